@@ -1,0 +1,45 @@
+/** Names of a TCP connection's ends. @module */
+
+export interface Endpoint {
+  /** 4 or 16 bytes, network order. */
+  readonly ip: Uint8Array;
+  readonly port: number;
+}
+
+/** Client and server of one TCP connection; immutable. Both ends are of the same family. */
+export interface FlowKey {
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+}
+
+/** `192.0.2.1:80`, `[2001:db8::1]:80`. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  const ip = formatIp(endpoint.ip);
+  return endpoint.ip.length === 16 ? `[${ip}]:${endpoint.port}` : `${ip}:${endpoint.port}`;
+}
+
+/** `client>server`, usable as a map key. */
+export function formatFlowKey(key: FlowKey): string {
+  return `${formatEndpoint(key.client)}>${formatEndpoint(key.server)}`;
+}
+
+/** Text of an address of 4 or 16 bytes, RFC 5952 for IPv6. */
+export function formatIp(ip: Uint8Array): string {
+  if (ip.length === 4) return ip.join(".");
+  const groups: number[] = [];
+  for (let at = 0; at < 16; at += 2) groups.push(ip[at] << 8 | ip[at + 1]);
+  const run = longestZeroRun(groups);
+  const text = (part: number[]) => part.map((group) => group.toString(16)).join(":");
+  if (run.length < 2) return text(groups);
+  return `${text(groups.slice(0, run.start))}::${text(groups.slice(run.start + run.length))}`;
+}
+
+function longestZeroRun(groups: number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  for (let start = 0; start < groups.length; start++) {
+    let length = 0;
+    while (groups[start + length] === 0) length++;
+    if (length > best.length) best = { start, length };
+  }
+  return best;
+}

@@ -1,0 +1,28 @@
+/** Where forged packets go. @module */
+import type { PacketBatch } from "./packet_batch.ts";
+
+/** What a sink has done with the packets it was given: `packets` = `written` + the sum of `dropped`. */
+export interface SinkCounters {
+  packets: number;
+  written: number;
+  writtenBytes: number;
+  /** Packets by reason, kebab-case. */
+  dropped: Map<string, number>;
+}
+
+export interface Sink {
+  /** As on the command line. */
+  readonly name: string;
+  /** Bytes of IP packet that one frame may carry. */
+  readonly mtu: number;
+  readonly counters: SinkCounters;
+  /**
+   * Takes every packet of the batch; the batch is borrowed for the call. Never throws for a failure of the sink's
+   * own: the sink counts what it dropped, says so once in the log, and the other sinks go on.
+   */
+  write(batch: PacketBatch): void;
+  /** Waits until what was taken has left, as far as the sink can know; used on shutdown and for back-pressure. */
+  flush(): Promise<void>;
+  /** Flushes and releases; idempotent. */
+  close(): Promise<void>;
+}
