@@ -1,0 +1,70 @@
+/**
+ * Which TCP connection a flow belongs to. A ClientHello seen on a socket is remembered under its random, 32 bytes that
+ * the TLS session later shows again: the only exact way when the session works on memory (asyncio, nodejs).
+ *
+ * @module
+ */
+import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "../hook/capture.ts";
+import type { FlowKey } from "./flow_key.ts";
+
+export type Grade = CaptureGrade | "wire";
+
+export interface Attribution {
+  readonly key: FlowKey;
+  readonly grade: Grade;
+}
+
+/**
+ * Hellos waiting for their session. Bound: a hello is 88 bytes in the ring and about 400 here, so 32,768 of them are
+ * 13 MB; a program that makes more connections than that before it reads from the first has the oldest forgotten.
+ */
+const HELLOS_MAX = 32_768;
+
+export class HelloTable {
+  readonly #hellos = new Map<string, CaptureHello>();
+
+  /** `program` is its number; the same session is seen by two programs when both ends are mirrored. */
+  remember(program: number, hello: CaptureHello): void {
+    const name = nameOf(program, hello.clientRandom, hello.received);
+    this.#hellos.delete(name);
+    this.#hellos.set(name, hello);
+    if (this.#hellos.size > HELLOS_MAX) this.#hellos.delete(this.#hellos.keys().next().value!);
+  }
+
+  /** Takes the hello of a session out of the table. */
+  take(program: number, clientRandom: string, isServer: boolean): CaptureHello | undefined {
+    const name = nameOf(program, clientRandom, isServer);
+    const hello = this.#hellos.get(name);
+    if (hello) this.#hellos.delete(name);
+    return hello;
+  }
+}
+
+function nameOf(program: number, clientRandom: string, received: boolean): string {
+  return `${program}${received ? "<" : ">"}${clientRandom}`;
+}
+
+/** The flow's 5-tuple from the best that is known, `undefined` when nothing is. */
+export function attribute(open: CaptureOpen, hello: CaptureHello | undefined): Attribution | undefined {
+  const address = hello?.address ?? open.address;
+  if (!address || address.grade === "none") return undefined;
+  return { key: keyOf(address, open.isServer), grade: hello?.address ? "hello" : address.grade };
+}
+
+function keyOf(address: CaptureAddress, isServer: boolean): FlowKey {
+  const local = { ip: address.localIp, port: address.localPort };
+  const remote = { ip: address.remoteIp, port: address.remotePort };
+  return isServer ? { client: remote, server: local } : { client: local, server: remote };
+}
+
+/**
+ * A 5-tuple out of the documentation ranges (RFC 5737) for a flow whose own is unknown; `number` tells such flows
+ * apart. Server 198.51.100.1 on port 443; client 192.0.2.1 to .254 on a port from 20000 to 30000.
+ */
+export function documentationKey(number: number): FlowKey {
+  const host = 1 + Math.floor(number / 10_000) % 254;
+  return {
+    client: { ip: Uint8Array.of(192, 0, 2, host), port: 20_000 + number % 10_000 },
+    server: { ip: Uint8Array.of(198, 51, 100, 1), port: 443 },
+  };
+}

@@ -1,0 +1,270 @@
+/**
+ * The codecs of one flow, one behind the other: every lane that a codec writes is a flow to the next one. A codec is
+ * asked whether it wants the flow; who declines is passed by. One that throws is replaced by `raw` from there.
+ *
+ * @module
+ */
+import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../codecs/codec.ts";
+
+/** What a chain needs to know of its surroundings. */
+export interface ChainContext {
+  readonly flow: CodecFlow;
+  /** Stands in for a codec that declined or failed. */
+  readonly raw: Codec;
+  /** A codec threw; the flow goes on as raw. */
+  failed(codec: Codec, error: unknown): void;
+}
+
+/** Bytes kept of both directions together while a codec has not decided; then it is told to. */
+const SAMPLE_MAX = 64 * 1024;
+
+interface KeptEvent {
+  readonly direction: Direction;
+  /** A copy; absent for a gap. */
+  readonly bytes: Uint8Array | undefined;
+  readonly length: number;
+  readonly timeNs: number;
+}
+
+/** Makes the chain; `output` is where the last codec writes. */
+export function openChain(codecs: readonly Codec[], context: ChainContext, output: CodecOutput): CodecStage {
+  return new CodecStage(codecs, 0, context, output);
+}
+
+/** One codec on one lane of the stage before it, and all that follows. */
+export class CodecStage {
+  readonly #codec: Codec;
+  readonly #context: ChainContext;
+  readonly #output: StageOutput;
+  #session: CodecSession | undefined;
+  #kept: KeptEvent[] | undefined;
+  #keptBytes = 0;
+  /** Name of the codec in charge, empty while undecided. */
+  codecName = "";
+
+  constructor(codecs: readonly Codec[], index: number, context: ChainContext, output: CodecOutput) {
+    this.#codec = codecs[index];
+    this.#context = context;
+    this.#output = new StageOutput(codecs, index + 1, context, output);
+  }
+
+  data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
+    this.#output.timeNs = timeNs;
+    if (this.#session) return this.#guard((session) => session.data(direction, bytes, timeNs));
+    this.#keep({ direction, bytes: bytes.slice(), length: bytes.length, timeNs }, bytes.length);
+    this.#decide(this.#keptBytes >= SAMPLE_MAX);
+  }
+
+  gap(direction: Direction, length: number, timeNs: number): void {
+    this.#output.timeNs = timeNs;
+    if (this.#session) return this.#guard((session) => session.gap(direction, length, timeNs));
+    // What follows a gap cannot help to decide: the sample ends here.
+    this.#keep({ direction, bytes: undefined, length, timeNs }, 0);
+    this.#decide(true);
+  }
+
+  end(direction: Direction, timeNs: number): void {
+    this.#output.timeNs = timeNs;
+    if (!this.#session) this.#decide(true);
+    this.#guard((session) => session.end(direction, timeNs));
+    this.#output.end(direction);
+  }
+
+  tick(timeNs: number): void {
+    this.#output.timeNs = timeNs;
+    if (this.#session?.tick) this.#guard((session) => session.tick!(timeNs));
+    this.#output.tick(timeNs);
+  }
+
+  #keep(event: KeptEvent, bytes: number): void {
+    (this.#kept ??= []).push(event);
+    this.#keptBytes += bytes;
+  }
+
+  #decide(final: boolean): void {
+    const { flow, raw } = this.#context;
+    const verdict = this.#probe(final);
+    if (verdict === "more" && !final) return;
+    const codec = verdict === "accept" ? this.#codec : raw;
+    this.codecName = codec.name;
+    try {
+      this.#session = codec.open(flow, this.#output);
+    } catch (error) {
+      this.#fail(error);
+    }
+    const kept = this.#kept ?? [];
+    this.#kept = undefined;
+    this.#keptBytes = 0;
+    for (const { direction, bytes, length, timeNs } of kept) {
+      if (bytes) this.data(direction, bytes, timeNs);
+      else this.gap(direction, length, timeNs);
+    }
+  }
+
+  #probe(final: boolean) {
+    if (this.#codec === this.#context.raw) return "accept";
+    try {
+      return this.#codec.probe({
+        flow: this.#context.flow,
+        toServer: this.#sample(0),
+        toClient: this.#sample(1),
+        final,
+      });
+    } catch (error) {
+      this.#context.failed(this.#codec, error);
+      return "reject";
+    }
+  }
+
+  /** First bytes of a direction, up to its first gap. */
+  #sample(direction: Direction): Uint8Array {
+    const sample = new Uint8Array(this.#keptBytes);
+    let at = 0;
+    for (const event of this.#kept ?? []) {
+      if (event.direction !== direction) continue;
+      if (!event.bytes) break;
+      sample.set(event.bytes, at);
+      at += event.length;
+    }
+    return sample.subarray(0, at);
+  }
+
+  #guard(call: (session: CodecSession) => void): void {
+    try {
+      call(this.#session!);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** What the codec wrote so far may stop anywhere inside a message: its lanes are reset before raw goes on. */
+  #fail(error: unknown): void {
+    this.#context.failed(this.#codec, error);
+    this.#output.resetAll();
+    this.#session = this.#context.raw.open(this.#context.flow, this.#output);
+    this.codecName = this.#context.raw.name;
+  }
+}
+
+/**
+ * Where a stage writes: the next stage of that lane, or the end of the chain. `base` lanes are those of the output
+ * behind; lane 0 here is the lane that this stage was opened on.
+ */
+class StageOutput implements CodecOutput {
+  timeNs = 0;
+  readonly #codecs: readonly Codec[];
+  readonly #next: number;
+  readonly #context: ChainContext;
+  readonly #output: CodecOutput;
+  /** Next stages by lane, unless this is the last. */
+  #stages: Map<Lane, CodecStage> | undefined;
+  /** Whether lane 0 was written to since it was last closed, and which others were. */
+  #isFirstOpen = false;
+  #open: Set<Lane> | undefined;
+
+  constructor(codecs: readonly Codec[], next: number, context: ChainContext, output: CodecOutput) {
+    this.#codecs = codecs;
+    this.#next = next;
+    this.#context = context;
+    this.#output = output;
+  }
+
+  write(lane: Lane, direction: Direction, bytes: Uint8Array): void {
+    this.#note(lane);
+    if (this.#isLast) this.#output.write(lane, direction, bytes);
+    else this.#stage(lane).data(direction, bytes, this.timeNs);
+  }
+
+  gap(lane: Lane, direction: Direction, length: number): void {
+    this.#note(lane);
+    if (this.#isLast) this.#output.gap(lane, direction, length);
+    else this.#stage(lane).gap(direction, length, this.timeNs);
+  }
+
+  openLane(comment: string): Lane {
+    return this.#output.openLane(comment);
+  }
+
+  close(lane: Lane, how: "fin" | "reset"): void {
+    if (lane === 0) this.#isFirstOpen = false;
+    else this.#open?.delete(lane);
+    const stage = this.#stages?.get(lane);
+    if (stage) {
+      this.#stages!.delete(lane);
+      if (how === "fin") {
+        stage.end(0, this.timeNs);
+        stage.end(1, this.timeNs);
+      }
+    }
+    this.#output.close(lane, how);
+  }
+
+  comment(lane: Lane, text: string): void {
+    this.#output.comment(lane, text);
+  }
+
+  count(reason: string, amount?: number): void {
+    this.#output.count(reason, amount);
+  }
+
+  tick(timeNs: number): void {
+    if (this.#stages) { for (const stage of this.#stages.values()) stage.tick(timeNs); }
+  }
+
+  /** The flow has ended: lanes that the codec left open end with it. */
+  end(direction: Direction): void {
+    if (this.#stages) { for (const stage of this.#stages.values()) stage.end(direction, this.timeNs); }
+  }
+
+  resetAll(): void {
+    if (this.#isFirstOpen) this.close(0, "reset");
+    if (this.#open) { for (const lane of [...this.#open]) this.close(lane, "reset"); }
+  }
+
+  #note(lane: Lane): void {
+    if (lane === 0) this.#isFirstOpen = true;
+    else (this.#open ??= new Set()).add(lane);
+  }
+
+  get #isLast(): boolean {
+    return this.#next === this.#codecs.length;
+  }
+
+  #stage(lane: Lane): CodecStage {
+    const stages = this.#stages ??= new Map();
+    let stage = stages.get(lane);
+    if (!stage) {
+      const output = lane === 0 ? this.#output : new LaneView(this.#output, lane);
+      stage = new CodecStage(this.#codecs, this.#next, this.#context, output);
+      stages.set(lane, stage);
+    }
+    return stage;
+  }
+}
+
+/** The output of a stage that runs on another lane than 0: its lane 0 is that lane. */
+class LaneView implements CodecOutput {
+  constructor(readonly output: CodecOutput, readonly base: Lane) {}
+
+  #map(lane: Lane): Lane {
+    return lane === 0 ? this.base : lane;
+  }
+  write(lane: Lane, direction: Direction, bytes: Uint8Array): void {
+    this.output.write(this.#map(lane), direction, bytes);
+  }
+  gap(lane: Lane, direction: Direction, length: number): void {
+    this.output.gap(this.#map(lane), direction, length);
+  }
+  openLane(comment: string): Lane {
+    return this.output.openLane(comment);
+  }
+  close(lane: Lane, how: "fin" | "reset"): void {
+    this.output.close(this.#map(lane), how);
+  }
+  comment(lane: Lane, text: string): void {
+    this.output.comment(this.#map(lane), text);
+  }
+  count(reason: string, amount?: number): void {
+    this.output.count(reason, amount);
+  }
+}

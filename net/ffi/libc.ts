@@ -1,0 +1,170 @@
+/**
+ * libc through FFI, Linux on x86_64 and arm64 (both LP64 and little-endian; the structures that callers lay out are
+ * the same for glibc and musl there). Opened on demand by {@linkcode libc}, never at import.
+ *
+ * @module
+ */
+
+/** glibc, then musl as Alpine names it. */
+export const LIBC_NAMES: readonly string[] = [
+  "libc.so.6",
+  "libc.musl-x86_64.so.1",
+  "libc.musl-aarch64.so.1",
+];
+
+const SYMBOLS = {
+  /** `int *__errno_location(void)` */
+  __errno_location: { parameters: [], result: "pointer" },
+  /** `int socket(int domain, int type, int protocol)` */
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** `int bind(int fd, const struct sockaddr *address, socklen_t length)` */
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** `int listen(int fd, int backlog)` */
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  /** `int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)` */
+  accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
+  /** `ssize_t recvmsg(int fd, struct msghdr *message, int flags)` */
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
+  /** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  /** `int open(const char *path, int flags, mode_t mode)` (variadic, passed alike on these machines) */
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  /** `int close(int fd)` */
+  close: { parameters: ["i32"], result: "i32" },
+  /** `int flock(int fd, int operation)` */
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+  /** `int fcntl(int fd, int command, int argument)` */
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** `off_t lseek(int fd, off_t offset, int whence)` */
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  /** `int fstatfs(int fd, struct statfs *status)`; `f_type` is the first word */
+  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
+  /** `int ftruncate(int fd, off_t length)` */
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  /** `int fallocate(int fd, int mode, off_t offset, off_t length)` */
+  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+  /** `void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)` */
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  /** `int munmap(void *address, size_t length)` */
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  /** `int poll(struct pollfd *entries, nfds_t count, int timeout_ms)` */
+  poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
+  /** `int kill(pid_t pid, int signal)` */
+  kill: { parameters: ["i32", "i32"], result: "i32" },
+  /** `int clock_gettime(clockid_t clock, struct timespec *time)` */
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  /** `long syscall(SYS_futex, uint32_t *word, int operation, uint32_t value, const struct timespec *, ...)`, on another thread */
+  futex_wait: {
+    name: "syscall",
+    parameters: ["i64", "pointer", "i64", "i64", "buffer", "pointer", "i64"],
+    result: "i64",
+    nonblocking: true,
+  },
+  /** The same on this thread: for waits that are short. */
+  futex_nap: {
+    name: "syscall",
+    parameters: ["i64", "pointer", "i64", "i64", "buffer", "pointer", "i64"],
+    result: "i64",
+  },
+  /** `long syscall(SYS_futex, uint32_t *word, int operation, int count)` */
+  futex_wake: { name: "syscall", parameters: ["i64", "pointer", "i64", "i64"], result: "i64" },
+  /** `long syscall(SYS_pidfd_open, pid_t pid, unsigned flags)` */
+  pidfd_open: { name: "syscall", parameters: ["i64", "i64", "i64"], result: "i64" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+export const SYS_FUTEX = Deno.build.arch === "aarch64" ? 98n : 202n;
+export const SYS_PIDFD_OPEN = 434n;
+export const FUTEX_WAIT = 0n;
+export const FUTEX_WAKE = 1n;
+
+export const EPERM = 1;
+export const ENOENT = 2;
+export const ESRCH = 3;
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const EMFILE = 24;
+export const ENFILE = 23;
+export const EADDRINUSE = 98;
+
+const ERROR_NAMES: Record<number, string> = {
+  1: "EPERM",
+  2: "ENOENT",
+  3: "ESRCH",
+  4: "EINTR",
+  9: "EBADF",
+  11: "EAGAIN",
+  12: "ENOMEM",
+  13: "EACCES",
+  16: "EBUSY",
+  17: "EEXIST",
+  20: "ENOTDIR",
+  22: "EINVAL",
+  23: "ENFILE",
+  24: "EMFILE",
+  28: "ENOSPC",
+  30: "EROFS",
+  36: "ENAMETOOLONG",
+  95: "EOPNOTSUPP",
+  98: "EADDRINUSE",
+};
+
+/** A failed call, named as C names it. */
+export function errnoName(errno: number): string {
+  return ERROR_NAMES[errno] ?? `errno ${errno}`;
+}
+
+let opened: Libc | undefined;
+
+/**
+ * Opens the first of `names` that is there.
+ *
+ * @throws {Deno.errors.NotSupported} if none can be opened; names what was tried.
+ */
+export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
+  names: readonly string[],
+  symbols: S,
+): Deno.DynamicLibrary<S> {
+  const failures: string[] = [];
+  for (const name of names) {
+    try {
+      return Deno.dlopen(name, symbols);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      failures.push(`${name}: ${(error as Error).message}`);
+    }
+  }
+  throw new Deno.errors.NotSupported(`Cannot open a C library: ${failures.join("; ")}`);
+}
+
+/** libc's symbols, opened at the first call and kept. */
+export function libc(): Libc {
+  return opened ??= openLibrary(LIBC_NAMES, SYMBOLS).symbols;
+}
+
+/** `errno` of the synchronous call just made on this thread; meaningless after a `nonblocking` one. */
+export function errno(): number {
+  return new Deno.UnsafePointerView(libc().__errno_location()!).getInt32(0);
+}
+
+const encoder = new TextEncoder();
+
+/** A NUL-terminated C string. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`${text}\0`);
+}
+
+/** Whether mmap's answer is `MAP_FAILED` (or, never seen, null). */
+export function isMapFailed(address: Deno.PointerValue): address is null {
+  return address === null || Deno.UnsafePointer.value(address) === 0xffff_ffff_ffff_ffffn;
+}
+
+const timespec = new BigInt64Array(2);
+const CLOCK_MONOTONIC = 1;
+
+/** CLOCK_MONOTONIC in nanoseconds. */
+export function monotonicNs(): bigint {
+  libc().clock_gettime(CLOCK_MONOTONIC, new Uint8Array(timespec.buffer));
+  return timespec[0] * 1_000_000_000n + timespec[1];
+}

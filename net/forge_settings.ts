@@ -1,0 +1,32 @@
+/** How lanes are forged: what the operator may choose, and its defaults. @module */
+import type { InitialSequenceNumbers } from "./isn.ts";
+
+/** Settings that all lanes of a run share; immutable. */
+export interface ForgeSettings {
+  /** Bytes of IP packet that one frame may carry: the least of the sinks'. */
+  readonly mtu: number;
+  readonly initialSequenceNumbers: InitialSequenceNumbers;
+  /** Server ports to put other ones for. */
+  readonly portMap?: ReadonlyMap<number, number>;
+  /** Source address of every forged frame, a label; absent: that of the frame's end. */
+  readonly markMac?: Uint8Array;
+  /** Id of an 802.1Q tag, 1 to 4094; absent: no tag. */
+  readonly vlan?: number;
+  /** An open lane that was silent for so long gets a keep-alive probe and its answer; 0: never. */
+  readonly keepAliveNs?: number;
+  /** Longest gap whose sequence numbers are skipped; the lane is reset and opened anew for a longer one. */
+  readonly gapLengthMax?: number;
+}
+
+/** Below 30 s, the shortest time after which a stock IDS under pressure forgets a flow (Snort). */
+export const KEEP_ALIVE_NS = 25e9;
+/** Half of what sequence numbers can tell apart: a longer gap could not be measured in the capture. */
+export const GAP_LENGTH_MAX = 1 << 30;
+/** Smallest MTU that forging accepts: what every IPv4 link carries (RFC 791) without the forged segments being tiny. */
+export const MTU_MIN = 576;
+/** Largest IP packet. */
+export const MTU_MAX = 65535;
+
+/** Locally administered addresses of the ends of a flow whose own are not known. */
+export const CLIENT_MAC = Uint8Array.of(0x02, 0x73, 0x6c, 0x63, 0x00, 0x01);
+export const SERVER_MAC = Uint8Array.of(0x02, 0x73, 0x6c, 0x63, 0x00, 0x02);

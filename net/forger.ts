@@ -1,0 +1,256 @@
+/**
+ * Forging: the packets that an IDS would have seen had the session never been encrypted. One {@linkcode LaneForger} is
+ * one TCP connection, or several one after the other on the same 5-tuple.
+ *
+ * Receivers in forged connections acknowledge at least every second segment, and every segment acknowledges all that
+ * was forged the other way; nothing is forged after FIN or RST.
+ *
+ * @module
+ */
+import { type Direction, TO_CLIENT, TO_SERVER } from "../codecs/codec.ts";
+import type { FlowKey } from "./flow_key.ts";
+import {
+  CLIENT_MAC,
+  type ForgeSettings,
+  GAP_LENGTH_MAX,
+  KEEP_ALIVE_NS,
+  SERVER_MAC,
+} from "./forge_settings.ts";
+import { LaneEnd } from "./lane_end.ts";
+import { encodeComment, type PacketBuffer } from "./packet_batch.ts";
+import { sequenceAdd } from "./wire/seq.ts";
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "./wire/tcp.ts";
+
+/** What a lane has forged since it was made. */
+export interface LaneCounters {
+  packets: number;
+  /** Payload bytes forged: [to server, to client]. */
+  readonly bytes: [number, number];
+  /** Bytes told of as missing: [to server, to client], whether skipped or answered with a reset. */
+  readonly gapBytes: [number, number];
+  /** Connections opened. */
+  opens: number;
+  /** Connections reset. */
+  resets: number;
+  /** Keep-alive probes. */
+  probes: number;
+}
+
+/** Hardware addresses of the ends, 6 bytes each. */
+export interface LaneMacs {
+  readonly client: Uint8Array;
+  readonly server: Uint8Array;
+}
+
+/** An unanswered segment is acknowledged after so long at the next tick, as a delayed acknowledgement would be. */
+const ACK_DELAY_NS = 40e6;
+
+/** An acknowledgement past missing bytes must be within the window, 8 MiB: longer gaps are acknowledged in steps. */
+const GAP_STEP = 4 << 20;
+
+export class LaneForger {
+  readonly counters: LaneCounters = {
+    packets: 0,
+    bytes: [0, 0],
+    gapBytes: [0, 0],
+    opens: 0,
+    resets: 0,
+    probes: 0,
+  };
+  readonly #buffer: PacketBuffer;
+  readonly #settings: ForgeSettings;
+  /** By the direction they send in: client, server. */
+  readonly #ends: readonly [LaneEnd, LaneEnd];
+  readonly #hash: number;
+  readonly #segmentLengthMax: number;
+  readonly #keepAliveNs: number;
+  #open = false;
+  /** Of the last packet; no packet of the lane is older than the one before. */
+  #timeNs = 0;
+  #comment: Uint8Array | undefined;
+
+  /** Throws a `RangeError` when the ends are not both IPv4 or both IPv6. */
+  constructor(
+    key: FlowKey,
+    buffer: PacketBuffer,
+    settings: ForgeSettings,
+    macs: LaneMacs = { client: CLIENT_MAC, server: SERVER_MAC },
+  ) {
+    const { client, server } = key;
+    if (client.ip.length !== server.ip.length || client.ip.length !== 4 && client.ip.length !== 16) {
+      throw new RangeError(
+        `Cannot forge between addresses of ${client.ip.length} and ${server.ip.length} bytes`,
+      );
+    }
+    this.#buffer = buffer;
+    this.#settings = settings;
+    this.#keepAliveNs = settings.keepAliveNs ?? KEEP_ALIVE_NS;
+    const mapped = { ip: server.ip, port: settings.portMap?.get(server.port) ?? server.port };
+    this.#ends = [
+      new LaneEnd(client, mapped, macs.client, macs.server, settings),
+      new LaneEnd(mapped, client, macs.server, macs.client, settings),
+    ];
+    this.#segmentLengthMax = this.#ends[0].maximumSegmentSize;
+    this.#hash = settings.initialSequenceNumbers.hash({ client, server: mapped });
+  }
+
+  /** Whether a connection is open: the next close() would forge packets. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** Time of the lane's last packet; 0 before the first. */
+  get lastTimeNs(): number {
+    return this.#timeNs;
+  }
+
+  /** Gives the lane's next packet a comment; several are joined by line feeds. */
+  comment(text: string): void {
+    const comment = encodeComment(text);
+    if (comment.length === 0) return;
+    const before = this.#comment;
+    this.#comment = before === undefined
+      ? comment
+      : encodeComment(`${decoder.decode(before)}\n${decoder.decode(comment)}`);
+  }
+
+  /**
+   * Forges one write: segments, the last of them with PSH, and their acknowledgements; opens a connection first when
+   * none is open. `bytes` is borrowed. Nothing happens when it is empty.
+   */
+  write(direction: Direction, bytes: Uint8Array, timeNs: number): void {
+    const length = bytes.length;
+    if (length === 0) return;
+    this.#advance(timeNs);
+    if (!this.#open) this.#handshake();
+    const sender = this.#ends[direction];
+    const receiver = this.#ends[1 - direction];
+    const whole = length - this.#segmentLengthMax;
+    let at = 0;
+    for (; at < whole; at += this.#segmentLengthMax) {
+      this.#segment(sender, receiver, TCP_ACK, bytes, at, this.#segmentLengthMax);
+      if (sender.unanswered >= 2) this.#segment(receiver, sender, TCP_ACK, bytes, 0, 0);
+    }
+    this.#segment(sender, receiver, TCP_ACK | TCP_PSH, bytes, at, length - at);
+    if (sender.unanswered >= 2) this.#segment(receiver, sender, TCP_ACK, bytes, 0, 0);
+    this.counters.bytes[direction] += length;
+  }
+
+  /**
+   * `length` bytes, above 0, are missing here. `skip` leaves their sequence numbers out and acknowledges past them,
+   * which an IDS survives inside an opaque flow or a body of declared length (Suricata as long as the connection stays
+   * within its reassembly depth; beyond it, it inspects no more in any case). `reopen` resets the connection, and the
+   * next write opens a new one. A gap over the settings' `gapLengthMax` is never skipped. The answer is what was done.
+   * Either way the packet that shows it says so in a comment.
+   */
+  gap(
+    direction: Direction,
+    length: number,
+    timeNs: number,
+    how: "skip" | "reopen" = "skip",
+  ): "skip" | "reopen" {
+    this.#advance(timeNs);
+    this.counters.gapBytes[direction] += length;
+    const isSkipped = how === "skip" && length <= (this.#settings.gapLengthMax ?? GAP_LENGTH_MAX);
+    if (isSkipped && !this.#open) this.#handshake();
+    this.comment(`gap: ${length} bytes to ${direction === TO_CLIENT ? "client" : "server"} are missing`);
+    if (!isSkipped) {
+      this.#reset();
+      return "reopen";
+    }
+    const sender = this.#ends[direction];
+    const receiver = this.#ends[1 - direction];
+    for (let left = length; left > 0; left -= GAP_STEP) {
+      sender.next = sequenceAdd(sender.next, Math.min(left, GAP_STEP));
+      this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
+    }
+    return "skip";
+  }
+
+  /**
+   * Ends the connection, if one is open: FIN both ways beginning with the end that sends in direction `first`, or one
+   * RST from that end.
+   */
+  close(how: "fin" | "reset", timeNs: number, first: Direction = TO_SERVER): void {
+    this.#advance(timeNs);
+    if (how === "reset") return this.#reset(first);
+    if (!this.#open) return;
+    const sender = this.#ends[first];
+    const receiver = this.#ends[1 - first];
+    if (sender.unanswered > 0) this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
+    this.#segment(sender, receiver, TCP_FIN | TCP_ACK, NOTHING, 0, 0);
+    this.#segment(receiver, sender, TCP_FIN | TCP_ACK, NOTHING, 0, 0);
+    this.#segment(sender, receiver, TCP_ACK, NOTHING, 0, 0);
+    this.#open = false;
+  }
+
+  /**
+   * Time passes: acknowledges what was left unanswered, and after the settings' `keepAliveNs` of silence forges a
+   * keep-alive probe of the client and its answer, so that no IDS forgets the connection.
+   */
+  tick(timeNs: number): void {
+    if (!this.#open) return;
+    const silentNs = timeNs - this.#timeNs;
+    if (silentNs < ACK_DELAY_NS) return;
+    const [client, server] = this.#ends;
+    if (client.unanswered > 0 || server.unanswered > 0) {
+      this.#advance(timeNs);
+      if (client.unanswered > 0) this.#segment(server, client, TCP_ACK, NOTHING, 0, 0);
+      if (server.unanswered > 0) this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
+    } else if (this.#keepAliveNs > 0 && silentNs >= this.#keepAliveNs) {
+      this.#advance(timeNs);
+      client.next = sequenceAdd(client.next, -1);
+      this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
+      client.next = sequenceAdd(client.next, 1);
+      this.#segment(server, client, TCP_ACK, NOTHING, 0, 0);
+      this.counters.probes++;
+    }
+  }
+
+  #advance(timeNs: number): void {
+    if (timeNs > this.#timeNs) this.#timeNs = timeNs;
+  }
+
+  #handshake(): void {
+    const numbers = this.#settings.initialSequenceNumbers;
+    const opening = numbers.opening(this.#hash);
+    const [client, server] = this.#ends;
+    client.begin(numbers.initial(this.#hash, opening, TO_SERVER));
+    server.begin(numbers.initial(this.#hash, opening, TO_CLIENT));
+    this.#segment(client, server, TCP_SYN, NOTHING, 0, 0);
+    this.#segment(server, client, TCP_SYN | TCP_ACK, NOTHING, 0, 0);
+    this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
+    this.#open = true;
+    this.counters.opens++;
+  }
+
+  #reset(first: Direction = TO_SERVER): void {
+    if (!this.#open) return;
+    const sender = this.#ends[first];
+    const receiver = this.#ends[1 - first];
+    // What the resetting end sent last counts as received only when it is acknowledged.
+    if (sender.unanswered > 0) this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
+    this.#segment(sender, receiver, TCP_RST | TCP_ACK, NOTHING, 0, 0);
+    this.#open = false;
+    this.counters.resets++;
+  }
+
+  #segment(
+    sender: LaneEnd,
+    receiver: LaneEnd,
+    flags: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const comment = this.#comment;
+    const at = this.#buffer.reserve(sender.frameLength(flags, length), this.#timeNs, comment);
+    if (comment !== undefined) this.#comment = undefined;
+    sender.writeFrame(this.#buffer.memory, at, flags, receiver.next, bytes, start, length);
+    receiver.unanswered = 0;
+    this.counters.packets++;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const decoder = new TextDecoder();

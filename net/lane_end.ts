@@ -1,0 +1,224 @@
+/** One end of a forged connection: its headers, made once, and its place in the sequence. @module */
+import type { Endpoint } from "./flow_key.ts";
+import { type ForgeSettings, MTU_MAX, MTU_MIN } from "./forge_settings.ts";
+import { checksumOfSum, foldSum, nativeSum, swap16, WordView } from "./wire/checksum.ts";
+import {
+  type EthernetHeader,
+  ethernetHeaderLength,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  writeEthernet,
+} from "./wire/ethernet.ts";
+import * as ipv4 from "./wire/ipv4.ts";
+import * as ipv6 from "./wire/ipv6.ts";
+import { sequenceAdd, type SequenceNumber, sequenceNumber } from "./wire/seq.ts";
+import * as tcp from "./wire/tcp.ts";
+
+const TIME_TO_LIVE = 64;
+/** Both ends offer 65,535 << 7 bytes (8 MiB) for the whole connection: no forged segment is out of window. */
+const WINDOW = 65535;
+const WINDOW_SCALE = 7;
+
+/**
+ * Headers are written once by the functions of `wire/` into a template. A frame is a copy of it with the fields that
+ * change put in, its checksums made from the template's partial sums. All sums are native (see `checksum.ts`), and
+ * every header begins at an even offset: frames at a multiple of 4, Ethernet headers have 14 or 18 bytes.
+ */
+export class LaneEnd {
+  /** Sequence number of the next byte. */
+  next: SequenceNumber = sequenceNumber(0);
+  /** Segments with payload, FIN or gaps that the other end has not acknowledged. */
+  unanswered = 0;
+  readonly maximumSegmentSize: number;
+  readonly #isIpv6: boolean;
+  readonly #ipOffset: number;
+  readonly #tcpOffset: number;
+  /** Ethernet, IP and TCP header of a segment without options. */
+  readonly #template: Uint16Array;
+  /** The same for a SYN. */
+  readonly #synTemplate: Uint16Array;
+  /** Sum of the IPv4 header without total length, identification and checksum. */
+  readonly #ipSum: number;
+  readonly #pseudoSum: number;
+  #identification = 0;
+
+  constructor(
+    from: Endpoint,
+    to: Endpoint,
+    fromMac: Uint8Array,
+    toMac: Uint8Array,
+    settings: ForgeSettings,
+  ) {
+    const mtu = settings.mtu;
+    if (!(mtu >= MTU_MIN && mtu <= MTU_MAX)) {
+      throw new RangeError(
+        `Cannot forge packets of ${mtu} bytes: the MTU must be from ${MTU_MIN} to ${MTU_MAX}`,
+      );
+    }
+    const isIpv6 = from.ip.length === 16;
+    const ipLength = isIpv6 ? ipv6.IPV6_HEADER_LENGTH : ipv4.IPV4_HEADER_LENGTH;
+    const ethernet: EthernetHeader = {
+      destination: toMac,
+      source: settings.markMac ?? fromMac,
+      etherType: isIpv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4,
+      vlan: settings.vlan,
+    };
+    this.#isIpv6 = isIpv6;
+    this.maximumSegmentSize = Math.floor(mtu) - ipLength - tcp.TCP_HEADER_LENGTH;
+    this.#ipOffset = ethernetHeaderLength(ethernet);
+    this.#tcpOffset = this.#ipOffset + ipLength;
+    const header = {
+      sourcePort: from.port,
+      destinationPort: to.port,
+      sequence: this.next,
+      acknowledgment: this.next,
+      flags: 0,
+      window: WINDOW,
+      urgentPointer: 0,
+    };
+    const template = (header: tcp.TcpHeader) => {
+      const bytes = new Uint8Array(this.#tcpOffset + tcp.tcpHeaderLength(header));
+      writeEthernet(ethernet, bytes, 0);
+      if (isIpv6) writeIpv6Template(from.ip, to.ip, bytes, this.#ipOffset);
+      else writeIpv4Template(from.ip, to.ip, bytes, this.#ipOffset);
+      tcp.writeTcp(header, bytes, this.#tcpOffset);
+      return bytes;
+    };
+    const plain = template(header);
+    this.#template = new Uint16Array(plain.buffer);
+    this.#synTemplate = new Uint16Array(
+      template({ ...header, maximumSegmentSize: this.maximumSegmentSize, windowScale: WINDOW_SCALE }).buffer,
+    );
+    this.#ipSum = isIpv6 ? 0 : headerSum(plain, this.#ipOffset, ipLength);
+    this.#pseudoSum = swap16(foldSum(tcp.pseudoHeaderSum(from.ip, to.ip)));
+  }
+
+  /** Starts a connection at this initial sequence number. */
+  begin(initial: SequenceNumber): void {
+    this.next = initial;
+    this.unanswered = 0;
+    this.#identification = initial >>> 8 & 0xffff;
+  }
+
+  frameLength(flags: number, payloadLength: number): number {
+    return ((flags & tcp.TCP_SYN) === 0 ? this.#template.length : this.#synTemplate.length) * 2 +
+      payloadLength;
+  }
+
+  /**
+   * Writes the frame of one segment at offset `at` of `memory`, a multiple of 4, and moves on by what it takes of the
+   * sequence. `acknowledgment` is the other end's next; it goes out unless this is the first SYN.
+   */
+  writeFrame(
+    memory: WordView,
+    at: number,
+    flags: number,
+    acknowledgment: SequenceNumber,
+    payload: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const { bytes, words16 } = memory;
+    const template = (flags & tcp.TCP_SYN) === 0 ? this.#template : this.#synTemplate;
+    const words = template.length;
+    for (let word = 0, to = at >>> 1; word < words; word++, to++) words16[to] = template[word];
+    const headerLength = words * 2;
+    if (length > 0) copy(payload, start, length, bytes, at + headerLength);
+
+    const tcpAt = at + this.#tcpOffset;
+    const tcpLength = headerLength - this.#tcpOffset + length;
+    const ipWord = (at + this.#ipOffset) >>> 1;
+    if (this.#isIpv6) {
+      words16[ipWord + ipv6.IPV6_PAYLOAD_LENGTH / 2] = swap16(tcpLength);
+    } else {
+      const total = swap16(ipv4.IPV4_HEADER_LENGTH + tcpLength);
+      const identification = swap16(this.#identification);
+      this.#identification = this.#identification + 1 & 0xffff;
+      words16[ipWord + ipv4.IPV4_TOTAL_LENGTH / 2] = total;
+      words16[ipWord + ipv4.IPV4_IDENTIFICATION / 2] = identification;
+      words16[ipWord + ipv4.IPV4_CHECKSUM / 2] = checksumOfSum(this.#ipSum + total + identification);
+    }
+    const tcpWord = tcpAt >>> 1;
+    const sequence = this.next;
+    words16[tcpWord + tcp.TCP_SEQUENCE / 2] = swap16(sequence >>> 16);
+    words16[tcpWord + tcp.TCP_SEQUENCE / 2 + 1] = swap16(sequence);
+    if (flags & tcp.TCP_ACK) {
+      words16[tcpWord + tcp.TCP_ACKNOWLEDGMENT / 2] = swap16(acknowledgment >>> 16);
+      words16[tcpWord + tcp.TCP_ACKNOWLEDGMENT / 2 + 1] = swap16(acknowledgment);
+    }
+    bytes[tcpAt + tcp.TCP_FLAGS] = flags;
+    words16[tcpWord + tcp.TCP_CHECKSUM / 2] = checksumOfSum(
+      this.#pseudoSum + swap16(tcpLength) + nativeSum(memory, tcpAt, tcpLength),
+    );
+
+    const taken = length + (flags & (tcp.TCP_SYN | tcp.TCP_FIN) ? 1 : 0);
+    if (taken > 0) {
+      this.next = sequenceAdd(sequence, taken);
+      this.unanswered++;
+    }
+  }
+}
+
+/** Copies below this by a loop: making a view of a part costs about as much as moving so many bytes one by one. */
+const COPY_LOOP_MAX = 32;
+
+function copy(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
+  if (length <= COPY_LOOP_MAX) {
+    for (let index = 0; index < length; index++) to[at + index] = from[start + index];
+  } else {
+    to.set(length === from.length ? from : from.subarray(start, start + length), at);
+  }
+}
+
+function writeIpv4Template(
+  source: Uint8Array,
+  destination: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+): void {
+  ipv4.writeIpv4(
+    {
+      totalLength: 0,
+      identification: 0,
+      dontFragment: true,
+      moreFragments: false,
+      fragmentOffset: 0,
+      timeToLive: TIME_TO_LIVE,
+      protocol: ipv4.IP_PROTOCOL_TCP,
+      source,
+      destination,
+    },
+    bytes,
+    offset,
+  );
+  bytes[offset + ipv4.IPV4_CHECKSUM] = bytes[offset + ipv4.IPV4_CHECKSUM + 1] = 0;
+}
+
+function writeIpv6Template(
+  source: Uint8Array,
+  destination: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+): void {
+  ipv6.writeIpv6(
+    {
+      trafficClass: 0,
+      flowLabel: 0,
+      payloadLength: 0,
+      nextHeader: ipv4.IP_PROTOCOL_TCP,
+      hopLimit: TIME_TO_LIVE,
+      source,
+      destination,
+    },
+    bytes,
+    offset,
+  );
+}
+
+/** Native sum of a header at an even offset of a template. */
+function headerSum(bytes: Uint8Array, offset: number, length: number): number {
+  const copied = new ArrayBuffer(length + 3 & ~3);
+  const view = new WordView(copied);
+  view.bytes.set(bytes.subarray(offset, offset + length));
+  return nativeSum(view, 0, length);
+}

@@ -1,0 +1,137 @@
+/** The lanes of one flow: where its codec chain writes, and a forger for each. @module */
+import type { CodecOutput, Direction, Lane } from "../codecs/codec.ts";
+import type { Counters } from "./counters.ts";
+import type { FlowKey } from "./flow_key.ts";
+import type { ForgeSettings } from "./forge_settings.ts";
+import { LaneForger } from "./forger.ts";
+import type { LanePorts } from "./lane_ports.ts";
+import type { PacketBuffer } from "./packet_batch.ts";
+
+/** What all flows of a run forge with. */
+export interface Forging {
+  readonly buffer: PacketBuffer;
+  readonly settings: ForgeSettings;
+}
+
+interface OpenLane {
+  readonly key: FlowKey;
+  readonly forger: LaneForger;
+  /** Packets that the flow's books know of. */
+  booked: number;
+}
+
+export class LaneSet implements CodecOutput {
+  /** Time of what is written next. */
+  timeNs = 0;
+  readonly #key: FlowKey;
+  readonly #forging: Forging;
+  readonly #ports: LanePorts;
+  readonly #counters: Counters;
+  readonly #describe: () => string;
+  #first: OpenLane | undefined;
+  /** Lanes from 1 on; most flows have none. */
+  #more: Map<Lane, OpenLane> | undefined;
+  #lastLane: Lane = 0;
+
+  /** `describe` is asked when the flow's first packet is forged, for its comment. */
+  constructor(key: FlowKey, forging: Forging, ports: LanePorts, counters: Counters, describe: () => string) {
+    this.#key = key;
+    this.#forging = forging;
+    this.#ports = ports;
+    this.#counters = counters;
+    this.#describe = describe;
+  }
+
+  write(lane: Lane, direction: Direction, bytes: Uint8Array): void {
+    this.#counters.written[direction] += bytes.length;
+    const open = this.#open(lane);
+    if (!open) return this.#counters.leaveUnforged("lane-closed", direction, bytes.length);
+    open.forger.write(direction, bytes, this.timeNs);
+    this.#counters.forged[direction] += bytes.length;
+    this.#book(open);
+  }
+
+  gap(lane: Lane, direction: Direction, length: number): void {
+    const open = this.#open(lane);
+    if (!open) return;
+    const how = open.forger.gap(direction, length, this.timeNs);
+    this.#counters.count(how === "skip" ? "gap-skipped" : "gap-reset");
+    this.#book(open);
+  }
+
+  openLane(comment: string): Lane {
+    const lane = ++this.#lastLane;
+    const key = this.#ports.take(this.#key, () => this.#evict(lane));
+    if (!key) {
+      this.#counters.count("no-lane-port");
+      return lane;
+    }
+    const open = this.#make(key);
+    open.forger.comment(comment);
+    (this.#more ??= new Map()).set(lane, open);
+    return lane;
+  }
+
+  close(lane: Lane, how: "fin" | "reset"): void {
+    const open = this.#find(lane);
+    if (!open) return;
+    open.forger.close(how, this.timeNs);
+    this.#book(open);
+    if (lane === 0) return;
+    this.#more!.delete(lane);
+    this.#ports.release(open.key);
+  }
+
+  comment(lane: Lane, text: string): void {
+    this.#find(lane)?.forger.comment(text);
+  }
+
+  count(reason: string, amount?: number): void {
+    this.#counters.count(reason, amount);
+  }
+
+  /** The flow has ended. */
+  closeAll(how: "fin" | "reset"): void {
+    if (this.#more) { for (const lane of [...this.#more.keys()]) this.close(lane, how); }
+    this.close(0, how);
+  }
+
+  tick(): void {
+    if (this.#first) this.#tick(this.#first);
+    if (this.#more) { for (const open of this.#more.values()) this.#tick(open); }
+  }
+
+  #tick(open: OpenLane): void {
+    open.forger.tick(this.timeNs);
+    this.#book(open);
+  }
+
+  #find(lane: Lane): OpenLane | undefined {
+    return lane === 0 ? this.#first : this.#more?.get(lane);
+  }
+
+  /** Lane 0 opens on demand, any other only by openLane(). */
+  #open(lane: Lane): OpenLane | undefined {
+    if (lane !== 0) return this.#more?.get(lane);
+    if (!this.#first) {
+      this.#first = this.#make(this.#key);
+      this.#first.forger.comment(this.#describe());
+    }
+    return this.#first;
+  }
+
+  #make(key: FlowKey): OpenLane {
+    return { key, forger: new LaneForger(key, this.#forging.buffer, this.#forging.settings), booked: 0 };
+  }
+
+  #evict(lane: Lane): void {
+    this.#counters.count("lane-evicted");
+    this.close(lane, "reset");
+  }
+
+  #book(open: OpenLane): void {
+    const { packets } = open.forger.counters;
+    this.#counters.packets += packets - open.booked;
+    open.booked = packets;
+  }
+}

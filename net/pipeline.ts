@@ -1,0 +1,285 @@
+/**
+ * From captured clear text to forged packets: a {@linkcode CaptureTarget} that keeps the flows, drives a codec chain for each
+ * and one forger for each lane. Pure: time comes with the records, so a recording gives the same packets again.
+ *
+ * @module
+ */
+import type { Codec } from "../codecs/codec.ts";
+import type {
+  CaptureDirection,
+  CaptureEnd,
+  CaptureHello,
+  CaptureOpen,
+  CaptureProgram,
+  CaptureProgramEnd,
+  CaptureTarget,
+} from "../hook/capture.ts";
+import { openChain } from "./codec_chain.ts";
+import { Counters } from "./counters.ts";
+import { type Flow, NOTHING_HELD } from "./flow.ts";
+import { type FlowEnd, FlowTable, type FlowTableOptions } from "./flow_table.ts";
+import { describeFlow } from "./flow_comment.ts";
+import { LanePorts } from "./lane_ports.ts";
+import { type Forging, LaneSet } from "./lanes.ts";
+
+export interface PipelineOptions extends FlowTableOptions {
+  /** The codec chain, at least one. */
+  readonly codecs: readonly Codec[];
+  /** Stands in for a codec that declines or fails. */
+  readonly raw: Codec;
+  /** Tells people what happens; must not throw. */
+  readonly observer: PipelineObserver;
+}
+
+export interface PipelineObserver {
+  flowOpened(flow: Flow): void;
+  flowClosed(flow: Flow, end: FlowEnd): void;
+  codecFailed(flow: Flow, codec: string, error: unknown): void;
+  programEnded(program: CaptureProgram, end: CaptureProgramEnd): void;
+}
+
+/** The books of one program, kept after it ended. */
+export interface ProgramRow {
+  readonly program: CaptureProgram;
+  readonly counters: Counters;
+  readonly ended: boolean;
+}
+
+/** Ended programs that keep a row of their own; older ones share one. A row is about 1 KB. */
+const ENDED_ROWS_MAX = 4096;
+/** Stands for programs that ended long ago. */
+const EARLIER: CaptureProgram = { id: 0, pid: 0, uid: 0, comm: "(earlier)" };
+
+type MutableRow = { -readonly [name in keyof ProgramRow]: ProgramRow[name] };
+
+export class Pipeline implements CaptureTarget {
+  readonly #options: PipelineOptions;
+  readonly #forging: Forging;
+  readonly #flows: FlowTable;
+  readonly #programs = new Map<number, ProgramRow>();
+  readonly #lanePorts = new LanePorts((name) => this.#flows.hasKey(name));
+  #nowNs = 0;
+
+  constructor(options: PipelineOptions, forging: Forging) {
+    this.#options = options;
+    this.#forging = forging;
+    this.#flows = new FlowTable(options, {
+      mirror: (flow) => this.#mirror(flow),
+      release: (flow, end, timeNs) => this.#release(flow, end, timeNs),
+    });
+  }
+
+  /** Flows that are open now. */
+  get openFlows(): number {
+    return this.#flows.size;
+  }
+
+  /** The books of every program so far, open flows included. */
+  rows(): ProgramRow[] {
+    const rows = new Map<number, ProgramRow>();
+    for (const [id, row] of this.#programs) {
+      const counters = new Counters();
+      counters.add(row.counters);
+      rows.set(id, { ...row, counters });
+    }
+    for (const flow of this.#flows.all()) rows.get(flow.program.id)?.counters.add(flow.counters);
+    return [...rows.values()];
+  }
+
+  programStart(program: CaptureProgram): void {
+    this.#row(program);
+  }
+
+  open(program: CaptureProgram, flow: number, open: CaptureOpen, timeNs: number): void {
+    this.#nowNs = timeNs;
+    this.#row(program);
+    this.#flows.open(program, flow, open, timeNs);
+  }
+
+  hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void {
+    this.#nowNs = timeNs;
+    this.#flows.hello(program, hello, timeNs);
+  }
+
+  data(
+    program: CaptureProgram,
+    number: number,
+    direction: CaptureDirection,
+    offset: number,
+    bytes: Uint8Array,
+    timeNs: number,
+  ): void {
+    this.#nowNs = timeNs;
+    const flow = this.#flows.get(program, number);
+    if (!flow) {
+      this.#row(program).counters.lose("unknown-flow", direction, bytes.length);
+      return;
+    }
+    const fresh = this.#place(flow, direction, offset, bytes.length, timeNs);
+    if (fresh === 0) return;
+    this.#deliver(
+      flow,
+      direction,
+      fresh === bytes.length ? bytes : bytes.subarray(bytes.length - fresh),
+      timeNs,
+    );
+  }
+
+  gap(
+    program: CaptureProgram,
+    number: number,
+    direction: CaptureDirection,
+    offset: number,
+    length: number,
+    neverUser: boolean,
+    timeNs: number,
+  ): void {
+    this.#nowNs = timeNs;
+    const reason = neverUser ? "sendfile" : "ring-full";
+    const flow = this.#flows.get(program, number);
+    if (!flow) {
+      this.#row(program).counters.lose(reason, direction, length);
+      return;
+    }
+    const fresh = this.#place(flow, direction, offset, length, timeNs);
+    if (fresh > 0) this.#deliverGap(flow, direction, fresh, reason, timeNs);
+  }
+
+  close(program: CaptureProgram, number: number, end: CaptureEnd, timeNs: number): void {
+    this.#nowNs = timeNs;
+    this.#flows.close(program, number, end, timeNs);
+  }
+
+  programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void {
+    this.#nowNs = timeNs;
+    const row = this.#row(program);
+    const { counters } = row;
+    // Whose direction they were is not known any more: they are booked as sent to the server.
+    if (end.unreportedBytes > 0) counters.lose("ring-full", 0, end.unreportedBytes);
+    if (end.holes > 0) counters.count("unfinished-records", end.holes);
+    if (end.unmirrored > 0) counters.count("sessions-unmirrored", end.unmirrored);
+    if (end.retired !== undefined) counters.count("ring-retired");
+    this.#flows.programEnd(program, end, timeNs);
+    this.#options.observer.programEnded(program, end);
+    row.ended = true;
+    this.#foldRows();
+  }
+
+  tick(timeNs: number): void {
+    this.#nowNs = Math.max(this.#nowNs, timeNs);
+    this.#flows.tick(this.#nowNs);
+    for (const flow of this.#flows.all()) {
+      if (flow.state !== "mirrored") continue;
+      flow.lanes!.timeNs = this.#nowNs;
+      flow.chain!.tick(this.#nowNs);
+      flow.lanes!.tick();
+    }
+  }
+
+  /** Ends every flow: nothing more will come. */
+  drain(): void {
+    this.#flows.drain(this.#nowNs);
+  }
+
+  #row(program: CaptureProgram): MutableRow {
+    let row = this.#programs.get(program.id);
+    if (!row) this.#programs.set(program.id, row = { program, counters: new Counters(), ended: false });
+    return row;
+  }
+
+  /** Keeps the rows bounded: the oldest ended one is added to that of all earlier ones. */
+  #foldRows(): void {
+    if (this.#programs.size <= ENDED_ROWS_MAX) return;
+    const oldest = this.#programs.values().find((row) => row.ended && row.program !== EARLIER);
+    if (!oldest) return;
+    this.#programs.delete(oldest.program.id);
+    this.#row(EARLIER).counters.add(oldest.counters);
+  }
+
+  /**
+   * Where a record lies in its direction: tells a gap for what is missing before it and answers how many of its bytes, counted
+   * from their end, are new. Two processes that share a session after a fork may both tell of the same bytes.
+   */
+  #place(flow: Flow, direction: CaptureDirection, offset: number, length: number, timeNs: number): number {
+    flow.lastSeenNs = timeNs;
+    const expected = flow.offsets[direction];
+    if (offset > expected) this.#deliverGap(flow, direction, offset - expected, "unreported", timeNs);
+    const end = offset + length;
+    if (end <= expected) return 0;
+    flow.offsets[direction] = end;
+    return Math.min(length, end - expected);
+  }
+
+  #deliver(flow: Flow, direction: CaptureDirection, bytes: Uint8Array, timeNs: number): void {
+    if (flow.state === "dropped") return flow.counters.lose(flow.dropReason, direction, bytes.length);
+    if (flow.state === "held") return this.#flows.hold(flow, direction, bytes.slice(), bytes.length, timeNs);
+    if (flow.state === "resting") this.#mirror(flow);
+    flow.counters.captured[direction] += bytes.length;
+    flow.counters.decoded[direction] += bytes.length;
+    flow.lanes!.timeNs = timeNs;
+    flow.chain!.data(direction, bytes, timeNs);
+  }
+
+  #deliverGap(flow: Flow, direction: CaptureDirection, length: number, reason: string, timeNs: number): void {
+    flow.counters.lose(reason, direction, length);
+    if (flow.state === "dropped") return;
+    if (flow.state === "held") return this.#flows.hold(flow, direction, undefined, length, timeNs);
+    if (flow.state === "resting") this.#mirror(flow);
+    flow.lanes!.timeNs = timeNs;
+    flow.chain!.gap(direction, length, timeNs);
+  }
+
+  /** The flow's addresses are settled: what was held goes through. */
+  #mirror(flow: Flow): void {
+    const { codecs, raw, observer } = this.#options;
+    const key = flow.attribution!.key;
+    flow.state = "mirrored";
+    this.#lanePorts.evict(key);
+    flow.lanes = new LaneSet(key, this.#forging, this.#lanePorts, flow.counters, () => describeFlow(flow));
+    const { info } = flow;
+    const context = {
+      flow: {
+        alpn: info.alpn,
+        sni: info.sni,
+        isServer: info.isServer,
+        serverPort: key.server.port,
+        joinedLate: info.late || flow.rested || info.offsets[0] + info.offsets[1] > 0,
+      },
+      raw,
+      failed: (codec: Codec, error: unknown) => {
+        flow.counters.count(`codec-${codec.name}-failed`);
+        observer.codecFailed(flow, codec.name, error);
+      },
+    };
+    flow.chain = openChain(codecs, context, flow.lanes);
+    if (!flow.rested) observer.flowOpened(flow);
+    const held = flow.held;
+    flow.held = NOTHING_HELD;
+    flow.heldBytes = 0;
+    for (const { direction, bytes, length, timeNs } of held) {
+      if (bytes) this.#deliver(flow, direction, bytes, timeNs);
+      else {
+        flow.lanes.timeNs = timeNs;
+        flow.chain.gap(direction, length, timeNs);
+      }
+    }
+  }
+
+  /** The flow's codec and lanes end; unless it only rests, its books go to its program. */
+  #release(flow: Flow, end: FlowEnd, timeNs: number): void {
+    if (flow.lanes) {
+      flow.lanes.timeNs = timeNs;
+      flow.chain!.end(0, timeNs);
+      flow.chain!.end(1, timeNs);
+      flow.lanes.closeAll(flow.cutShort ? "reset" : "fin");
+      flow.lanes = flow.chain = undefined;
+    }
+    if (end === "idle") {
+      flow.rested = true;
+      flow.counters.count("flow-rested");
+      return;
+    }
+    this.#row(flow.program).counters.add(flow.counters);
+    this.#options.observer.flowClosed(flow, end);
+  }
+}

@@ -1,0 +1,22 @@
+/** Which interfaces there are. @module */
+import { allInterfaces, pcapLibrary } from "../ffi/pcap.ts";
+import { DEFAULT_MTU } from "./sink_options.ts";
+
+const LINUX_FOLDER = "/sys/class/net";
+
+/** Sorted names. */
+export function interfaceNames(): string[] {
+  const names = Deno.build.os === "linux"
+    ? [...Deno.readDirSync(LINUX_FOLDER)].filter((entry) => !entry.isFile).map((entry) => entry.name)
+    : allInterfaces(pcapLibrary());
+  return names.sort();
+}
+
+/** Bytes of IP packet that a frame may carry; on systems that do not tell, that of Ethernet. */
+export function interfaceMtu(name: string): number {
+  if (Deno.build.os !== "linux") {
+    return DEFAULT_MTU;
+  }
+  const mtu = Number(Deno.readTextFileSync(`${LINUX_FOLDER}/${name}/mtu`));
+  return Math.min(mtu, 65535);
+}

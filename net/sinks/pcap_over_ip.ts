@@ -1,0 +1,181 @@
+/** PCAP-over-IP: a TCP server; every client gets a pcapng stream from the moment it connects. @module */
+import type { PacketBatch } from "../packet_batch.ts";
+import type { Sink, SinkCounters } from "../sink.ts";
+import { pcapngHead } from "../wire/pcapng.ts";
+import { Outlet, type Parcel } from "./outlet.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "./sink_options.ts";
+
+/** Bytes that wait for one slow client; batches beyond it are left out whole, so that its stream stays valid. */
+export const CLIENT_QUEUE_BYTES = 16 << 20;
+/** A client that has taken nothing for so long is not waited for when flushing, and cut when closing. */
+const STALLED_MS = 5000;
+/** Clients at a time: with their queues full they hold 512 MiB at most, shared blocks counted once for each. */
+const CLIENTS_MAX = 32;
+
+/** One batch for all clients, settled when the first of them has it or the last has lost it. */
+interface SharedParcel extends Parcel {
+  holders: number;
+  isDelivered: boolean;
+}
+
+interface Client {
+  readonly connection: Deno.TcpConn;
+  readonly outlet: Outlet<SharedParcel>;
+  readonly address: string;
+  warned: boolean;
+}
+
+/**
+ * A packet counts as written when at least one client got it whole, else as dropped: `no-client`, `slow-client` when
+ * no queue had room, `client-gone` when all that it was queued for went before they had it.
+ */
+export class PcapOverIpSink implements Sink {
+  readonly name: string;
+  readonly mtu: number;
+  readonly counters: SinkCounters = newSinkCounters();
+  readonly #listener: Deno.TcpListener;
+  readonly #clients = new Set<Client>();
+  readonly #head: Uint8Array;
+  readonly #options: SinkOptions;
+  readonly #queueBytes: number;
+  readonly #accepting: Promise<void>;
+  #isClosed = false;
+
+  /** Listens at once; port 0 takes any free one. Throws what `Deno.listen` throws. */
+  constructor(
+    name: string,
+    hostname: string,
+    port: number,
+    options: SinkOptions,
+    queueBytes = CLIENT_QUEUE_BYTES,
+  ) {
+    this.name = name;
+    this.mtu = options.mtu ?? DEFAULT_MTU;
+    this.#options = options;
+    this.#queueBytes = queueBytes;
+    this.#head = pcapngHead(options);
+    this.#listener = Deno.listen({ hostname, port });
+    this.#accepting = this.#accept();
+  }
+
+  /** Where it listens. */
+  get address(): Deno.NetAddr {
+    return this.#listener.addr as Deno.NetAddr;
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  write(batch: PacketBatch): void {
+    const packets = batch.count;
+    this.counters.packets += packets;
+    if (this.#isClosed) return countDropped(this.counters, "sink-closed", packets);
+    if (this.#clients.size === 0) return countDropped(this.counters, "no-client", packets);
+    const parcel: SharedParcel = { bytes: batch.blocks.slice(), packets, holders: 0, isDelivered: false };
+    for (const client of this.#clients) {
+      if (client.outlet.offer(parcel)) {
+        parcel.holders++;
+      } else if (!client.warned) {
+        client.warned = true;
+        this.#options.warn?.(
+          `${this.name}: client ${client.address} is too slow, it gets no more than it reads`,
+        );
+      }
+    }
+    if (parcel.holders === 0) countDropped(this.counters, "slow-client", packets);
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([...this.#clients].map((client) => this.#drained(client)));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return await this.#accepting;
+    this.#isClosed = true;
+    this.#listener.close();
+    await this.#accepting;
+    await Promise.all([...this.#clients].map(async (client) => {
+      await this.#drained(client);
+      this.#end(client);
+    }));
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#isClosed) {
+      let connection: Deno.TcpConn;
+      try {
+        connection = await this.#listener.accept();
+      } catch (error) {
+        if (this.#isClosed) return;
+        // A client that went before it was accepted, or no descriptor left: the next may do better.
+        this.#options.warn?.(`${this.name}: a client could not be accepted: ${(error as Error).message}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        continue;
+      }
+      if (this.#isClosed || this.#clients.size >= CLIENTS_MAX) {
+        connection.close();
+        continue;
+      }
+      this.#welcome(connection);
+    }
+  }
+
+  #welcome(connection: Deno.TcpConn): void {
+    const { hostname, port } = connection.remoteAddr as Deno.NetAddr;
+    const outlet = new Outlet<SharedParcel>(connection, this.#queueBytes, {
+      delivered: (parcel) => this.#settle(parcel, true),
+      lost: (parcel) => this.#settle(parcel, false),
+      broken: () => this.#end(client),
+    });
+    const client: Client = { connection, outlet, address: `${hostname}:${port}`, warned: false };
+    outlet.offer({ bytes: this.#head, packets: 0, holders: 1, isDelivered: false });
+    this.#clients.add(client);
+    void this.#watch(client);
+  }
+
+  /** A client sends nothing; reading tells when it goes. */
+  async #watch(client: Client): Promise<void> {
+    const buffer = new Uint8Array(256);
+    try {
+      while (await client.connection.read(buffer) !== null);
+    } catch {
+      this.#end(client);
+    }
+    // Otherwise it has closed its sending side only; writing tells the rest.
+  }
+
+  #end(client: Client): void {
+    if (!this.#clients.delete(client)) return;
+    client.outlet.cut();
+    client.connection.close();
+  }
+
+  #settle(parcel: SharedParcel, isDelivered: boolean): void {
+    parcel.holders--;
+    if (parcel.isDelivered) return;
+    if (isDelivered) {
+      parcel.isDelivered = true;
+      this.counters.written += parcel.packets;
+      if (parcel.packets > 0) this.counters.writtenBytes += parcel.bytes.length;
+    } else if (parcel.holders === 0) {
+      countDropped(this.counters, "client-gone", parcel.packets);
+    }
+  }
+
+  /** Settles when the client has it all, is gone, or took nothing for {@linkcode STALLED_MS}. */
+  async #drained(client: Client): Promise<void> {
+    const { outlet } = client;
+    const drained = outlet.drained();
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const stalled = new Promise<void>((resolve) => {
+      let before = outlet.writtenBytes;
+      timer = setInterval(() => {
+        if (outlet.writtenBytes === before) resolve();
+        before = outlet.writtenBytes;
+      }, STALLED_MS);
+    });
+    await Promise.race([drained, stalled]);
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,39 @@
+/** What all sinks are made with, and counting. @module */
+import type { Sink, SinkCounters } from "../sink.ts";
+
+export interface SinkOptions {
+  /** Program and version, for the head of a capture: `sslcollector 0.1.0`. */
+  readonly application: string;
+  /** Where the mirrored flows were seen, for the head of a capture. */
+  readonly interfaceName: string;
+  /** Bytes of IP packet in one frame for sinks that have no MTU of their own; {@linkcode DEFAULT_MTU} when absent. */
+  readonly mtu?: number;
+  /** A file is followed by another before it is larger; absent: never. */
+  readonly rotateBytes?: number;
+  /** A file is followed by another so long after it was begun; absent: never. */
+  readonly rotateMs?: number;
+  /** Files kept when they rotate, the oldest is deleted; absent: all. */
+  readonly keep?: number;
+  /** Length in bytes of a file that is there and to be gone on with; absent: it is written anew. Not with rotation. */
+  readonly continueAt?: number;
+  /** Takes one line on a trouble that the sink lives on with; each kind of trouble is told once. */
+  readonly warn?: (message: string) => void;
+  /** Takes one line on why the sink takes no more packets from now on; once. */
+  readonly stopped?: (sink: Sink, message: string) => void;
+}
+
+export const DEFAULT_MTU = 1500;
+
+export function newSinkCounters(): SinkCounters {
+  return { packets: 0, written: 0, writtenBytes: 0, dropped: new Map() };
+}
+
+export function countDropped(counters: SinkCounters, reason: string, packets: number): void {
+  if (packets > 0) counters.dropped.set(reason, (counters.dropped.get(reason) ?? 0) + packets);
+}
+
+/** What an error of the system is called: its code and text, without the decoration that Deno adds. */
+export function systemError(error: unknown): { readonly code: string; readonly text: string } {
+  const { code, message } = error as { code?: string; message?: string };
+  return { code: code ?? "", text: (message ?? String(error)).replace(/ \(os error \d+\).*$/s, "") };
+}

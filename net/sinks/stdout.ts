@@ -1,0 +1,65 @@
+/** Packets as pcapng to standard output, mostly a pipe. @module */
+import type { PacketBatch } from "../packet_batch.ts";
+import type { Sink, SinkCounters } from "../sink.ts";
+import { pcapngHead } from "../wire/pcapng.ts";
+import { Outlet, type OutletWriter, type Parcel } from "./outlet.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions, systemError } from "./sink_options.ts";
+
+/** Bytes that wait for a slow reader: at 2 Gbps some 64 ms. Batches beyond it are dropped whole. */
+export const STDOUT_QUEUE_BYTES = 16 << 20;
+
+/** Never blocks: writing happens beside the event loop, and {@linkcode StdoutSink.flush} waits for the reader. */
+export class StdoutSink implements Sink {
+  readonly name = "-";
+  readonly mtu: number;
+  readonly counters: SinkCounters = newSinkCounters();
+  readonly #outlet: Outlet<Parcel>;
+  #stopReason: string | undefined;
+  #warned = false;
+  readonly #options: SinkOptions;
+
+  constructor(options: SinkOptions, writer: OutletWriter = Deno.stdout, queueBytes = STDOUT_QUEUE_BYTES) {
+    this.mtu = options.mtu ?? DEFAULT_MTU;
+    this.#options = options;
+    this.#outlet = new Outlet<Parcel>(writer, queueBytes, {
+      delivered: (parcel) => {
+        this.counters.written += parcel.packets;
+        if (parcel.packets > 0) this.counters.writtenBytes += parcel.bytes.length;
+      },
+      lost: (parcel) => countDropped(this.counters, this.#stopReason ?? "reader-gone", parcel.packets),
+      broken: (error) => this.#broken(error),
+    });
+    this.#outlet.offer({ bytes: pcapngHead(options), packets: 0 });
+  }
+
+  write(batch: PacketBatch): void {
+    this.counters.packets += batch.count;
+    if (this.#stopReason !== undefined) return countDropped(this.counters, this.#stopReason, batch.count);
+    if (this.#outlet.offer({ bytes: batch.blocks.slice(), packets: batch.count })) return;
+    countDropped(this.counters, "slow-reader", batch.count);
+    if (!this.#warned) {
+      this.#options.warn?.(`${this.name}: the reader is too slow, packets are dropped and counted`);
+    }
+    this.#warned = true;
+  }
+
+  flush(): Promise<void> {
+    return this.#outlet.drained();
+  }
+
+  async close(): Promise<void> {
+    if (this.#stopReason !== undefined) return;
+    this.#stopReason = "sink-closed";
+    await this.#outlet.drained();
+  }
+
+  #broken(error: unknown): void {
+    const { code, text } = systemError(error);
+    const isPipeClosed = code === "EPIPE";
+    this.#stopReason = isPipeClosed ? "reader-gone" : "write-failed";
+    this.#options.stopped?.(
+      this,
+      `${this.name}: ${isPipeClosed ? "the reader has gone" : `writing stopped: ${text}`}`,
+    );
+  }
+}

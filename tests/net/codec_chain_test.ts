@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import {
+  type Codec,
+  CODEC_CONTRACT,
+  type CodecOutput,
+  type CodecSession,
+  type CodecVerdict,
+} from "../../codecs/codec.ts";
+import { makeOpen, PipelineHarness, text } from "../support/pipeline_harness.ts";
+
+const encode = (value: string) => new TextEncoder().encode(value);
+
+/** A codec of one function over text, which `wants` decides about. */
+function codec(
+  name: string,
+  open: (output: CodecOutput) => Partial<CodecSession>,
+  wants: (toServer: string, final: boolean) => CodecVerdict = () => "accept",
+): Codec {
+  return {
+    name,
+    contract: CODEC_CONTRACT,
+    probe: ({ toServer, final }) => wants(text(toServer), final),
+    open: (_flow, output) => ({ data() {}, gap() {}, end() {}, ...open(output) }),
+  };
+}
+
+const upper = codec("upper", (output) => ({
+  data: (direction, bytes) => output.write(0, direction, encode(text(bytes).toUpperCase())),
+}));
+
+const bracket = codec("bracket", (output) => ({
+  data: (direction, bytes) => output.write(0, direction, encode(`[${text(bytes)}]`)),
+  end: (direction) => output.write(0, direction, encode("$")),
+}));
+
+/** Puts every word on a lane of its own and closes it. */
+const words = codec("words", (output) => ({
+  data(direction, bytes) {
+    for (const word of text(bytes).split(" ")) {
+      const lane = output.openLane(`word ${word}`);
+      output.write(lane, direction, encode(word));
+      output.close(lane, "fin");
+    }
+  },
+}));
+
+function play(codecs: Codec[], ...pieces: string[]) {
+  const harness = new PipelineHarness({ codecs });
+  harness.pipeline.open(harness.program, 1, makeOpen(), 1e9);
+  let offset = 0;
+  for (const piece of pieces) {
+    harness.data(1, 0, offset, piece);
+    offset += piece.length;
+  }
+  harness.pipeline.close(harness.program, 1, "orderly", 2e9);
+  assert.equal(harness.total().imbalance(), 0);
+  return harness;
+}
+
+const streams = (harness: PipelineHarness) => harness.connections().map((each) => text(each.streams[0]));
+
+Deno.test("codecs apply in the order given, and the end goes down the chain", () => {
+  assert.deepEqual(streams(play([upper, bracket], "ab", "cd")), ["[AB][CD]$"]);
+  assert.deepEqual(streams(play([bracket, upper], "ab", "cd")), ["[AB][CD]$"]);
+});
+
+Deno.test("every lane of one codec is a flow to the next", () => {
+  const harness = play([words, bracket], "to be");
+  assert.deepEqual(streams(harness), ["[to]$", "[be]$"]);
+  const [first, second] = harness.connections();
+  assert.match(first.comments.join(), /word to/);
+  assert.match(first.name, /:30201>/);
+  assert.match(second.name, /:30202>/);
+  assert.deepEqual([first.end, second.end], ["fin", "fin"]);
+});
+
+Deno.test("a codec that declines is passed by", () => {
+  const picky = codec("picky", () => ({}), () => "reject");
+  assert.deepEqual(streams(play([picky, upper], "ab")), ["AB"]);
+});
+
+Deno.test("bytes are kept until the codec has decided, in both directions", () => {
+  const patient = codec(
+    "patient",
+    (output) => ({
+      data: (direction, bytes) => output.write(0, direction, encode(text(bytes).toUpperCase())),
+    }),
+    (toServer, final) => toServer.length >= 6 ? "accept" : final ? "reject" : "more",
+  );
+  assert.deepEqual(streams(play([patient], "abc", "def", "g")), ["ABCDEFG"]);
+  assert.deepEqual(streams(play([patient], "abc")), ["abc"], "the end decides");
+});
+
+Deno.test("an undecided codec is told to decide after 64 KiB", () => {
+  const never = codec("never", () => ({}), (_sample, final) => final ? "reject" : "more");
+  const harness = new PipelineHarness({ codecs: [never] });
+  harness.pipeline.open(harness.program, 1, makeOpen(), 1e9);
+  harness.data(1, 0, 0, "x".repeat(65_535));
+  assert.equal(harness.connections().length, 0);
+  harness.data(1, 0, 65_535, "x");
+  assert.equal(harness.connections()[0].streams[0].length, 65_536);
+});
+
+Deno.test("a probe or an open that throws counts as a failure and the flow is raw", () => {
+  const throwing: Codec[] = [
+    {
+      ...codec("probe-throws", () => ({})),
+      probe: () => {
+        throw new Error("probe");
+      },
+    },
+    {
+      ...codec("open-throws", () => ({})),
+      open: () => {
+        throw new Error("open");
+      },
+    },
+  ];
+  for (const each of throwing) {
+    const harness = play([each], "abc");
+    assert.deepEqual(streams(harness), ["abc"]);
+    assert.equal(harness.total().events.get(`codec-${each.name}-failed`), 1);
+  }
+});
+
+Deno.test("lane 0 opens again after it was closed, other lanes do not", () => {
+  const reopening = codec("reopening", (output) => ({
+    data(direction, bytes) {
+      output.write(0, direction, bytes);
+      output.close(0, "fin");
+      const lane = output.openLane("side");
+      output.close(lane, "reset");
+      output.write(lane, direction, encode("late"));
+    },
+  }));
+  const harness = play([reopening], "one", "two");
+  assert.deepEqual(streams(harness), ["one", "two"]);
+  assert.equal(new Set(harness.connections().map(({ name }) => name)).size, 1);
+  assert.deepEqual(harness.total().unforged.get("lane-closed"), [8, 0]);
+});

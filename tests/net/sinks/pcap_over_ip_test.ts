@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { LaneForger } from "../../../net/forger.ts";
+import { PacketBuffer } from "../../../net/packet_batch.ts";
+import { PcapOverIpSink } from "../../../net/sinks/pcap_over_ip.ts";
+import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
+
+const OPTIONS = { application: "sslcollector test", interfaceName: "any" };
+
+function forge(sink: PcapOverIpSink, segments: number): void {
+  const buffer = new PacketBuffer({ timeBaseNs: TIME_BASE_NS, onFull: (batch) => sink.write(batch) });
+  const lane = new LaneForger(IPV4_KEY, buffer, testSettings());
+  for (let at = 0; at < segments; at++) lane.write(1, new Uint8Array(1460), at);
+  lane.close("fin", segments);
+  buffer.flush();
+}
+
+async function connect(sink: PcapOverIpSink, expected: number): Promise<Deno.TcpConn> {
+  const { hostname, port } = sink.address;
+  const connection = await Deno.connect({ hostname, port });
+  while (sink.clientCount < expected) await new Promise((resolve) => setTimeout(resolve, 0));
+  return connection;
+}
+
+async function readToEnd(connection: Deno.TcpConn): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(connection.readable).arrayBuffer());
+}
+
+function assertSums({ counters }: PcapOverIpSink): void {
+  const dropped = [...counters.dropped.values()].reduce((sum, packets) => sum + packets, 0);
+  assert.equal(counters.packets, counters.written + dropped);
+}
+
+Deno.test("every client gets a capture from when it came; nobody there is counted", async () => {
+  const sink = new PcapOverIpSink("pcap-over-ip:0", "127.0.0.1", 0, OPTIONS);
+  forge(sink, 10);
+  const before = sink.counters.packets;
+  assert.equal(sink.counters.dropped.get("no-client"), before);
+  const first = await connect(sink, 1);
+  const firstBytes = readToEnd(first);
+  forge(sink, 500);
+  const middle = sink.counters.packets;
+  const second = await connect(sink, 2);
+  const secondBytes = readToEnd(second);
+  forge(sink, 20);
+  await sink.flush();
+  await sink.close();
+  await sink.close();
+  assert.equal(readSegments(await firstBytes).length, sink.counters.packets - before);
+  assert.equal(readSegments(await secondBytes).length, sink.counters.packets - middle);
+  assert.equal(sink.counters.written, sink.counters.packets - before);
+  assertSums(sink);
+});
+
+Deno.test("a slow client loses whole batches, its capture stays valid, a fast one gets all", async () => {
+  const warnings: string[] = [];
+  const options = { ...OPTIONS, warn: (message: string) => warnings.push(message) };
+  const sink = new PcapOverIpSink("pcap-over-ip:0", "127.0.0.1", 0, options, 1 << 20);
+  const fast = await connect(sink, 1);
+  const fastBytes = readToEnd(fast);
+  const slow = await connect(sink, 2);
+  for (let times = 0; times < 60; times++) {
+    forge(sink, 300);
+    // The fast client is given its turn; the slow one does not read at all.
+    const { written } = sink.counters;
+    while (sink.counters.written === written) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  const slowBytes = readToEnd(slow);
+  await sink.close();
+  const got = readSegments(await slowBytes).length;
+  assert.ok(got < sink.counters.packets, "the slow client was never slow");
+  assert.equal(readSegments(await fastBytes).length, sink.counters.packets);
+  assert.equal(sink.counters.written, sink.counters.packets);
+  assert.equal(warnings.length, 1);
+});
+
+Deno.test("a client that goes is forgotten, and what only it waited for is counted", async () => {
+  const sink = new PcapOverIpSink("pcap-over-ip:0", "127.0.0.1", 0, OPTIONS);
+  const client = await connect(sink, 1);
+  client.close();
+  while (sink.clientCount > 0) {
+    forge(sink, 200);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  forge(sink, 5);
+  await sink.close();
+  assert.ok(sink.counters.dropped.get("no-client")! > 0);
+  assertSums(sink);
+});
+
+Deno.test("a port that is taken is refused at once", async () => {
+  const sink = new PcapOverIpSink("pcap-over-ip:0", "127.0.0.1", 0, OPTIONS);
+  assert.throws(
+    () => new PcapOverIpSink("x", "127.0.0.1", sink.address.port, OPTIONS),
+    Deno.errors.AddrInUse,
+  );
+  await sink.close();
+});

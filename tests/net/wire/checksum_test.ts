@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import {
+  checksumOfSum,
+  foldSum,
+  nativeSum,
+  networkSum,
+  swap16,
+  WordView,
+} from "../../../net/wire/checksum.ts";
+import { hex, withSeed } from "../../support/random.ts";
+
+/** RFC 1071 as written: sum of big-endian words, carries added back one by one. */
+function naive(bytes: Uint8Array): number {
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at += 2) {
+    sum += bytes[at] * 256 + (at + 1 < bytes.length ? bytes[at + 1] : 0);
+    if (sum > 0xffff) sum -= 0xffff;
+  }
+  return sum;
+}
+
+/** 0 and 0xffff are the same number in one's complement. */
+function same(a: number, b: number): boolean {
+  return a % 0xffff === b % 0xffff;
+}
+
+Deno.test("the example of RFC 1071 section 3", () => {
+  const bytes = hex("0001 f203 f4f5 f6f7");
+  assert.equal(networkSum(bytes, 0, 8), 0xddf2);
+  assert.equal(checksumOfSum(networkSum(bytes, 0, 8)), 0x220d);
+});
+
+Deno.test("both sums equal a naive one at every offset and length", () =>
+  withSeed((random) => {
+    const view = new WordView(new ArrayBuffer(4096));
+    view.bytes.set(random.bytes(4096));
+    for (let round = 0; round < 20000; round++) {
+      const offset = random.below(64);
+      const length = round % 2 ? random.below(70) : random.below(2000);
+      const expected = naive(view.bytes.subarray(offset, offset + length));
+      assert.ok(same(networkSum(view.bytes, offset, length), expected), `network ${offset} ${length}`);
+      assert.ok(same(swap16(nativeSum(view, offset, length)), expected), `native ${offset} ${length}`);
+    }
+  }));
+
+Deno.test("the largest sums do not overflow", () => {
+  const view = new WordView(new ArrayBuffer(131072));
+  view.bytes.fill(0xff);
+  for (const offset of [0, 1, 2, 3]) {
+    assert.equal(nativeSum(view, offset, 65536 * 2 - 4), 0xffff);
+    assert.equal(networkSum(view.bytes, offset, 65536 * 2 - 4), 0xffff);
+  }
+});
+
+Deno.test("folding keeps the value modulo 65535 and fits 16 bits", () => {
+  for (const sum of [0, 1, 0xffff, 0x10000, 0x1ffff, 0x7fffffff]) {
+    assert.ok(foldSum(sum) <= 0xffff);
+    assert.ok(same(foldSum(sum), sum), String(sum));
+  }
+});

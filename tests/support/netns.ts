@@ -1,0 +1,65 @@
+/** Network namespaces that a test makes for itself. @module */
+import { missing, runOk } from "./run.ts";
+
+export interface Veth {
+  /** Name of the end in the test's own namespace. */
+  readonly near: string;
+  /** Name of the other end, in {@linkcode namespace}. */
+  readonly far: string;
+  readonly namespace: string;
+}
+
+let made = 0;
+
+/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when namespaces cannot be made here. */
+export function netnsMissing(): boolean {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
+    console.error("skipped: network namespaces need root on Linux");
+    return true;
+  }
+  if (missing("ip")) return true;
+  const { success } = new Deno.Command("ip", {
+    args: ["netns", "exec", "no-such-namespace", "true"],
+    stderr: "null",
+  }).outputSync();
+  return success; // it cannot be: there is none of that name
+}
+
+/**
+ * Makes a veth pair with its far end in a namespace of its own, both up and silent (no IPv6, so that the only packets on
+ * it are the test's); removes both afterwards.
+ */
+export async function withVeth<T>(use: (veth: Veth) => Promise<T>, mtu = 1500): Promise<T> {
+  const id = `${Deno.pid.toString(36)}x${(made++).toString(36)}`;
+  const veth: Veth = { near: `sn${id}`, far: `sf${id}`, namespace: `ssl-${id}` };
+  await runOk("ip", "netns", "add", veth.namespace);
+  try {
+    await inNamespace(
+      veth,
+      "sysctl",
+      "-qw",
+      "net.ipv6.conf.all.disable_ipv6=1",
+      "net.ipv6.conf.default.disable_ipv6=1",
+    );
+    await runOk("ip", "link", "add", veth.near, "mtu", String(mtu), "type", "veth", "peer", "name", veth.far);
+    await runOk("sysctl", "-qw", `net.ipv6.conf.${veth.near}.disable_ipv6=1`);
+    await runOk("ip", "link", "set", veth.far, "netns", veth.namespace);
+    await inNamespace(veth, "ip", "link", "set", veth.far, "mtu", String(mtu), "up");
+    await runOk("ip", "link", "set", veth.near, "up");
+    return await use(veth);
+  } finally {
+    await runOk("ip", "netns", "del", veth.namespace); // takes both ends with it
+  }
+}
+
+/** Runs a program in the far end's namespace; answers its stdout, throws when it fails. */
+export function inNamespace(veth: Veth, command: string, ...args: string[]): Promise<string> {
+  return runOk("ip", "netns", "exec", veth.namespace, command, ...args);
+}
+
+/** Packets that the far end has received, and those it could not take. */
+export async function received(veth: Veth): Promise<{ readonly packets: number; readonly dropped: number }> {
+  const text = await inNamespace(veth, "ip", "-j", "-s", "link", "show", veth.far);
+  const { rx } = JSON.parse(text)[0].stats64;
+  return { packets: rx.packets, dropped: rx.dropped + rx.over_errors };
+}

@@ -1,0 +1,119 @@
+/** A pipeline with a program in front and its packets read back behind. @module */
+import type { Codec } from "../../codecs/codec.ts";
+import { raw } from "../../codecs/raw.ts";
+import type { CaptureOpen, CaptureProgram } from "../../hook/capture.ts";
+import { Counters } from "../../net/counters.ts";
+import type { Flow } from "../../net/flow.ts";
+import type { FlowTableOptions } from "../../net/flow_table.ts";
+import { InitialSequenceNumbers } from "../../net/isn.ts";
+import { PacketBuffer } from "../../net/packet_batch.ts";
+import { Pipeline } from "../../net/pipeline.ts";
+import { type ForgedConnection, forgedConnections } from "./forged.ts";
+
+export const CLIENT_IP = Uint8Array.of(10, 0, 0, 1);
+export const SERVER_IP = Uint8Array.of(10, 0, 0, 2);
+
+export function makeOpen(changes: Partial<CaptureOpen> = {}): CaptureOpen {
+  return {
+    address: {
+      grade: "socket",
+      localIp: CLIENT_IP,
+      localPort: 40_000,
+      remoteIp: SERVER_IP,
+      remotePort: 443,
+    },
+    clientRandom: "aa".repeat(32),
+    isServer: false,
+    tlsVersion: 0x0304,
+    cipherSuite: 0x1301,
+    alpn: "http/1.1",
+    sni: "example.test",
+    pid: 100,
+    uid: 1000,
+    comm: "curl",
+    offsets: [0, 0],
+    update: false,
+    inherited: false,
+    late: false,
+    ...changes,
+  };
+}
+
+export function makeProgram(id: number, changes: Partial<CaptureProgram> = {}): CaptureProgram {
+  return { id, pid: 100 + id, uid: 1000, comm: `program${id}`, ...changes };
+}
+
+export class PipelineHarness {
+  readonly pipeline: Pipeline;
+  /** What the observer was told: `open`, `close REASON`, `codec NAME`. */
+  readonly events: string[] = [];
+  readonly program = makeProgram(1);
+  readonly #buffer: PacketBuffer;
+  readonly #batches: Uint8Array[] = [];
+
+  constructor(options: Partial<FlowTableOptions> & { codecs?: Codec[] } = {}) {
+    this.#buffer = new PacketBuffer({
+      timeBaseNs: 1_700_000_000_000_000_000n,
+      onFull: (batch) => this.#batches.push(batch.blocks.slice()),
+    });
+    this.pipeline = new Pipeline(
+      {
+        codecs: [raw],
+        raw,
+        requireAttribution: false,
+        idleNs: 3600e9,
+        flowsMax: 1000,
+        ...options,
+        observer: {
+          flowOpened: () => this.events.push("open"),
+          flowClosed: (_flow: Flow, end) => this.events.push(`close ${end}`),
+          codecFailed: (_flow, codec) => this.events.push(`codec ${codec}`),
+          programEnded: () => this.events.push("ended"),
+        },
+      },
+      {
+        buffer: this.#buffer,
+        settings: { mtu: 1500, initialSequenceNumbers: new InitialSequenceNumbers(1) },
+      },
+    );
+  }
+
+  /** Data of this harness's program on its flow. */
+  data(flow: number, direction: 0 | 1, offset: number, text: string, timeNs = 1e9): void {
+    this.pipeline.data(this.program, flow, direction, offset, new TextEncoder().encode(text), timeNs);
+  }
+
+  /** Forged so far. */
+  connections(): ForgedConnection[] {
+    this.#buffer.flush();
+    return forgedConnections(concat(this.#batches));
+  }
+
+  /** Blocks forged so far. */
+  bytes(): Uint8Array {
+    this.#buffer.flush();
+    return concat(this.#batches);
+  }
+
+  /** The books of all programs; asserts nothing. */
+  total(): Counters {
+    const total = new Counters();
+    for (const row of this.pipeline.rows()) total.add(row.counters);
+    return total;
+  }
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** A stream as text. */
+export function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
