@@ -1,0 +1,162 @@
+/**
+ * The socket that hooks send their rings to.
+ *
+ * @module
+ */
+import { cString, EAGAIN, EINTR, EMFILE, ENFILE, errno, errnoName, libc } from "../net/ffi/libc.ts";
+import { GREETING } from "./record.ts";
+
+const AF_UNIX = 1;
+const SOCK_SEQPACKET = 5;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SCM_RIGHTS = 1;
+const MSG_CMSG_CLOEXEC = 0x4000_0000;
+const BACKLOG = 256;
+/** `sun_path` with its NUL. */
+const PATH_BYTES_MAX = 108;
+/** Connections that are held while their one message is on its way, and for how long. */
+const PENDING_MAX = 64;
+const PENDING_MS = 1000;
+
+/** `struct msghdr` and `struct cmsghdr` of 64-bit Linux. */
+const MSGHDR = { iov: 16, iovCount: 24, control: 32, controlLength: 40, size: 56 } as const;
+const CMSG = { length: 0, level: 8, type: 12, data: 16 } as const;
+/** Room for one descriptor: more are closed by the kernel. */
+const CONTROL_BYTES = CMSG.data + 4;
+
+/** A region that a program offers; the receiver owns `fd`. */
+export interface Arrival {
+  readonly pid: number;
+  readonly uid: number;
+  /** At most the size of a greeting and one byte. */
+  readonly greeting: Uint8Array<ArrayBuffer>;
+  readonly fd: number;
+}
+
+interface Pending {
+  readonly fd: number;
+  readonly pid: number;
+  readonly uid: number;
+  readonly deadlineMs: number;
+}
+
+export class HookSocket {
+  readonly #fd: number;
+  readonly #path: string;
+  readonly #pending: Pending[] = [];
+  readonly #bytes = new Uint8Array(new ArrayBuffer(GREETING.size + 1));
+  readonly #control = new DataView(new ArrayBuffer(24));
+  readonly #message = new DataView(new ArrayBuffer(MSGHDR.size));
+  readonly #vector = new BigUint64Array(new ArrayBuffer(16));
+  /** The process is out of descriptors; connections wait in the backlog. */
+  starved = false;
+
+  private constructor(fd: number, path: string) {
+    this.#fd = fd;
+    this.#path = path;
+    this.#vector[0] = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.#bytes)));
+    this.#vector[1] = BigInt(this.#bytes.length);
+    const pointer = (buffer: ArrayBuffer) =>
+      BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer))));
+    this.#message.setBigUint64(MSGHDR.iov, pointer(this.#vector.buffer), true);
+    this.#message.setBigUint64(MSGHDR.iovCount, 1n, true);
+    this.#message.setBigUint64(MSGHDR.control, pointer(this.#control.buffer), true);
+  }
+
+  /**
+   * Listens at `path` for every user, in place of a socket that a dead agent left there; the caller has made sure that
+   * it is dead.
+   *
+   * @throws {Error} naming the path and the failure.
+   */
+  static listen(path: string): HookSocket {
+    const name = cString(path);
+    if (name.length > PATH_BYTES_MAX) {
+      throw new Error(`Cannot listen at "${path}": a socket's path has at most ${PATH_BYTES_MAX - 1} bytes`);
+    }
+    const fail = (action: string) => new Error(`Cannot ${action} "${path}": ${errnoName(errno())}`);
+    const fd = libc().socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) throw fail("make a socket for");
+    try {
+      const address = new Uint8Array(2 + name.length);
+      address[0] = AF_UNIX;
+      address.set(name, 2);
+      try {
+        Deno.removeSync(path);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+      if (libc().bind(fd, address, address.length) !== 0) throw fail("bind a socket to");
+      Deno.chmodSync(path, 0o666);
+      if (libc().listen(fd, BACKLOG) !== 0) throw fail("listen at");
+    } catch (error) {
+      libc().close(fd);
+      throw error;
+    }
+    return new HookSocket(fd, path);
+  }
+
+  /** Takes at most `limit` of the connections that wait and hands on the regions that came; never waits. */
+  accept(limit: number, nowMs: number, arrived: (arrival: Arrival) => void): void {
+    for (let i = this.#pending.length - 1; i >= 0; i--) {
+      const pending = this.#pending[i];
+      if (this.#receive(pending, arrived) || nowMs > pending.deadlineMs) {
+        libc().close(pending.fd);
+        this.#pending.splice(i, 1);
+      }
+    }
+    for (let i = 0; i < limit && this.#pending.length < PENDING_MAX; i++) {
+      const fd = libc().accept4(this.#fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) {
+        const failure = errno();
+        this.starved = failure === EMFILE || failure === ENFILE;
+        return;
+      }
+      this.starved = false;
+      const credentials = new Uint32Array(3);
+      libc().getsockopt(
+        fd,
+        SOL_SOCKET,
+        SO_PEERCRED,
+        new Uint8Array(credentials.buffer),
+        new Uint8Array(Uint32Array.of(12).buffer),
+      );
+      const pending = { fd, pid: credentials[0], uid: credentials[1], deadlineMs: nowMs + PENDING_MS };
+      if (this.#receive(pending, arrived)) libc().close(fd);
+      else this.#pending.push(pending);
+    }
+  }
+
+  /** Whether the connection is done with: its message has come, or never will. */
+  #receive(from: Pending, arrived: (arrival: Arrival) => void): boolean {
+    this.#message.setBigUint64(MSGHDR.controlLength, BigInt(CONTROL_BYTES), true);
+    const length = Number(libc().recvmsg(from.fd, new Uint8Array(this.#message.buffer), MSG_CMSG_CLOEXEC));
+    if (length < 0) {
+      const failure = errno();
+      return failure !== EAGAIN && failure !== EINTR;
+    }
+    const control = this.#control;
+    const whole = Number(this.#message.getBigUint64(MSGHDR.controlLength, true)) >= CONTROL_BYTES &&
+      control.getUint32(CMSG.length, true) === CONTROL_BYTES &&
+      control.getInt32(CMSG.level, true) === SOL_SOCKET && control.getInt32(CMSG.type, true) === SCM_RIGHTS;
+    if (whole) {
+      const fd = control.getInt32(CMSG.data, true);
+      arrived({ pid: from.pid, uid: from.uid, greeting: this.#bytes.slice(0, length), fd });
+    }
+    return true;
+  }
+
+  close(): void {
+    for (const pending of this.#pending) libc().close(pending.fd);
+    this.#pending.length = 0;
+    libc().close(this.#fd);
+    try {
+      Deno.removeSync(this.#path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}

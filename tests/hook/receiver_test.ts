@@ -1,0 +1,467 @@
+import assert from "node:assert/strict";
+import { HookReceiver, type HookReceiverOptions } from "../../hook/receiver.ts";
+import { CONTROL, GREETING, KIND, PAGE, RING, SLOT } from "../../hook/record.ts";
+import { libc } from "../../net/ffi/libc.ts";
+import { CaptureLog } from "../support/capture_log.ts";
+import { joinAgent, readControl, RegionWriter, sendToAgent, wakeAgent } from "../support/ring_writer.ts";
+
+const text = (bytes: unknown) => new TextDecoder().decode(bytes as Uint8Array);
+const payload = new TextEncoder().encode("some clear text");
+
+interface Agent {
+  directory: string;
+  receiver: HookReceiver;
+  log: CaptureLog;
+  warnings: string[];
+  running: Promise<void>;
+}
+
+/** Runs `body` with an agent of its own and takes everything away afterwards. */
+async function withAgent(
+  body: (agent: Agent) => Promise<void>,
+  options: Partial<HookReceiverOptions> = {},
+): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  const log = new CaptureLog();
+  const warnings: string[] = [];
+  const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
+  const receiver = new HookReceiver({
+    runtimeDir: `${directory}/run`,
+    target: log,
+    timeBaseNs,
+    warn: (line) => warnings.push(line),
+    ...options,
+  });
+  const running = receiver.run();
+  try {
+    await body({ directory: `${directory}/run`, receiver, log, warnings, running });
+  } finally {
+    await receiver.close();
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("a program's records arrive; more memory is granted; room is made", async () => {
+  await withAgent(async ({ directory, receiver, log }) => {
+    const { region, ring } = joinAgent(directory);
+    assert(ring.write({ kind: KIND.data, payload }));
+    await log.until(() => log.of("data").length === 1);
+    const [, program, flow, direction, offset, bytes] = log.of("data")[0];
+    assert.deepEqual([flow, direction, offset, text(bytes)], [1, 0, 0, "some clear text"]);
+    assert.deepEqual(program, {
+      id: 1,
+      pid: Deno.pid,
+      uid: Deno.uid(),
+      comm: (program as { comm: string }).comm,
+    });
+    assert.equal(ring.grantedData, 4 << 20);
+    await receiver.close();
+    assert.equal(ring.outstanding, 0);
+    assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 0, unmirrored: 0, retired: undefined });
+    assert.equal(receiver.counters.records, 1);
+    region.close();
+  });
+});
+
+Deno.test("the control page says what a hook must know, and that the agent goes", async () => {
+  const directory = await Deno.makeTempDir();
+  const target = new CaptureLog();
+  const receiver = new HookReceiver({ runtimeDir: directory, target, timeBaseNs: 0n, ringDataMax: 1 << 20 });
+  const { view, identity, geometry } = readControl(`${directory}/control`);
+  assert.notEqual(identity, 0n);
+  assert.equal(view.getUint32(CONTROL.agentPid, true), Deno.pid);
+  assert(view.getBigUint64(CONTROL.heartbeatNs, true) > 0n);
+  assert.equal(geometry.dataCapacity, (1 << 20) + 64);
+  assert.equal((await Deno.stat(`${directory}/hook.sock`)).mode! & 0o777, 0o666);
+  assert.equal((await Deno.stat(`${directory}/control`)).mode! & 0o777, 0o644);
+  await receiver.close();
+  await assert.rejects(Deno.stat(`${directory}/control`), Deno.errors.NotFound);
+  await assert.rejects(Deno.stat(`${directory}/hook.sock`), Deno.errors.NotFound);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a second agent is refused by name; what a dead one left is replaced", async () => {
+  await withAgent(async ({ directory, receiver, log }) => {
+    const options = { runtimeDir: directory, target: log, timeBaseNs: 0n };
+    assert.throws(() => new HookReceiver(options), new RegExp(`agent with process id ${Deno.pid}`));
+    await receiver.close();
+    await Deno.writeTextFile(`${directory}/hook.sock`, "");
+    await Deno.writeTextFile(`${directory}/control`, "rubbish");
+    const second = new HookReceiver(options);
+    assert.notEqual(readControl(`${directory}/control`).identity, 0n);
+    await second.close();
+  });
+});
+
+Deno.test("options that cannot be are refused before anything is made", () => {
+  const options = { runtimeDir: "/nonexistent/never", target: new CaptureLog(), timeBaseNs: 0n };
+  assert.throws(
+    () => new HookReceiver({ ...options, ringDataMax: 100 }),
+    /ringDataMax is 100, must be a multiple/,
+  );
+  assert.throws(
+    () => new HookReceiver({ ...options, runtimeDir: "/dev/null" }),
+    /"\/dev\/null": it is no directory/,
+  );
+});
+
+/** What this process's descriptors are open on. */
+function openFiles(): string[] {
+  const names: string[] = [];
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+    try {
+      names.push(Deno.readLinkSync(`/proc/self/fd/${name}`));
+    } catch (error) {
+      // The descriptor that reads the directory.
+      assert(error instanceof Deno.errors.NotFound);
+    }
+  }
+  return names;
+}
+
+type Change = (view: DataView<ArrayBuffer>) => void;
+const BAD_OFFERS: [
+  string,
+  RegExp,
+  { seals?: number; change?: Change; bytes?: number; fds?: number; file?: boolean },
+][] = [
+  ["no seals", /not sealed/, { seals: 0 }],
+  ["seals that can be taken off", /not sealed/, { seals: 2 | 4 }],
+  ["memory that can grow", /not sealed/, { seals: 1 | 2 }],
+  ["memory that cannot be written", /Cannot map/, { seals: 1 | 2 | 4 | 16 }],
+  ["a file", /no memory file/, { file: true }],
+  ["another magic", /wrong magic/, { change: (view) => view.setUint32(GREETING.magic, 1, true) }],
+  ["another version", /version 7/, { change: (view) => view.setUint32(GREETING.abi, 7, true) }],
+  ["another agent's", /another agent/, { change: (view) => view.setUint32(GREETING.identity, 1, true) }],
+  ["no sub-rings", /0 sub-rings/, { change: (view) => view.setUint32(GREETING.subringCount, 0, true) }],
+  ["17 sub-rings", /17 sub-rings/, { change: (view) => view.setUint32(GREETING.subringCount, 17, true) }],
+  ["too few bytes", /bytes and not/, { change: (view) => view.setUint32(GREETING.subringCount, 9, true) }],
+  ["overlapping rings", /bytes apart/, {
+    change: (view) => view.setUint32(GREETING.subringStride, PAGE, true),
+  }],
+  ["many slots", /slots/, { change: (view) => view.setUint32(GREETING.slotCapacity, 0xffff_ffff, true) }],
+  ["much data", /bytes of data/, { change: (view) => view.setUint32(GREETING.dataCapacity, 1 << 30, true) }],
+  ["a short greeting", /greeting has 4 bytes/, { bytes: 4 }],
+  ["a long greeting and many descriptors", /greeting has 57 bytes/, { bytes: 2000, fds: 5 }],
+];
+
+for (const [name, reason, { seals, change, bytes, fds = 1, file }] of BAD_OFFERS) {
+  Deno.test(`a region is refused and the agent goes on: ${name}`, async () => {
+    await withAgent(async ({ directory, receiver, warnings, log }) => {
+      const { geometry, identity } = readControl(`${directory}/control`);
+      const region = new RegionWriter(geometry, seals);
+      const greeting = region.greeting(identity);
+      change?.(greeting);
+      const message = bytes === undefined ? greeting : new DataView(new ArrayBuffer(bytes));
+      const path = `${directory}/file`;
+      await Deno.writeFile(path, new Uint8Array(4096));
+      const other = libc().open(new TextEncoder().encode(`${path}\0`), 2, 0);
+      const offered = new Array(fds).fill(file ? other : region.fd);
+      libc().close(sendToAgent(`${directory}/hook.sock`, message, offered));
+      libc().close(other);
+      // A program that sends no descriptor at all is nothing to tell about.
+      libc().close(sendToAgent(`${directory}/hook.sock`, greeting, []));
+      const good = joinAgent(directory);
+      good.ring.write({ kind: KIND.data, payload });
+      await log.until(() => log.of("data").length === 1);
+      assert.deepEqual([...receiver.counters.refused], [["bad-region", 1]]);
+      assert.match(warnings[0], reason);
+      assert.equal(receiver.regions, 1);
+      await receiver.close();
+      // What the agent was sent is closed again: two memory files are open here.
+      assert.equal(openFiles().filter((name) => name.startsWith("/memfd:")).length, 2);
+      good.region.close();
+      region.close();
+    });
+  });
+}
+
+Deno.test("a killed program: what it finished arrives, the rest is counted, its memory comes back", async () => {
+  await withAgent(async ({ directory, receiver, log }) => {
+    const program = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", new URL("../support/ring_program.ts", import.meta.url).pathname, directory],
+      stdout: "piped",
+    }).spawn();
+    const output = program.stdout.getReader();
+    await output.read();
+    await log.until(() => log.of("gap").length === 1);
+    assert.equal(log.of("data").length, 1);
+    program.kill("SIGKILL");
+    await log.until(() => log.of("programEnd").length === 1);
+    await program.status;
+    await output.cancel();
+    const calls = log.calls.filter((call) => call[0] !== "tick").map((call) => [call[0], call[2]]);
+    assert.deepEqual(calls.slice(1, -1), [["data", 5], ["gap", 5], ["data", 6], ["close", 5], ["close", 6]]);
+    assert.deepEqual(log.of("close").map((call) => call[3]), ["died", "died"]);
+    assert.deepEqual(log.end(1), { unreportedBytes: 70, holes: 1, unmirrored: 0, retired: undefined });
+    const [, started] = log.of("programStart")[0] as [string, { pid: number; comm: string }];
+    assert.deepEqual([started.pid, started.comm], [program.pid, "deno"]);
+    assert.equal(receiver.usedMemory, 0);
+    await log.until(() => receiver.regions === 0);
+  });
+});
+
+Deno.test("a ring with rubbish is given up alone", async () => {
+  await withAgent(async ({ directory, log, receiver, warnings }) => {
+    const first = joinAgent(directory);
+    const child = first.region.claim(1, Deno.pid);
+    first.ring.write({ kind: KIND.data, payload });
+    child.write({ kind: KIND.data, flow: 9, payload });
+    await log.until(() => log.of("data").length === 2);
+    const place = first.ring.reserve(4)!;
+    first.ring.publish(place, { kind: KIND.data, payload: payload.subarray(0, 4) });
+    first.ring.view.setUint32(PAGE + place.slot * SLOT.size + SLOT.length, 1 << 31, true);
+    await log.until(() => log.of("programEnd").length === 1);
+    assert.match(log.end(1)?.retired ?? "", /outside what was granted/);
+    assert.match(warnings[0], /Stopped mirroring/);
+    assert(first.ring.retired);
+    child.write({ kind: KIND.data, flow: 9, payload });
+    await log.until(() => log.of("data").length === 3 || first.ring.outstanding > 1);
+    assert.equal(receiver.counters.retired, 1);
+    assert(!child.retired);
+    first.region.close();
+  });
+});
+
+Deno.test("a child that claims a sub-ring is a program of its own; a lie about who it is does not help", async () => {
+  await withAgent(async ({ directory, log }) => {
+    const { region, ring } = joinAgent(directory);
+    ring.write({ kind: KIND.data, payload });
+    await log.until(() => log.of("data").length === 1);
+    const other = new Deno.Command("sleep", { args: ["60"], uid: 12345 }).spawn();
+    region.claim(3, other.pid).write({ kind: KIND.data, flow: 3, payload });
+    region.claim(4, 0x3fff_ffff).write({ kind: KIND.data, flow: 4, payload });
+    await log.until(() => log.of("data").length === 3);
+    const starts = log.of("programStart").map((call) => call[1] as { id: number; pid: number; uid: number });
+    assert.deepEqual(starts.map(({ id, uid }) => [id, uid]), [1, 2, 3].map((id) => [id, Deno.uid()]));
+    assert.equal(starts[1].pid, Deno.pid);
+    await log.until(() => log.end(3) !== undefined);
+    other.kill("SIGKILL");
+    await other.status;
+    region.close();
+  });
+});
+
+Deno.test("beyond the total, programs go unmirrored and are counted", async () => {
+  await withAgent(async ({ directory, log, receiver, warnings }) => {
+    const joined = [joinAgent(directory)];
+    joined[0].ring.write({ kind: KIND.data, payload });
+    await log.until(() => log.of("data").length === 1);
+    for (let i = 1; i < 8; i++) joined.push(joinAgent(directory));
+    while (receiver.counters.programs + (receiver.counters.refused.get("memory") ?? 0) < 8) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert(receiver.usedMemory <= 2 << 20);
+    assert.equal(receiver.counters.refused.get("memory"), 8 - receiver.counters.programs);
+    assert.match(warnings[0], /the rings have all the memory they may have/);
+    assert(joined[7].ring.retired);
+    for (const { region } of joined) region.close();
+  }, { totalMemory: 2 << 20 });
+});
+
+Deno.test("a ring under pressure is granted more, up to the most", async () => {
+  await withAgent(async ({ directory, log }) => {
+    const { region, ring } = joinAgent(directory);
+    const block = new Uint8Array(16 << 10);
+    let offset = 0;
+    let dropped = 0;
+    for (let step = 0; step < 100 && ring.grantedData < 6 << 20; step++) {
+      while (ring.write({ kind: KIND.data, offset, payload: block })) offset += block.length;
+      ring.drop(block.length);
+      ring.write({ kind: KIND.gap, offset, amount: block.length });
+      offset += block.length;
+      dropped += block.length;
+      await log.until(() => ring.outstanding <= 1);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert.equal(ring.grantedData, 6 << 20);
+    ring.write({ kind: KIND.close });
+    await log.until(() => log.of("close").length === 1);
+    let at = 0;
+    for (const call of log.calls.filter(([name]) => name === "data" || name === "gap")) {
+      assert.equal(call[4], at);
+      at += call[0] === "gap" ? call[5] as number : (call[5] as Uint8Array).length;
+    }
+    assert(dropped > 0);
+    region.close();
+  }, { ringDataMax: 6 << 20 });
+});
+
+Deno.test("rings that never run empty do not keep timers, other rings or new programs from their turn", async () => {
+  const log = new CaptureLog();
+  const block = new Uint8Array(4096);
+  const fill = (ring: { write(record: object): boolean }) => {
+    while (ring.write({ kind: KIND.data, payload: block }));
+  };
+  const joined: ReturnType<typeof joinAgent>[] = [];
+  const records = new Map<number, number>();
+  let ended = false;
+  await withAgent(async ({ directory, receiver, running }) => {
+    joined.push(joinAgent(directory), joinAgent(directory));
+    for (const { ring } of joined) fill(ring);
+    while ((records.get(1) ?? 0) < 2000 || (records.get(2) ?? 0) < 2000) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    joined.push(joinAgent(directory));
+    joined[2].ring.write({ kind: KIND.data, payload: block });
+    while ((records.get(3) ?? 0) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(receiver.counters.sleeps, 0);
+    const [first, second] = [records.get(1)!, records.get(2)!];
+    assert(Math.min(first, second) > Math.max(first, second) / 3, `${first} and ${second} records`);
+    // Closing ends although the rings are never empty.
+    await receiver.close();
+    await running;
+    ended = true;
+  }, {
+    target: {
+      ...log,
+      tick: () => {},
+      data: (program) => {
+        records.set(program.id, (records.get(program.id) ?? 0) + 1);
+        if (program.id < 3) fill(joined[program.id - 1].ring);
+      },
+    },
+  });
+  assert(ended);
+  for (const { region } of joined) region.close();
+});
+
+Deno.test("a sleeping agent finds what is written without a wake", async () => {
+  await withAgent(async ({ directory, log, receiver }) => {
+    const { region, ring } = joinAgent(directory);
+    await log.until(() => log.of("tick").length >= 2 && receiver.counters.sleeps > 0);
+    for (let i = 0; i < 5; i++) {
+      ring.write({ kind: KIND.data, payload });
+      await log.until(() => log.of("data").length === i + 1);
+      await log.until(() => log.of("tick").length >= 3 + i);
+    }
+    region.close();
+  });
+});
+
+Deno.test("a wake reaches the sleeping agent", async () => {
+  await withAgent(async ({ directory, log, receiver }) => {
+    const { region, ring } = joinAgent(directory);
+    while (wakeAgent(directory) !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const { sleeps } = receiver.counters;
+    assert(sleeps > 0);
+    assert.notEqual(readControl(`${directory}/control`).view.getUint32(CONTROL.sleeping, true), 0);
+    ring.write({ kind: KIND.data, payload });
+    await log.until(() => log.of("data").length === 1);
+    assert.equal(receiver.counters.sleeps, sleeps);
+    region.close();
+  });
+});
+
+Deno.test("ticks never go back and no record is older than the tick before it", async () => {
+  await withAgent(async ({ directory, log }) => {
+    const { region, ring } = joinAgent(directory);
+    await log.until(() => log.of("tick").length >= 2);
+    for (let i = 0; i < 3; i++) {
+      ring.write({ kind: KIND.data, payload, timeNs: 1n });
+      await log.until(() => log.of("tick").length >= 3 + i);
+    }
+    let latest = 0;
+    for (const call of log.calls) {
+      const time = call.at(-1) as number;
+      if (call[0] === "tick") assert(time > latest);
+      assert(time >= latest, `${call[0]} at ${time} after ${latest}`);
+      if (call[0] === "tick") latest = time;
+    }
+    region.close();
+  });
+});
+
+Deno.test("a target that throws loses that ring and no other", async () => {
+  const seen: number[] = [];
+  let done = () => {};
+  const both = new Promise<void>((resolve) => done = resolve);
+  const log = new CaptureLog();
+  await withAgent(async ({ directory, warnings }) => {
+    const first = joinAgent(directory);
+    const second = first.region.claim(1, Deno.pid);
+    first.ring.write({ kind: KIND.data, flow: 1, payload });
+    second.write({ kind: KIND.data, flow: 2, payload });
+    await both;
+    await log.until(() => log.end(1) !== undefined);
+    assert.match(log.end(1)!.retired!, /internal error: broken/);
+    assert.equal(warnings.length, 1);
+    assert.deepEqual(seen.sort(), [1, 2]);
+    first.region.close();
+  }, {
+    target: {
+      ...log,
+      data: (_program, flow) => {
+        seen.push(flow);
+        if (seen.length === 2) done();
+        if (flow === 1) throw new Error("broken");
+      },
+    },
+  });
+});
+
+Deno.test("idle for a minute, a ring gives memory back, all but a little where memory is short", async () => {
+  const { ProgramRing } = await import("../../hook/program_ring.ts");
+  const { MemoryBudget } = await import("../../hook/budget.ts");
+  const { Region } = await import("../../hook/region.ts");
+  const geometry = {
+    subringCount: 1,
+    slotCapacity: 8128,
+    dataCapacity: 8 << 20,
+    initialData: 256 << 10,
+    initialSlots: 1024,
+  };
+  const writer = new RegionWriter(geometry);
+  const ring = writer.claim(0, Deno.pid);
+  const region = Region.map(new Uint8Array(writer.greeting(1n).buffer), 1n, libc().fcntl(writer.fd, 0, 0));
+  const budget = new MemoryBudget(24 << 20);
+  const program = { id: 1, pid: Deno.pid, uid: 0, comm: "" };
+  const process = { pid: Deno.pid, pidfd: -1, dead: false };
+  const limits = { ...geometry, dataMax: 8 << 20 };
+  const taken = ProgramRing.take(program, process, region, 0, limits, budget, 0n, 0)!;
+  const blocks = () => Deno.statSync(`/proc/self/fd/${writer.fd}`).blocks!;
+  const log = new CaptureLog();
+  const read = () => taken.reader.read(log, program, { records: 1e4, bytes: 1e9 }, { nowNs: 0, floorNs: 0 });
+  const fill = () => {
+    let records = 0;
+    while (ring.write({ kind: KIND.data, payload: new Uint8Array(8192).fill(records + 1) })) records++;
+    return records;
+  };
+  assert.equal(ring.grantedData, 4 << 20);
+  for (const granted of [5, 6, 7, 8, 8]) {
+    fill();
+    taken.relieve();
+    assert.equal(ring.grantedData, granted << 20);
+  }
+  read();
+  const [used, allocated] = [budget.usedBytes, blocks()];
+  taken.settle(59_000);
+  assert.equal(ring.grantedData, 8 << 20);
+  taken.settle(60_000);
+  assert.equal(ring.grantedData, 4 << 20);
+  assert.equal(budget.usedBytes, used);
+  // A program that becomes busy again within that second keeps it.
+  taken.activeMs = 60_500;
+  taken.settle(60_500);
+  assert.equal(ring.grantedData, 8 << 20);
+  taken.settle(130_000);
+  taken.settle(131_000);
+  assert.equal(ring.grantedData, 4 << 20);
+  assert(blocks() < allocated * 0.6, `${allocated} blocks, then ${blocks()}`);
+  budget.take(0, 14 << 20);
+  taken.settle(200_000);
+  taken.settle(201_000);
+  budget.give(0, 14 << 20);
+  assert.equal(ring.grantedData, 256 << 10);
+  assert(blocks() < allocated / 4, `${allocated} blocks, then ${blocks()}`);
+  assert(budget.usedBytes < used / 4);
+  const records = fill();
+  assert.equal(read(), records);
+  assert.equal(taken.reader.retired, undefined);
+  assert.equal((log.of("data").at(-1)![5] as Uint8Array)[0], records & 0xff);
+  taken.release();
+  assert.equal(budget.usedBytes, 0);
+  assert.equal(ring.view.getUint32(RING.retired, true), 0);
+  region.close();
+  writer.close();
+});

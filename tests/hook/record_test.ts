@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import * as record from "../../hook/record.ts";
+import { encodeHello, encodeOpen, openFlags } from "../../hook/record_writer.ts";
+import { OPEN_EXAMPLE } from "../support/capture_examples.ts";
+
+/** C's names for the fields of a layout, where they are not the snake case of ours. */
+const C_NAMES: Record<string, string> = { timeNs: "time_ns" };
+
+function snake(name: string): string {
+  return C_NAMES[name] ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+Deno.test("offsets, sizes and constants are those of record.h", async () => {
+  const structs = {
+    sslc_control: record.CONTROL,
+    sslc_greeting: record.GREETING,
+    sslc_slot: record.SLOT,
+    sslc_address: record.ADDRESS,
+    sslc_open: record.OPEN,
+    sslc_hello: record.HELLO,
+    sslc_ring: record.RING,
+  };
+  const expressions: [string, number][] = [];
+  for (const [struct, layout] of Object.entries(structs)) {
+    for (const [field, offset] of Object.entries(layout)) {
+      const expression = field === "size"
+        ? `sizeof(struct ${struct})`
+        : `offsetof(struct ${struct}, ${snake(field)})`;
+      expressions.push([expression, offset]);
+    }
+  }
+  const { WORD, FLAG, KIND } = record;
+  expressions.push(
+    ["SSLC_MAGIC", record.MAGIC],
+    ["SSLC_ABI", record.ABI],
+    ["SSLC_PAGE", record.PAGE],
+    ["SSLC_UNIT", record.UNIT],
+    ["SSLC_WORD_SLOT_SHIFT", WORD.slotShift],
+    ["SSLC_WORD_SLOT_BITS", WORD.slotBits],
+    ["SSLC_WORD_DATA_SHIFT", WORD.dataShift],
+    ["SSLC_WORD_DATA_BITS", WORD.dataBits],
+    ["SSLC_WORD_FRESH_SHIFT", WORD.freshShift],
+    ["SSLC_SLOTS_MAX", record.SLOTS_MAX],
+    ["SSLC_DATA_MAX", record.DATA_MAX],
+    ["SSLC_SUBRINGS_MAX", record.SUBRINGS_MAX],
+    ["SSLC_GREETING_NO_WAKE", record.GREETING_NO_WAKE],
+    ["SSLC_RING_NO_WAKE", record.RING_NO_WAKE],
+    ["SSLC_OPEN", KIND.open],
+    ["SSLC_HELLO", KIND.hello],
+    ["SSLC_DATA", KIND.data],
+    ["SSLC_GAP", KIND.gap],
+    ["SSLC_CLOSE", KIND.close],
+    ["SSLC_UPDATE", FLAG.update],
+    ["SSLC_INHERITED", FLAG.inherited],
+    ["SSLC_LATE", FLAG.late],
+    ["SSLC_ORDERLY", FLAG.orderly],
+    ["SSLC_ALERT_SENT", FLAG.alertSent],
+    ["SSLC_NEVER_USER", FLAG.neverUser],
+    ["SSLC_GRADE_NONE", record.GRADES.indexOf("none")],
+    ["SSLC_GRADE_SOCKET", record.GRADES.indexOf("socket")],
+    ["SSLC_GRADE_NESTED", record.GRADES.indexOf("nested")],
+    ["SSLC_GRADE_HELLO", record.GRADES.indexOf("hello")],
+  );
+  const header = new URL("../../hook/record.h", import.meta.url).pathname;
+  const source = `#include "${header}"\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n` +
+    expressions.map(([expression]) => `printf("%lu\\n", (unsigned long)(${expression}));`).join("\n") +
+    "\nreturn 0; }\n";
+  const directory = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${directory}/layout.c`, source);
+    const compiled = await new Deno.Command("cc", {
+      args: ["-std=c99", "-o", `${directory}/layout`, `${directory}/layout.c`],
+    }).output();
+    assert(compiled.success, new TextDecoder().decode(compiled.stderr));
+    const output = await new Deno.Command(`${directory}/layout`).output();
+    const values = new TextDecoder().decode(output.stdout).trim().split("\n").map(Number);
+    assert.deepEqual(
+      Object.fromEntries(expressions.map(([expression], i) => [expression, values[i]])),
+      Object.fromEntries(expressions),
+    );
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("an open is read as it was written, with every kind of address", () => {
+  const ip6 = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
+  const six = { grade: "socket", localIp: ip6, localPort: 65_535, remoteIp: ip6, remotePort: 1 } as const;
+  for (const address of [OPEN_EXAMPLE.address, six, undefined]) {
+    for (const clientRandom of [OPEN_EXAMPLE.clientRandom, ""]) {
+      const open = { ...OPEN_EXAMPLE, address, clientRandom };
+      const [toServer, toClient] = open.offsets;
+      assert.deepEqual(record.parseOpen(encodeOpen(open), openFlags(open), toServer, toClient), open);
+    }
+  }
+});
+
+Deno.test("an open that is cut or lies about its lengths is refused", () => {
+  const bytes = encodeOpen(OPEN_EXAMPLE);
+  for (let length = 0; length < bytes.length; length++) {
+    assert.throws(
+      () => record.parseOpen(bytes.subarray(0, length), 0, 0, 0),
+      record.RecordError,
+      `${length}`,
+    );
+  }
+  for (const [at, value] of [[record.OPEN.sniLength, 255], [0, 5], [1, 4]]) {
+    const wrong = bytes.slice();
+    wrong[at] = value;
+    assert.throws(() => record.parseOpen(wrong, 0, 0, 0), record.RecordError);
+  }
+});
+
+Deno.test("names are printable whatever the program wrote", () => {
+  const bytes = encodeOpen(OPEN_EXAMPLE);
+  bytes[record.OPEN.size] = 0x1b;
+  bytes[record.OPEN.comm] = 0xff;
+  const open = record.parseOpen(bytes, 0, 0, 0);
+  assert.equal(open.alpn, "?2");
+  assert.equal(open.comm, "?ginx");
+});
+
+Deno.test("a hello is read as it was written", () => {
+  const { address, clientRandom } = OPEN_EXAMPLE;
+  for (const received of [true, false]) {
+    const hello = { address, clientRandom, received, carrier: 2 ** 52 - 1 };
+    assert.deepEqual(record.parseHello(encodeHello(hello)), hello);
+  }
+  const bytes = encodeHello({ address: undefined, clientRandom, received: true, carrier: 0 });
+  bytes[record.HELLO.carrier + 7] = 1;
+  assert.throws(() => record.parseHello(bytes), record.RecordError);
+  assert.throws(() => record.parseHello(bytes.subarray(0, 87)), record.RecordError);
+});
+
+Deno.test("64-bit numbers are exact below 2^52 and refused from there on", () => {
+  assert.equal(record.numberOf(-1, 0xfffff), 2 ** 52 - 1);
+  assert.equal(record.numberOf(0, 0x100000), NaN);
+  assert.equal(record.numberOf(-1, -1), NaN);
+  assert.equal(record.counterOf(-1, -1), 0);
+  assert.equal(record.counterOf(7, 1), 2 ** 32 + 7);
+});

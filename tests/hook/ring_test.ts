@@ -1,0 +1,257 @@
+import assert from "node:assert/strict";
+import { RingReader } from "../../hook/ring.ts";
+import { DATA_MAX, dataStart, KIND, PAGE, RING, SLOT, UNIT } from "../../hook/record.ts";
+import { encodeOpen, openFlags } from "../../hook/record_writer.ts";
+import { CaptureLog } from "../support/capture_log.ts";
+import { type Geometry, RingWriter } from "../support/ring_writer.ts";
+import { seededRandom } from "../support/seeded_random.ts";
+import { OPEN_EXAMPLE } from "../support/capture_examples.ts";
+
+const BASE_NS = 1_700_000_000_123_456_789n;
+const PROGRAM = { id: 1, pid: 42, uid: 1000, comm: "tester" };
+const ALL = { records: Infinity, bytes: Infinity };
+const NOW = { nowNs: 3600e9, floorNs: 0 };
+
+function setUp(slotCapacity = 64, dataCapacity = PAGE, granted = dataCapacity) {
+  const geometry: Geometry = {
+    subringCount: 1,
+    slotCapacity,
+    dataCapacity,
+    initialData: granted,
+    initialSlots: slotCapacity,
+  };
+  const memory = new ArrayBuffer(dataStart(slotCapacity) + dataCapacity);
+  const writer = new RingWriter(memory, geometry, 42);
+  const reader = new RingReader(memory, slotCapacity, BASE_NS, dataCapacity);
+  const log = new CaptureLog();
+  const read = (times = NOW, limits = ALL) => reader.read(log, PROGRAM, limits, times);
+  return { geometry, memory, writer, reader, log, read };
+}
+
+function data(text: string, more: object = {}) {
+  return { kind: KIND.data, payload: new TextEncoder().encode(text), timeNs: BASE_NS + 5n, ...more };
+}
+
+Deno.test("records of every kind arrive as they were written", () => {
+  const { writer, log, read } = setUp();
+  const [toServer, toClient] = OPEN_EXAMPLE.offsets;
+  assert(writer.write({
+    kind: KIND.open,
+    flow: 7,
+    flags: openFlags(OPEN_EXAMPLE),
+    offset: toServer,
+    amount: toClient,
+    payload: encodeOpen(OPEN_EXAMPLE),
+    timeNs: BASE_NS + 1n,
+  }));
+  assert(
+    writer.write(data("hello", { flow: 7, direction: 1, offset: 2 ** 51, timeNs: BASE_NS + 2n ** 50n })),
+  );
+  assert(writer.write({ kind: KIND.gap, flow: 7, offset: 9, amount: 2 ** 33, timeNs: BASE_NS }));
+  assert(writer.write({ kind: KIND.gap, flow: 7, amount: 1, flags: 32, timeNs: BASE_NS }));
+  assert(writer.write({ kind: KIND.close, flow: 7, flags: 8 }));
+  assert(writer.write({ kind: KIND.close, flow: 8, flags: 0 }));
+  assert.equal(read({ nowNs: 2 ** 51, floorNs: 0 }), 6);
+  const time = 2 ** 50;
+  assert.deepEqual(log.calls.map((call) => call.filter((argument) => argument !== PROGRAM)).slice(0, 4), [
+    ["open", 7, { ...OPEN_EXAMPLE, pid: 42, uid: 1000 }, 1],
+    ["data", 7, 1, 2 ** 51, new TextEncoder().encode("hello"), time],
+    ["gap", 7, 0, 9, 2 ** 33, false, time],
+    ["gap", 7, 0, 0, 1, true, time],
+  ]);
+  assert.deepEqual(log.of("close").map((call) => call.slice(2, 4)), [[7, "orderly"], [8, "abrupt"]]);
+  assert.equal(writer.outstanding, 0);
+});
+
+Deno.test("whatever fits comes out, in order, through many laps, rewinds and changes of the grant", () => {
+  const random = seededRandom("ring laps");
+  for (let run = 0; run < 40; run++) {
+    const { writer, reader, read, log, geometry } = setUp(3 + random.below(30), PAGE + 64 * random.below(64));
+    const expected: [number, Uint8Array][] = [];
+    let written = 0;
+    for (let step = 0; step < 2000; step++) {
+      if (random.oneIn(50)) {
+        reader.grant(
+          64 * (1 + random.below(geometry.dataCapacity / 64)),
+          2 + random.below(geometry.slotCapacity - 1),
+        );
+      }
+      const payload = random.bytes(random.oneIn(5) ? 0 : random.below(random.oneIn(8) ? 1500 : 130));
+      const record = payload.length === 0
+        ? { kind: KIND.gap, offset: written, amount: 1 }
+        : { kind: KIND.data, offset: written, payload };
+      if (writer.write(record)) expected.push([written++, payload]);
+      if (random.oneIn(6)) read(NOW, { records: 1 + random.below(20), bytes: 1 + random.below(4000) });
+      assert.equal(reader.retired, undefined);
+    }
+    reader.grant(geometry.dataCapacity, geometry.slotCapacity);
+    while (read() > 0);
+    const seen = log.calls.map((call) =>
+      call[0] === "gap" ? [call[4], new Uint8Array(0)] : [call[4], call[5]]
+    ) as unknown[];
+    assert.deepEqual(seen, expected);
+    assert(expected.length > 500);
+    assert.equal(writer.outstanding, 0);
+    assert.equal(reader.fill(geometry.dataCapacity, geometry.slotCapacity), 0);
+  }
+});
+
+Deno.test("sequence numbers wrap", () => {
+  const { memory, writer, log } = setUp();
+  const words = new BigUint64Array(memory, 0, PAGE >> 3);
+  words[RING.head >> 3] = words[RING.tail >> 3] = 0xffff_fffan;
+  const reader = new RingReader(memory, 64, BASE_NS, PAGE);
+  for (let i = 0; i < 30; i++) {
+    assert(writer.write(data(`record ${i}`)));
+    if (i % 3 === 2) reader.read(log, PROGRAM, ALL, NOW);
+  }
+  assert.equal(reader.retired, undefined);
+  assert.deepEqual(
+    log.calls.map((call) => new TextDecoder().decode(call[5] as Uint8Array)),
+    Array.from({ length: 30 }, (_, i) => `record ${i}`),
+  );
+  assert.equal(writer.outstanding, 0);
+});
+
+Deno.test("a record that is begun holds up what follows until it is finished", () => {
+  const { writer, reader, log, read } = setUp();
+  writer.write(data("a"));
+  const place = writer.reserve(1)!;
+  writer.write(data("c"));
+  assert.equal(read(), 1);
+  assert.equal(reader.ready, false);
+  assert.equal(reader.outstanding, 2);
+  writer.publish(place, data("b"));
+  assert.equal(reader.ready, true);
+  assert.equal(read(), 2);
+  assert.deepEqual(log.calls.map((call) => String.fromCharCode(...call[5] as Uint8Array)), ["a", "b", "c"]);
+});
+
+Deno.test("holes of a dead process are read past and counted", () => {
+  const random = seededRandom("holes");
+  for (let run = 0; run < 100; run++) {
+    const { writer, reader, log, read } = setUp(32, PAGE);
+    const laps = random.below(200);
+    for (let i = 0; i < laps; i++) {
+      writer.write(data("x".repeat(random.below(300)) || "y"));
+      if (random.oneIn(3)) read();
+    }
+    read();
+    const before = log.calls.length;
+    const finished: string[] = [];
+    let holes = 0;
+    for (let i = 0; i < 12; i++) {
+      const text = `${i}:${"z".repeat(random.below(200))}`;
+      const place = writer.reserve(text.length);
+      if (place === undefined) break;
+      if (random.oneIn(3)) {
+        holes++;
+      } else {
+        writer.publish(place, data(text));
+        finished.push(text);
+      }
+    }
+    do read(); while (reader.skipHole());
+    assert.equal(reader.retired, undefined);
+    assert.equal(reader.holes, holes);
+    assert.deepEqual(
+      log.calls.slice(before).map((call) => new TextDecoder().decode(call[5] as Uint8Array)),
+      finished,
+    );
+    assert.equal(reader.outstanding, 0);
+  }
+});
+
+Deno.test("times never go back, and do not run ahead of the clock", () => {
+  const { writer, log, read } = setUp();
+  for (const timeNs of [10n, 5n, 2n ** 62n - BASE_NS, 20n, -1n - BASE_NS]) {
+    assert(writer.write(data("x", { timeNs: BigInt.asUintN(64, BASE_NS + timeNs) })));
+  }
+  read({ nowNs: 1e9, floorNs: 7 });
+  assert.deepEqual(log.calls.map((call) => call[6]), [10, 10, 2e9, 2e9, 2e9]);
+});
+
+const IMPOSSIBLE: [string, RegExp, (view: DataView, slot: number) => void][] = [
+  ["unaligned", /not aligned/, (view, slot) => view.setUint32(slot + SLOT.position, 1, true)],
+  ["outside", /outside what was granted/, (view, slot) => view.setUint32(slot + SLOT.length, DATA_MAX, true)],
+  [
+    "wrapping length",
+    /outside what was/,
+    (view, slot) => view.setUint32(slot + SLOT.length, 0xffff_ffff, true),
+  ],
+  ["misplaced", /out of order/, (view, slot) => view.setUint32(slot + SLOT.position, 2 * UNIT, true)],
+  ["kind", /unknown kind 6/, (view, slot) => view.setUint8(slot + SLOT.kind, 6)],
+  ["direction", /direction 2/, (view, slot) => view.setUint8(slot + SLOT.direction, 2)],
+  ["flow", /flow id/, (view, slot) => view.setUint32(slot + SLOT.flow + 4, 0x10_0000, true)],
+  ["no flow", /no flow/, (view, slot) => view.setUint32(slot + SLOT.flow, 0, true)],
+  ["offset", /offset/, (view, slot) => view.setUint32(slot + SLOT.offset + 4, 0xffff_ffff, true)],
+  ["open", /too short/, (view, slot) => view.setUint8(slot + SLOT.kind, KIND.open)],
+  ["hello", /too short/, (view, slot) => view.setUint8(slot + SLOT.kind, KIND.hello)],
+  ["gap", /length of a gap/, (view, slot) => view.setUint8(slot + SLOT.kind, KIND.gap)],
+];
+
+for (const [name, reason, spoil] of IMPOSSIBLE) {
+  Deno.test(`an impossible value retires the ring: ${name}`, () => {
+    const { writer, reader, log, read } = setUp();
+    writer.write(data("good"));
+    const place = writer.reserve(5)!;
+    writer.publish(place, data("wrong"));
+    writer.write(data("after"));
+    spoil(writer.view, PAGE + place.slot * SLOT.size);
+    read();
+    assert.match(reader.retired!, reason);
+    assert.equal(log.calls.length, 1);
+    assert(writer.retired);
+    assert.equal(read(), 0);
+  });
+}
+
+Deno.test("a head that is further ahead than there are slots retires the ring", () => {
+  const { writer, reader, read } = setUp();
+  writer.write(data("good"));
+  writer.words[RING.head >> 2] = 1000;
+  assert.equal(read(), 0);
+  assert.match(reader.retired!, /1000 records ahead/);
+});
+
+Deno.test("too many open flows retire the ring; closed ones do not count", () => {
+  const { writer, reader, read } = setUp();
+  for (let flow = 1; flow < 100_000; flow++) {
+    assert(writer.write(data("x", { flow })));
+    assert(writer.write({ kind: KIND.close, flow }));
+    read();
+  }
+  assert.equal(reader.retired, undefined);
+  for (let flow = 1; reader.retired === undefined; flow++) {
+    assert(flow <= 65_537);
+    writer.write(data("x", { flow }));
+    read();
+  }
+  assert.match(reader.retired!, /65536 flows/);
+});
+
+Deno.test("rubbish in any word never throws, hangs or reads outside", () => {
+  const random = seededRandom("ring rubbish");
+  for (let run = 0; run < 3000; run++) {
+    const { writer, reader, log, read } = setUp(16, PAGE);
+    for (let i = 0; i < 40; i++) {
+      try {
+        writer.write(
+          random.oneIn(4) ? { kind: KIND.open, payload: encodeOpen(OPEN_EXAMPLE) } : data("some data"),
+        );
+      } catch (error) {
+        // The writer believes its own rubbish; only the reader must not.
+        assert(error instanceof RangeError);
+      }
+      if (random.oneIn(4)) read();
+      if (random.oneIn(10)) {
+        const at = random.oneIn(2) ? 64 + random.below(192) : PAGE + random.below(16 * 64);
+        writer.words[at >> 2] = random.oneIn(2) ? random.below(2 ** 32) : random.below(70);
+      }
+      if (random.oneIn(200)) writer.bytes.set(random.bytes(PAGE), PAGE);
+    }
+    for (let i = 0; i < 100 && (read() > 0 || reader.skipHole()); i++);
+    reader.fill(PAGE, 16);
+    for (const call of log.of("data")) assert((call[5] as Uint8Array).length <= PAGE);
+  }
+});
