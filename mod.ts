@@ -1,2 +1,47 @@
-/** Library entry: what plugin authors and users of the library import. @module */
-export * from "./codecs/codec.ts";
+/**
+ * Library entry: the codec contract for plugin authors, and the pipeline for those who bring their own capture source
+ * or sink.
+ *
+ * @module
+ */
+export {
+  type Codec,
+  CODEC_CONTRACT,
+  type CodecFlow,
+  type CodecOutput,
+  type CodecSample,
+  type CodecSession,
+  type CodecVerdict,
+  type Direction,
+  type Lane,
+  TO_CLIENT,
+  TO_SERVER,
+} from "./codecs/codec.ts";
+export { raw } from "./codecs/raw.ts";
+export { BUILT_IN_CODECS, checkCodec } from "./codecs/registry.ts";
+export type {
+  CaptureAddress,
+  CaptureDirection,
+  CaptureEnd,
+  CaptureGrade,
+  CaptureHello,
+  CaptureOpen,
+  CaptureProgram,
+  CaptureProgramEnd,
+  CaptureTarget,
+} from "./hook/capture.ts";
+export {
+  HookReceiver,
+  type HookReceiverOptions,
+  RecordingError,
+  RecordingReader,
+  RecordingWriter,
+} from "./hook/mod.ts";
+export { Counters } from "./net/counters.ts";
+export type { Endpoint, FlowKey } from "./net/flow_key.ts";
+export type { ForgeSettings } from "./net/forge_settings.ts";
+export { InitialSequenceNumbers } from "./net/isn.ts";
+export { type PacketBatch, PacketBuffer, type PacketBufferOptions } from "./net/packet_batch.ts";
+export { Pipeline, type PipelineObserver, type PipelineOptions } from "./net/pipeline.ts";
+export type { Sink, SinkCounters } from "./net/sink.ts";
+export { openSink, parseSinkSpec, type SinkSpec } from "./net/sinks/spec.ts";

@@ -1,0 +1,25 @@
+/** The agent: mirrors every program of this host that has the hook, until it is told to stop. @module */
+import { Capture } from "./capture.ts";
+import { pipeOrDatedFile } from "./default_sink.ts";
+import { libraryPath } from "./hook_library.ts";
+import { log, printError } from "./log.ts";
+import { planMirror } from "./mirror.ts";
+import type { AgentCommand } from "./options.ts";
+import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "./runtime_dir.ts";
+import { Shutdown } from "./shutdown.ts";
+
+/** Answers the exit status. */
+export async function runAgent(command: AgentCommand): Promise<number> {
+  const plan = await planMirror(command, pipeOrDatedFile);
+  const runtimeDir = command.runtimeDir ?? defaultRuntimeDir();
+  const library = await libraryPath();
+  const capture = await Capture.start(plan, command, runtimeDir);
+  const shutdown = new Shutdown();
+  log.info(`mirroring to ${plan.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);
+  const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
+  printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
+  await shutdown.asked;
+  await capture.finish();
+  shutdown.release();
+  return 0;
+}

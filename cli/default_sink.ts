@@ -1,0 +1,16 @@
+/** Where packets go when no -o is given. @module */
+import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
+
+/** `sslcollector-YYYYMMDD-HHMMSS.pcapng` in the working directory, local time. */
+export function datedFile(): SinkSpec {
+  const now = new Date();
+  const two = (value: number) => String(value).padStart(2, "0");
+  const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  return parseSinkSpec(`sslcollector-${date}-${time}.pcapng`);
+}
+
+/** Standard output when that is a pipe or a file, else a dated file. */
+export function pipeOrDatedFile(): SinkSpec {
+  return Deno.stdout.isTerminal() ? datedFile() : parseSinkSpec("-");
+}

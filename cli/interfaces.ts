@@ -1,0 +1,13 @@
+/** Interfaces of this host. @module */
+import { BadInput } from "./bad_input.ts";
+
+/** Texts of the addresses of an interface. Throws {@linkcode BadInput} when there is no such interface. */
+export function interfaceAddresses(name: string): ReadonlySet<string> {
+  const all = Deno.networkInterfaces();
+  const own = all.filter((entry) => entry.name === name);
+  if (own.length > 0) return new Set(own.map((entry) => entry.address));
+  const known = [...new Set(all.map((entry) => entry.name))].sort().join(", ");
+  throw new BadInput(
+    `--interface: there is no interface ${JSON.stringify(name)} with an address: there are any, ${known}`,
+  );
+}

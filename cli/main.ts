@@ -1,0 +1,105 @@
+/** `sslcollector`: reads the command line and runs one command. @module */
+import { run } from "@optique/run";
+import { message } from "@optique/core/message";
+import { BadInput } from "./bad_input.ts";
+import { CONFIG_PATH, findSettings, type FoundSetting } from "./config.ts";
+import { print, printError } from "./log.ts";
+import { describeMistake } from "./mistake.ts";
+import { bareCommandLine, type CommandLine, commandLine, usage } from "./options.ts";
+import { VERSION } from "./version.ts";
+
+/** Commands that take settings from the environment and the configuration file. */
+const CONFIGURABLE = ["agent", "run", "replay"];
+/** Settings of programs that run: a replay has none. */
+const CAPTURE_SETTINGS = ["interface", "memory", "runtime-dir"];
+
+/** Ends the process at a mistake, or when help is asked for; `settings` are the words that did not come from the user's line. */
+function parseCommandLine(args: readonly string[], settings: readonly FoundSetting[] = []): CommandLine {
+  const complaints: string[] = [];
+  return run(args.length === 0 ? bareCommandLine : commandLine, {
+    args,
+    programName: "sslcollector",
+    brief:
+      message`A passive TLS mirror: clear text out of running programs, as the packets an IDS would have seen.`,
+    help: "both",
+    usageLine: usage,
+    commandList: "top-level",
+    maxWidth: helpWidth(),
+    version: VERSION,
+    completion: "command",
+    aboveError: "none",
+    errorExitCode: 2,
+    colors: false,
+    stdout: print,
+    stderr: (text) => complaints.push(text),
+    onExit: (status) => {
+      if (status !== 0) {
+        printError(`sslcollector: ${nameSource(describeMistake(complaints, args), settings)}`);
+      }
+      Deno.exit(status);
+    },
+  });
+}
+
+/** A mistake outside the command line is one of the variable or the file. */
+function nameSource(mistake: string, settings: readonly FoundSetting[]): string {
+  const setting = settings.find(({ words }) => words.length > 0 && mistake.startsWith(`${words[0]}: `));
+  return setting ? setting.source + mistake.slice(setting.words[0].length) : mistake;
+}
+
+/** Help is broken to the terminal, and readable without one. */
+function helpWidth(): number {
+  try {
+    return Math.max(60, Deno.consoleSize().columns);
+  } catch {
+    return 100;
+  }
+}
+
+/** Adds what the environment and the configuration file say of options that are not given. */
+function withSettings(args: readonly string[], parsed: CommandLine): CommandLine {
+  if (!CONFIGURABLE.includes(parsed.command)) return parsed;
+  const isGiven = (option: string) => {
+    if (parsed.command === "replay" && CAPTURE_SETTINGS.includes(option)) return true;
+    const value = (parsed as Record<string, unknown>)[option.replace(/-./g, (pair) => pair[1].toUpperCase())];
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+  };
+  const found = findSettings(
+    Deno.env.toObject(),
+    CONFIG_PATH,
+    isGiven,
+  );
+  if (found.length === 0) return parsed;
+  // Behind the command's name, before anything that may end the options.
+  const at = parsed.command === "agent" ? 0 : args.indexOf(parsed.command) + 1;
+  return parseCommandLine(
+    [...args.slice(0, at), ...found.flatMap(({ words }) => words), ...args.slice(at)],
+    found,
+  );
+}
+
+async function execute(command: CommandLine): Promise<number> {
+  // Imported on demand: `hook path` need not load the pipeline.
+  switch (command.command) {
+    case "agent":
+      return await (await import("./agent.ts")).runAgent(command);
+    case "run":
+      return await (await import("./run.ts")).runProgram(command);
+    case "replay":
+      return await (await import("./replay.ts")).runReplay(command);
+    case "demo":
+      return await (await import("./demo.ts")).runDemo(command);
+    default:
+      return await (await import("./hook.ts")).runHookCommand(command);
+  }
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await execute(withSettings(Deno.args, parseCommandLine(Deno.args))));
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    printError(`sslcollector: ${error.message}`);
+    Deno.exit(2);
+  }
+}

@@ -1,0 +1,167 @@
+/** Everything from the codec chain to the sinks, put together from options: what the agent, `run` and `replay` share. @module */
+import { resolve } from "node:path";
+import { raw } from "../codecs/raw.ts";
+import type { ForgeSettings } from "../net/forge_settings.ts";
+import { InitialSequenceNumbers } from "../net/isn.ts";
+import { PacketBuffer } from "../net/packet_batch.ts";
+import { Pipeline } from "../net/pipeline.ts";
+import type { Sink } from "../net/sink.ts";
+import { checkSink, openSink, type SinkSpec } from "../net/sinks/spec.ts";
+import { BadInput } from "./bad_input.ts";
+import { loadCodecs } from "./codecs.ts";
+import { interfaceAddresses } from "./interfaces.ts";
+import { configureLog, log, printError } from "./log.ts";
+import { makeObserver } from "./observer.ts";
+import type { MirrorCommand } from "./options.ts";
+import { jsonSummary, textSummary } from "./summary.ts";
+import { VERSION } from "./version.ts";
+
+const IDLE_NS = 3600e9;
+/** Flows mirrored at a time: at some 4 KB each, 400 MB. */
+const FLOWS_MAX = 100_000;
+/** The same for every run, so that a recording gives the same packets anywhere; a forged connection has no secrets to keep. */
+const SEQUENCE_SEED = 0x73736c63;
+
+/** What a command hands over: options that are checked, codecs that are loaded, and nothing opened yet. */
+export interface MirrorPlan {
+  readonly command: MirrorCommand;
+  readonly sinks: readonly SinkSpec[];
+  readonly codecs: Awaited<ReturnType<typeof loadCodecs>>;
+  readonly localAddresses: ReadonlySet<string> | undefined;
+}
+
+/** Checks everything that can be wrong before anything starts. Throws {@linkcode BadInput}. */
+export async function planMirror(command: MirrorCommand, defaultSink: () => SinkSpec): Promise<MirrorPlan> {
+  configureLog(command.logLevel ?? "info");
+  const codecs = await loadCodecs(command.codec ?? ["raw"]);
+  const name = "interface" in command ? command.interface ?? "any" : "any";
+  const localAddresses = name === "any" ? undefined : interfaceAddresses(name);
+  const sinks = command.output.length > 0 ? command.output : [defaultSink()];
+  const rotates = command.rotateSize !== undefined || command.rotateTime !== undefined;
+  if (command.keep !== undefined && !rotates) {
+    throw new BadInput("--keep: needs --rotate-size or --rotate-time, without which there is one file");
+  }
+  if (rotates && !sinks.some((sink) => sink.kind === "file")) {
+    throw new BadInput(
+      "--rotate-size and --rotate-time: need a file among the sinks, for example -o out.pcapng",
+    );
+  }
+  const names = sinks.map((sink) => sink.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
+  for (const sink of sinks) {
+    try {
+      checkSink(sink);
+    } catch (error) {
+      throw new BadInput(`--output: ${(error as Error).message}`);
+    }
+  }
+  checkRecording(command, sinks);
+  return { command, sinks, codecs, localAddresses };
+}
+
+function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): void {
+  if (!("record" in command) || command.record === undefined) return;
+  const path = command.record;
+  if (sinks.some((sink) => sink.kind === "file" && resolve(sink.path) === resolve(path))) {
+    throw new BadInput(`--record: ${JSON.stringify(path)} is a sink already, give another file`);
+  }
+  try {
+    checkSink({ kind: "file", name: path, path, format: "pcapng" });
+  } catch (error) {
+    throw new BadInput(`--record: ${(error as Error).message}`);
+  }
+}
+
+/** Sinks and pipeline at work. */
+export class Mirror {
+  readonly pipeline: Pipeline;
+  readonly sinks: readonly Sink[];
+  readonly #command: MirrorCommand;
+  readonly #buffer: PacketBuffer;
+
+  private constructor(plan: MirrorPlan, sinks: readonly Sink[], timeBaseNs: bigint) {
+    const { command } = plan;
+    this.#command = command;
+    this.sinks = sinks;
+    this.#buffer = new PacketBuffer({
+      timeBaseNs,
+      onFull: (batch) => {
+        for (const sink of sinks) sink.write(batch);
+      },
+    });
+    const settings: ForgeSettings = {
+      mtu: command.mtu ?? Math.min(...sinks.map((sink) => sink.mtu)),
+      initialSequenceNumbers: new InitialSequenceNumbers(SEQUENCE_SEED),
+      portMap: new Map(command.portMap.flat()),
+      markMac: command.markMac,
+      vlan: command.vlan,
+    };
+    this.pipeline = new Pipeline(
+      {
+        codecs: plan.codecs,
+        raw,
+        observer: makeObserver(!command.quiet && Deno.stderr.isTerminal()),
+        requireAttribution: command.requireAttribution,
+        localAddresses: plan.localAddresses,
+        idleNs: command.idleTimeout === undefined ? IDLE_NS : command.idleTimeout * 1e6,
+        flowsMax: FLOWS_MAX,
+      },
+      { buffer: this.#buffer, settings },
+    );
+  }
+
+  /** Opens the sinks; packets' time 0 is `timeBaseNs` since 1970. Throws {@linkcode BadInput} when one cannot be opened. */
+  static async start(plan: MirrorPlan, timeBaseNs: bigint): Promise<Mirror> {
+    const { rotateSize, rotateTime, keep, mtu } = plan.command;
+    const sinks: Sink[] = [];
+    try {
+      for (const spec of plan.sinks) {
+        sinks.push(openSink(spec, {
+          application: `sslcollector ${VERSION}`,
+          interfaceName: "interface" in plan.command ? plan.command.interface ?? "any" : "replay",
+          mtu,
+          rotateBytes: rotateSize,
+          rotateMs: rotateTime,
+          keep,
+          warn: (text) => log.warn(text),
+          stopped: (sink, text) => log.error(`${sink.name} takes no more packets: ${text}`),
+        }));
+      }
+    } catch (error) {
+      for (const sink of sinks) await sink.close();
+      throw new BadInput(`--output: ${(error as Error).message}`);
+    }
+    return new Mirror(plan, sinks, timeBaseNs);
+  }
+
+  /** Hands what was forged to the sinks. */
+  flush(): void {
+    this.#buffer.flush();
+  }
+
+  /** Waits until slow sinks have caught up: for sources that can wait. */
+  async settle(): Promise<void> {
+    this.flush();
+    for (const sink of this.sinks) await sink.flush();
+  }
+
+  /** Closes the sinks of a mirror that was never fed. */
+  async abandon(): Promise<void> {
+    for (const sink of this.sinks) await sink.close();
+  }
+
+  /** Ends all flows, empties and closes the sinks, and prints the summary. */
+  async finish(
+    remarks: readonly string[] = [],
+    programEvents: ReadonlyMap<string, number> = new Map(),
+  ): Promise<void> {
+    this.pipeline.drain();
+    this.flush();
+    for (const sink of this.sinks) await sink.close();
+    const input = { rows: this.pipeline.rows(), sinks: this.sinks, remarks, programEvents };
+    const form = this.#command.summary ?? "text";
+    if (form === "text") { for (const line of textSummary(input)) printError(`sslcollector: ${line}`); }
+    if (form === "json") printError(JSON.stringify(jsonSummary(input)));
+  }
+}

@@ -1,0 +1,206 @@
+/** The command line: every command with its options, parsed into one typed value. @module */
+import { object, or } from "@optique/core/constructs";
+import { type Message, message } from "@optique/core/message";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
+import type { InferValue } from "@optique/core/parser";
+import type { Usage } from "@optique/core/usage";
+import { argument, command, constant, flag, option } from "@optique/core/primitives";
+import { codecList, duration, macAddress, portMap, sink, size, text, wholeNumber, word } from "./values.ts";
+
+/** Options of every command that mirrors. */
+const mirrorOptions = {
+  output: multiple(option("-o", "--output", sink(), {
+    description:
+      message`Where packets go: an interface, a .pcap or .pcapng file, - for standard output, or pcap-over-ip:[ADDR:]PORT. May be given more than once.`,
+  })),
+  codec: optional(option("--codec", codecList(), {
+    description:
+      message`Codecs to apply, joined with commas: built-in names or paths of plugins. Default: raw.`,
+  })),
+  mtu: optional(option("--mtu", wholeNumber("BYTES", 576, 65535), {
+    description: message`Largest IP packet forged. Default: the smallest MTU of the sinks, 1500 for a file.`,
+  })),
+  portMap: multiple(option("--port-map", portMap(), {
+    description:
+      message`Forge another server port, so that the mirror does not meet the encrypted flow: 443=80.`,
+  })),
+  vlan: optional(option("--vlan", wholeNumber("ID", 1, 4094), {
+    description: message`Tag forged frames with this VLAN.`,
+  })),
+  markMac: optional(option("--mark-mac", macAddress(), {
+    description: message`Source MAC address of every forged frame.`,
+  })),
+  rotateSize: optional(option("--rotate-size", size(4096), {
+    description: message`Begin a new file when this one has reached SIZE.`,
+  })),
+  rotateTime: optional(option("--rotate-time", duration(), {
+    description: message`Begin a new file after DURATION.`,
+  })),
+  keep: optional(option("--keep", wholeNumber("N", 1, 1_000_000), {
+    description: message`Keep the newest N files when rotating.`,
+  })),
+  requireAttribution: withDefault(
+    flag("--require-attribution", {
+      description: message`Do not mirror flows whose addresses stay unknown.`,
+    }),
+    false,
+  ),
+  idleTimeout: optional(option("--idle-timeout", duration(), {
+    description:
+      message`Close the forged connection of a flow without traffic; it opens again on demand. Default: 1h.`,
+  })),
+  summary: optional(option("--summary", word("FORM", ["text", "json", "none"]), {
+    description:
+      message`What the exit summary on standard error looks like: text, json or none. Default: text.`,
+  })),
+  quiet: withDefault(
+    flag("-q", "--quiet", {
+      description: message`No line for each flow on standard error.`,
+    }),
+    false,
+  ),
+  logLevel: optional(
+    option("--log-level", word("LEVEL", ["debug", "info", "warning", "error"]), {
+      description: message`Least severe messages to show. Default: info.`,
+    }),
+  ),
+};
+
+/** Options of commands with programs that run. */
+const captureOptions = {
+  interface: optional(option("-I", "--interface", text("IFACE"), {
+    description: message`Mirror flows whose local address is on this interface; any takes all. Default: any.`,
+  })),
+  record: optional(option("--record", text("FILE"), {
+    description: message`Keep what the hooks told, for replay.`,
+  })),
+  memory: optional(option("--memory", size(2 ** 20), {
+    description: message`Memory of all rings together; programs beyond it go unmirrored. Default: 512MiB.`,
+  })),
+  runtimeDir: optional(option("--runtime-dir", text("DIR"), {
+    description: message`Where hooks find the agent. Default: /run/sslcollector.`,
+  })),
+};
+
+const runtimeDir = captureOptions.runtimeDir;
+
+const agentParser = object("Options", {
+  command: constant("agent" as const),
+  ...captureOptions,
+  ...mirrorOptions,
+});
+
+const runParser = object({
+  command: constant("run" as const),
+  ...captureOptions,
+  ...mirrorOptions,
+  program: multiple(
+    argument(text("COMMAND"), { description: message`The program and its arguments, after --.` }),
+    {
+      min: 1,
+      errors: {
+        tooFew:
+          message`run: expected -- and a command, for example: sslcollector run -- curl https://localhost`,
+      },
+    },
+  ),
+});
+
+const replayParser = object({
+  command: constant("replay" as const),
+  recording: argument(text("FILE"), { description: message`A recording made with --record.` }),
+  ...mirrorOptions,
+});
+
+const unit = multiple(option("--unit", text("NAME"), {
+  description: message`A systemd service. May be given more than once.`,
+}));
+const system = withDefault(
+  flag("--system", {
+    description: message`Every program on this host, by /etc/ld.so.preload.`,
+  }),
+  false,
+);
+
+const root = withDefault(
+  option("--root", text("DIR"), {
+    description: message`Work below this folder, for images. Default: /.`,
+  }),
+  "/",
+);
+
+const hookParser = or(
+  command("path", object({ command: constant("hook path" as const) }), {
+    brief: message`Print where the hook library is, for LD_PRELOAD`,
+  }),
+  command("install", object({ command: constant("hook install" as const), unit, system, root }), {
+    brief: message`Make services start with the hook`,
+  }),
+  command("uninstall", object({ command: constant("hook uninstall" as const), unit, system, root }), {
+    brief: message`Undo install`,
+  }),
+  command("status", object({ command: constant("hook status" as const), root, runtimeDir }), {
+    brief: message`Show where the hook is installed and who runs with it`,
+  }),
+);
+
+const demoParser = object({
+  command: constant("demo" as const),
+  output: optional(option("-o", "--output", text("FILE"), {
+    description: message`The capture to write. Default: demo.pcapng.`,
+  })),
+});
+
+const described = (brief: Message, form?: string) => ({
+  brief,
+  ...(form === undefined ? {} : { usageLine: [{ type: "literal" as const, value: form }] }),
+});
+
+const commandsParser = or(
+  command(
+    "run",
+    runParser,
+    described(message`Start one program mirrored`, "[OPTION...] -- COMMAND [ARG...]"),
+  ),
+  command(
+    "replay",
+    replayParser,
+    described(message`Run a recording through the same pipeline`, "[OPTION...] FILE"),
+  ),
+  command("hook", hookParser, described(message`Manage the hook library`)),
+  command("demo", demoParser, described(message`Mirror curl against a server of its own`)),
+);
+
+/** A command and the rest of its line; without a name, the agent's. */
+const form = (name: string, rest: string): Usage => [
+  name === ""
+    ? { type: "optional", terms: [{ type: "option", names: ["-I"], metavar: "IFACE" }] }
+    : { type: "command", name },
+  { type: "literal", value: rest },
+];
+
+/** The forms of a call, one a line. */
+export const usage: Usage = [{
+  type: "exclusive",
+  terms: [
+    form("", "[-o SINK...] [--codec LIST] [OPTION...]"),
+    form("run", "[OPTION...] -- COMMAND [ARG...]"),
+    form("replay", "[OPTION...] FILE"),
+    form("hook", "install|uninstall|status|path [OPTION...]"),
+    form("demo", "[-o FILE]"),
+    form("help", "[COMMAND...]"),
+    form("completion", "SHELL"),
+  ],
+}];
+
+export const commandLine = or(commandsParser, agentParser);
+/** What an empty command line means. */
+export const bareCommandLine = agentParser;
+
+export type CommandLine = InferValue<typeof commandLine>;
+export type MirrorCommand = Extract<CommandLine, { command: "agent" | "run" | "replay" }>;
+export type AgentCommand = Extract<CommandLine, { command: "agent" }>;
+export type RunCommand = Extract<CommandLine, { command: "run" }>;
+export type ReplayCommand = Extract<CommandLine, { command: "replay" }>;
+export type HookCommand = Extract<CommandLine, { command: `hook ${string}` }>;
+export type DemoCommand = Extract<CommandLine, { command: "demo" }>;

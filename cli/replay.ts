@@ -1,0 +1,66 @@
+/** `sslcollector replay FILE`: a recording through the same pipeline, to the same packets. @module */
+import { RecordingError, RecordingReader } from "../hook/mod.ts";
+import { BadInput } from "./bad_input.ts";
+import { pipeOrDatedFile } from "./default_sink.ts";
+import { printError } from "./log.ts";
+import { Mirror, planMirror } from "./mirror.ts";
+import type { ReplayCommand } from "./options.ts";
+import { formatBytes } from "./summary.ts";
+
+/** Answers the exit status: 1 when the recording is damaged; what stands before the damage is mirrored. */
+export async function runReplay(command: ReplayCommand): Promise<number> {
+  const plan = await planMirror(command, pipeOrDatedFile);
+  const path = command.recording;
+  const recording = await open(path);
+  const mirror = await Mirror.start(plan, recording.timeBaseNs);
+  const progress = new Progress(path);
+  let damage: RecordingError | undefined;
+  try {
+    await recording.replay(mirror.pipeline, {
+      onBatch: () => mirror.settle(),
+      progress: (bytesRead, totalBytes) => progress.show(bytesRead, totalBytes),
+    });
+  } catch (error) {
+    if (!(error instanceof RecordingError)) throw error;
+    damage = error;
+  }
+  progress.clear();
+  await mirror.finish();
+  if (damage) printError(`sslcollector: replay: ${path}: ${damage.message}`);
+  return damage ? 1 : 0;
+}
+
+async function open(path: string): Promise<RecordingReader> {
+  try {
+    return await RecordingReader.open(path);
+  } catch (error) {
+    const where = error instanceof RecordingError ? `${path}: ` : "";
+    throw new BadInput(`replay: ${where}${(error as Error).message}`);
+  }
+}
+
+/** A line that rewrites itself on a terminal, at most five times a second. */
+class Progress {
+  readonly #shown = Deno.stderr.isTerminal();
+  #lastMs = performance.now();
+  #drawn = false;
+
+  constructor(readonly path: string) {}
+
+  show(bytesRead: number, totalBytes = 0): void {
+    const nowMs = performance.now();
+    if (!this.#shown || nowMs - this.#lastMs < 200) return;
+    this.#lastMs = nowMs;
+    this.#drawn = true;
+    const percent = Math.floor(100 * bytesRead / Math.max(1, totalBytes));
+    this.#write(`\r${this.path}: ${percent} % of ${formatBytes(totalBytes)}`);
+  }
+
+  clear(): void {
+    if (this.#drawn) this.#write("\r\x1b[K");
+  }
+
+  #write(text: string): void {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  }
+}

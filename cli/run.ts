@@ -1,0 +1,91 @@
+/** `sslcollector run -- COMMAND`: one program, mirrored; its exit status is returned. @module */
+import { resolveProgram } from "./program.ts";
+import { BadInput } from "./bad_input.ts";
+import { Capture } from "./capture.ts";
+import { datedFile } from "./default_sink.ts";
+import { libraryPath } from "./hook_library.ts";
+import { printError } from "./log.ts";
+import { planMirror } from "./mirror.ts";
+import type { RunCommand } from "./options.ts";
+
+/** Answers the program's exit status as a shell would: 126 not executable, 127 not found, 128 + n by signal n. */
+export async function runProgram(command: RunCommand): Promise<number> {
+  const plan = await planMirror(command, datedFile);
+  if (plan.sinks.some((sink) => sink.kind === "stdout")) {
+    throw new BadInput(
+      "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
+    );
+  }
+  const library = await libraryPath();
+  const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
+  try {
+    const capture = await Capture.start(plan, command, runtimeDir);
+    const status = await execute(command.program, {
+      LD_PRELOAD: preload(library),
+      SSLCOLLECTOR_RUNTIME: runtimeDir,
+    });
+    const mirrored = capture.programs > 0;
+    await capture.finish(mirrored ? [] : whyUnmirrored(command.program[0], status));
+    return status;
+  } finally {
+    if (command.runtimeDir === undefined) Deno.removeSync(runtimeDir, { recursive: true });
+  }
+}
+
+/** Open to all: the program may start others as another user. */
+function makeRuntimeDir(): string {
+  const path = Deno.makeTempDirSync({ prefix: "sslcollector-" });
+  Deno.chmodSync(path, 0o755);
+  return path;
+}
+
+/** The hook goes behind what the user preloads already. */
+function preload(library: string): string {
+  const given = Deno.env.get("LD_PRELOAD");
+  return given ? `${given}:${library}` : library;
+}
+
+async function execute([program, ...args]: readonly string[], env: Record<string, string>): Promise<number> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(program, { args, env, stdin: "inherit", stdout: "inherit", stderr: "inherit" })
+      .spawn();
+  } catch (error) {
+    const missing = error instanceof Deno.errors.NotFound;
+    printError(`sslcollector: run: ${program}: ${missing ? "command not found" : (error as Error).message}`);
+    return missing ? 127 : 126;
+  }
+  // A terminal sends SIGINT to the program too; any other sender means us to pass it on.
+  const passOn = (signal: Deno.Signal) => () => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended.
+    }
+  };
+  const handlers: [Deno.Signal, () => void][] = [
+    ["SIGTERM", passOn("SIGTERM")],
+    ["SIGHUP", passOn("SIGHUP")],
+    ["SIGINT", Deno.stdin.isTerminal() ? () => {} : passOn("SIGINT")],
+  ];
+  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
+  const { code } = await child.status;
+  for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
+  return code;
+}
+
+function whyUnmirrored(name: string, status: number): string[] {
+  const program = resolveProgram(name);
+  if (status === 126 || status === 127 || !program) return [];
+  if (program.isStatic) {
+    return [
+      `${name} was not mirrored: it is linked statically, so that no library can be put before its TLS`,
+    ];
+  }
+  if (program.isSetuid) {
+    return [`${name} was not mirrored: it runs with another user's rights, so that LD_PRELOAD is ignored`];
+  }
+  return [
+    `${name} was not mirrored: it called no TLS library that the hook knows (OpenSSL and its forks, linked dynamically)`,
+  ];
+}

@@ -1,0 +1,133 @@
+/** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
+import { text as plain } from "@optique/core/message";
+import type { ValueParser } from "@optique/core/valueparser";
+import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
+
+function valueParser<T>(
+  metavar: string,
+  placeholder: T,
+  parse: (text: string) => T,
+  format: (value: T) => string = String,
+): ValueParser<"sync", T> {
+  return {
+    mode: "sync",
+    metavar: metavar as "VALUE",
+    placeholder,
+    format,
+    parse(text: string) {
+      try {
+        return { success: true, value: parse(text) };
+      } catch (error) {
+        return { success: false, error: [plain((error as Error).message)] };
+      }
+    },
+  } as ValueParser<"sync", T>;
+}
+
+/** Any text but none. */
+export function text(metavar: string): ValueParser<"sync", string> {
+  return valueParser(metavar, "", (text) => {
+    if (text === "") throw new RangeError(`expected a ${metavar}, got nothing`);
+    return text;
+  });
+}
+
+const SIZE_UNITS: Record<string, number> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** `64MiB`, `64M`, `64m`, `65536`: bytes, at least `minimum`. */
+export function size(minimum: number): ValueParser<"sync", number> {
+  return valueParser("SIZE", minimum, (text) => {
+    const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text);
+    const bytes = match ? Math.floor(Number(match[1]) * SIZE_UNITS[match[2].toLowerCase()]) : NaN;
+    if (!Number.isSafeInteger(bytes)) {
+      throw new RangeError(`expected a size such as 64MiB, got ${JSON.stringify(text)}`);
+    }
+    if (bytes < minimum) {
+      throw new RangeError(`expected at least ${minimum} bytes, got ${JSON.stringify(text)}`);
+    }
+    return bytes;
+  });
+}
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1e3, "": 1e3, m: 60e3, h: 3600e3, d: 86400e3 };
+
+/** `90s`, `10m`, `1h`, `90`: milliseconds, above 0. */
+export function duration(): ValueParser<"sync", number> {
+  return valueParser("DURATION", 1000, (text) => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text);
+    const ms = match ? Number(match[1]) * DURATION_UNITS[match[2]] : NaN;
+    if (!(ms >= 1)) {
+      throw new RangeError(`expected a duration such as 90s, 10m or 1h, got ${JSON.stringify(text)}`);
+    }
+    return ms;
+  });
+}
+
+/** A whole number from `least` to `most`. */
+export function wholeNumber(metavar: string, least: number, most: number): ValueParser<"sync", number> {
+  return valueParser(metavar, least, (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(number >= least && number <= most)) {
+      throw new RangeError(`expected a number from ${least} to ${most}, got ${JSON.stringify(text)}`);
+    }
+    return number;
+  });
+}
+
+/** One of these words. */
+export function word<const T extends string>(metavar: string, words: readonly T[]): ValueParser<"sync", T> {
+  const parser = valueParser(metavar, words[0], (text) => {
+    const found = words.find((word) => word === text);
+    if (found === undefined) {
+      throw new RangeError(`expected ${words.join(", ")}, got ${JSON.stringify(text)}`);
+    }
+    return found;
+  });
+  return {
+    ...parser,
+    *suggest(prefix: string) {
+      for (const word of words) if (word.startsWith(prefix)) yield { kind: "literal" as const, text: word };
+    },
+  };
+}
+
+/** A sink as {@linkcode parseSinkSpec} reads it. */
+export function sink(): ValueParser<"sync", SinkSpec> {
+  return valueParser("SINK", parseSinkSpec("-"), parseSinkSpec, (spec) => spec.name);
+}
+
+/** `443=80`, or several joined with commas: [real server port, forged server port]. */
+export function portMap(): ValueParser<"sync", [number, number][]> {
+  return valueParser("PORT=PORT", [[443, 80]], (text) =>
+    text.split(",").map((pair) => {
+      const match = /^(\d{1,5})=(\d{1,5})$/.exec(pair);
+      const ports = match ? [Number(match[1]), Number(match[2])] : [];
+      if (!ports.length || ports.some((port) => port < 1 || port > 65535)) {
+        throw new RangeError(`expected ports from 1 to 65535 such as 443=80, got ${JSON.stringify(pair)}`);
+      }
+      return ports as [number, number];
+    }), (map) => map.map((pair) => pair.join("=")).join(","));
+}
+
+/** `02:00:00:00:00:99`: six bytes, a unicast address. */
+export function macAddress(): ValueParser<"sync", Uint8Array> {
+  return valueParser("MAC", new Uint8Array(6), (text) => {
+    const bytes = text.split(":").map((part) => /^[0-9a-f]{2}$/i.test(part) ? parseInt(part, 16) : NaN);
+    if (bytes.length !== 6 || bytes.some(Number.isNaN)) {
+      throw new TypeError(`expected a MAC address such as 02:00:00:00:00:99, got ${JSON.stringify(text)}`);
+    }
+    if (bytes[0] & 1) throw new TypeError(`expected a unicast MAC address, got the group address ${text}`);
+    return Uint8Array.from(bytes);
+  }, (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":"));
+}
+
+/** Names and paths of codecs, first applied first. */
+export function codecList(): ValueParser<"sync", string[]> {
+  return valueParser("LIST", ["raw"], (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    if (names.some((name) => name === "")) {
+      throw new TypeError(`expected codec names or paths joined with commas, got ${JSON.stringify(text)}`);
+    }
+    return names;
+  }, (names) => names.join(","));
+}

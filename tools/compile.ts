@@ -1,0 +1,60 @@
+/**
+ * `deno task compile`: builds the hook and makes `dist/sslcollector` with it embedded. `deno compile` downloads its base
+ * executable; where that is out of reach, DENORT_BIN names one.
+ *
+ * @module
+ */
+import { buildHook } from "./hook.ts";
+
+const NEIGHBOUR = new URL("../../shared/denort/get", import.meta.url).pathname;
+
+/** A base executable from beside the checkout when there is one and none is named. */
+function findBase(): string | undefined {
+  const named = Deno.env.get("DENORT_BIN");
+  if (named) return named;
+  try {
+    Deno.statSync(NEIGHBOUR);
+  } catch {
+    return undefined;
+  }
+  const { success, stdout, stderr } = new Deno.Command(NEIGHBOUR).outputSync();
+  if (success) return new TextDecoder().decode(stdout).trim();
+  console.error(new TextDecoder().decode(stderr).trim());
+  return undefined;
+}
+
+/** Makes the binary and returns its path. */
+export async function compile(): Promise<string> {
+  const hook = await buildHook();
+  const root = new URL("..", import.meta.url).pathname;
+  const output = `${root}dist/sslcollector`;
+  const base = findBase();
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "compile",
+      "--quiet",
+      "-A",
+      "--no-check",
+      "--include",
+      hook,
+      "--output",
+      output,
+      `${root}cli/main.ts`,
+    ],
+    cwd: root,
+    env: base ? { DENORT_BIN: base } : {},
+    stdout: "inherit",
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error("deno compile failed");
+  return output;
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await compile());
+  } catch (error) {
+    console.error(`compile: ${(error as Error).message}`);
+    Deno.exit(1);
+  }
+}

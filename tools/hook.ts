@@ -1,0 +1,152 @@
+/**
+ * Builds the capture hook, `dist/libsslcollector_hook.so`, with the system's C compiler, and checks that it will load
+ * wherever it must: nothing exported but the interposed names, nothing wanted but the dynamic loader's list of objects,
+ * no glibc newer than 2.17.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { type DynamicSymbols, readDynamicSymbols } from "./elf.ts";
+
+const SOURCES = new URL("../hook/", import.meta.url);
+const LIBRARY = new URL("../dist/libsslcollector_hook.so", import.meta.url);
+
+/** Newest glibc version that a symbol may need. */
+const GLIBC_CEILING = [2, 17];
+
+/** What the hook may want from outside. */
+const ALLOWED_UNDEFINED = ["dl_iterate_phdr"];
+
+/** What the hook may define for others: the functions that it interposes. */
+const INTERPOSED = [
+  ...["SSL_read", "SSL_read_ex", "SSL_read_early_data", "SSL_write", "SSL_write_ex", "SSL_write_ex2"],
+  ...[
+    "SSL_write_early_data",
+    "SSL_sendfile",
+    "SSL_new",
+    "SSL_up_ref",
+    "SSL_free",
+    "SSL_clear",
+    "SSL_shutdown",
+  ],
+  ...[
+    "BIO_f_ssl",
+    "read",
+    "__read_chk",
+    "readv",
+    "recv",
+    "__recv_chk",
+    "recvfrom",
+    "__recvfrom_chk",
+    "recvmsg",
+  ],
+  ...["write", "writev", "send", "sendto", "sendmsg", "prctl", "syscall"],
+];
+
+/** Also for builds of single parts in tests. */
+export const COMPILER_FLAGS: readonly string[] = [
+  ...["-std=c99", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror"],
+  ...["-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector"],
+  // The out-of-line atomics live in libgcc, which asks the C library about the processor.
+  ...(Deno.build.arch === "aarch64" ? ["-mno-outline-atomics"] : []),
+];
+
+const LINKER_FLAGS: readonly string[] = [
+  ...["-shared", "-nostdlib", "-Wl,--hash-style=both", "-Wl,-z,now,-z,relro,-z,noexecstack"],
+];
+
+/**
+ * Builds the library if a source is newer than it, and returns its path. Callers in parallel are safe: each puts a whole
+ * file in place. Throws an Error of one line when there is no compiler, it fails, or the result is not as it must be.
+ */
+export async function buildHook(): Promise<string> {
+  const path = fileURLToPath(LIBRARY);
+  if (await isCurrent()) return path;
+  await Deno.mkdir(new URL("./", LIBRARY), { recursive: true });
+  const partial = `${path}.${crypto.randomUUID()}`;
+  const begun = new Date();
+  try {
+    const sources = (await sourceNames()).filter((name) => name.endsWith(".c"));
+    await compile([...COMPILER_FLAGS, "-O2", ...LINKER_FLAGS, ...sources, "-o", partial]);
+    checkSymbols(readDynamicSymbols(await Deno.readFile(partial)));
+    await Deno.chmod(partial, 0o755);
+    await Deno.utime(partial, begun, begun); // a source edited meanwhile is newer
+    await Deno.rename(partial, path);
+  } finally {
+    await Deno.remove(partial).catch(() => {});
+  }
+  return path;
+}
+
+/** Throws an Error that names the first symbol that should not be there. */
+export function checkSymbols(symbols: DynamicSymbols): void {
+  for (const name of symbols.defined) {
+    if (!INTERPOSED.includes(name)) {
+      throw new Error(`the hook exports "${name}", which it does not interpose`);
+    }
+  }
+  for (const name of INTERPOSED) {
+    if (!symbols.defined.includes(name)) throw new Error(`the hook does not export "${name}"`);
+  }
+  for (const name of symbols.undefined) {
+    if (!ALLOWED_UNDEFINED.includes(name)) throw new Error(`the hook wants "${name}" from another library`);
+  }
+  if (symbols.needed !== 0) throw new Error(`the hook is linked to ${symbols.needed} libraries, want none`);
+  for (const version of symbols.versions) {
+    if (!isOldEnough(version)) {
+      throw new Error(`the hook wants ${version}, newer than GLIBC_${GLIBC_CEILING.join(".")}`);
+    }
+  }
+}
+
+function isOldEnough(version: string): boolean {
+  const match = /^GLIBC_(\d+)\.(\d+)/.exec(version);
+  if (!match) return false;
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  return major < GLIBC_CEILING[0] || (major === GLIBC_CEILING[0] && minor <= GLIBC_CEILING[1]);
+}
+
+async function sourceNames(): Promise<string[]> {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(SOURCES)) {
+    if (entry.isFile && /\.[ch]$/.test(entry.name)) names.push(fileURLToPath(new URL(entry.name, SOURCES)));
+  }
+  return names.sort();
+}
+
+async function isCurrent(): Promise<boolean> {
+  const built = await modified(fileURLToPath(LIBRARY));
+  if (built === undefined) return false;
+  for (const source of [...await sourceNames(), fileURLToPath(import.meta.url)]) {
+    if ((await modified(source) ?? 0) >= built) return false;
+  }
+  return true;
+}
+
+async function modified(path: string): Promise<number | undefined> {
+  return (await Deno.stat(path).catch(() => undefined))?.mtime?.getTime();
+}
+
+async function compile(args: string[]): Promise<void> {
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command("cc", { args, stdin: "null", stdout: "null", stderr: "piped" }).output();
+  } catch (cause) {
+    throw new Error('no C compiler: "cc" is not on PATH (Debian: apt-get install gcc libc6-dev)', { cause });
+  }
+  if (!output.success) {
+    const text = new TextDecoder().decode(output.stderr);
+    const line = text.split("\n").find((candidate) => /error|undefined/.test(candidate)) ??
+      text.split("\n")[0];
+    throw new Error(`cc cannot build the hook: ${line.trim()}`);
+  }
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await buildHook());
+  } catch (error) {
+    console.error(`hook: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Installs what a task needs and this machine lacks: `setup.ts demo|test|bench`. As root on Debian it calls apt-get;
+ * otherwise it prints the one command to run and stops with status 1.
+ *
+ * @module
+ */
+
+/** A Debian package and a file that shows it is there; a bare name is looked for in PATH. */
+interface Need {
+  readonly package: string;
+  readonly shows: string | readonly string[];
+}
+
+const libraryFolders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64"];
+const inLibraries = (name: string) => libraryFolders.map((folder) => `${folder}/${name}`);
+
+const BUILD: Need[] = [
+  { package: "gcc", shows: "cc" },
+  { package: "libc6-dev", shows: "/usr/include/stdio.h" },
+];
+const DEMO: Need[] = [...BUILD, { package: "curl", shows: "curl" }];
+const TEST: Need[] = [
+  ...DEMO,
+  { package: "nginx-light", shows: "nginx" },
+  { package: "openssl", shows: "openssl" },
+  { package: "python3", shows: "/usr/bin/python3" },
+  { package: "libssl-dev", shows: "/usr/include/openssl/ssl.h" },
+  { package: "tshark", shows: "tshark" },
+  { package: "tcpdump", shows: "tcpdump" },
+  { package: "iproute2", shows: "ip" },
+  { package: "libpcap0.8", shows: inLibraries("libpcap.so.0.8") },
+  { package: "binutils", shows: "objdump" },
+  { package: "clang", shows: "clang" },
+  { package: "libclang-rt-14-dev", shows: "/usr/lib/llvm-14/lib/clang" },
+  { package: "wrk", shows: "wrk" },
+  { package: "nghttp2-client", shows: "nghttp" },
+  { package: "nghttp2-server", shows: "nghttpd" },
+];
+const BENCH: Need[] = [
+  ...TEST,
+  { package: "tcpreplay", shows: "tcpreplay" },
+  { package: "bpftrace", shows: "bpftrace" },
+];
+const NEEDS: Record<string, Need[]> = { build: BUILD, demo: DEMO, test: TEST, bench: BENCH };
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isThere(need: Need): boolean {
+  const places = typeof need.shows === "string" ? [need.shows] : need.shows;
+  const path = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return places.some((place) =>
+    place.startsWith("/") ? exists(place) : path.some((folder) => exists(`${folder}/${place}`))
+  );
+}
+
+function run(command: string, args: string[]): boolean {
+  const { success } = new Deno.Command(command, {
+    args,
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+    stdout: "null",
+    stderr: "inherit",
+    stdin: "null",
+  }).outputSync();
+  return success;
+}
+
+function setUp(task: string): number {
+  const needs = NEEDS[task];
+  if (!needs) {
+    console.error(`setup: unknown task ${JSON.stringify(task)}: one of ${Object.keys(NEEDS).join(", ")}`);
+    return 2;
+  }
+  if (Deno.build.os !== "linux") return 0;
+  const missing = needs.filter((need) => !isThere(need)).map((need) => need.package);
+  if (missing.length === 0) return 0;
+  const install = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+  if (Deno.uid() !== 0 || !exists("/etc/debian_version")) {
+    console.error(`setup: missing on this machine; as root: apt-get update && ${install}`);
+    return 1;
+  }
+  console.error(`setup: installing ${missing.join(", ")}`);
+  const options = ["-o", "DPkg::Lock::Timeout=300", "-qq"];
+  run("apt-get", [...options, "update"]);
+  if (run("apt-get", [...options, "install", "-y", "--no-install-recommends", ...missing])) return 0;
+  console.error(`setup: this failed: ${install}`);
+  return 1;
+}
+
+Deno.exit(setUp(Deno.args[0] ?? "test"));
