@@ -5,6 +5,7 @@ import { BadInput } from "./bad_input.ts";
 import { log } from "./log.ts";
 import { Mirror, type MirrorPlan } from "./mirror.ts";
 import type { AgentCommand, RunCommand } from "./options.ts";
+import { warmUp } from "./warm_up.ts";
 
 /** A receiver at work in front of a mirror. */
 export class Capture {
@@ -33,6 +34,7 @@ export class Capture {
     } catch (error) {
       throw new BadInput(`--runtime-dir: ${(error as Error).message}`);
     }
+    warmUp(plan.codecs);
     const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
     const mirror = await Mirror.start(plan, timeBaseNs);
     let option = "--record";

@@ -14,6 +14,8 @@ export interface WatchedProcess {
   readonly pid: number;
   /** -1 where there is none. */
   readonly pidfd: number;
+  /** The kernel was asked about this very process; else `dead` only means that it could not be found. */
+  readonly known: boolean;
   dead: boolean;
 }
 
@@ -30,7 +32,7 @@ export class ProcessWatch {
       pidfd = Number(libc().pidfd_open(SYS_PIDFD_OPEN, BigInt(pid), 0n));
       if (pidfd < 0 && errno() === ESRCH) dead = true;
     }
-    const process = { pid, pidfd, dead };
+    const process = { pid, pidfd, known: pid > 0, dead };
     this.#watched.add(process);
     return process;
   }

@@ -205,7 +205,7 @@ export class Programs {
       process = this.#watch.watch(pid);
     } else if (pid === undefined) {
       program = { id, pid: owner, uid: guest.uid, comm: guest.comm };
-      process = { pid: owner, pidfd: -1, dead: true };
+      process = { pid: owner, pidfd: -1, known: false, dead: true };
     } else {
       program = { id, pid: guest.pid, uid: guest.uid, comm: guest.comm };
       process = this.#watch.watch(guest.pid);
@@ -242,11 +242,12 @@ export class Programs {
     this.rings.splice(this.rings.indexOf(ring), 1);
     if (ring.process !== guest.process) this.#watch.forget(ring.process);
     // Whoever is not known to be dead shall stop; but where a dead parent's ring is retired, no child claims another.
-    if (!agentCloses && !ring.replaced && ring.process.pidfd < 0) reader.stop();
+    const dead = ring.process.dead && ring.process.known;
+    if (!agentCloses && !ring.replaced && !dead) reader.stop();
     ring.release();
     if (agentCloses) return;
     // Only a process that was seen to end has certainly written its last: its place can be claimed again.
-    if (ring.subring > 0 && ring.process.dead && ring.process.pidfd >= 0 && reader.retired === undefined) {
+    if (ring.subring > 0 && dead && reader.retired === undefined) {
       ring.region.recycle(ring.subring);
       guest.rings[ring.subring] = undefined;
     } else {

@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { type Direction, TO_CLIENT, TO_SERVER } from "../codecs/codec.ts";
+import type { Direction } from "../codecs/codec.ts";
+import { TO_CLIENT, TO_SERVER } from "./direction.ts";
 import type { FlowKey } from "./flow_key.ts";
 import {
   CLIENT_MAC,

@@ -139,9 +139,9 @@ Deno.test(
         const runtime = Deno.makeTempDirSync({ dir: WORK });
         const taken = make(runtime);
         try {
-          for (const [program, script] of Object.entries(scripts)) {
+          const same = async ([program, script]: [string, string]) =>
             assert.deepEqual(await shell(`cd ${WORK}; ${script}`, runtime), expected.get(program), program);
-          }
+          await Promise.all(Object.entries(scripts).map(same));
         } finally {
           taken?.[Symbol.dispose]();
         }

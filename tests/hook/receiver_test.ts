@@ -416,7 +416,7 @@ Deno.test("idle for a minute, a ring gives memory back, all but a little where m
   const region = Region.map(new Uint8Array(writer.greeting(1n).buffer), 1n, libc().fcntl(writer.fd, 0, 0));
   const budget = new MemoryBudget(24 << 20);
   const program = { id: 1, pid: Deno.pid, uid: 0, comm: "" };
-  const process = { pid: Deno.pid, pidfd: -1, dead: false };
+  const process = { pid: Deno.pid, pidfd: -1, known: true, dead: false };
   const limits = { ...geometry, dataMax: 8 << 20 };
   const taken = ProgramRing.take(program, process, region, 0, limits, budget, 0n, 0)!;
   const blocks = () => Deno.statSync(`/proc/self/fd/${writer.fd}`).blocks!;

@@ -1,0 +1,106 @@
+/** Making a CA and its certificates: ECDSA on P-256. @module */
+import { isIP } from "node:net";
+import type { Role } from "./credentials.ts";
+import * as x509 from "./x509.ts";
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const DAY_MS = 86_400_000;
+export const AUTHORITY_DAYS = 3650;
+export const CERTIFICATE_DAYS = 825;
+/** Clocks of two hosts differ. */
+const BACKDATED_MS = 3_600_000;
+
+export const USAGES: Readonly<Record<Role, string>> = {
+  agent: x509.ExtendedKeyUsage.clientAuth,
+  collector: x509.ExtendedKeyUsage.serverAuth,
+};
+
+/** PEM of a certificate and of its PKCS #8 key. */
+export interface Issued {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface Validity {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+/** So many days from now on. */
+export function daysFrom(nowMs: number, days: number): Validity {
+  return { notBefore: new Date(nowMs - BACKDATED_MS), notAfter: new Date(nowMs + days * DAY_MS) };
+}
+
+/** A self-signed CA that may sign end certificates only. */
+export async function makeAuthority(name: string, validity: Validity): Promise<Issued> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ CN: [name] }],
+    ...validity,
+    serialNumber: serialNumber(),
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: certificate.toString("pem"), key: await keyPem(keys.privateKey) };
+}
+
+export interface CertificateRequest {
+  readonly role: Role;
+  readonly name: string;
+  /** Host names and addresses that a collector is reached by. */
+  readonly names: readonly string[];
+  readonly validity: Validity;
+}
+
+/** Throws an `Error` when the authority's certificate and key do not belong together or are no CA's. */
+export async function issueCertificate(authority: Issued, request: CertificateRequest): Promise<Issued> {
+  const issuer = new x509.X509Certificate(authority.certificate);
+  if (!issuer.getExtension(x509.BasicConstraintsExtension)?.ca) {
+    throw new Error("the certificate that should sign is not a CA's");
+  }
+  const signingKey = await readKey(authority.key);
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const names = request.names.map((value) => ({ type: isIP(value) ? "ip" : "dns", value }) as const);
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: [{ CN: [request.name] }],
+    issuer: issuer.subjectName.toJSON(),
+    ...request.validity,
+    serialNumber: serialNumber(),
+    signingAlgorithm: ALGORITHM,
+    publicKey: keys.publicKey,
+    signingKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([USAGES[request.role]], true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+      ...names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : [],
+    ],
+  });
+  if (!await certificate.verify({ publicKey: issuer, signatureOnly: true })) {
+    throw new Error("the CA's certificate and key do not belong together");
+  }
+  return { certificate: certificate.toString("pem"), key: await keyPem(keys.privateKey) };
+}
+
+async function keyPem(key: CryptoKey): Promise<string> {
+  return x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY") + "\n";
+}
+
+async function readKey(pem: string): Promise<CryptoKey> {
+  const [der] = x509.PemConverter.decode(pem);
+  return await crypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
+}
+
+/** 16 random bytes, positive (RFC 5280, 4.1.2.2). */
+function serialNumber(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[0] = bytes[0] & 0x7f | 0x40;
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

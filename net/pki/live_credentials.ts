@@ -1,0 +1,83 @@
+/** Credentials that are read again when they change on disk. @module */
+import type { Credentials, Role } from "./credentials.ts";
+import { loadCredentials } from "./store.ts";
+
+/** Files of one renewal are written one after the other: they are read when it has been quiet for so long. */
+const QUIET_MS = 300;
+
+export interface LiveCredentialsEvents {
+  /** Others are in use from now on. */
+  changed(credentials: Credentials): void;
+  /** Those on disk are of no use, the ones before stay. */
+  failed(message: string): void;
+}
+
+/** Follows a directory until closed. SIGHUP is the caller's to listen for: {@linkcode LiveCredentials.reload}. */
+export class LiveCredentials {
+  #current: Credentials;
+  readonly #watcher: Deno.FsWatcher | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  private constructor(
+    current: Credentials,
+    readonly directory: string,
+    readonly role: Role,
+    readonly name: string | undefined,
+    readonly events: LiveCredentialsEvents,
+  ) {
+    this.#current = current;
+    try {
+      this.#watcher = Deno.watchFs(directory, { recursive: false });
+    } catch (error) {
+      // SIGHUP still works.
+      events.failed(`changes in ${directory} go unnoticed: ${(error as Error).message}`);
+    }
+    void this.#watch();
+  }
+
+  /** Throws an `Error` of one line when there are none to begin with. */
+  static async open(
+    directory: string,
+    role: Role,
+    name: string | undefined,
+    events: LiveCredentialsEvents,
+  ): Promise<LiveCredentials> {
+    return new LiveCredentials(await loadCredentials(directory, role, name), directory, role, name, events);
+  }
+
+  get current(): Credentials {
+    return this.#current;
+  }
+
+  /** Reads what is on disk; keeps what it has when that is of no use. */
+  async reload(): Promise<void> {
+    try {
+      const found = await loadCredentials(this.directory, this.role, this.name);
+      if (this.#isClosed || isSame(found, this.#current)) return;
+      this.#current = found;
+      this.events.changed(found);
+    } catch (error) {
+      if (!this.#isClosed) this.events.failed(`certificates stay as they were: ${(error as Error).message}`);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#watcher?.close();
+  }
+
+  async #watch(): Promise<void> {
+    if (this.#watcher === undefined) return;
+    for await (const { kind } of this.#watcher) {
+      if (kind === "access" || this.#isClosed) continue;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.reload(), QUIET_MS);
+    }
+  }
+}
+
+function isSame(a: Credentials, b: Credentials): boolean {
+  return a.certificate === b.certificate && a.key === b.key && a.authorities.join() === b.authorities.join();
+}

@@ -1,0 +1,3 @@
+/** `@peculiar/x509` with the metadata polyfill that it asks its users to load first. @module */
+import "reflect-metadata";
+export * from "@peculiar/x509";

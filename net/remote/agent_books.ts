@@ -1,0 +1,58 @@
+/** What came from one agent. @module */
+
+/**
+ * Over all its connections and sessions. For every session: packets that the agent was given = written here + lost there
+ * + still under way.
+ */
+export class AgentBooks {
+  /** Where it is, or was last. */
+  address = "";
+  /** Connections at present. */
+  connections = 0;
+  /** Packets and bytes of blocks given to the sinks. */
+  packets = 0;
+  bytes = 0;
+  /** Packets that came again after a break and were left out. */
+  duplicates = 0;
+  /** Packets that the agent lost before they could be sent, by its reason. */
+  readonly lost = new Map<string, number>();
+  /** Packets that the agent had when it last said so, and the collector has not. */
+  lagPackets = 0;
+  /** How long the oldest of them had waited then, by the agent's clock. */
+  lagMs = 0;
+
+  constructor(readonly name: string) {}
+
+  connected(address: string): void {
+    this.address = address;
+    this.connections++;
+  }
+
+  disconnected(): void {
+    this.connections--;
+  }
+
+  /** The agent says that it has `packets` more, the oldest of which has waited so long. */
+  told(packets: number, waitedMs: number): void {
+    this.lagPackets = Math.max(0, packets);
+    this.lagMs = this.lagPackets === 0 ? 0 : waitedMs;
+  }
+
+  took(packets: number, bytes: number): void {
+    this.packets += packets;
+    this.bytes += bytes;
+    this.told(this.lagPackets - packets, this.lagMs);
+  }
+
+  lose(reason: string, packets: number): void {
+    this.told(this.lagPackets - packets, this.lagMs);
+    this.lost.set(reason, (this.lost.get(reason) ?? 0) + packets);
+  }
+
+  /** `12 packets, 4096 bytes, 3 lost: queue-full, lag 2 packets (150 ms)`. */
+  describe(): string {
+    const lost = [...this.lost].map(([reason, packets]) => `, ${packets} lost: ${reason}`).join("");
+    const again = this.duplicates > 0 ? `, ${this.duplicates} came twice and were left out` : "";
+    return `${this.packets} packets, ${this.bytes} bytes${lost}${again}, lag ${this.lagPackets} packets (${this.lagMs} ms)`;
+  }
+}

@@ -1,0 +1,246 @@
+/** Where agents connect: who gets in, and how many may knock at a time. @module */
+import * as net from "node:net";
+import * as tls from "node:tls";
+import type { Credentials } from "../pki/credentials.ts";
+import { Authorities } from "../pki/verify.ts";
+import { AgentLink } from "./agent_link.ts";
+import type { AgentIdentity, IntakePort, LinkPeer } from "./intake_port.ts";
+import { LINK_ALPN, LINK_BLOCK_MAX } from "./link.ts";
+
+/** A handshake, and after it the first message, may take so long. */
+const HANDSHAKE_MS = 10_000;
+/** Handshakes under way at a time; beyond it the oldest is cut, so that those who come later get in. */
+const HANDSHAKES_MAX = 256;
+/** Agents connected at a time. */
+const LINKS_MAX = 2000;
+/** Buffers kept for the next connection that needs one. */
+const SPARE_BUFFERS = 16;
+
+/** Settings that can be sent to another thread. */
+export interface ListenerSettings {
+  readonly application: string;
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly reusePort: boolean;
+  /** Names of certificates that get in; absent: all of the CA's in the agent role. */
+  readonly allow: readonly string[] | undefined;
+  readonly isPlaintext: boolean;
+  /** Bytes of IP packet in the longest frame that is taken. */
+  readonly mtu: number;
+  readonly heartbeatMs: number;
+  /** Number of the first connection. */
+  readonly firstLink: number;
+}
+
+/** One listening socket and its connections. */
+export class Listener implements LinkPeer {
+  readonly #settings: ListenerSettings;
+  readonly #port: IntakePort;
+  readonly #refused: (address: string, reason: string) => void;
+  readonly #server: net.Server;
+  readonly #links = new Map<number, AgentLink>();
+  /** Connections whose handshake is under way, oldest first, by address. */
+  readonly #knocking = new Map<string, { readonly socket: net.Socket; readonly sinceMs: number }>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
+  #authorities: Authorities | undefined;
+  #nextLink: number;
+
+  /** `refused` takes every connection that did not get in. Credentials are left out for plaintext only. */
+  constructor(
+    settings: ListenerSettings,
+    credentials: Credentials | undefined,
+    port: IntakePort,
+    refused: (address: string, reason: string) => void,
+  ) {
+    this.#settings = settings;
+    this.#port = port;
+    this.#refused = refused;
+    this.#nextLink = settings.firstLink;
+    if (settings.isPlaintext) {
+      this.#server = net.createServer((socket) => this.#admitPlaintext(socket));
+    } else {
+      if (credentials === undefined) throw new Error("a listener with TLS needs a certificate");
+      this.#authorities = new Authorities(credentials.authorities);
+      const server = tls.createServer(secureOptions(credentials), (socket) => void this.#admit(socket));
+      server.on("connection", (socket: net.Socket) => this.#knocks(socket));
+      server.on("tlsClientError", (error, socket) => this.#knockFailed(error, socket));
+      this.#server = server;
+    }
+    this.#sweeper = setInterval(() => this.#sweep(), HANDSHAKE_MS / 4);
+  }
+
+  /** Listens; answers the port. Rejects as `node:net` does. */
+  listen(): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const { hostname: host, port, reusePort } = this.#settings;
+    this.#server.once("error", reject);
+    this.#server.listen({ host, port, reusePort, backlog: 1024 }, () => {
+      this.#server.off("error", reject);
+      this.#server.on("error", (error: Error) => this.#refused("listener", error.message));
+      resolve((this.#server.address() as net.AddressInfo).port);
+    });
+    return promise;
+  }
+
+  /** Used for connections from now on. */
+  setCredentials(credentials: Credentials): void {
+    if (!(this.#server instanceof tls.Server)) return;
+    this.#authorities = new Authorities(credentials.authorities);
+    this.#server.setSecureContext(secureOptions(credentials));
+  }
+
+  welcome(link: number, have: number): void {
+    this.#links.get(link)?.welcome(have);
+  }
+
+  taken(link: number): void {
+    this.#links.get(link)?.taken();
+  }
+
+  ack(link: number, have: number): void {
+    this.#links.get(link)?.ack(have);
+  }
+
+  refuse(link: number, reason: string): void {
+    this.#links.get(link)?.refuse(reason);
+  }
+
+  /** Takes a buffer back that an {@linkcode IntakePort} has kept. */
+  recycle(memory: Uint8Array<ArrayBuffer>): void {
+    if (memory.length === LINK_BLOCK_MAX && this.#spare.length < SPARE_BUFFERS) this.#spare.push(memory);
+  }
+
+  /** Listens no more and cuts who is there. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const { socket } of this.#knocking.values()) socket.destroy();
+    const gone = [...this.#links.values()].map(({ socket }) =>
+      socket.destroyed ? undefined : new Promise<void>((resolve) => socket.once("close", () => resolve()))
+    );
+    for (const link of this.#links.values()) link.refuse("the collector ends");
+    await Promise.all(gone);
+    await closed;
+  }
+
+  #knocks(socket: net.Socket): void {
+    const address = addressOf(socket);
+    this.#knocking.set(address, { socket, sinceMs: performance.now() });
+    socket.once("close", () => {
+      if (this.#knocking.get(address)?.socket === socket) this.#knocking.delete(address);
+    });
+    if (this.#knocking.size <= HANDSHAKES_MAX) return;
+    const [oldest, { socket: cut }] = this.#knocking.entries().next().value!;
+    this.#knocking.delete(oldest);
+    cut.destroy();
+    this.#refused(oldest, `handshake not finished, and ${HANDSHAKES_MAX} others are under way`);
+  }
+
+  #knockFailed(error: Error & { code?: string }, socket: tls.TLSSocket): void {
+    // The TLS socket is closed already and has forgotten whose it was.
+    const raw = (socket as unknown as { _parent?: net.Socket })._parent;
+    for (const [address, knocking] of this.#knocking) {
+      if (knocking.socket !== raw) continue;
+      this.#knocking.delete(address);
+      knocking.socket.destroy();
+      return this.#refused(address, explain(error));
+    }
+    // Cut by us and told already, or gone before it said anything.
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const [address, { socket, sinceMs }] of this.#knocking) {
+      if (now - sinceMs < HANDSHAKE_MS) return;
+      this.#knocking.delete(address);
+      socket.destroy();
+      this.#refused(address, `handshake not finished within ${HANDSHAKE_MS / 1000} s`);
+    }
+  }
+
+  /**
+   * The runtime has verified the peer, or says that it has not; either way the certificate is looked at here, and no
+   * byte is read before. A runtime that asks for no certificate lets nobody in.
+   */
+  async #admit(socket: tls.TLSSocket): Promise<void> {
+    const address = addressOf(socket);
+    this.#knocking.delete(address);
+    socket.on("error", () => {});
+    try {
+      const name = await this.#nameOf(socket);
+      const { allow } = this.#settings;
+      if (allow !== undefined && !allow.includes(name)) {
+        throw new Error(`agent ${JSON.stringify(name)} is not on the list of those allowed`);
+      }
+      this.#open(socket, { name, address });
+    } catch (error) {
+      this.#refused(address, (error as Error).message);
+      socket.destroy();
+    }
+  }
+
+  async #nameOf(socket: tls.TLSSocket): Promise<string> {
+    const der = socket.getPeerCertificate()?.raw;
+    if (der === undefined || der.length === 0) throw new Error("no certificate");
+    if (socket.getProtocol() !== "TLSv1.3") throw new Error(`${socket.getProtocol()} instead of TLS 1.3`);
+    if (socket.alpnProtocol !== LINK_ALPN) throw new Error(`application protocol is not ${LINK_ALPN}`);
+    const name = await this.#authorities!.nameOf(new Uint8Array(der), "agent", Date.now());
+    if (!socket.authorized) throw new Error(`certificate not verified: ${socket.authorizationError}`);
+    return name;
+  }
+
+  #admitPlaintext(socket: net.Socket): void {
+    const address = addressOf(socket);
+    this.#open(socket, { name: `plaintext ${socket.remoteAddress}`, address });
+  }
+
+  #open(socket: net.Socket, agent: AgentIdentity): void {
+    if (socket.destroyed) return;
+    if (this.#links.size >= LINKS_MAX) throw new Error(`${LINKS_MAX} agents are connected`);
+    const id = this.#nextLink++;
+    socket.setNoDelay(true);
+    this.#links.set(
+      id,
+      new AgentLink(id, socket, agent, this.#port, {
+        application: this.#settings.application,
+        mtu: this.#settings.mtu,
+        heartbeatMs: this.#settings.heartbeatMs,
+        newMemory: () => this.#spare.pop() ?? new Uint8Array(LINK_BLOCK_MAX),
+        now: () => performance.now(),
+        gone: (reason, wasOpened) => {
+          this.#links.delete(id);
+          if (!wasOpened) this.#refused(agent.address, reason);
+        },
+      }),
+    );
+  }
+}
+
+function secureOptions(credentials: Credentials): tls.TlsOptions {
+  return {
+    ca: [...credentials.authorities],
+    cert: credentials.certificate,
+    key: credentials.key,
+    requestCert: true,
+    // Refused after the handshake instead, where the certificate can be looked at to say why: see Listener.#admit.
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.3",
+    ALPNProtocols: [LINK_ALPN],
+    handshakeTimeout: HANDSHAKE_MS,
+  };
+}
+
+function addressOf(socket: net.Socket): string {
+  const { remoteAddress = "unknown", remotePort } = socket;
+  const host = remoteAddress.replace(/^::ffff:(?=\d+\.)/, "");
+  return host.includes(":") ? `[${host}]:${remotePort}` : `${host}:${remotePort}`;
+}
+
+function explain(error: Error & { code?: string }): string {
+  if (/Tls12NotOffered|ProtocolVersion|UNSUPPORTED_PROTOCOL/.test(error.message)) return "no TLS 1.3";
+  if (error.code === "ERR_SSL_WRONG_VERSION_NUMBER") return "no TLS at all: rubbish, or plain TCP";
+  if (error.code === "ECONNRESET") return "connection closed during the handshake";
+  return `handshake failed: ${error.message}`;
+}

@@ -1,0 +1,228 @@
+/** The collector: many agents in, sinks out. @module */
+import type { Credentials } from "../pki/credentials.ts";
+import type { Sink } from "../sink.ts";
+import { FileSink } from "../sinks/file.ts";
+import { InterfaceSink } from "../sinks/interface.ts";
+import type { SinkOptions } from "../sinks/sink_options.ts";
+import { openSink, type SinkSpec } from "../sinks/spec.ts";
+import { AgentBooks } from "./agent_books.ts";
+import { CollectorState, cutToCommit, type FileProgress, fileProgress } from "./collector_state.ts";
+import { Intake } from "./intake.ts";
+import type { LinkPeer } from "./intake_port.ts";
+import { Listener, type ListenerSettings } from "./listener.ts";
+import { RefusalLog } from "./refusal_log.ts";
+import { HEARTBEAT_MS } from "./sender.ts";
+import { WorkerListener } from "./worker_listener.ts";
+
+/** Where a sink sets no bound: the longest IP packet. */
+const MTU_MAX = 65535;
+/** Numbers of connections that each thread has for itself. */
+const LINKS_PER_WORKER = 2 ** 40;
+/** Agents whose books are kept; those longest gone are forgotten first. */
+const BOOKS_MAX = 10_000;
+
+export interface ReceiverOptions {
+  readonly application: string;
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly sinks: readonly SinkSpec[];
+  readonly sinkOptions?: Pick<SinkOptions, "mtu" | "rotateBytes" | "rotateMs" | "keep">;
+  /** Absent: plaintext. */
+  readonly credentials?: Credentials;
+  readonly allow?: readonly string[];
+  /** Keeps what must outlive the collector; absent: nothing does, and an interrupted collector gets packets twice. */
+  readonly statePath?: string;
+  /** Threads for connections; 0: the caller's. */
+  readonly workers: number;
+  readonly heartbeatMs?: number;
+  readonly info: (message: string) => void;
+  readonly warn: (message: string) => void;
+}
+
+/** Opened, listening, and at work until closed. */
+export class RemoteReceiver {
+  readonly sinks: readonly Sink[];
+  /** By name of certificate, in the order in which they came. */
+  readonly agents = new Map<string, AgentBooks>();
+  /** Settles with an error when the collector cannot go on: no sink is left, or its state cannot be kept. */
+  readonly failed: Promise<Error>;
+  readonly #fail: (error: Error) => void;
+  readonly #options: ReceiverOptions;
+  readonly #state: CollectorState | undefined;
+  /** Without a state file: the same for this run. */
+  readonly #have = new Map<string, number>();
+  readonly #intake: Intake;
+  readonly #refusals: RefusalLog;
+  #listeners: (Listener | WorkerListener)[] = [];
+  #atWork: Sink[];
+  #port = 0;
+
+  /** Opens state and sinks, then listens. Throws an `Error` of one line. */
+  static async start(options: ReceiverOptions): Promise<RemoteReceiver> {
+    const receiver = new RemoteReceiver(options);
+    try {
+      await receiver.#listen();
+    } catch (error) {
+      await receiver.close();
+      throw error;
+    }
+    return receiver;
+  }
+
+  private constructor(options: ReceiverOptions) {
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#fail = resolve;
+    this.#options = options;
+    this.#refusals = new RefusalLog(options.warn);
+    this.#state = options.statePath === undefined ? undefined : new CollectorState(options.statePath);
+    const sinks: Sink[] = [];
+    try {
+      for (const spec of options.sinks) sinks.push(this.#open(spec));
+    } catch (error) {
+      for (const sink of sinks) void sink.close();
+      this.#state?.close();
+      throw error;
+    }
+    this.sinks = sinks;
+    this.#atWork = [...sinks];
+    const state = this.#state;
+    state?.commitFiles(this.#files());
+    this.#intake = new Intake({
+      sinks: () => this.#atWork,
+      flushes: sinks.some((sink) => !(sink instanceof FileSink || sink instanceof InterfaceSink)),
+      committed: (session) => (state?.sessions ?? this.#have).get(session),
+      commit: (session, have) =>
+        state === undefined ? this.#have.set(session, have) : state.commit(session, have, this.#files()),
+      log: options.info,
+      books: (name) => this.#booksOf(name),
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Bytes of IP packet in the longest frame that every sink takes. */
+  get mtu(): number {
+    return Math.min(...this.sinks.map((sink) => sink.mtu));
+  }
+
+  /** Used for connections from now on; those that are there go on. */
+  setCredentials(credentials: Credentials): void {
+    for (const listener of this.#listeners) listener.setCredentials(credentials);
+  }
+
+  /** Lets agents go, empties and closes the sinks. */
+  async close(): Promise<void> {
+    await this.#intake.close();
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
+    this.#refusals.close();
+    for (const sink of this.sinks) await sink.close();
+    this.#state?.commitFiles(this.#files());
+    this.#state?.close();
+  }
+
+  #open(spec: SinkSpec): Sink {
+    const { application, sinkOptions, warn } = this.#options;
+    const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
+    let continueAt: number | undefined;
+    for (const committed of spec.kind === "file" ? this.#state?.files ?? [] : []) {
+      // Of a series, the file that was being written is cut as well; the next begins a new one.
+      if (rotates ? isOfSeries(committed.path, spec) : isFile(committed.path, spec)) {
+        const size = cutToCommit(committed);
+        if (!rotates) continueAt = size;
+      }
+    }
+    return openSink(spec, {
+      application,
+      interfaceName: "collector",
+      mtu: MTU_MAX,
+      ...sinkOptions,
+      continueAt,
+      warn,
+      stopped: (sink, message) => this.#stopped(sink, message),
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const { application, hostname, allow, credentials, workers, heartbeatMs = HEARTBEAT_MS } = this.#options;
+    let { port } = this.#options;
+    const refused = (address: string, reason: string) => this.#refusals.add(address, reason);
+    this.#intake.connect(this.#peer());
+    for (let at = 0; at < Math.max(1, workers); at++) {
+      const settings: ListenerSettings = {
+        application,
+        hostname,
+        port,
+        reusePort: workers > 1,
+        allow,
+        isPlaintext: credentials === undefined,
+        mtu: this.mtu,
+        heartbeatMs,
+        firstLink: at * LINKS_PER_WORKER,
+      };
+      const listener = workers === 0
+        ? new Listener(settings, credentials, this.#intake, refused)
+        : new WorkerListener(settings, credentials, this.#intake, refused, (error) => this.#fail(error));
+      this.#listeners.push(listener);
+      port = this.#port = await listener.listen();
+    }
+  }
+
+  /** Answers go to the thread that has the connection. */
+  #peer(): LinkPeer {
+    const of = (link: number) => this.#listeners[Math.floor(link / LINKS_PER_WORKER)];
+    return {
+      welcome: (link, have) => of(link)?.welcome(link, have),
+      taken: (link) => of(link)?.taken(link),
+      ack: (link, have) => of(link)?.ack(link, have),
+      refuse: (link, reason) => of(link)?.refuse(link, reason),
+    };
+  }
+
+  #files(): FileProgress[] {
+    const files: FileProgress[] = [];
+    for (const sink of this.sinks) {
+      const progress = sink instanceof FileSink ? fileProgress(sink.path) : undefined;
+      if (progress !== undefined) files.push(progress);
+    }
+    return files;
+  }
+
+  #booksOf(name: string): AgentBooks {
+    let books = this.agents.get(name);
+    if (books === undefined) {
+      books = new AgentBooks(name);
+      this.agents.set(name, books);
+      if (this.agents.size > BOOKS_MAX) {
+        for (const [other, { connections }] of this.agents) {
+          if (connections > 0) continue;
+          this.agents.delete(other);
+          break;
+        }
+      }
+    }
+    return books;
+  }
+
+  #stopped(sink: Sink, message: string): void {
+    this.#options.warn(message);
+    this.#atWork = this.#atWork.filter((other) => other !== sink);
+    if (this.#atWork.length === 0) this.#fail(new Error(`no sink is left: ${message}`));
+  }
+}
+
+function isFile(path: string, spec: SinkSpec): boolean {
+  return spec.kind === "file" && spec.path === path;
+}
+
+function isOfSeries(path: string, spec: SinkSpec): boolean {
+  if (spec.kind !== "file") return false;
+  const dot = spec.path.lastIndexOf(".");
+  const stem = dot > spec.path.lastIndexOf("/") + 1 ? spec.path.slice(0, dot) : spec.path;
+  return path.startsWith(`${stem}_`);
+}

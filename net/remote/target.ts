@@ -1,0 +1,41 @@
+/** The values of `-t` and `-L`. @module */
+import { LINK_PORT } from "./link.ts";
+
+export interface RemoteTarget {
+  /** As given. */
+  readonly name: string;
+  /** Host name or address without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+  /** `tcp://`: without TLS. */
+  readonly isPlaintext: boolean;
+}
+
+/** `HOST`, `HOST:PORT`, `[2001:db8::1]:3005`, `tcp://HOST`. Throws a `RangeError` that quotes the value and says what would be right. */
+export function parseTarget(text: string): RemoteTarget {
+  const isPlaintext = text.startsWith("tcp://");
+  const { hostname, port } = parseHostPort(isPlaintext ? text.slice(6) : text, text, "HOST[:PORT]");
+  if (hostname === "") throw wrong("HOST[:PORT]", text);
+  return { name: text, hostname, port: port ?? LINK_PORT, isPlaintext };
+}
+
+/** `ADDR:PORT`, `:PORT`, `ADDR`; everything left out: any address, the link's port. Throws as {@linkcode parseTarget}. */
+export function parseListenAddress(text: string): { readonly hostname: string; readonly port: number } {
+  const { hostname, port } = parseHostPort(text, text, "ADDR:PORT");
+  return { hostname: hostname === "" || hostname === "*" ? "::" : hostname, port: port ?? LINK_PORT };
+}
+
+function parseHostPort(text: string, whole: string, expected: string): { hostname: string; port?: number } {
+  const parts =
+    /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/]*)|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*))(?::(\d{1,5}))?$/
+      .exec(text);
+  const port = parts?.[4] === undefined ? undefined : Number(parts[4]);
+  if (!parts || (port !== undefined && port > 65535)) throw wrong(expected, whole);
+  return { hostname: parts[1] ?? parts[2] ?? parts[3] ?? "", port };
+}
+
+function wrong(expected: string, text: string): RangeError {
+  return new RangeError(
+    `expected ${expected} such as collector.example:3005 or [2001:db8::1]:3005, got ${JSON.stringify(text)}`,
+  );
+}

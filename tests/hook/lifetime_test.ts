@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { Collector, compile, hooked, makeCertificate, run } from "./native.ts";
+import { TextLineStream } from "./lines.ts";
+
+const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
+const LATE = 4, UPDATE = 1;
+
+/** A program that passes a line over its one TLS connection whenever it is told to. */
+class Steps {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #output: ReadableStreamDefaultReader<string>;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#input = child.stdin.getWriter();
+    this.#output = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())
+      .getReader();
+  }
+
+  static async start(runtime: string): Promise<Steps> {
+    const { cert, key } = await makeCertificate();
+    const command = new Deno.Command("python3", {
+      args: [`${PROGRAMS}steps.py`, cert, key],
+      env: await hooked(runtime),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    });
+    return new Steps(command.spawn());
+  }
+
+  async step(line: string): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(`${line}\n`));
+    assert.equal((await this.#output.read()).value, line.toUpperCase());
+  }
+
+  async end(): Promise<void> {
+    await this.#input.close();
+    await this.#output.cancel();
+    assert.equal((await this.#child.status).code, 0);
+  }
+}
+
+Deno.test("a program goes over to the next agent, its flow marked late, with the hellos of before", async () => {
+  const first = await Collector.start();
+  const program = await Steps.start(first.runtime);
+  await program.step("one");
+  await first.until((line) => line.kind === "data" && line.direction === 1);
+  await first.stop();
+  const second = await Collector.start(first.runtime);
+  let steps = 1;
+  const arrived = second.until((line) => line.kind === "data");
+  let waiting = true;
+  arrived.then(() => waiting = false);
+  while (waiting) {
+    await program.step("more");
+    steps++;
+  }
+  await program.step("end");
+  await program.end();
+  await second.stop();
+  const [before] = first.flows, [after] = second.flows;
+  assert.equal(after.open.random, before.open.random);
+  assert.equal(after.open.flags & LATE, LATE);
+  assert.equal(before.open.flags & LATE, 0);
+  assert.ok(after.open.offsets[0] >= 4, "offsets do not go on");
+  for (const flow of second.flows) {
+    const direction = 0;
+    assert.equal(flow.open.offsets[direction] + flow.bytes[direction], 4 + (steps - 1) * 5 + 4);
+  }
+  assert.deepEqual(
+    second.hellos.map((hello) => hello.random),
+    [before.open.random, before.open.random],
+  );
+});
+
+Deno.test("a session that begins without an agent is late for one that comes", async () => {
+  const place = await Collector.start();
+  await place.stop();
+  await Deno.remove(`${place.runtime}/control`);
+  const program = await Steps.start(place.runtime);
+  await program.step("unseen");
+  const collector = await Collector.start(place.runtime);
+  let waiting = true;
+  collector.until((line) => line.kind === "data").then(() => waiting = false);
+  while (waiting) await program.step("more");
+  await program.end();
+  await collector.stop();
+  for (const flow of collector.flows) {
+    assert.equal(flow.open.flags & LATE, LATE);
+    assert.equal(flow.open.grade, "socket");
+    assert.ok(collector.hellos.some((hello) => hello.random === flow.open.random));
+  }
+});
+
+Deno.test("TLS inside TLS: the inner hello is found in the outer session's clear text", async () => {
+  const { cert, key } = await makeCertificate();
+  const collector = await Collector.start();
+  const output = await run("python3", [`${PROGRAMS}tunnel.py`, cert, key], await hooked(collector.runtime));
+  await collector.stop();
+  assert.deepEqual(output, { code: 0, signal: null, stdout: "inner: hello\n", stderr: "" });
+  const flows = collector.flows;
+  const inner = flows.filter((flow) => flow.bytes[0] === 5 && flow.bytes[1] === 12);
+  const outer = flows.filter((flow) => !inner.includes(flow));
+  assert.deepEqual([inner.length, outer.length], [2, 2]);
+  for (const role of [0, 1]) {
+    const one = inner.find((flow) => flow.open.server === role)!;
+    const carrier = outer.find((flow) => flow.open.server === role)!;
+    const hello = collector.hellos.find((line) => line.random === one.open.random && line.received === role)!;
+    assert.equal(hello.carrier, carrier.open.flow);
+    assert.ok(collector.lines.indexOf(hello) < collector.lines.indexOf(one.open));
+    assert.equal(one.open.grade, "none");
+    assert.equal(carrier.open.grade, "socket");
+    assert.deepEqual(one.updates.map((line) => line.flags & UPDATE), []);
+  }
+});
+
+Deno.test("an address that comes late is told by a second open", async () => {
+  const { cert, key } = await makeCertificate();
+  const program = await compile("switch", ["switch.c"], ["-lssl", "-lcrypto"]);
+  const collector = await Collector.start();
+  const output = await run(program, [cert, key], await hooked(collector.runtime));
+  await collector.stop();
+  assert.deepEqual([output.code, output.stderr], [0, ""]);
+  const [clientPort, serverPort] = output.stdout.trim().split(" ").map(Number);
+  assert.equal(collector.flows.length, 2);
+  for (const flow of collector.flows) {
+    assert.equal(flow.open.grade, "none");
+    assert.equal(flow.updates.length, 1);
+    const [update] = flow.updates;
+    assert.equal(update.flags, UPDATE);
+    assert.equal(update.grade, "socket");
+    assert.equal(update.random, flow.open.random);
+    const ports = [update.localPort, update.remotePort];
+    assert.deepEqual(flow.open.server ? ports.reverse() : ports, [clientPort, serverPort]);
+    assert.deepEqual(flow.bytes, [9, 0]);
+  }
+});

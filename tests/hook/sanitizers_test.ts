@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { compile, has, run, WORK } from "./native.ts";
+
+const SOURCES = new URL("../../hook/", import.meta.url).pathname;
+
+/** All of the hook but what the C library gives sanitizers anyway: memory functions and sockets. */
+function hookSources(): string[] {
+  const names = [...Deno.readDirSync(SOURCES)].map((entry) => entry.name);
+  return names.filter((name) => name.endsWith(".c") && name !== "memory.c" && name !== "socket.c")
+    .map((name) => SOURCES + name);
+}
+
+const BUILDS: Record<string, string[]> = {
+  "without a sanitizer": [],
+  "AddressSanitizer and UBSan": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+  "ThreadSanitizer": ["-fsanitize=thread"],
+};
+
+Deno.test("16 producing threads and forks", async (t) => {
+  if (!await has("clang")) {
+    console.log("skipped: no clang (Debian: apt-get install clang)");
+    return;
+  }
+  for (const [name, flags] of Object.entries(BUILDS)) {
+    await t.step(name, async () => {
+      const seed = crypto.getRandomValues(new Uint32Array(1))[0];
+      console.log(`seed ${seed}`);
+      const all = [...flags, "-fno-omit-frame-pointer"];
+      await compile("libfake.so", ["fake_tls.c"], [...all, "-shared", "-fPIC"], "clang");
+      const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`, "-lpthread", "-rdynamic"];
+      const stress = await compile(
+        "stress",
+        ["stress.c", "drain.c", ...hookSources()],
+        [...all, ...linked],
+        "clang",
+      );
+      for (const room of ["full", "roomy"]) {
+        const runtime = Deno.makeTempDirSync({ dir: WORK });
+        const args = ["60", stress, runtime, String(seed), ...(room === "roomy" ? ["roomy"] : [])];
+        const output = await run("timeout", args, { SSLCOLLECTOR_RUNTIME: runtime });
+        assert.deepEqual([output.code, output.stderr], [0, ""], `${room}, seed ${seed}: ${output.stderr}`);
+      }
+    });
+  }
+});
