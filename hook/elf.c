@@ -1,0 +1,198 @@
+#include "elf.h"
+
+#include <elf.h>
+#include <link.h>
+
+#include "sys.h"
+
+/* Weak, so that a program without a dynamic loader of its own would still start. */
+extern int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data) __attribute__((weak));
+
+struct walk {
+    bool (*visit)(const struct elf_object *, void *);
+    void *context;
+    uint32_t order;
+    bool passed_hook;
+};
+
+/* glibc relocates the pointers of the dynamic section in place, musl and the vDSO do not. */
+static const void *dynamic_pointer(const struct elf_object *object, uintptr_t value)
+{
+    return (const void *)(value >= object->start && value < object->end ? value : object->base + value);
+}
+
+static bool describe(const struct dl_phdr_info *info, struct elf_object *object)
+{
+    const ElfW(Dyn) *dynamic = NULL;
+    uintptr_t start = UINTPTR_MAX, end = 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type == PT_LOAD) {
+            uintptr_t from = info->dlpi_addr + header->p_vaddr;
+            start = from < start ? from : start;
+            end = from + header->p_memsz > end ? from + header->p_memsz : end;
+        } else if (header->p_type == PT_DYNAMIC) {
+            dynamic = (const void *)(info->dlpi_addr + header->p_vaddr);
+        }
+    }
+    if (dynamic == NULL || start >= end)
+        return false;
+    object->base = info->dlpi_addr;
+    object->start = start;
+    object->end = end;
+    object->symbols = NULL;
+    object->strings = NULL;
+    object->versions = NULL;
+    object->gnu_hash = NULL;
+    object->sysv_hash = NULL;
+    for (; dynamic->d_tag != DT_NULL; dynamic++) {
+        const void *at = dynamic_pointer(object, dynamic->d_un.d_ptr);
+        if (dynamic->d_tag == DT_SYMTAB)
+            object->symbols = at;
+        else if (dynamic->d_tag == DT_STRTAB)
+            object->strings = at;
+        else if (dynamic->d_tag == DT_VERSYM)
+            object->versions = at;
+        else if (dynamic->d_tag == DT_GNU_HASH)
+            object->gnu_hash = at;
+        else if (dynamic->d_tag == DT_HASH)
+            object->sysv_hash = at;
+    }
+    return object->symbols != NULL && object->strings != NULL &&
+           (object->gnu_hash != NULL || object->sysv_hash != NULL);
+}
+
+static int step(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    struct walk *walk = data;
+    struct elf_object object;
+    uint32_t order = walk->order++;
+    if (!describe(info, &object))
+        return 0;
+    object.order = order;
+    object.is_hook = (uintptr_t)&step >= object.start && (uintptr_t)&step < object.end;
+    object.after_hook = walk->passed_hook;
+    if (object.is_hook)
+        walk->passed_hook = true;
+    return walk->visit(&object, walk->context) ? 1 : 0;
+}
+
+void elf_each(bool (*visit)(const struct elf_object *, void *), void *context)
+{
+    struct walk walk = {visit, context, 0, false};
+    if (dl_iterate_phdr != NULL)
+        dl_iterate_phdr(step, &walk);
+}
+
+static void *symbol_address(const struct elf_object *object, uint32_t index, const char *name)
+{
+    const ElfW(Sym) *symbol = (const ElfW(Sym) *)object->symbols + index;
+    unsigned type = symbol->st_info & 15u, binding = symbol->st_info >> 4;
+    if (symbol->st_shndx == SHN_UNDEF || symbol->st_value == 0 || binding == STB_LOCAL)
+        return NULL;
+    if (type != STT_FUNC && type != STT_OBJECT && type != STT_NOTYPE && type != STT_GNU_IFUNC)
+        return NULL;
+    /* The high bit marks a version that only old binaries are bound to. */
+    if (object->versions != NULL && (object->versions[index] & 0x8000u) != 0)
+        return NULL;
+    if (!text_equal(object->strings + symbol->st_name, name))
+        return NULL;
+    uintptr_t address = object->base + symbol->st_value;
+    if (type == STT_GNU_IFUNC)
+        return ((void *(*)(void))address)();
+    return (void *)address;
+}
+
+static void *find_gnu(const struct elf_object *object, const char *name)
+{
+    const uint32_t *table = object->gnu_hash;
+    uint32_t buckets = table[0], first = table[1], bloom_words = table[2], shift = table[3];
+    const ElfW(Addr) *bloom = (const void *)(table + 4);
+    const uint32_t *bucket = (const void *)(bloom + bloom_words);
+    const uint32_t *chain = bucket + buckets;
+    if (buckets == 0 || bloom_words == 0)
+        return NULL;
+    uint32_t hash = 5381;
+    for (const char *c = name; *c != 0; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    const unsigned bits = sizeof(ElfW(Addr)) * 8;
+    ElfW(Addr) word = bloom[(hash / bits) % bloom_words];
+    if (((word >> (hash % bits)) & (word >> ((hash >> shift) % bits)) & 1) == 0)
+        return NULL;
+    uint32_t index = bucket[hash % buckets];
+    if (index < first)
+        return NULL;
+    for (;; index++) {
+        uint32_t entry = chain[index - first];
+        if ((entry | 1u) == (hash | 1u)) {
+            void *address = symbol_address(object, index, name);
+            if (address != NULL)
+                return address;
+        }
+        if ((entry & 1u) != 0)
+            return NULL;
+    }
+}
+
+static void *find_sysv(const struct elf_object *object, const char *name)
+{
+    const uint32_t *table = object->sysv_hash;
+    uint32_t buckets = table[0];
+    const uint32_t *bucket = table + 2, *chain = bucket + buckets;
+    if (buckets == 0)
+        return NULL;
+    uint32_t hash = 0;
+    for (const char *c = name; *c != 0; c++) {
+        hash = (hash << 4) + (unsigned char)*c;
+        uint32_t high = hash & 0xf0000000u;
+        hash ^= high >> 24;
+        hash &= ~high;
+    }
+    for (uint32_t index = bucket[hash % buckets]; index != 0; index = chain[index]) {
+        void *address = symbol_address(object, index, name);
+        if (address != NULL)
+            return address;
+    }
+    return NULL;
+}
+
+void *elf_symbol(const struct elf_object *object, const char *name)
+{
+    return object->gnu_hash != NULL ? find_gnu(object, name) : find_sysv(object, name);
+}
+
+struct search {
+    const char *const *names;
+    void **found;
+    uint64_t settled; /* bit i: found[i] comes from an object after the hook */
+};
+
+static bool search_object(const struct elf_object *object, void *context)
+{
+    struct search *search = context;
+    if (object->is_hook || object->order == 0)
+        return false;
+    bool open = false;
+    for (unsigned i = 0; search->names[i] != NULL; i++) {
+        if ((search->settled >> i & 1) != 0)
+            continue;
+        void *address = elf_symbol(object, search->names[i]);
+        if (address != NULL) {
+            search->found[i] = address;
+            if (object->after_hook)
+                search->settled |= 1ull << i;
+        }
+        if ((search->settled >> i & 1) == 0)
+            open = true;
+    }
+    return !open;
+}
+
+void elf_find_next(const char *const *names, void **found)
+{
+    struct search search = {names, found, 0};
+    for (unsigned i = 0; names[i] != NULL; i++)
+        found[i] = NULL;
+    elf_each(search_object, &search);
+}

@@ -1,0 +1,35 @@
+/* Symbol look-up over the loaded objects, in place of dlsym: it finds what was loaded privately, allocates
+ * nothing, and asks nothing of the C library but dl_iterate_phdr. */
+#ifndef SSLC_ELF_H
+#define SSLC_ELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A loaded object. Pointers stay good until it is unloaded. */
+struct elf_object {
+    uintptr_t base;
+    uintptr_t start; /* [start, end) spans its loadable segments */
+    uintptr_t end;
+    uint32_t order;    /* place in the list of objects, from 0: the program */
+    bool is_hook;
+    bool after_hook;   /* loaded after the hook, where RTLD_NEXT would look */
+    const void *symbols;
+    const char *strings;
+    const uint16_t *versions;  /* NULL: none */
+    const uint32_t *gnu_hash;  /* NULL: none */
+    const uint32_t *sysv_hash; /* NULL: none */
+};
+
+/* Calls `visit` for each object that has a symbol table, in load order, until it returns true. */
+void elf_each(bool (*visit)(const struct elf_object *object, void *context), void *context);
+
+/* Address of a function or object that `object` defines and exports in its default version, else NULL. */
+void *elf_symbol(const struct elf_object *object, const char *name);
+
+/* Fills `found[i]` with the address of `names[i]` (the list ends with NULL) in the first object after the hook that
+ * defines it, else in the last one before that is not the program itself, else NULL. */
+void elf_find_next(const char *const *names, void **found);
+
+#endif

@@ -1,0 +1,277 @@
+#include "flow.h"
+
+#include "ending.h"
+#include "hello.h"
+#include "libc.h"
+#include "open.h"
+#include "region.h"
+#include "seccomp.h"
+#include "thread.h"
+
+#define PID_SHIFT 30 /* flow numbers: pid, below 2^22, above a count */
+#define OPENING_SPINS 1000
+
+static uint32_t flows;
+static uint32_t counted[2048]; /* bit set of sessions, by a hash of their address, that were counted as unmirrored */
+
+static inline unsigned direction_of(const struct session *session, bool written)
+{
+    bool server = (load_relaxed(&session->flags) & SESSION_SERVER) != 0;
+    return written == server ? SSLC_TO_CLIENT : SSLC_TO_SERVER;
+}
+
+static COLD void count_unmirrored(const void *ssl)
+{
+    struct ring_view *view = region_ring();
+    uint32_t hash = (uint32_t)(((uint64_t)(uintptr_t)ssl * 0x9e3779b97f4a7c15ull) >> 48);
+    if (view != NULL && (__atomic_fetch_or(&counted[hash / 32], 1u << hash % 32, __ATOMIC_RELAXED) >> hash % 32 & 1) == 0)
+        add_relaxed(&view->ring->unmirrored, 1);
+}
+
+/* What is known once data passes: role, and whether this is TLS over a stream at all. */
+static COLD void learn_role(const struct flow_use *use, struct session *session)
+{
+    uint32_t flags = SESSION_ROLE;
+    SSL_is_server_type is_server = LIBRARY(use->library, SSL_is_server);
+    SSL_version_type version = LIBRARY(use->library, SSL_version);
+    if (is_server != NULL && is_server(use->ssl) != 0)
+        flags |= SESSION_SERVER;
+    if (version != NULL) {
+        int number = version(use->ssl);
+        if (number >> 8 == 0xfe || number == 0x100 || number == 1) /* DTLS, OpenSSL's old DTLS, QUIC */
+            flags |= SESSION_IGNORED;
+    }
+    if (load_relaxed(&region_missed) != 0 && (load_relaxed(&session->flags) & SESSION_KNOWN) == 0)
+        flags |= SESSION_LATE;
+    __atomic_fetch_or(&session->flags, flags, __ATOMIC_RELAXED);
+}
+
+struct session *flow_session(const struct flow_use *use)
+{
+    struct session *session = session_insert(use->ssl);
+    if (UNLIKELY(session == NULL)) {
+        count_unmirrored(use->ssl);
+        return NULL;
+    }
+    if (UNLIKELY((load_relaxed(&session->flags) & SESSION_ROLE) == 0))
+        learn_role(use, session);
+    return (load_relaxed(&session->flags) & SESSION_IGNORED) != 0 ? NULL : session;
+}
+
+static void drop(struct ring_view *view, struct session *session, unsigned direction, uint64_t length)
+{
+    store_relaxed(&session->pending[direction], load_relaxed(&session->pending[direction]) + length);
+    store_relaxed(&session->offset[direction], load_relaxed(&session->offset[direction]) + length);
+    add_relaxed(&view->ring->dropped_bytes, length);
+}
+
+/* Makes the session refer to this ring rather than to one of before, or of the parent process. Needs session->opening. */
+static void refer_to(const struct ring_view *view, struct session *session)
+{
+    if (load_relaxed(&session->epoch) == view->epoch)
+        return;
+    bool told = load_relaxed(&session->opened) != 0;
+    bool began = (load_relaxed(&session->offset[0]) | load_relaxed(&session->offset[1])) != 0;
+    bool forked = session->flow != 0 && session->pid != view->pid;
+    if (told && forked)
+        __atomic_fetch_or(&session->flags, SESSION_INHERITED, __ATOMIC_RELAXED);
+    else if (began)
+        __atomic_fetch_or(&session->flags, SESSION_LATE, __ATOMIC_RELAXED);
+    __atomic_fetch_and(&session->flags, ~SESSION_ADDRESSED, __ATOMIC_RELAXED);
+    if (session->flow == 0 || forked)
+        session->flow = (uint64_t)view->pid << PID_SHIFT | (add_relaxed(&flows, 1) & ((1u << PID_SHIFT) - 1));
+    session->pid = view->pid;
+    store_relaxed(&session->pending[0], 0);
+    store_relaxed(&session->pending[1], 0);
+    store_relaxed(&session->opened, 0);
+    store_release(&session->epoch, view->epoch);
+}
+
+static inline bool is_open(const struct ring_view *view, const struct session *session)
+{
+    return load_acquire(&session->epoch) == view->epoch && load_acquire(&session->opened) != 0;
+}
+
+/* Publishes `open`. False when there was no room, or another thread did not finish doing it. */
+static COLD bool open_flow(struct ring_view *view, const struct flow_use *use, struct session *session, uint64_t time_ns)
+{
+    for (unsigned spins = 0; !try_lock(&session->opening, view->epoch); spins++) {
+        if (is_open(view, session))
+            return true;
+        if (spins == OPENING_SPINS)
+            return false;
+        __asm__ volatile("" : : : "memory");
+    }
+    refer_to(view, session);
+    bool opened = load_relaxed(&session->opened) != 0;
+    if (!opened) {
+        opened = open_publish(view, use, session, false, time_ns);
+        if (opened)
+            store_release(&session->opened, 1);
+        else
+            add_relaxed(&view->ring->dropped_records, 1);
+    }
+    unlock(&session->opening);
+    return opened;
+}
+
+/* Tells of what was lost. False when there was no room for that and `next` bytes of payload behind it: a gap alone would always
+ * find room, and a full ring would fill with gaps. */
+static bool tell_gap(struct ring_view *view, struct session *session, unsigned direction, uint64_t next,
+                     uint64_t time_ns)
+{
+    uint64_t pending = load_relaxed(&session->pending[direction]);
+    if (LIKELY(pending == 0))
+        return true;
+    if (!ring_has_room(view, next < RING_PIECE_BYTES ? (uint32_t)next : RING_PIECE_BYTES))
+        return false;
+    if (!ending_tell_gap(view, session->flow, direction, load_relaxed(&session->offset[direction]), pending, time_ns))
+        return false;
+    store_relaxed(&session->pending[direction], 0);
+    return true;
+}
+
+static inline bool may_publish(struct ring_view *view, const struct flow_use *use, struct session *session,
+                               unsigned direction, uint64_t next, uint64_t time_ns)
+{
+    return (LIKELY(is_open(view, session)) || open_flow(view, use, session, time_ns)) &&
+           tell_gap(view, session, direction, next, time_ns);
+}
+
+void flow_data(const struct flow_use *use, struct session *session, bool written, const uint8_t *bytes,
+               uint64_t length, uint64_t time_ns)
+{
+    unsigned direction = direction_of(session, written);
+    uint64_t offset = load_relaxed(&session->offset[direction]);
+    struct ring_view *view = region_ring();
+    if (UNLIKELY(view == NULL)) {
+        store_relaxed(&session->offset[direction], offset + length);
+        store_relaxed(&region_missed, 1);
+        return;
+    }
+    if (UNLIKELY(load_relaxed(&endings_waiting) != 0))
+        endings_flush(view);
+    if (UNLIKELY(!may_publish(view, use, session, direction, length, time_ns))) {
+        drop(view, session, direction, length);
+        return;
+    }
+    if (UNLIKELY(bytes[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0))
+        hello_look_session(use->ssl, session->flow, !written, bytes, length);
+    struct sslc_slot form;
+    form.kind = SSLC_DATA;
+    form.direction = (uint8_t)direction;
+    form.flags = 0;
+    form.flow = session->flow;
+    form.time_ns = time_ns;
+    form.amount = 0;
+    while (length != 0) {
+        form.length = length < RING_PIECE_BYTES ? (uint32_t)length : RING_PIECE_BYTES;
+        form.offset = offset;
+        if (UNLIKELY(!ring_publish(view, &form, bytes))) {
+            drop(view, session, direction, length);
+            return;
+        }
+        offset += form.length;
+        store_relaxed(&session->offset[direction], offset);
+        bytes += form.length;
+        length -= form.length;
+    }
+}
+
+void flow_unseen(const struct flow_use *use, struct session *session, uint64_t length, uint64_t time_ns)
+{
+    unsigned direction = direction_of(session, true);
+    uint64_t offset = load_relaxed(&session->offset[direction]);
+    struct ring_view *view = region_ring();
+    if (view == NULL) {
+        store_relaxed(&session->offset[direction], offset + length);
+        store_relaxed(&region_missed, 1);
+        return;
+    }
+    struct sslc_slot form;
+    memset(&form, 0, sizeof form);
+    form.kind = SSLC_GAP;
+    form.direction = (uint8_t)direction;
+    form.flags = SSLC_NEVER_USER;
+    form.offset = offset;
+    form.amount = length;
+    form.time_ns = time_ns;
+    if (may_publish(view, use, session, direction, 0, time_ns)) {
+        form.flow = session->flow;
+        if (ring_publish(view, &form, NULL)) {
+            store_relaxed(&session->offset[direction], offset + length);
+            add_relaxed(&view->ring->gap_bytes, length);
+            return;
+        }
+    }
+    drop(view, session, direction, length);
+}
+
+COLD void flow_address(const struct flow_use *use, struct session *session)
+{
+    struct ring_view *view = region_ring();
+    if (view == NULL || seccomp_in_force() || !is_open(view, session) || !try_lock(&session->opening, view->epoch))
+        return;
+    if ((load_relaxed(&session->flags) & SESSION_ADDRESSED) == 0 &&
+        !open_publish(view, use, session, true, clock_ns(SSLC_CLOCK_REALTIME)))
+        add_relaxed(&view->ring->dropped_records, 1);
+    unlock(&session->opening);
+}
+
+void flow_alert(struct session *session, bool sent)
+{
+    uint32_t flags = load_relaxed(&session->flags), add = sent ? SESSION_SENT : SESSION_RECEIVED;
+    if (sent && (flags & SESSION_RECEIVED) == 0)
+        add |= SESSION_SENT_FIRST;
+    if ((flags & add) != add && (flags & (sent ? SESSION_SENT : SESSION_RECEIVED)) == 0)
+        __atomic_fetch_or(&session->flags, add, __ATOMIC_RELAXED);
+}
+
+static void tell_end(const struct flow_use *use, struct session *session)
+{
+    struct ring_view *view = region_ring();
+    if (view == NULL || load_acquire(&session->epoch) != view->epoch)
+        return;
+    uint64_t now = clock_ns(SSLC_CLOCK_REALTIME);
+    bool lost = (load_relaxed(&session->pending[0]) | load_relaxed(&session->pending[1])) != 0;
+    if (!is_open(view, session) && (!lost || !open_flow(view, use, session, now)))
+        return;
+    SSL_get_shutdown_type get_shutdown = LIBRARY(use->library, SSL_get_shutdown);
+    SSL_get_quiet_shutdown_type get_quiet = LIBRARY(use->library, SSL_get_quiet_shutdown);
+    uint32_t flags = load_relaxed(&session->flags);
+    /* A shutdown that did not come past SSL_shutdown; a quiet one only pretends. */
+    if (get_shutdown != NULL && (get_shutdown(use->ssl) & 1) != 0 && (get_quiet == NULL || get_quiet(use->ssl) == 0) &&
+        (flags & SESSION_SENT) == 0)
+        flags |= SESSION_SENT | ((flags & SESSION_RECEIVED) == 0 ? SESSION_SENT_FIRST : 0);
+    struct sslc_slot form;
+    memset(&form, 0, sizeof form);
+    form.kind = SSLC_CLOSE;
+    form.flow = session->flow;
+    form.time_ns = now;
+    if ((flags & (SESSION_SENT | SESSION_RECEIVED)) != 0)
+        form.flags |= SSLC_ORDERLY;
+    if ((flags & SESSION_SENT_FIRST) != 0)
+        form.flags |= SSLC_ALERT_SENT;
+    struct ending ending = {form, {0, 0}, {0, 0}};
+    for (unsigned i = 0; i < 2; i++) {
+        ending.pending[i] = load_relaxed(&session->pending[i]);
+        ending.offset[i] = load_relaxed(&session->offset[i]);
+    }
+    ending_tell(view, &ending);
+}
+
+void flow_end(const struct flow_use *use, struct session *session)
+{
+    tell_end(use, session);
+    store_relaxed(&session->opened, 0);
+    store_relaxed(&session->epoch, 0);
+    store_relaxed(&session->flags, SESSION_KNOWN);
+    session->flow = 0;
+    session->reported = 0;
+    session->bound = 0;
+    session->unfinished = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        store_relaxed(&session->offset[i], 0);
+        store_relaxed(&session->pending[i], 0);
+    }
+}

@@ -1,0 +1,37 @@
+/* Flows: what of a session the agent is told, in which order, and what is counted when it cannot be told.
+ *
+ * `open` goes before the first data or gap; offsets count every byte; bytes that found no room are told of by a gap before the
+ * next record of that direction, or before the close. */
+#ifndef SSLC_FLOW_H
+#define SSLC_FLOW_H
+
+#include "library.h"
+#include "session.h"
+
+/* The call on whose behalf records are written. */
+struct flow_use {
+    const void *ssl;
+    const struct library *library;
+    int fd; /* stream socket that the session used just now, -1 unknown */
+};
+
+/* The session's record, made if need be; NULL when there is no ring yet or the table is full, which is counted. */
+struct session *flow_session(const struct flow_use *use);
+
+/* `length` > 0 bytes of clear text passed. `time_ns`: before a write, after a read. */
+void flow_data(const struct flow_use *use, struct session *session, bool written, const uint8_t *bytes,
+               uint64_t length, uint64_t time_ns);
+
+/* `length` > 0 bytes were written that never were in this process's memory. */
+void flow_unseen(const struct flow_use *use, struct session *session, uint64_t length, uint64_t time_ns);
+
+/* Tells the address of use->fd if none was told yet. */
+void flow_address(const struct flow_use *use, struct session *session);
+
+/* Notes that a close_notify was sent or received. */
+void flow_alert(struct session *session, bool sent);
+
+/* The session is freed, cleared or shut down both ways: ends its flow. What passes later is another flow. */
+void flow_end(const struct flow_use *use, struct session *session);
+
+#endif

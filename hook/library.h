@@ -1,0 +1,71 @@
+/* The TLS libraries in this process, each with its functions. Two of the same name can live side by side. */
+#ifndef SSLC_LIBRARY_H
+#define SSLC_LIBRARY_H
+
+#include "sys.h"
+
+typedef void SSL;
+typedef void BIO;
+
+/* X(name, result type, parameters). The first group is interposed, the second only called. */
+#define LIBRARY_INTERPOSED(X)                                           \
+    X(SSL_read, int, (SSL *, void *, int))                              \
+    X(SSL_read_ex, int, (SSL *, void *, size_t, size_t *))              \
+    X(SSL_read_early_data, int, (SSL *, void *, size_t, size_t *))      \
+    X(SSL_write, int, (SSL *, const void *, int))                       \
+    X(SSL_write_ex, int, (SSL *, const void *, size_t, size_t *))       \
+    X(SSL_write_ex2, int, (SSL *, const void *, size_t, uint64_t, size_t *)) \
+    X(SSL_write_early_data, int, (SSL *, const void *, size_t, size_t *)) \
+    X(SSL_sendfile, ssize_t, (SSL *, int, off_t, size_t, int))          \
+    X(SSL_new, SSL *, (void *))                                         \
+    X(SSL_up_ref, int, (SSL *))                                         \
+    X(SSL_free, void, (SSL *))                                          \
+    X(SSL_clear, int, (SSL *))                                          \
+    X(SSL_shutdown, int, (SSL *))                                       \
+    X(BIO_f_ssl, const void *, (void))
+
+#define LIBRARY_CALLED(X)                                                           \
+    X(SSL_version, int, (const SSL *))                                              \
+    X(SSL_is_server, int, (const SSL *))                                            \
+    X(SSL_is_init_finished, int, (const SSL *))                                     \
+    X(SSL_get_shutdown, int, (const SSL *))                                         \
+    X(SSL_get_quiet_shutdown, int, (const SSL *))                                   \
+    X(SSL_get_client_random, size_t, (const SSL *, unsigned char *, size_t))        \
+    X(SSL_get0_alpn_selected, void, (const SSL *, const unsigned char **, unsigned *)) \
+    X(SSL_get_servername, const char *, (const SSL *, int))                         \
+    X(SSL_get_current_cipher, const void *, (const SSL *))                          \
+    X(SSL_CIPHER_get_protocol_id, uint16_t, (const void *))                         \
+    X(SSL_CIPHER_get_id, uint32_t, (const void *))                                  \
+    X(SSL_get_rbio, BIO *, (const SSL *))                                           \
+    X(SSL_get_wbio, BIO *, (const SSL *))                                           \
+    X(SSL_get_rfd, int, (const SSL *))                                              \
+    X(SSL_get_wfd, int, (const SSL *))
+
+#define LIBRARY_INDEX(name, result, parameters) LIBRARY_##name,
+enum library_index { LIBRARY_INTERPOSED(LIBRARY_INDEX) LIBRARY_CALLED(LIBRARY_INDEX) LIBRARY_COUNT };
+#undef LIBRARY_INDEX
+
+#define LIBRARY_TYPE(name, result, parameters) typedef result(*name##_type) parameters;
+#include <sys/types.h>
+LIBRARY_INTERPOSED(LIBRARY_TYPE)
+LIBRARY_CALLED(LIBRARY_TYPE)
+#undef LIBRARY_TYPE
+
+struct library {
+    uint32_t ready;
+    uintptr_t start; /* [start, end): its memory; 0 for the fallback */
+    uintptr_t end;
+    void *function[LIBRARY_COUNT]; /* NULL: it has no such function */
+};
+
+/* The library that made `object` (an SSL or SSL_CTX): it contains a pointer among the first four words. Without such a
+ * pointer, or with object NULL, the first library loaded after the hook. Never NULL. */
+const struct library *library_of(const void *object);
+
+/* A TLS library is among the objects loaded by now. */
+bool library_present(void);
+
+/* The function's address, with its type; NULL when the library has none. */
+#define LIBRARY(library, name) ((name##_type)(library)->function[LIBRARY_##name])
+
+#endif

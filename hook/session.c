@@ -1,0 +1,148 @@
+#include "session.h"
+
+#include <sys/mman.h>
+
+#define NUMBER_BITS 17
+#define NUMBER_MASK ((1ull << NUMBER_BITS) - 1)
+#define WINDOW 32u /* places in which a key may be, so a miss reads 4 cache lines; places are half empty at worst */
+
+/* Word of the index: address / 16, then number of the record + 1; 0: free. */
+struct table {
+    uint64_t *index;
+    struct session *records;
+    uint32_t capacity;
+    uint32_t places; /* a power of two, twice the capacity */
+    uint32_t used;   /* records ever used; may run past capacity */
+    uint64_t free;   /* number + 1 of the first free record, and in the upper half a count against ABA */
+};
+
+static struct table *sessions;
+
+uint64_t sessions_bytes(uint32_t capacity)
+{
+    return 4096 + (uint64_t)capacity * (2 * sizeof(uint64_t) + sizeof(struct session));
+}
+
+bool sessions_create(uint32_t capacity)
+{
+    if (load_acquire(&sessions) != NULL)
+        return true;
+    uint64_t length = sessions_bytes(capacity);
+    uint8_t *memory = map_memory(length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    if (memory == NULL)
+        return false;
+    struct table *table = (struct table *)memory, *before = NULL;
+    table->capacity = capacity;
+    table->places = capacity * 2;
+    table->index = (uint64_t *)(memory + 4096);
+    table->records = (struct session *)(table->index + table->places);
+    if (!__atomic_compare_exchange_n(&sessions, &before, table, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        sys2(SYS_munmap, memory, length);
+    return true;
+}
+
+/* 0 for an address that fits no word of the index. */
+static inline uint64_t key_of(const void *ssl)
+{
+    uint64_t address = (uint64_t)(uintptr_t)ssl;
+    if ((address & 15) != 0 || address >> (64 - NUMBER_BITS + 4) != 0)
+        return 0;
+    return address >> 4 << NUMBER_BITS;
+}
+
+static inline uint32_t place_of(const struct table *table, uint64_t key, uint32_t step)
+{
+    uint32_t first = (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 40) & (table->places - 1) & ~7u;
+    return (first + step) & (table->places - 1);
+}
+
+static struct session *record_take(struct table *table)
+{
+    uint64_t head = load_acquire(&table->free);
+    while ((uint32_t)head != 0) {
+        struct session *session = &table->records[(uint32_t)head - 1];
+        uint64_t next = ((head >> 32) + 1) << 32 | load_relaxed(&session->next_free);
+        if (__atomic_compare_exchange_n(&table->free, &head, next, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+            return session;
+    }
+    if (load_relaxed(&table->used) >= table->capacity)
+        return NULL;
+    uint32_t number = add_relaxed(&table->used, 1);
+    return number < table->capacity ? &table->records[number] : NULL;
+}
+
+static void record_give(struct table *table, struct session *session)
+{
+    uint32_t number = (uint32_t)(session - table->records) + 1;
+    uint64_t head = load_relaxed(&table->free), next;
+    do {
+        store_relaxed(&session->next_free, (uint32_t)head);
+        next = ((head >> 32) + 1) << 32 | number;
+    } while (!__atomic_compare_exchange_n(&table->free, &head, next, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+/* The record with this key, and its place; NULL, and the first free place in *free (UINT32_MAX: none). */
+static struct session *look(struct table *table, uint64_t key, uint32_t *place, uint32_t *free)
+{
+    *free = UINT32_MAX;
+    for (uint32_t step = 0; step < WINDOW; step++) {
+        uint32_t at = place_of(table, key, step);
+        uint64_t word = load_acquire(&table->index[at]);
+        if ((word & ~NUMBER_MASK) == key && word != 0) {
+            *place = at;
+            return &table->records[(word & NUMBER_MASK) - 1];
+        }
+        if (word == 0 && *free == UINT32_MAX)
+            *free = at;
+    }
+    return NULL;
+}
+
+struct session *session_find(const void *ssl)
+{
+    struct table *table = load_acquire(&sessions);
+    uint64_t key = key_of(ssl);
+    uint32_t place, free;
+    return table == NULL || key == 0 ? NULL : look(table, key, &place, &free);
+}
+
+struct session *session_insert(const void *ssl)
+{
+    struct table *table = load_acquire(&sessions);
+    uint64_t key = key_of(ssl);
+    if (table == NULL || key == 0)
+        return NULL;
+    struct session *made = NULL;
+    for (;;) {
+        uint32_t place, free;
+        struct session *found = look(table, key, &place, &free);
+        if (found != NULL || free == UINT32_MAX) {
+            if (made != NULL)
+                record_give(table, made);
+            return found;
+        }
+        if (made == NULL) {
+            made = record_take(table);
+            if (made == NULL)
+                return NULL;
+            memset(made, 0, offsetof(struct session, next_free));
+            made->unfinished = 0;
+            made->key = (uint64_t)(uintptr_t)ssl;
+        }
+        uint64_t word = key | ((uint64_t)(made - table->records) + 1), empty = 0;
+        if (__atomic_compare_exchange_n(&table->index[free], &empty, word, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+            return made;
+    }
+}
+
+void session_remove(const void *ssl, struct session *session)
+{
+    struct table *table = load_acquire(&sessions);
+    uint64_t key = key_of(ssl);
+    uint32_t place, free;
+    if (table == NULL || key == 0 || look(table, key, &place, &free) != session)
+        return;
+    uint64_t word = key | ((uint64_t)(session - table->records) + 1);
+    if (__atomic_compare_exchange_n(&table->index[place], &word, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        record_give(table, session);
+}

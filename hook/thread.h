@@ -1,0 +1,66 @@
+/* What the hook knows of the thread it runs in: the TLS calls that are under way, outermost first.
+ *
+ * The list lives in thread-local memory and names stack frames only by address, so a frame that a longjmp skipped
+ * is recognised by the stack having been cut back past it, and never read. */
+#ifndef SSLC_THREAD_H
+#define SSLC_THREAD_H
+
+#include "sys.h"
+
+#define THREAD_CALLS 4
+
+struct session;
+struct library;
+
+enum call_kind { CALL_OTHER, CALL_READ, CALL_WRITE };
+
+struct call {
+    const void *ssl;
+    const char *frame; /* of the wrapper; the stack grows down */
+    const struct library *library;
+    uint8_t kind;   /* enum call_kind */
+    uint8_t sliced; /* a large write: slices are published as its records leave */
+    int fd;         /* socket on which TLS records passed during this call, -1 none yet */
+    uint64_t time_ns;
+    struct session *session; /* of a sliced write */
+    const uint8_t *bytes;
+    uint64_t length;
+    const volatile uintptr_t *guard; /* of a sliced write: word in the wrapper's frame that holds guard_value */
+    uintptr_t guard_value;
+};
+
+struct thread_state {
+    uint32_t depth;
+    uint32_t id;       /* kernel's thread id, 0 not asked yet */
+    uint32_t id_epoch; /* a forked child's thread has another id */
+    struct call calls[THREAD_CALLS];
+};
+
+extern __thread struct thread_state thread_state __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The innermost TLS call that is still on the stack above `frame`, else NULL. */
+static inline struct call *thread_call(struct thread_state *thread, const char *frame)
+{
+    uint32_t depth = thread->depth;
+    while (depth > 0 && thread->calls[depth - 1].frame <= frame)
+        depth--;
+    thread->depth = depth;
+    return depth == 0 ? NULL : &thread->calls[depth - 1];
+}
+
+/* A try-lock whose holder a fork can lose: the value says which process took it, and a child takes over what its
+ * parent's threads held. `stamp` is the caller's process_stamp, never 0. */
+static inline bool try_lock(uint32_t *lock, uint32_t stamp)
+{
+    uint32_t holder = load_relaxed(lock);
+    if (holder == stamp)
+        return false;
+    return __atomic_compare_exchange_n(lock, &holder, stamp, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void unlock(uint32_t *lock)
+{
+    store_release(lock, 0);
+}
+
+#endif
