@@ -18,6 +18,9 @@ const TIME_TO_LIVE = 64;
 /** Both ends offer 65,535 << 7 bytes (8 MiB) for the whole connection: no forged segment is out of window. */
 const WINDOW = 65535;
 const WINDOW_SCALE = 7;
+/** 16-bit words of the options of a SYN: maximum segment size, window scale and a byte of padding. */
+const SYN_OPTION_WORDS = 4;
+const ZERO = sequenceNumber(0);
 
 /**
  * Headers are written once by the functions of `wire/` into a template. A frame is a copy of it with the fields that
@@ -26,17 +29,18 @@ const WINDOW_SCALE = 7;
  */
 export class LaneEnd {
   /** Sequence number of the next byte. */
-  next: SequenceNumber = sequenceNumber(0);
+  next: SequenceNumber = ZERO;
   /** Segments with payload, FIN or gaps that the other end has not acknowledged. */
   unanswered = 0;
   readonly maximumSegmentSize: number;
   readonly #isIpv6: boolean;
   readonly #ipOffset: number;
   readonly #tcpOffset: number;
-  /** Ethernet, IP and TCP header of a segment without options. */
+  readonly #from: Endpoint;
+  readonly #to: Endpoint;
+  readonly #ethernet: EthernetHeader;
+  /** Ethernet, IP and TCP header of a segment without options. That of a SYN is made when needed: flows at rest are many. */
   readonly #template: Uint16Array;
-  /** The same for a SYN. */
-  readonly #synTemplate: Uint16Array;
   /** Sum of the IPv4 header without total length, identification and checksum. */
   readonly #ipSum: number;
   readonly #pseudoSum: number;
@@ -67,30 +71,38 @@ export class LaneEnd {
     this.maximumSegmentSize = Math.floor(mtu) - ipLength - tcp.TCP_HEADER_LENGTH;
     this.#ipOffset = ethernetHeaderLength(ethernet);
     this.#tcpOffset = this.#ipOffset + ipLength;
+    this.#from = from;
+    this.#to = to;
+    this.#ethernet = ethernet;
+    const plain = this.#makeTemplate();
+    this.#template = new Uint16Array(plain.buffer);
+    this.#ipSum = isIpv6 ? 0 : headerSum(plain, this.#ipOffset, ipLength);
+    this.#pseudoSum = swap16(foldSum(tcp.pseudoHeaderSum(from.ip, to.ip)));
+  }
+
+  /** Headers without what changes from frame to frame, with the options that `options` has. */
+  #makeTemplate(options: Partial<tcp.TcpHeader> = {}): Uint8Array<ArrayBuffer> {
     const header = {
-      sourcePort: from.port,
-      destinationPort: to.port,
-      sequence: this.next,
-      acknowledgment: this.next,
+      sourcePort: this.#from.port,
+      destinationPort: this.#to.port,
+      sequence: ZERO,
+      acknowledgment: ZERO,
       flags: 0,
       window: WINDOW,
       urgentPointer: 0,
+      ...options,
     };
-    const template = (header: tcp.TcpHeader) => {
-      const bytes = new Uint8Array(this.#tcpOffset + tcp.tcpHeaderLength(header));
-      writeEthernet(ethernet, bytes, 0);
-      if (isIpv6) writeIpv6Template(from.ip, to.ip, bytes, this.#ipOffset);
-      else writeIpv4Template(from.ip, to.ip, bytes, this.#ipOffset);
-      tcp.writeTcp(header, bytes, this.#tcpOffset);
-      return bytes;
-    };
-    const plain = template(header);
-    this.#template = new Uint16Array(plain.buffer);
-    this.#synTemplate = new Uint16Array(
-      template({ ...header, maximumSegmentSize: this.maximumSegmentSize, windowScale: WINDOW_SCALE }).buffer,
-    );
-    this.#ipSum = isIpv6 ? 0 : headerSum(plain, this.#ipOffset, ipLength);
-    this.#pseudoSum = swap16(foldSum(tcp.pseudoHeaderSum(from.ip, to.ip)));
+    const bytes = new Uint8Array(this.#tcpOffset + tcp.tcpHeaderLength(header));
+    writeEthernet(this.#ethernet, bytes, 0);
+    const writeIp = this.#isIpv6 ? writeIpv6Template : writeIpv4Template;
+    writeIp(this.#from.ip, this.#to.ip, bytes, this.#ipOffset);
+    tcp.writeTcp(header, bytes, this.#tcpOffset);
+    return bytes;
+  }
+
+  #makeSynTemplate(): Uint16Array {
+    const options = { maximumSegmentSize: this.maximumSegmentSize, windowScale: WINDOW_SCALE };
+    return new Uint16Array(this.#makeTemplate(options).buffer);
   }
 
   /** Starts a connection at this initial sequence number. */
@@ -101,7 +113,8 @@ export class LaneEnd {
   }
 
   frameLength(flags: number, payloadLength: number): number {
-    return ((flags & tcp.TCP_SYN) === 0 ? this.#template.length : this.#synTemplate.length) * 2 +
+    return ((flags & tcp.TCP_SYN) === 0 ? this.#template.length : this.#template.length + SYN_OPTION_WORDS) *
+        2 +
       payloadLength;
   }
 
@@ -119,7 +132,7 @@ export class LaneEnd {
     length: number,
   ): void {
     const { bytes, words16 } = memory;
-    const template = (flags & tcp.TCP_SYN) === 0 ? this.#template : this.#synTemplate;
+    const template = (flags & tcp.TCP_SYN) === 0 ? this.#template : this.#makeSynTemplate();
     const words = template.length;
     for (let word = 0, to = at >>> 1; word < words; word++, to++) words16[to] = template[word];
     const headerLength = words * 2;

@@ -2,7 +2,7 @@
 import type { PacketBatch } from "../packet_batch.ts";
 import type { Sink } from "../sink.ts";
 import { offsetAfter } from "./batch_walker.ts";
-import { AgentBooks } from "./agent_books.ts";
+import type { AgentBooks } from "./agent_books.ts";
 import type { AgentIdentity, AgentMessage, Hello, IntakePort, LinkPeer } from "./intake_port.ts";
 
 /** Bytes written after which an acknowledgement goes at once. */
@@ -89,8 +89,9 @@ export class Intake implements IntakePort {
       hasEnded: false,
     });
     const resumes = have > hello.first || hello.first > 0 ? `, goes on at packet ${have}` : "";
+    const plain = agent.isPlaintext ? ", IN PLAINTEXT: neither verified nor secret" : "";
     this.#options.log(
-      `agent ${agent.name} (${agent.address}) connected, session ${hello.session.slice(0, 8)}${resumes}`,
+      `agent ${agent.name} (${agent.address}) connected, session ${hello.session.slice(0, 8)}${resumes}${plain}`,
     );
     this.#peer!.welcome(link, have);
   }

@@ -7,8 +7,10 @@ export type AgentMessage = Extract<LinkMessage, { kind: "position" | "heartbeat"
 
 /** Whose connection it is. */
 export interface AgentIdentity {
-  /** Common name of the verified certificate; in plaintext what the agent calls itself, marked. */
+  /** Common name of the verified certificate; `plaintext ADDRESS` where there is none. */
   readonly name: string;
+  /** Nothing about it is verified. */
+  readonly isPlaintext: boolean;
   /** `192.0.2.1:40000`. */
   readonly address: string;
 }

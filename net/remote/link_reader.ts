@@ -1,6 +1,6 @@
 /** Reading a link: packets stay where they lie, as runs of whole blocks; messages are parsed. @module */
 import { BatchWalker } from "./batch_walker.ts";
-import { type LinkMessage } from "./link.ts";
+import type { LinkMessage } from "./link.ts";
 
 export interface LinkReaderEvents {
   /**

@@ -174,7 +174,7 @@ export class Listener implements LinkPeer {
       if (allow !== undefined && !allow.includes(name)) {
         throw new Error(`agent ${JSON.stringify(name)} is not on the list of those allowed`);
       }
-      this.#open(socket, { name, address });
+      this.#open(socket, { name, address, isPlaintext: false });
     } catch (error) {
       this.#refused(address, (error as Error).message);
       socket.destroy();
@@ -193,7 +193,8 @@ export class Listener implements LinkPeer {
 
   #admitPlaintext(socket: net.Socket): void {
     const address = addressOf(socket);
-    this.#open(socket, { name: `plaintext ${socket.remoteAddress}`, address });
+    const name = `plaintext ${address.replace(/:\d+$/, "")}`;
+    this.#open(socket, { name, address, isPlaintext: true });
   }
 
   #open(socket: net.Socket, agent: AgentIdentity): void {
