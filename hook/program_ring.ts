@@ -21,6 +21,12 @@ const STEP = 1 << 20;
  */
 const COMFORT = 4 << 20;
 const COMFORT_LOOKS = 16;
+/**
+ * A ring that carried so much is that of a bulk transfer: while there is plenty of memory it gets all that it may have, made
+ * ready on another thread. A write of 50 MB at memory speed fills 4 MiB while the agent waits for a processor.
+ */
+const BULK = 512 << 10;
+const STRETCH = 4 << 20;
 /** A ring fuller than this when it is looked at gets the next step. */
 const PRESSURE = 0.25;
 /** Idle for so long, a ring gives back what it does not need; the memory follows after {@linkcode SETTLE_MS}. */
@@ -56,6 +62,10 @@ export class ProgramRing {
   #charged = 0;
   #shrinkMs = 0;
   #shrinkTo = 0;
+  /** Memory is being made ready on another thread. */
+  #stretching = false;
+  /** The kernel had none. */
+  #refused = false;
   readonly #limits: GrantLimits;
   readonly #budget: MemoryBudget;
 
@@ -152,7 +162,11 @@ export class ProgramRing {
 
   /** Grants more when the ring fills up or goes on being used; called before it is read. */
   relieve(): void {
-    if (this.#data >= this.#limits.dataMax) return;
+    if (this.#data >= this.#limits.dataMax || this.#stretching) return;
+    if (this.reader.bytesRead > BULK && this.#budget.plenty && !this.#refused) {
+      this.#stretch();
+      return;
+    }
     const dropped = this.reader.droppedBytes;
     const pressed = this.reader.fill(this.#data, this.#slots) > PRESSURE || dropped > this.#dropped;
     this.#dropped = dropped;
@@ -179,6 +193,31 @@ export class ProgramRing {
     return true;
   }
 
+  /** Grants all that the ring may have, as fast as another thread makes it ready. */
+  async #stretch(): Promise<void> {
+    this.#stretching = true;
+    const slots = this.region.greeting.slotCapacity;
+    let ready = this.#slots === slots ||
+      this.#grow(this.#data); // the slots, which are few
+    while (ready && !this.ended && this.#data < this.#limits.dataMax && this.#budget.plenty) {
+      const data = Math.min(this.#data + STRETCH, this.#limits.dataMax);
+      const more = data - this.#data;
+      if (!this.#budget.take(this.program.uid, more)) break;
+      const start = this.#start;
+      ready = await this.region.preallocateElsewhere(this.subring, start + this.#data, start + data);
+      if (!ready || this.ended) {
+        this.#budget.give(this.program.uid, more);
+        break;
+      }
+      this.#charged += more;
+      this.#shrinkMs = 0;
+      this.#limit(data, slots);
+      this.reader.grant(data, slots);
+    }
+    this.#refused = !ready;
+    this.#stretching = false;
+  }
+
   /** Reads no further than `data` from now on, in a view that is as long as it has to be or as it can ever be. */
   #limit(data: number, slots: number): void {
     const { dataMax } = this.#limits;
@@ -200,6 +239,7 @@ export class ProgramRing {
    * memory is short that is all but the initial grant.
    */
   settle(nowMs: number): void {
+    if (this.#stretching) return;
     const plenty = this.#budget.plenty;
     const data = plenty ? Math.min(COMFORT, this.#limits.dataMax) : this.#limits.initialData;
     const slots = plenty ? this.#slots : this.#limits.initialSlots;

@@ -91,6 +91,9 @@ export class Region {
   readonly inode: number;
   readonly #fd: number;
   readonly #mapping: SharedMapping;
+  /** Calls on other threads that use the descriptor. */
+  #pending = 0;
+  #closed = false;
 
   private constructor(readonly greeting: Greeting, fd: number, mapping: SharedMapping) {
     this.#fd = fd;
@@ -147,6 +150,19 @@ export class Region {
     return libc().fallocate(this.#fd, FALLOC_FL_KEEP_SIZE, offset, BigInt(end - start)) === 0;
   }
 
+  /** The same on another thread: the kernel clears a megabyte in about half a millisecond. */
+  async preallocateElsewhere(subring: number, start: number, end: number): Promise<boolean> {
+    const offset = BigInt(subring * this.greeting.subringStride + start);
+    this.#pending++;
+    try {
+      return await libc().fallocateElsewhere(this.#fd, FALLOC_FL_KEEP_SIZE, offset, BigInt(end - start)) ===
+        0;
+    } finally {
+      this.#pending--;
+      if (this.#closed && this.#pending === 0) libc().close(this.#fd);
+    }
+  }
+
   /** Gives memory back: whole pages from `start` to `end`, which read as zeros from then on. */
   punch(subring: number, start: number, end: number): void {
     const from = Math.ceil(start / PAGE) * PAGE;
@@ -165,9 +181,10 @@ export class Region {
     this.punch(subring, 0, PAGE);
   }
 
-  /** Detaches all views, unmaps, closes. */
+  /** Detaches all views, unmaps, closes; the descriptor as soon as no other thread uses it. */
   close(): void {
     this.#mapping.unmap();
-    libc().close(this.#fd);
+    this.#closed = true;
+    if (this.#pending === 0) libc().close(this.#fd);
   }
 }

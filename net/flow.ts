@@ -24,7 +24,7 @@ export interface HeldEvent {
 export const NOTHING_HELD: HeldEvent[] = [];
 
 export class Flow {
-  readonly counters = new Counters();
+  readonly counters: Counters = new Counters();
   state: FlowState = "held";
   /** Why it is dropped; a reason of the counters. */
   dropReason = "";

@@ -41,6 +41,7 @@ export async function compile(): Promise<string> {
       "--quiet",
       "-A",
       "--no-check",
+      V8_FLAGS,
       "--include",
       hook,
       "--output",

@@ -43,6 +43,13 @@ const SYMBOLS = {
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   /** `int fallocate(int fd, int mode, off_t offset, off_t length)` */
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+  /** The same on another thread; `errno` is not to be had. */
+  fallocateElsewhere: {
+    name: "fallocate",
+    parameters: ["i32", "i32", "i64", "i64"],
+    result: "i32",
+    nonblocking: true,
+  },
   /** `void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)` */
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   /** `int munmap(void *address, size_t length)` */

@@ -91,7 +91,9 @@ export class Intake implements IntakePort {
     const resumes = have > hello.first || hello.first > 0 ? `, goes on at packet ${have}` : "";
     const plain = agent.isPlaintext ? ", IN PLAINTEXT: neither verified nor secret" : "";
     this.#options.log(
-      `agent ${agent.name} (${agent.address}) connected, session ${hello.session.slice(0, 8)}${resumes}${plain}`,
+      `agent ${agent.name} (${agent.address}) connected, session ${
+        hello.session.slice(0, 8)
+      }${resumes}${plain}`,
     );
     this.#peer!.welcome(link, have);
   }
