@@ -77,12 +77,12 @@ export function forgedConnections(capture: Uint8Array): ForgedConnection[] {
     connection.packets++;
     if (block.comment) connection.comments.push(block.comment);
     if (tcp.flags === (TCP_SYN | TCP_ACK)) initial[1] = next[1] = tcp.sequence + 1 >>> 0;
-    if (payload.length > 0) {
+    if (payload.length > 0 || (tcp.flags & (TCP_SYN | TCP_FIN)) === TCP_FIN) {
       const missing = tcp.sequence - next[direction] | 0;
       if (missing < 0) throw new Error(`${connection.name}: sequence number goes back by ${-missing}`);
       const offset = tcp.sequence - initial[direction] >>> 0;
       if (missing > 0) connection.gaps[direction].push({ offset: offset - missing, length: missing });
-      chunks[direction].push({ offset, bytes: payload });
+      if (payload.length > 0) chunks[direction].push({ offset, bytes: payload });
       next[direction] = tcp.sequence + payload.length >>> 0;
     }
     if ((tcp.flags & TCP_ACK) && !(tcp.flags & TCP_SYN)) {

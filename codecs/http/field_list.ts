@@ -1,0 +1,116 @@
+/**
+ * A header list as bytes: all names and values in one arena, told apart by offsets, so that decoding a header block
+ * allocates nothing and no byte of a value is ever read as text.
+ *
+ * @module
+ */
+import { FieldId, fieldId } from "./field.ts";
+
+/** RFC 7541, section 4.1: what an entry weighs besides its bytes. */
+export const FIELD_OVERHEAD_BYTES = 32;
+
+/** The next multiple of 4. */
+export const toWord = (length: number): number => (length + 3) & ~3;
+
+/** Copies `lengthBytes` between word-aligned places, with up to 3 bytes of what lies behind. */
+export function copyWords(
+  source: Int32Array,
+  from: number,
+  lengthBytes: number,
+  target: Int32Array,
+  to: number,
+): void {
+  const start = from >> 2, words = (lengthBytes + 3) >> 2, at = to >> 2;
+  if (words > 64) target.set(source.subarray(start, start + words), at);
+  else for (let i = 0; i < words; i++) target[at + i] = source[start + i];
+}
+
+const LOST_NAME = Uint8Array.from("x-sslcollector-unknown", (c) => c.charCodeAt(0));
+const LOST_VALUE = 0x3f;
+
+/**
+ * Filled by a decoder, read by the writer before the next block is decoded: the bytes are borrowed from it.
+ * Field `i` has its name in `bytes[nameStart[i] … valueStart[i])` and its value in `bytes[valueStart[i] … valueEnd[i])`.
+ *
+ * `maxBytes` bounds the list (names, values and 32 a field); what comes after is left out and `overflow` is set.
+ */
+export class FieldList {
+  readonly bytes: Uint8Array;
+  /** The same memory in words. Every field begins at a word, so that it can be copied word by word. */
+  readonly words: Int32Array;
+  readonly nameStart: Int32Array;
+  readonly valueStart: Int32Array;
+  readonly valueEnd: Int32Array;
+  readonly id: Uint8Array;
+  count = 0;
+  /** Where the next name goes. */
+  end = 0;
+  sizeBytes = 0;
+  /** The list would have been larger than `maxBytes`. */
+  overflow = false;
+  /** Fields of which something was lost. */
+  lostCount = 0;
+
+  /** `slackBytes`: the longest name and value together that a decoder may put at `end` before it asks {@linkcode add}. */
+  constructor(readonly maxBytes: number, slackBytes: number) {
+    // A field weighs at least 32, so this many fit.
+    const fields = Math.ceil(maxBytes / FIELD_OVERHEAD_BYTES) + 1;
+    // The overhead of a field is also room for the padding to the next word.
+    this.bytes = new Uint8Array(toWord(maxBytes + slackBytes + LOST_NAME.length + 1));
+    this.words = new Int32Array(this.bytes.buffer);
+    this.nameStart = new Int32Array(fields);
+    this.valueStart = new Int32Array(fields);
+    this.valueEnd = new Int32Array(fields);
+    this.id = new Uint8Array(fields);
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.end = 0;
+    this.sizeBytes = 0;
+    this.overflow = false;
+    this.lostCount = 0;
+  }
+
+  /** Whether a field of this many bytes of name and value would still fit; if not, the list is marked. */
+  fits(lengthBytes: number): boolean {
+    if (!this.overflow && this.sizeBytes + lengthBytes + FIELD_OVERHEAD_BYTES <= this.maxBytes) return true;
+    this.overflow = true;
+    return false;
+  }
+
+  /** Takes the field that lies at `end`: name up to `valueStart`, value up to `valueEnd`. */
+  add(valueStart: number, valueEnd: number, id: number): void {
+    const nameStart = this.end;
+    if (!this.fits(valueEnd - nameStart)) return;
+    const i = this.count++;
+    this.nameStart[i] = nameStart;
+    this.valueStart[i] = valueStart;
+    this.valueEnd[i] = valueEnd;
+    this.id[i] = id;
+    this.sizeBytes += valueEnd - nameStart + FIELD_OVERHEAD_BYTES;
+    this.end = toWord(valueEnd);
+    if (id === FieldId.LOST) this.lostCount++;
+  }
+
+  /** Puts the placeholder of a lost name at `end`; returns where the value goes. */
+  putLostName(): number {
+    this.bytes.set(LOST_NAME, this.end);
+    return this.end + LOST_NAME.length;
+  }
+
+  /** Adds a field of which neither name nor value is known. */
+  addLost(): void {
+    const valueStart = this.putLostName();
+    this.bytes[valueStart] = LOST_VALUE;
+    this.add(valueStart, valueStart + 1, FieldId.LOST);
+  }
+
+  /** Adds a field given as bytes; for tests and for readers of other versions. */
+  addField(name: Uint8Array, value: Uint8Array): void {
+    const valueStart = this.end + name.length;
+    this.bytes.set(name, this.end);
+    this.bytes.set(value, valueStart);
+    this.add(valueStart, valueStart + value.length, fieldId(name, 0, name.length));
+  }
+}

@@ -1,0 +1,47 @@
+/** Bytes appended to a buffer that grows and is used again. @module */
+
+export class ByteWriter {
+  bytes: Uint8Array;
+  length = 0;
+
+  constructor(capacityBytes = 4096) {
+    this.bytes = new Uint8Array(capacityBytes);
+  }
+
+  /** Makes sure that `lengthBytes` more fit; callers then write to `bytes` themselves. */
+  reserve(lengthBytes: number): void {
+    const needed = this.length + lengthBytes;
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+
+  ascii(text: string): void {
+    this.reserve(text.length);
+    const { bytes } = this;
+    let at = this.length;
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.length = at;
+  }
+
+  copy(source: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start);
+    if (end - start > 96) {
+      this.bytes.set(source.subarray(start, end), this.length);
+    } else {
+      for (let i = start, at = this.length; i < end; i++) this.bytes[at++] = source[i];
+    }
+    this.length += end - start;
+  }
+
+  /** What was written, borrowed until the next write. */
+  view(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** A copy of what was written from `start` on. */
+  slice(start = 0): Uint8Array {
+    return this.bytes.slice(start, this.length);
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Both directions of one HTTP/2 connection as HTTP events: streams, header blocks, settings (RFC 9113).
+ *
+ * Errors stay as small as the RFC makes them: a malformed message loses its exchange, a connection error makes only the
+ * direction unreadable from that frame on. What was not seen, because the flow was joined late or bytes were lost, is
+ * never guessed: see {@linkcode ConnectionHalf}.
+ *
+ * @module
+ */
+import type { Direction } from "../codec.ts";
+import type { HttpEvents, Partial } from "../http/event.ts";
+import { FieldList } from "../http/field_list.ts";
+import { DEFAULT_MAX_BLOCK_BYTES } from "./header_block.ts";
+import { decoderSlackBytes } from "./hpack/decoder.ts";
+import { DEFAULT_MAX_STORED_BYTES } from "./hpack/table.ts";
+import {
+  type MutableRequestHead,
+  type MutableResponseHead,
+  newRequestHead,
+  newResponseHead,
+} from "./pseudo.ts";
+import { ConnectionHalf } from "./connection_half.ts";
+
+/** Bounds of one connection; see where each default is defined for its derivation. */
+export interface ConnectionLimits {
+  /** Names, values and 32 a field of one header list; more and the message is refused. */
+  readonly maxListBytes: number;
+  readonly maxBlockBytes: number;
+  /** Bytes of the dynamic table kept a direction. */
+  readonly maxTableBytes: number;
+  /** Streams that are neither ended nor reset; beyond it the oldest is given up. */
+  readonly maxStreams: number;
+}
+
+export const DEFAULT_LIMITS: ConnectionLimits = {
+  // What Chrome and Node take at most, in both directions.
+  maxListBytes: 256 * 1024,
+  maxBlockBytes: DEFAULT_MAX_BLOCK_BYTES,
+  maxTableBytes: DEFAULT_MAX_STORED_BYTES,
+  // At about 1 KiB of bookkeeping each: the 16 MiB that a flow may hold.
+  maxStreams: 16 * 1024,
+};
+
+/** What the decoder fills and heads point into; borrowed by one call at a time, so that all connections can share it. */
+export interface DecodeScratch {
+  readonly request: MutableRequestHead;
+  readonly response: MutableResponseHead;
+}
+
+export function newDecodeScratch(limits: ConnectionLimits): DecodeScratch {
+  const fields = new FieldList(limits.maxListBytes, decoderSlackBytes(limits.maxBlockBytes));
+  return { request: newRequestHead(fields), response: newResponseHead(fields) };
+}
+
+/** A stream that is neither ended nor reset. */
+export interface Stream<Exchange> {
+  readonly id: number;
+  /** Absent for a refused one: what belongs to it is passed over. */
+  exchange: Exchange | undefined;
+  /** The request's head was not seen; whether the request has ended is not known either. */
+  orphan: boolean;
+  /** By direction: END_STREAM was seen, or what is left of it cannot be known. */
+  readonly ended: [boolean, boolean];
+  /** By direction: the head was seen. */
+  readonly head: [boolean, boolean];
+  /** By direction: bytes were lost, nothing more is taken. */
+  readonly lost: [boolean, boolean];
+}
+
+export class Http2Connection<Exchange> {
+  readonly halves: readonly [ConnectionHalf<Exchange>, ConnectionHalf<Exchange>];
+  readonly streams = new Map<number, Stream<Exchange>>();
+  /** Highest stream number seen of each side: [client's requests, server's promises]. */
+  readonly lastStreamId: [number, number] = [0, 0];
+
+  constructor(
+    readonly events: HttpEvents<Exchange>,
+    readonly scratch: DecodeScratch,
+    readonly limits: ConnectionLimits,
+    joinedLate: boolean,
+  ) {
+    this.halves = [new ConnectionHalf(this, 0, joinedLate), new ConnectionHalf(this, 1, joinedLate)];
+  }
+
+  data(direction: Direction, bytes: Uint8Array): void {
+    this.halves[direction].reader.data(bytes);
+  }
+
+  gap(direction: Direction, lengthBytes: number): void {
+    this.halves[direction].reader.gap(lengthBytes);
+  }
+
+  /** The direction has ended: what is unfinished in it stays so. */
+  end(direction: Direction): void {
+    const half = this.halves[direction];
+    if (half.closed) return;
+    half.closed = true;
+    const unsynced = half.reader.unsyncedBytes;
+    if (unsynced > 0) this.events.count("resync-skipped-bytes", unsynced);
+    for (const stream of this.streams.values()) this.cut(stream, direction, "closed");
+  }
+
+  /** Whether messages of either direction may be unknown to us although the peers know them. */
+  get incomplete(): boolean {
+    return this.halves[0].incomplete || this.halves[1].incomplete;
+  }
+
+  addStream(id: number, exchange: Exchange | undefined): Stream<Exchange> {
+    if (this.streams.size >= this.limits.maxStreams) {
+      const oldest = this.streams.values().next().value!;
+      this.events.count("streams-over-bound");
+      this.abort(oldest, "bound");
+    }
+    const stream: Stream<Exchange> = {
+      id,
+      exchange,
+      orphan: false,
+      ended: [false, false],
+      head: [false, false],
+      lost: [false, false],
+    };
+    this.streams.set(id, stream);
+    return stream;
+  }
+
+  /** A stream that has just begun ends at once in a direction of which nothing more comes. */
+  cutClosed(stream: Stream<Exchange>): void {
+    for (const direction of [0, 1] as const) {
+      if (this.halves[direction].closed) this.cut(stream, direction, "closed");
+    }
+  }
+
+  /** END_STREAM of a direction. */
+  finish(stream: Stream<Exchange>, direction: Direction): void {
+    if (stream.ended[direction]) return;
+    stream.ended[direction] = true;
+    if (stream.exchange !== undefined) this.events.ended(stream.exchange, direction);
+    if (stream.orphan && direction === 1) this.cut(stream, 0, "gap");
+    if (stream.ended[0] && stream.ended[1]) this.streams.delete(stream.id);
+  }
+
+  /** The direction of this stream ends here without having been seen to end. */
+  cut(stream: Stream<Exchange>, direction: Direction, why: Partial): void {
+    if (stream.ended[direction]) return;
+    stream.ended[direction] = true;
+    if (stream.exchange !== undefined) this.events.truncated(stream.exchange, direction, why);
+    if (stream.ended[0] && stream.ended[1]) this.streams.delete(stream.id);
+  }
+
+  /** Nothing more of this stream is taken. */
+  abort(stream: Stream<Exchange>, why: Partial): void {
+    this.streams.delete(stream.id);
+    stream.ended[0] = stream.ended[1] = true;
+    const { exchange } = stream;
+    stream.exchange = undefined;
+    if (exchange !== undefined) this.events.aborted(exchange, why);
+  }
+
+  /** Swallows what follows on the stream; what came so far is partial. */
+  refuse(stream: Stream<Exchange>, reason: string): void {
+    this.events.count(`refused-${reason}`);
+    const { exchange } = stream;
+    stream.exchange = undefined;
+    if (exchange !== undefined) this.events.aborted(exchange, "malformed");
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Header blocks on their way: a HEADERS or PUSH_PROMISE frame and the CONTINUATION frames behind it
+ * (RFC 9113, section 4.3).
+ *
+ * @module
+ */
+
+/**
+ * Compressed bytes of one block. Chrome and Node take lists of 256 KiB at most and other peers less, and Huffman only
+ * shortens, so that a longer block is one that the receiver refuses.
+ */
+export const DEFAULT_MAX_BLOCK_BYTES = 256 * 1024;
+
+/**
+ * CONTINUATION frames of one block. A block at the bound in frames of the default size takes 16; 128 leaves room for
+ * senders that cut at 2 KiB. Floods use tiny frames: nghttp2 stops them at 8, Node at its list size.
+ */
+export const MAX_CONTINUATIONS = 128;
+
+export interface BlockOwner {
+  /** Stream whose frames they are. */
+  streamId: number;
+  /** Promised stream, 0 for HEADERS. */
+  promisedId: number;
+  endStream: boolean;
+}
+
+/** The block that is being put together; no memory is held between blocks. */
+export class HeaderBlock {
+  readonly owner: BlockOwner = { streamId: 0, promisedId: 0, endStream: false };
+  open = false;
+  /** Something is missing or the bound was passed: the block cannot be decoded. */
+  lost = false;
+  bytes = new Uint8Array(0);
+  lengthBytes = 0;
+  #continuations = 0;
+
+  constructor(readonly maxBytes: number) {}
+
+  begin(): void {
+    this.open = true;
+    this.lost = false;
+    this.#continuations = 0;
+  }
+
+  /** Copies a fragment. */
+  append(bytes: Uint8Array, start: number, end: number): void {
+    const needed = this.lengthBytes + end - start;
+    if (this.lost || needed > this.maxBytes || this.#continuations > MAX_CONTINUATIONS) {
+      this.drop();
+      return;
+    }
+    if (needed > this.bytes.length) {
+      const grown = new Uint8Array(Math.min(this.maxBytes, Math.max(1024, 2 * needed)));
+      grown.set(this.bytes.subarray(0, this.lengthBytes));
+      this.bytes = grown;
+    }
+    this.bytes.set(bytes.subarray(start, end), this.lengthBytes);
+    this.lengthBytes = needed;
+  }
+
+  /** A CONTINUATION frame begins. */
+  continue(): void {
+    this.#continuations++;
+  }
+
+  drop(): void {
+    this.lost = true;
+    this.#release();
+  }
+
+  close(): void {
+    this.open = false;
+    this.#release();
+  }
+
+  #release(): void {
+    this.bytes = new Uint8Array(0);
+    this.lengthBytes = 0;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * SETTINGS (RFC 9113, section 6.5) as far as they change how the other direction is read.
+ *
+ * @module
+ */
+import { DEFAULT_MAX_FRAME_SIZE, LARGEST_MAX_FRAME_SIZE, Setting, SETTING_BYTES } from "./frame.ts";
+
+/** What one SETTINGS frame asks for; -1 where it says nothing. */
+export interface SettingsChange {
+  headerTableSize: number;
+  enablePush: number;
+  maxFrameSize: number;
+}
+
+const INITIAL_WINDOW_SIZE = 0x4;
+const LARGEST_WINDOW_SIZE = 0x7fffffff;
+
+/** Reads the payload `bytes[start, end)`, a multiple of 6 long; a string is the reason to end the connection. */
+export function readSettings(bytes: Uint8Array, start: number, end: number): SettingsChange | string {
+  const change = { headerTableSize: -1, enablePush: -1, maxFrameSize: -1 };
+  for (let at = start; at < end; at += SETTING_BYTES) {
+    const value = (bytes[at + 2] << 24 | bytes[at + 3] << 16 | bytes[at + 4] << 8 | bytes[at + 5]) >>> 0;
+    switch (bytes[at] << 8 | bytes[at + 1]) {
+      case Setting.HEADER_TABLE_SIZE:
+        change.headerTableSize = value;
+        break;
+      case Setting.ENABLE_PUSH:
+        if (value > 1) return "settings-value";
+        change.enablePush = value;
+        break;
+      case Setting.MAX_FRAME_SIZE:
+        if (value < DEFAULT_MAX_FRAME_SIZE || value > LARGEST_MAX_FRAME_SIZE) return "settings-value";
+        change.maxFrameSize = value;
+        break;
+      case INITIAL_WINDOW_SIZE:
+        if (value > LARGEST_WINDOW_SIZE) return "settings-value";
+        break;
+    }
+  }
+  return change;
+}

@@ -1,0 +1,64 @@
+/**
+ * `http2to1`: each HTTP/2 exchange of a flow as one HTTP/1.1 request and response that an IDS pairs rightly.
+ *
+ * @module
+ */
+import { type Codec, CODEC_CONTRACT, type CodecFlow, type CodecOutput, type CodecSession } from "../codec.ts";
+import { ByteWriter } from "../http1/byte_writer.ts";
+import { MessageWriter } from "../http1/message.ts";
+import { Http2Connection, newDecodeScratch } from "../http2/connection.ts";
+import { detectHttp2 } from "./detect.ts";
+import { Exchanges } from "./exchanges.ts";
+import { type Http2To1Options, resolveOptions } from "./options.ts";
+
+export type { Http2To1Options } from "./options.ts";
+
+/** Makes the codec; without options it keeps the defaults of the design. */
+export function http2to1(options: Http2To1Options = {}): Codec {
+  const resolved = resolveOptions(options);
+  const decodeScratch = newDecodeScratch(resolved);
+  const writeScratch = { head: new ByteWriter(), writer: new MessageWriter() };
+
+  function open(flow: CodecFlow, output: CodecOutput): CodecSession {
+    const exchanges = new Exchanges(output, resolved, writeScratch);
+    const connection = new Http2Connection(exchanges, decodeScratch, resolved, flow.joinedLate);
+    const ended: [boolean, boolean] = [false, false];
+    const advance = (timeNs: number) => {
+      exchanges.lanes.flush();
+      exchanges.lanes.age(timeNs);
+    };
+    return {
+      data(direction, bytes, timeNs) {
+        exchanges.timeNs = timeNs;
+        connection.data(direction, bytes);
+        advance(timeNs);
+      },
+      gap(direction, lengthBytes, timeNs) {
+        exchanges.timeNs = timeNs;
+        connection.gap(direction, lengthBytes);
+        exchanges.rawGap(direction, lengthBytes);
+        advance(timeNs);
+      },
+      end(direction, timeNs) {
+        if (ended[direction]) return;
+        ended[direction] = true;
+        exchanges.timeNs = timeNs;
+        connection.end(direction);
+        advance(timeNs);
+        if (ended[0] && ended[1]) exchanges.close();
+      },
+      tick(timeNs) {
+        exchanges.timeNs = timeNs;
+        advance(timeNs);
+      },
+    };
+  }
+
+  return {
+    name: "http2to1",
+    contract: CODEC_CONTRACT,
+    description: "HTTP/2 exchanges as HTTP/1.1, in an order that an IDS pairs rightly",
+    probe: detectHttp2,
+    open,
+  };
+}

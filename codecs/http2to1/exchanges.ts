@@ -1,0 +1,243 @@
+/**
+ * HTTP events to HTTP/1.1 exchanges: collects heads, bodies and ends, and lets {@linkcode Lanes} write them.
+ *
+ * @module
+ */
+import type { CodecOutput, Direction } from "../codec.ts";
+import type { HttpEvents, Partial, RequestHead, ResponseHead } from "../http/event.ts";
+import type { FieldList } from "../http/field_list.ts";
+import type { ByteWriter } from "../http1/byte_writer.ts";
+import {
+  type Count,
+  MAX_FIELDS,
+  requestKind,
+  writeInterimFields,
+  writeRequestHead,
+  writeResponseHead,
+  writeTrailers,
+} from "../http1/head.ts";
+import { MAX_CHUNK_BYTES, type Message, type MessageWriter } from "../http1/message.ts";
+import { Exchange, EXCHANGE_OVERHEAD_BYTES, WAITING } from "./exchange.ts";
+import { Lanes } from "./lanes.ts";
+import type { LanePolicy } from "./options.ts";
+import { RawLane } from "./raw_lane.ts";
+
+/** Field lines of interim responses kept for the final one: a few Early Hints with long `link` fields. */
+const MAX_INTERIM_BYTES = 64 * 1024;
+/** Tunnel bytes that wait for the 200: a client may send the ClientHello of the tunnelled session at once. */
+const MAX_TUNNEL_WAITING_BYTES = 64 * 1024;
+
+/** Used by one call at a time, so that all flows can share it. */
+export interface WriteScratch {
+  readonly head: ByteWriter;
+  readonly writer: MessageWriter;
+}
+
+export class Exchanges implements HttpEvents<Exchange> {
+  timeNs = 0;
+  readonly lanes: Lanes;
+  readonly #count: Count;
+  readonly #scratch: WriteScratch;
+  /** What cannot be read, from where it cannot. */
+  #remainder: RawLane | undefined;
+  readonly #isUnreadable: [boolean, boolean] = [false, false];
+
+  constructor(readonly output: CodecOutput, policy: LanePolicy, scratch: WriteScratch) {
+    this.lanes = new Lanes(output, policy, scratch.writer);
+    this.#scratch = scratch;
+    this.#count = (reason, amount) => output.count(reason, amount);
+  }
+
+  request(streamId: number, head: RequestHead, pushed: boolean): Exchange {
+    const exchange = new Exchange(streamId, this.timeNs);
+    exchange.kind = requestKind(head);
+    exchange.pushed = pushed;
+    if (exchange.kind === "connect" || exchange.kind === "upgrade") exchange.apart = "tunnel";
+    if (head.protocol >= 0) {
+      const { bytes, valueStart, valueEnd } = head.fields;
+      exchange.protocol = bytes.slice(valueStart[head.protocol], valueEnd[head.protocol]);
+    }
+    const out = this.#scratch.head;
+    out.length = 0;
+    exchange.request.facts = writeRequestHead(out, head, exchange.kind, this.#count);
+    exchange.request.takeHead(out, this.#scratch.writer.pool);
+    this.lanes.add(exchange, EXCHANGE_OVERHEAD_BYTES + exchange.request.heldBytes);
+    return exchange;
+  }
+
+  orphan(streamId: number): Exchange {
+    return new Exchange(streamId, this.timeNs);
+  }
+
+  interim(exchange: Exchange, head: ResponseHead): void {
+    if (exchange.closed) return;
+    const out = this.#scratch.head;
+    out.length = 0;
+    if (exchange.interim !== undefined) out.copy(exchange.interim, 0, exchange.interim.length);
+    const before = out.length;
+    writeInterimFields(out, head, this.#count);
+    if (out.length > MAX_INTERIM_BYTES) {
+      this.#count("interim-fields-over-bound");
+      return;
+    }
+    if (out.length === before) return;
+    exchange.interim = out.slice();
+    this.lanes.hold(exchange, out.length - before);
+  }
+
+  response(exchange: Exchange, head: ResponseHead): void {
+    if (exchange.closed) return;
+    const { response, request, kind } = exchange;
+    const accepted = head.status >= 200 && head.status < 300;
+    exchange.tunnel = accepted && (kind === "connect" || kind === "upgrade");
+    const upgraded = exchange.tunnel ? exchange.protocol : undefined;
+    const out = this.#scratch.head;
+    out.length = 0;
+    response.facts = writeResponseHead(out, head, upgraded, exchange.interim, this.#count);
+    exchange.interim = undefined;
+    if (!exchange.tunnel) {
+      response.keepsLength = kind === "head";
+      response.bodyless = kind === "head" || head.status === 204 || head.status === 304;
+    }
+    response.takeHead(out, this.#scratch.writer.pool);
+    if (request.hasHead) {
+      this.lanes.hold(exchange, response.heldBytes);
+    } else {
+      this.#count("response-without-request");
+      this.lanes.add(exchange, EXCHANGE_OVERHEAD_BYTES + response.heldBytes);
+    }
+    if (exchange.closed) return;
+    if (exchange.tunnel) {
+      if (exchange.lane === WAITING) this.lanes.beginOrLose(exchange, "tunnel");
+      else this.lanes.advance(exchange);
+    } else if (kind === "connect" || kind === "upgrade") {
+      if (request.sizeBytes > 0) this.#count("tunnel-bytes-refused", request.bodyLength);
+      request.release(this.#scratch.writer.pool);
+      request.ended = true;
+    }
+    if (exchange.lane !== WAITING) this.lanes.touch(exchange);
+  }
+
+  body(exchange: Exchange, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    const { lanes } = this;
+    const { writer } = this.#scratch;
+    const message = this.#message(exchange, direction);
+    if (exchange.closed || message.ended) return this.#count("body-dropped-bytes", end - start);
+    if (!message.hasHead) return this.#raw(exchange).write(direction, bytes.subarray(start, end));
+    if (exchange.lane === WAITING || exchange.undecidedTunnel) {
+      if (exchange.undecidedTunnel && message.bodyLength + end - start > MAX_TUNNEL_WAITING_BYTES) {
+        this.#count("tunnel-over-bound-bytes", end - start);
+        message.appendGap(end - start);
+        return;
+      }
+      const before = message.heldBytes;
+      message.append(bytes, start, end, writer.pool);
+      lanes.hold(exchange, message.heldBytes - before);
+      return;
+    }
+    if (writer.passes(message)) {
+      const piece = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+      const excess = writer.pass(message, this.output, exchange.lane, piece);
+      if (excess > 0) this.#count("body-over-length-bytes", excess);
+      return;
+    }
+    message.append(bytes, start, end, writer.pool);
+    if (message.bodyLength >= MAX_CHUNK_BYTES) lanes.advance(exchange);
+    else lanes.touch(exchange);
+  }
+
+  bodyGap(exchange: Exchange, direction: Direction, lengthBytes: number): void {
+    const message = this.#message(exchange, direction);
+    if (exchange.closed || message.ended) return;
+    if (!message.hasHead) return exchange.raw?.gap(direction, lengthBytes);
+    this.#count("body-gap-bytes", lengthBytes);
+    message.appendGap(lengthBytes);
+    if (exchange.lane !== WAITING) this.lanes.touch(exchange);
+  }
+
+  trailers(exchange: Exchange, direction: Direction, fields: FieldList): void {
+    const message = this.#message(exchange, direction);
+    if (exchange.closed || message.ended) return;
+    if (exchange.tunnel || !message.takesTrailers) return this.#count("trailers-left-out");
+    const out = this.#scratch.head;
+    out.length = 0;
+    const facts = writeTrailers(out, fields, this.#count);
+    if (out.length === 0) return;
+    message.trailers = out.slice();
+    message.facts.fieldCount += facts.fieldCount;
+    message.facts.repeatedFields += facts.repeatedFields;
+    message.facts.apart ||= message.facts.fieldCount > MAX_FIELDS ? "many-fields" : facts.apart;
+    this.lanes.hold(exchange, out.length);
+  }
+
+  ended(exchange: Exchange, direction: Direction): void {
+    const message = this.#message(exchange, direction);
+    if (exchange.closed || message.ended) return;
+    message.ended = true;
+    this.#advance(exchange);
+  }
+
+  truncated(exchange: Exchange, direction: Direction, why: Partial): void {
+    const message = this.#message(exchange, direction);
+    if (exchange.closed || message.ended) return;
+    if (message.hasHead) {
+      message.partial = why;
+      this.#count(`partial-${why}`);
+    }
+    message.ended = true;
+    this.#advance(exchange);
+  }
+
+  aborted(exchange: Exchange, why: Partial): void {
+    if (exchange.closed) return;
+    for (const message of [exchange.request, exchange.response]) {
+      if (message.ended) continue;
+      message.ended = true;
+      if (!message.hasHead) continue;
+      message.partial = why;
+      this.#count(`partial-${why}`);
+    }
+    this.lanes.settle(exchange);
+  }
+
+  count(reason: string, amount?: number): void {
+    this.output.count(reason, amount);
+  }
+
+  unreadable(direction: Direction, reason: string, bytes: Uint8Array): void {
+    // A flow that is no HTTP/2 from its first byte on is what it is on its own 5-tuple.
+    if (this.#remainder === undefined) {
+      this.lanes.rawShared = reason === "preface" && !this.lanes.used;
+      this.#remainder = this.lanes.rawShared
+        ? new RawLane(this.lanes, "", 0)
+        : new RawLane(this.lanes, `what could not be read, from ${reason}`);
+    }
+    this.#isUnreadable[direction] = true;
+    this.#remainder.write(direction, bytes);
+  }
+
+  /** The flow's gap in a direction that is not read any more. */
+  rawGap(direction: Direction, lengthBytes: number): void {
+    if (this.#isUnreadable[direction]) this.#remainder?.gap(direction, lengthBytes);
+  }
+
+  /** The flow has ended. */
+  close(): void {
+    this.lanes.flush();
+    this.#remainder?.close("fin");
+    this.lanes.close();
+  }
+
+  #message(exchange: Exchange, direction: Direction): Message {
+    return direction === 0 ? exchange.request : exchange.response;
+  }
+
+  #raw(exchange: Exchange): RawLane {
+    return exchange.raw ??= new RawLane(this.lanes, `stream ${exchange.streamId}, body without its head`);
+  }
+
+  #advance(exchange: Exchange): void {
+    if (exchange.request.ended && exchange.response.ended) this.lanes.settle(exchange);
+    else if (exchange.lane !== WAITING) this.lanes.touch(exchange);
+  }
+}

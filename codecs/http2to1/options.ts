@@ -1,0 +1,35 @@
+/** What of `http2to1` can be set. @module */
+import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/connection.ts";
+
+export interface LanePolicy {
+  /** An exchange unfinished for so long goes to a lane of its own. */
+  readonly streamAfterNs: number;
+  /** So does one that holds more than this, both directions together. */
+  readonly streamAfterBytes: number;
+  /** Lane 0 is opened anew before a direction passes this; 0: never. */
+  readonly reopenAfterBytes: number;
+  /** What waiting exchanges of one flow may hold together. */
+  readonly maxWaitingBytes: number;
+  /** Lanes of their own that one flow has open at a time. */
+  readonly maxLanes: number;
+}
+
+export interface Http2To1Options extends Partial<LanePolicy>, Partial<ConnectionLimits> {}
+
+/**
+ * `reopenAfterBytes`: Suricata inspects 1 MiB of a direction; 768 KiB leaves room for one more exchange's growth in
+ * framing. `maxLanes`: a tenth of the 2,567 client ports that lanes have, so that one flow cannot take all of them.
+ */
+export const DEFAULT_POLICY: LanePolicy = {
+  streamAfterNs: 1_000_000_000,
+  streamAfterBytes: 1024 * 1024,
+  reopenAfterBytes: 768 * 1024,
+  maxWaitingBytes: 16 * 1024 * 1024,
+  maxLanes: 256,
+};
+
+export const resolveOptions = (options: Http2To1Options): LanePolicy & ConnectionLimits => ({
+  ...DEFAULT_LIMITS,
+  ...DEFAULT_POLICY,
+  ...options,
+});

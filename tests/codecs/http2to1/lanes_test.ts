@@ -1,0 +1,185 @@
+/** The seven rules for lanes, and the bounds on what a flow holds. */
+import assert from "node:assert/strict";
+import { http2to1, type Http2To1Options } from "../../../codecs/http2to1/codec.ts";
+import { CodecHarness } from "../../support/codec_harness.ts";
+import {
+  bytesOf,
+  clientStart,
+  data,
+  END_STREAM,
+  headers,
+  join,
+  request,
+  reset,
+  response,
+  serverStart,
+  textOf,
+} from "../../support/http2_frames.ts";
+
+const started = (options?: Http2To1Options) =>
+  new CodecHarness(http2to1(options)).data(0, clientStart()).data(1, serverStart());
+const ask = (id: number, path = `/${id}`) => headers(id, request("GET", path), END_STREAM);
+const answer = (id: number, body: string | Uint8Array = "") => {
+  const bytes = typeof body === "string" ? bytesOf(body) : body;
+  const frames = [headers(id, response(200))];
+  for (let at = 0; at < bytes.length; at += 16384) frames.push(data(id, bytes.subarray(at, at + 16384)));
+  return join(...frames, data(id, "", END_STREAM));
+};
+
+Deno.test("rule 1: one exchange after the other, never pipelined", () => {
+  const harness = started();
+  const order: string[] = [];
+  for (let i = 0; i < 50; i++) harness.data(0, ask(1 + 2 * i));
+  for (let i = 49; i >= 0; i--) {
+    harness.data(1, answer(1 + 2 * i, "x"));
+    order.push(`GET /${1 + 2 * i} 200 1`);
+  }
+  harness.end();
+  assert.deepEqual(harness.summary(), order);
+  const [connection] = harness.connections();
+  assert.equal(connection.lane, 0);
+  // Request and response are one write each, and nothing is written ahead of its turn.
+  assert.equal(harness.writes(0, 0).length, 50);
+  assert.equal(harness.writes(0, 1).length, 50);
+});
+
+Deno.test("rule 2: unfinished after 1 s streams on a lane of its own and stays there", () => {
+  const harness = started().data(0, ask(1, "/events")).data(0, ask(3, "/quick")).data(1, answer(3));
+  harness.tick(0.9e9);
+  assert.deepEqual(harness.connections().map(({ lane }) => lane), [0]);
+  harness.data(1, headers(1, response(200, ["content-type", "text/event-stream"]))).data(
+    1,
+    data(1, "data: 1\n\n"),
+  );
+  harness.tick(0.2e9);
+  const [, events] = harness.connections();
+  assert.match(events.comment, /^http2to1: stream 1, long exchange$/);
+  assert.match(textOf(events.streams[1]), /data: 1\n\n\r\n$/);
+  harness.data(0, ask(5, "/beside")).data(1, answer(5)).data(1, data(1, "data: 2\n\n")).data(
+    1,
+    data(1, "", END_STREAM),
+  );
+  harness.end();
+  assert.deepEqual(harness.summary(), ["GET /quick 200 0", "GET /beside 200 0", "GET /events 200 18"]);
+  assert.deepEqual(harness.connections().map(({ lane, end }) => [lane, end]), [[0, "fin"], [1, "fin"]]);
+});
+
+Deno.test("rule 2: more than 1 MiB streams, less waits", () => {
+  const harness = started().data(0, ask(1));
+  harness.data(1, headers(1, response(200)));
+  for (let i = 0; i < 63; i++) harness.data(1, data(1, new Uint8Array(16384)));
+  assert.deepEqual(harness.connections(), []);
+  harness.data(1, data(1, new Uint8Array(16384)));
+  assert.deepEqual(harness.connections().map(({ lane }) => lane), [1]);
+  harness.data(1, data(1, "end", END_STREAM)).end();
+  assert.deepEqual(harness.summary(), [`GET /1 200 ${64 * 16384 + 3}`]);
+});
+
+Deno.test("rule 3: a new connection before a direction passes the depth", () => {
+  const harness = started();
+  for (let i = 0; i < 10; i++) {
+    harness.data(0, ask(1 + 2 * i)).data(1, answer(1 + 2 * i, new Uint8Array(200_000)));
+  }
+  harness.end();
+  const connections = harness.connections();
+  assert.deepEqual(connections.map(({ lane, end }) => [lane, end]), Array(4).fill([0, "fin"]));
+  for (const { streams } of connections) assert.ok(streams[1].length <= 768 * 1024);
+  assert.equal(harness.exchanges().length, 10);
+  const never = started({ reopenAfterBytes: 0 });
+  for (let i = 0; i < 10; i++) {
+    never.data(0, ask(1 + 2 * i)).data(1, answer(1 + 2 * i, new Uint8Array(200_000)));
+  }
+  assert.equal(never.end().connections().length, 1);
+});
+
+Deno.test("rule 3: a new connection before its parser has warned too often", () => {
+  const harness = started();
+  for (let i = 0; i < 300; i++) {
+    harness.data(0, ask(1 + 2 * i));
+    harness.data(1, headers(1 + 2 * i, response(200, ["set-cookie", "a"], ["set-cookie", "b"]), END_STREAM));
+  }
+  const connections = harness.end().connections();
+  assert.deepEqual(connections.map(({ streams }) => textOf(streams[0]).split("GET ").length - 1), [200, 100]);
+});
+
+Deno.test("rule 5: a response without its request, a body without its head", () => {
+  const late = new CodecHarness(http2to1(), { flow: { joinedLate: true } });
+  late.data(1, join(headers(7, response(404)), data(7, "gone", END_STREAM)));
+  late.data(1, join(data(9, "\0tail of a body"), data(9, " and its end", END_STREAM)));
+  late.end();
+  const [orphan, raw] = late.connections();
+  assert.deepEqual([orphan.lane > 0, raw.lane > 0], [true, true]);
+  assert.deepEqual(orphan.streams[0].length, 0);
+  assert.equal(textOf(orphan.streams[1]), "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone");
+  assert.equal(textOf(raw.streams[1]), "\0tail of a body and its end");
+  assert.match(raw.comment, /stream 9, body without its head/);
+  assert.equal(late.counts.get("response-without-request"), 1);
+});
+
+Deno.test("a raw lane never begins like a message", () => {
+  for (const start of ["GET /x HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", " \r\nPOST\t/", "OPT", "x http/1.0"]) {
+    const late = new CodecHarness(http2to1(), { flow: { joinedLate: true } });
+    late.data(1, data(9, start)).data(1, data(9, "GET / HTTP/1.1\r\n\r\n", END_STREAM)).end();
+    assert.deepEqual(late.connections(), [], start);
+    assert.equal(late.counts.get("raw-withheld-bytes"), start.length + 18);
+  }
+});
+
+Deno.test("waiting exchanges over the bound go to lanes, oldest first", () => {
+  const harness = started({ maxWaitingBytes: 100_000 });
+  for (let i = 0; i < 20; i++) {
+    harness.data(0, ask(1 + 2 * i)).data(
+      1,
+      join(headers(1 + 2 * i, response(200)), data(1 + 2 * i, new Uint8Array(9000))),
+    );
+  }
+  const open = harness.connections().map(({ comment }) => /stream (\d+)/.exec(comment)![1]);
+  assert.ok(open.length >= 9 && open.length <= 15, `${open}`);
+  assert.deepEqual(open, open.map((_, i) => `${1 + 2 * i}`));
+  for (let i = 0; i < 20; i++) harness.data(1, data(1 + 2 * i, "", END_STREAM));
+  assert.equal(harness.end().exchanges().length, 20);
+});
+
+Deno.test("without lanes left, exchanges over the bound are cut and told", () => {
+  const harness = started({ maxWaitingBytes: 50_000, maxLanes: 2 });
+  for (let i = 0; i < 10; i++) {
+    harness.data(0, ask(1 + 2 * i)).data(
+      1,
+      join(headers(1 + 2 * i, response(200)), data(1 + 2 * i, new Uint8Array(16000))),
+    );
+  }
+  for (let i = 0; i < 10; i++) harness.data(1, data(1 + 2 * i, "more", END_STREAM));
+  harness.end();
+  assert.ok(new Set(harness.connections().map(({ lane }) => lane)).size <= 5);
+  const cut = harness.exchanges().filter(({ response }) => response!.trailers.length > 0);
+  assert.equal(harness.counts.get("exchange-over-bound"), cut.length);
+  assert.ok(cut.length >= 4);
+  for (const { response } of cut) assert.deepEqual(response!.trailers, [["x-sslcollector-partial", "bound"]]);
+  assert.equal(harness.exchanges().length, 10);
+});
+
+Deno.test("streams without end are bounded", () => {
+  const harness = started({ maxStreams: 100 });
+  for (let i = 0; i < 1000; i++) harness.data(0, headers(1 + 2 * i, request("POST", "/")));
+  assert.equal(harness.counts.get("streams-over-bound"), 900);
+  assert.equal(harness.end().exchanges().length, 1000);
+});
+
+Deno.test("rapid resets: every request is told once, nothing is held", () => {
+  const harness = started();
+  for (let i = 0; i < 500; i++) harness.data(0, join(ask(1 + 2 * i), reset(1 + 2 * i)));
+  assert.equal(harness.connections().length, 500);
+  assert.ok(harness.connections().every(({ lane, end }) => lane === 0 && end === "reset"));
+});
+
+Deno.test("an exchange of an open request and a finished response ends with the request's reset", () => {
+  const harness = started()
+    .data(0, headers(1, request("POST", "/upload", ["content-length", "100"])))
+    .data(0, data(1, "first"))
+    .data(1, headers(1, response(413), END_STREAM))
+    .data(1, reset(1, 0))
+    .end();
+  const [{ request: asked, status }] = harness.exchanges();
+  assert.equal(status, 413);
+  assert.deepEqual(asked.trailers, [["x-sslcollector-partial", "reset"]]);
+});

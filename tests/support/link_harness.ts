@@ -1,0 +1,93 @@
+/** Collectors and agents' sinks with certificates of their own. @module */
+import { initAuthority, issueInto, loadCredentials } from "../../net/pki/store.ts";
+import { daysFrom } from "../../net/pki/issue.ts";
+import type { Credentials } from "../../net/pki/credentials.ts";
+import { type ReceiverOptions, RemoteReceiver } from "../../net/remote/receiver.ts";
+import { RemoteSink, type RemoteSinkOptions } from "../../net/remote/remote_sink.ts";
+import { parseTarget } from "../../net/remote/target.ts";
+import { parseSinkSpec } from "../../net/sinks/spec.ts";
+import { withTempDir } from "./run.ts";
+
+/** Lines of a log, to wait for. */
+export class TestLog {
+  readonly lines: string[] = [];
+  readonly #waiting: (() => void)[] = [];
+
+  readonly add = (line: string): void => {
+    this.lines.push(line);
+    for (const wake of this.#waiting.splice(0)) wake();
+  };
+
+  /** The first line that matches, now or later. */
+  async find(pattern: RegExp): Promise<string> {
+    while (true) {
+      const found = this.lines.find((line) => pattern.test(line));
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+}
+
+/** A directory with a CA, a collector `hub` on 127.0.0.1 and agents. */
+export interface TestPki {
+  readonly folder: string;
+  readonly directory: string;
+  readonly collector: Credentials;
+  readonly agent: Credentials;
+}
+
+export const VALIDITY = daysFrom(Date.now(), 2);
+
+export function withPki<T>(use: (pki: TestPki) => Promise<T>, addresses = ["127.0.0.1"]): Promise<T> {
+  return withTempDir(async (folder) => {
+    const directory = `${folder}/pki`;
+    await initAuthority(directory, "test CA", VALIDITY);
+    await issueInto(directory, { role: "collector", name: "hub", names: addresses, validity: VALIDITY });
+    await issueInto(directory, { role: "agent", name: "web1", names: [], validity: VALIDITY });
+    return await use({
+      folder,
+      directory,
+      collector: await loadCredentials(directory, "collector"),
+      agent: await loadCredentials(directory, "agent"),
+    });
+  });
+}
+
+/** A collector on a free port of 127.0.0.1 that writes to one sink. */
+export function startReceiver(
+  pki: TestPki,
+  sink: string,
+  log: TestLog,
+  options: Partial<ReceiverOptions> = {},
+): Promise<RemoteReceiver> {
+  return RemoteReceiver.start({
+    application: "test",
+    hostname: "127.0.0.1",
+    port: 0,
+    sinks: [parseSinkSpec(sink)],
+    credentials: pki.collector,
+    workers: 0,
+    info: log.add,
+    warn: log.add,
+    ...options,
+  });
+}
+
+/** An agent's sink that tries again soon. */
+export function remoteSink(
+  target: string,
+  agent: Credentials | undefined,
+  log: TestLog,
+  options: Partial<RemoteSinkOptions> = {},
+): RemoteSink {
+  return new RemoteSink(parseTarget(target), {
+    application: "test",
+    interfaceName: "any",
+    agentName: "test host",
+    credentials: agent && (() => agent),
+    backoffMaxMs: 200,
+    info: log.add,
+    warn: log.add,
+    ...options,
+  });
+}
