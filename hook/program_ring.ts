@@ -6,29 +6,28 @@
 import type { CaptureProgram } from "./capture.ts";
 import type { MemoryBudget } from "./budget.ts";
 import type { WatchedProcess } from "./process.ts";
+import { cgroupRoomBytes } from "./cgroup.ts";
 import { DATA_MAX, dataStart, PAGE, RING_NO_WAKE, SLOT, UNIT } from "./record.ts";
 import type { Region } from "./region.ts";
 import { RingReader } from "./ring.ts";
 
-/**
- * Granted by each look that finds the ring under pressure: the kernel clears so much in about half a millisecond, and the
- * ring is to be read meanwhile.
- */
+/** Granted by each look that finds the ring under pressure while memory is short. */
 const STEP = 1 << 20;
-/**
- * Granted as soon as a ring is taken, and when it goes on being used, as long as there is plenty of memory: several
- * milliseconds of the fastest transfer, for which the agent may have to wait for a processor.
- */
+/** What a ring keeps while it is idle and memory is plenty. */
 const COMFORT = 4 << 20;
-const COMFORT_LOOKS = 16;
 /**
- * A ring that carried so much is that of a bulk transfer: while there is plenty of memory it gets all that it may have, made
- * ready on another thread. A write of 50 MB at memory speed fills 4 MiB while the agent waits for a processor.
+ * A ring that carried so much is that of a bulk transfer: while there is plenty of memory it gets all that it may have. A write
+ * of 50 MB at memory speed fills 4 MiB while the agent waits for a processor.
  */
 const BULK = 512 << 10;
+/** Made ready at a time on another thread: the kernel clears a megabyte in about half a millisecond. */
 const STRETCH = 4 << 20;
+/** A program whose memory cgroup leaves so many times its ring free may touch pages that were not made ready. */
+const ROOM = 4;
 /** A ring fuller than this when it is looked at gets the next step. */
 const PRESSURE = 0.25;
+/** What a ring is granted, and keeps while it is idle, where memory is short. */
+const LEAST = 256 << 10;
 /** Idle for so long, a ring gives back what it does not need; the memory follows after {@linkcode SETTLE_MS}. */
 const IDLE_MS = 60_000;
 /** A producer that read the old grant has used it long before this. */
@@ -55,10 +54,12 @@ export class ProgramRing {
   /** Let go of: its memory must not be looked at any more. */
   ended = false;
   #dropped = 0;
-  #looks = 0;
   #view: ArrayBuffer;
+  /** What the program may use from now on. */
   #data: number;
   #slots: number;
+  /** What may have been used: records beyond `#data` can lie here until the ring was empty for a while. */
+  #readable: number;
   #charged = 0;
   #shrinkMs = 0;
   #shrinkTo = 0;
@@ -83,10 +84,10 @@ export class ProgramRing {
     this.#limits = limits;
     this.#budget = budget;
     this.#charged = charged;
-    this.#data = limits.initialData;
+    this.#data = this.#readable = limits.initialData;
     this.#slots = limits.initialSlots;
     this.activeMs = nowMs;
-    this.#view = region.view(subring, this.#start + Math.min(COMFORT, limits.dataMax));
+    this.#view = region.view(subring, this.#viewBytes);
     this.reader = new RingReader(this.#view, region.greeting.slotCapacity, timeBaseNs, this.#data);
   }
 
@@ -111,13 +112,11 @@ export class ProgramRing {
       initialSlots: Math.min(settings.initialSlots, slotCapacity),
       dataMax,
     };
-    const start = dataStart(slotCapacity);
-    const initial = PAGE + limits.initialSlots * SLOT.size + limits.initialData;
-    if (!budget.take(program.uid, initial)) return undefined;
-    const prepared = region.preallocate(subring, 0, PAGE + limits.initialSlots * SLOT.size) &&
-      region.preallocate(subring, start, start + limits.initialData);
-    if (!prepared) {
-      budget.give(program.uid, initial);
+    const granted = budget.plenty ? limits.initialData : Math.min(LEAST, limits.initialData);
+    const header = PAGE + limits.initialSlots * SLOT.size;
+    if (!budget.take(program.uid, header + granted)) return undefined;
+    if (!region.preallocate(subring, 0, header)) {
+      budget.give(program.uid, header + granted);
       return undefined;
     }
     const ring = new ProgramRing(
@@ -127,13 +126,15 @@ export class ProgramRing {
       subring,
       limits,
       budget,
-      initial,
+      header + granted,
       timeBaseNs,
       nowMs,
     );
-    // In steps, because the program may be filling the ring at this moment.
-    const wanted = Math.min(budget.plenty ? COMFORT : STEP, dataMax);
-    while (ring.#data < wanted && ring.#grow(Math.min(ring.#data + STEP, wanted)));
+    if (granted < limits.initialData) {
+      ring.#data = granted;
+      ring.reader.grant(granted, limits.initialSlots);
+    }
+    ring.#prepare(granted);
     return ring;
   }
 
@@ -146,18 +147,9 @@ export class ProgramRing {
     return this.process.dead || this.replaced;
   }
 
-  get grantedData(): number {
-    return this.#data;
-  }
-
   /** The hook cannot wake the agent: this ring is polled. */
   get polled(): boolean {
     return this.region.greeting.noWake || (this.reader.ringFlags & RING_NO_WAKE) !== 0;
-  }
-
-  /** The ring can take what comes while the agent stays away for some milliseconds, or will never be larger. */
-  get comfortable(): boolean {
-    return this.#data >= Math.min(COMFORT, this.#limits.dataMax) || !this.#budget.plenty;
   }
 
   /** Grants more when the ring fills up or goes on being used; called before it is read. */
@@ -170,9 +162,7 @@ export class ProgramRing {
     const dropped = this.reader.droppedBytes;
     const pressed = this.reader.fill(this.#data, this.#slots) > PRESSURE || dropped > this.#dropped;
     this.#dropped = dropped;
-    if (pressed || (++this.#looks > COMFORT_LOOKS && !this.comfortable)) {
-      this.#grow(Math.min(this.#limits.dataMax, this.#data + STEP));
-    }
+    if (pressed) this.#grow(Math.min(this.#limits.dataMax, this.#data + STEP));
   }
 
   #grow(data: number): boolean {
@@ -188,50 +178,71 @@ export class ProgramRing {
     }
     this.#charged += more;
     this.#shrinkMs = 0;
-    this.#limit(data, slots);
-    this.reader.grant(data, slots);
+    this.#extend(data, slots);
     return true;
   }
 
-  /** Grants all that the ring may have, as fast as another thread makes it ready. */
+  /** Whether the program may touch pages that nobody made ready for it. */
+  get #hasRoom(): boolean {
+    return cgroupRoomBytes(this.program.pid) > ROOM * this.#limits.dataMax;
+  }
+
+  /** Puts memory behind the first grant, on another thread: the program may be filling it at this moment. */
+  async #prepare(data: number): Promise<void> {
+    await Promise.resolve();
+    if (!this.#hasRoom) await this.region.preallocateElsewhere(this.subring, this.#start, this.#start + data);
+  }
+
+  /** Grants all that the ring may have, piece by piece where each must be made ready first. */
   async #stretch(): Promise<void> {
     this.#stretching = true;
+    const { dataMax } = this.#limits;
     const slots = this.region.greeting.slotCapacity;
-    let ready = this.#slots === slots ||
-      this.#grow(this.#data); // the slots, which are few
-    while (ready && !this.ended && this.#data < this.#limits.dataMax && this.#budget.plenty) {
-      const data = Math.min(this.#data + STRETCH, this.#limits.dataMax);
+    const hasRoom = this.#hasRoom;
+    let ready = this.#slots === slots || this.#grow(this.#data); // the slots, which are few
+    while (ready && !this.ended && this.#data < dataMax && this.#budget.plenty) {
+      const data = hasRoom ? dataMax : Math.min(this.#data + STRETCH, dataMax);
       const more = data - this.#data;
       if (!this.#budget.take(this.program.uid, more)) break;
       const start = this.#start;
-      ready = await this.region.preallocateElsewhere(this.subring, start + this.#data, start + data);
+      ready = hasRoom ||
+        await this.region.preallocateElsewhere(this.subring, start + this.#data, start + data);
       if (!ready || this.ended) {
         this.#budget.give(this.program.uid, more);
         break;
       }
       this.#charged += more;
       this.#shrinkMs = 0;
-      this.#limit(data, slots);
-      this.reader.grant(data, slots);
+      this.#extend(data, slots);
     }
     this.#refused = !ready;
     this.#stretching = false;
   }
 
-  /** Reads no further than `data` from now on, in a view that is as long as it has to be or as it can ever be. */
-  #limit(data: number, slots: number): void {
-    const { dataMax } = this.#limits;
-    const needed = this.#start + (data <= COMFORT ? Math.min(COMFORT, dataMax) : dataMax);
-    if (this.#view.byteLength === needed) {
-      this.reader.limit(data);
-    } else {
-      const old = this.#view;
-      this.#view = this.region.view(this.subring, needed);
-      this.reader.remap(this.#view, data);
-      this.region.release(old);
-    }
+  #extend(data: number, slots: number): void {
+    this.#readable = Math.max(data, this.#readable);
     this.#data = data;
     this.#slots = slots;
+    this.#look();
+    this.reader.grant(data, slots);
+  }
+
+  /** As much as can be readable, or as can be for long: views are not made anew with every step. */
+  get #viewBytes(): number {
+    const { dataMax } = this.#limits;
+    return this.#start + (this.#readable <= COMFORT ? Math.min(COMFORT, dataMax) : dataMax);
+  }
+
+  /** Reads no further than what is readable from now on. */
+  #look(): void {
+    if (this.#view.byteLength === this.#viewBytes) {
+      this.reader.limit(this.#readable);
+    } else {
+      const old = this.#view;
+      this.#view = this.region.view(this.subring, this.#viewBytes);
+      this.reader.remap(this.#view, this.#readable);
+      this.region.release(old);
+    }
   }
 
   /**
@@ -241,9 +252,10 @@ export class ProgramRing {
   settle(nowMs: number): void {
     if (this.#stretching) return;
     const plenty = this.#budget.plenty;
-    const data = plenty ? Math.min(COMFORT, this.#limits.dataMax) : this.#limits.initialData;
+    const data = Math.min(plenty ? COMFORT : LEAST, this.#limits.dataMax);
     const slots = plenty ? this.#slots : this.#limits.initialSlots;
-    if (this.#data <= data || nowMs - this.activeMs < IDLE_MS || this.reader.outstanding !== 0) {
+    const patienceMs = this.reader.bytesRead < BULK ? SETTLE_MS : IDLE_MS;
+    if (this.#readable <= data || nowMs - this.activeMs < patienceMs || this.reader.outstanding !== 0) {
       if (this.#shrinkMs !== 0) this.reader.grant(this.#data, this.#slots);
       this.#shrinkMs = 0;
       return;
@@ -257,13 +269,14 @@ export class ProgramRing {
     if (nowMs - this.#shrinkMs < SETTLE_MS) return;
     const start = this.#start;
     this.region.punch(this.subring, PAGE + slots * SLOT.size, start);
-    this.region.punch(this.subring, start + data, start + this.#data);
+    this.region.punch(this.subring, start + data, start + this.#readable);
     const less = this.#data - data + (this.#slots - slots) * SLOT.size;
     this.#budget.give(this.program.uid, less);
     this.#charged -= less;
     this.#shrinkMs = 0;
-    this.#looks = 0;
-    this.#limit(data, slots);
+    this.#data = this.#readable = data;
+    this.#slots = slots;
+    this.#look();
   }
 
   /** Lets go of the memory of the sub-ring; the region stays. */

@@ -82,6 +82,8 @@ export class Programs {
   readonly #options: ProgramsOptions;
   readonly #watch = new ProcessWatch();
   readonly #guests = new Set<Guest>();
+  /** Regions whose descriptors another thread still uses. */
+  readonly #closing = new Set<Promise<void>>();
   /** Where each ring that is read lies. */
   readonly #homes = new Map<ProgramRing, Guest>();
 
@@ -296,7 +298,8 @@ export class Programs {
   #forget(guest: Guest): void {
     this.#guests.delete(guest);
     this.#watch.forget(guest.process);
-    guest.region.close();
+    const closed = guest.region.close().then(() => void this.#closing.delete(closed));
+    this.#closing.add(closed);
   }
 
   #refuse(reason: string, message: string): void {
@@ -306,9 +309,10 @@ export class Programs {
   }
 
   /** Lets go of everything; the rings have been ended. */
-  close(): void {
+  async close(): Promise<void> {
     for (const guest of [...this.#guests]) this.#forget(guest);
     this.#watch.close();
+    await Promise.all(this.#closing);
   }
 }
 

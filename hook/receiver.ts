@@ -9,12 +9,15 @@ import { ControlPage } from "./control.ts";
 import { AgentLock } from "./lock.ts";
 import type { ProgramRing } from "./program_ring.ts";
 import { type ProgramCounters, Programs } from "./programs.ts";
-import { DATA_MAX, SLOTS_MAX, UNIT } from "./record.ts";
+import { DATA_MAX, PAGE, SLOTS_MAX, UNIT } from "./record.ts";
 import type { ReadTimes } from "./ring.ts";
 import { HookSocket } from "./socket.ts";
 
 /** What a ring may use before the agent has seen it: what a fast transfer sends in the milliseconds that may take. */
-const INITIAL_DATA = 1 << 20;
+const INITIAL_DATA_MAX = 16 << 20;
+const INITIAL_DATA_MIN = 64 << 10;
+/** Of the total, so that so many programs find room. */
+const INITIAL_SHARE = 1 / 32;
 const INITIAL_SLOTS = 2048;
 /** Processes of one region: the one that made it and children that fork from it. */
 const SUBRINGS = 8;
@@ -32,7 +35,7 @@ const SLICE_MS = 4;
 const TICK_MS = 250;
 const LOOK_MS = 1000;
 /** While rings are busy, children that claim a sub-ring are looked for this often. */
-const CLAIM_MS = 20;
+const CLAIM_MS = 1;
 /** A record that is stamped now is published within this, so a tick stays behind the clock by as much. */
 const PUBLISH_NS = 20e6;
 /**
@@ -47,8 +50,6 @@ const LOOKS_MS = [1, 4, 16, 64, 256];
 const BULK_BYTES = 64 << 10;
 const BULK_MS = 10;
 const NAP_MS = 0.5;
-/** Rings that were read this recently count as used. */
-const USED_MS = 20;
 /** Rings whose program cannot wake are looked at this often. */
 const POLL_MS = 10;
 /** Closing reads what was in the rings when it began, and no longer than this. */
@@ -121,7 +122,10 @@ export class HookReceiver {
     this.#options = options;
     this.#baseMs = Number(options.timeBaseNs / 1_000_000n);
     this.#baseRestNs = Number(options.timeBaseNs % 1_000_000n);
-    const limits = { initialData: Math.min(INITIAL_DATA, dataMax), initialSlots: INITIAL_SLOTS, dataMax };
+    const totalMemory = options.totalMemory ?? TOTAL_MEMORY;
+    const share = Math.floor(totalMemory * INITIAL_SHARE / PAGE) * PAGE;
+    const initialData = Math.min(INITIAL_DATA_MAX, Math.max(INITIAL_DATA_MIN, share), dataMax);
+    const limits = { initialData, initialSlots: INITIAL_SLOTS, dataMax };
     this.#lock = AgentLock.take(options.runtimeDir);
     try {
       this.#socket = HookSocket.listen(`${options.runtimeDir}/hook.sock`);
@@ -146,7 +150,7 @@ export class HookReceiver {
       identity: this.#control.identity,
       timeBaseNs: options.timeBaseNs,
       limits,
-      totalMemory: options.totalMemory ?? TOTAL_MEMORY,
+      totalMemory,
       warn: (message) => this.#warn(message),
     });
   }
@@ -202,17 +206,15 @@ export class HookReceiver {
           await this.#nap();
         } else if (idle++ > 0) {
           await this.#sleep(idle === 2 ? LOOKS_MS.length : 1);
-        } else if (this.#comfortable()) {
+        } else {
           // Staying awake a moment spares busy programs the system call that wakes.
           await later(1);
-        } else {
-          await this.#nap();
         }
       }
       await this.#drain();
     } finally {
       this.#closing = true;
-      this.#programs.close();
+      await this.#programs.close();
       this.#socket.close();
       this.#control.close();
       this.#lock.release();
@@ -318,12 +320,6 @@ export class HookReceiver {
       if (ring.reader.ready || ring.gone) return true;
     }
     return this.#programs.claimable;
-  }
-
-  /** Whether every ring that is in use can be left alone for some milliseconds. */
-  #comfortable(): boolean {
-    const sinceMs = performance.now() - USED_MS;
-    return this.#programs.rings.every((ring) => ring.activeMs < sinceMs || ring.comfortable);
   }
 
   /** Waits for a hook to wake, for half a millisecond and on this thread; then everything else has its turn. */

@@ -23,7 +23,7 @@
  *
  *     bits  0..31  sequence   number of the record last reserved (head) or last consumed (tail), mod 2^32
  *     bits 32..44  slot       index of the next slot to use (head); one past the last consumed one (tail)
- *     bits 45..62  data       next free unit of 64 bytes (head); end of the last consumed record (tail)
+ *     bits 45..62  data       next free unit of 256 bytes (head); end of the last consumed record (tail)
  *     bit  63      fresh      (head only) no wrap of the slot index since the last rewind
  *
  * Producer, one reservation: load head, then tail, then the grant.
@@ -52,7 +52,7 @@
 #define SSLC_MAGIC 0x434c5353u /* "SSLC" */
 #define SSLC_ABI 1u
 #define SSLC_PAGE 4096u
-#define SSLC_UNIT 64u
+#define SSLC_UNIT 256u
 
 #define SSLC_WORD_SLOT_SHIFT 32
 #define SSLC_WORD_SLOT_BITS 13
@@ -62,7 +62,7 @@
 
 /* Bounds that the agent enforces on a region. Slots: below 2^13, the index one past the end must fit. */
 #define SSLC_SLOTS_MAX 8128u
-#define SSLC_DATA_MAX (16u << 20) /* less one unit is usable: the end must fit 18 bits */
+#define SSLC_DATA_MAX (64u << 20) /* less one unit is usable: the end must fit 18 bits */
 #define SSLC_SUBRINGS_MAX 16u
 
 /* Control page. `identity` differs for every run of an agent and is 0 until the page is whole. */

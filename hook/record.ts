@@ -11,14 +11,16 @@ import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "./
 export const MAGIC = 0x434c5353;
 export const ABI = 1;
 export const PAGE = 4096;
+/** Binary logarithm of {@linkcode UNIT}. */
+export const UNIT_SHIFT = 8;
 /** Data is given out in units of so many bytes. */
-export const UNIT = 64;
+export const UNIT = 1 << UNIT_SHIFT;
 
 /** Bits of the words `head` and `tail`. */
 export const WORD = { slotShift: 32, slotBits: 13, dataShift: 45, dataBits: 18, freshShift: 63 } as const;
 
 export const SLOTS_MAX = 8128;
-export const DATA_MAX = 16 << 20;
+export const DATA_MAX = 64 << 20;
 export const SUBRINGS_MAX = 16;
 
 /** `struct sslc_control`. */
@@ -160,7 +162,7 @@ export function counterOf(low: number, high: number): number {
 
 /** Bytes of a data area that `length` bytes take up. */
 export function unitsOf(lengthBytes: number): number {
-  return (lengthBytes + UNIT - 1) >>> 6;
+  return (lengthBytes + UNIT - 1) >>> UNIT_SHIFT;
 }
 
 /** Offset of the data area in a sub-ring. */

@@ -92,8 +92,7 @@ export class Region {
   readonly #fd: number;
   readonly #mapping: SharedMapping;
   /** Calls on other threads that use the descriptor. */
-  #pending = 0;
-  #closed = false;
+  readonly #calls = new Set<Promise<number>>();
 
   private constructor(readonly greeting: Greeting, fd: number, mapping: SharedMapping) {
     this.#fd = fd;
@@ -153,14 +152,11 @@ export class Region {
   /** The same on another thread: the kernel clears a megabyte in about half a millisecond. */
   async preallocateElsewhere(subring: number, start: number, end: number): Promise<boolean> {
     const offset = BigInt(subring * this.greeting.subringStride + start);
-    this.#pending++;
-    try {
-      return await libc().fallocateElsewhere(this.#fd, FALLOC_FL_KEEP_SIZE, offset, BigInt(end - start)) ===
-        0;
-    } finally {
-      this.#pending--;
-      if (this.#closed && this.#pending === 0) libc().close(this.#fd);
-    }
+    const call = libc().fallocateElsewhere(this.#fd, FALLOC_FL_KEEP_SIZE, offset, BigInt(end - start));
+    this.#calls.add(call);
+    const result = await call;
+    this.#calls.delete(call);
+    return result === 0;
   }
 
   /** Gives memory back: whole pages from `start` to `end`, which read as zeros from then on. */
@@ -181,10 +177,10 @@ export class Region {
     this.punch(subring, 0, PAGE);
   }
 
-  /** Detaches all views, unmaps, closes; the descriptor as soon as no other thread uses it. */
-  close(): void {
+  /** Detaches all views and unmaps at once; closes as soon as no other thread uses the descriptor. */
+  async close(): Promise<void> {
     this.#mapping.unmap();
-    this.#closed = true;
-    if (this.#pending === 0) libc().close(this.#fd);
+    await Promise.all(this.#calls);
+    libc().close(this.#fd);
   }
 }

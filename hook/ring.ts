@@ -18,6 +18,8 @@ import {
   RecordError,
   RING,
   SLOT,
+  UNIT,
+  UNIT_SHIFT,
   unitsOf,
   WORD,
 } from "./record.ts";
@@ -254,7 +256,8 @@ export class RingReader {
     this.#sequence = (this.#sequence + nearest - 1) | 0;
     if (nearestSlot < 0) return false;
     this.#slot = nearestSlot;
-    this.#unit = (this.#words[SLOTS_WORD + (nearestSlot << 4) + (SLOT.position >> 2)] >>> 6) & DATA_MASK;
+    this.#unit = (this.#words[SLOTS_WORD + (nearestSlot << 4) + (SLOT.position >> 2)] >>> UNIT_SHIFT) &
+      DATA_MASK;
     return true;
   }
   #holeSkips = 0;
@@ -287,11 +290,13 @@ export class RingReader {
     const kind = kinds & 0xff;
     const flags = kinds >>> 16;
 
-    if ((position & 63) !== 0) throw new RecordError("a record is not aligned");
+    if ((position & (UNIT - 1)) !== 0) throw new RecordError("a record is not aligned");
     if (position + length > this.#dataBytes) {
       throw new RecordError("a record lies outside what was granted");
     }
-    if (position !== 0 && position !== this.#unit << 6) throw new RecordError("a record lies out of order");
+    if (position !== 0 && position !== this.#unit << UNIT_SHIFT) {
+      throw new RecordError("a record lies out of order");
+    }
 
     const time = (timeHigh - this.#baseHigh) * TWO_32 + (timeLow - this.#baseLow);
     if (time > this.timeNs) this.timeNs = Math.min(time, Math.max(latestNs, this.timeNs));
@@ -308,7 +313,7 @@ export class RingReader {
     }
     this.#sequence = sequence;
     this.#slot = ((at - SLOTS_WORD) >> 4) + 1;
-    this.#unit = (position >>> 6) + unitsOf(length);
+    this.#unit = (position >>> UNIT_SHIFT) + unitsOf(length);
     this.recordsRead++;
     this.bytesRead += length;
     const payload = length === 0 ? EMPTY : this.#data.subarray(position, position + length);

@@ -68,10 +68,8 @@ function whyUntrusted(socket: tls.TLSSocket): string | undefined {
 
 function explain(error: Error & { code?: string }, target: RemoteTarget): string {
   if (error.code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    const names = /altnames: (.*)$/.exec(error.message)?.[1];
-    return `collector's certificate is not for ${target.hostname}${
-      names ? ` (it has ${names.replace(/^.*altnames: /, "")})` : ""
-    }`;
+    const names = /is not (?:in the cert's altnames|cert's CN): (.*)$/.exec(error.message)?.[1];
+    return `collector's certificate is not for ${target.hostname}${names ? ` but for ${names}` : ""}`;
   }
   return `${error.message}${error.code && !error.message.includes(error.code) ? ` (${error.code})` : ""}`;
 }

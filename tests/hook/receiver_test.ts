@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HookReceiver, type HookReceiverOptions } from "../../hook/receiver.ts";
-import { CONTROL, GREETING, KIND, PAGE, RING, SLOT } from "../../hook/record.ts";
+import { CONTROL, GREETING, KIND, PAGE, RING, SLOT, UNIT } from "../../hook/record.ts";
 import { libc } from "../../net/ffi/libc.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { joinAgent, readControl, RegionWriter, sendToAgent, wakeAgent } from "../support/ring_writer.ts";
@@ -54,7 +54,7 @@ Deno.test("a program's records arrive; more memory is granted; room is made", as
       uid: Deno.uid(),
       comm: (program as { comm: string }).comm,
     });
-    assert.equal(ring.grantedData, 4 << 20);
+    assert.equal(ring.grantedData, 16 << 20);
     await receiver.close();
     assert.equal(ring.outstanding, 0);
     assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 0, unmirrored: 0, retired: undefined });
@@ -71,7 +71,7 @@ Deno.test("the control page says what a hook must know, and that the agent goes"
   assert.notEqual(identity, 0n);
   assert.equal(view.getUint32(CONTROL.agentPid, true), Deno.pid);
   assert(view.getBigUint64(CONTROL.heartbeatNs, true) > 0n);
-  assert.equal(geometry.dataCapacity, (1 << 20) + 64);
+  assert.equal(geometry.dataCapacity, (1 << 20) + UNIT);
   assert.equal((await Deno.stat(`${directory}/hook.sock`)).mode! & 0o777, 0o666);
   assert.equal((await Deno.stat(`${directory}/control`)).mode! & 0o777, 0o644);
   await receiver.close();
@@ -247,14 +247,14 @@ Deno.test("beyond the total, programs go unmirrored and are counted", async () =
     const joined = [joinAgent(directory)];
     joined[0].ring.write({ kind: KIND.data, payload });
     await log.until(() => log.of("data").length === 1);
-    for (let i = 1; i < 8; i++) joined.push(joinAgent(directory));
-    while (receiver.counters.programs + (receiver.counters.refused.get("memory") ?? 0) < 8) {
+    for (let i = 1; i < 16; i++) joined.push(joinAgent(directory));
+    while (receiver.counters.programs + (receiver.counters.refused.get("memory") ?? 0) < 16) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     assert(receiver.usedMemory <= 2 << 20);
-    assert.equal(receiver.counters.refused.get("memory"), 8 - receiver.counters.programs);
+    assert.equal(receiver.counters.refused.get("memory"), 16 - receiver.counters.programs);
     assert.match(warnings[0], /the rings have all the memory they may have/);
-    assert(joined[7].ring.retired);
+    assert(joined[15].ring.retired);
     for (const { region } of joined) region.close();
   }, { totalMemory: 2 << 20 });
 });
@@ -284,7 +284,7 @@ Deno.test("a ring under pressure is granted more, up to the most", async () => {
     }
     assert(dropped > 0);
     region.close();
-  }, { ringDataMax: 6 << 20 });
+  }, { ringDataMax: 6 << 20, totalMemory: 32 << 20 });
 });
 
 Deno.test("rings that never run empty do not keep timers, other rings or new programs from their turn", async () => {
@@ -427,11 +427,11 @@ Deno.test("idle for a minute, a ring gives memory back, all but a little where m
     while (ring.write({ kind: KIND.data, payload: new Uint8Array(8192).fill(records + 1) })) records++;
     return records;
   };
-  assert.equal(ring.grantedData, 4 << 20);
-  for (const granted of [5, 6, 7, 8, 8]) {
+  assert.equal(ring.grantedData, 256 << 10);
+  for (const granted of [1.25, 2.25, 3.25, 4.25, 5.25, 6.25, 7.25, 8, 8]) {
     fill();
     taken.relieve();
-    assert.equal(ring.grantedData, granted << 20);
+    assert.equal(ring.grantedData, granted * 2 ** 20);
   }
   read();
   const [used, allocated] = [budget.usedBytes, blocks()];

@@ -114,7 +114,7 @@ Deno.test("large payloads and long recordings are read with bounded memory and t
   const random = seededRandom("recording");
   const program = { id: 1, pid: 1, uid: 1, comm: "x" };
   const path = await Deno.makeTempFile();
-  const sizes = [1 << 20, (1 << 20) - 80, (1 << 20) - 81, (16 << 20) - 64, 1, 16_384];
+  const sizes = [1 << 20, (1 << 20) - 80, (1 << 20) - 81, (16 << 20) - 256, 1, 16_384];
   const blocks = sizes.map((size) => new Uint8Array(size).fill(random.below(256)));
   const writer = new RecordingWriter(path, { timeBaseNs: 0n, target: new CaptureLog() });
   writer.programStart(program, 0);
