@@ -33,8 +33,8 @@ export class Flow {
   lanes: LaneSet | undefined;
   held: HeldEvent[] = NOTHING_HELD;
   heldBytes = 0;
-  /** Programs that have it open: more than one after a fork. */
-  holders = 0;
+  /** Programs that have it open, by id, and its number there: more than one after a fork. */
+  readonly holders: { readonly program: number; readonly number: number }[] = [];
   /** Bytes of each direction that passed so far, lost ones included. */
   readonly offsets: [number, number];
   lastSeenNs: number;

@@ -83,7 +83,7 @@ export class FlowTable {
     }
     if (known) this.close(program, number, "abrupt", timeNs);
     const flow = this.#inherited(program, open) ?? this.#create(program, open, timeNs);
-    flow.holders++;
+    flow.holders.push({ program: program.id, number });
     let numbers = this.#byProgram.get(program.id);
     if (!numbers) this.#byProgram.set(program.id, numbers = new Map());
     numbers.set(number, flow);
@@ -107,7 +107,10 @@ export class FlowTable {
     const flow = numbers?.get(number);
     if (!flow) return;
     numbers!.delete(number);
-    if (--flow.holders > 0) return;
+    const isThis = (holder: Flow["holders"][number]) =>
+      holder.program === program.id && holder.number === number;
+    flow.holders.splice(flow.holders.findIndex(isThis), 1);
+    if (flow.holders.length > 0) return;
     if (end === "orderly") return this.#end(flow, end, timeNs);
     flow.endsAtNs = timeNs + LINGER_NS;
     flow.end = end;
@@ -229,6 +232,8 @@ export class FlowTable {
 
   #end(flow: Flow, end: FlowEnd, timeNs: number): void {
     if (!this.#flows.delete(flow)) return;
+    // Whoever goes on with a flow that was replaced tells of an unknown one.
+    for (const { program, number } of flow.holders) this.#byProgram.get(program)?.delete(number);
     if (flow.state === "held") this.#giveUp(flow);
     this.#held.delete(flow);
     this.#lingering.delete(flow);

@@ -1,0 +1,29 @@
+/**
+ * `deno task fuzz [SECONDS]`: every target with fresh seeds for so long (60 by default). A failure names the seed; run it again
+ * with SSLCOLLECTOR_TEST_SEED.
+ *
+ * @module
+ */
+import { Random } from "../support/random.ts";
+import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
+
+const TARGETS = { pipeline: pipelineTarget, recording: recordingTarget, pcapng: pcapngTarget };
+
+const seconds = Number(Deno.args[0] ?? 60);
+const fixed = Deno.env.get("SSLCOLLECTOR_TEST_SEED");
+const first = fixed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(fixed);
+const end = performance.now() + seconds * 1000;
+let rounds = 0;
+console.log(`seeds from ${first}`);
+do {
+  const seed = first + rounds++;
+  for (const [name, target] of Object.entries(TARGETS)) {
+    try {
+      await target(new Random(seed));
+    } catch (error) {
+      console.error(`${name} failed with SSLCOLLECTOR_TEST_SEED=${seed}`);
+      throw error;
+    }
+  }
+} while (fixed === undefined && performance.now() < end);
+console.log(`${rounds} rounds of ${Object.keys(TARGETS).join(", ")}: nothing broke`);

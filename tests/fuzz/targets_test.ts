@@ -1,0 +1,19 @@
+import { withSeed } from "../support/random.ts";
+import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
+
+const ROUNDS = 300;
+
+Deno.test("whatever a hook tells, the books balance and the packets are those of whole connections", () =>
+  withSeed((random) => {
+    for (let round = 0; round < ROUNDS; round++) pipelineTarget(random);
+  }));
+
+Deno.test("a damaged recording gives one clear error or none", () =>
+  withSeed(async (random) => {
+    for (let round = 0; round < ROUNDS; round++) await recordingTarget(random);
+  }));
+
+Deno.test("what was forged is read back; damaged, it is refused or read in part", () =>
+  withSeed((random) => {
+    for (let round = 0; round < ROUNDS; round++) pcapngTarget(random);
+  }));
