@@ -147,6 +147,11 @@ export class ProgramRing {
     return this.process.dead || this.replaced;
   }
 
+  /** What comes in some milliseconds fits. */
+  get roomy(): boolean {
+    return this.#data >= COMFORT;
+  }
+
   /** The hook cannot wake the agent: this ring is polled. */
   get polled(): boolean {
     return this.region.greeting.noWake || (this.reader.ringFlags & RING_NO_WAKE) !== 0;

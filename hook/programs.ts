@@ -175,6 +175,11 @@ export class Programs {
     return true;
   }
 
+  /** Whether every ring can be left alone for some milliseconds. */
+  get roomy(): boolean {
+    return this.rings.every((ring) => ring.roomy);
+  }
+
   /** Takes the sub-rings that children have claimed since the last look. */
   claim(timeNs: number, nowMs: number): void {
     for (const guest of this.#guests) {

@@ -47,9 +47,14 @@ const LOOKS_MS = [1, 4, 16, 64, 256];
  * A round that reads so much is part of a bulk transfer. For a while after it the agent naps on its own thread: falling
  * asleep properly and waking takes milliseconds where all processors are busy, in which a ring can fill up.
  */
-const BULK_BYTES = 64 << 10;
+const BULK_BYTES = 256 << 10;
 const BULK_MS = 10;
 const NAP_MS = 0.5;
+/**
+ * After a round that read less the agent stays away for so long, if no ring can fill up meanwhile: on a host whose processors
+ * are busy, every turn of its own takes one from a program.
+ */
+const PACE_MS = 4;
 /** Rings whose program cannot wake are looked at this often. */
 const POLL_MS = 10;
 /** Closing reads what was in the rings when it began, and no longer than this. */
@@ -200,8 +205,9 @@ export class HookReceiver {
         this.#tick();
         if (worked) {
           idle = 0;
-          if (this.#bytes - before >= BULK_BYTES) this.#bulkMs = performance.now();
-          await nextTurn();
+          const bytes = this.#bytes - before;
+          if (bytes >= BULK_BYTES) this.#bulkMs = performance.now();
+          await (bytes < BULK_BYTES && this.#programs.roomy ? later(PACE_MS) : nextTurn());
         } else if (performance.now() - this.#bulkMs < BULK_MS) {
           await this.#nap();
         } else if (idle++ > 0) {

@@ -1,0 +1,42 @@
+/**
+ * `deno task bench [NAME...]`: speed, cost for the program and memory, as ratios within one run; a table for people, never a test.
+ *
+ * @module
+ */
+import { benchCost } from "./cost.ts";
+import { benchForge } from "./forge.ts";
+import { benchHttp2 } from "./http2.ts";
+import { benchMemory } from "./memory.ts";
+import { benchRing } from "./ring.ts";
+import type { BenchRow } from "./row.ts";
+import { benchThroughput } from "./throughput.ts";
+
+const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
+  ring: benchRing,
+  forge: benchForge,
+  throughput: benchThroughput,
+  memory: benchMemory,
+  cost: benchCost,
+  http2: benchHttp2,
+};
+
+function show(rows: readonly BenchRow[]): void {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  for (const { name, value, target, ok } of rows) {
+    const verdict = target === undefined
+      ? ""
+      : `  asked: ${target}${ok === undefined ? "" : ok ? ", reached" : ", MISSED"}`;
+    console.log(`  ${name.padEnd(width)}  ${value}${verdict}`);
+  }
+}
+
+const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);
+const unknown = names.find((name) => !(name in BENCHES));
+if (unknown !== undefined) {
+  console.error(`bench: there is no ${JSON.stringify(unknown)}: one of ${Object.keys(BENCHES).join(", ")}`);
+  Deno.exit(2);
+}
+for (const name of names) {
+  console.log(`${name} (load average ${Deno.loadavg()[0].toFixed(1)})`);
+  show(await BENCHES[name]());
+}
