@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import * as install from "../../cli/hook_install.ts";
+import { runCommand } from "../support/command.ts";
+import { withTempDir } from "../support/run.ts";
+
+const PRELOAD = "etc/ld.so.preload";
+const DROP_IN = "etc/systemd/system/nginx.service.d/sslcollector.conf";
+
+function withRoot(use: (root: string) => Promise<void> | void): Promise<void> {
+  return withTempDir(async (root) => {
+    await Deno.mkdir(`${root}/etc`);
+    await use(root);
+  });
+}
+
+/** Path, mode and text of all files below a folder. */
+function tree(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return tree(path);
+    return [
+      `${path} ${((Deno.statSync(path).mode ?? 0) & 0o777).toString(8)} ${Deno.readTextFileSync(path)}`,
+    ];
+  }).sort();
+}
+
+/** What glibc's loader would preload. */
+function preloaded(root: string): string[] {
+  return Deno.readTextFileSync(`${root}/${PRELOAD}`).replaceAll(/#.*/g, "").split(/[\s:]+/).filter((word) =>
+    word !== ""
+  );
+}
+
+Deno.test("hook install: ld.so.preload is restored to the byte, whatever was there", async () => {
+  const texts = [
+    undefined,
+    "",
+    "\n",
+    "/lib/a.so",
+    "/lib/a.so\n",
+    "/lib/a.so:/lib/b.so /lib/c.so\n\n",
+    "# none yet\n",
+    "/lib/a.so # not " + install.LIBRARY_PATH + "\n/lib/b.so\n",
+    "/lib/a.so # open",
+    "/opt" + install.LIBRARY_PATH + "\n",
+  ];
+  for (const text of texts) {
+    await withRoot((root) => {
+      if (text !== undefined) Deno.writeTextFileSync(`${root}/${PRELOAD}`, text, { mode: 0o640 });
+      const before = tree(root);
+      assert.equal(install.isSystemInstalled(root), false, JSON.stringify(text));
+      assert.equal(install.uninstallSystem(root), false);
+      const others = text === undefined ? [] : preloaded(root);
+      install.installSystem(root);
+      install.installSystem(root);
+      assert.equal(install.isSystemInstalled(root), true);
+      assert.deepEqual(preloaded(root), [...others, install.LIBRARY_PATH], JSON.stringify(text));
+      assert.equal(install.uninstallSystem(root), true);
+      assert.deepEqual(tree(root), before);
+    });
+  }
+});
+
+Deno.test("hook install: lines that were added since stay", async () => {
+  await withRoot((root) => {
+    install.installSystem(root);
+    const path = `${root}/${PRELOAD}`;
+    Deno.writeTextFileSync(path, `/lib/a.so:${install.LIBRARY_PATH} /lib/b.so\n`);
+    assert.equal(install.uninstallSystem(root), true);
+    assert.deepEqual(preloaded(root), ["/lib/a.so", "/lib/b.so"]);
+  });
+});
+
+Deno.test("hook install: a drop-in for a service, beside those of others", async () => {
+  await withRoot((root) => {
+    assert.equal(install.serviceName("nginx"), "nginx.service");
+    assert.equal(install.serviceName("php@8.2.service"), "php@8.2.service");
+    for (const name of ["", "a/b", "../x", "a b", "x\ny"]) {
+      assert.throws(() => install.serviceName(name), { name: "RangeError", message: /^--unit: / });
+    }
+    assert.equal(install.installUnit(root, "nginx"), `${root}/${DROP_IN}`);
+    assert.equal(
+      Deno.readTextFileSync(`${root}/${DROP_IN}`).split("\n").slice(1).join("\n"),
+      `[Service]\nEnvironment=LD_PRELOAD=${install.LIBRARY_PATH}\n`,
+    );
+    const other = `${root}/etc/systemd/system/nginx.service.d/limits.conf`;
+    Deno.writeTextFileSync(other, "[Service]\nLimitNOFILE=65536\n");
+    install.installUnit(root, "apache2.service");
+    assert.deepEqual(install.installedUnits(root), ["apache2.service", "nginx.service"]);
+    assert.equal(install.uninstallUnit(root, "nginx"), true);
+    assert.equal(install.uninstallUnit(root, "nginx"), false);
+    assert.equal(install.uninstallUnit(root, "apache2"), true);
+    assert.deepEqual(tree(root), [`${other} 644 [Service]\nLimitNOFILE=65536\n`]);
+  });
+});
+
+Deno.test("hook install: the commands do it below --root, and undo it", async () => {
+  await withRoot(async (root) => {
+    await Deno.writeTextFile(`${root}/${PRELOAD}`, "/lib/a.so\n");
+    const before = tree(root);
+    const hook = async (...args: string[]) => {
+      const { code, stdout, stderr } = await runCommand(["hook", ...args, "--root", root]);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      return stdout.split("\n");
+    };
+    const status = async () => (await hook("status", "--runtime-dir", `${root}/run`)).slice(0, 3);
+    const none = ["system: not installed", "units: none", `agent: none in ${root}/run`];
+    assert.deepEqual(await status(), none);
+    const told = await hook("install", "--unit", "nginx", "--unit", "apache2.service", "--system");
+    const library = `${root}${install.LIBRARY_PATH}`;
+    assert.equal(told[0], `library: ${library}`);
+    assert(
+      told.includes("now run: systemctl daemon-reload && systemctl restart nginx.service apache2.service"),
+    );
+    const { mode } = Deno.statSync(library);
+    assert.equal((mode ?? 0) & 0o777, 0o755);
+    assert.deepEqual(await status(), [
+      "system: installed in ld.so.preload",
+      "units: apache2.service, nginx.service",
+      `agent: none in ${root}/run`,
+    ]);
+    await hook("uninstall", "--unit", "nginx");
+    assert(Deno.statSync(library).isFile, "others still name it");
+    await hook("uninstall", "--unit", "apache2", "--system");
+    assert.deepEqual(await status(), none);
+    assert.deepEqual(tree(root), before);
+  });
+});

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { runCommand } from "../support/command.ts";
+
+/** Every mistake ends with status 2 after one line: what `args` give, exactly. */
+function mistake(name: string, cases: readonly (readonly [args: string, line: string])[]): void {
+  Deno.test(`command line: ${name}`, async () => {
+    const told = await Promise.all(cases.map(async ([args]) => {
+      const { code, stdout, stderr } = await runCommand(args.split(" "));
+      return { args, code, stdout, stderr };
+    }));
+    const wanted = cases.map(([args, line]) => ({
+      args,
+      code: 2,
+      stdout: "",
+      stderr: `sslcollector: ${line}\n`,
+    }));
+    assert.deepEqual(told, wanted);
+  });
+}
+
+mistake("an option of another command is named with its owners", [
+  ["replay --record x y", "--record: not an option of replay; it belongs to the agent and run"],
+  ["replay --record=x y", "--record: not an option of replay; it belongs to the agent and run"],
+  ["-I lo replay y", "-I: not an option of replay; it belongs to the agent and run"],
+  ["run --unit x -- true", "--unit: not an option of run; it belongs to hook install and hook uninstall"],
+  ["demo --codec raw", "--codec: not an option of demo; it belongs to the agent, run and replay"],
+  ["hook status --keep 3", "--keep: not an option of hook status; it belongs to the agent, run and replay"],
+  ["--system", "--system: not an option of the agent; it belongs to hook install and hook uninstall"],
+]);
+
+mistake("a value that is wrong is quoted beside what would be right", [
+  ["--vlan 4095", '--vlan: expected a number from 1 to 4094, got "4095"'],
+  ["--mtu 1.5", '--mtu: expected a number from 576 to 65535, got "1.5"'],
+  ["--summary xml", '--summary: expected text, json, none, got "xml"'],
+  ["--rotate-size 12q", '--rotate-size: expected a size such as 64MiB, got "12q"'],
+  ["--rotate-size 1k", '--rotate-size: expected at least 4096 bytes, got "1k"'],
+  ["--memory 0", '--memory: expected at least 1048576 bytes, got "0"'],
+  ["--rotate-time soon", '--rotate-time: expected a duration such as 90s, 10m or 1h, got "soon"'],
+  ["--port-map 443=70000", '--port-map: expected ports from 1 to 65535 such as 443=80, got "443=70000"'],
+  ["--mark-mac 02:00", '--mark-mac: expected a MAC address such as 02:00:00:00:00:99, got "02:00"'],
+  ["--record=", "--record: expected a FILE, got nothing"],
+  [
+    "-o pcap-over-ip:70000",
+    "--output: expected pcap-over-ip:[ADDR:]PORT with a port from 1 to 65535, such as pcap-over-ip:57012, " +
+    'got "pcap-over-ip:70000"',
+  ],
+]);
+
+mistake("what is missing or too much is named", [
+  ["-o", "-o: expected SINK after it"],
+  ["run", "run: expected -- and a command, for example: sslcollector run -- curl https://localhost"],
+  ["replay", "replay: expected FILE"],
+  ["replay a b", 'replay: "b" is one argument too many'],
+  ["hook", "hook: expected path, install, uninstall or status"],
+  ["hook remove", 'hook: expected path, install, uninstall or status, got "remove"'],
+  ["--outptu x", "--outptu: not an option of the agent; similar is --output; see sslcollector --help"],
+  [
+    "curl",
+    'there is no command "curl": expected run, replay, hook, demo, help or completion; to mirror a program: ' +
+    "sslcollector run -- curl",
+  ],
+  ["hook install", "hook install: expected --unit NAME, for example --unit nginx, or --system"],
+  ["hook install --unit a/b", '--unit: "a/b" is not the name of a systemd service, for example nginx'],
+]);
+
+Deno.test("command line: help shows the forms of a call a line each, and all options", async () => {
+  const { code, stdout, stderr } = await runCommand(["--help"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const lines = stdout.split("\n");
+  const start = lines.findIndex((line) => line.startsWith("Usage: "));
+  const usage = lines.slice(start, lines.indexOf("", start)).map((line) => line.replace(/^(Usage:)? +/, ""));
+  assert.deepEqual(usage.slice(0, 4), [
+    "sslcollector [-I IFACE] [-o SINK...] [--codec LIST] [OPTION...]",
+    "sslcollector run [OPTION...] -- COMMAND [ARG...]",
+    "sslcollector replay [OPTION...] FILE",
+    "sslcollector hook install|uninstall|status|path [OPTION...]",
+  ]);
+  for (const option of ["--output SINK", "--port-map PORT=PORT", "--rotate-size SIZE", "--memory SIZE"]) {
+    assert(stdout.includes(option), option);
+  }
+  assert(
+    (await runCommand(["run", "--help"])).stdout.includes(
+      "Usage: sslcollector run [OPTION...] -- COMMAND [ARG...]\n",
+    ),
+  );
+});
+
+Deno.test("command line: completions know the values", async () => {
+  const { stdout } = await runCommand(["completion", "bash", "--summary", ""]);
+  assert.deepEqual(stdout.split("\n").filter((line) => line !== "").slice(-3), ["text", "json", "none"]);
+});

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { formatBytes, jsonSummary, type SummaryInput, textSummary } from "../../cli/summary.ts";
+import { Counters } from "../../net/counters.ts";
+import type { Sink } from "../../net/sink.ts";
+
+function counters(fill: (counters: Counters) => void): Counters {
+  const made = new Counters();
+  fill(made);
+  return made;
+}
+
+const sink = (name: string, written: number, dropped: [string, number][]): Sink => ({
+  name,
+  mtu: 1500,
+  counters: {
+    packets: written + dropped.reduce((sum, [, count]) => sum + count, 0),
+    written,
+    writtenBytes: written * 100,
+    dropped: new Map(dropped),
+  },
+  write() {},
+  flush: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+});
+
+/** One program that lost some, one with a name that plays tricks, one that did nothing. */
+const INPUT: SummaryInput = {
+  rows: [
+    {
+      ended: true,
+      program: { id: 1, pid: 100, uid: 0, comm: "curl" },
+      counters: counters((it) => {
+        it.flows = 1;
+        it.packets = 12;
+        it.captured[0] = 80;
+        it.captured[1] = 2000;
+        it.decoded[0] = 80;
+        it.decoded[1] = 2000;
+        it.lose("ring-full", 1, 3 << 20);
+        it.written[0] = 80;
+        it.written[1] = 2000;
+        it.forged[0] = 80;
+        it.forged[1] = 1990;
+        it.leaveUnforged("lane-closed", 1, 10);
+        it.count("gap-skipped");
+      }),
+    },
+    {
+      ended: false,
+      program: { id: 2, pid: 101, uid: 33, comm: "a\x1b[2J\nb" },
+      counters: counters((it) => it.count("codec-failed", 2)),
+    },
+    { ended: true, program: { id: 3, pid: 102, uid: 0, comm: "idle" }, counters: new Counters() },
+  ],
+  sinks: [sink("out.pcapng", 12, []), sink("veth0", 10, [["interface-busy", 2]])],
+  remarks: ["true was not mirrored"],
+  programEvents: new Map([["memory", 1], ["bad-region", 2]]),
+};
+
+Deno.test("summary: bytes for people", () => {
+  const cases: [number, string][] = [[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [10240, "10 KiB"], [
+    1 << 20,
+    "1.0 MiB",
+  ], [5e13, "45 TiB"]];
+  for (const [bytes, text] of cases) assert.equal(formatBytes(bytes), text);
+});
+
+Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
+  assert.deepEqual(textSummary(INPUT), [
+    "curl[100]: 1 flow, 3.0 MiB captured, 2.0 KiB forged, 12 packets, " +
+    "dropped: 3.0 MiB ring-full, 10 B lane-closed, 1 gap-skipped",
+    "a_[2J_b[101]: 0 flows, 0 B captured, 0 B forged, 0 packets, 2 codec-failed",
+    "total: 1 flow, 3.0 MiB captured, 2.0 KiB forged, 12 packets, " +
+    "dropped: 3.0 MiB ring-full, 10 B lane-closed, 1 gap-skipped, 2 codec-failed",
+    "out.pcapng: 12 packets, 1.2 KiB",
+    "veth0: 10 packets, 1000 B, 2 dropped: interface-busy",
+    "1 program memory",
+    "2 programs bad-region",
+    "true was not mirrored",
+  ]);
+});
+
+Deno.test("summary: JSON has every count, by direction, and what does not add up", () => {
+  const summary = JSON.parse(JSON.stringify(jsonSummary(INPUT)));
+  assert.deepEqual(summary.total, {
+    flows: 1,
+    captured: { toServer: 80, toClient: 2000 + (3 << 20) },
+    decoded: { toServer: 80, toClient: 2000 },
+    lost: { "ring-full": { toServer: 0, toClient: 3 << 20 } },
+    written: { toServer: 80, toClient: 2000 },
+    forged: { toServer: 80, toClient: 1990 },
+    unforged: { "lane-closed": { toServer: 0, toClient: 10 } },
+    events: { "gap-skipped": 1, "codec-failed": 2 },
+    packets: 12,
+    imbalance: 0,
+  });
+  assert.deepEqual(
+    summary.programs.map(({ program, pid, uid }: Record<string, unknown>) => [program, pid, uid]),
+    [
+      ["curl", 100, 0],
+      ["a\x1b[2J\nb", 101, 33],
+      ["idle", 102, 0],
+    ],
+  );
+  assert.deepEqual(summary.sinks[1], {
+    name: "veth0",
+    packets: 12,
+    written: 10,
+    writtenBytes: 1000,
+    dropped: { "interface-busy": 2 },
+  });
+  assert.deepEqual(summary.programEvents, { memory: 1, "bad-region": 2 });
+  assert.deepEqual(summary.remarks, ["true was not mirrored"]);
+});
+
+Deno.test("summary: an imbalance shows", () => {
+  const rows = [{ ...INPUT.rows[0], counters: counters((it) => it.captured[0] = 5) }];
+  assert.equal((jsonSummary({ ...INPUT, rows }) as { total: { imbalance: number } }).total.imbalance, 5);
+});
