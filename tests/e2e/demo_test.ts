@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { judgeMissing, judgeStrict } from "../support/judge.ts";
+import { missing } from "../support/run.ts";
+import { MODES, runCollector } from "./support/collector.ts";
+import { withFixture } from "./support/fixture.ts";
+
+const DEMO_MS = 10_000;
+
+for (const mode of MODES) {
+  Deno.test({
+    name: `demo (${mode}) shows in under 10 s what curl asked for`,
+    ignore: missing("curl", "openssl"),
+    fn: () =>
+      withFixture(async (fixture) => {
+        const capture = fixture.path("demo.pcapng");
+        // What is compiled on first use is no part of the time.
+        await runCollector(mode, fixture, ["hook", "path"]);
+        const startMs = performance.now();
+        const { code, stdout, stderr } = await runCollector(mode, fixture, ["demo", "-o", capture]);
+        const tookMs = performance.now() - startMs;
+        assert.equal(code, 0, stderr);
+        assert.ok(tookMs < DEMO_MS, `took ${tookMs} ms`);
+        const text = new TextDecoder().decode(stdout);
+        assert.match(text, /^ +client +request +status +sent +received$/m);
+        assert.match(text, /^ +\d+ +GET \/hello +200 +0 B +\d+ B$/m);
+        assert.match(text, /^ +\d+ +POST \/form +201 +\d+ B +\d+ B$/m);
+        assert.match(text, /^ +\d+ +GET \/large +200 +0 B +977 KiB$/m);
+        assert.ok(text.includes(`wireshark ${capture}`), text);
+        if (judgeMissing()) return;
+        const { http } = await judgeStrict(capture, {
+          expect: [
+            ["GET", "/hello", 200, null],
+            ["GET", "/search?q=clear+text", 200, null],
+            ["POST", "/form", 201, null],
+            ["GET", "/large", 200, null],
+          ],
+        });
+        assert.equal(http.length, 4);
+      }),
+  });
+}

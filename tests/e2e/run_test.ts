@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { missing, runOk } from "../support/run.ts";
+import type { Ended } from "./support/child.ts";
+import { mirrorOptions, type Mode, MODES, runCollector, summaryOf } from "./support/collector.ts";
+import { curlArguments } from "./support/curl.ts";
+import { get } from "./support/exchange.ts";
+import { type Fixture, withFixture } from "./support/fixture.ts";
+import { PeerServer } from "./support/peer_server.ts";
+
+const ignore = missing("openssl");
+const ignoreCompiler = ignore || missing("cc");
+const STATIC = fileURLToPath(new URL("programs/static.c", import.meta.url));
+
+/** `run` with a text summary. */
+function runProgram(mode: Mode, fixture: Fixture, ...command: string[]): Promise<Ended> {
+  return runCollector(mode, fixture, ["run", "--quiet", "-o", fixture.path("out.pcapng"), "--", ...command]);
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+for (const mode of MODES) {
+  Deno.test({
+    name: `run (${mode}) returns the program's status, and passes its input and output on`,
+    ignore,
+    fn: () =>
+      withFixture(async (fixture) => {
+        const args = ["run", "--quiet", "-o", fixture.path("out.pcapng"), "--", "sh", "-c", "cat; exit 7"];
+        const input = new TextEncoder().encode("through\0and through");
+        const ended = await runCollector(mode, fixture, args, { input });
+        assert.equal(ended.code, 7);
+        assert.equal(text(ended.stdout), "through\0and through");
+      }),
+  });
+
+  Deno.test({
+    name: `run (${mode}) returns 126, 127 and 128 + n as a shell does`,
+    ignore,
+    fn: () =>
+      withFixture(async (fixture) => {
+        const plain = fixture.path("plain.txt");
+        await Deno.writeTextFile(plain, "no program");
+        const notExecutable = await runProgram(mode, fixture, plain);
+        assert.equal(notExecutable.code, 126);
+        assert.match(notExecutable.stderr, /plain\.txt/);
+        const absent = await runProgram(mode, fixture, fixture.path("absent"));
+        assert.equal(absent.code, 127);
+        assert.match(absent.stderr, /absent: command not found/);
+        for (const [signal, number] of [["TERM", 15], ["KILL", 9]] as const) {
+          assert.equal(
+            (await runProgram(mode, fixture, "sh", "-c", `kill -${signal} $$`)).code,
+            128 + number,
+          );
+        }
+      }),
+  });
+
+  Deno.test({
+    name: `run (${mode}) says that a statically linked program was not mirrored`,
+    ignore: ignoreCompiler,
+    fn: () =>
+      withFixture(async (fixture) => {
+        const program = fixture.path("static");
+        await runOk("cc", "-static", "-o", program, STATIC);
+        const { code, stdout, stderr } = await runProgram(mode, fixture, program);
+        assert.equal(code, 3);
+        assert.equal(text(stdout), "static\n");
+        assert.match(stderr, /static was not mirrored: it is linked statically/);
+        const args = ["run", ...mirrorOptions(fixture.path("json.pcapng")), "--", program];
+        const { total, remarks } = summaryOf(await runCollector(mode, fixture, args));
+        assert.equal(total.flows, 0);
+        assert.match(remarks.join("\n"), /linked statically/);
+      }),
+  });
+}
+
+Deno.test({
+  name: "run's text summary has a line for the program and totals; a flow's line is left out by --quiet",
+  ignore: ignore || missing("curl"),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using server = new PeerServer(fixture);
+      const target = { hostname: server.hostname, port: server.port };
+      const command = ["curl", ...curlArguments([[get(fixture.body(16_384))]], target, fixture)];
+      const { code, stderr } = await runProgram("source", fixture, ...command);
+      assert.equal(code, 0, stderr);
+      assert.match(
+        stderr,
+        /^sslcollector: curl\[\d+\]: 1 flow, 16 KiB captured, 16 KiB forged, \d+ packets$/m,
+      );
+      assert.match(stderr, /^sslcollector: total: 1 flow, 16 KiB captured, 16 KiB forged, \d+ packets$/m);
+      assert.match(stderr, /^sslcollector: .*out\.pcapng: \d+ packets, /m);
+      assert.doesNotMatch(stderr, /^[+-] /m);
+    }),
+});

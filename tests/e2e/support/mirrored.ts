@@ -1,0 +1,76 @@
+/** The two ways of mirroring a test's programs, with what every use of them shares. @module */
+import assert from "node:assert/strict";
+import { checkMirror, type MirrorExpectation } from "./check_mirror.ts";
+import type { ChildOptions, Ended } from "./child.ts";
+import {
+  mirrorOptions,
+  type Mode,
+  runCollector,
+  startCollector,
+  type Summary,
+  summaryOf,
+} from "./collector.ts";
+import { curlPeer, type Target, together } from "./curl.ts";
+import type { Connection } from "./exchange.ts";
+import type { Fixture } from "./fixture.ts";
+import { PeerServer } from "./peer_server.ts";
+
+export interface ClientTest extends MirrorExpectation {
+  readonly hostname: Target["hostname"];
+  /** The client's command line. */
+  readonly command: (target: Target) => readonly string[];
+  readonly input?: (target: Target) => Uint8Array<ArrayBuffer>;
+  /** More options of `run`. */
+  readonly options?: readonly string[];
+}
+
+export interface Mirrored {
+  readonly capture: string;
+  readonly summary: Summary;
+  readonly ended: Ended;
+}
+
+/** Runs a client under `run` against an unmirrored server and checks the capture against what that saw. */
+export async function checkClient(mode: Mode, fixture: Fixture, test: ClientTest): Promise<Mirrored> {
+  const capture = fixture.path(`client-${crypto.randomUUID()}.pcapng`);
+  await using server = new PeerServer(fixture, test.hostname);
+  const target = { hostname: test.hostname, port: server.port };
+  const command = test.command(target);
+  const args = ["run", ...mirrorOptions(capture), ...test.options ?? [], "--", ...command];
+  const ended = await runCollector(mode, fixture, args, { input: test.input?.(target) });
+  assert.equal(ended.code, 0, `${command[0]}: ${ended.stderr}`);
+  const summary = summaryOf(ended);
+  await checkMirror(capture, summary, await server.seen(), test);
+  return { capture, summary, ended };
+}
+
+export interface ServerTest extends MirrorExpectation {
+  readonly hostname: Target["hostname"];
+  /** The server's command line; it ends by itself when it has served all connections. */
+  readonly command: readonly string[];
+  readonly cwd?: string;
+  /** Finds the port in what the server prints. */
+  readonly listening: RegExp;
+  /** One unmirrored curl for each of these, all at a time. */
+  readonly clients: readonly (readonly Connection[])[];
+  /** Clients that go before these, one after the other. */
+  readonly first?: readonly (readonly Connection[])[];
+}
+
+/** Runs a server under `run` with unmirrored clients and checks the capture against what they saw. */
+export async function checkServer(mode: Mode, fixture: Fixture, test: ServerTest): Promise<Mirrored> {
+  const capture = fixture.path(`server-${crypto.randomUUID()}.pcapng`);
+  const args = ["run", ...mirrorOptions(capture), "--", ...test.command];
+  const options: ChildOptions = { cwd: test.cwd };
+  await using server = await startCollector(mode, fixture, args, options);
+  const [, port] = await server.found("stdout", test.listening);
+  const target = { hostname: test.hostname, port: Number(port) };
+  const seen = [];
+  for (const connections of test.first ?? []) seen.push(await curlPeer(connections, target, fixture));
+  seen.push(...await Promise.all(test.clients.map((connections) => curlPeer(connections, target, fixture))));
+  const ended = await server.ended;
+  assert.equal(ended.code, 0, ended.stderr);
+  const summary = summaryOf(ended);
+  await checkMirror(capture, summary, together(seen), test);
+  return { capture, summary, ended };
+}

@@ -1,0 +1,132 @@
+/** nginx as a daemon: its master belongs to root, its workers to another user. @module */
+import assert from "node:assert/strict";
+import { missing } from "../../support/run.ts";
+import { sha256 } from "../../support/tshark.ts";
+import { Child } from "./child.ts";
+import type { Fixture } from "./fixture.ts";
+
+const USER = "nobody";
+const GROUP = "nogroup";
+/** Another process may take a port between our asking for a free one and nginx's taking it. */
+const ATTEMPTS = 5;
+/** Between asking the daemon to end and ending it. */
+const GRACE_MS = 5_000;
+
+export class Nginx implements AsyncDisposable {
+  readonly #shell: Child;
+  readonly #folder: string;
+
+  private constructor(readonly port: number, shell: Child, folder: string) {
+    this.#shell = shell;
+    this.#folder = folder;
+  }
+
+  /** Started as an administrator would, with the hook in its environment; it listens when this is done. */
+  static async start(fixture: Fixture, hookEnvironment: Readonly<Record<string, string>>): Promise<Nginx> {
+    const folder = fixture.path("nginx");
+    await Deno.mkdir(`${folder}/put`, { recursive: true });
+    await Deno.mkdir(`${folder}/temporary`);
+    for (const name of ["put", "temporary"]) {
+      const chown = await new Deno.Command("chown", { args: [`${USER}:${GROUP}`, `${folder}/${name}`] })
+        .output();
+      assert.ok(chown.success);
+    }
+    for (let attempt = 1;; attempt++) {
+      const port = freePort();
+      await Deno.writeTextFile(`${folder}/nginx.conf`, configuration(fixture, folder, port));
+      // The daemon and its workers keep descriptor 3: standard output ends when the last of them has gone.
+      const shell = new Child("sh", {
+        args: ["-c", `nginx -p "$0" -e error.log -c nginx.conf 3>&1 && echo started`, folder],
+        env: hookEnvironment,
+      });
+      try {
+        await shell.found("stdout", /started/);
+        return new Nginx(port, shell, folder);
+      } catch (error) {
+        const isTaken = /Address already in use/.test(String(error));
+        if (!isTaken || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  get masterPid(): number {
+    const pid = Number(Deno.readTextFileSync(`${this.#folder}/nginx.pid`));
+    assert.ok(pid > 1);
+    return pid;
+  }
+
+  #workers(): number[] {
+    const pid = this.masterPid;
+    return Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim().split(" ").map(Number);
+  }
+
+  /** SHA-256 of what was put under this name. */
+  received(name: string): string {
+    return sha256(Deno.readFileSync(`${this.#folder}/put/${name}`));
+  }
+
+  /** Lets connections end, and waits until master and workers have gone. */
+  async stop(): Promise<void> {
+    Deno.kill(this.masterPid, "SIGQUIT");
+    await this.#shell.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const signal = (name: Deno.Signal, pids: () => number[]) => {
+      try {
+        for (const pid of pids()) Deno.kill(pid, name);
+      } catch (error) {
+        // They have gone, and with them the file or the process.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    };
+    signal("SIGTERM", () => [this.masterPid]);
+    const impatience = setTimeout(
+      () => signal("SIGKILL", () => [...this.#workers(), this.masterPid]),
+      GRACE_MS,
+    );
+    await this.#shell.ended;
+    clearTimeout(impatience);
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+function configuration(fixture: Fixture, folder: string, port: number): string {
+  return `
+user ${USER} ${GROUP};
+worker_processes 2;
+pid nginx.pid;
+error_log error.log;
+events { worker_connections 64; }
+http {
+  access_log off;
+  default_type application/octet-stream;
+  client_max_body_size 100m;
+  client_body_temp_path ${folder}/temporary;
+  server {
+    listen 127.0.0.1:${port} ssl;
+    listen [::1]:${port} ssl;
+    ssl_certificate ${fixture.certificate};
+    ssl_certificate_key ${fixture.key};
+    root ${fixture.bodies};
+    location /put/ {
+      root ${folder};
+      dav_methods PUT;
+    }
+  }
+}
+`;
+}
+
+/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when nginx cannot be started as it must be here. */
+export function nginxMissing(): boolean {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
+    console.error("skipped: nginx gives its workers another user only when root starts it");
+    return true;
+  }
+  return missing("nginx");
+}
