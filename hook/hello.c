@@ -23,6 +23,7 @@ struct piece {
 struct recent {
     uint32_t lock;
     uint32_t used;
+    uint32_t told; /* epoch of the last ring that was told of it */
     uint64_t time_ns;
     uint64_t flow;
     struct sslc_hello hello;
@@ -73,30 +74,40 @@ static void publish(struct ring_view *view, const struct sslc_hello *hello, uint
         add_relaxed(&view->ring->dropped_records, 1);
 }
 
-static void remember(const struct sslc_hello *hello, uint64_t flow, uint64_t time_ns)
+/* NULL when another thread is just now telling of the oldest one, whose place this would take. */
+static struct recent *remember(const struct sslc_hello *hello, uint64_t flow, uint64_t time_ns)
 {
     struct recent *recent = &recents[add_relaxed(&next_recent, 1) % RECENT];
     if (!try_lock(&recent->lock, load_relaxed(&region_stamp)))
-        return;
+        return NULL;
     recent->hello = *hello;
     recent->flow = flow;
     recent->time_ns = time_ns;
+    recent->told = 0;
     recent->used = 1;
+    unlock(&recent->lock);
+    return recent;
+}
+
+/* Once for each ring; a carrier's number means something only in the ring of its time. Whoever holds the lock meanwhile tells this ring, or overwrites what is forgotten by then. */
+static void tell(struct ring_view *view, struct recent *recent, bool carried)
+{
+    if (!try_lock(&recent->lock, load_relaxed(&region_stamp)))
+        return;
+    if (recent->used != 0 && recent->told != view->epoch && (carried || recent->flow == 0)) {
+        recent->told = view->epoch;
+        publish(view, &recent->hello, recent->flow, recent->time_ns);
+    }
     unlock(&recent->lock);
 }
 
-uint32_t hello_replay(struct ring_view *view, uint32_t since)
+void hello_replay(struct ring_view *view)
 {
+    /* Pairs with that in found(): a hello is seen here, or its thread sees the ring. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uint32_t end = load_relaxed(&next_recent);
-    for (uint32_t i = end - since > RECENT ? end - RECENT : since; i != end; i++) {
-        struct recent *recent = &recents[i % RECENT];
-        if (!try_lock(&recent->lock, load_relaxed(&region_stamp)))
-            continue;
-        if (recent->used != 0 && recent->flow == 0)
-            publish(view, &recent->hello, 0, recent->time_ns);
-        unlock(&recent->lock);
-    }
-    return end;
+    for (uint32_t i = end > RECENT ? end - RECENT : 0; i != end; i++)
+        tell(view, &recents[i % RECENT], false);
 }
 
 static COLD void found(int fd, uint64_t flow, bool received, const uint8_t *bytes)
@@ -110,10 +121,13 @@ static COLD void found(int fd, uint64_t flow, bool received, const uint8_t *byte
     memcpy(hello.client_random, bytes + HELLO_BYTES - 32, 32);
     hello.received = received;
     hello.carrier = flow;
-    struct ring_view *view = region_ring();
     uint64_t now = clock_ns(SSLC_CLOCK_REALTIME);
-    remember(&hello, flow, now);
-    if (view != NULL)
+    struct recent *recent = remember(&hello, flow, now);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    struct ring_view *view = region_ring();
+    if (view != NULL && recent != NULL)
+        tell(view, recent, true);
+    else if (view != NULL)
         publish(view, &hello, flow, now);
 }
 

@@ -22,8 +22,7 @@ void hello_look_socket(int fd, bool received, const uint8_t *bytes, size_t lengt
 /* The same for the clear text of a session, whose flow is open already. */
 void hello_look_session(const void *ssl, uint64_t flow, bool received, const uint8_t *bytes, size_t length);
 
-/* Tells a ring that begins of the hellos seen last, from number `since` on (0: all that are kept). Returns the number of
- * the next one. */
-uint32_t hello_replay(struct ring_view *view, uint32_t since);
+/* Tells a ring that begins of the hellos seen last that it was not told of. */
+void hello_replay(struct ring_view *view);
 
 #endif

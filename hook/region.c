@@ -50,11 +50,11 @@ static bool agent_lives(const struct sslc_control *control, uint64_t identity)
 static void take(struct process *process, struct ring_view *view)
 {
     view->epoch = __atomic_add_fetch(&epochs, 1, __ATOMIC_RELAXED);
-    uint32_t told = hello_replay(view, 0); /* before any flow can open */
+    hello_replay(view); /* before any flow can open */
     store_release(&newest, view);
     store_release(&process->view, view);
     store_release(&process->state, load_relaxed(&kernel_wipes) == 1 ? PROCESS_READY : PROCESS_ASK_PID);
-    hello_replay(view, told);
+    hello_replay(view); /* of those that threads saw meanwhile */
 }
 
 /* In a forked child: a spare sub-ring of the parent's region. */

@@ -1,7 +1,7 @@
 /** Loss is honest: what a full ring could not take is counted to the byte and shows as a gap of its length. @module */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { DATA_MAX } from "../../hook/record.ts";
+import { DATA_MAX, SLOTS_MAX } from "../../hook/record.ts";
 import { forgedConnections } from "../support/forged.ts";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing, runOk } from "../support/run.ts";
@@ -209,7 +209,7 @@ Deno.test({
   ignore,
   fn: () =>
     withFixture(async (fixture) => {
-      const { total, lost, cut, passed } = await unattended(fixture, 4000, 1);
+      const { total, lost, cut, passed } = await unattended(fixture, SLOTS_MAX + 1000, 1);
       const { toServer, toClient } = total.captured;
       // In which direction they went is not known.
       assert.equal(toServer + toClient, passed.toServer + passed.toClient);
