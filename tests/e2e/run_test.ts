@@ -10,6 +10,7 @@ import { PeerServer } from "./support/peer_server.ts";
 
 const ignore = missing("openssl");
 const ignoreCompiler = ignore || missing("cc");
+const CONFINED = fileURLToPath(new URL("programs/confined.c", import.meta.url));
 const STATIC = fileURLToPath(new URL("programs/static.c", import.meta.url));
 
 /** `run` with a text summary. */
@@ -91,5 +92,29 @@ Deno.test({
       assert.match(stderr, /^sslcollector: total: 1 flow, 16 KiB captured, 16 KiB forged, \d+ packets$/m);
       assert.match(stderr, /^sslcollector: .*out\.pcapng: \d+ packets, /m);
       assert.doesNotMatch(stderr, /^[+-] /m);
+    }),
+});
+
+Deno.test({
+  name: "a program that a seccomp filter confines from its start is mirrored only when asked for",
+  ignore: ignore || ignoreCompiler || missing("curl"),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using server = new PeerServer(fixture);
+      const confined = fixture.path("confined");
+      await runOk("cc", "-o", confined, CONFINED);
+      const target = { hostname: server.hostname, port: server.port };
+      const command = [confined, "curl", ...curlArguments([[get(fixture.body(16_384))]], target, fixture)];
+      for (const [settings, flows] of [[[], 0], [["SSLCOLLECTOR_SECCOMP=connect"], 1]] as const) {
+        const args = [
+          "run",
+          ...mirrorOptions(fixture.path("out.pcapng")),
+          "--",
+          "env",
+          ...settings,
+          ...command,
+        ];
+        assert.equal(summaryOf(await runCollector("source", fixture, args)).total.flows, flows);
+      }
     }),
 });

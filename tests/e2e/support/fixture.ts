@@ -13,7 +13,7 @@ export interface Body {
 export const SMALL_SIZES = [1, 16_384, 200_000] as const;
 /** More than an IDS inspects of a connection: each on one of its own. */
 export const MEDIUM_SIZE = 1_500_000;
-/** More than three times the largest ring. */
+/** More than three times what a ring is granted at first. */
 export const LARGE_SIZE = 50_000_000;
 
 export class Fixture {
