@@ -28,6 +28,7 @@ const TEST: Need[] = [
   { package: "tshark", shows: "tshark" },
   { package: "tcpdump", shows: "tcpdump" },
   { package: "iproute2", shows: "ip" },
+  { package: "procps", shows: "sysctl" },
   { package: "libpcap0.8", shows: inLibraries("libpcap.so.0.8") },
   { package: "binutils", shows: "objdump" },
   { package: "clang", shows: "clang" },
