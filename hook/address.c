@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "seccomp.h"
+#include "settings.h"
 
 union name {
     struct sockaddr any;
@@ -26,7 +27,7 @@ bool address_is_stream(int fd)
 {
     int type = 0;
     uint32_t length = sizeof type;
-    return fd >= 0 && !seccomp_in_force() &&
+    return fd >= 0 && load_acquire(&settings.ready) != 0 && seccomp_permits() &&
            sys5(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 

@@ -62,8 +62,9 @@ void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, c
 }
 
 /* Takes the call off the list. The socket it used, -1 unknown. */
-static int leave(const struct call_frame *call)
+static int leave(struct call_frame *call)
 {
+    call->guard = 0; /* an entry that another thread keeps, or a dead one that is met again, is void */
     struct thread_state *thread = &thread_state;
     uint32_t depth = thread->depth;
     while (depth > 0 && thread->calls[depth - 1].frame < call->frame)

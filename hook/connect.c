@@ -65,7 +65,8 @@ static bool choose(const struct sslc_control *control, struct geometry *geometry
     geometry->data = clamp(load_relaxed(&control->data_capacity), DATA_MIN, SSLC_DATA_MAX, DATA_MIN);
     geometry->sessions = SESSIONS_MAX;
     geometry->stride = stride_of(geometry->slots, geometry->data);
-    uint64_t addresses = limit_of(RLIMIT_AS);
+    uint64_t addresses = limit_of(RLIMIT_AS), writable = limit_of(RLIMIT_DATA); /* private mappings count for both */
+    addresses = addresses < writable ? addresses : writable;
     if (addresses != UINT64_MAX &&
         geometry->subrings * geometry->stride + sessions_bytes(SESSIONS_MAX) > addresses / 16) {
         geometry->subrings = 1;

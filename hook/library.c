@@ -10,31 +10,8 @@ static const char *const names[LIBRARY_COUNT + 1] = {LIBRARY_INTERPOSED(LIBRARY_
 #undef LIBRARY_NAME
 
 static struct library libraries[LIBRARIES];
-static uint32_t taken;
 static struct library fallback;
 static uint32_t strangers;
-
-struct search {
-    uintptr_t words[4];
-    struct elf_object found;
-    bool hit;
-};
-
-static bool owns(const struct elf_object *object, void *context)
-{
-    struct search *search = context;
-    if (object->is_hook)
-        return false;
-    for (unsigned i = 0; i < 4; i++) {
-        uintptr_t word = search->words[i];
-        if (word < object->start || word >= object->end || elf_symbol(object, "SSL_new") == NULL)
-            continue;
-        search->found = *object;
-        search->hit = true;
-        return true;
-    }
-    return false;
-}
 
 static const struct library *load_fallback(void)
 {
@@ -49,32 +26,56 @@ static const struct library *load_fallback(void)
     return &fallback;
 }
 
-static const struct library *load(const struct elf_object *object)
+/* Threads that meet a library at the same time fill the same place, with the same values. */
+static bool enlist(const struct elf_object *object, void *context)
 {
-    uint32_t number = load_relaxed(&taken);
-    do {
-        if (number >= LIBRARIES)
-            return load_fallback();
-    } while (!__atomic_compare_exchange_n(&taken, &number, number + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    struct library *library = &libraries[number];
-    for (unsigned i = 0; i < LIBRARY_COUNT; i++)
-        library->function[i] = elf_symbol(object, names[i]);
-    library->start = object->start;
-    library->end = object->end;
-    store_release(&library->ready, 1);
-    return library;
+    (void)context;
+    if (object->is_hook || elf_symbol(object, "SSL_new") == NULL)
+        return false;
+    for (unsigned number = 0; number < LIBRARIES; number++) {
+        struct library *library = &libraries[number];
+        uintptr_t start = 0;
+        if (!__atomic_compare_exchange_n(&library->start, &start, object->start, false, __ATOMIC_RELAXED,
+                                         __ATOMIC_RELAXED) &&
+            start != object->start)
+            continue;
+        for (unsigned i = 0; i < LIBRARY_COUNT; i++)
+            store_relaxed(&library->function[i], elf_symbol(object, names[i]));
+        store_relaxed(&library->end, object->end);
+        store_release(&library->ready, 1);
+        break;
+    }
+    return false;
 }
 
+/* The library that one of the four words points into, among those met so far. */
+static inline const struct library *known(const uintptr_t *words)
+{
+    for (unsigned i = 0; i < LIBRARIES; i++) {
+        const struct library *library = &libraries[i];
+        if (load_acquire(&library->ready) == 0)
+            continue;
+        uintptr_t start = load_relaxed(&library->start), length = load_relaxed(&library->end) - start;
+        for (unsigned j = 0; j < 4; j++)
+            if (words[j] - start < length)
+                return library;
+    }
+    return NULL;
+}
+
+/* Only searches that found nothing count: a library that is new must be found at its first object. */
 static COLD const struct library *search_for(const uintptr_t *words)
 {
     const struct library *first = load_fallback();
-    if (load_acquire(&first->ready) != 0 && add_relaxed(&strangers, 1) % LOOK_AGAIN >= LIBRARIES)
+    if (load_acquire(&first->ready) != 0 && load_relaxed(&strangers) >= LIBRARIES &&
+        add_relaxed(&strangers, 1) % LOOK_AGAIN >= LIBRARIES)
         return first;
-    struct search search;
-    memcpy(search.words, words, sizeof search.words);
-    search.hit = false;
-    elf_each(owns, &search);
-    return search.hit ? load(&search.found) : first;
+    elf_each(enlist, NULL);
+    const struct library *found = known(words);
+    if (found != NULL)
+        return found;
+    add_relaxed(&strangers, 1);
+    return first;
 }
 
 const struct library *library_of(const void *object)
@@ -83,16 +84,8 @@ const struct library *library_of(const void *object)
         return load_fallback();
     uintptr_t words[4];
     memcpy(words, object, sizeof words);
-    uint32_t count = load_relaxed(&taken);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct library *library = &libraries[i];
-        if (load_acquire(&library->ready) == 0)
-            continue;
-        for (unsigned j = 0; j < 4; j++)
-            if (words[j] - library->start < library->end - library->start)
-                return library;
-    }
-    return search_for(words);
+    const struct library *found = known(words);
+    return LIKELY(found != NULL) ? found : search_for(words);
 }
 
 static bool defines(const struct elf_object *object, void *context)

@@ -66,6 +66,6 @@ const struct library *library_of(const void *object);
 bool library_present(void);
 
 /* The function's address, with its type; NULL when the library has none. */
-#define LIBRARY(library, name) ((name##_type)(library)->function[LIBRARY_##name])
+#define LIBRARY(library, name) ((name##_type)load_relaxed(&(library)->function[LIBRARY_##name]))
 
 #endif

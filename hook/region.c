@@ -99,14 +99,7 @@ static void discard_old(const struct ring_view *view)
 /* No filter is in force. Learning that takes 50 us the first time, so not where there is no control page anyway. */
 static bool may_attach(void)
 {
-    static uint32_t looked;
-    if (load_relaxed(&looked) == 0) {
-        if (!connect_possible())
-            return false;
-        store_relaxed(&looked, 1);
-        seccomp_look();
-    }
-    return !seccomp_in_force();
+    return (seccomp_looked() || connect_possible()) && seccomp_permits();
 }
 
 static struct ring_view *attach_locked(struct process *process)

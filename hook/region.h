@@ -3,6 +3,7 @@
 #define SSLC_REGION_H
 
 #include "ring.h"
+#include "seccomp.h"
 
 enum process_state {
     PROCESS_NEW = 0,    /* nothing done yet; also what a forked child reads */
@@ -38,12 +39,14 @@ void region_check(struct ring_view *view, uint64_t time_ns);
 /* A filter came into force: tells the agent to poll. */
 void region_stop_waking(void);
 
-/* This process's ring, if it has one that the agent still reads. Makes no system call where the kernel can wipe. */
+/* This process's ring, if it has one that the agent still reads. Makes no system call where the kernel can wipe; where it
+ * cannot, there is no ring once a filter is in force. */
 static inline struct ring_view *region_ring(void)
 {
     struct process *process = load_acquire(&region_process);
     uint32_t state = load_acquire(&process->state);
-    if (LIKELY(state == PROCESS_READY) || (state == PROCESS_ASK_PID && (uint32_t)sys0(SYS_getpid) == process->pid)) {
+    if (LIKELY(state == PROCESS_READY) ||
+        (state == PROCESS_ASK_PID && !seccomp_in_force() && (uint32_t)sys0(SYS_getpid) == process->pid)) {
         struct ring_view *view = load_acquire(&process->view);
         return LIKELY(load_relaxed(&view->ring->retired) == 0) ? view : NULL;
     }

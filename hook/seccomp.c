@@ -7,32 +7,63 @@
 #include "settings.h"
 
 #define PR_SET_SECCOMP 22
+#define SECCOMP_MODE_FILTER 2
 #define SECCOMP_MODE_DISABLED '0'
 
 uint32_t seccomp_noted;
 uint32_t seccomp_inherited;
 
-/* open, read and close are what the dynamic loader has just done itself: no filter that let the program start kills on them. */
-void seccomp_look(void)
+static uint32_t looked;
+
+/* open, read and close are what the dynamic loader has just done itself: no filter that let the program start kills on them.
+ * False: not to be read (no /proc, no descriptor left). */
+static COLD bool look(void)
 {
-    char text[4096];
+    char text[512];
     long fd = sys4(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return;
-    long length = sys3(SYS_read, fd, text, sizeof text - 1);
-    sys1(SYS_close, fd);
+        return false;
     static const char name[] = "\nSeccomp:\t";
-    for (long i = 0; i + (long)sizeof name - 1 < length; i++) {
-        if (memcmp(text + i, name, sizeof name - 1) != 0)
-            continue;
-        if (text[i + (long)sizeof name - 1] == SECCOMP_MODE_DISABLED)
-            return;
+    const long size = (long)sizeof name - 1;
+    char mode = 0;
+    long kept = 0, more;
+    bool read = false;
+    /* In pieces: a list of groups may be long, and this may be a signal handler's stack. */
+    while (mode == 0 && (more = sys3(SYS_read, fd, text + kept, sizeof text - (size_t)kept)) > 0) {
+        long have = kept + more, i = 0;
+        read = true;
+        for (; i + size < have && mode == 0; i++)
+            if (memcmp(text + i, name, (size_t)size) == 0)
+                mode = text[i + size];
+        kept = have - i;
+        for (long j = 0; j < kept; j++)
+            text[j] = text[i + j];
+    }
+    sys1(SYS_close, fd);
+    if (mode != 0 && mode != SECCOMP_MODE_DISABLED) {
         if (settings.allow_inherited_filter)
             store_relaxed(&seccomp_inherited, 1);
         else
             seccomp_note();
-        return;
     }
+    return read; /* a kernel without seccomp has no such line */
+}
+
+bool seccomp_looked(void)
+{
+    return load_relaxed(&looked) != 0;
+}
+
+bool seccomp_permits(void)
+{
+    if (seccomp_in_force())
+        return false;
+    if (UNLIKELY(load_relaxed(&looked) == 0)) {
+        if (!look())
+            return false;
+        store_relaxed(&looked, 1);
+    }
+    return !seccomp_in_force();
 }
 
 void seccomp_note(void)
@@ -46,7 +77,8 @@ SSLC_EXPORT int prctl(int option, unsigned long b, unsigned long c, unsigned lon
 {
     int (*original)(int, unsigned long, unsigned long, unsigned long, unsigned long) =
         (int (*)(int, unsigned long, unsigned long, unsigned long, unsigned long))libc_get(LIBC_prctl);
-    if (option == PR_SET_SECCOMP)
+    /* A probe with no filter changes nothing. */
+    if (option == PR_SET_SECCOMP && (b != SECCOMP_MODE_FILTER || c != 0))
         seccomp_note();
     if (LIKELY(original != NULL))
         return original(option, b, c, d, e);

@@ -15,8 +15,12 @@ static inline bool seccomp_in_force(void)
 /* A filter was in force before the program began, and the settings say that it harms no one. */
 extern uint32_t seccomp_inherited;
 
-/* Reads what was in force before the program began. Once, before the first other system call of a set-up. */
-void seccomp_look(void);
+/* Whether the hook may make system calls: no filter is in force, nor was one before the program began, which is read at
+ * the first question. False also while that cannot be read. */
+bool seccomp_permits(void);
+
+/* That was read. */
+bool seccomp_looked(void);
 
 /* Called by the interposed `prctl` and `syscall` before a filter comes into force. */
 void seccomp_note(void);
