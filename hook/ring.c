@@ -11,6 +11,21 @@
 #define SLOT_MASK ((1ull << SSLC_WORD_SLOT_BITS) - 1)
 #define DATA_MASK ((1ull << SSLC_WORD_DATA_BITS) - 1)
 
+/* The consumer hands a place on from the producer that filled it to the next one, through another process, where the thread
+ * sanitizer cannot see it. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define HAND_IN(ring) __tsan_release(ring)
+#define TAKE_OVER(ring) __tsan_acquire(ring)
+#endif
+#endif
+#ifndef HAND_IN
+#define HAND_IN(ring) ((void)0)
+#define TAKE_OVER(ring) ((void)0)
+#endif
+
 struct place {
     uint32_t slot;
     uint32_t unit;
@@ -169,6 +184,7 @@ bool ring_publish(struct ring_view *view, const struct sslc_slot *form, const vo
             return false;
     } while (!__atomic_compare_exchange_n(&ring->head, &head, place.word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 
+    TAKE_OVER(ring);
     uint32_t position = place.unit * SSLC_UNIT;
     if (form->length != 0)
         memcpy(view->data + position, payload, form->length);
@@ -185,6 +201,7 @@ bool ring_publish(struct ring_view *view, const struct sslc_slot *form, const vo
     slot->thread = thread_id(view);
     slot->reserved0 = 0;
     slot->reserved1 = 0;
+    HAND_IN(ring);
     /* An exchange, because the look at `sleeping` must not overtake it: the agent sets that word, then looks here. */
     __atomic_exchange_n(&slot->sequence, (uint32_t)place.word, __ATOMIC_SEQ_CST);
     uint32_t sleep = __atomic_load_n(&view->control->sleeping, __ATOMIC_SEQ_CST);
