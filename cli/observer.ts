@@ -1,7 +1,7 @@
 /** Lines for people as flows open and close. @module */
 import type { Flow } from "../net/flow.ts";
 import { formatFlowKey } from "../net/flow_key.ts";
-import { printable, tlsName } from "../net/flow_comment.ts";
+import { printable, printableLine, tlsName } from "../net/flow_comment.ts";
 import type { PipelineObserver } from "../net/pipeline.ts";
 import { log, printError } from "./log.ts";
 import { formatBytes } from "./summary.ts";
@@ -18,6 +18,11 @@ export function makeObserver(flowLines: boolean): PipelineObserver {
       printError(
         `- ${describe(flow)} ${end}, ${formatBytes(toServer)} to server, ${formatBytes(toClient)} to client`,
       );
+    },
+    laneOpened(_flow, description) {
+      const line = printableLine(description);
+      if (flowLines) printError(`/ ${line}`);
+      else log.debug(`lane: ${line}`);
     },
     codecFailed(flow, codec, error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -15,7 +15,7 @@ const mirrorOptions = {
   })),
   codec: optional(option("--codec", codecList(), {
     description:
-      message`Codecs to apply, joined with commas: built-in names or paths of plugins. Default: raw.`,
+      message`Codecs to apply, joined with commas: built-in names (see sslcollector codecs) or paths of plugins. Default: raw.`,
   })),
   mtu: optional(option("--mtu", wholeNumber("BYTES", 576, 65535), {
     description: message`Largest IP packet forged. Default: the smallest MTU of the sinks, 1500 for a file.`,
@@ -151,6 +151,15 @@ const demoParser = object({
   })),
 });
 
+const codecsParser = object({
+  command: constant("codecs" as const),
+  codecs: multiple(
+    argument(text("CODEC"), {
+      description: message`Built-in names or paths of plugins, to check that they load.`,
+    }),
+  ),
+});
+
 const described = (brief: Message, form?: string) => ({
   brief,
   ...(form === undefined ? {} : { usageLine: [{ type: "literal" as const, value: form }] }),
@@ -168,6 +177,7 @@ const commandsParser = or(
     described(message`Run a recording through the same pipeline`, "[OPTION...] FILE"),
   ),
   command("hook", hookParser, described(message`Manage the hook library`)),
+  command("codecs", codecsParser, described(message`List the codecs, or check that plugins load`)),
   command("demo", demoParser, described(message`Mirror curl against a server of its own`)),
 );
 
@@ -187,6 +197,7 @@ export const usage: Usage = [{
     form("run", "[OPTION...] -- COMMAND [ARG...]"),
     form("replay", "[OPTION...] FILE"),
     form("hook", "install|uninstall|status|path [OPTION...]"),
+    form("codecs", "[CODEC...]"),
     form("demo", "[-o FILE]"),
     form("help", "[COMMAND...]"),
     form("completion", "SHELL"),
@@ -203,4 +214,5 @@ export type AgentCommand = Extract<CommandLine, { command: "agent" }>;
 export type RunCommand = Extract<CommandLine, { command: "run" }>;
 export type ReplayCommand = Extract<CommandLine, { command: "replay" }>;
 export type HookCommand = Extract<CommandLine, { command: `hook ${string}` }>;
+export type CodecsCommand = Extract<CommandLine, { command: "codecs" }>;
 export type DemoCommand = Extract<CommandLine, { command: "demo" }>;

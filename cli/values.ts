@@ -1,6 +1,7 @@
 /** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
 import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";
+import { parseListenAddress, parseTarget, type RemoteTarget } from "../net/remote/target.ts";
 import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
 
 function valueParser<T>(
@@ -94,6 +95,21 @@ export function word<const T extends string>(metavar: string, words: readonly T[
 /** A sink as {@linkcode parseSinkSpec} reads it. */
 export function sink(): ValueParser<"sync", SinkSpec> {
   return valueParser("SINK", parseSinkSpec("-"), parseSinkSpec, (spec) => spec.name);
+}
+
+/** A collector as {@linkcode parseTarget} reads it. */
+export function remoteTarget(): ValueParser<"sync", RemoteTarget> {
+  return valueParser("HOST[:PORT]", parseTarget("localhost"), parseTarget, ({ name }) => name);
+}
+
+/** `ADDR:PORT` as {@linkcode parseListenAddress} reads it. */
+export function listenAddress(): ValueParser<"sync", ReturnType<typeof parseListenAddress>> {
+  return valueParser(
+    "ADDR:PORT",
+    parseListenAddress(""),
+    parseListenAddress,
+    ({ hostname, port }) => hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`,
+  );
 }
 
 /** `443=80`, or several joined with commas: [real server port, forged server port]. */

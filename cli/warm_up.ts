@@ -6,9 +6,11 @@
  */
 import type { Codec } from "../codecs/codec.ts";
 import { raw } from "../codecs/raw.ts";
+import type { CaptureOpen } from "../hook/capture.ts";
 import { InitialSequenceNumbers } from "../net/isn.ts";
 import { PacketBuffer } from "../net/packet_batch.ts";
 import { Pipeline } from "../net/pipeline.ts";
+import { madeUpHttp2 } from "./warm_up_http2.ts";
 
 /** Some 4 MiB, as large and as small records: about 10 ms. */
 const LARGE_RECORDS = 256;
@@ -18,7 +20,7 @@ const SMALL_RECORDS = 1024;
 export function warmUp(codecs: readonly Codec[]): void {
   const settings = { mtu: 1500, initialSequenceNumbers: new InitialSequenceNumbers(0) };
   const buffer = new PacketBuffer({ timeBaseNs: 0n, onFull: () => {} });
-  const observer = { flowOpened() {}, flowClosed() {}, codecFailed() {}, programEnded() {} };
+  const observer = { flowOpened() {}, flowClosed() {}, laneOpened() {}, codecFailed() {}, programEnded() {} };
   const pipeline = new Pipeline(
     { codecs, raw, observer, requireAttribution: false, idleNs: Infinity, flowsMax: Infinity },
     { buffer, settings },
@@ -27,30 +29,36 @@ export function warmUp(codecs: readonly Codec[]): void {
   const bytes = new Uint8Array(16 * 1024).fill(0x2e);
   const sizes = [[1, LARGE_RECORDS, bytes], [2, SMALL_RECORDS, bytes.subarray(0, 100)]] as const;
   for (const [flow, records, record] of sizes) {
-    const address = {
-      grade: "socket" as const,
-      localIp: Uint8Array.of(127, 0, 0, 1),
-      localPort: flow,
-      remoteIp: Uint8Array.of(127, 0, 0, 1),
-      remotePort: 443,
-    };
-    pipeline.open(program, flow, {
-      address,
-      clientRandom: "",
-      isServer: false,
-      tlsVersion: 0,
-      cipherSuite: 0,
-      alpn: "",
-      sni: "",
-      pid: 1,
-      uid: 0,
-      comm: "",
-      offsets: [0, 0],
-      update: false,
-      inherited: false,
-      late: false,
-    }, 0);
+    pipeline.open(program, flow, madeUpOpen(flow, ""), 0);
     for (let at = 0; at < records; at++) pipeline.data(program, flow, 1, at * record.length, record, 0);
   }
+  if (codecs.some(({ name }) => name === "http2to1")) {
+    pipeline.open(program, 3, madeUpOpen(3, "h2"), 0);
+    const offsets = [0, 0];
+    for (const [direction, record] of madeUpHttp2()) {
+      pipeline.data(program, 3, direction, offsets[direction], record, 0);
+      offsets[direction] += record.length;
+    }
+  }
   pipeline.drain();
+}
+
+function madeUpOpen(port: number, alpn: string): CaptureOpen {
+  const loopback = Uint8Array.of(127, 0, 0, 1);
+  return {
+    address: { grade: "socket", localIp: loopback, localPort: port, remoteIp: loopback, remotePort: 443 },
+    clientRandom: "",
+    isServer: false,
+    tlsVersion: 0,
+    cipherSuite: 0,
+    alpn,
+    sni: "",
+    pid: 1,
+    uid: 0,
+    comm: "",
+    offsets: [0, 0],
+    update: false,
+    inherited: false,
+    late: false,
+  };
 }

@@ -41,11 +41,17 @@ export class CodecStage {
   #keptBytes = 0;
   /** Name of the codec in charge, empty while undecided. */
   codecName = "";
+  #inCharge: Codec | undefined;
 
   constructor(codecs: readonly Codec[], index: number, context: ChainContext, output: CodecOutput) {
     this.#codec = codecs[index];
     this.#context = context;
     this.#output = new StageOutput(codecs, index + 1, context, output);
+  }
+
+  /** Whether every codec that could keep something of the flow has declined or failed. */
+  get isRaw(): boolean {
+    return this.#inCharge === this.#context.raw && this.#output.isRaw;
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
@@ -86,6 +92,7 @@ export class CodecStage {
     const verdict = this.#probe(final);
     if (verdict === "more" && !final) return;
     const codec = verdict === "accept" ? this.#codec : raw;
+    this.#inCharge = codec;
     this.codecName = codec.name;
     try {
       this.#session = codec.open(flow, this.#output);
@@ -142,6 +149,7 @@ export class CodecStage {
     this.#context.failed(this.#codec, error);
     this.#output.resetAll();
     this.#session = this.#context.raw.open(this.#context.flow, this.#output);
+    this.#inCharge = this.#context.raw;
     this.codecName = this.#context.raw.name;
   }
 }
@@ -209,6 +217,10 @@ class StageOutput implements CodecOutput {
 
   tick(timeNs: number): void {
     if (this.#stages) { for (const stage of this.#stages.values()) stage.tick(timeNs); }
+  }
+
+  get isRaw(): boolean {
+    return this.#stages === undefined || this.#stages.values().every((stage) => stage.isRaw);
   }
 
   /** The flow has ended: lanes that the codec left open end with it. */

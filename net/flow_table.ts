@@ -29,10 +29,12 @@ export interface FlowTableOptions {
 /** What the table asks of the pipeline. */
 export interface FlowHandlers {
   mirror(flow: Flow): void;
+  /** A mirrored flow had no traffic for long; told at every tick while it stays mirrored and so. */
+  rest(flow: Flow, timeNs: number): void;
   release(flow: Flow, end: FlowEnd, timeNs: number): void;
 }
 
-export type FlowEnd = CaptureEnd | "idle" | "replaced" | "drained";
+export type FlowEnd = CaptureEnd | "replaced" | "drained";
 
 /** How long a flow without addresses is held, and how many bytes of it: a custom BIO tells its socket within a call or two. */
 const HOLD_NS = 1e9;
@@ -146,7 +148,7 @@ export class FlowTable {
     for (const flow of this.#lingering) if (timeNs >= flow.endsAtNs) this.#end(flow, flow.end, timeNs);
     for (const flow of this.#flows) {
       if (flow.state === "mirrored" && timeNs - flow.lastSeenNs > this.#options.idleNs) {
-        this.#rest(flow, timeNs);
+        this.#handlers.rest(flow, timeNs);
       }
     }
   }
@@ -222,12 +224,6 @@ export class FlowTable {
   #giveUp(flow: Flow): void {
     if (this.#options.requireAttribution) return this.#drop(flow, "no-attribution");
     this.#settle(flow, { key: documentationKey(this.#undocumented++), grade: "none" });
-  }
-
-  /** No traffic for long: the forged connection ends; the next byte opens it again. */
-  #rest(flow: Flow, timeNs: number): void {
-    flow.state = "resting";
-    this.#handlers.release(flow, "idle", timeNs);
   }
 
   #end(flow: Flow, end: FlowEnd, timeNs: number): void {

@@ -1,6 +1,7 @@
 /** The lanes of one flow: where its codec chain writes, and a forger for each. @module */
 import type { CodecOutput, Direction, Lane } from "../codecs/codec.ts";
 import type { Counters } from "./counters.ts";
+import { describeLane } from "./flow_comment.ts";
 import type { FlowKey } from "./flow_key.ts";
 import type { ForgeSettings } from "./forge_settings.ts";
 import { LaneForger } from "./forger.ts";
@@ -28,18 +29,30 @@ export class LaneSet implements CodecOutput {
   readonly #ports: LanePorts;
   readonly #counters: Counters;
   readonly #describe: () => string;
+  readonly #laneOpened: (description: string) => void;
   #first: OpenLane | undefined;
   /** Lanes from 1 on; most flows have none. */
   #more: Map<Lane, OpenLane> | undefined;
   #lastLane: Lane = 0;
 
-  /** `describe` is asked when the flow's first packet is forged, for its comment. */
-  constructor(key: FlowKey, forging: Forging, ports: LanePorts, counters: Counters, describe: () => string) {
+  /**
+   * `describe` is asked when a first packet is forged, for its comment; `laneOpened` is told what the first
+   * packet of every other lane says.
+   */
+  constructor(
+    key: FlowKey,
+    forging: Forging,
+    ports: LanePorts,
+    counters: Counters,
+    describe: () => string,
+    laneOpened: (description: string) => void = () => {},
+  ) {
     this.#key = key;
     this.#forging = forging;
     this.#ports = ports;
     this.#counters = counters;
     this.#describe = describe;
+    this.#laneOpened = laneOpened;
   }
 
   write(lane: Lane, direction: Direction, bytes: Uint8Array): void {
@@ -67,7 +80,13 @@ export class LaneSet implements CodecOutput {
       return lane;
     }
     const open = this.#make(key);
-    open.forger.comment(comment);
+    const { portMap } = this.#forging.settings;
+    const port = portMap?.get(key.server.port) ?? key.server.port;
+    const forged = { client: key.client, server: { ip: key.server.ip, port } };
+    const description = describeLane(comment, forged, this.#describe());
+    open.forger.comment(description);
+    this.#laneOpened(description);
+    this.#counters.count("lanes");
     (this.#more ??= new Map()).set(lane, open);
     return lane;
   }
@@ -88,6 +107,13 @@ export class LaneSet implements CodecOutput {
 
   count(reason: string, amount?: number): void {
     this.#counters.count(reason, amount);
+  }
+
+  /** Closes the flow's own connection for want of traffic, until more is written. Answers whether one was open. */
+  rest(): boolean {
+    if (!this.#first?.forger.isOpen) return false;
+    this.close(0, "fin");
+    return true;
   }
 
   /** The flow has ended. */

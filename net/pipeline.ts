@@ -34,6 +34,8 @@ export interface PipelineOptions extends FlowTableOptions {
 export interface PipelineObserver {
   flowOpened(flow: Flow): void;
   flowClosed(flow: Flow, end: FlowEnd): void;
+  /** A flow got a forged connection besides its own; `description` is one line with both Community IDs. */
+  laneOpened(flow: Flow, description: string): void;
   codecFailed(flow: Flow, codec: string, error: unknown): void;
   programEnded(program: CaptureProgram, end: CaptureProgramEnd): void;
 }
@@ -65,6 +67,7 @@ export class Pipeline implements CaptureTarget {
     this.#forging = forging;
     this.#flows = new FlowTable(options, {
       mirror: (flow) => this.#mirror(flow),
+      rest: (flow, timeNs) => this.#rest(flow, timeNs),
       release: (flow, end, timeNs) => this.#release(flow, end, timeNs),
     });
   }
@@ -235,7 +238,14 @@ export class Pipeline implements CaptureTarget {
     const key = flow.attribution!.key;
     flow.state = "mirrored";
     this.#lanePorts.evict(key);
-    flow.lanes = new LaneSet(key, this.#forging, this.#lanePorts, flow.counters, () => describeFlow(flow));
+    flow.lanes = new LaneSet(
+      key,
+      this.#forging,
+      this.#lanePorts,
+      flow.counters,
+      () => describeFlow(flow),
+      (description) => observer.laneOpened(flow, description),
+    );
     const { info } = flow;
     const context = {
       flow: {
@@ -265,20 +275,33 @@ export class Pipeline implements CaptureTarget {
     }
   }
 
-  /** The flow's codec and lanes end; unless it only rests, its books go to its program. */
-  #release(flow: Flow, end: FlowEnd, timeNs: number): void {
-    if (flow.lanes) {
-      flow.lanes.timeNs = timeNs;
-      flow.chain!.end(0, timeNs);
-      flow.chain!.end(1, timeNs);
-      flow.lanes.closeAll(flow.cutShort ? "reset" : "fin");
-      flow.lanes = flow.chain = undefined;
-    }
-    if (end === "idle") {
-      flow.rested = true;
-      flow.counters.count("flow-rested");
+  /** No traffic for long: the forged connection ends; the next byte opens it again. */
+  #rest(flow: Flow, timeNs: number): void {
+    // What a codec knows of the session (an HPACK table) could not be learnt again.
+    if (!flow.chain!.isRaw) {
+      flow.lanes!.timeNs = timeNs;
+      if (flow.lanes!.rest()) flow.counters.count("flow-rested");
       return;
     }
+    this.#close(flow, timeNs);
+    flow.state = "resting";
+    flow.rested = true;
+    flow.counters.count("flow-rested");
+  }
+
+  /** The flow's codec and lanes end. */
+  #close(flow: Flow, timeNs: number): void {
+    if (!flow.lanes) return;
+    flow.lanes.timeNs = timeNs;
+    flow.chain!.end(0, timeNs);
+    flow.chain!.end(1, timeNs);
+    flow.lanes.closeAll(flow.cutShort ? "reset" : "fin");
+    flow.lanes = flow.chain = undefined;
+  }
+
+  /** The flow has ended; its books go to its program. */
+  #release(flow: Flow, end: FlowEnd, timeNs: number): void {
+    this.#close(flow, timeNs);
     this.#row(flow.program).counters.add(flow.counters);
     this.#options.observer.flowClosed(flow, end);
   }

@@ -30,6 +30,9 @@ export class Lanes {
   readonly #laneBytes: [number, number] = [0, 0];
   /** The same of what its parser may warn of. */
   #laneWarnings = 0;
+  /** When lane 0 was last found written to. */
+  #writtenNs = 0;
+  #isWritten = false;
   #ownLanes = 0;
   readonly #dirty: Exchange[] = [];
 
@@ -52,8 +55,16 @@ export class Lanes {
     }
   }
 
-  /** Lets exchanges begin that have waited for too long. */
+  /** Lets exchanges begin that have waited for too long, and closes lane 0 when none came for long. */
   age(timeNs: number): void {
+    if (this.#isWritten) {
+      this.#isWritten = false;
+      this.#writtenNs = timeNs;
+    } else if (
+      this.#open && this.policy.closeAfterNs > 0 && timeNs - this.#writtenNs >= this.policy.closeAfterNs
+    ) {
+      this.#close("fin");
+    }
     for (const exchange of this.waiting) {
       if (exchange.openedNs + this.policy.streamAfterNs > timeNs) return;
       if (!this.hasRoom) return;
@@ -204,8 +215,7 @@ export class Lanes {
     const isTooLong = policy.reopenAfterBytes > 0 &&
       (bytes[0] + toServer > policy.reopenAfterBytes || bytes[1] + toClient > policy.reopenAfterBytes);
     if (this.#open && (isTooLong || this.#laneWarnings + warnings > MAX_WARNINGS)) this.#close("fin");
-    this.#open = true;
-    this.used = true;
+    this.#open = this.#isWritten = this.used = true;
     this.#laneWarnings += warnings;
     bytes[0] += toServer;
     bytes[1] += toClient;

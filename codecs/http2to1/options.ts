@@ -8,6 +8,8 @@ export interface LanePolicy {
   readonly streamAfterBytes: number;
   /** Lane 0 is opened anew before a direction passes this; 0: never. */
   readonly reopenAfterBytes: number;
+  /** Lane 0 without an exchange for so long is closed, and opened anew for the next; 0: never. */
+  readonly closeAfterNs: number;
   /** What waiting exchanges of one flow may hold together. */
   readonly maxWaitingBytes: number;
   /** Lanes of their own that one flow has open at a time. */
@@ -24,6 +26,7 @@ export const DEFAULT_POLICY: LanePolicy = {
   streamAfterNs: 1_000_000_000,
   streamAfterBytes: 1024 * 1024,
   reopenAfterBytes: 768 * 1024,
+  closeAfterNs: 60_000_000_000,
   maxWaitingBytes: 16 * 1024 * 1024,
   maxLanes: 256,
 };

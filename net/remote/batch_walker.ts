@@ -4,7 +4,7 @@ import { BLOCK_CUSTOM_NO_COPY, bodyOf, LINK_BLOCK_MAX, type LinkMessage, parseLi
 
 const ETHERNET_HEADER_LENGTH = 14;
 /** Bytes of options that one packet may have. */
-const OPTIONS_MAX = 65536;
+const OPTIONS_MAX = 32768;
 
 /** Steps over blocks without allocating for packets. */
 export class BatchWalker {

@@ -17,10 +17,10 @@ export const LINK_ENTERPRISE = 32473;
 /** `SSLC` in the order of the bytes. */
 export const LINK_MAGIC = 0x434c5353;
 
-/** Longest block on a link. */
-export const LINK_BLOCK_MAX = 256 * 1024;
-/** Longest frame where the collector's sinks set no lower bound. */
-export const LINK_FRAME_MAX = LINK_BLOCK_MAX - 4096;
+/** Longest block on a link: the longest IP packet there is, with room for comments. */
+export const LINK_BLOCK_MAX = 128 * 1024;
+/** Longest frame of an IP packet. */
+export const LINK_FRAME_MAX = 65535 + 18;
 /** Bytes of Ethernet header and VLAN tag that a frame may have beyond the MTU. */
 export const LINK_FRAME_OVERHEAD = 18;
 export const SESSION_ID_LENGTH = 16;

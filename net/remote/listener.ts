@@ -14,7 +14,7 @@ const HANDSHAKES_MAX = 256;
 /** Agents connected at a time. */
 const LINKS_MAX = 2000;
 /** Buffers kept for the next connection that needs one. */
-const SPARE_BUFFERS = 16;
+const SPARE_BUFFERS = 64;
 
 /** Settings that can be sent to another thread. */
 export interface ListenerSettings {

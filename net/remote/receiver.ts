@@ -122,7 +122,8 @@ export class RemoteReceiver {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
     this.#refusals.close();
     for (const sink of this.sinks) await sink.close();
-    this.#state?.commitFiles(this.#files());
+    // A file that stopped may end in packets that were not acknowledged: the last commit stands.
+    if (this.#atWork.length === this.sinks.length) this.#state?.commitFiles(this.#files());
     this.#state?.close();
   }
 

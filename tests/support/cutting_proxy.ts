@@ -8,8 +8,8 @@ export interface CuttingProxy extends AsyncDisposable {
   cutAll(): void;
 }
 
-/** Passes on to `port`; a connection is cut after as many bytes as `bytesUntilCut` says, asked anew for each. */
-export function cuttingProxy(port: number, bytesUntilCut: () => number): CuttingProxy {
+/** Passes on to `port` (asked anew for each connection); a connection is cut after as many bytes as `bytesUntilCut` says, asked anew for each. */
+export function cuttingProxy(port: number | (() => number), bytesUntilCut: () => number): CuttingProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<() => void>();
   const running: Promise<void>[] = [];
@@ -19,7 +19,8 @@ export function cuttingProxy(port: number, bytesUntilCut: () => number): Cutting
   };
   const serve = async (near: Deno.TcpConn) => {
     let left = bytesUntilCut();
-    const far = await Deno.connect({ port }).catch(() => undefined);
+    const to = typeof port === "number" ? port : port();
+    const far = await Deno.connect({ port: to }).catch(() => undefined);
     const cut = () => {
       if (!open.delete(cut)) return;
       near.close();

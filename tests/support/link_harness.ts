@@ -15,16 +15,29 @@ export class TestLog {
 
   readonly add = (line: string): void => {
     this.lines.push(line);
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#wake();
   };
 
-  /** The first line that matches, now or later. */
-  async find(pattern: RegExp): Promise<string> {
+  /** The first line that matches, now or later; fails when there is none within `withinMs`. */
+  async find(pattern: RegExp, withinMs = 30_000): Promise<string> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#wake();
+    }, withinMs);
     while (true) {
       const found = this.lines.find((line) => pattern.test(line));
-      if (found !== undefined) return found;
+      if (found !== undefined || isLate) {
+        clearTimeout(timer);
+        if (found !== undefined) return found;
+        throw new Error(`no line matches ${pattern} within ${withinMs} ms:\n${this.lines.join("\n")}`);
+      }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 }
 

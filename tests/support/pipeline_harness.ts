@@ -45,7 +45,7 @@ export function makeProgram(id: number, changes: Partial<CaptureProgram> = {}): 
 
 export class PipelineHarness {
   readonly pipeline: Pipeline;
-  /** What the observer was told: `open`, `close REASON`, `codec NAME`. */
+  /** What the observer was told: `open`, `close REASON`, `lane DESCRIPTION`, `codec NAME`. */
   readonly events: string[] = [];
   readonly program = makeProgram(1);
   readonly #buffer: PacketBuffer;
@@ -67,6 +67,7 @@ export class PipelineHarness {
         observer: {
           flowOpened: () => this.events.push("open"),
           flowClosed: (_flow: Flow, end) => this.events.push(`close ${end}`),
+          laneOpened: (_flow, description) => this.events.push(`lane ${description}`),
           codecFailed: (_flow, codec) => this.events.push(`codec ${codec}`),
           programEnded: () => this.events.push("ended"),
         },

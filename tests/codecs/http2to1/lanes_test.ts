@@ -183,3 +183,17 @@ Deno.test("an exchange of an open request and a finished response ends with the 
   assert.equal(status, 413);
   assert.deepEqual(asked.trailers, [["x-sslcollector-partial", "reset"]]);
 });
+
+Deno.test("lane 0 without an exchange for 60 s is closed, and opened anew for the next", () => {
+  const harness = started().data(0, ask(1)).data(1, answer(1, "a")).tick(59e9).data(0, ask(3)).data(
+    1,
+    answer(3, "b"),
+  );
+  for (let second = 0; second < 59; second++) harness.tick(1e9);
+  assert.deepEqual(harness.connections().map(({ end }) => end), ["open"]);
+  harness.tick(2e9).data(0, ask(5)).data(1, answer(5, "c")).end();
+  assert.deepEqual(harness.connections().map(({ lane, end }) => [lane, end]), [[0, "fin"], [0, "fin"]]);
+  assert.deepEqual(harness.summary(), ["GET /1 200 1", "GET /3 200 1", "GET /5 200 1"]);
+  const never = started({ closeAfterNs: 0 }).data(0, ask(1)).data(1, answer(1)).tick(1e12);
+  assert.deepEqual(never.connections().map(({ end }) => end), ["open"]);
+});

@@ -1,0 +1,191 @@
+/** `-C`: the collector. @module */
+import { dirname } from "node:path";
+import type { AgentBooks } from "../net/remote/agent_books.ts";
+import { RemoteReceiver } from "../net/remote/receiver.ts";
+import { parseListenAddress } from "../net/remote/target.ts";
+import type { Sink } from "../net/sink.ts";
+import { checkSink } from "../net/sinks/spec.ts";
+import { BadInput } from "./bad_input.ts";
+import { type OpenCredentials, openCredentials } from "./credentials.ts";
+import { configureLog, log, printError } from "./log.ts";
+import type { CollectorCommand } from "./remote_options.ts";
+import { Shutdown } from "./shutdown.ts";
+import { formatBytes } from "./summary.ts";
+import { VERSION } from "./version.ts";
+
+/** Connection threads beyond which more would not help the one that writes. */
+const WORKERS_MAX = 4;
+
+/** Answers the exit status: 1 when it could not go on. */
+export async function runCollector(command: CollectorCommand): Promise<number> {
+  configureLog(command.logLevel ?? "info");
+  check(command);
+  const { hostname, port } = command.listen ?? parseListenAddress("");
+  const statePath = command.state ?? defaultStatePath(port);
+  let receiver: RemoteReceiver | undefined;
+  const credentials = command.insecurePlaintext
+    ? undefined
+    : await openCredentials(command.pki, "collector", command.identity, (changed) =>
+      receiver?.setCredentials(changed));
+  try {
+    receiver = await start(command, hostname, port, statePath, credentials);
+  } catch (error) {
+    credentials?.close();
+    throw new BadInput(`--collector: ${explain(error as Error & { code?: string }, hostname, port)}`);
+  }
+  const shutdown = new Shutdown();
+  const names = receiver.sinks.map(({ name }) => name).join(", ");
+  log.info(`collecting on ${shown(hostname, receiver.port)} into ${names}; stop with Ctrl-C`);
+  if (command.insecurePlaintext) {
+    log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");
+  }
+  const failure = await Promise.race([shutdown.asked, receiver.failed]);
+  if (failure) log.error(failure.message);
+  await receiver.close();
+  credentials?.close();
+  shutdown.release();
+  summarize(command.summary ?? "text", [...receiver.agents.values()], receiver.sinks);
+  return failure ? 1 : 0;
+}
+
+function check(command: CollectorCommand): void {
+  if (command.output.length === 0) {
+    throw new BadInput("--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng");
+  }
+  const rotates = command.rotateSize !== undefined || command.rotateTime !== undefined;
+  if (command.keep !== undefined && !rotates) {
+    throw new BadInput("--keep: needs --rotate-size or --rotate-time");
+  }
+  if (rotates && !command.output.some(({ kind }) => kind === "file")) {
+    throw new BadInput(
+      "--rotate-size and --rotate-time: need a file among the sinks, for example -o out.pcapng",
+    );
+  }
+  if (command.insecurePlaintext && command.allow.length > 0) {
+    throw new BadInput("--allow: looks at certificates, and there are none with --insecure-plaintext");
+  }
+  const names = command.output.map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
+  for (const sink of command.output) {
+    try {
+      checkSink(sink);
+    } catch (error) {
+      throw new BadInput(`--output: ${(error as Error).message}`);
+    }
+  }
+}
+
+async function start(
+  command: CollectorCommand,
+  hostname: string,
+  port: number,
+  statePath: string,
+  credentials: OpenCredentials | undefined,
+): Promise<RemoteReceiver> {
+  try {
+    Deno.mkdirSync(dirname(statePath), { recursive: true });
+  } catch (error) {
+    throw new Error(
+      `cannot keep ${statePath}: ${(error as Error).message}; give another place with --state FILE`,
+    );
+  }
+  return await RemoteReceiver.start({
+    application: `sslcollector ${VERSION}`,
+    hostname,
+    port,
+    sinks: command.output,
+    sinkOptions: {
+      ...command.mtu === undefined ? {} : { mtu: command.mtu },
+      rotateBytes: command.rotateSize,
+      rotateMs: command.rotateTime,
+      keep: command.keep,
+    },
+    credentials: credentials?.current,
+    allow: command.allow.length > 0 ? command.allow : undefined,
+    statePath,
+    workers: command.workers ?? Math.min(WORKERS_MAX, navigator.hardwareConcurrency - 1),
+    info: (text) => log.info(text),
+    warn: (text) => log.warn(text),
+  });
+}
+
+function defaultStatePath(port: number): string {
+  const home = Deno.env.get("HOME") ?? "/tmp";
+  const folder = Deno.build.os !== "windows" && Deno.uid() === 0
+    ? "/var/lib/sslcollector"
+    : `${Deno.env.get("XDG_STATE_HOME") ?? `${home}/.local/state`}/sslcollector`;
+  return `${folder}/collector-${port}.state`;
+}
+
+function explain(error: Error & { code?: string }, hostname: string, port: number): string {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return `port ${port} is taken: give another with -L ADDR:PORT`;
+    case "EADDRNOTAVAIL":
+      return `${hostname} is no address of this host`;
+    case "EACCES":
+      return `port ${port} needs the capability CAP_NET_BIND_SERVICE, choose one above 1023`;
+    default:
+      return error.message;
+  }
+}
+
+function summarize(
+  form: "text" | "json" | "none",
+  agents: readonly AgentBooks[],
+  sinks: readonly Sink[],
+): void {
+  if (form === "json") printError(JSON.stringify(jsonCollectorSummary(agents, sinks)));
+  if (form === "text") {
+    for (const line of textCollectorSummary(agents, sinks)) printError(`sslcollector: ${line}`);
+  }
+}
+
+/** Lines for people: one for each agent, one for each sink. */
+export function textCollectorSummary(agents: readonly AgentBooks[], sinks: readonly Sink[]): string[] {
+  const list = (reasons: ReadonlyMap<string, number>, word: string) =>
+    [...reasons].map(([reason, packets]) => `, ${packets} ${word}: ${reason}`).join("");
+  return [
+    ...agents.map(({ name, address, packets, bytes, lost, duplicates, lagPackets, lagMs }) =>
+      `agent ${name} (${address}): ${packets} packets, ${formatBytes(bytes)}${list(lost, "lost there")}` +
+      (duplicates > 0 ? `, ${duplicates} came twice and were left out` : "") +
+      (lagPackets > 0 ? `, ${lagPackets} still there (${lagMs} ms)` : "")
+    ),
+    ...sinks.map(({ name, counters }) =>
+      `${name}: ${counters.written} packets, ${formatBytes(counters.writtenBytes)}${
+        list(counters.dropped, "dropped")
+      }`
+    ),
+  ];
+}
+
+/** The same as one object. */
+export function jsonCollectorSummary(
+  agents: readonly AgentBooks[],
+  sinks: readonly Sink[],
+): Record<string, unknown> {
+  return {
+    agents: agents.map(({ name, address, packets, bytes, lost, duplicates, lagPackets, lagMs }) => ({
+      name,
+      address,
+      packets,
+      bytes,
+      lost: Object.fromEntries(lost),
+      duplicates,
+      lagPackets,
+      lagMs,
+    })),
+    sinks: sinks.map(({ name, counters }) => ({
+      name,
+      packets: counters.packets,
+      written: counters.written,
+      writtenBytes: counters.writtenBytes,
+      dropped: Object.fromEntries(counters.dropped),
+    })),
+  };
+}
+
+function shown(hostname: string, port: number): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}

@@ -1,0 +1,74 @@
+/** `pki`: certificates for agents and collectors. @module */
+import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts";
+import { initAuthority, issueInto, listCertificates, type Listed, PKI_DIRECTORY } from "../net/pki/store.ts";
+import { BadInput } from "./bad_input.ts";
+import { print } from "./log.ts";
+import type { PkiCommand } from "./remote_options.ts";
+
+const DAY_MS = 86_400_000;
+/** A certificate with fewer days left is marked. */
+const SOON_DAYS = 30;
+const AUTHORITY_NAME = "sslcollector CA";
+
+/** Answers the exit status. */
+export async function runPki(command: PkiCommand): Promise<number> {
+  const directory = command.pki ?? PKI_DIRECTORY;
+  try {
+    switch (command.command) {
+      case "pki init":
+        await initAuthority(directory, AUTHORITY_NAME, daysFrom(Date.now(), command.days ?? AUTHORITY_DAYS));
+        print(`${directory}/ca.crt`);
+        break;
+      case "pki issue":
+        print(await issue(directory, command));
+        break;
+      case "pki show":
+        for (const line of table(listCertificates(directory), Date.now())) print(line);
+    }
+  } catch (error) {
+    throw new BadInput(`${command.command}: ${(error as Error).message}`);
+  }
+  return 0;
+}
+
+async function issue(
+  directory: string,
+  command: Extract<PkiCommand, { command: "pki issue" }>,
+): Promise<string> {
+  const { role, name, san } = command;
+  if (role === "collector" && san.length === 0 && !name.includes(".")) {
+    throw new RangeError(
+      `a collector needs a name or address that agents reach it by: --san ADDRESS, or a host name instead of ${
+        JSON.stringify(name)
+      }`,
+    );
+  }
+  const bad = san.find((value) => value === "" || /[\s,/]/.test(value));
+  if (bad !== undefined) {
+    throw new RangeError(`--san: expected a host name or an address, got ${JSON.stringify(bad)}`);
+  }
+  const names = role === "collector" ? [...new Set([...name.includes(".") ? [name] : [], ...san])] : [...san];
+  const validity = daysFrom(Date.now(), command.days ?? CERTIFICATE_DAYS);
+  return await issueInto(directory, { role, name, names, validity });
+}
+
+function table(certificates: readonly Listed[], nowMs: number): string[] {
+  const rows = certificates.map((certificate) => {
+    const { name, roles, isAuthority, names, validFromMs, validToMs, hasKey } = certificate;
+    const days = Math.floor((validToMs - nowMs) / DAY_MS);
+    const left = validToMs < nowMs
+      ? "expired"
+      : validFromMs > nowMs
+      ? "not valid yet"
+      : `${days} days left${days < SOON_DAYS ? " (soon)" : ""}`;
+    return [
+      isAuthority ? "ca" : roles.join("+") || "-",
+      name,
+      left,
+      names.join(", ") || "-",
+      hasKey ? "key here" : "no key",
+    ];
+  });
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(0, ...rows.map((row) => row[column].length)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd());
+}

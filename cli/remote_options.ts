@@ -1,0 +1,129 @@
+/** Options of the remote link: of agents that mirror to a collector, of the collector, and of its certificates. @module */
+import { object, or } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
+import type { InferValue } from "@optique/core/parser";
+import { argument, command, constant, flag, option } from "@optique/core/primitives";
+import { choice, integer, string } from "@optique/core/valueparser";
+import { duration, listenAddress, remoteTarget, sink, size } from "./values.ts";
+
+const text = (metavar: string) => string({ metavar: metavar as "TEXT" });
+
+const pki = optional(option("--pki", text("DIR"), {
+  description: message`Where the certificates are. Default: /etc/sslcollector/pki.`,
+}));
+const identity = optional(option("--identity", text("NAME"), {
+  description: message`Which certificate to show, where the directory has keys of several.`,
+}));
+
+/** What a command that mirrors needs to reach collectors. */
+export const remoteOptions = {
+  target: multiple(option("-t", "--target", remoteTarget(), {
+    description:
+      message`Mirror to the collector on this host, HOST or HOST:PORT, 3005 by default; tcp://HOST without TLS. May be given more than once: connections are spread.`,
+  })),
+  queue: optional(option("--queue", size(2 ** 20), {
+    description: message`Memory for packets that a collector has not acknowledged, for each. Default: 64MiB.`,
+  })),
+  spool: optional(option("--spool", text("DIR"), {
+    description:
+      message`Keep packets that are not acknowledged on disk as well, so that they outlive the agent.`,
+  })),
+  spoolMax: optional(option("--spool-max", size(2 ** 24), {
+    description: message`Disk space that the spool may take, for each collector. Default: 1GiB.`,
+  })),
+  pki,
+  identity,
+};
+
+export type RemoteValues = InferValue<ReturnType<typeof remoteParser>>;
+const remoteParser = () => object(remoteOptions);
+
+export const collectorParser = object("Collector", {
+  command: constant("collector" as const),
+  collector: flag("-C", "--collector", {
+    description: message`Be a collector: agents' packets in, sinks out.`,
+  }),
+  listen: optional(option("-L", "--listen", listenAddress(), {
+    description: message`Where agents connect. Default: port 3005 of every address.`,
+  })),
+  output: multiple(option("-o", "--output", sink(), {
+    description:
+      message`Where packets go: an interface, a .pcap or .pcapng file, - for standard output, or pcap-over-ip:[ADDR:]PORT. May be given more than once.`,
+  })),
+  mtu: optional(option("--mtu", integer({ min: 576, max: 65535, metavar: "BYTES" }), {
+    description: message`Longest IP packet taken for a sink without an MTU of its own. Default: 65535.`,
+  })),
+  rotateSize: optional(option("--rotate-size", size(4096), {
+    description: message`Begin a new file when this one has reached SIZE.`,
+  })),
+  rotateTime: optional(
+    option("--rotate-time", duration(), { description: message`Begin a new file after DURATION.` }),
+  ),
+  keep: optional(option("--keep", integer({ min: 1, metavar: "N" }), {
+    description: message`Keep the newest N files when rotating.`,
+  })),
+  allow: multiple(option("--allow", text("NAME"), {
+    description: message`Take only agents with a certificate of this name. May be given more than once.`,
+  })),
+  insecurePlaintext: withDefault(
+    flag("--insecure-plaintext", {
+      description: message`No TLS: anybody may send, and on the way read and forge. For tests.`,
+    }),
+    false,
+  ),
+  state: optional(option("--state", text("FILE"), {
+    description:
+      message`What must outlive the collector. Default: collector-PORT.state in /var/lib/sslcollector.`,
+  })),
+  workers: optional(option("--workers", integer({ min: 0, max: 64, metavar: "N" }), {
+    description:
+      message`Threads for connections; 0: none but the main one. Default: one for each core but one.`,
+  })),
+  summary: optional(option("--summary", choice(["text", "json", "none"], { metavar: "FORM" }), {
+    description:
+      message`What the exit summary on standard error looks like: text, json or none. Default: text.`,
+  })),
+  logLevel: optional(
+    option("--log-level", choice(["debug", "info", "warning", "error"], { metavar: "LEVEL" }), {
+      description: message`Least severe messages to show. Default: info.`,
+    }),
+  ),
+  pki,
+  identity,
+});
+
+const days = optional(option("--days", integer({ min: 1, max: 36500, metavar: "DAYS" }), {
+  description: message`How long it is valid. Default: 3650 for the CA, 825 for the others.`,
+}));
+
+export const pkiParser = or(
+  command("init", object({ command: constant("pki init" as const), pki, days }), {
+    brief: message`Make a CA`,
+  }),
+  command(
+    "issue",
+    object({
+      command: constant("pki issue" as const),
+      role: argument(choice(["agent", "collector"], { metavar: "ROLE" }), {
+        description: message`agent or collector`,
+      }),
+      name: argument(text("NAME"), {
+        description: message`The host's name, in its certificate and file names.`,
+      }),
+      san: multiple(option("--san", text("NAME"), {
+        description:
+          message`A name or address that agents reach a collector by. May be given more than once.`,
+      })),
+      pki,
+      days,
+    }),
+    { brief: message`Make a certificate for an agent or a collector` },
+  ),
+  command("show", object({ command: constant("pki show" as const), pki }), {
+    brief: message`List the certificates: names, roles, days left`,
+  }),
+);
+
+export type CollectorCommand = InferValue<typeof collectorParser>;
+export type PkiCommand = InferValue<typeof pkiParser>;

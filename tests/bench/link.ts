@@ -1,0 +1,204 @@
+/** The remote link: agent to collector to interface, against a bare TLS copy; memory; what a dead link costs. @module */
+import * as tls from "node:tls";
+import type { PacketBatch } from "../../net/packet_batch.ts";
+import type { RemoteSink } from "../../net/remote/remote_sink.ts";
+import { remoteSink, TestLog, type TestPki, withPki } from "../support/link_harness.ts";
+import { NumberedPackets } from "../support/link_packets.ts";
+import { netnsMissing, received, withVeth } from "../support/netns.ts";
+import { TestProcess } from "../support/process.ts";
+import { median, residentBytes } from "./measure.ts";
+import type { BenchRow } from "./row.ts";
+
+const FRAME_LENGTH = 1514;
+const PACKETS = 600_000;
+const ROUNDS = 3;
+/** Waits in the agent's queue at a time: the bench is a source that can wait. */
+const QUEUED_MAX = 8 << 20;
+const AGENTS = 100;
+const GBPS = 1e9;
+
+/** A full batch of frames, to be sent again and again. */
+function fullBatch(): PacketBatch {
+  let batch: PacketBatch | undefined;
+  const packets = new NumberedPackets(
+    (full) => {
+      batch ??= { count: full.count, blocks: full.blocks.slice() };
+    },
+    64,
+    FRAME_LENGTH,
+  );
+  packets.make(500);
+  return batch!;
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+async function send(sink: RemoteSink, batch: PacketBatch, packets: number): Promise<void> {
+  for (let sent = 0; sent < packets; sent += batch.count) {
+    while (sink.queuedBytes > QUEUED_MAX) await turn();
+    sink.write(batch);
+  }
+  while (sink.counters.written < sink.counters.packets) await sink.flush();
+}
+
+function startCollector(pki: TestPki, sink: string, workers: number): TestProcess {
+  return new TestProcess("collector_process.ts", {
+    pki: pki.directory,
+    sink,
+    state: `${pki.folder}/state`,
+    workers,
+  });
+}
+
+/** Bits of frames a second from an agent through a collector into a sink. */
+async function linkSpeed(
+  pki: TestPki,
+  sinkName: string,
+  workers: number,
+): Promise<{ speed: number; packets: number }> {
+  const collector = startCollector(pki, sinkName, workers);
+  const port = Number((await collector.find(/^port (\d+)/))[1]);
+  const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, new TestLog());
+  const batch = fullBatch();
+  await send(sink, batch, PACKETS / 10);
+  const before = sink.counters.packets;
+  const startMs = performance.now();
+  await send(sink, batch, PACKETS);
+  const tookMs = performance.now() - startMs;
+  const { packets } = sink.counters;
+  await sink.close();
+  await collector.finish();
+  return { speed: (packets - before) * FRAME_LENGTH * 8 / tookMs * 1000, packets };
+}
+
+/** The same into a veth; throws when its far end has not got every packet. */
+async function interfaceSpeed(pki: TestPki, workers: number): Promise<number> {
+  return await withVeth(async (veth) => {
+    const { speed, packets } = await linkSpeed(pki, veth.near, workers);
+    const { packets: arrived } = await received(veth);
+    if (arrived !== packets) throw new Error(`${packets - arrived} of ${packets} packets were lost`);
+    return speed;
+  });
+}
+
+/** The same bytes through `node:tls` alone. */
+async function copySpeed(pki: TestPki): Promise<number> {
+  const batch = fullBatch();
+  const writes = Math.ceil(PACKETS / batch.count);
+  const program = new TestProcess("../bench/tls_copy.ts", {
+    pki: pki.directory,
+    bytes: writes * batch.blocks.length,
+  });
+  const port = Number((await program.find(/^port (\d+)/))[1]);
+  const socket = tls.connect({
+    host: "127.0.0.1",
+    port,
+    ca: [...pki.agent.authorities],
+    minVersion: "TLSv1.3",
+  });
+  await new Promise<void>((resolve) => socket.once("secureConnect", () => resolve()));
+  const startMs = performance.now();
+  for (let write = 0; write < writes; write++) {
+    if (!socket.write(batch.blocks)) {
+      await new Promise<void>((resolve) => socket.once("drain", () => resolve()));
+    }
+  }
+  await program.find(/^done/);
+  const tookMs = performance.now() - startMs;
+  socket.destroy();
+  await program.finish();
+  return writes * batch.count * FRAME_LENGTH * 8 / tookMs * 1000;
+}
+
+/** Resident bytes of a collector with that many agents that all have sent. */
+async function crowdMemory(pki: TestPki): Promise<number> {
+  const collector = startCollector(pki, "/dev/null", 1);
+  const port = Number((await collector.find(/^port (\d+)/))[1]);
+  const batch = fullBatch();
+  const sinks = Array.from(
+    { length: AGENTS },
+    () => remoteSink(`127.0.0.1:${port}`, pki.agent, new TestLog()),
+  );
+  for (let round = 0; round < 20; round++) {
+    for (const sink of sinks) sink.write(batch);
+    await Promise.all(sinks.map((sink) => sink.flush()));
+  }
+  const resident = residentBytes(collector.child.pid);
+  await Promise.all(sinks.map((sink) => sink.close()));
+  await collector.finish();
+  return resident;
+}
+
+/** Nanoseconds that the sink takes for a packet: with a collector, and with none and a full queue. */
+async function writeCost(pki: TestPki): Promise<{ live: number; dead: number }> {
+  const batch = fullBatch();
+  const cost = (sink: RemoteSink) => {
+    const startMs = performance.now();
+    let packets = 0;
+    for (; packets < 20_000; packets += batch.count) sink.write(batch);
+    return (performance.now() - startMs) * 1e6 / packets;
+  };
+  const collector = startCollector(pki, "/dev/null", 1);
+  const port = Number((await collector.find(/^port (\d+)/))[1]);
+  const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, new TestLog());
+  await send(sink, batch, 20_000);
+  const live = cost(sink);
+  await sink.close();
+  await collector.finish();
+  const dead = remoteSink(`127.0.0.1:${port}`, pki.agent, new TestLog(), {
+    stalledMs: 1,
+    queueBytes: 1 << 20,
+  });
+  cost(dead);
+  const full = cost(dead);
+  await dead.close();
+  return { live, dead: full };
+}
+
+export function benchLink(): Promise<BenchRow[]> {
+  return withPki(async (pki) => {
+    const rows: BenchRow[] = [];
+    if (!netnsMissing()) {
+      const workers = Math.max(0, Math.min(4, navigator.hardwareConcurrency - 1));
+      const rounds: { copy: number; link: number; sent: number }[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        rounds.push({
+          copy: await copySpeed(pki),
+          link: await linkSpeed(pki, "/dev/null", workers).then(({ speed }) => speed),
+          sent: await interfaceSpeed(pki, workers),
+        });
+      }
+      const speed = median(rounds.map(({ sent }) => sent));
+      const ratio = median(rounds.map(({ copy, sent }) => sent / copy));
+      const linkRatio = median(rounds.map(({ copy, link }) => link / copy));
+      const gbps = (bits: number) => `${(bits / GBPS).toFixed(2)} Gbps`;
+      rows.push(
+        {
+          name: "agent to collector to interface, no loss",
+          value: gbps(speed),
+          target: "2 Gbps",
+          ok: speed >= 2 * GBPS,
+        },
+        { name: "bare node:tls copy of the same bytes", value: gbps(median(rounds.map(({ copy }) => copy))) },
+        { name: "to interface against bare copy", value: ratio.toFixed(2), target: "0.7", ok: ratio >= 0.7 },
+        { name: "the link alone (into /dev/null) against bare copy", value: linkRatio.toFixed(2) },
+      );
+    }
+    const memory = await crowdMemory(pki);
+    rows.push({
+      name: `collector with ${AGENTS} agents`,
+      value: `${(memory / 1e6).toFixed(0)} MB`,
+      target: "300 MB",
+      ok: memory < 300e6,
+    });
+    const { live, dead } = await writeCost(pki);
+    rows.push({ name: "agent's time for a packet into the link", value: `${live.toFixed(0)} ns` });
+    rows.push({
+      name: "the same with a dead link and a full queue",
+      value: `${dead.toFixed(0)} ns`,
+      target: "no more",
+      ok: dead <= live,
+    });
+    return rows;
+  });
+}

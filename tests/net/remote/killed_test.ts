@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { cuttingProxy } from "../../support/cutting_proxy.ts";
+import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
+import { TestProcess } from "../../support/process.ts";
+import { withSeed } from "../../support/random.ts";
+
+const KILLS = 50;
+
+Deno.test(`a collector killed and restarted ${KILLS} times has each packet once and in order`, () =>
+  withSeed((random) =>
+    withPki(async (pki) => {
+      const log = new TestLog();
+      const out = `${pki.folder}/out.pcapng`;
+      let port = 0;
+      await using proxy = cuttingProxy(() => port, () => Infinity);
+      const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 20 });
+      const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+      // Runs all the time, so that the kills come anywhere.
+      let isOver = false;
+      const making = (async () => {
+        while (!isOver) {
+          if (sink.queuedBytes < 2 << 20) packets.make(1 + random.below(400));
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      })();
+      for (let kills = 0; kills <= KILLS; kills++) {
+        const collector = new TestProcess("collector_process.ts", {
+          pki: pki.directory,
+          sink: out,
+          state: `${pki.folder}/state`,
+          workers: kills % 2,
+        });
+        port = Number((await collector.find(/^port (\d+)/))[1]);
+        const before = sink.counters.written;
+        while (sink.counters.written === before) await new Promise((resolve) => setTimeout(resolve, 1));
+        await new Promise((resolve) => setTimeout(resolve, random.below(30)));
+        if (kills < KILLS) {
+          await collector.kill();
+          continue;
+        }
+        isOver = true;
+        await making;
+        await sink.flush();
+        await sink.close();
+        assert.equal(await collector.finish(), 0);
+      }
+      assert.equal(sink.counters.written, packets.count);
+      assertEachOnce(numbersIn(await Deno.readFile(out)), packets.count);
+    })
+  ));
+
+Deno.test("an agent killed and restarted with a spool sends each packet that it took, once and in order", () =>
+  withSeed((random) =>
+    withPki(async (pki) => {
+      const log = new TestLog();
+      const out = `${pki.folder}/out.pcapng`;
+      const receiver = await startReceiver(pki, out, log);
+      await using proxy = cuttingProxy(receiver.port, () =>
+        random.below(2) === 0 ? random.below(300_000) : Infinity);
+      const RUN = 1_000_000;
+      const RUNS = 8;
+      const least: number[] = [];
+      for (let run = 0; run <= RUNS; run++) {
+        const agent = new TestProcess("agent_process.ts", {
+          pki: pki.directory,
+          target: `127.0.0.1:${proxy.port}`,
+          spool: `${pki.folder}/spool`,
+          packets: run === RUNS ? 100 : RUN,
+          first: run * RUN,
+        });
+        if (run === RUNS) {
+          await agent.finish();
+          const counters = JSON.parse(agent.lines.at(-1)!);
+          assert.equal(counters.written, counters.packets);
+          least.push(100);
+          break;
+        }
+        await agent.find(new RegExp(`^written ${run * RUN + 50 * (1 + random.below(60))}$`));
+        await agent.kill();
+        least.push(Number(agent.lines.at(-1)!.split(" ")[1]) - run * RUN);
+      }
+      await receiver.close();
+      const numbers = numbersIn(await Deno.readFile(out));
+      for (let run = 0; run <= RUNS; run++) {
+        const own = numbers.filter((number) =>
+          Math.floor(number / RUN) === run
+        ).map((number) => number % RUN);
+        assertEachOnce(own, own.length);
+        assert.ok(own.length >= least[run], `run ${run}: ${own.length} of ${least[run]}`);
+      }
+      assert.ok(numbers.every((number, at) => at === 0 || number > numbers[at - 1]), "sessions in order");
+      assert.deepEqual([...Deno.readDirSync(`${pki.folder}/spool`)].map(({ name }) => name), ["lock"]);
+    })
+  ));

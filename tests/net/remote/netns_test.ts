@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
+import { inNamespace, netnsMissing, received, type Veth, withVeth } from "../../support/netns.ts";
+import { TestProcess } from "../../support/process.ts";
+import { withSeed } from "../../support/random.ts";
+import { missing, run, runOk } from "../../support/run.ts";
+import { cuttingProxy } from "../../support/cutting_proxy.ts";
+
+const NEAR = "10.213.7.1";
+const FAR = "10.213.7.2";
+const CUT_MS = 30_000;
+
+/** A veth with addresses: agents here, a collector beyond. */
+function withLink<T>(use: (veth: Veth) => Promise<T>): Promise<T> {
+  return withVeth(async (veth) => {
+    await runOk("ip", "addr", "add", `${NEAR}/30`, "dev", veth.near);
+    await inNamespace(veth, "ip", "addr", "add", `${FAR}/30`, "dev", veth.far);
+    await inNamespace(veth, "ip", "link", "set", "lo", "up");
+    return await use(veth);
+  });
+}
+
+/** Sends packets all the time to a collector beyond the veth while `disturb` runs; all must have arrived in the end. */
+function checkThrough(disturb: (veth: Veth, arrived: () => number) => Promise<void>): Promise<void> {
+  return withPki((pki) =>
+    withLink(async (veth) => {
+      const out = `${pki.folder}/out.pcapng`;
+      const collector = new TestProcess("collector_process.ts", {
+        pki: pki.directory,
+        sink: out,
+        state: `${pki.folder}/state`,
+        workers: 1,
+        hostname: FAR,
+      }, ["ip", "netns", "exec", veth.namespace]);
+      const port = Number((await collector.find(/^port (\d+)/))[1]);
+      const log = new TestLog();
+      const sink = remoteSink(`${FAR}:${port}`, pki.agent, log);
+      const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+      const running = setInterval(() => packets.make(20), 10);
+      await disturb(veth, () => sink.counters.written);
+      clearInterval(running);
+      while (sink.counters.written < packets.count) await sink.flush();
+      await sink.close();
+      assert.equal(sink.counters.dropped.size, 0);
+      assert.equal(await collector.finish(), 0);
+      assertEachOnce(numbersIn(await Deno.readFile(out)), packets.count);
+    }), [FAR]);
+}
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+Deno.test({
+  name: `a link that is cut for ${CUT_MS / 1000} s loses nothing`,
+  ignore: netnsMissing(),
+  fn: () =>
+    checkThrough(async (veth, arrived) => {
+      while (arrived() < 200) await wait(5);
+      await runOk("ip", "link", "set", veth.near, "down");
+      await wait(CUT_MS);
+      await runOk("ip", "link", "set", veth.near, "up");
+    }),
+});
+
+const netemProbe = netnsMissing() ? "no namespaces" : await withVeth(async ({ near }) => {
+  const { code, stderr } = await run("tc", ["qdisc", "add", "dev", near, "root", "netem", "loss", "5%"]);
+  return code === 0 ? "" : stderr.trim();
+}).catch((error) => String(error));
+if (netemProbe !== "") console.error(`skipped: tc netem: ${netemProbe}`);
+
+Deno.test({
+  name: "5 % packet loss and 100 ms delay lose nothing",
+  ignore: netemProbe !== "",
+  fn: () =>
+    checkThrough(async ({ near }, arrived) => {
+      await runOk("tc", "qdisc", "add", "dev", near, "root", "netem", "loss", "5%", "delay", "100ms");
+      while (arrived() < 3000) await wait(50);
+    }),
+});
+
+Deno.test({
+  name: "an interface gets each packet once, in order",
+  ignore: netnsMissing() || missing("tcpdump"),
+  fn: () =>
+    withPki((pki) =>
+      withVeth(async (veth) => {
+        const log = new TestLog();
+        const receiver = await startReceiver(pki, veth.near, log, { workers: 1 });
+        const capture = await Capture.start(veth, `${pki.folder}/far.pcap`);
+        const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+        const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+        for (let round = 0; round < 10; round++) packets.make(500);
+        await sink.flush();
+        await sink.close();
+        await receiver.close();
+        assertEachOnce(await capture.finish(5000), 5000);
+      })
+    ),
+});
+
+Deno.test({
+  name:
+    "an interface of a collector that is killed gets each packet at least once, and a run of them twice at most",
+  ignore: netnsMissing() || missing("tcpdump"),
+  fn: () =>
+    withSeed((random) =>
+      withPki((pki) =>
+        withVeth(async (veth) => {
+          const KILLS = 10;
+          const FRAME = 1000;
+          const log = new TestLog();
+          let port = 0;
+          await using proxy = cuttingProxy(() => port, () => Infinity);
+          const capture = await Capture.start(veth, `${pki.folder}/far.pcap`);
+          const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 20 });
+          const packets = new NumberedPackets((batch) => sink.write(batch), 10, FRAME);
+          const running = setInterval(() => sink.queuedBytes < 1 << 20 && packets.make(100), 1);
+          for (let kills = 0; kills <= KILLS; kills++) {
+            const collector = new TestProcess("collector_process.ts", {
+              pki: pki.directory,
+              sink: veth.near,
+              state: `${pki.folder}/state`,
+              workers: kills % 2,
+            });
+            port = Number((await collector.find(/^port (\d+)/))[1]);
+            const before = sink.counters.written;
+            while (sink.counters.written === before) await wait(1);
+            await wait(random.below(30));
+            if (kills < KILLS) {
+              await collector.kill();
+              continue;
+            }
+            clearInterval(running);
+            await sink.flush();
+            await sink.close();
+            await collector.finish();
+          }
+          const numbers = await capture.finish(packets.count);
+          assert.equal(new Set(numbers).size, packets.count);
+          const twice = numbers.length - packets.count;
+          assert.ok(twice <= KILLS * 128 * 1024 / FRAME, `${twice} packets came twice`);
+          console.log(`${twice} of ${packets.count} packets came twice in ${KILLS} kills`);
+        })
+      )
+    ),
+});
+
+/** tcpdump at the far end of a veth. */
+class Capture {
+  private constructor(readonly veth: Veth, readonly path: string, readonly child: Deno.ChildProcess) {}
+
+  static async start(veth: Veth, path: string): Promise<Capture> {
+    const child = new Deno.Command("ip", {
+      args: [
+        "netns",
+        "exec",
+        veth.namespace,
+        "tcpdump",
+        "-i",
+        veth.far,
+        "--immediate-mode",
+        "-B",
+        "65536",
+        "-U",
+        "-w",
+        path,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const lines = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; !/listening on/.test(text);) text += (await lines.read()).value ?? "";
+    void (async () => {
+      while (!(await lines.read()).done);
+    })();
+    return new Capture(veth, path, child);
+  }
+
+  /** Waits until the packets below `count` are written, ends and answers the numbers of all. */
+  async finish(count: number): Promise<number[]> {
+    while ((await received(this.veth)).packets < count) await wait(10);
+    const deadline = Date.now() + 10_000;
+    while (new Set(await this.#numbers()).size < count && Date.now() < deadline) await wait(50);
+    this.child.kill("SIGINT");
+    await this.child.status;
+    return await this.#numbers();
+  }
+
+  async #numbers(): Promise<number[]> {
+    const bytes = await Deno.readFile(this.path);
+    const view = new DataView(bytes.buffer);
+    const numbers: number[] = [];
+    for (let at = 24; at + 16 <= bytes.length;) {
+      const frame = at + 16;
+      const end = frame + view.getUint32(at + 8, true);
+      if (end > bytes.length) break;
+      const isOurs = [26, 30].some((address) => view.getUint32(frame + address) >>> 8 === 0xc00002);
+      if (isOurs) numbers.push(view.getUint32(frame + 54));
+      at = end;
+    }
+    return numbers;
+  }
+}

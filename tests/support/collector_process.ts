@@ -1,0 +1,38 @@
+/** A collector as a process of its own, to be killed. Prints its port; ends when standard input does. @module */
+import { loadCredentials } from "../../net/pki/store.ts";
+import { RemoteReceiver } from "../../net/remote/receiver.ts";
+import { parseSinkSpec } from "../../net/sinks/spec.ts";
+
+export interface CollectorArguments {
+  readonly pki: string;
+  readonly sink: string;
+  readonly state: string;
+  readonly workers: number;
+  readonly hostname?: string;
+}
+
+if (import.meta.main) {
+  const { pki, sink, state, workers, hostname = "127.0.0.1" }: CollectorArguments = JSON.parse(Deno.args[0]);
+  const receiver = await RemoteReceiver.start({
+    application: "test",
+    hostname,
+    port: 0,
+    sinks: [parseSinkSpec(sink)],
+    credentials: await loadCredentials(pki, "collector"),
+    statePath: state,
+    workers,
+    info: (line) => console.error(line),
+    warn: (line) => console.error(line),
+  });
+  console.log(`port ${receiver.port}`);
+  for await (const _ of Deno.stdin.readable);
+  const peak = /^VmHWM:\s+(\d+) kB/m.exec(await Deno.readTextFile("/proc/self/status"))?.[1];
+  await receiver.close();
+  console.log(`peak ${Number(peak) * 1024}`);
+  const books = [...receiver.agents.values()];
+  console.log(
+    JSON.stringify(
+      books.map(({ name, packets, bytes, duplicates }) => ({ name, packets, bytes, duplicates })),
+    ),
+  );
+}
