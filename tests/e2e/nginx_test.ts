@@ -6,6 +6,7 @@ import { curlPeer, together } from "./support/curl.ts";
 import { type Connection, large, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
+import { peerClient } from "./support/peer_client.ts";
 
 const ignore = nginxMissing() || missing("curl", "openssl", "tshark");
 
@@ -20,7 +21,10 @@ async function checkNginx(
   const capture = fixture.path("nginx.pcapng");
   await using agent = await Agent.start(mode, fixture, capture);
   await using nginx = await Nginx.start(fixture, agent.hookEnvironment);
-  const peers = hostnames.map((hostname) => curlPeer(connections, { hostname, port: nginx.port }, fixture));
+  const client = isLarge ? peerClient : curlPeer;
+  const peers = hostnames.map((hostname) =>
+    client(connections, { hostname, port: nginx.port }, fixture, capture)
+  );
   const seen = together(await Promise.all(peers));
   await nginx.stop();
   for (const { method, body } of connections.flat()) {

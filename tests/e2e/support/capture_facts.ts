@@ -1,4 +1,5 @@
 /** What tshark finds in a capture: connections, bodies, complaints. @module */
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { withTempDir } from "../../support/run.ts";
 import { sha256 } from "../../support/tshark.ts";
@@ -34,36 +35,36 @@ const PACKET_FIELDS = [
 const CHECKSUMS = ["-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"];
 
 /**
- * Reads a capture of HTTP on these ports. Bodies come from tshark's HTTP dissector; with `isLarge`, which takes the
- * dissector a minute, out of the streams as tshark's TCP reassembles them.
+ * Reads a capture of HTTP with `streams` connections on these ports. Bodies come from tshark's HTTP dissector; with
+ * `isLarge`, which takes the dissector a minute, out of the streams as tshark's TCP reassembles them.
  */
 export async function captureFacts(
   capture: string,
   ports: readonly number[],
+  streams: number,
   isLarge: boolean,
 ): Promise<CaptureFacts> {
   return await withTempDir(async (folder) => {
     // The kernel's choice of port may be one that tshark has another dissector for.
-    const http = [
-      ...ports.flatMap((port) => ["-d", `tcp.port==${port},${isLarge ? "data" : "http"}`]),
-      ...isLarge ? [] : ["--export-objects", `http,${folder}`],
-    ];
+    const dissector = ports.flatMap((port) => ["-d", `tcp.port==${port},${isLarge ? "data" : "http"}`]);
+    const bodies = isLarge
+      ? Array.from({ length: streams }, (_, stream) => ["-z", `follow,tcp,raw,${stream}`]).flat()
+      : ["--export-objects", `http,${folder}`];
     const { stdout } = await runChild("tshark", {
       args: [
-        ...["-n", "-r", capture, ...CHECKSUMS, ...http],
+        ...["-n", "-r", capture, ...CHECKSUMS, ...dissector, ...bodies],
         ...["-Y", `(tcp.flags.syn == 1 and tcp.flags.ack == 0) or _ws.expert.severity >= ${WARNING}`],
         ...["-T", "fields", ...PACKET_FIELDS.flatMap((field) => ["-e", field])],
       ],
     });
     const facts: CaptureFacts = { connections: [], comments: [], warnings: [], bodies: [] };
-    for (const line of new TextDecoder().decode(stdout).split("\n")) {
-      if (line !== "") readPacket(line.split("\t"), facts);
-    }
-    if (isLarge) facts.bodies.push(...await followedBodies(capture, ports, facts.connections.length));
-    else {
-      for (const { name } of Deno.readDirSync(folder)) {
-        facts.bodies.push(sha256(Deno.readFileSync(`${folder}/${name}`)));
-      }
+    const output = Buffer.from(stdout.buffer);
+    const rule = output.indexOf("\n=====");
+    const packets = output.toString("utf8", 0, rule < 0 ? output.length : rule);
+    for (const line of packets.split("\n")) if (line !== "") readPacket(line.split("\t"), facts);
+    if (isLarge) { for (const side of followed(output.subarray(rule))) facts.bodies.push(...bodiesOf(side)); }
+    for (const { name } of Deno.readDirSync(folder)) {
+      facts.bodies.push(sha256(Deno.readFileSync(`${folder}/${name}`)));
     }
     return facts;
   });
@@ -82,50 +83,33 @@ function readPacket(fields: string[], facts: CaptureFacts): void {
   facts.comments.push(Object.fromEntries(comment.split(" ").map((word) => word.split("=", 2))));
 }
 
-/** Bodies of all streams, by tshark's "follow": frames of hex, those of the server indented. */
-async function followedBodies(
-  capture: string,
-  ports: readonly number[],
-  streams: number,
-): Promise<string[]> {
-  const bodies: string[] = [];
-  const asData = ports.flatMap((port) => ["-d", `tcp.port==${port},data`]);
-  for (let stream = 0; stream < streams; stream++) {
-    const follow = `follow,tcp,raw,${stream}`;
-    const args = ["-n", "-q", "-r", capture, ...asData, "-z", follow];
-    const { stdout } = await runChild("tshark", { args });
-    const [toServer, toClient] = readFollowed(stdout);
-    bodies.push(...bodiesOf(toServer), ...bodiesOf(toClient));
-  }
-  return bodies;
-}
-
-const TAB = 9;
 const LINE_FEED = 10;
+const TAB = 9;
+/** `=` */
+const RULE = 0x3d;
 
-function readFollowed(output: Uint8Array): [Uint8Array, Uint8Array] {
-  const sides = [new Uint8Array(output.length / 2), new Uint8Array(output.length / 2)];
-  const lengths = [0, 0];
+/**
+ * Both sides of every stream that tshark's "follow" prints: a head that ends with the line of node 1, then lines of hex, those
+ * of the server indented, then a rule.
+ */
+function followed(output: Buffer): Buffer[] {
+  const sides: Buffer[][] = [];
+  let isHex = false;
   for (let at = 0; at < output.length;) {
     const found = output.indexOf(LINE_FEED, at);
     const end = found < 0 ? output.length : found;
-    const side = output[at] === TAB ? 1 : 0;
-    const start = at + side;
-    const isHex = end > start && output.subarray(start, end).every((byte) => nibble(byte) >= 0);
-    if (isHex) {
-      for (let hex = start; hex < end; hex += 2) {
-        sides[side][lengths[side]++] = nibble(output[hex]) << 4 | nibble(output[hex + 1]);
-      }
+    if (isHex && output[at] !== RULE) {
+      const isServer = output[at] === TAB;
+      sides.at(isServer ? -1 : -2)!.push(
+        Buffer.from(output.toString("latin1", isServer ? at + 1 : at, end), "hex"),
+      );
+    } else {
+      isHex = output.subarray(at, end).indexOf("Node 1:") === 0;
+      if (isHex) sides.push([], []);
     }
     at = end + 1;
   }
-  return [sides[0].subarray(0, lengths[0]), sides[1].subarray(0, lengths[1])];
-}
-
-/** 0 to 15, or -1 for what is no lower-case hexadecimal digit. */
-function nibble(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  return byte >= 0x61 && byte <= 0x66 ? byte - 0x57 : -1;
+  return sides.map((side) => Buffer.concat(side));
 }
 
 /** SHA-256 of the bodies that are not empty; the last one may lack a length and goes to the end. */

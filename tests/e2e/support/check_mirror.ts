@@ -41,7 +41,7 @@ export async function checkMirror(
   ]);
   hasJudge ??= !judgeMissing();
   const [facts, verdict] = await Promise.all([
-    captureFacts(capture, [...new Set(ports)], expectation.isLarge ?? false),
+    captureFacts(capture, [...new Set(ports)], seen.connections.length, expectation.isLarge ?? false),
     hasJudge ? judgeStrict(capture, { expect, allow: expectation.allow }) : undefined,
   ]);
   assert.deepEqual(sorted(facts.connections), sorted(seen.connections), "5-tuples");

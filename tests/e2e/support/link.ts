@@ -1,20 +1,38 @@
 /**
- * The speed of a gigabit link. Over loopback both ends of a connection and the agent share the same cores, and a TLS library
- * that has one for itself outruns any reader: with bodies larger than a ring, what then is lost would be chance.
+ * What holds the unmirrored side of a test back. Over loopback a connection's two ends and the agent share the same cores, and a
+ * TLS library that gets one of them for itself outruns any reader: of a body larger than a ring, some would be lost whenever
+ * the machine is busy with something else.
  *
  * @module
  */
+import { fileExceeds } from "./fault_wait.ts";
+
+/** A gigabit a second. */
 export const LINK_BYTES_PER_SECOND = 125_000_000;
 
-/** Holds the traffic of one connection back to the speed of the link. */
-export class Link {
-  #startMs = performance.now();
-  #bytes = 0;
+/** How far a capture may stay behind: a program that reads a kilobyte at a time fills the slots of a ring with twice as much. */
+const BEHIND_BYTES = 4 << 20;
+/** A capture is longer than the clear text in it by at least this: 54 bytes of headers and 32 of its block to 1460. */
+const CAPTURE_OVERHEAD = 1.06;
 
-  /** Resolves when the link has carried these bytes too. */
+/** The speed of a gigabit link and, with a capture file, that of the agent which writes it. */
+export class Link {
+  readonly #capture: string | undefined;
+  readonly #startMs = performance.now();
+  #bytes = 0;
+  #awaited: Promise<unknown> | undefined;
+
+  constructor(capture?: string) {
+    this.#capture = capture;
+  }
+
+  /** Resolves when the link has carried these bytes too, which the program has read or written. */
   async carry(bytes: number): Promise<void> {
     this.#bytes += bytes;
     const aheadMs = 1000 * this.#bytes / LINK_BYTES_PER_SECOND - (performance.now() - this.#startMs);
     if (aheadMs >= 1) await new Promise((resolve) => setTimeout(resolve, aheadMs));
+    const due = (this.#bytes - BEHIND_BYTES) * CAPTURE_OVERHEAD;
+    if (this.#capture === undefined || due <= 0 || Deno.statSync(this.#capture).size >= due) return;
+    await (this.#awaited ??= fileExceeds(this.#capture, due).finally(() => this.#awaited = undefined));
   }
 }

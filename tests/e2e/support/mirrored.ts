@@ -13,6 +13,7 @@ import {
 import { curlPeer, type Target, together } from "./curl.ts";
 import type { Connection } from "./exchange.ts";
 import type { Fixture } from "./fixture.ts";
+import { peerClient } from "./peer_client.ts";
 import { PeerServer } from "./peer_server.ts";
 
 export interface ClientTest extends MirrorExpectation {
@@ -33,7 +34,7 @@ export interface Mirrored {
 /** Runs a client under `run` against an unmirrored server and checks the capture against what that saw. */
 export async function checkClient(mode: Mode, fixture: Fixture, test: ClientTest): Promise<Mirrored> {
   const capture = fixture.path(`client-${crypto.randomUUID()}.pcapng`);
-  await using server = new PeerServer(fixture, test.hostname);
+  await using server = new PeerServer(fixture, test.hostname, capture);
   const target = { hostname: test.hostname, port: server.port };
   const command = test.command(target);
   const args = ["run", ...mirrorOptions(capture), ...test.options ?? [], "--", ...command];
@@ -51,7 +52,7 @@ export interface ServerTest extends MirrorExpectation {
   readonly cwd?: string;
   /** Finds the port in what the server prints. */
   readonly listening: RegExp;
-  /** One unmirrored curl for each of these, all at a time. */
+  /** One unmirrored client for each of these, all at a time. */
   readonly clients: readonly (readonly Connection[])[];
   /** Clients that go before these, one after the other. */
   readonly first?: readonly (readonly Connection[])[];
@@ -65,9 +66,11 @@ export async function checkServer(mode: Mode, fixture: Fixture, test: ServerTest
   await using server = await startCollector(mode, fixture, args, options);
   const [, port] = await server.found("stdout", test.listening);
   const target = { hostname: test.hostname, port: Number(port) };
+  const client = test.isLarge ? peerClient : curlPeer;
+  const ask = (connections: readonly Connection[]) => client(connections, target, fixture, capture);
   const seen = [];
-  for (const connections of test.first ?? []) seen.push(await curlPeer(connections, target, fixture));
-  seen.push(...await Promise.all(test.clients.map((connections) => curlPeer(connections, target, fixture))));
+  for (const connections of test.first ?? []) seen.push(await ask(connections));
+  seen.push(...await Promise.all(test.clients.map(ask)));
   const ended = await server.ended;
   assert.equal(ended.code, 0, ended.stderr);
   const summary = summaryOf(ended);

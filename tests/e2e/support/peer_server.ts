@@ -3,17 +3,25 @@ import { createHash } from "node:crypto";
 import { endpoint, type Seen } from "./exchange.ts";
 import type { Fixture } from "./fixture.ts";
 import { Link } from "./link.ts";
+import { headField, MessageReader, writeAll } from "./message_reader.ts";
 
 export class PeerServer implements AsyncDisposable {
   readonly #fixture: Fixture;
+  readonly #link: Link;
   readonly #listener: Deno.TlsListener;
   readonly #seen: Seen = { connections: [], exchanges: [], bytes: [0, 0] };
   readonly #serving: Promise<void>[] = [];
   readonly #accepting: Promise<void>;
   #closed = false;
 
-  constructor(fixture: Fixture, readonly hostname: "127.0.0.1" | "::1" = "127.0.0.1") {
+  /** With `capture` it goes no faster than the agent that writes that file. */
+  constructor(
+    fixture: Fixture,
+    readonly hostname: "127.0.0.1" | "::1" = "127.0.0.1",
+    capture?: string,
+  ) {
     this.#fixture = fixture;
+    this.#link = new Link(capture);
     this.#listener = Deno.listenTls({
       hostname,
       port: 0,
@@ -63,26 +71,18 @@ export class PeerServer implements AsyncDisposable {
 
   async #serve(connection: Deno.TlsConn): Promise<void> {
     const { bytes, exchanges } = this.#seen;
-    const link = new Link();
-    const reader = new MessageReader(connection, async (count) => {
-      bytes[0] += count;
-      await link.carry(count);
-    });
-    const send = async (part: Uint8Array) => {
-      for (let at = 0; at < part.length;) {
-        const count = await connection.write(part.subarray(at, at + CHUNK_BYTES));
-        at += count;
-        bytes[1] += count;
-        await link.carry(count);
-      }
+    const counted = (direction: 0 | 1) => async (count: number) => {
+      bytes[direction] += count;
+      await this.#link.carry(count);
     };
+    const reader = new MessageReader(connection, counted(0));
+    const send = (part: Uint8Array) => writeAll(connection, part, counted(1));
     for (let head = await reader.head(); head !== undefined; head = await reader.head()) {
       const [method, path] = head.split(" ");
-      const field = (name: string) => new RegExp(`^${name}: *(.*)$`, "im").exec(head!)?.[1];
-      if (field("expect")) await send(encode("HTTP/1.1 100 Continue\r\n\r\n"));
-      const requestBytes = Number(field("content-length") ?? 0);
+      if (headField(head, "expect")) await send(encode("HTTP/1.1 100 Continue\r\n\r\n"));
+      const requestBytes = Number(headField(head, "content-length") ?? 0);
       const received = await reader.body(requestBytes);
-      const isLast = field("connection")?.toLowerCase() === "close";
+      const isLast = headField(head, "connection")?.toLowerCase() === "close";
       const connectionField = isLast ? "Connection: close\r\n" : "";
       const body = method === "GET" ? await Deno.readFile(this.#fixture.bodies + path) : new Uint8Array();
       const status = method === "GET" ? 200 : 204;
@@ -96,66 +96,4 @@ export class PeerServer implements AsyncDisposable {
   }
 }
 
-const CHUNK_BYTES = 1 << 16;
 const encode = (text: string) => new TextEncoder().encode(text);
-
-/** Reads heads and bodies of one connection. */
-class MessageReader {
-  readonly #connection: Deno.TlsConn;
-  readonly #count: (bytes: number) => Promise<void>;
-  readonly #chunk = new Uint8Array(CHUNK_BYTES);
-  #rest: Uint8Array = new Uint8Array();
-
-  constructor(connection: Deno.TlsConn, count: (bytes: number) => Promise<void>) {
-    this.#connection = connection;
-    this.#count = count;
-  }
-
-  /** At least one byte, or `undefined` at the end; borrowed until the next call. */
-  async #more(): Promise<Uint8Array | undefined> {
-    let length: number | null;
-    try {
-      length = await this.#connection.read(this.#chunk);
-    } catch (error) {
-      // Many clients close without saying so in TLS.
-      if (!(error instanceof Deno.errors.UnexpectedEof)) throw error;
-      return undefined;
-    }
-    if (length === null) return undefined;
-    await this.#count(length);
-    return this.#chunk.subarray(0, length);
-  }
-
-  async head(): Promise<string | undefined> {
-    const decoder = new TextDecoder("latin1");
-    for (;;) {
-      const text = decoder.decode(this.#rest);
-      const end = text.indexOf("\r\n\r\n");
-      if (end >= 0) {
-        this.#rest = this.#rest.slice(end + 4);
-        return text.slice(0, end);
-      }
-      const more = await this.#more();
-      if (!more) return undefined;
-      const joined = new Uint8Array(this.#rest.length + more.length);
-      joined.set(this.#rest);
-      joined.set(more, this.#rest.length);
-      this.#rest = joined;
-    }
-  }
-
-  /** SHA-256 of the next `length` bytes. */
-  async body(length: number): Promise<string> {
-    const hash = createHash("sha256");
-    let left = length;
-    while (left > 0) {
-      const part = this.#rest.length > 0 ? this.#rest : await this.#more();
-      if (!part) throw new Error(`a body ended ${left} bytes too early`);
-      const used = Math.min(left, part.length);
-      hash.update(part.subarray(0, used));
-      left -= used;
-      this.#rest = part.slice(used);
-    }
-    return hash.digest("hex");
-  }
-}
