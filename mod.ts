@@ -17,6 +17,7 @@ export {
   TO_CLIENT,
   TO_SERVER,
 } from "./codecs/codec.ts";
+export { http2to1, type Http2To1Options } from "./codecs/http2to1/codec.ts";
 export { raw } from "./codecs/raw.ts";
 export { BUILT_IN_CODECS, checkCodec } from "./codecs/registry.ts";
 export type {

@@ -35,9 +35,11 @@ export class Fixture {
     await Deno.chmod(folder, 0o755);
     await Deno.mkdir(fixture.bodies);
     const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"];
+    // Deno refuses an authority as a server.
+    const kind = ["-addext", "basicConstraints=critical,CA:FALSE"];
     const algorithm = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
     const files = ["-keyout", fixture.key, "-out", fixture.certificate];
-    await runOk("openssl", "req", "-x509", ...algorithm, ...subject, ...files);
+    await runOk("openssl", "req", "-x509", ...algorithm, ...subject, ...kind, ...files);
     return fixture;
   }
 

@@ -22,7 +22,11 @@ export class Nginx implements AsyncDisposable {
   }
 
   /** Started as an administrator would, with the hook in its environment; it listens when this is done. */
-  static async start(fixture: Fixture, hookEnvironment: Readonly<Record<string, string>>): Promise<Nginx> {
+  static async start(
+    fixture: Fixture,
+    hookEnvironment: Readonly<Record<string, string>>,
+    isHttp2 = false,
+  ): Promise<Nginx> {
     const folder = fixture.path("nginx");
     await Deno.mkdir(`${folder}/put`, { recursive: true });
     await Deno.mkdir(`${folder}/temporary`);
@@ -33,7 +37,7 @@ export class Nginx implements AsyncDisposable {
     }
     for (let attempt = 1;; attempt++) {
       const port = freePort();
-      await Deno.writeTextFile(`${folder}/nginx.conf`, configuration(fixture, folder, port));
+      await Deno.writeTextFile(`${folder}/nginx.conf`, configuration(fixture, folder, port, isHttp2));
       // The daemon and its workers keep descriptor 3: standard output ends when the last of them has gone.
       const shell = new Child("sh", {
         args: ["-c", `nginx -p "$0" -e error.log -c nginx.conf 3>&1 && echo started`, folder],
@@ -65,6 +69,11 @@ export class Nginx implements AsyncDisposable {
     return sha256(Deno.readFileSync(`${this.#folder}/put/${name}`));
   }
 
+  /** `METHOD PATH STATUS BYTES` of every exchange so far. */
+  exchanges(): string[] {
+    return Deno.readTextFileSync(`${this.#folder}/access.log`).trimEnd().split("\n");
+  }
+
   /** Lets connections end, and waits until master and workers have gone. */
   async stop(): Promise<void> {
     Deno.kill(this.masterPid, "SIGQUIT");
@@ -90,12 +99,14 @@ export class Nginx implements AsyncDisposable {
   }
 }
 
-function freePort(): number {
+/** A port that was free a moment ago. */
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
 
-function configuration(fixture: Fixture, folder: string, port: number): string {
+function configuration(fixture: Fixture, folder: string, port: number, isHttp2: boolean): string {
+  const protocols = isHttp2 ? "ssl http2" : "ssl";
   return `
 user ${USER} ${GROUP};
 worker_processes 2;
@@ -103,13 +114,15 @@ pid nginx.pid;
 error_log error.log;
 events { worker_connections 64; }
 http {
-  access_log off;
+  log_format exchanges '$request_method $request_uri $status $body_bytes_sent';
+  access_log access.log exchanges;
+  keepalive_requests 100000;
   default_type application/octet-stream;
   client_max_body_size 100m;
   client_body_temp_path ${folder}/temporary;
   server {
-    listen 127.0.0.1:${port} ssl;
-    listen [::1]:${port} ssl;
+    listen 127.0.0.1:${port} ${protocols};
+    listen [::1]:${port} ${protocols};
     ssl_certificate ${fixture.certificate};
     ssl_certificate_key ${fixture.key};
     root ${fixture.bodies};

@@ -1,0 +1,93 @@
+/** A connection that was there before the agent: `http2to1` reads on from the middle, where the bytes as they are say nothing. */
+import assert from "node:assert/strict";
+import { forgedConnections } from "../support/forged.ts";
+import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
+import { judge, judgeMissing, judgeStrict } from "../support/judge.ts";
+import { missing } from "../support/run.ts";
+import { Agent, mirrorOptions, runCollector } from "./support/collector.ts";
+import { withFixture } from "./support/fixture.ts";
+import { Nginx, nginxMissing } from "./support/nginx.ts";
+
+const ignore = nginxMissing() || missing("openssl") || judgeMissing();
+
+/** nginx looks for a new agent once a second. */
+const VISITS_MAX = 20_000;
+/** A capture without packets is smaller. */
+const HEAD_BYTES = 4096;
+
+Deno.test({
+  name: "http2to1: a flow joined in the middle shows its paths, statuses and bodies",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      const { name, length } = fixture.body(3000);
+      const bytes = await Deno.readFile(`${fixture.bodies}/${name}`);
+      // Where nginx will look; this agent is gone before it does.
+      const first = await Agent.start("source", fixture, fixture.path("none.pcapng"));
+      await first.stop();
+      await using nginx = await Nginx.start(fixture, first.hookEnvironment, true);
+      using client = Deno.createHttpClient({
+        caCerts: [await Deno.readTextFile(fixture.certificate)],
+        http1: false,
+        poolMaxIdlePerHost: 1,
+      });
+      const visit = async (path: string) => {
+        const headers = { "x-asked": path };
+        const response = await fetch(`https://localhost:${nginx.port}${path}`, { client, headers });
+        return { path, status: response.status, length: (await response.bytes()).length };
+      };
+      // Fills the table of both sides with what a late reader never sees.
+      for (let time = 0; time < 3; time++) await visit(`/${name}`);
+
+      const capture = fixture.path("late.pcapng");
+      const recording = fixture.path("late.sslc");
+      await using agent = await Agent.start(
+        "source",
+        fixture,
+        capture,
+        "--codec",
+        "http2to1",
+        "--record",
+        recording,
+      );
+      let visits = 0;
+      for (const size = () => Deno.statSync(capture).size; size() < HEAD_BYTES;) {
+        assert(visits++ < VISITS_MAX, "nginx does not find the agent");
+        await visit(`/${name}?unseen`);
+      }
+      const asked = [`/${name}?seen=1`, "/missing/2", `/${name}?seen=3`];
+      const told = [];
+      for (const path of asked) told.push(await visit(path));
+      await nginx.stop();
+      const summary = await agent.stop();
+      assert.deepEqual([summary.total.flows, summary.total.imbalance, summary.total.lost], [1, 0, {}]);
+
+      const connections = forgedConnections(await Deno.readFile(capture));
+      assert.match(connections[0].comments[0], / alpn=h2 .* codec=http2to1 .* joined=late$/);
+      const exchanges = connections.flatMap(({ streams }) => readHttp1(...streams).exchanges);
+      const last = exchanges.slice(-asked.length);
+      assert.deepEqual(
+        last.map(({ target, status, response }) => ({ path: target, status, length: response!.body.length })),
+        told,
+      );
+      assert.deepEqual(last[0].response!.body, bytes);
+      for (const { request, target } of last) {
+        // The name is one of the table's, which is lost; the value came with the request.
+        assert.equal(request.fields.filter(([, value]) => value === target).length, 1);
+        assert.ok(fieldOf(request, "x-sslcollector-partial"), "it is not marked");
+      }
+      // The authority is lost with the table, and none is invented.
+      const verdict = await judgeStrict(capture, { allow: ["missing host", "missing_host"] });
+      assert.deepEqual(
+        verdict.http.slice(-asked.length).map(({ url, status }) => [url, status]),
+        told.map(({ path, status }) => [path, status]),
+      );
+      assert.equal(verdict.http.at(-1)!.length, length);
+
+      // The bytes as they are give Suricata nothing.
+      const raw = fixture.path("raw.pcapng");
+      const ended = await runCollector("source", fixture, ["replay", recording, ...mirrorOptions(raw)]);
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.deepEqual((await judge(raw)).http, []);
+    }),
+});

@@ -1,0 +1,73 @@
+/** nghttpd: mirrored, or the peer of a mirrored client. @module */
+import { Child } from "./child.ts";
+import {
+  mirrorOptions,
+  type Mode,
+  runCollector,
+  startCollector,
+  type Summary,
+  summaryOf,
+} from "./collector.ts";
+import type { Fixture } from "./fixture.ts";
+import { freePort } from "./nginx.ts";
+
+/** Another process may take a port between our asking for a free one and the server's taking it. */
+const ATTEMPTS = 5;
+
+/** However slow the machine is, only size sends an exchange to a lane of its own. */
+const CODEC = "http2to1:stream-after=1h";
+
+export class Nghttpd implements AsyncDisposable {
+  private constructor(readonly port: number, readonly child: Child) {}
+
+  /** Serves the bodies of the fixture; with `capture` under `run --codec http2to1`. It listens when this is done. */
+  static async start(
+    fixture: Fixture,
+    options: readonly string[],
+    mirrored?: { readonly mode: Mode; readonly capture: string },
+  ): Promise<Nghttpd> {
+    for (let attempt = 1;; attempt++) {
+      const port = freePort();
+      const args = [
+        ...["-a", "127.0.0.1", "-v", "-d", fixture.bodies, ...options],
+        ...[`${port}`, fixture.key, fixture.certificate],
+      ];
+      const run = mirrored &&
+        ["run", ...mirrorOptions(mirrored.capture), "--codec", CODEC, "--", "nghttpd"];
+      const child = mirrored
+        ? await startCollector(mirrored.mode, fixture, [...run!, ...args])
+        : new Child("nghttpd", { args });
+      try {
+        // With -v it says so on standard output.
+        await child.found("stdout", /: listen /);
+        return new Nghttpd(port, child);
+      } catch (error) {
+        await child[Symbol.asyncDispose]();
+        if (attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** Ends it; the summary of one that was mirrored. */
+  async stop(): Promise<Summary> {
+    this.child.kill("SIGINT");
+    return summaryOf(await this.child.ended);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.child[Symbol.asyncDispose]();
+  }
+}
+
+/** Runs a client of HTTP/2 under `run --codec http2to1`. */
+export async function mirrorClient(
+  mode: Mode,
+  fixture: Fixture,
+  command: readonly string[],
+): Promise<{ capture: string; summary: Summary; stdout: string }> {
+  const capture = fixture.path(`${crypto.randomUUID()}.pcapng`);
+  const options = [...mirrorOptions(capture), "--codec", CODEC];
+  const ended = await runCollector(mode, fixture, ["run", ...options, "--", ...command]);
+  if (ended.code !== 0) throw new Error(`${command[0]} ended with status ${ended.code}: ${ended.stderr}`);
+  return { capture, summary: summaryOf(ended), stdout: new TextDecoder().decode(ended.stdout) };
+}
