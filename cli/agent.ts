@@ -15,7 +15,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const library = await libraryPath();
   const capture = await Capture.start(plan, command, runtimeDir);
   const shutdown = new Shutdown();
-  log.info(`mirroring to ${plan.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);
+  log.info(`mirroring to ${capture.mirror.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);
   const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
   printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
   await shutdown.asked;

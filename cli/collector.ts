@@ -4,12 +4,12 @@ import type { AgentBooks } from "../net/remote/agent_books.ts";
 import { RemoteReceiver } from "../net/remote/receiver.ts";
 import { parseListenAddress } from "../net/remote/target.ts";
 import type { Sink } from "../net/sink.ts";
-import { checkSink } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";
 import { type OpenCredentials, openCredentials } from "./credentials.ts";
 import { configureLog, log, printError } from "./log.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { Shutdown } from "./shutdown.ts";
+import { checkSinks } from "./sink_options.ts";
 import { formatBytes } from "./summary.ts";
 import { VERSION } from "./version.ts";
 
@@ -52,28 +52,10 @@ function check(command: CollectorCommand): void {
   if (command.output.length === 0) {
     throw new BadInput("--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng");
   }
-  const rotates = command.rotateSize !== undefined || command.rotateTime !== undefined;
-  if (command.keep !== undefined && !rotates) {
-    throw new BadInput("--keep: needs --rotate-size or --rotate-time");
-  }
-  if (rotates && !command.output.some(({ kind }) => kind === "file")) {
-    throw new BadInput(
-      "--rotate-size and --rotate-time: need a file among the sinks, for example -o out.pcapng",
-    );
-  }
   if (command.insecurePlaintext && command.allow.length > 0) {
     throw new BadInput("--allow: looks at certificates, and there are none with --insecure-plaintext");
   }
-  const names = command.output.map(({ name }) => name);
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
-  for (const sink of command.output) {
-    try {
-      checkSink(sink);
-    } catch (error) {
-      throw new BadInput(`--output: ${(error as Error).message}`);
-    }
-  }
+  checkSinks(command.output, command);
 }
 
 async function start(

@@ -30,6 +30,17 @@ const SETTINGS: ReadonlyMap<string, { readonly many?: boolean; readonly flag?: b
   ["log-level", {}],
   ["memory", {}],
   ["runtime-dir", {}],
+  ["target", { many: true }],
+  ["queue", {}],
+  ["spool", {}],
+  ["spool-max", {}],
+  ["pki", {}],
+  ["identity", {}],
+  ["listen", {}],
+  ["allow", { many: true }],
+  ["insecure-plaintext", { flag: true }],
+  ["state", {}],
+  ["workers", {}],
 ]);
 
 const scalar = v.union([v.string(), v.number(), v.boolean()]);

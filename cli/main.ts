@@ -1,22 +1,27 @@
 /** `sslcollector`: reads the command line and runs one command. @module */
-import { run } from "@optique/run";
+import { run, type RunOptions } from "@optique/run";
 import { message } from "@optique/core/message";
 import { BadInput } from "./bad_input.ts";
 import { CONFIG_PATH, findSettings, type FoundSetting } from "./config.ts";
 import { print, printError } from "./log.ts";
 import { describeMistake } from "./mistake.ts";
-import { bareCommandLine, type CommandLine, commandLine, usage } from "./options.ts";
+import {
+  bareCommandLine,
+  collectorParser,
+  type CommandLine,
+  commandLine,
+  isCollector,
+  usage,
+} from "./options.ts";
 import { VERSION } from "./version.ts";
 
 /** Commands that take settings from the environment and the configuration file. */
-const CONFIGURABLE = ["agent", "run", "replay"];
-/** Settings of programs that run: a replay has none. */
-const CAPTURE_SETTINGS = ["interface", "memory", "runtime-dir"];
+const CONFIGURABLE = ["agent", "run", "replay", "collector", "pki init", "pki issue", "pki show"];
 
 /** Ends the process at a mistake, or when help is asked for; `settings` are the words that did not come from the user's line. */
 function parseCommandLine(args: readonly string[], settings: readonly FoundSetting[] = []): CommandLine {
   const complaints: string[] = [];
-  return run(args.length === 0 ? bareCommandLine : commandLine, {
+  const options: RunOptions = {
     args,
     programName: "sslcollector",
     brief:
@@ -38,7 +43,9 @@ function parseCommandLine(args: readonly string[], settings: readonly FoundSetti
       }
       Deno.exit(status);
     },
-  });
+  };
+  if (isCollector(args)) return run(collectorParser, options);
+  return run(args.length === 0 ? bareCommandLine : commandLine, options);
 }
 
 /** A mistake outside the command line is one of the variable or the file. */
@@ -59,19 +66,19 @@ function helpWidth(): number {
 /** Adds what the environment and the configuration file say of options that are not given. */
 function withSettings(args: readonly string[], parsed: CommandLine): CommandLine {
   if (!CONFIGURABLE.includes(parsed.command)) return parsed;
-  const isGiven = (option: string) => {
-    if (parsed.command === "replay" && CAPTURE_SETTINGS.includes(option)) return true;
-    const value = (parsed as Record<string, unknown>)[option.replace(/-./g, (pair) => pair[1].toUpperCase())];
-    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+  const options = parsed as unknown as Record<string, unknown>;
+  const isGivenOrForeign = (option: string) => {
+    const name = option.replace(/-./g, (pair) => pair[1].toUpperCase());
+    const value = options[name];
+    return !(name in options) ||
+      (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false);
   };
-  const found = findSettings(
-    Deno.env.toObject(),
-    CONFIG_PATH,
-    isGiven,
-  );
+  const found = findSettings(Deno.env.toObject(), CONFIG_PATH, isGivenOrForeign);
   if (found.length === 0) return parsed;
   // Behind the command's name, before anything that may end the options.
-  const at = parsed.command === "agent" ? 0 : args.indexOf(parsed.command) + 1;
+  const at = parsed.command === "agent" || parsed.command === "collector"
+    ? 0
+    : parsed.command.split(" ").length;
   return parseCommandLine(
     [...args.slice(0, at), ...found.flatMap(({ words }) => words), ...args.slice(at)],
     found,
@@ -91,6 +98,12 @@ async function execute(command: CommandLine): Promise<number> {
       return await (await import("./codecs_command.ts")).runCodecs(command);
     case "demo":
       return await (await import("./demo.ts")).runDemo(command);
+    case "collector":
+      return await (await import("./collector.ts")).runCollector(command);
+    case "pki init":
+    case "pki issue":
+    case "pki show":
+      return await (await import("./pki.ts")).runPki(command);
     default:
       return await (await import("./hook.ts")).runHookCommand(command);
   }

@@ -5,6 +5,7 @@ import type { ForgeSettings } from "../net/forge_settings.ts";
 import { InitialSequenceNumbers } from "../net/isn.ts";
 import { PacketBuffer } from "../net/packet_batch.ts";
 import { Pipeline } from "../net/pipeline.ts";
+import { RouterSink } from "../net/remote/router_sink.ts";
 import type { Sink } from "../net/sink.ts";
 import { checkSink, openSink, type SinkSpec } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";
@@ -13,7 +14,9 @@ import { interfaceAddresses } from "./interfaces.ts";
 import { configureLog, log, printError } from "./log.ts";
 import { makeObserver } from "./observer.ts";
 import type { MirrorCommand } from "./options.ts";
+import { checkSinks } from "./sink_options.ts";
 import { jsonSummary, textSummary } from "./summary.ts";
+import { openTargets, planTargets, type TargetPlan } from "./targets.ts";
 import { VERSION } from "./version.ts";
 
 const IDLE_NS = 3600e9;
@@ -24,6 +27,7 @@ const SEQUENCE_SEED = 0x73736c63;
 
 /** What a command hands over: options that are checked, codecs that are loaded, and nothing opened yet. */
 export interface MirrorPlan {
+  readonly targets: TargetPlan;
   readonly command: MirrorCommand;
   readonly sinks: readonly SinkSpec[];
   readonly codecs: Awaited<ReturnType<typeof loadCodecs>>;
@@ -36,28 +40,10 @@ export async function planMirror(command: MirrorCommand, defaultSink: () => Sink
   const codecs = await loadCodecs(command.codec ?? ["raw"]);
   const name = "interface" in command ? command.interface ?? "any" : "any";
   const localAddresses = name === "any" ? undefined : interfaceAddresses(name);
-  const sinks = command.output.length > 0 ? command.output : [defaultSink()];
-  const rotates = command.rotateSize !== undefined || command.rotateTime !== undefined;
-  if (command.keep !== undefined && !rotates) {
-    throw new BadInput("--keep: needs --rotate-size or --rotate-time, without which there is one file");
-  }
-  if (rotates && !sinks.some((sink) => sink.kind === "file")) {
-    throw new BadInput(
-      "--rotate-size and --rotate-time: need a file among the sinks, for example -o out.pcapng",
-    );
-  }
-  const names = sinks.map((sink) => sink.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
-  for (const sink of sinks) {
-    try {
-      checkSink(sink);
-    } catch (error) {
-      throw new BadInput(`--output: ${(error as Error).message}`);
-    }
-  }
+  const sinks = command.output.length > 0 || command.target.length > 0 ? command.output : [defaultSink()];
+  checkSinks(sinks, command);
   checkRecording(command, sinks);
-  return { command, sinks, codecs, localAddresses };
+  return { command, sinks, codecs, localAddresses, targets: await planTargets(command) };
 }
 
 function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): void {
@@ -78,11 +64,13 @@ export class Mirror {
   readonly pipeline: Pipeline;
   readonly sinks: readonly Sink[];
   readonly #command: MirrorCommand;
+  readonly #targets: TargetPlan;
   readonly #buffer: PacketBuffer;
 
   private constructor(plan: MirrorPlan, sinks: readonly Sink[], timeBaseNs: bigint) {
     const { command } = plan;
     this.#command = command;
+    this.#targets = plan.targets;
     this.sinks = sinks;
     this.#buffer = new PacketBuffer({
       timeBaseNs,
@@ -114,12 +102,13 @@ export class Mirror {
   /** Opens the sinks; packets' time 0 is `timeBaseNs` since 1970. Throws {@linkcode BadInput} when one cannot be opened. */
   static async start(plan: MirrorPlan, timeBaseNs: bigint): Promise<Mirror> {
     const { rotateSize, rotateTime, keep, mtu } = plan.command;
+    const interfaceName = "interface" in plan.command ? plan.command.interface ?? "any" : "replay";
     const sinks: Sink[] = [];
     try {
       for (const spec of plan.sinks) {
         sinks.push(openSink(spec, {
           application: `sslcollector ${VERSION}`,
-          interfaceName: "interface" in plan.command ? plan.command.interface ?? "any" : "replay",
+          interfaceName,
           mtu,
           rotateBytes: rotateSize,
           rotateMs: rotateTime,
@@ -128,8 +117,12 @@ export class Mirror {
           stopped: (sink, text) => log.error(`${sink.name} takes no more packets: ${text}`),
         }));
       }
+      const remote = await openTargets(plan.targets, interfaceName, mtu);
+      if (remote) sinks.push(remote);
     } catch (error) {
       for (const sink of sinks) await sink.close();
+      plan.targets.credentials?.close();
+      if (error instanceof BadInput) throw error;
       throw new BadInput(`--output: ${(error as Error).message}`);
     }
     return new Mirror(plan, sinks, timeBaseNs);
@@ -149,6 +142,7 @@ export class Mirror {
   /** Closes the sinks of a mirror that was never fed. */
   async abandon(): Promise<void> {
     for (const sink of this.sinks) await sink.close();
+    this.#targets.credentials?.close();
   }
 
   /** Ends all flows, empties and closes the sinks, and prints the summary. */
@@ -159,7 +153,9 @@ export class Mirror {
     this.pipeline.drain();
     this.flush();
     for (const sink of this.sinks) await sink.close();
-    const input = { rows: this.pipeline.rows(), sinks: this.sinks, remarks, programEvents };
+    this.#targets.credentials?.close();
+    const sinks = this.sinks.flatMap((sink) => sink instanceof RouterSink ? sink.sinks : sink);
+    const input = { rows: this.pipeline.rows(), sinks, remarks, programEvents };
     const form = this.#command.summary ?? "text";
     if (form === "text") { for (const line of textSummary(input)) printError(`sslcollector: ${line}`); }
     if (form === "json") printError(JSON.stringify(jsonSummary(input)));

@@ -5,14 +5,15 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
-import { codecList, duration, macAddress, portMap, sink, size, text, wholeNumber, word } from "./values.ts";
+import { type CollectorCommand, pkiParser, remoteOptions } from "./remote_options.ts";
+import { sinkOptions } from "./sink_options.ts";
+import { codecList, duration, macAddress, portMap, size, text, wholeNumber } from "./values.ts";
+
+export { collectorParser } from "./remote_options.ts";
 
 /** Options of every command that mirrors. */
 const mirrorOptions = {
-  output: multiple(option("-o", "--output", sink(), {
-    description:
-      message`Where packets go: an interface, a .pcap or .pcapng file, - for standard output, or pcap-over-ip:[ADDR:]PORT. May be given more than once.`,
-  })),
+  ...sinkOptions,
   codec: optional(option("--codec", codecList(), {
     description:
       message`Codecs to apply, joined with commas: built-in names (see sslcollector codecs) or paths of plugins. Default: raw.`,
@@ -30,15 +31,6 @@ const mirrorOptions = {
   markMac: optional(option("--mark-mac", macAddress(), {
     description: message`Source MAC address of every forged frame.`,
   })),
-  rotateSize: optional(option("--rotate-size", size(4096), {
-    description: message`Begin a new file when this one has reached SIZE.`,
-  })),
-  rotateTime: optional(option("--rotate-time", duration(), {
-    description: message`Begin a new file after DURATION.`,
-  })),
-  keep: optional(option("--keep", wholeNumber("N", 1, 1_000_000), {
-    description: message`Keep the newest N files when rotating.`,
-  })),
   requireAttribution: withDefault(
     flag("--require-attribution", {
       description: message`Do not mirror flows whose addresses stay unknown.`,
@@ -49,20 +41,11 @@ const mirrorOptions = {
     description:
       message`Close the forged connection of a flow without traffic; it opens again on demand. Default: 1h.`,
   })),
-  summary: optional(option("--summary", word("FORM", ["text", "json", "none"]), {
-    description:
-      message`What the exit summary on standard error looks like: text, json or none. Default: text.`,
-  })),
   quiet: withDefault(
     flag("-q", "--quiet", {
       description: message`No line for each flow on standard error.`,
     }),
     false,
-  ),
-  logLevel: optional(
-    option("--log-level", word("LEVEL", ["debug", "info", "warning", "error"]), {
-      description: message`Least severe messages to show. Default: info.`,
-    }),
   ),
 };
 
@@ -84,16 +67,18 @@ const captureOptions = {
 
 const runtimeDir = captureOptions.runtimeDir;
 
-const agentParser = object("Options", {
+export const agentParser = object("Options", {
   command: constant("agent" as const),
   ...captureOptions,
   ...mirrorOptions,
+  ...remoteOptions,
 });
 
 const runParser = object({
   command: constant("run" as const),
   ...captureOptions,
   ...mirrorOptions,
+  ...remoteOptions,
   program: multiple(
     argument(text("COMMAND"), { description: message`The program and its arguments, after --.` }),
     {
@@ -110,6 +95,7 @@ const replayParser = object({
   command: constant("replay" as const),
   recording: argument(text("FILE"), { description: message`A recording made with --record.` }),
   ...mirrorOptions,
+  ...remoteOptions,
 });
 
 const unit = multiple(option("--unit", text("NAME"), {
@@ -165,7 +151,7 @@ const described = (brief: Message, form?: string) => ({
   ...(form === undefined ? {} : { usageLine: [{ type: "literal" as const, value: form }] }),
 });
 
-const commandsParser = or(
+export const commandsParser = or(
   command(
     "run",
     runParser,
@@ -178,6 +164,7 @@ const commandsParser = or(
   ),
   command("hook", hookParser, described(message`Manage the hook library`)),
   command("codecs", codecsParser, described(message`List the codecs, or check that plugins load`)),
+  command("pki", pkiParser, described(message`Manage certificates of agents and collectors`)),
   command("demo", demoParser, described(message`Mirror curl against a server of its own`)),
 );
 
@@ -193,11 +180,13 @@ const form = (name: string, rest: string): Usage => [
 export const usage: Usage = [{
   type: "exclusive",
   terms: [
-    form("", "[-o SINK...] [--codec LIST] [OPTION...]"),
+    form("", "[-o SINK...] [-t HOST...] [--codec LIST] [OPTION...]"),
+    form("-C", "[-L ADDR:PORT] -o SINK... [OPTION...]"),
     form("run", "[OPTION...] -- COMMAND [ARG...]"),
     form("replay", "[OPTION...] FILE"),
     form("hook", "install|uninstall|status|path [OPTION...]"),
     form("codecs", "[CODEC...]"),
+    form("pki", "init|issue|show [OPTION...]"),
     form("demo", "[-o FILE]"),
     form("help", "[COMMAND...]"),
     form("completion", "SHELL"),
@@ -208,7 +197,18 @@ export const commandLine = or(commandsParser, agentParser);
 /** What an empty command line means. */
 export const bareCommandLine = agentParser;
 
-export type CommandLine = InferValue<typeof commandLine>;
+/** Whether the words are for the collector, which is the agent's line with `-C`. */
+export function isCollector(args: readonly string[]): boolean {
+  return args.slice(0, endOfOptions(args)).some((word) => word === "-C" || word === "--collector");
+}
+
+/** Where `--` stands, behind which words belong to a program. */
+export function endOfOptions(args: readonly string[]): number {
+  const at = args.indexOf("--");
+  return at < 0 ? args.length : at;
+}
+
+export type CommandLine = InferValue<typeof commandLine> | CollectorCommand;
 export type MirrorCommand = Extract<CommandLine, { command: "agent" | "run" | "replay" }>;
 export type AgentCommand = Extract<CommandLine, { command: "agent" }>;
 export type RunCommand = Extract<CommandLine, { command: "run" }>;

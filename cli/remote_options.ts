@@ -4,10 +4,8 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
-import { duration, listenAddress, remoteTarget, sink, size } from "./values.ts";
-
-const text = (metavar: string) => string({ metavar: metavar as "TEXT" });
+import { sinkOptions } from "./sink_options.ts";
+import { listenAddress, remoteTarget, size, text, wholeNumber, word } from "./values.ts";
 
 const pki = optional(option("--pki", text("DIR"), {
   description: message`Where the certificates are. Default: /etc/sslcollector/pki.`,
@@ -36,8 +34,8 @@ export const remoteOptions = {
   identity,
 };
 
-export type RemoteValues = InferValue<ReturnType<typeof remoteParser>>;
-const remoteParser = () => object(remoteOptions);
+const remoteParser = object(remoteOptions);
+export type RemoteValues = InferValue<typeof remoteParser>;
 
 export const collectorParser = object("Collector", {
   command: constant("collector" as const),
@@ -47,21 +45,9 @@ export const collectorParser = object("Collector", {
   listen: optional(option("-L", "--listen", listenAddress(), {
     description: message`Where agents connect. Default: port 3005 of every address.`,
   })),
-  output: multiple(option("-o", "--output", sink(), {
-    description:
-      message`Where packets go: an interface, a .pcap or .pcapng file, - for standard output, or pcap-over-ip:[ADDR:]PORT. May be given more than once.`,
-  })),
-  mtu: optional(option("--mtu", integer({ min: 576, max: 65535, metavar: "BYTES" }), {
+  ...sinkOptions,
+  mtu: optional(option("--mtu", wholeNumber("BYTES", 576, 65535), {
     description: message`Longest IP packet taken for a sink without an MTU of its own. Default: 65535.`,
-  })),
-  rotateSize: optional(option("--rotate-size", size(4096), {
-    description: message`Begin a new file when this one has reached SIZE.`,
-  })),
-  rotateTime: optional(
-    option("--rotate-time", duration(), { description: message`Begin a new file after DURATION.` }),
-  ),
-  keep: optional(option("--keep", integer({ min: 1, metavar: "N" }), {
-    description: message`Keep the newest N files when rotating.`,
   })),
   allow: multiple(option("--allow", text("NAME"), {
     description: message`Take only agents with a certificate of this name. May be given more than once.`,
@@ -76,24 +62,15 @@ export const collectorParser = object("Collector", {
     description:
       message`What must outlive the collector. Default: collector-PORT.state in /var/lib/sslcollector.`,
   })),
-  workers: optional(option("--workers", integer({ min: 0, max: 64, metavar: "N" }), {
+  workers: optional(option("--workers", wholeNumber("N", 0, 64), {
     description:
       message`Threads for connections; 0: none but the main one. Default: one for each core but one.`,
   })),
-  summary: optional(option("--summary", choice(["text", "json", "none"], { metavar: "FORM" }), {
-    description:
-      message`What the exit summary on standard error looks like: text, json or none. Default: text.`,
-  })),
-  logLevel: optional(
-    option("--log-level", choice(["debug", "info", "warning", "error"], { metavar: "LEVEL" }), {
-      description: message`Least severe messages to show. Default: info.`,
-    }),
-  ),
   pki,
   identity,
 });
 
-const days = optional(option("--days", integer({ min: 1, max: 36500, metavar: "DAYS" }), {
+const days = optional(option("--days", wholeNumber("DAYS", 1, 36_500), {
   description: message`How long it is valid. Default: 3650 for the CA, 825 for the others.`,
 }));
 
@@ -105,8 +82,8 @@ export const pkiParser = or(
     "issue",
     object({
       command: constant("pki issue" as const),
-      role: argument(choice(["agent", "collector"], { metavar: "ROLE" }), {
-        description: message`agent or collector`,
+      role: argument(word("agent|collector", ["agent", "collector"]), {
+        description: message`What the host is.`,
       }),
       name: argument(text("NAME"), {
         description: message`The host's name, in its certificate and file names.`,

@@ -61,14 +61,14 @@ export function textSummary(input: SummaryInput): string[] {
     .map(({ program, counters }) => `${printable(program.comm)}[${program.pid}]: ${describe(counters)}`);
   lines.push(`total: ${describe(total(input.rows))}`);
   for (const { name, counters } of input.sinks) {
-    const dropped = [...counters.dropped].map(([reason, packets]) => `, ${packets} dropped: ${reason}`).join(
-      "",
-    );
-    lines.push(
-      `${name}: ${plural(counters.written, "packet")}, ${formatBytes(counters.writtenBytes)}${dropped}`,
-    );
+    const parts = [plural(counters.written, "packet"), formatBytes(counters.writtenBytes)];
+    if (counters.kept > 0) parts.push(`${counters.kept} kept for the next run`);
+    parts.push(...[...counters.dropped].map(([reason, packets]) => `${packets} dropped: ${reason}`));
+    lines.push(`${name}: ${parts.join(", ")}`);
   }
-  for (const [reason, amount] of input.programEvents) lines.push(`${plural(amount, "program")} ${reason}`);
+  for (const [reason, amount] of input.programEvents) {
+    lines.push(`${plural(amount, "program")} not mirrored: ${reason}`);
+  }
   return [...lines, ...input.remarks];
 }
 
@@ -111,6 +111,7 @@ export function jsonSummary(input: SummaryInput): Record<string, unknown> {
       packets: counters.packets,
       written: counters.written,
       writtenBytes: counters.writtenBytes,
+      kept: counters.kept,
       dropped: Object.fromEntries(counters.dropped),
     })),
     programEvents: Object.fromEntries(input.programEvents),

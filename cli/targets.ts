@@ -18,9 +18,7 @@ export interface TargetPlan {
 /** Checks everything that can be wrong before anything starts. Throws {@linkcode BadInput}. */
 export async function planTargets(values: RemoteValues): Promise<TargetPlan> {
   const { target: targets } = values;
-  const needing = (["queue", "spool", "spoolMax", "pki", "identity"] as const).find((name) =>
-    values[name] !== undefined
-  );
+  const needing = (["queue", "spool", "spoolMax"] as const).find((name) => values[name] !== undefined);
   if (targets.length === 0 && needing !== undefined) {
     throw new BadInput(`--${needing.replace("M", "-m")}: needs a collector to mirror to: -t HOST`);
   }

@@ -1,11 +1,13 @@
 /** Where forged packets go. @module */
 import type { PacketBatch } from "./packet_batch.ts";
 
-/** What a sink has done with the packets it was given: `packets` = `written` + the sum of `dropped`. */
+/** What a sink has done with the packets it was given: `packets` = `written` + `kept` + the sum of `dropped`. */
 export interface SinkCounters {
   packets: number;
   written: number;
   writtenBytes: number;
+  /** Packets on disk when the sink was closed, for the next run to send. */
+  kept: number;
   /** Packets by reason, kebab-case. */
   dropped: Map<string, number>;
 }

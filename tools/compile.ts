@@ -44,6 +44,8 @@ export async function compile(): Promise<string> {
       V8_FLAGS,
       "--include",
       hook,
+      "--include",
+      `${root}net/remote/worker.ts`,
       "--output",
       output,
       `${root}cli/main.ts`,

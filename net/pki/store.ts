@@ -13,6 +13,7 @@ import * as x509 from "./x509.ts";
 
 export const PKI_DIRECTORY = "/etc/sslcollector/pki";
 const AUTHORITY = "ca";
+const MAKE_AUTHORITY = "sslcollector pki init makes it, on one host; the others get a copy";
 /** Names become file names. */
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/;
 const CERTIFICATE_PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -44,7 +45,7 @@ export async function issueInto(directory: string, request: issue.CertificateReq
     );
   }
   const authority = {
-    certificate: readText(`${directory}/${AUTHORITY}.crt`, "make a CA with sslcollector pki init"),
+    certificate: readText(`${directory}/${AUTHORITY}.crt`, MAKE_AUTHORITY),
     key: readKey(`${directory}/${AUTHORITY}.key`),
   };
   const issued = await issue.issueCertificate(authority, request);
@@ -100,17 +101,14 @@ function onlyName(directory: string, role: Role): string {
   if (names.length > 1) {
     throw new Error(`${directory} has keys of several ${role}s: name one of ${names.join(", ")}`);
   }
-  const more = role === "collector" ? " --san ADDRESS" : "";
+  const [whose, more] = role === "collector" ? ["a collector", " --san ADDRESS"] : ["an agent", ""];
   throw new Error(
-    `${directory} has no key of an ${role}: sslcollector pki issue ${role} NAME${more}`.replace(
-      "an c",
-      "a c",
-    ),
+    `${directory} has no key of ${whose}: sslcollector pki issue ${role} NAME${more} makes one`,
   );
 }
 
 function certificatesIn(path: string): string[] {
-  const found = readText(path, "make a CA with sslcollector pki init").match(CERTIFICATE_PEM);
+  const found = readText(path, MAKE_AUTHORITY).match(CERTIFICATE_PEM);
   if (found === null) throw new Error(`${path} has no certificate`);
   return found;
 }

@@ -46,7 +46,7 @@ export interface RemoteSinkOptions extends SinkOptions {
 /**
  * A packet counts as written when the collector has acknowledged it, as dropped when there was no room for it
  * (`queue-full`, `spool-full`, `spool-failed`) or when the sink was closed before it was acknowledged
- * (`not-acknowledged`; `left-in-spool` when the next agent will send it).
+ * (`not-acknowledged`); with a spool it is kept then.
  */
 export class RemoteSink implements Sink {
   readonly name: string;
@@ -150,8 +150,8 @@ export class RemoteSink implements Sink {
     this.#isFinishing = true;
     if (this.#sender && this.#outboxes.length === 1) this.#sender.finish();
     this.#wakeLoop?.();
-    // What a spool keeps need not be waited for while nobody takes it.
-    if (this.#spool === undefined || this.#isConnected) {
+    // What a spool keeps need not be waited for where the collector is known to be out of reach.
+    if (this.#spool === undefined || this.#lastTrouble === "") {
       await this.#settled(() => this.#outboxes.length === 0);
     }
     this.#isClosed = true;
@@ -160,7 +160,9 @@ export class RemoteSink implements Sink {
     this.#wakeLoop?.();
     await this.#running;
     for (const outbox of this.#outboxes) {
-      countDropped(this.counters, this.#spool ? "left-in-spool" : "not-acknowledged", outbox.countWaiting());
+      const waiting = outbox.countWaiting();
+      if (this.#spool) this.counters.kept += waiting;
+      else countDropped(this.counters, "not-acknowledged", waiting);
       outbox.close();
     }
     this.#spool?.close();

@@ -52,13 +52,19 @@ export class RouterSink implements Sink {
     }));
   }
 
+  /** One for each collector, with books of its own. */
+  get sinks(): readonly RoutedSink[] {
+    return this.#routes.map(({ sink }) => sink);
+  }
+
   /** Sums of all. */
   get counters(): SinkCounters {
-    const sum: SinkCounters = { packets: 0, written: 0, writtenBytes: 0, dropped: new Map() };
+    const sum: SinkCounters = { packets: 0, written: 0, writtenBytes: 0, kept: 0, dropped: new Map() };
     for (const { sink: { counters } } of this.#routes) {
       sum.packets += counters.packets;
       sum.written += counters.written;
       sum.writtenBytes += counters.writtenBytes;
+      sum.kept += counters.kept;
       for (const [reason, packets] of counters.dropped) {
         sum.dropped.set(reason, (sum.dropped.get(reason) ?? 0) + packets);
       }

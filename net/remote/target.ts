@@ -1,6 +1,9 @@
 /** The values of `-t` and `-L`. @module */
 import { LINK_PORT } from "./link.ts";
 
+const TARGET_FORM = "HOST[:PORT] such as collector.example:3005 or [2001:db8::1]:3005";
+const LISTEN_FORM = "ADDR:PORT such as 10.0.0.5:3005, [::1]:3005 or :3005";
+
 export interface RemoteTarget {
   /** As given. */
   readonly name: string;
@@ -14,14 +17,14 @@ export interface RemoteTarget {
 /** `HOST`, `HOST:PORT`, `[2001:db8::1]:3005`, `tcp://HOST`. Throws a `RangeError` that quotes the value and says what would be right. */
 export function parseTarget(text: string): RemoteTarget {
   const isPlaintext = text.startsWith("tcp://");
-  const { hostname, port } = parseHostPort(isPlaintext ? text.slice(6) : text, text, "HOST[:PORT]");
-  if (hostname === "") throw wrong("HOST[:PORT]", text);
+  const { hostname, port } = parseHostPort(isPlaintext ? text.slice(6) : text, text, TARGET_FORM);
+  if (hostname === "") throw wrong(TARGET_FORM, text);
   return { name: text, hostname, port: port ?? LINK_PORT, isPlaintext };
 }
 
 /** `ADDR:PORT`, `:PORT`, `ADDR`; everything left out: any address, the link's port. Throws as {@linkcode parseTarget}. */
 export function parseListenAddress(text: string): { readonly hostname: string; readonly port: number } {
-  const { hostname, port } = parseHostPort(text, text, "ADDR:PORT");
+  const { hostname, port } = parseHostPort(text, text, LISTEN_FORM);
   return { hostname: hostname === "" || hostname === "*" ? "::" : hostname, port: port ?? LINK_PORT };
 }
 
@@ -35,7 +38,5 @@ function parseHostPort(text: string, whole: string, expected: string): { hostnam
 }
 
 function wrong(expected: string, text: string): RangeError {
-  return new RangeError(
-    `expected ${expected} such as collector.example:3005 or [2001:db8::1]:3005, got ${JSON.stringify(text)}`,
-  );
+  return new RangeError(`expected ${expected}, got ${JSON.stringify(text)}`);
 }

@@ -25,7 +25,7 @@ export interface SinkOptions {
 export const DEFAULT_MTU = 1500;
 
 export function newSinkCounters(): SinkCounters {
-  return { packets: 0, written: 0, writtenBytes: 0, dropped: new Map() };
+  return { packets: 0, written: 0, writtenBytes: 0, kept: 0, dropped: new Map() };
 }
 
 export function countDropped(counters: SinkCounters, reason: string, packets: number): void {

@@ -24,7 +24,13 @@ mistake("an option of another command is named with its owners", [
   ["-I lo replay y", "-I: not an option of replay; it belongs to the agent and run"],
   ["run --unit x -- true", "--unit: not an option of run; it belongs to hook install and hook uninstall"],
   ["demo --codec raw", "--codec: not an option of demo; it belongs to the agent, run and replay"],
-  ["hook status --keep 3", "--keep: not an option of hook status; it belongs to the agent, run and replay"],
+  [
+    "hook status --keep 3",
+    "--keep: not an option of hook status; it belongs to the agent, run, replay and the collector",
+  ],
+  ["-C -o x -I lo", "-I: not an option of the collector; it belongs to the agent and run"],
+  ["--allow web1", "--allow: not an option of the agent; it belongs to the collector"],
+  ["pki show --days 3", "--days: not an option of pki show; it belongs to pki init and pki issue"],
   ["--system", "--system: not an option of the agent; it belongs to hook install and hook uninstall"],
 ]);
 
@@ -38,6 +44,12 @@ mistake("a value that is wrong is quoted beside what would be right", [
   ["--rotate-time soon", '--rotate-time: expected a duration such as 90s, 10m or 1h, got "soon"'],
   ["--port-map 443=70000", '--port-map: expected ports from 1 to 65535 such as 443=80, got "443=70000"'],
   ["--mark-mac 02:00", '--mark-mac: expected a MAC address such as 02:00:00:00:00:99, got "02:00"'],
+  [
+    "-t tcp://",
+    '--target: expected HOST[:PORT] such as collector.example:3005 or [2001:db8::1]:3005, got "tcp://"',
+  ],
+  ["-C -L :http", '--listen: expected ADDR:PORT such as 10.0.0.5:3005, [::1]:3005 or :3005, got ":http"'],
+  ["pki issue user x", 'agent|collector: expected agent, collector, got "user"'],
   ["--record=", "--record: expected a FILE, got nothing"],
   [
     "-o pcap-over-ip:70000",
@@ -56,8 +68,21 @@ mistake("what is missing or too much is named", [
   ["--outptu x", "--outptu: not an option of the agent; similar is --output; see sslcollector --help"],
   [
     "curl",
-    'there is no command "curl": expected run, replay, hook, demo, help or completion; to mirror a program: ' +
+    'there is no command "curl": expected run, replay, hook, codecs, pki, demo, help or completion; to mirror a program: ' +
     "sslcollector run -- curl",
+  ],
+  ["pki", "pki: expected init, issue or show"],
+  ["pki init x", 'pki init: "x" is one argument too many'],
+  ["pki issue agent", "pki issue: expected NAME"],
+  ["-C", "--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng"],
+  ["--queue 1MiB", "--queue: needs a collector to mirror to: -t HOST"],
+  ["-t a --spool-max 1GiB", "--spool-max: needs --spool DIR"],
+  ["-t a -t a:3005", "--target: a:3005 is given twice"],
+  ["-C -o x.pcap -o x.pcap", "--output: x.pcap is given twice"],
+  ["-C -o x.pcap --keep 2", "--keep: needs --rotate-size or --rotate-time, without which there is one file"],
+  [
+    "-C -o x.pcap --insecure-plaintext --allow web1",
+    "--allow: looks at certificates, and there are none with --insecure-plaintext",
   ],
   ["hook install", "hook install: expected --unit NAME, for example --unit nginx, or --system"],
   ["hook install --unit a/b", '--unit: "a/b" is not the name of a systemd service, for example nginx'],
@@ -69,8 +94,9 @@ Deno.test("command line: help shows the forms of a call a line each, and all opt
   const lines = stdout.split("\n");
   const start = lines.findIndex((line) => line.startsWith("Usage: "));
   const usage = lines.slice(start, lines.indexOf("", start)).map((line) => line.replace(/^(Usage:)? +/, ""));
-  assert.deepEqual(usage.slice(0, 4), [
-    "sslcollector [-I IFACE] [-o SINK...] [--codec LIST] [OPTION...]",
+  assert.deepEqual(usage.slice(0, 5), [
+    "sslcollector [-I IFACE] [-o SINK...] [-t HOST...] [--codec LIST] [OPTION...]",
+    "sslcollector -C [-L ADDR:PORT] -o SINK... [OPTION...]",
     "sslcollector run [OPTION...] -- COMMAND [ARG...]",
     "sslcollector replay [OPTION...] FILE",
     "sslcollector hook install|uninstall|status|path [OPTION...]",

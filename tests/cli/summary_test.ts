@@ -9,13 +9,14 @@ function counters(fill: (counters: Counters) => void): Counters {
   return made;
 }
 
-const sink = (name: string, written: number, dropped: [string, number][]): Sink => ({
+const sink = (name: string, written: number, dropped: [string, number][], kept = 0): Sink => ({
   name,
   mtu: 1500,
   counters: {
-    packets: written + dropped.reduce((sum, [, count]) => sum + count, 0),
+    packets: written + kept + dropped.reduce((sum, [, count]) => sum + count, 0),
     written,
     writtenBytes: written * 100,
+    kept,
     dropped: new Map(dropped),
   },
   write() {},
@@ -52,7 +53,7 @@ const INPUT: SummaryInput = {
     },
     { ended: true, program: { id: 3, pid: 102, uid: 0, comm: "idle" }, counters: new Counters() },
   ],
-  sinks: [sink("out.pcapng", 12, []), sink("veth0", 10, [["interface-busy", 2]])],
+  sinks: [sink("out.pcapng", 12, []), sink("veth0", 10, [["interface-busy", 2]]), sink("hub", 3, [], 9)],
   remarks: ["true was not mirrored"],
   programEvents: new Map([["memory", 1], ["bad-region", 2]]),
 };
@@ -74,8 +75,9 @@ Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
     "dropped: 3.0 MiB ring-full, 10 B lane-closed, 1 gap-skipped, 2 codec-failed",
     "out.pcapng: 12 packets, 1.2 KiB",
     "veth0: 10 packets, 1000 B, 2 dropped: interface-busy",
-    "1 program memory",
-    "2 programs bad-region",
+    "hub: 3 packets, 300 B, 9 kept for the next run",
+    "1 program not mirrored: memory",
+    "2 programs not mirrored: bad-region",
     "true was not mirrored",
   ]);
 });
@@ -107,6 +109,7 @@ Deno.test("summary: JSON has every count, by direction, and what does not add up
     packets: 12,
     written: 10,
     writtenBytes: 1000,
+    kept: 0,
     dropped: { "interface-busy": 2 },
   });
   assert.deepEqual(summary.programEvents, { memory: 1, "bad-region": 2 });

@@ -33,6 +33,7 @@ export interface Summary {
     readonly name: string;
     readonly packets: number;
     readonly written: number;
+    readonly kept: number;
     readonly dropped: Record<string, number>;
   }[];
   readonly programEvents: Record<string, number>;

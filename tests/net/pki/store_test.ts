@@ -59,7 +59,7 @@ Deno.test("nothing is written over, and mistakes are told in one line", () =>
     const request = { role: "agent", name: "web1", names: [], validity: VALIDITY } as const;
     await assert.rejects(
       issueInto(folder, request),
-      /there is no .*ca\.crt: make a CA with sslcollector pki init/,
+      /there is no .*ca\.crt: sslcollector pki init makes it/,
     );
     await initAuthority(folder, "test CA", VALIDITY);
     await assert.rejects(initAuthority(folder, "test CA", VALIDITY), /ca\.key: there is a CA already/);

@@ -9,7 +9,7 @@ class Recorder implements RoutedSink {
   readonly mtu = 1500;
   isGone = false;
   readonly numbers: number[] = [];
-  readonly counters: SinkCounters = { packets: 0, written: 0, writtenBytes: 0, dropped: new Map() };
+  readonly counters: SinkCounters = { packets: 0, written: 0, writtenBytes: 0, kept: 0, dropped: new Map() };
   constructor(readonly name: string) {}
   write({ blocks, count }: PacketBatch): void {
     const cursor = new FrameCursor();

@@ -1,0 +1,62 @@
+/** Options of every command that ends in packets. @module */
+import { message } from "@optique/core/message";
+import { multiple, optional } from "@optique/core/modifiers";
+import { option } from "@optique/core/primitives";
+import { checkSink, type SinkSpec } from "../net/sinks/spec.ts";
+import { BadInput } from "./bad_input.ts";
+import { duration, sink, size, wholeNumber, word } from "./values.ts";
+
+export const sinkOptions = {
+  output: multiple(option("-o", "--output", sink(), {
+    description:
+      message`Where packets go: an interface, a .pcap or .pcapng file, - for standard output, or pcap-over-ip:[ADDR:]PORT. May be given more than once.`,
+  })),
+  rotateSize: optional(option("--rotate-size", size(4096), {
+    description: message`Begin a new file when this one has reached SIZE.`,
+  })),
+  rotateTime: optional(option("--rotate-time", duration(), {
+    description: message`Begin a new file after DURATION.`,
+  })),
+  keep: optional(option("--keep", wholeNumber("N", 1, 1_000_000), {
+    description: message`Keep the newest N files when rotating.`,
+  })),
+  summary: optional(option("--summary", word("FORM", ["text", "json", "none"]), {
+    description:
+      message`What the exit summary on standard error looks like: text, json or none. Default: text.`,
+  })),
+  logLevel: optional(
+    option("--log-level", word("LEVEL", ["debug", "info", "warning", "error"]), {
+      description: message`Least severe messages to show. Default: info.`,
+    }),
+  ),
+};
+
+/** What {@linkcode sinkOptions} say of files that rotate. */
+export interface Rotation {
+  readonly rotateSize?: number;
+  readonly rotateTime?: number;
+  readonly keep?: number;
+}
+
+/** Opens nothing. Throws {@linkcode BadInput}. */
+export function checkSinks(sinks: readonly SinkSpec[], { rotateSize, rotateTime, keep }: Rotation): void {
+  const rotates = rotateSize !== undefined || rotateTime !== undefined;
+  if (keep !== undefined && !rotates) {
+    throw new BadInput("--keep: needs --rotate-size or --rotate-time, without which there is one file");
+  }
+  if (rotates && !sinks.some(({ kind }) => kind === "file")) {
+    throw new BadInput(
+      "--rotate-size and --rotate-time: need a file among the sinks, for example -o out.pcapng",
+    );
+  }
+  const names = sinks.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
+  for (const sink of sinks) {
+    try {
+      checkSink(sink);
+    } catch (error) {
+      throw new BadInput(`--output: ${(error as Error).message}`);
+    }
+  }
+}

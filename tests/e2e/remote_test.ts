@@ -1,0 +1,229 @@
+/** Agents that mirror to collectors over mutual TLS, from the command line. */
+import assert from "node:assert/strict";
+import { judge, judgeMissing } from "../support/judge.ts";
+import { inNamespace, netnsMissing, withVeth } from "../support/netns.ts";
+import { missing, runOk } from "../support/run.ts";
+import { Child } from "./support/child.ts";
+import { mirrorOptions, type Mode, MODES, runCollector, summaryOf } from "./support/collector.ts";
+import { type Fixture, withFixture } from "./support/fixture.ts";
+import { BodyServer, clientsOf, Collector, makePki } from "./support/remote_collector.ts";
+
+const ignore = missing("curl", "openssl", "tshark");
+const AGENT = "10.213.9.2";
+const COLLECTOR = "10.213.9.1";
+const REQUESTS = 20;
+
+/** `run` with these options. */
+function mirror(mode: Mode, fixture: Fixture, options: readonly string[], program: readonly string[]) {
+  return runCollector(mode, fixture, ["run", "--summary", "json", "--quiet", ...options, "--", ...program]);
+}
+
+Deno.test({
+  name:
+    "remote: programs in one namespace, collector and IDS in another: it finds what it finds on a local capture",
+  ignore: ignore || netnsMissing() || judgeMissing(),
+  fn: () =>
+    withFixture((fixture) =>
+      withVeth(async (veth) => {
+        await runOk("ip", "addr", "add", `${COLLECTOR}/30`, "dev", veth.near);
+        await inNamespace(veth, "ip", "addr", "add", `${AGENT}/30`, "dev", veth.far);
+        await inNamespace(veth, "ip", "link", "set", "lo", "up");
+        const pki = await makePki(fixture, [COLLECTOR]);
+        const body = fixture.body(50_000);
+        await using server = new Child("ip", {
+          args: [
+            ...["netns", "exec", veth.namespace, "openssl", "s_server", "-accept", "127.0.0.1:8443", "-WWW"],
+            ...["-cert", fixture.certificate, "-key", fixture.key],
+          ],
+          cwd: fixture.bodies,
+        });
+        await server.found("stdout", /ACCEPT/);
+        const [local, remote] = [fixture.path("local.pcapng"), fixture.path("remote.pcapng")];
+        await using collector = await Collector.start(
+          "source",
+          fixture,
+          remote,
+          "-L",
+          `${COLLECTOR}:0`,
+          ...pki,
+        );
+        const options = [...mirrorOptions(local), "-t", `${COLLECTOR}:${collector.port}`, ...pki];
+        const urls = Array.from({ length: REQUESTS }, () => `https://localhost:8443/${body.name}`);
+        const outputs = urls.flatMap(() => ["-o", "/dev/null"]);
+        const agent = new Child("ip", {
+          args: [
+            ...[
+              "netns",
+              "exec",
+              veth.namespace,
+              Deno.execPath(),
+              "run",
+              "-A",
+              "--no-check",
+              "cli/main.ts",
+              "run",
+            ],
+            ...[...options, "--", "curl", "-sS", "--cacert", fixture.certificate, ...outputs, ...urls],
+          ],
+          env: { SSLCOLLECTOR_CONFIG: "/dev/null", NO_COLOR: "1" },
+        });
+        const ended = await agent.ended;
+        assert.equal(ended.code, 0, ended.stderr);
+        const { summary } = await collector.stop();
+        assert.deepEqual(
+          summary.agents.map(({ name, address, packets }) => [name, address.split(":")[0], packets]),
+          [["web1", AGENT, summaryOf(ended).total.packets]],
+        );
+        const [here, there] = [await judge(local), await judge(remote)];
+        assert.deepEqual(there, here);
+        assert.equal(there.http.length, REQUESTS);
+        assert.ok(
+          there.files.every(({ size, state, gaps }) => size === body.length && state === "CLOSED" && !gaps),
+        );
+      })
+    ),
+});
+
+for (const mode of MODES) {
+  Deno.test({
+    name: `remote (${mode}): two collectors share the connections, each whole, and the books agree`,
+    ignore,
+    fn: () =>
+      withFixture(async (fixture) => {
+        const pki = await makePki(fixture);
+        await using server = new BodyServer(fixture);
+        const captures = ["a", "b", "local"].map((name) => fixture.path(`${name}.pcapng`));
+        await using first = await Collector.start(mode, fixture, captures[0], ...pki);
+        await using second = await Collector.start(mode, fixture, captures[1], "--workers", "1", ...pki);
+        const targets = [first, second].flatMap(({ port }) => ["-t", `127.0.0.1:${port}`]);
+        const program = server.curl(fixture.body(16_384).name, REQUESTS);
+        const ended = await mirror(mode, fixture, ["-o", captures[2], ...targets, ...pki], program);
+        assert.equal(ended.code, 0, ended.stderr);
+        const stopped = [await first.stop(), await second.stop()];
+        const agent = summaryOf(ended);
+        const arrived = stopped.map(({ summary }) => summary.agents.map(({ packets }) => packets));
+        assert.equal(arrived.flat().reduce((sum, packets) => sum + packets, 0), agent.total.packets);
+        for (const [index, { summary }] of stopped.entries()) {
+          assert.deepEqual([summary.sinks[0].written], arrived[index]);
+          assert.deepEqual(summary.agents.map(({ name, lost, duplicates }) => [name, lost, duplicates]), [
+            ["web1", {}, 0],
+          ]);
+        }
+        const [a, b, all] = await Promise.all(captures.map(clientsOf));
+        assert.equal(all.size, REQUESTS);
+        assert.ok(a.size > 0 && b.size > 0, `${a.size} and ${b.size} connections`);
+        assert.equal(a.union(b).size, REQUESTS);
+        assert.equal(a.intersection(b).size, 0);
+      }),
+  });
+}
+
+Deno.test({
+  name: "remote: what no collector took stays in the spool, and a later run delivers it",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      const pki = await makePki(fixture);
+      await using server = new BodyServer(fixture);
+      const program = server.curl(fixture.body(16_384).name, 3);
+      const capture = fixture.path("remote.pcapng");
+      // The port of a collector that has gone.
+      const early = await Collector.start("source", fixture, capture, ...pki);
+      await early.stop();
+      const remote = ["-t", `127.0.0.1:${early.port}`, "--spool", fixture.path("spool"), ...pki];
+      const without = await mirror("source", fixture, remote, program);
+      assert.equal(without.code, 0, without.stderr);
+      assert.deepEqual(
+        summaryOf(without).sinks.map(({ written, kept, dropped }) => [written, kept, dropped]),
+        [
+          [0, summaryOf(without).total.packets, {}],
+        ],
+      );
+
+      await using collector = await Collector.start(
+        "source",
+        fixture,
+        capture,
+        ...["-L", `127.0.0.1:${early.port}`, ...pki],
+      );
+      const withOne = await mirror("source", fixture, remote, program);
+      assert.equal(withOne.code, 0, withOne.stderr);
+      const { summary } = await collector.stop();
+      const forged = summaryOf(without).total.packets + summaryOf(withOne).total.packets;
+      assert.equal(summary.sinks[0].written, forged);
+      assert.equal((await clientsOf(capture)).size, 6);
+    }),
+});
+
+Deno.test({
+  name: "remote: an agent that is not on the list sends nothing, and both sides say so",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      const pki = await makePki(fixture, ["127.0.0.1"], ["web1", "web2"]);
+      await using server = new BodyServer(fixture);
+      const program = server.curl(fixture.body(1).name, 1);
+      const capture = fixture.path("remote.pcapng");
+      await using collector = await Collector.start("source", fixture, capture, "--allow", "web2", ...pki);
+      const as = (name: string) =>
+        mirror("source", fixture, ["-t", `127.0.0.1:${collector.port}`, "--identity", name, ...pki], program);
+      const refused = await as("web1");
+      assert.equal(refused.code, 0);
+      assert.deepEqual(summaryOf(refused).sinks[0].written, 0);
+      assert.match(
+        refused.stderr,
+        /^sslcollector: warning: 127\.0\.0\.1:\d+: collector closed the connection; its log says why/m,
+      );
+      const taken = await as("web2");
+      assert.deepEqual(summaryOf(taken).sinks[0].dropped, {});
+      const { summary, stderr } = await collector.stop();
+      assert.match(stderr, /^sslcollector: warning: .*web1.*allow/m);
+      assert.deepEqual(summary.agents.map(({ name }) => name), ["web2"]);
+      assert.equal(summary.sinks[0].written, summaryOf(taken).total.packets);
+    }),
+});
+
+Deno.test({
+  name: "remote: plain TCP only where both sides ask for it, and both say so",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      const pki = await makePki(fixture);
+      await using server = new BodyServer(fixture);
+      const program = server.curl(fixture.body(1).name, 1);
+      const [open, closed] = [fixture.path("open.pcapng"), fixture.path("closed.pcapng")];
+      await using plain = await Collector.start("source", fixture, open, "--insecure-plaintext");
+      await using secure = await Collector.start("source", fixture, closed, ...pki);
+      const written = async (...options: string[]) => {
+        const ended = await mirror("source", fixture, options, program);
+        assert.equal(ended.code, 0, ended.stderr);
+        return { sink: summaryOf(ended).sinks[0], stderr: ended.stderr };
+      };
+      const both = await written("-t", `tcp://127.0.0.1:${plain.port}`);
+      assert.ok(both.sink.written > 0);
+      assert.match(both.stderr, /^sslcollector: warning: tcp:.* PLAINTEXT/m);
+      assert.equal((await written("-t", `127.0.0.1:${plain.port}`, ...pki)).sink.written, 0);
+      assert.equal((await written("-t", `tcp://127.0.0.1:${secure.port}`)).sink.written, 0);
+      const { summary, stderr } = await plain.stop();
+      assert.equal(summary.sinks[0].written, both.sink.written);
+      assert.match(stderr, /^sslcollector: warning: agents are taken IN PLAINTEXT/m);
+      assert.equal((await secure.stop()).summary.sinks[0].written, 0);
+    }),
+});
+
+Deno.test({
+  name: "remote: certificates are read again on SIGHUP, and the connection goes on",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      const pki = await makePki(fixture);
+      await using collector = await Collector.start("source", fixture, fixture.path("remote.pcapng"), ...pki);
+      const names = ["crt", "key"].map((ending) => fixture.path(`pki/collector-hub.${ending}`));
+      for (const name of names) await Deno.remove(name);
+      const issue = ["pki", "issue", "collector", "hub", "--san", "127.0.0.1", ...pki];
+      assert.equal((await runCollector("source", fixture, issue)).code, 0);
+      collector.child.kill("SIGHUP");
+      await collector.child.found("stderr", /^sslcollector: certificates were read again: hub$/m);
+      await collector.stop();
+    }),
+});
