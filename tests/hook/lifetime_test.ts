@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Collector, compile, hooked, makeCertificate, run } from "./native.ts";
-import { TextLineStream } from "./lines.ts";
+import { TextLineStream } from "../support/lines.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 const LATE = 4, UPDATE = 1;

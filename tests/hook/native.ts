@@ -1,5 +1,5 @@
 /** What tests of the hook share: its C programs, a certificate, an agent that collects records, programs with the hook. @module */
-import { TextLineStream } from "./lines.ts";
+import { TextLineStream } from "../support/lines.ts";
 import { buildHook } from "../../tools/hook.ts";
 
 const HERE = new URL("./", import.meta.url).pathname;

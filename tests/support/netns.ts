@@ -25,6 +25,17 @@ export function netnsMissing(): boolean {
   return success; // it cannot be: there is none of that name
 }
 
+/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when there are no TUN devices. */
+export function tunMissing(): boolean {
+  try {
+    Deno.openSync("/dev/net/tun", { read: true, write: true }).close();
+    return false;
+  } catch {
+    console.error("skipped: /dev/net/tun cannot be opened");
+    return true;
+  }
+}
+
 /**
  * Makes a veth pair with its far end in a namespace of its own, both up and silent (no IPv6, so that the only packets on
  * it are the test's); removes both afterwards.
