@@ -1,5 +1,5 @@
 /** Network namespaces that a test makes for itself. @module */
-import { missing, runOk } from "./run.ts";
+import { missing, run, runOk } from "./run.ts";
 
 export interface Veth {
   /** Name of the end in the test's own namespace. */
@@ -59,7 +59,9 @@ export async function withVeth<T>(use: (veth: Veth) => Promise<T>, mtu = 1500): 
     await runOk("ip", "link", "set", veth.near, "up");
     return await use(veth);
   } finally {
-    await runOk("ip", "netns", "del", veth.namespace); // takes both ends with it
+    // The namespace lives on as long as the kernel has something to send from it.
+    await run("ip", ["link", "del", veth.near]);
+    await runOk("ip", "netns", "del", veth.namespace);
   }
 }
 
