@@ -1,4 +1,5 @@
 /** An nginx with one worker, for measuring. @module */
+import { makeCertificate } from "../support/certificate.ts";
 import { runOk } from "../support/run.ts";
 
 export interface Nginx {
@@ -12,24 +13,7 @@ export async function startNginx(folder: string, environment: Record<string, str
   Deno.mkdirSync(`${folder}/www`, { recursive: true });
   Deno.writeTextFileSync(`${folder}/www/small`, "x".repeat(100));
   Deno.writeFileSync(`${folder}/www/large`, new Uint8Array(1_000_000).fill(120));
-  await runOk(
-    "openssl",
-    "req",
-    "-x509",
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-days",
-    "1",
-    "-subj",
-    "/CN=localhost",
-    "-keyout",
-    `${folder}/key.pem`,
-    "-out",
-    `${folder}/certificate.pem`,
-  );
+  await makeCertificate(`${folder}/certificate.pem`, `${folder}/key.pem`);
   const port = freePort();
   Deno.writeTextFileSync(`${folder}/nginx.conf`, configuration(folder, port));
   const child = new Deno.Command("nginx", {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { makeCertificate } from "../support/certificate.ts";
 import { netnsMissing, received, withVeth } from "../support/netns.ts";
 import { runOk, withTempDir } from "../support/run.ts";
 import { startAgent } from "./agent.ts";
@@ -19,24 +20,7 @@ export async function benchThroughput(): Promise<BenchRow[]> {
   return await withTempDir(async (folder) => {
     const writer = `${folder}/tls_writer`;
     await runOk("cc", "-O2", "-o", writer, SOURCE, "-lssl", "-lcrypto");
-    await runOk(
-      "openssl",
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-days",
-      "1",
-      "-subj",
-      "/CN=localhost",
-      "-keyout",
-      `${folder}/key.pem`,
-      "-out",
-      `${folder}/certificate.pem`,
-    );
+    await makeCertificate(`${folder}/certificate.pem`, `${folder}/key.pem`);
     const server = new Deno.Command(writer, {
       args: ["serve", `${folder}/certificate.pem`, `${folder}/key.pem`],
       stdout: "piped",

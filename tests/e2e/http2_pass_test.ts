@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { seededRandom } from "../support/random.ts";
 import { mirrorOptions, runCollector, summaryOf } from "./support/collector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { smallAndMedium } from "./support/exchange.ts";

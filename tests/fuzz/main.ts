@@ -1,6 +1,6 @@
 /**
  * `deno task fuzz [SECONDS]`: every target with fresh seeds for so long (60 by default). A failure names the seed; run it again
- * with SSLCOLLECTOR_TEST_SEED.
+ * with SEED.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
 const TARGETS = { pipeline: pipelineTarget, recording: recordingTarget, pcapng: pcapngTarget };
 
 const seconds = Number(Deno.args[0] ?? 60);
-const fixed = Deno.env.get("SSLCOLLECTOR_TEST_SEED");
+const fixed = Deno.env.get("SEED");
 const first = fixed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(fixed);
 const end = performance.now() + seconds * 1000;
 let rounds = 0;
@@ -21,7 +21,7 @@ do {
     try {
       await target(new Random(seed));
     } catch (error) {
-      console.error(`${name} failed with SSLCOLLECTOR_TEST_SEED=${seed}`);
+      console.error(`${name} failed with SEED=${seed}`);
       throw error;
     }
   }

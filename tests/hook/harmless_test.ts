@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Collector, compile, hooked, makeCertificate, type Output, run, WORK } from "./native.ts";
+import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 const MAGIC = 0x434c5353;
@@ -12,7 +12,7 @@ async function shell(script: string, runtime: string): Promise<Output> {
 
 /** The programs of the tests below; what they print does not depend on the run. */
 async function programs(): Promise<Record<string, string>> {
-  const { cert, key } = await makeCertificate();
+  const { cert, key } = await certificateFiles();
   const serve =
     `openssl s_server -accept 127.0.0.1:0 -cert ${cert} -key ${key} -naccept 1 -www </dev/null 2>&1`;
   const port =
@@ -157,7 +157,7 @@ Deno.test(
 );
 
 Deno.test("resource limits: unmirrored or small, never harmed", async (t) => {
-  const { cert, key } = await makeCertificate();
+  const { cert, key } = await certificateFiles();
   const script = `python3 ${PROGRAMS}blocking.py ${cert} ${key} 300000 | tail -n 1`;
   const limits: Record<string, boolean> = {
     "ulimit -f 1000": false, // 1,000 KiB: no region, and no SIGXFSZ
@@ -178,7 +178,7 @@ Deno.test("resource limits: unmirrored or small, never harmed", async (t) => {
 });
 
 Deno.test("SSLCOLLECTOR_HOOK=0 switches the hook off", async () => {
-  const { cert, key } = await makeCertificate();
+  const { cert, key } = await certificateFiles();
   const collector = await Collector.start();
   const env = { ...await hooked(collector.runtime), SSLCOLLECTOR_HOOK: "0" };
   const output = await run("python3", [`${PROGRAMS}blocking.py`, cert, key, "1000"], env);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Collector, compile, hooked, makeCertificate, run } from "./native.ts";
+import { certificateFiles, Collector, compile, hooked, run } from "./native.ts";
 import { TextLineStream } from "../support/lines.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
@@ -19,7 +19,7 @@ class Steps {
   }
 
   static async start(runtime: string): Promise<Steps> {
-    const { cert, key } = await makeCertificate();
+    const { cert, key } = await certificateFiles();
     const command = new Deno.Command("python3", {
       args: [`${PROGRAMS}steps.py`, cert, key],
       env: await hooked(runtime),
@@ -95,7 +95,7 @@ Deno.test("a session that begins without an agent is late for one that comes", a
 });
 
 Deno.test("TLS inside TLS: the inner hello is found in the outer session's clear text", async () => {
-  const { cert, key } = await makeCertificate();
+  const { cert, key } = await certificateFiles();
   const collector = await Collector.start();
   const output = await run("python3", [`${PROGRAMS}tunnel.py`, cert, key], await hooked(collector.runtime));
   await collector.stop();
@@ -117,7 +117,7 @@ Deno.test("TLS inside TLS: the inner hello is found in the outer session's clear
 });
 
 Deno.test("an address that comes late is told by a second open", async () => {
-  const { cert, key } = await makeCertificate();
+  const { cert, key } = await certificateFiles();
   const program = await compile("switch", ["switch.c"], ["-lssl", "-lcrypto"]);
   const collector = await Collector.start();
   const output = await run(program, [cert, key], await hooked(collector.runtime));

@@ -1,4 +1,5 @@
 /** What tests of the hook share: its C programs, a certificate, an agent that collects records, programs with the hook. @module */
+import { makeCertificate } from "../support/certificate.ts";
 import { TextLineStream } from "../support/lines.ts";
 import { buildHook } from "../../tools/hook.ts";
 
@@ -52,13 +53,10 @@ export async function compile(
 let certificate: Promise<{ cert: string; key: string }> | undefined;
 
 /** A self-signed certificate for localhost, as PEM files. */
-export function makeCertificate(): Promise<{ cert: string; key: string }> {
+export function certificateFiles(): Promise<{ cert: string; key: string }> {
   return certificate ??= (async () => {
     const cert = `${WORK}/cert.pem`, key = `${WORK}/key.pem`;
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-    const args = ["req", "-x509", ...curve, "-nodes", "-days", "2", "-subj", "/CN=localhost"];
-    const output = await run("openssl", [...args, "-keyout", key, "-out", cert]);
-    if (output.code !== 0) throw new Error(`cannot make a certificate: ${output.stderr}`);
+    await makeCertificate(cert, key);
     return { cert, key };
   })();
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Collector, compile, type Flow, has, hooked, makeCertificate, run, sumOf, WORK } from "./native.ts";
+import { certificateFiles, Collector, compile, type Flow, has, hooked, run, sumOf, WORK } from "./native.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 const ORDERLY = 8, ALERT_SENT = 16, INHERITED = 2;
@@ -11,7 +11,7 @@ async function python(
   args: string[],
   preloaded = true,
 ): Promise<{ collector: Collector; stdout: string[] }> {
-  const { cert, key } = await makeCertificate();
+  const { cert, key } = await certificateFiles();
   const collector = await Collector.start();
   const env = preloaded ? await hooked(collector.runtime) : {};
   const output = await run("python3", [PROGRAMS + program, cert, key, ...args], env);
@@ -108,7 +108,7 @@ Deno.test("a session that a fork hands on goes on in the child's ring, at its of
 });
 
 Deno.test("openssl s_server, which reads and writes through BIO_f_ssl, and s_client", async () => {
-  const { cert, key } = await makeCertificate();
+  const { cert, key } = await certificateFiles();
   const collector = await Collector.start();
   const env = await hooked(collector.runtime);
   const server = new Deno.Command("openssl", {

@@ -8,7 +8,7 @@ import {
 } from "../../hook/recording.ts";
 import { OPEN_EXAMPLE } from "../support/capture_examples.ts";
 import { CaptureLog } from "../support/capture_log.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { seededRandom } from "../support/random.ts";
 
 const TIME_BASE_NS = 1_700_000_000_123_456_789n;
 

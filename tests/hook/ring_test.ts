@@ -4,7 +4,7 @@ import { DATA_MAX, dataStart, KIND, PAGE, RING, SLOT, UNIT } from "../../hook/re
 import { encodeOpen, openFlags } from "../../hook/record_writer.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { type Geometry, RingWriter } from "../support/ring_writer.ts";
-import { seededRandom } from "../support/seeded_random.ts";
+import { seededRandom } from "../support/random.ts";
 import { OPEN_EXAMPLE } from "../support/capture_examples.ts";
 
 const BASE_NS = 1_700_000_000_123_456_789n;

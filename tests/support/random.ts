@@ -1,4 +1,8 @@
-/** Random input that can be made again. @module */
+/**
+ * Random input that can be made again: set `SEED` to the number that a failing test printed.
+ *
+ * @module
+ */
 
 /** Random numbers from a seed; the same seed gives the same numbers. */
 export class Random {
@@ -15,6 +19,11 @@ export class Random {
     let mixed = Math.imul(this.#state ^ this.#state >>> 15, 1 | this.#state);
     mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed;
     return Math.floor(((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32 * bound);
+  }
+
+  /** True once in `times`. */
+  oneIn(times: number): boolean {
+    return this.below(times) === 0;
   }
 
   bytes(length: number): Uint8Array<ArrayBuffer> {
@@ -46,15 +55,26 @@ export class Random {
   }
 }
 
-/**
- * Runs a property with a seed of the moment, or that of `SSLCOLLECTOR_TEST_SEED`, and names the seed when it fails.
- */
+/** A seed of the moment, or the one that `SEED` asks for. */
+function chooseSeed(): number {
+  const asked = Deno.env.get("SEED");
+  return asked ? Number(asked) >>> 0 : crypto.getRandomValues(new Uint32Array(1))[0];
+}
+
+/** Prints its seed under `name`. */
+export function seededRandom(name: string): Random {
+  const random = new Random(chooseSeed());
+  console.log(`${name}: SEED=${random.seed}`);
+  return random;
+}
+
+/** Runs a property, and names the seed when it fails. */
 export async function withSeed(property: (random: Random) => void | Promise<void>): Promise<void> {
-  const seed = Number(Deno.env.get("SSLCOLLECTOR_TEST_SEED") ?? Math.floor(Math.random() * 2 ** 32));
+  const random = new Random(chooseSeed());
   try {
-    await property(new Random(seed));
+    await property(random);
   } catch (error) {
-    console.error(`failed with SSLCOLLECTOR_TEST_SEED=${seed}`);
+    console.error(`failed with SEED=${random.seed}`);
     throw error;
   }
 }

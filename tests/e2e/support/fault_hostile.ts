@@ -16,7 +16,7 @@ import {
   type RingWriter,
   sendToAgent,
 } from "../../support/ring_writer.ts";
-import { seededRandom } from "../../support/seeded_random.ts";
+import { seededRandom } from "../../support/random.ts";
 
 /** What a hostile program does; its name is its first argument. */
 export const ATTACKS = {

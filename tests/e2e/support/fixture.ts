@@ -1,5 +1,6 @@
 /** What every end-to-end test needs: a folder open to all users, a certificate for this host, and bodies. @module */
-import { runOk, withTempDir } from "../../support/run.ts";
+import { makeCertificate } from "../../support/certificate.ts";
+import { withTempDir } from "../../support/run.ts";
 import { sha256 } from "../../support/tshark.ts";
 
 /** Bytes of an HTTP body, also in a file of the same name. */
@@ -34,12 +35,7 @@ export class Fixture {
     // Workers of another user load the certificate, the bodies and the hook's control page.
     await Deno.chmod(folder, 0o755);
     await Deno.mkdir(fixture.bodies);
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"];
-    // Deno refuses an authority as a server.
-    const kind = ["-addext", "basicConstraints=critical,CA:FALSE"];
-    const algorithm = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
-    const files = ["-keyout", fixture.key, "-out", fixture.certificate];
-    await runOk("openssl", "req", "-x509", ...algorithm, ...subject, ...kind, ...files);
+    await makeCertificate(fixture.certificate, fixture.key);
     return fixture;
   }
 
