@@ -92,12 +92,19 @@ async function start(
   });
 }
 
-function defaultStatePath(port: number): string {
-  const home = Deno.env.get("HOME") ?? "/tmp";
-  const folder = Deno.build.os !== "windows" && Deno.uid() === 0
-    ? "/var/lib/sslcollector"
-    : `${Deno.env.get("XDG_STATE_HOME") ?? `${home}/.local/state`}/sslcollector`;
-  return `${folder}/collector-${port}.state`;
+/** Throws {@linkcode BadInput} where this user has no place of its own. */
+export function defaultStatePath(
+  port: number,
+  isRoot = Deno.build.os !== "windows" && Deno.uid() === 0,
+  environment: Pick<typeof Deno.env, "get"> = Deno.env,
+): string {
+  const name = `collector-${port}.state`;
+  if (isRoot) return `/var/lib/sslcollector/${name}`;
+  const stateHome = environment.get("XDG_STATE_HOME");
+  if (stateHome) return `${stateHome}/sslcollector/${name}`;
+  const home = environment.get("HOME");
+  if (home) return `${home}/.local/state/sslcollector/${name}`;
+  throw new BadInput("--state: needs a FILE where HOME is not set");
 }
 
 function explain(error: Error & { code?: string }, hostname: string, port: number): string {

@@ -6,7 +6,13 @@ import { BadInput } from "./bad_input.ts";
 import { log } from "./log.ts";
 
 const DAY_MS = 86_400_000;
-const SOON_DAYS = 30;
+/** A certificate with fewer days left is spoken of. */
+export const SOON_DAYS = 30;
+
+/** Whole days that a certificate is valid from now on. */
+export function daysLeft(validToMs: number, nowMs: number): number {
+  return Math.floor((validToMs - nowMs) / DAY_MS);
+}
 
 export interface OpenCredentials {
   readonly current: Credentials;
@@ -48,6 +54,6 @@ export async function openCredentials(
 }
 
 function warnIfSoon({ name, validToMs }: Credentials): void {
-  const days = Math.floor((validToMs - Date.now()) / DAY_MS);
+  const days = daysLeft(validToMs, Date.now());
   if (days < SOON_DAYS) log.warn(`certificate ${name} is valid for ${days} days more`);
 }

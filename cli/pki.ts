@@ -2,12 +2,10 @@
 import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts";
 import { initAuthority, issueInto, listCertificates, type Listed, PKI_DIRECTORY } from "../net/pki/store.ts";
 import { BadInput } from "./bad_input.ts";
+import { daysLeft, SOON_DAYS } from "./credentials.ts";
 import { print } from "./log.ts";
 import type { PkiCommand } from "./remote_options.ts";
 
-const DAY_MS = 86_400_000;
-/** A certificate with fewer days left is marked. */
-const SOON_DAYS = 30;
 const AUTHORITY_NAME = "sslcollector CA";
 
 /** Answers the exit status. */
@@ -55,7 +53,7 @@ async function issue(
 function table(certificates: readonly Listed[], nowMs: number): string[] {
   const rows = certificates.map((certificate) => {
     const { name, roles, isAuthority, names, validFromMs, validToMs, hasKey } = certificate;
-    const days = Math.floor((validToMs - nowMs) / DAY_MS);
+    const days = daysLeft(validToMs, nowMs);
     const left = validToMs < nowMs
       ? "expired"
       : validFromMs > nowMs

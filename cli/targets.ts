@@ -2,6 +2,8 @@
 import { hostname } from "node:os";
 import { QUEUE_BYTES, RemoteSink, SPOOL_BYTES } from "../net/remote/remote_sink.ts";
 import { RouterSink } from "../net/remote/router_sink.ts";
+import { hasSegments } from "../net/remote/spool.ts";
+import { type RemoteTarget, spoolFolder } from "../net/remote/target.ts";
 import type { Sink } from "../net/sink.ts";
 import { BadInput } from "./bad_input.ts";
 import { type OpenCredentials, openCredentials } from "./credentials.ts";
@@ -45,6 +47,7 @@ export async function openTargets(
   mtu: number | undefined,
 ): Promise<Sink | undefined> {
   const { target: targets, queue = QUEUE_BYTES, spool, spoolMax = SPOOL_BYTES } = plan.values;
+  if (spool !== undefined) warnOfOthers(spool, targets);
   const sinks: RemoteSink[] = [];
   for (const target of targets) {
     if (target.isPlaintext) {
@@ -60,11 +63,17 @@ export async function openTargets(
           credentials: plan.credentials && (() => plan.credentials!.current),
           queueBytes: queue,
           spool: spool === undefined ? undefined : {
-            directory: targets.length > 1 ? `${spool}/${target.hostname}-${target.port}` : spool,
+            directory: `${spool}/${spoolFolder(target)}`,
             maxBytes: spoolMax,
           },
           info: (text) => log.info(text),
           warn: (text) => log.warn(text),
+          waiting: (packets, longestMs) =>
+            log.info(
+              `${target.name}: ${packets} packets wait for the collector, for ${
+                Math.round(longestMs / 1000)
+              } s more at most; Ctrl-C or SIGTERM now ends this at once`,
+            ),
         }),
       );
     } catch (error) {
@@ -73,4 +82,25 @@ export async function openTargets(
     }
   }
   return sinks.length > 1 ? new RouterSink(sinks) : sinks[0];
+}
+
+/** What is in the spool for collectors that are not among these stays there: somebody should know. */
+function warnOfOthers(spool: string, targets: readonly RemoteTarget[]): void {
+  const own = new Set(targets.map(spoolFolder));
+  let names: string[] = [];
+  try {
+    names = [...Deno.readDirSync(spool)].filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
+  } catch {
+    // Where there is no directory yet, there are no packets.
+  }
+  for (const name of names.filter((name) => !own.has(name) && hasSegments(`${spool}/${name}`)).sort()) {
+    log.warn(
+      `--spool: ${spool}/${name} has packets for a collector that no -t of this run names; they wait for a run with it`,
+    );
+  }
+  if (hasSegments(spool)) {
+    log.warn(
+      `--spool: ${spool} itself has packets that no run sends; each collector has a directory of its own in it`,
+    );
+  }
 }

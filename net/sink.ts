@@ -18,6 +18,8 @@ export interface Sink {
   /** Bytes of IP packet that one frame may carry. */
   readonly mtu: number;
   readonly counters: SinkCounters;
+  /** Whether it would drop what it is given now, and may take it later; absent: never. */
+  readonly isDown?: boolean;
   /**
    * Takes every packet of the batch; the batch is borrowed for the call. Never throws for a failure of the sink's
    * own: the sink counts what it dropped, says so once in the log, and the other sinks go on.

@@ -25,6 +25,8 @@ const SYMBOLS = {
   accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
   /** `ssize_t recvmsg(int fd, struct msghdr *message, int flags)` */
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
+  /** `int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)`; the address as a number, see `pcap_inject` */
+  sendmmsg: { parameters: ["i32", "usize", "u32", "i32"], result: "i32" },
   /** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   /** `int open(const char *path, int flags, mode_t mode)` (variadic, passed alike on these machines) */

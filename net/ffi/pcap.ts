@@ -24,6 +24,8 @@ const SYMBOLS = {
    * view made for each frame
    */
   pcap_inject: { parameters: ["pointer", "usize", "usize"], result: "i32" },
+  /** `int pcap_fileno(pcap_t *)`: on Linux, the packet socket */
+  pcap_fileno: { parameters: ["pointer"], result: "i32" },
   /** `char *pcap_geterr(pcap_t *)` */
   pcap_geterr: { parameters: ["pointer"], result: "pointer" },
   /** `void pcap_close(pcap_t *)` */

@@ -30,8 +30,7 @@ export class LiveCredentials {
     try {
       this.#watcher = Deno.watchFs(directory, { recursive: false });
     } catch (error) {
-      // SIGHUP still works.
-      events.failed(`changes in ${directory} go unnoticed: ${(error as Error).message}`);
+      this.#unnoticed(error as Error);
     }
     void this.#watch();
   }
@@ -68,12 +67,21 @@ export class LiveCredentials {
     this.#watcher?.close();
   }
 
+  /** SIGHUP still works. */
+  #unnoticed({ message }: Error): void {
+    this.events.failed(`changes in ${this.directory} go unnoticed: ${message}`);
+  }
+
   async #watch(): Promise<void> {
     if (this.#watcher === undefined) return;
-    for await (const { kind } of this.#watcher) {
-      if (kind === "access" || this.#isClosed) continue;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => void this.reload(), QUIET_MS);
+    try {
+      for await (const { kind } of this.#watcher) {
+        if (kind === "access" || this.#isClosed) continue;
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => void this.reload(), QUIET_MS);
+      }
+    } catch (error) {
+      if (!this.#isClosed) this.#unnoticed(error as Error);
     }
   }
 }

@@ -137,6 +137,10 @@ function readKey(path: string): string {
 /** Writes `NAME.key` and `NAME.crt`, which must not be there; answers the certificate's path. */
 function writePair(directory: string, name: string, pair: issue.Issued, taken: string): string {
   const path = `${directory}/${name}`;
+  // Both before either: half a pair that does not belong to the other half would be worse than none.
+  for (const file of [`${path}.key`, `${path}.crt`]) {
+    if (isThere(file)) throw new Error(`cannot write ${file}: ${taken}`);
+  }
   for (
     const [file, text, mode] of [[`${path}.key`, pair.key, 0o600], [
       `${path}.crt`,
@@ -152,6 +156,16 @@ function writePair(directory: string, name: string, pair: issue.Issued, taken: s
     }
   }
   return `${path}.crt`;
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw new Error(`cannot look for ${path}: ${systemError(error).text}`);
+  }
 }
 
 function attempt<T>(what: string, action: () => T): T {

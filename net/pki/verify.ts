@@ -60,7 +60,7 @@ export class Authorities {
     if (nowMs > facts.validToMs) throw new Error(`certificate ${shown} expired on ${iso(facts.validToMs)}`);
     if (facts.isAuthority || !facts.roles.includes(role)) {
       const is = facts.isAuthority ? "a CA" : facts.roles.join(", ") || "nothing";
-      throw new Error(`certificate ${shown} is for ${is}, not for an ${role}`);
+      throw new Error(`certificate ${shown} is for ${is}, not for ${role === "agent" ? "an" : "a"} ${role}`);
     }
     if (facts.name === "") throw new Error("certificate without a common name");
     return facts.name;

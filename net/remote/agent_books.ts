@@ -1,5 +1,14 @@
 /** What came from one agent. @module */
 
+/** Why agents lose packets (docs/link.md); an agent that gives other reasons must not make the books grow. */
+const REASONS: ReadonlySet<string> = new Set([
+  "queue-full",
+  "spool-full",
+  "spool-failed",
+  "not-spooled",
+  "over-mtu",
+]);
+
 /**
  * Over all its connections and sessions. For every session: packets that the agent was given = written here + lost there
  * + still under way.
@@ -14,8 +23,8 @@ export class AgentBooks {
   bytes = 0;
   /** Packets that came again after a break and were left out. */
   duplicates = 0;
-  /** Packets that the agent lost before they could be sent, by its reason. */
-  readonly lost = new Map<string, number>();
+  /** Packets that the agent lost before they could be sent, by its reason; `unknown` where it gave none, `other` for one of its own. */
+  readonly lost: Map<string, number> = new Map();
   /** Packets that the agent had when it last said so, and the collector has not. */
   lagPackets = 0;
   /** How long the oldest of them had waited then, by the agent's clock. */
@@ -46,7 +55,8 @@ export class AgentBooks {
 
   lose(reason: string, packets: number): void {
     this.told(this.lagPackets - packets, this.lagMs);
-    this.lost.set(reason, (this.lost.get(reason) ?? 0) + packets);
+    const known = reason === "" ? "unknown" : REASONS.has(reason) ? reason : "other";
+    this.lost.set(known, (this.lost.get(known) ?? 0) + packets);
   }
 
   /** `12 packets, 4096 bytes, 3 lost: queue-full, lag 2 packets (150 ms)`. */

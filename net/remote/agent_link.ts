@@ -1,11 +1,15 @@
 /** One connection of an agent, on the collector's side. @module */
 import type { Socket } from "node:net";
+import { goOnReading, stopReading } from "./flow_control.ts";
 import { LINK_FRAME_OVERHEAD, linkBlock, linkHead, type LinkMessage } from "./link.ts";
+import type { LinkMemory } from "./link_memory.ts";
 import { LinkReader } from "./link_reader.ts";
 import type { AgentIdentity, IntakePort } from "./intake_port.ts";
 
-/** Runs of packets of one agent that may wait to be written: one is being written while the next is received. */
-const WAITING_MAX = 2;
+/** Packets gather so long before they are handed on, or until the buffer is full. */
+const GATHER_MS = 2;
+/** The first message may take so long, in heartbeats. */
+const HELLO_HEARTBEATS = 2;
 /** Bytes of acknowledgements that an agent may leave unread before newer ones are withheld. */
 const UNREAD_MAX = 64 * 1024;
 
@@ -14,20 +18,24 @@ export interface AgentLinkOptions {
   /** Bytes of IP packet in the longest frame that is taken. */
   readonly mtu: number;
   readonly heartbeatMs: number;
-  /** Takes and gives back buffers of {@linkcode LINK_BLOCK_MAX} bytes. */
-  readonly newMemory: () => Uint8Array<ArrayBuffer>;
+  readonly memory: LinkMemory;
   readonly now: () => number;
   /** The connection is no more; told once. `wasOpened`: the intake knew of it and is told too. */
   readonly gone: (reason: string, wasOpened: boolean) => void;
 }
 
-/** Memory is bounded: the reader's buffer, {@linkcode WAITING_MAX} more, and what the socket had read ahead. */
+/** Memory is bounded: the reader's buffer, {@linkcode LinkMemory.waitingMax} more, and what the socket had read ahead. */
 export class AgentLink {
   readonly #reader: LinkReader;
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #helloTimer: ReturnType<typeof setTimeout>;
   readonly #pending: Uint8Array[] = [];
   #pendingAt = 0;
+  /** Runs of packets and messages that the intake has not answered. */
   #waiting = 0;
+  #gathering: ReturnType<typeof setTimeout> | undefined;
+  /** Packets have gathered for long enough. */
+  #isDue = false;
   #state: "new" | "opening" | "open" | "over" = "new";
   #isPaused = false;
   #isAdvancing = false;
@@ -43,15 +51,18 @@ export class AgentLink {
     readonly options: AgentLinkOptions,
   ) {
     this.#heardMs = options.now();
-    this.#reader = new LinkReader(options.mtu + LINK_FRAME_OVERHEAD, options.newMemory, {
+    this.#reader = new LinkReader(options.mtu + LINK_FRAME_OVERHEAD, options.memory.of(id), {
       keptBytes: port.keptBytes,
       packets: (memory, start, end, packets) => this.#packets(memory, start, end, packets),
       message: (message) => this.#take(message),
+      isBusy: () => this.#isBusy,
     });
+    const helloMs = HELLO_HEARTBEATS * options.heartbeatMs;
+    this.#helloTimer = setTimeout(() => this.refuse(`no hello within ${helloMs / 1000} s`), helloMs);
     this.#timer = setInterval(() => this.#tick(), options.heartbeatMs);
-    socket.on("error", (error: Error) => this.#over(error.message));
-    socket.on("close", () => this.#over("connection closed"));
-    socket.on("end", () => this.#over("connection closed by the agent"));
+    socket.on("error", (error: Error) => this.#release(error.message));
+    socket.on("close", () => this.#release("connection closed"));
+    socket.on("end", () => this.#release("connection closed by the agent"));
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
     socket.write(linkHead(options.application, "collector"));
   }
@@ -75,11 +86,15 @@ export class AgentLink {
     this.socket.write(linkBlock({ kind: "ack", have }));
   }
 
-  /** Tells the agent why, and closes. */
+  /** Tells the agent why, as the last that it hears, and closes. */
   refuse(reason: string): void {
     if (this.#state === "over") return;
     this.socket.end(linkBlock({ kind: "refused", reason }));
-    this.#over(reason);
+    this.#release(reason);
+  }
+
+  get #isBusy(): boolean {
+    return this.#waiting >= this.options.memory.waitingMax;
   }
 
   #read(bytes: Uint8Array): void {
@@ -95,10 +110,11 @@ export class AgentLink {
     const reader = this.#reader;
     this.#isAdvancing = true;
     try {
-      while (this.#pending.length > 0 && this.#state !== "over") {
-        if (this.#state === "opening") return this.#pause();
+      while (this.#state !== "over") {
+        if (this.#state === "opening" || !reader.walk()) return this.#pause();
+        if (this.#pending.length === 0) break;
         if (reader.room === 0) {
-          if (this.#waiting >= WAITING_MAX) return this.#pause();
+          if (this.#isBusy) return this.#pause();
           reader.flush();
         }
         const bytes = this.#pending[0];
@@ -106,11 +122,11 @@ export class AgentLink {
         if (this.#pendingAt === bytes.length) {
           this.#pending.shift();
           this.#pendingAt = 0;
+          giveBack(bytes);
         }
       }
       if (this.#state === "over") return;
-      // While the writer is busy, packets gather; an idle writer gets them at once.
-      if (this.#waiting === 0) reader.flush();
+      if (reader.hasPackets) this.#gather();
     } catch (error) {
       return this.refuse(`bad data: ${(error as Error).message}`);
     } finally {
@@ -118,19 +134,33 @@ export class AgentLink {
     }
     if (this.#isPaused) {
       this.#isPaused = false;
-      this.socket.resume();
+      this.#heardMs = this.options.now();
+      goOnReading(this.socket);
+    }
+  }
+
+  /** While the writer is busy packets gather for as long as there is room. */
+  #gather(): void {
+    if (this.#isDue && this.#waiting === 0) this.#reader.flush();
+    else if (!this.#isDue) {
+      this.#gathering ??= setTimeout(() => {
+        this.#gathering = undefined;
+        this.#isDue = true;
+        this.#advance();
+      }, GATHER_MS);
     }
   }
 
   #pause(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
-    this.socket.pause();
+    stopReading(this.socket);
   }
 
   #packets(memory: Uint8Array<ArrayBuffer>, start: number, end: number, packets: number): void {
     if (this.#state !== "open") throw new RangeError("packets before the collector's welcome");
     this.#waiting++;
+    this.#isDue = false;
     this.port.packets(this.id, memory, start, end, packets);
   }
 
@@ -139,6 +169,7 @@ export class AgentLink {
       case "hello":
         if (this.#state !== "new") throw new RangeError("a second hello");
         this.#state = "opening";
+        clearTimeout(this.#helloTimer);
         this.#wasOpened = true;
         this.port.opened(this.id, this.agent, message);
         break;
@@ -146,6 +177,7 @@ export class AgentLink {
       case "heartbeat":
       case "end":
         if (this.#state !== "open") throw new RangeError(`${message.kind} before the collector's welcome`);
+        this.#waiting++;
         this.port.message(this.id, message);
         break;
       default:
@@ -162,10 +194,13 @@ export class AgentLink {
     this.ack(this.#have);
   }
 
-  #over(reason: string): void {
+  /** The connection is no more, or will soon be: nothing is read or told from now on. */
+  #release(reason: string): void {
     if (this.#state === "over") return;
     this.#state = "over";
     clearInterval(this.#timer);
+    clearTimeout(this.#helloTimer);
+    clearTimeout(this.#gathering);
     this.#pending.length = 0;
     // An orderly end still leaves; whoever does not take it is cut.
     const { socket } = this;
@@ -174,9 +209,17 @@ export class AgentLink {
       const cut = setTimeout(() => socket.destroy(), 2000);
       socket.once("close", () => clearTimeout(cut));
       socket.end();
-      socket.resume();
+      goOnReading(socket);
     }
     this.options.gone(reason, this.#wasOpened);
     if (this.#wasOpened) this.port.closed(this.id, reason);
   }
+}
+
+/**
+ * Frees what the socket has received into memory of its own, now instead of at the next garbage collection: at some
+ * hundred megabytes a second the collector would do little else, and hold as much.
+ */
+function giveBack(bytes: Uint8Array): void {
+  if (bytes.byteLength === bytes.buffer.byteLength) (bytes.buffer as ArrayBuffer).transfer(0);
 }

@@ -1,10 +1,20 @@
 /** Checking blocks of a link where they lie. @module */
 import * as pcapng from "../wire/pcapng.ts";
-import { BLOCK_CUSTOM_NO_COPY, bodyOf, LINK_BLOCK_MAX, type LinkMessage, parseLinkBody } from "./link.ts";
+import {
+  BLOCK_CUSTOM_NO_COPY,
+  bodyOf,
+  LINK_BLOCK_MAX,
+  LINK_FRAME_MAX,
+  type LinkMessage,
+  parseLinkBody,
+} from "./link.ts";
 
 const ETHERNET_HEADER_LENGTH = 14;
 /** Bytes of options that one packet may have. */
 const OPTIONS_MAX = 32768;
+/** Values of `if_tsresol`: a power of ten; the second is meant when it is left out. */
+const NANOSECONDS = 9;
+const MICROSECONDS = 6;
 
 /** Steps over blocks without allocating for packets. */
 export class BatchWalker {
@@ -78,6 +88,21 @@ export class BatchWalker {
   #checkInterface(at: number, length: number): void {
     const linkType = length < 20 ? -1 : this.#view.getUint16(at + pcapng.BLOCK_BODY, true);
     if (linkType !== pcapng.LINKTYPE_ETHERNET) throw new RangeError(`interface of link type ${linkType}`);
+    const resolution = this.#timeResolution(at + 16, at + length - 4);
+    if (resolution !== NANOSECONDS) throw new RangeError(`interface with if_tsresol ${resolution}`);
+  }
+
+  /** Value of the option, or what its absence means. */
+  #timeResolution(at: number, end: number): number {
+    while (at + 4 <= end) {
+      const code = this.#view.getUint16(at, true);
+      const length = this.#view.getUint16(at + 2, true);
+      if (code === pcapng.OPTION_END) break;
+      if (length > end - at - 4) throw new RangeError(`option ${code} passes its block`);
+      if (code === pcapng.OPTION_IF_TSRESOL && length === 1) return this.#view.getUint8(at + 4);
+      at += 4 + (length + 3 & ~3);
+    }
+    return MICROSECONDS;
   }
 
   #checkPacket(at: number, length: number): void {
@@ -109,6 +134,36 @@ export class BatchWalker {
       at += length + 3 & ~3;
     }
   }
+}
+
+/** Packets that lie together and are all too long, or all not. */
+export interface Run {
+  packets: number;
+  lengthBytes: number;
+  readonly isTooLong: boolean;
+}
+
+/**
+ * What `bytes` hold, which were said to be `packets` packet blocks and nothing else: as few runs as possible. Throws a
+ * `RangeError` when they are not.
+ */
+export function runsOf(bytes: Uint8Array, packets: number, frameMax: number): Run[] {
+  const walker = new BatchWalker(bytes, LINK_FRAME_MAX, { value: true });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const runs: Run[] = [];
+  let found = 0;
+  for (let at = 0; at < bytes.length; at += walker.blockLength) {
+    if (walker.step(at, bytes.length) !== "packet") break;
+    found++;
+    const isTooLong = view.getUint32(at + pcapng.PACKET_CAPTURED_LENGTH, true) > frameMax;
+    let run = runs[runs.length - 1];
+    if (run?.isTooLong !== isTooLong) runs.push(run = { packets: 0, lengthBytes: 0, isTooLong });
+    run.packets++;
+    run.lengthBytes += walker.blockLength;
+  }
+  const length = runs.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  if (found !== packets || length !== bytes.length) throw new RangeError("not the packets that were written");
+  return runs;
 }
 
 /** Offset of the block behind the first `packets` whole packet blocks of trusted bytes. */

@@ -5,35 +5,34 @@
  *
  * @module
  */
+import { dirname } from "node:path";
+import type { FileProgress } from "../sinks/file.ts";
 import { systemError } from "../sinks/sink_options.ts";
 import { FileLock } from "./file_lock.ts";
+import { Sessions } from "./sessions.ts";
 
-/** Bytes of lines after which the file is written anew. */
-const COMPACT_BYTES = 1024 * 1024;
-/** Sessions that are remembered; the longest unused are forgotten first. */
-const SESSIONS_MAX = 10_000;
-
-/** A file of a sink, as it was at the last commit. */
-export interface FileProgress {
-  readonly path: string;
-  readonly device: number;
-  readonly inode: number | null;
-  readonly size: number;
-}
+/**
+ * The file is written anew when it has more bytes than this, and twice what it had then: at the fastest some times a
+ * minute, for it waits for the disk.
+ */
+const COMPACT_BYTES = 8 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 
 /**
- * Survives the collector's end by a signal at any moment. A crash of the whole host may lose what the kernel had not
- * written, in this file as in the sinks'.
+ * Survives the collector's end by a signal at any moment. A crash of the whole host may lose the last commits, and what
+ * the kernel had not written of the sinks' files.
  */
 export class CollectorState {
-  /** Packets that the collector has, by session; least recently used first. */
-  readonly sessions = new Map<string, number>();
-  /** Files of the sinks, by path. */
+  /** Packets that the collector has, as committed. */
+  readonly sessions: Sessions = new Sessions();
+  /** Files of the sinks at the last commit; those begun since then have a size of 0. */
   files: readonly FileProgress[] = [];
   #file: Deno.FsFile | undefined;
   #bytes = 0;
+  #compactBytes = 0;
+  /** Nothing is committed any more after a commit that failed: it may be in the file, or a part of it. */
+  #failure: Error | undefined;
   readonly #lock: FileLock;
 
   /** Reads the file, or begins it. Throws an `Error` of one line. */
@@ -52,19 +51,24 @@ export class CollectorState {
     }
   }
 
-  /** From now on the collector has the packets of `session` below `have`, and its files are as told. Throws when it cannot be written. */
+  /** Whether commits fail from now on. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** From now on the collector has the packets of `session` below `have`, and its files are as told. Throws when that cannot be kept: nothing has changed then. */
   commit(session: string, have: number, files: readonly FileProgress[]): void {
-    this.sessions.delete(session);
+    this.#append({ session, have, files });
     this.sessions.set(session, have);
     this.files = files;
-    if (this.sessions.size > SESSIONS_MAX) this.sessions.delete(this.sessions.keys().next().value!);
-    this.#append(`${JSON.stringify({ session, have, files })}\n`);
+    this.#compactWhenDue();
   }
 
   /** Notes the files alone. */
   commitFiles(files: readonly FileProgress[]): void {
+    this.#append({ files });
     this.files = files;
-    this.#append(`${JSON.stringify({ files })}\n`);
+    this.#compactWhenDue();
   }
 
   close(): void {
@@ -73,11 +77,35 @@ export class CollectorState {
     this.#lock.release();
   }
 
-  #append(line: string): void {
-    if (this.#bytes > COMPACT_BYTES) return this.#compact();
-    const bytes = encoder.encode(line);
-    for (let at = 0; at < bytes.length;) at += this.#file!.writeSync(bytes.subarray(at));
+  #append(entry: unknown): void {
+    if (this.#failure) throw this.#failure;
+    const bytes = encoder.encode(`${JSON.stringify(entry)}\n`);
+    try {
+      for (let at = 0; at < bytes.length;) at += this.#file!.writeSync(bytes.subarray(at));
+    } catch (error) {
+      // A part of a line would swallow the one behind it.
+      try {
+        this.#file!.truncateSync(this.#bytes);
+      } catch {
+        // Reading passes over it.
+      }
+      throw this.#fail(error);
+    }
     this.#bytes += bytes.length;
+  }
+
+  #compactWhenDue(): void {
+    if (this.#bytes <= this.#compactBytes) return;
+    try {
+      this.#compact();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): Error {
+    const { text } = systemError(error);
+    return this.#failure = new Error(`cannot write the state file ${JSON.stringify(this.path)}: ${text}`);
   }
 
   #read(): void {
@@ -97,45 +125,56 @@ export class CollectorState {
       } catch {
         continue;
       }
-      if (typeof entry.session === "string" && Number.isSafeInteger(entry.have)) {
-        this.sessions.delete(entry.session);
+      if (typeof entry?.session === "string" && Number.isSafeInteger(entry.have)) {
         this.sessions.set(entry.session, entry.have);
       }
-      if (Array.isArray(entry.files)) this.files = entry.files;
+      if (Array.isArray(entry?.files)) this.files = entry.files;
     }
   }
 
+  /** On disk before it takes the place of the old one: a crash of the host finds one of them whole. */
   #compact(): void {
     const lines = [JSON.stringify({ files: this.files })];
     for (const [session, have] of this.sessions) lines.push(JSON.stringify({ session, have }));
-    const text = lines.join("\n") + "\n";
-    const fresh = `${this.path}.new`;
-    Deno.writeTextFileSync(fresh, text, { mode: 0o600 });
-    Deno.renameSync(fresh, this.path);
+    const bytes = encoder.encode(lines.join("\n") + "\n");
+    const path = `${this.path}.new`;
+    removeIfThere(path);
+    const fresh = Deno.openSync(path, { append: true, createNew: true, mode: 0o600 });
+    try {
+      for (let at = 0; at < bytes.length;) at += fresh.writeSync(bytes.subarray(at));
+      fresh.syncSync();
+      Deno.renameSync(path, this.path);
+    } catch (error) {
+      fresh.close();
+      removeIfThere(path);
+      throw error;
+    }
+    syncDirectory(dirname(this.path));
     this.#file?.close();
-    this.#file = Deno.openSync(this.path, { append: true });
-    this.#bytes = encoder.encode(text).length;
+    this.#file = fresh;
+    this.#bytes = bytes.length;
+    this.#compactBytes = Math.max(COMPACT_BYTES, 2 * bytes.length);
   }
 }
 
-/** A file as it is now; undefined when it is none that grows (a pipe, a device) or is not there. */
-export function fileProgress(path: string): FileProgress | undefined {
+function removeIfThere(path: string): void {
   try {
-    const { isFile, dev, ino, size } = Deno.statSync(path);
-    return isFile ? { path, device: dev, inode: ino, size } : undefined;
-  } catch {
-    return undefined;
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
-/**
- * Cuts what was written behind the last commit, whose packets agents will send again. The size to go on from; undefined
- * when the file is another one now, or gone.
- */
-export function cutToCommit(committed: FileProgress): number | undefined {
-  const now = fileProgress(committed.path);
-  if (now === undefined || now.device !== committed.device || now.inode !== committed.inode) return undefined;
-  if (now.size < committed.size) return undefined;
-  if (now.size > committed.size) Deno.truncateSync(committed.path, committed.size);
-  return committed.size;
+/** So that a file's new name outlives a crash of the host; where directories cannot be opened, the system sees to it. */
+function syncDirectory(path: string): void {
+  try {
+    const directory = Deno.openSync(path, { read: true });
+    try {
+      directory.syncSync();
+    } finally {
+      directory.close();
+    }
+  } catch {
+    // The file itself is on disk, under the old name or the new.
+  }
 }

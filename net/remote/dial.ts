@@ -5,6 +5,8 @@ import type { Credentials } from "../pki/credentials.ts";
 import { LINK_ALPN } from "./link.ts";
 import type { RemoteTarget } from "./target.ts";
 
+type DialError = Error & { readonly code?: string; readonly cert?: tls.PeerCertificate };
+
 /**
  * A connection whose other end is the collector that was asked for: TLS 1.3, a certificate of our CA for collectors that
  * carries the target's name or address. Rejects with an `Error` that says why it is not to be had.
@@ -34,7 +36,7 @@ export function dial(
     socket.destroy();
     reject(error);
   };
-  const failed = (error: Error & { code?: string }) => fail(new Error(explain(error, target)));
+  const failed = (error: DialError) => fail(new Error(explain(error, target)));
   const closed = () => fail(new Error("connection closed during the handshake"));
   const aborted = () => fail(new Error("given up"));
   const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
@@ -66,9 +68,10 @@ function whyUntrusted(socket: tls.TLSSocket): string | undefined {
   return undefined;
 }
 
-function explain(error: Error & { code?: string }, target: RemoteTarget): string {
+function explain(error: DialError, target: RemoteTarget): string {
   if (error.code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    const names = /is not (?:in the cert's altnames|cert's CN): (.*)$/.exec(error.message)?.[1];
+    // As in `IP Address:192.0.2.1, DNS:hub.example`.
+    const names = error.cert?.subjectaltname?.replaceAll(/(?:DNS|IP Address):/g, "");
     return `collector's certificate is not for ${target.hostname}${names ? ` but for ${names}` : ""}`;
   }
   return `${error.message}${error.code && !error.message.includes(error.code) ? ` (${error.code})` : ""}`;

@@ -26,6 +26,7 @@ export interface IntakePort {
    * returns.
    */
   packets(link: number, memory: Uint8Array<ArrayBuffer>, start: number, end: number, packets: number): void;
+  /** Answered in the same way. */
   message(link: number, message: AgentMessage): void;
   /** The connection is no more; told once for each that was opened. */
   closed(link: number, reason: string): void;
@@ -34,7 +35,7 @@ export interface IntakePort {
 /** The other way. Numbers of connections that are no more are ignored. */
 export interface LinkPeer {
   welcome(link: number, have: number): void;
-  /** One call of {@linkcode IntakePort.packets} is done with. */
+  /** One call of {@linkcode IntakePort.packets} or {@linkcode IntakePort.message} is done with, in their order. */
   taken(link: number): void;
   ack(link: number, have: number): void;
   refuse(link: number, reason: string): void;

@@ -1,6 +1,20 @@
 /** Reading a link: packets stay where they lie, as runs of whole blocks; messages are parsed. @module */
 import { BatchWalker } from "./batch_walker.ts";
-import type { LinkMessage } from "./link.ts";
+import { LINK_BLOCK_MAX, type LinkMessage } from "./link.ts";
+
+/** Buffers to read into, each at least as long as the longest block. */
+export interface ReaderMemory {
+  /** Another one; the run of packets before had so many bytes. */
+  take(bytesBefore: number): Uint8Array<ArrayBuffer>;
+  /** The buffer itself or, when another size is due, one in its place; it is then given back. */
+  refit(memory: Uint8Array<ArrayBuffer>, bytesBefore: number): Uint8Array<ArrayBuffer>;
+}
+
+/** The least that does. */
+export const SMALL_MEMORY: ReaderMemory = {
+  take: () => new Uint8Array(LINK_BLOCK_MAX),
+  refit: (memory) => memory,
+};
 
 export interface LinkReaderEvents {
   /**
@@ -11,10 +25,12 @@ export interface LinkReaderEvents {
   /** A run of `packets` Enhanced Packet Blocks in `memory` from `start` to `end`. */
   packets(memory: Uint8Array<ArrayBuffer>, start: number, end: number, packets: number): void;
   message(message: LinkMessage): void;
+  /** Whether nothing is to be told at present: reading stops before the next message, until {@linkcode LinkReader.walk}. */
+  readonly isBusy?: () => boolean;
 }
 
 /**
- * Bytes of a stream in pieces of any size. Memory is bounded: one buffer of fixed size. Throws a `RangeError` on what
+ * Bytes of a stream in pieces of any size. Memory is bounded: one buffer. Throws a `RangeError` on what
  * the link does not allow; the reader is of no use afterwards.
  */
 export class LinkReader {
@@ -28,14 +44,13 @@ export class LinkReader {
   #end = 0;
   readonly #frameMax: number;
   readonly #events: LinkReaderEvents;
-  readonly #newMemory: () => Uint8Array<ArrayBuffer>;
+  readonly #buffers: ReaderMemory;
 
-  /** `newMemory` makes buffers of one size, at least that of the longest block. */
-  constructor(frameMax: number, newMemory: () => Uint8Array<ArrayBuffer>, events: LinkReaderEvents) {
+  constructor(frameMax: number, buffers: ReaderMemory, events: LinkReaderEvents) {
     this.#frameMax = frameMax;
     this.#events = events;
-    this.#newMemory = newMemory;
-    this.#memory = newMemory();
+    this.#buffers = buffers;
+    this.#memory = buffers.take(0);
     this.#walker = new BatchWalker(this.#memory, frameMax);
   }
 
@@ -56,7 +71,7 @@ export class LinkReader {
     const all = offset === 0 && taken === bytes.length;
     this.#memory.set(all ? bytes : bytes.subarray(offset, offset + taken), this.#end);
     this.#end += taken;
-    this.#walk();
+    this.walk();
     return taken;
   }
 
@@ -68,26 +83,26 @@ export class LinkReader {
     this.#start = end;
     this.#packets = 0;
     if (end - start >= this.#events.keptBytes) {
-      this.#memory = this.#newMemory();
-      this.#memory.set(memory.subarray(end, this.#end));
-      this.#moved(end);
+      this.#goOnIn(this.#buffers.take(end - start));
       this.#events.packets(memory, start, end, packets);
     } else {
       this.#events.packets(memory, start, end, packets);
-      this.#compact();
+      this.#goOnIn(this.#buffers.refit(memory, end - start));
     }
   }
 
-  #walk(): void {
+  /** Goes on where it stopped when the events were busy; false: they are again. */
+  walk(): boolean {
     while (true) {
       const walker = this.#walker; // handing packets over may bring another
       const step = walker.step(this.#walked, this.#end);
-      if (step === "more") return;
+      if (step === "more") return true;
       if (step === "packet") {
         this.#walked += walker.blockLength;
         this.#packets++;
         continue;
       }
+      if (this.#events.isBusy?.()) return false;
       // The stream's order: packets before the message that follows them.
       const message = walker.message;
       const length = walker.blockLength;
@@ -99,14 +114,17 @@ export class LinkReader {
   }
 
   #compact(): void {
-    this.#memory.copyWithin(0, this.#start, this.#end);
-    this.#moved(this.#start);
+    this.#goOnIn(this.#memory);
   }
 
-  #moved(by: number): void {
-    this.#end -= by;
-    this.#walked -= by;
+  /** Moves what is not handed over to the beginning of a buffer, which may be the same. */
+  #goOnIn(memory: Uint8Array<ArrayBuffer>): void {
+    if (memory === this.#memory) memory.copyWithin(0, this.#start, this.#end);
+    else memory.set(this.#memory.subarray(this.#start, this.#end));
+    this.#memory = memory;
+    this.#end -= this.#start;
+    this.#walked -= this.#start;
     this.#start = 0;
-    this.#walker = this.#walker.on(this.#memory, this.#frameMax);
+    this.#walker = this.#walker.on(memory, this.#frameMax);
   }
 }

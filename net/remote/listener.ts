@@ -5,16 +5,18 @@ import type { Credentials } from "../pki/credentials.ts";
 import { Authorities } from "../pki/verify.ts";
 import { AgentLink } from "./agent_link.ts";
 import type { AgentIdentity, IntakePort, LinkPeer } from "./intake_port.ts";
-import { LINK_ALPN, LINK_BLOCK_MAX } from "./link.ts";
+import { Knocking } from "./knocking.ts";
+import { LINK_ALPN } from "./link.ts";
+import { LinkMemory } from "./link_memory.ts";
 
-/** A handshake, and after it the first message, may take so long. */
+/** A handshake may take so long. */
 const HANDSHAKE_MS = 10_000;
-/** Handshakes under way at a time; beyond it the oldest is cut, so that those who come later get in. */
+/** Handshakes under way at a time; beyond it one is cut, so that those who come later get in. */
 const HANDSHAKES_MAX = 256;
 /** Agents connected at a time. */
 const LINKS_MAX = 2000;
-/** Buffers kept for the next connection that needs one. */
-const SPARE_BUFFERS = 64;
+/** Of one name; beyond it the oldest is ended. */
+const LINKS_PER_AGENT = 64;
 
 /** Settings that can be sent to another thread. */
 export interface ListenerSettings {
@@ -40,10 +42,9 @@ export class Listener implements LinkPeer {
   readonly #refused: (address: string, reason: string) => void;
   readonly #server: net.Server;
   readonly #links = new Map<number, AgentLink>();
-  /** Connections whose handshake is under way, oldest first, by address. */
-  readonly #knocking = new Map<string, { readonly socket: net.Socket; readonly sinceMs: number }>();
+  readonly #knocking: Knocking = new Knocking();
   readonly #sweeper: ReturnType<typeof setInterval>;
-  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
+  readonly #memory = new LinkMemory();
   #authorities: Authorities | undefined;
   #nextLink: number;
 
@@ -109,14 +110,14 @@ export class Listener implements LinkPeer {
 
   /** Takes a buffer back that an {@linkcode IntakePort} has kept. */
   recycle(memory: Uint8Array<ArrayBuffer>): void {
-    if (memory.length === LINK_BLOCK_MAX && this.#spare.length < SPARE_BUFFERS) this.#spare.push(memory);
+    this.#memory.giveBack(memory);
   }
 
   /** Listens no more and cuts who is there. */
   async close(): Promise<void> {
     clearInterval(this.#sweeper);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const { socket } of this.#knocking.values()) socket.destroy();
+    for (const { socket } of this.#knocking) socket.destroy();
     const gone = [...this.#links.values()].map(({ socket }) =>
       socket.destroyed ? undefined : new Promise<void>((resolve) => socket.once("close", () => resolve()))
     );
@@ -127,24 +128,22 @@ export class Listener implements LinkPeer {
 
   #knocks(socket: net.Socket): void {
     const address = addressOf(socket);
-    this.#knocking.set(address, { socket, sinceMs: performance.now() });
-    socket.once("close", () => {
-      if (this.#knocking.get(address)?.socket === socket) this.#knocking.delete(address);
-    });
+    this.#knocking.add(address, socket);
+    socket.once("close", () => this.#knocking.delete(address, socket));
     if (this.#knocking.size <= HANDSHAKES_MAX) return;
-    const [oldest, { socket: cut }] = this.#knocking.entries().next().value!;
-    this.#knocking.delete(oldest);
-    cut.destroy();
-    this.#refused(oldest, `handshake not finished, and ${HANDSHAKES_MAX} others are under way`);
+    const cut = this.#knocking.oldestOfMost();
+    this.#knocking.delete(cut.address, cut.socket);
+    cut.socket.destroy();
+    this.#refused(cut.address, `handshake not finished, and ${HANDSHAKES_MAX} others are under way`);
   }
 
   #knockFailed(error: Error & { code?: string }, socket: tls.TLSSocket): void {
     // The TLS socket is closed already and has forgotten whose it was.
     const raw = (socket as unknown as { _parent?: net.Socket })._parent;
-    for (const [address, knocking] of this.#knocking) {
-      if (knocking.socket !== raw) continue;
-      this.#knocking.delete(address);
-      knocking.socket.destroy();
+    for (const { address, socket } of this.#knocking) {
+      if (socket !== raw) continue;
+      this.#knocking.delete(address, socket);
+      socket.destroy();
       return this.#refused(address, explain(error));
     }
     // Cut by us and told already, or gone before it said anything.
@@ -152,9 +151,9 @@ export class Listener implements LinkPeer {
 
   #sweep(): void {
     const now = performance.now();
-    for (const [address, { socket, sinceMs }] of this.#knocking) {
+    for (const { address, socket, sinceMs } of this.#knocking) {
       if (now - sinceMs < HANDSHAKE_MS) return;
-      this.#knocking.delete(address);
+      this.#knocking.delete(address, socket);
       socket.destroy();
       this.#refused(address, `handshake not finished within ${HANDSHAKE_MS / 1000} s`);
     }
@@ -166,7 +165,7 @@ export class Listener implements LinkPeer {
    */
   async #admit(socket: tls.TLSSocket): Promise<void> {
     const address = addressOf(socket);
-    this.#knocking.delete(address);
+    this.#knocking.deleteAddress(address);
     socket.on("error", () => {});
     try {
       const name = await this.#nameOf(socket);
@@ -194,12 +193,20 @@ export class Listener implements LinkPeer {
   #admitPlaintext(socket: net.Socket): void {
     const address = addressOf(socket);
     const name = `plaintext ${address.replace(/:\d+$/, "")}`;
-    this.#open(socket, { name, address, isPlaintext: true });
+    socket.on("error", () => {});
+    try {
+      this.#open(socket, { name, address, isPlaintext: true });
+    } catch (error) {
+      this.#refused(address, (error as Error).message);
+      socket.destroy();
+    }
   }
 
   #open(socket: net.Socket, agent: AgentIdentity): void {
     if (socket.destroyed) return;
     if (this.#links.size >= LINKS_MAX) throw new Error(`${LINKS_MAX} agents are connected`);
+    const own = [...this.#links.values()].filter((link) => link.agent.name === agent.name);
+    if (own.length >= LINKS_PER_AGENT) own[0].refuse(`${LINKS_PER_AGENT} newer connections of this name`);
     const id = this.#nextLink++;
     socket.setNoDelay(true);
     this.#links.set(
@@ -208,10 +215,11 @@ export class Listener implements LinkPeer {
         application: this.#settings.application,
         mtu: this.#settings.mtu,
         heartbeatMs: this.#settings.heartbeatMs,
-        newMemory: () => this.#spare.pop() ?? new Uint8Array(LINK_BLOCK_MAX),
+        memory: this.#memory,
         now: () => performance.now(),
         gone: (reason, wasOpened) => {
           this.#links.delete(id);
+          this.#memory.forget(id);
           if (!wasOpened) this.#refused(agent.address, reason);
         },
       }),

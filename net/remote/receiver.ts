@@ -1,17 +1,19 @@
 /** The collector: many agents in, sinks out. @module */
 import type { Credentials } from "../pki/credentials.ts";
 import type { Sink } from "../sink.ts";
-import { FileSink } from "../sinks/file.ts";
+import { type FileProgress, FileSink } from "../sinks/file.ts";
 import { InterfaceSink } from "../sinks/interface.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
 import { openSink, type SinkSpec } from "../sinks/spec.ts";
 import { AgentBooks } from "./agent_books.ts";
-import { CollectorState, cutToCommit, type FileProgress, fileProgress } from "./collector_state.ts";
+import { CollectorState } from "./collector_state.ts";
+import { cutToCommit, resumeFile } from "./file_progress.ts";
 import { Intake } from "./intake.ts";
 import type { LinkPeer } from "./intake_port.ts";
 import { Listener, type ListenerSettings } from "./listener.ts";
-import { RefusalLog } from "./refusal_log.ts";
+import { LimitedLog } from "./limited_log.ts";
 import { HEARTBEAT_MS } from "./sender.ts";
+import { Sessions } from "./sessions.ts";
 import { WorkerListener } from "./worker_listener.ts";
 
 /** Where a sink sets no bound: the longest IP packet. */
@@ -20,6 +22,9 @@ const MTU_MAX = 65535;
 const LINKS_PER_WORKER = 2 ** 40;
 /** Agents whose books are kept; those longest gone are forgotten first. */
 const BOOKS_MAX = 10_000;
+/** Lines in the log in ten seconds on connections that did not get in, and on those of one agent. */
+const REFUSAL_LINES = 20;
+const AGENT_LINES = 50;
 
 export interface ReceiverOptions {
   readonly application: string;
@@ -44,16 +49,21 @@ export interface ReceiverOptions {
 export class RemoteReceiver {
   readonly sinks: readonly Sink[];
   /** By name of certificate, in the order in which they came. */
-  readonly agents = new Map<string, AgentBooks>();
+  readonly agents: Map<string, AgentBooks> = new Map();
   /** Settles with an error when the collector cannot go on: no sink is left, or its state cannot be kept. */
   readonly failed: Promise<Error>;
   readonly #fail: (error: Error) => void;
   readonly #options: ReceiverOptions;
   readonly #state: CollectorState | undefined;
   /** Without a state file: the same for this run. */
-  readonly #have = new Map<string, number>();
+  readonly #sessions: Sessions;
+  /** Sinks of files that grow. */
+  readonly #fileSinks: readonly FileSink[];
+  /** The same files at the last commit. */
+  #committedFiles: readonly FileProgress[] = [];
   readonly #intake: Intake;
-  readonly #refusals: RefusalLog;
+  readonly #refusals: LimitedLog;
+  readonly #agentLog: LimitedLog;
   #listeners: (Listener | WorkerListener)[] = [];
   #atWork: Sink[];
   #port = 0;
@@ -75,11 +85,21 @@ export class RemoteReceiver {
     this.failed = promise;
     this.#fail = resolve;
     this.#options = options;
-    this.#refusals = new RefusalLog(options.warn);
+    this.#refusals = new LimitedLog(REFUSAL_LINES, options.warn, (_, lines) => `refused ${lines} more`);
+    this.#agentLog = new LimitedLog(
+      AGENT_LINES,
+      options.info,
+      (name, lines) => `agent ${name}: ${lines} more lines on its connections are left out`,
+    );
     this.#state = options.statePath === undefined ? undefined : new CollectorState(options.statePath);
+    this.#sessions = this.#state?.sessions ?? new Sessions();
     const sinks: Sink[] = [];
     try {
       for (const spec of options.sinks) sinks.push(this.#open(spec));
+      this.#fileSinks = sinks.filter((sink) => sink instanceof FileSink).filter((sink) =>
+        sink.progress !== undefined
+      );
+      this.#commitFiles();
     } catch (error) {
       for (const sink of sinks) void sink.close();
       this.#state?.close();
@@ -87,14 +107,13 @@ export class RemoteReceiver {
     }
     this.sinks = sinks;
     this.#atWork = [...sinks];
-    const state = this.#state;
-    state?.commitFiles(this.#files());
     this.#intake = new Intake({
       sinks: () => this.#atWork,
       flushes: sinks.some((sink) => !(sink instanceof FileSink || sink instanceof InterfaceSink)),
-      committed: (session) => (state?.sessions ?? this.#have).get(session),
-      commit: (session, have) =>
-        state === undefined ? this.#have.set(session, have) : state.commit(session, have, this.#files()),
+      committed: (session) => this.#sessions.get(session),
+      files: () => this.#files(),
+      commit: (session, have, files) => this.#commit(session, have, files),
+      agentLog: (name, line) => this.#agentLog.add(name, line),
       log: options.info,
       books: (name) => this.#booksOf(name),
       failed: (error) => this.#fail(error),
@@ -118,13 +137,21 @@ export class RemoteReceiver {
 
   /** Lets agents go, empties and closes the sinks. */
   async close(): Promise<void> {
-    await this.#intake.close();
-    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
-    this.#refusals.close();
-    for (const sink of this.sinks) await sink.close();
-    // A file that stopped may end in packets that were not acknowledged: the last commit stands.
-    if (this.#atWork.length === this.sinks.length) this.#state?.commitFiles(this.#files());
-    this.#state?.close();
+    try {
+      await this.#intake.close();
+      await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
+      for (const sink of this.sinks) await sink.close();
+      // A file that stopped, or whose packets could not be noted, may end in some that were not acknowledged: the last
+      // commit stands.
+      if (this.#atWork.length === this.sinks.length && !this.#state?.hasFailed) this.#commitFiles();
+    } catch (error) {
+      this.#options.warn(`ending: ${(error as Error).message}`);
+      this.#fail(error as Error);
+    } finally {
+      this.#refusals.close();
+      this.#agentLog.close();
+      this.#state?.close();
+    }
   }
 
   #open(spec: SinkSpec): Sink {
@@ -132,10 +159,10 @@ export class RemoteReceiver {
     const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
     let continueAt: number | undefined;
     for (const committed of spec.kind === "file" ? this.#state?.files ?? [] : []) {
-      // Of a series, the file that was being written is cut as well; the next begins a new one.
-      if (rotates ? isOfSeries(committed.path, spec) : isFile(committed.path, spec)) {
-        const size = cutToCommit(committed);
-        if (!rotates) continueAt = size;
+      if (!rotates && spec.kind === "file" && committed.path === spec.path) {
+        continueAt = resumeFile(committed, spec.format, warn);
+      } else if (isOf(spec, committed.path)) {
+        cutToCommit(committed);
       }
     }
     return openSink(spec, {
@@ -144,6 +171,7 @@ export class RemoteReceiver {
       mtu: MTU_MAX,
       ...sinkOptions,
       continueAt,
+      begun: () => this.#seriesWentOn(),
       warn,
       stopped: (sink, message) => this.#stopped(sink, message),
     });
@@ -152,7 +180,8 @@ export class RemoteReceiver {
   async #listen(): Promise<void> {
     const { application, hostname, allow, credentials, workers, heartbeatMs = HEARTBEAT_MS } = this.#options;
     let { port } = this.#options;
-    const refused = (address: string, reason: string) => this.#refusals.add(address, reason);
+    const refused = (address: string, reason: string) =>
+      this.#refusals.add("", `refused ${address}: ${reason}`);
     this.#intake.connect(this.#peer());
     for (let at = 0; at < Math.max(1, workers); at++) {
       const settings: ListenerSettings = {
@@ -186,12 +215,34 @@ export class RemoteReceiver {
   }
 
   #files(): FileProgress[] {
-    const files: FileProgress[] = [];
-    for (const sink of this.sinks) {
-      const progress = sink instanceof FileSink ? fileProgress(sink.path) : undefined;
-      if (progress !== undefined) files.push(progress);
+    return this.#fileSinks.map((sink) => sink.progress!);
+  }
+
+  /** Throws when it cannot be kept. */
+  #commit(session: string, have: number, files: readonly FileProgress[]): void {
+    if (this.#state === undefined) return this.#sessions.set(session, have);
+    this.#state.commit(session, have, this.#withBegun(files));
+    this.#committedFiles = files;
+  }
+
+  #commitFiles(): void {
+    this.#committedFiles = this.#files();
+    this.#state?.commitFiles(this.#committedFiles);
+  }
+
+  /** Before packets go into it, so that none is taken for committed if the collector is killed before it says so. */
+  #seriesWentOn(): void {
+    try {
+      this.#state?.commitFiles(this.#withBegun(this.#committedFiles));
+    } catch (error) {
+      this.#fail(error as Error);
     }
-    return files;
+  }
+
+  /** With those of the same series that were begun later: nothing of them is committed. */
+  #withBegun(files: readonly FileProgress[]): readonly FileProgress[] {
+    const begun = this.#fileSinks.flatMap((sink, at) => sink.begunAfter(files[at].path));
+    return begun.length === 0 ? files : [...files, ...begun];
   }
 
   #booksOf(name: string): AgentBooks {
@@ -217,13 +268,10 @@ export class RemoteReceiver {
   }
 }
 
-function isFile(path: string, spec: SinkSpec): boolean {
-  return spec.kind === "file" && spec.path === path;
-}
-
-function isOfSeries(path: string, spec: SinkSpec): boolean {
+/** Whether a path is that of the sink's file, or of one of its series. */
+function isOf(spec: SinkSpec, path: string): boolean {
   if (spec.kind !== "file") return false;
   const dot = spec.path.lastIndexOf(".");
   const stem = dot > spec.path.lastIndexOf("/") + 1 ? spec.path.slice(0, dot) : spec.path;
-  return path.startsWith(`${stem}_`);
+  return path === spec.path || path.startsWith(`${stem}_`);
 }

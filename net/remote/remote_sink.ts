@@ -4,8 +4,10 @@ import type { Credentials } from "../pki/credentials.ts";
 import type { Sink, SinkCounters } from "../sink.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "../sinks/sink_options.ts";
 import { dial } from "./dial.ts";
+import { DropLog } from "./drop_log.ts";
 import { newSessionId } from "./link.ts";
 import { Outbox } from "./outbox.ts";
+import { Progress } from "./progress.ts";
 import { HEARTBEAT_MS, Sender, type SenderEnd } from "./sender.ts";
 import { Spool, SpoolSession } from "./spool.ts";
 import type { RemoteTarget } from "./target.ts";
@@ -22,6 +24,10 @@ const BACKOFF_MAX_MS = 10_000;
 const LASTING_MS = 5000;
 /** Flushing and closing wait as long as packets are acknowledged, and so long beyond. */
 const STALLED_MS = 5000;
+/** Closing waits no longer than this, whatever is acknowledged meanwhile. */
+const CLOSE_MAX_MS = 30_000;
+/** Closing that takes longer than this is told. */
+const CLOSE_SOON_MS = 1000;
 /** A collector without connection for so long is gone: its flows go elsewhere, where there is an elsewhere. */
 const GONE_MS = 5000;
 
@@ -35,18 +41,22 @@ export interface RemoteSinkOptions extends SinkOptions {
   readonly spool?: { readonly directory: string; readonly maxBytes?: number };
   /** Takes one line when the collector is reached, and what is sent to it from before. */
   readonly info?: (message: string) => void;
+  /** Told once when closing takes a while: packets that wait for the collector, and how much longer it may take. */
+  readonly waiting?: (packets: number, longestMs: number) => void;
   readonly heartbeatMs?: number;
   readonly backoffMaxMs?: number;
   readonly stalledMs?: number;
+  readonly closeMaxMs?: number;
   readonly goneMs?: number;
   readonly now?: () => number;
   readonly random?: () => number;
 }
 
 /**
- * A packet counts as written when the collector has acknowledged it, as dropped when there was no room for it
- * (`queue-full`, `spool-full`, `spool-failed`) or when the sink was closed before it was acknowledged
- * (`not-acknowledged`); with a spool it is kept then.
+ * A packet counts as written when the collector has acknowledged it, and as dropped when there was no room for it
+ * (`queue-full`, `spool-full`, `spool-failed`), when the spool did not give it back (`spool-failed`), when it is from an
+ * earlier run and longer than the collector takes (`over-mtu`), or when the sink was closed before it was acknowledged
+ * (`not-acknowledged`); those of the last that are on disk are kept instead.
  */
 export class RemoteSink implements Sink {
   readonly name: string;
@@ -68,9 +78,9 @@ export class RemoteSink implements Sink {
   #isClosed = false;
   #closing: Promise<void> | undefined;
   #lastTrouble = "";
-  #isLosing = false;
-  #progress = 0;
-  #waiting: (() => void)[] = [];
+  readonly #drops: DropLog;
+  #isUnreadableTold = false;
+  readonly #progress: Progress;
   #wakeLoop: (() => void) | undefined;
 
   /** Connects at once. Throws an `Error` of one line when the spool directory cannot be used. */
@@ -81,6 +91,8 @@ export class RemoteSink implements Sink {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#downSinceMs = this.#now();
+    this.#progress = new Progress(options.stalledMs ?? STALLED_MS, this.#now);
+    this.#drops = new DropLog((text) => options.warn?.(`${this.name}: ${text}`), this.#now);
     const outboxOptions = {
       queueBytes: options.queueBytes ?? QUEUE_BYTES,
       now: this.#now,
@@ -88,6 +100,7 @@ export class RemoteSink implements Sink {
         this.counters.written += packets;
         this.counters.writtenBytes += bytes;
       },
+      lost: (packets: number, reason: string, trouble?: string) => this.#drop(packets, reason, trouble),
     };
     const { directory, maxBytes = SPOOL_BYTES } = options.spool ?? {};
     const session = newSessionId();
@@ -100,7 +113,7 @@ export class RemoteSink implements Sink {
       this.#spool?.recovered.map((found) => new Outbox(found.session, outboxOptions, found)) ?? [];
     this.#live = new Outbox(session, outboxOptions, liveSpool);
     this.#outboxes = [...recovered, this.#live];
-    for (const outbox of recovered) this.counters.packets += outbox.countWaiting();
+    for (const outbox of recovered) this.counters.packets += outbox.countWaiting().onDisk;
     if (this.counters.packets > 0) {
       options.info?.(
         `${this.name}: ${this.counters.packets} packets of an earlier run are in the spool and go first`,
@@ -114,11 +127,7 @@ export class RemoteSink implements Sink {
     return !this.#isConnected && this.#now() - this.#downSinceMs >= (this.#options.goneMs ?? GONE_MS);
   }
 
-  get isConnected(): boolean {
-    return this.#isConnected;
-  }
-
-  /** Bytes of packets in memory. */
+  /** Bytes of memory that packets take. */
   get queuedBytes(): number {
     return this.#outboxes.reduce((sum, outbox) => sum + outbox.memoryBytes, 0);
   }
@@ -130,16 +139,26 @@ export class RemoteSink implements Sink {
     const refused = this.#live.take(batch.blocks, batch.count);
     if (refused !== undefined) {
       this.#live.lose(batch.count, refused);
-      countDropped(counters, refused, batch.count);
-      if (!this.#isLosing) this.#options.warn?.(`${this.name}: packets are dropped and counted: ${refused}`);
+      this.#drop(batch.count, refused);
     }
-    this.#isLosing = refused !== undefined;
     this.#sender?.kick();
   }
 
-  /** Settles when all was acknowledged, or nothing more was for some seconds. */
+  #drop(packets: number, reason: string, trouble?: string): void {
+    countDropped(this.counters, reason, packets);
+    if (trouble !== undefined && !this.#isUnreadableTold) {
+      this.#isUnreadableTold = true;
+      this.#options.warn?.(`${this.name}: ${trouble}`);
+    }
+    this.#drops.add(packets, reason);
+  }
+
+  /**
+   * Settles when all was acknowledged, or nothing more was for some seconds; after that, at once until the collector is
+   * reached again.
+   */
   async flush(): Promise<void> {
-    await this.#settled(() => this.#outboxes.every((outbox) => outbox.isEmpty));
+    await this.#progress.settled(() => this.#outboxes.every((outbox) => outbox.isEmpty));
   }
 
   close(): Promise<void> {
@@ -150,22 +169,39 @@ export class RemoteSink implements Sink {
     this.#isFinishing = true;
     if (this.#sender && this.#outboxes.length === 1) this.#sender.finish();
     this.#wakeLoop?.();
-    // What a spool keeps need not be waited for where the collector is known to be out of reach.
-    if (this.#spool === undefined || this.#lastTrouble === "") {
-      await this.#settled(() => this.#outboxes.length === 0);
-    }
+    const longestMs = this.#options.closeMaxMs ?? CLOSE_MAX_MS;
+    const timer = setTimeout(() => this.#tellWaiting(longestMs - CLOSE_SOON_MS), CLOSE_SOON_MS);
+    await this.#progress.settled(() => this.#needNotWait(), longestMs);
+    clearTimeout(timer);
     this.#isClosed = true;
     this.#abort.abort();
-    this.#sender?.end("the agent ends");
+    this.#sender?.breakOff("the agent ends");
     this.#wakeLoop?.();
     await this.#running;
     for (const outbox of this.#outboxes) {
-      const waiting = outbox.countWaiting();
-      if (this.#spool) this.counters.kept += waiting;
-      else countDropped(this.counters, "not-acknowledged", waiting);
+      const { onDisk, inMemory } = outbox.countWaiting();
+      this.counters.kept += onDisk;
+      countDropped(this.counters, "not-acknowledged", inMemory);
       outbox.close();
     }
     this.#spool?.close();
+  }
+
+  /** Everything is with the collector; or it is out of reach, and what waits is on disk. */
+  #needNotWait(): boolean {
+    if (this.#outboxes.length === 0) return true;
+    const isSafe = (outbox: Outbox) =>
+      outbox.isEmpty || (this.#spool !== undefined && outbox.countWaiting().inMemory === 0);
+    return this.#lastTrouble !== "" && this.#outboxes.every(isSafe);
+  }
+
+  #tellWaiting(longestMs: number): void {
+    let packets = 0;
+    for (const outbox of this.#outboxes) {
+      const { onDisk, inMemory } = outbox.countWaiting();
+      packets += onDisk + inMemory;
+    }
+    this.#options.waiting?.(packets, longestMs);
   }
 
   async #run(): Promise<void> {
@@ -181,7 +217,7 @@ export class RemoteSink implements Sink {
       if (end.isComplete) {
         outbox.close();
         this.#outboxes.shift();
-        this.#advance();
+        this.#progress.advance();
         continue;
       }
       if (this.#isClosed) break;
@@ -203,6 +239,10 @@ export class RemoteSink implements Sink {
     } catch (error) {
       return { isComplete: false, reason: (error as Error).message };
     }
+    if (this.#isClosed) {
+      socket.destroy();
+      return { isComplete: false, reason: "the agent ends" };
+    }
     const sender = new Sender(socket, outbox, {
       application: this.#options.application,
       interfaceName: this.#options.interfaceName,
@@ -215,12 +255,13 @@ export class RemoteSink implements Sink {
         welcomed();
         this.#isConnected = true;
         this.#lastTrouble = "";
+        this.#progress.revive();
         const plain = this.#target.isPlaintext
           ? ", IN PLAINTEXT: anybody on the way can read and forge it"
           : "";
         this.#options.info?.(`${this.name}: collector takes packets${plain}`);
       },
-      progressed: () => this.#advance(),
+      progressed: () => this.#progress.advance(),
     });
     this.#sender = sender;
     if (outbox !== this.#live || this.#isFinishing) sender.finish();
@@ -231,6 +272,7 @@ export class RemoteSink implements Sink {
   #complain(reason: string): void {
     if (reason === this.#lastTrouble) return;
     this.#lastTrouble = reason;
+    this.#progress.wake();
     this.#options.warn?.(`${this.name}: ${reason}; trying again`);
   }
 
@@ -244,24 +286,5 @@ export class RemoteSink implements Sink {
       const timer = setTimeout(done, ms);
       this.#wakeLoop = done;
     });
-  }
-
-  #advance(): void {
-    this.#progress++;
-    for (const wake of this.#waiting.splice(0)) wake();
-  }
-
-  /** Settles when `isDone`, or when nothing has moved for {@linkcode STALLED_MS}. */
-  async #settled(isDone: () => boolean): Promise<void> {
-    while (!isDone()) {
-      const before = this.#progress;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        timer = setTimeout(resolve, this.#options.stalledMs ?? STALLED_MS);
-      });
-      clearTimeout(timer);
-      if (this.#progress === before) return;
-    }
   }
 }

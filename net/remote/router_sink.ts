@@ -28,7 +28,7 @@ interface Route {
 
 /**
  * Every forged connection goes whole to one collector, the one that weighs most for its 5-tuple (rendezvous hashing) of
- * those within reach. It moves when its collector is gone, and does not move back: a collector that returns gets new
+ * those within reach. It moves when its collector is gone and another is not, and does not move back: a collector that returns gets new
  * connections. What was given to a collector that is gone waits for it.
  */
 export class RouterSink implements Sink {
@@ -98,7 +98,7 @@ export class RouterSink implements Sink {
   #routeOf({ hash, flags }: HashedFrame): Route {
     let route = this.#flows.get(hash);
     // Whoever opens may use the 5-tuple of a connection that is over.
-    if (route === undefined || opens(flags) || route.sink.isGone) {
+    if (route === undefined || opens(flags) || (route.sink.isGone && !this.#areAllGone())) {
       route = this.#heaviest(hash);
       this.#flows.delete(hash);
       this.#flows.set(hash, route);
@@ -106,6 +106,11 @@ export class RouterSink implements Sink {
     }
     if (resets(flags)) this.#flows.delete(hash);
     return route;
+  }
+
+  #areAllGone(): boolean {
+    for (const { sink } of this.#routes) if (!sink.isGone) return false;
+    return true;
   }
 
   /** Of the collectors within reach; of all when none is. */

@@ -1,7 +1,7 @@
 /** One connection of an agent: sends a session's packets and takes the acknowledgements. @module */
 import type { Socket } from "node:net";
-import { LINK_BLOCK_MAX, linkBlock, linkHead, type LinkMessage } from "./link.ts";
-import { LinkReader } from "./link_reader.ts";
+import { LINK_FRAME_MAX, LINK_FRAME_OVERHEAD, linkBlock, linkHead, type LinkMessage } from "./link.ts";
+import { LinkReader, SMALL_MEMORY } from "./link_reader.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** Either end says something at least so often, and gives up when it heard nothing for three times as long. */
@@ -18,7 +18,7 @@ export interface SenderOptions {
   readonly random: () => number;
   /** The collector takes packets from now on. */
   readonly welcomed: () => void;
-  /** Takes what was acknowledged. */
+  /** More packets are acknowledged than before. */
   readonly progressed: () => void;
 }
 
@@ -44,6 +44,8 @@ export class Sender {
   #isOver = false;
   /** Number that the collector takes the next packet for. */
   #wireNext = -1;
+  /** Longest frame that the collector takes. */
+  #frameMax = LINK_FRAME_MAX;
 
   constructor(socket: Socket, outbox: Outbox, options: SenderOptions) {
     const { promise, resolve } = Promise.withResolvers<SenderEnd>();
@@ -53,16 +55,16 @@ export class Sender {
     this.#outbox = outbox;
     this.#options = options;
     this.#heardMs = options.now();
-    this.#reader = new LinkReader(0, () => new Uint8Array(LINK_BLOCK_MAX), {
+    this.#reader = new LinkReader(0, SMALL_MEMORY, {
       keptBytes: Infinity,
-      packets: () => this.end("collector sent packets"),
+      packets: () => this.breakOff("collector sent packets"),
       message: (message) => this.#take(message),
     });
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
     socket.on("drain", () => this.kick());
-    socket.on("error", (error: Error) => this.end(error.message));
+    socket.on("error", (error: Error) => this.breakOff(error.message));
     socket.on("close", () =>
-      this.end(
+      this.breakOff(
         this.#isWelcome ? "connection closed" : "collector closed the connection; its log says why",
       ));
     this.#timer = setInterval(() => this.#tick(), options.heartbeatMs);
@@ -88,22 +90,16 @@ export class Sender {
   kick(): void {
     const socket = this.#socket;
     if (!this.#isWelcome || this.#isOver) return;
-    try {
-      while (!socket.writableNeedDrain) {
-        const outgoing = this.#outbox.shift();
-        if (outgoing === undefined) break;
-        const next = outgoing.first + outgoing.packets;
-        if (outgoing.bytes === undefined) {
-          this.#position(outgoing.first, "");
-          this.#position(next, outgoing.reason);
-        } else {
-          this.#position(outgoing.first, "");
-          socket.write(outgoing.bytes);
-          this.#wireNext = next;
-        }
+    while (!socket.writableNeedDrain) {
+      const outgoing = this.#outbox.shift(this.#frameMax);
+      if (outgoing === undefined) break;
+      const { first, packets, bytes, reason } = outgoing;
+      this.#position(first, "");
+      if (bytes === undefined) this.#position(first + packets, reason);
+      else {
+        socket.write(bytes);
+        this.#wireNext = first + packets;
       }
-    } catch (error) {
-      return void this.end((error as Error).message);
     }
     if (this.#isEnding && !this.#endSent && this.#outbox.isSent) {
       this.#endSent = true;
@@ -111,9 +107,9 @@ export class Sender {
     }
   }
 
-  /** Ends the connection, once. */
-  end(reason: string): void {
-    this.#finish({ isComplete: false, reason });
+  /** Ends the connection before the session is complete. */
+  breakOff(reason: string): void {
+    this.#over({ isComplete: false, reason });
   }
 
   #position(next: number, reason: string): void {
@@ -128,7 +124,7 @@ export class Sender {
     try {
       for (let at = 0; at < bytes.length && !this.#isOver;) at += this.#reader.push(bytes, at);
     } catch (error) {
-      this.end(`collector sent rubbish: ${(error as Error).message}`);
+      this.breakOff(`collector sent rubbish: ${(error as Error).message}`);
     }
   }
 
@@ -137,35 +133,41 @@ export class Sender {
       case "welcome":
         if (this.#isWelcome) throw new RangeError("a second welcome");
         if (message.mtu < this.#options.mtu) {
-          return this.end(
+          return this.breakOff(
             `collector takes IP packets of at most ${message.mtu} bytes and this agent sends up to ${this.#options.mtu}: start it with --mtu ${message.mtu}`,
           );
         }
-        this.#outbox.acknowledge(message.have);
+        this.#acknowledge(message.have);
         this.#outbox.rewind();
         this.#isWelcome = true;
+        this.#frameMax = message.mtu + LINK_FRAME_OVERHEAD;
         this.#options.welcomed();
-        this.#options.progressed();
         this.kick();
         break;
       case "ack":
-        this.#outbox.acknowledge(message.have);
-        this.#options.progressed();
+        this.#acknowledge(message.have);
         // Every end is acknowledged, that of an empty session too.
-        if (this.#endSent && this.#outbox.isEmpty) this.#finish({ isComplete: true });
+        if (this.#endSent && this.#outbox.isEmpty) this.#over({ isComplete: true });
         break;
       case "refused":
-        this.end(`refused by the collector: ${message.reason}`);
+        this.breakOff(`refused by the collector: ${message.reason}`);
         break;
       default:
         throw new RangeError(`a message of kind ${message.kind}`);
     }
   }
 
+  /** An acknowledgement that is only said again is no progress. */
+  #acknowledge(have: number): void {
+    const before = this.#outbox.first;
+    this.#outbox.acknowledge(have);
+    if (this.#outbox.first > before) this.#options.progressed();
+  }
+
   #tick(): void {
     const silentMs = this.#options.now() - this.#heardMs;
     if (silentMs >= 3 * this.#options.heartbeatMs) {
-      return this.end(`collector silent for ${Math.round(silentMs / 1000)} s`);
+      return this.breakOff(`collector silent for ${Math.round(silentMs / 1000)} s`);
     }
     if (this.#isWelcome && !this.#socket.writableNeedDrain) {
       this.#socket.write(
@@ -174,7 +176,8 @@ export class Sender {
     }
   }
 
-  #finish(end: SenderEnd): void {
+  /** The first answer counts. */
+  #over(end: SenderEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#timer);

@@ -4,33 +4,30 @@
  *
  * @module
  */
-import { FileLock } from "./file_lock.ts";
-import { BatchWalker } from "./batch_walker.ts";
-import { LINK_FRAME_MAX, linkBlock, linkHead } from "./link.ts";
 import { systemError } from "../sinks/sink_options.ts";
+import { FileLock } from "./file_lock.ts";
+import { linkBlock, linkHead } from "./link.ts";
+import { readSegment, type SpoolPart } from "./spool_part.ts";
 
 /** Bytes after which a segment is followed by another: what is on disk beyond what is needed, at most. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
-/** Longest run of packets that one part of a recovered segment tells of. */
-const PART_BYTES = 256 * 1024;
-
-/** Packets that lie together in a segment, or that were lost together. */
-export interface SpoolPart {
-  readonly first: number;
-  readonly packets: number;
-  readonly path: string;
-  readonly offset: number;
-  readonly lengthBytes: number;
-  /** Empty: not lost. */
-  readonly reason: string;
-}
-
 export interface SpoolOptions {
   readonly directory: string;
   /** Bytes that all segments together may have. */
   readonly maxBytes: number;
   readonly application: string;
   readonly warn?: (message: string) => void;
+}
+
+const SEGMENT_NAME = /^([0-9a-f]{32})-\d{10}\.pcapng$/;
+
+/** Whether there are segments right in the directory; false where it cannot be read. */
+export function hasSegments(directory: string): boolean {
+  try {
+    return [...Deno.readDirSync(directory)].some(({ name }) => SEGMENT_NAME.test(name));
+  } catch {
+    return false;
+  }
 }
 
 /** A spool directory, of one agent at a time. */
@@ -52,13 +49,28 @@ export class Spool {
         `cannot use the spool directory ${JSON.stringify(directory)}: ${systemError(error).text}`,
       );
     }
+    try {
+      this.#recover();
+    } catch (error) {
+      this.#lock.release();
+      throw new Error(
+        `cannot read the spool directory ${JSON.stringify(directory)}: ${systemError(error).text}`,
+      );
+    }
+  }
+
+  #recover(): void {
+    const { directory } = this.options;
     const sessions = new Map<string, string[]>();
     for (const { name } of [...Deno.readDirSync(directory)].sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const session = /^([0-9a-f]{32})-\d{10}\.pcapng$/.exec(name)?.[1];
+      const session = SEGMENT_NAME.exec(name)?.[1];
       if (session === undefined) continue;
       sessions.set(session, [...sessions.get(session) ?? [], `${directory}/${name}`]);
     }
-    for (const [session, paths] of sessions) this.recovered.push(SpoolSession.recover(this, session, paths));
+    for (const [session, paths] of sessions) {
+      const recovered = SpoolSession.recover(this, session, paths);
+      if (recovered.parts.length > 0) this.recovered.push(recovered);
+    }
     this.recovered.sort((a, b) => a.startedMs - b.startedMs);
   }
 
@@ -91,6 +103,8 @@ export class SpoolSession {
   #losses: { next: number; reason: string }[] = [];
   /** Number of the packet behind the last on disk. */
   #written = 0;
+  /** What was read last: a part may be asked for in pieces. */
+  #loaded: { readonly part: SpoolPart; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
 
   private constructor(readonly spool: Spool, readonly session: string) {}
 
@@ -102,17 +116,24 @@ export class SpoolSession {
 
   static recover(spool: Spool, session: string, paths: readonly string[]): SpoolSession {
     const recovered = new SpoolSession(spool, session);
-    recovered.startedMs = Deno.statSync(paths[0]).mtime?.getTime() ?? 0;
     for (const path of paths) {
-      const bytes = Deno.readFileSync(path);
-      const before = recovered.parts.length;
-      const wrong = readSegment(path, bytes, recovered.parts);
-      if (wrong !== undefined) spool.warn(`${path}: ${wrong}; what follows in this segment is lost`);
-      const last = recovered.parts[recovered.parts.length - 1];
-      if (recovered.parts.length === before) {
-        Deno.removeSync(path);
+      let bytes: Uint8Array;
+      try {
+        bytes = Deno.readFileSync(path);
+        recovered.startedMs ||= Deno.statSync(path).mtime?.getTime() ?? 0;
+      } catch (error) {
+        setAside(spool, path, systemError(error).text);
         continue;
       }
+      const before = recovered.parts.length;
+      const wrong = readSegment(path, bytes, recovered.parts);
+      const last = recovered.parts[recovered.parts.length - 1];
+      if (recovered.parts.length === before) {
+        if (wrong === undefined) Deno.removeSync(path);
+        else setAside(spool, path, wrong);
+        continue;
+      }
+      if (wrong !== undefined) spool.warn(`${path}: ${wrong}; what follows in this segment is lost`);
       recovered.#segments.push({ path, bytes: bytes.length, end: last.first + last.packets });
       spool.usedBytes += bytes.length;
     }
@@ -155,19 +176,26 @@ export class SpoolSession {
     else this.#losses.push({ next, reason });
   }
 
-  load(part: SpoolPart): Uint8Array {
+  /** The bytes of a part; the caller's to read. Throws when the segment cannot be read. */
+  load(part: SpoolPart): Uint8Array<ArrayBuffer> {
+    const last = this.#loaded;
+    const from = part.offset - (last?.part.offset ?? 0);
+    if (last?.part.path === part.path && from >= 0 && from + part.lengthBytes <= last.bytes.length) {
+      return last.bytes.subarray(from, from + part.lengthBytes);
+    }
     const bytes = new Uint8Array(part.lengthBytes);
     const file = Deno.openSync(part.path);
     try {
       file.seekSync(part.offset, Deno.SeekMode.Start);
       for (let at = 0; at < bytes.length;) {
         const read = file.readSync(bytes.subarray(at));
-        if (read === null) throw new Error(`${part.path}: ends early`);
+        if (read === null) throw new Error("ends early");
         at += read;
       }
     } finally {
       file.close();
     }
+    this.#loaded = { part, bytes };
     return bytes;
   }
 
@@ -253,48 +281,15 @@ export class SpoolSession {
   }
 }
 
-/** Adds what a segment holds; the answer is what is wrong from some point on. A torn end is as expected. */
-function readSegment(path: string, bytes: Uint8Array, parts: SpoolPart[]): string | undefined {
-  const walker = new BatchWalker(bytes, LINK_FRAME_MAX);
-  let next: number | undefined;
-  let [start, packets] = [0, 0];
-  const finishPart = (end: number) => {
-    if (packets > 0 && next !== undefined) {
-      parts.push({ first: next, packets, path, offset: start, lengthBytes: end - start, reason: "" });
-      next += packets;
-    }
-    packets = 0;
-  };
-  let at = 0;
+/** A segment that a later version or nobody can read is not ours to delete. */
+function setAside(spool: Spool, path: string, why: string): void {
+  const kept = `${path}.bad`;
   try {
-    while (at < bytes.length) {
-      const step = walker.step(at, bytes.length);
-      if (step === "more") break;
-      if (step === "packet") {
-        if (next === undefined) return "packets before their position";
-        if (packets > 0 && at + walker.blockLength - start > PART_BYTES) finishPart(at);
-        if (packets++ === 0) start = at;
-      } else {
-        finishPart(at);
-        const { message } = walker;
-        if (message?.kind === "position") {
-          if (next !== undefined && message.next > next) {
-            const lost = {
-              first: next,
-              packets: message.next - next,
-              reason: message.reason || "spool-failed",
-            };
-            parts.push({ ...lost, path, offset: at, lengthBytes: 0 });
-          }
-          next = message.next;
-        }
-      }
-      at += walker.blockLength;
-    }
+    Deno.renameSync(path, kept);
+    spool.warn(`${path}: ${why}; its packets are not sent, the file is kept as ${kept}`);
   } catch (error) {
-    finishPart(at);
-    return (error as Error).message;
+    spool.warn(
+      `${path}: ${why}; its packets are not sent, and it cannot be renamed: ${systemError(error).text}`,
+    );
   }
-  finishPart(at);
-  return undefined;
 }

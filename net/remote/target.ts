@@ -14,6 +14,11 @@ export interface RemoteTarget {
   readonly isPlaintext: boolean;
 }
 
+/** Name of the target's own directory within a spool, the same in every run. */
+export function spoolFolder({ hostname, port }: RemoteTarget): string {
+  return `${hostname}-${port}`;
+}
+
 /** `HOST`, `HOST:PORT`, `[2001:db8::1]:3005`, `tcp://HOST`. Throws a `RangeError` that quotes the value and says what would be right. */
 export function parseTarget(text: string): RemoteTarget {
   const isPlaintext = text.startsWith("tcp://");

@@ -42,13 +42,13 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case "welcome":
       return listener?.welcome(data.link, data.have);
     case "taken":
-      listener?.recycle(data.memory);
+      if (data.memory !== undefined) listener?.recycle(data.memory);
       return listener?.taken(data.link);
     case "ack":
       return listener?.ack(data.link, data.have);
     case "refuse":
       return listener?.refuse(data.link, data.reason);
     case "close":
-      void listener?.close().finally(() => send({ type: "ended" }));
+      void (listener?.close() ?? Promise.resolve()).finally(() => send({ type: "ended" }));
   }
 };

@@ -11,8 +11,8 @@ export class WorkerListener implements LinkPeer {
   readonly #credentials: Credentials | undefined;
   readonly #port: IntakePort;
   readonly #refused: (address: string, reason: string) => void;
-  /** Buffers that the intake is done with once it says `taken`, by connection, in order. */
-  readonly #kept = new Map<number, Uint8Array<ArrayBuffer>[]>();
+  /** What the intake is done with once it says `taken`, by connection, in order: buffers, and nothing for a message. */
+  readonly #unanswered: Map<number, (Uint8Array<ArrayBuffer> | undefined)[]> = new Map();
   readonly #listening = Promise.withResolvers<number>();
   readonly #ended = Promise.withResolvers<void>();
 
@@ -55,8 +55,10 @@ export class WorkerListener implements LinkPeer {
   }
 
   taken(link: number): void {
-    const memory = this.#kept.get(link)?.shift();
-    if (memory !== undefined) this.#send({ type: "taken", link, memory }, [memory.buffer]);
+    const unanswered = this.#unanswered.get(link);
+    if (unanswered === undefined || unanswered.length === 0) return;
+    const memory = unanswered.shift();
+    this.#send({ type: "taken", link, memory }, memory === undefined ? [] : [memory.buffer]);
   }
 
   ack(link: number, have: number): void {
@@ -82,17 +84,18 @@ export class WorkerListener implements LinkPeer {
       case "refused":
         return this.#refused(message.address, message.reason);
       case "opened":
-        this.#kept.set(message.link, []);
+        this.#unanswered.set(message.link, []);
         return this.#port.opened(message.link, message.agent, message.hello);
       case "packets": {
-        this.#kept.get(message.link)?.push(message.memory);
+        this.#unanswered.get(message.link)?.push(message.memory);
         this.#port.packets(message.link, message.memory, message.start, message.end, message.packets);
         return;
       }
       case "message":
+        this.#unanswered.get(message.link)?.push(undefined);
         return this.#port.message(message.link, message.message);
       case "closed":
-        this.#kept.delete(message.link);
+        this.#unanswered.delete(message.link);
         return this.#port.closed(message.link, message.reason);
       case "ended":
         this.#ended.resolve();

@@ -5,6 +5,14 @@ import { type CaptureFormat, captureFormat } from "./capture_format.ts";
 import { rotatedPath } from "./rotated_path.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions, systemError } from "./sink_options.ts";
 
+/** A file, told from others in the same place, and its length in bytes. */
+export interface FileProgress {
+  readonly path: string;
+  readonly device: number;
+  readonly inode: number | null;
+  readonly size: number;
+}
+
 /**
  * Writes at once and synchronously, a batch in one piece, so that nothing waits in memory and a reader can follow the
  * file. When writing fails, the sink stops for good and cuts the file after the last whole packet.
@@ -18,8 +26,8 @@ export class FileSink implements Sink {
   readonly #format: CaptureFormat;
   readonly #now: () => number;
   #file: Deno.FsFile | undefined;
-  /** Paths of this run's files, oldest first. */
-  readonly #paths: string[] = [];
+  /** This run's files as they were when they were opened, oldest first. */
+  readonly #files: FileProgress[] = [];
   #fileNumber = 0;
   #fileBytes = 0;
   #filePackets = 0;
@@ -42,7 +50,18 @@ export class FileSink implements Sink {
 
   /** The file that is being written, or was last. */
   get path(): string {
-    return this.#paths[this.#paths.length - 1];
+    return this.#files[this.#files.length - 1].path;
+  }
+
+  /** The same file and all that was written to it; undefined when it is none that grows: a pipe, a device. */
+  get progress(): FileProgress | undefined {
+    const { path, device, inode, size } = this.#files[this.#files.length - 1];
+    return size < 0 ? undefined : { path, device, inode, size: this.#fileBytes };
+  }
+
+  /** Files of this run that were begun after the one at `path`, oldest first, with a size of 0. */
+  begunAfter(path: string): FileProgress[] {
+    return this.#files.slice(this.#files.findLastIndex((file) => file.path === path) + 1);
   }
 
   write(batch: PacketBatch): void {
@@ -103,6 +122,7 @@ export class FileSink implements Sink {
       try {
         this.#finish();
         this.#open();
+        this.#options.begun?.();
         this.#deleteOldest();
       } catch (error) {
         this.#stop(error);
@@ -128,7 +148,7 @@ export class FileSink implements Sink {
     this.#file = file;
     this.#fileBytes = this.#format.head.length;
     this.#filePackets = 0;
-    this.#paths.push(path);
+    this.#files.push(identify(path, file));
   }
 
   /** Goes on with a file of the same format and options, behind its first `length` bytes. */
@@ -143,7 +163,7 @@ export class FileSink implements Sink {
     }
     this.#file = file;
     this.#fileBytes = length;
-    this.#paths.push(this.#path);
+    this.#files.push(identify(this.#path, file));
   }
 
   /** The next name of the series; a run that began in the same second may have taken some. */
@@ -165,14 +185,15 @@ export class FileSink implements Sink {
     const tail = this.#format.tail(this.#filePackets, dropped - this.#droppedBefore);
     this.#droppedBefore = dropped;
     writeAll(file, tail, 0, tail.length);
+    this.#fileBytes += tail.length;
     this.#file = undefined;
     file.close();
   }
 
   #deleteOldest(): void {
-    while (this.#paths.length > (this.#options.keep ?? Infinity)) {
+    while (this.#files.length > (this.#options.keep ?? Infinity)) {
       try {
-        Deno.removeSync(this.#paths.shift()!);
+        Deno.removeSync(this.#files.shift()!.path);
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) {
           this.#options.warn?.(`${this.name}: cannot delete an old file: ${systemError(error).text}`);
@@ -232,6 +253,12 @@ export class FileSink implements Sink {
 
 /** With a listener, a write beyond the process's file size limit fails (EFBIG) instead of ending the process. */
 function survive(): void {}
+
+/** With a size of 0, and a negative one when it is no regular file. */
+function identify(path: string, file: Deno.FsFile): FileProgress {
+  const { isFile, dev, ino } = file.statSync();
+  return { path, device: dev, inode: ino, size: isFile ? 0 : -1 };
+}
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array, start: number, end: number): void {
   const { error } = writeSome(file, bytes, start, end);

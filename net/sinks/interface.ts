@@ -2,7 +2,8 @@
 import { DLT_EN10MB, lastError, type PcapSymbols } from "../ffi/pcap.ts";
 import { FrameCursor, type PacketBatch } from "../packet_batch.ts";
 import type { Sink, SinkCounters } from "../sink.ts";
-import { interfaceMtu } from "./interfaces.ts";
+import { addressOf, FrameBurst } from "./frame_burst.ts";
+import { interfaceMtu, isInterfaceUp } from "./interfaces.ts";
 import { openForSending } from "./pcap_handle.ts";
 import { countDropped, newSinkCounters, type SinkOptions } from "./sink_options.ts";
 
@@ -30,11 +31,13 @@ export class InterfaceSink implements Sink {
   readonly #handle: Deno.PointerObject;
   readonly #cursor = new FrameCursor();
   readonly #warned = new Set<string>();
+  readonly #burst: FrameBurst;
   #memory: ArrayBuffer | undefined;
-  #address = 0n;
-  /** Length of the frame before and the same as libpcap takes it: most frames are of one length. */
-  #length = 0;
-  #size = 0n;
+  #address = 0;
+  /** Left of {@linkcode RETRY_BATCH_MS}. */
+  #retryMs = 0;
+  /** A frame was refused for it, or none was sent yet. */
+  #mayBeDown = true;
   #stopReason: string | undefined;
   #isClosed = false;
 
@@ -52,7 +55,14 @@ export class InterfaceSink implements Sink {
         `Cannot send on interface ${name}: it is not an Ethernet interface (link type ${linkType})`,
       );
     }
+    this.#burst = new FrameBurst(pcap, handle);
     this.mtu = interfaceMtu(name);
+  }
+
+  /** Looks again only after a frame was refused: the batch that finds the interface down is lost. */
+  get isDown(): boolean {
+    if (this.#mayBeDown) this.#mayBeDown = this.#stopReason === undefined && !isInterfaceUp(this.name);
+    return this.#mayBeDown;
   }
 
   write(batch: PacketBatch): void {
@@ -62,27 +72,19 @@ export class InterfaceSink implements Sink {
     const { blocks } = batch;
     if (blocks.buffer !== this.#memory) {
       this.#memory = blocks.buffer;
-      this.#address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(blocks.buffer)));
+      this.#address = addressOf(blocks.buffer);
     }
-    const base = this.#address + BigInt(blocks.byteOffset);
+    const base = this.#address + blocks.byteOffset;
     const cursor = this.#cursor;
+    const burst = this.#burst;
     let left = batch.count;
-    let retryMs = RETRY_BATCH_MS;
+    this.#retryMs = RETRY_BATCH_MS;
     for (cursor.reset(blocks); cursor.next(); left--) {
-      const { frameLength } = cursor;
-      const frame = base + BigInt(cursor.frameOffset);
-      if (frameLength !== this.#length) {
-        this.#length = frameLength;
-        this.#size = BigInt(frameLength);
-      }
-      if (this.#pcap.pcap_inject(this.#handle, frame, this.#size) === frameLength) {
-        counters.written++;
-        counters.writtenBytes += frameLength;
-        continue;
-      }
-      retryMs -= this.#again(frame, frameLength, Math.min(retryMs, RETRY_FRAME_MS));
-      if (this.#stopReason !== undefined) return countDropped(counters, this.#stopReason, left - 1);
+      if (burst.isFull) this.#send();
+      if (this.#stopReason !== undefined) return countDropped(counters, this.#stopReason, left);
+      burst.add(base + cursor.frameOffset, cursor.frameLength);
     }
+    this.#send();
   }
 
   flush(): Promise<void> {
@@ -98,29 +100,44 @@ export class InterfaceSink implements Sink {
     return Promise.resolve();
   }
 
-  /** After a failed attempt: tries again while that can help, and counts the frame. The milliseconds that it took. */
-  #again(frame: bigint, frameLength: number, patienceMs: number): number {
+  /** Every frame of the burst is counted afterwards, and the burst empty. */
+  #send(): void {
+    const { counters } = this;
+    const burst = this.#burst;
+    for (let at = 0; at < burst.count;) {
+      const end = at + burst.send(at);
+      counters.written += end - at;
+      for (; at < end; at++) counters.writtenBytes += burst.lengthOf(at);
+      if (at === burst.count) break;
+      this.#retryMs -= this.#again(at++, Math.min(this.#retryMs, RETRY_FRAME_MS));
+      if (this.#stopReason === undefined) continue;
+      countDropped(counters, this.#stopReason, burst.count - at);
+      break;
+    }
+    burst.count = 0;
+  }
+
+  /** A frame that was not sent: tries again while that can help, and counts it. The milliseconds that it took. */
+  #again(frame: number, patienceMs: number): number {
     const start = performance.now();
     let took = 0;
-    while (true) {
+    while (!this.#burst.sendOne(frame)) {
       const message = lastError(this.#pcap, this.#handle);
       const failure = FAILURES.find(({ text }) => text.test(message)) ?? OTHER_FAILURE;
-      if (failure.reason !== "interface-busy" || took >= patienceMs) {
-        this.#count(failure, message);
-        return took;
-      }
-      if (this.#pcap.pcap_inject(this.#handle, frame, this.#size) === frameLength) {
-        this.counters.written++;
-        this.counters.writtenBytes += frameLength;
-        return performance.now() - start;
-      }
       took = performance.now() - start;
+      if (failure.reason === "interface-busy" && took < patienceMs) continue;
+      this.#count(failure, message);
+      return took;
     }
+    this.counters.written++;
+    this.counters.writtenBytes += this.#burst.lengthOf(frame);
+    return performance.now() - start;
   }
 
   #count(failure: { readonly reason: string; readonly isFinal: boolean }, message: string): void {
     const { reason } = failure;
     countDropped(this.counters, reason, 1);
+    if (reason === "interface-down") this.#mayBeDown = true;
     if (failure.isFinal) {
       this.#stopReason = reason;
       this.#options.stopped?.(this, `${this.name}: sending stopped: ${message}`);

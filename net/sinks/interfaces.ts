@@ -3,6 +3,8 @@ import { allInterfaces, pcapLibrary } from "../ffi/pcap.ts";
 import { DEFAULT_MTU } from "./sink_options.ts";
 
 const LINUX_FOLDER = "/sys/class/net";
+/** In the flags of an interface. */
+const IFF_UP = 1;
 
 /** Sorted names. */
 export function interfaceNames(): string[] {
@@ -19,4 +21,14 @@ export function interfaceMtu(name: string): number {
   }
   const mtu = Number(Deno.readTextFileSync(`${LINUX_FOLDER}/${name}/mtu`));
   return Math.min(mtu, 65535);
+}
+
+/** Whether it takes frames; true where that cannot be told, and when it is gone: sending then says what is wrong. */
+export function isInterfaceUp(name: string): boolean {
+  if (Deno.build.os !== "linux") return true;
+  try {
+    return (Number(Deno.readTextFileSync(`${LINUX_FOLDER}/${name}/flags`)) & IFF_UP) !== 0;
+  } catch {
+    return true;
+  }
 }

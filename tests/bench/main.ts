@@ -6,6 +6,7 @@
 import { benchCost } from "./cost.ts";
 import { benchForge } from "./forge.ts";
 import { benchHttp2 } from "./http2.ts";
+import { benchLink } from "./link.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRing } from "./ring.ts";
 import type { BenchRow } from "./row.ts";
@@ -18,6 +19,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   memory: benchMemory,
   cost: benchCost,
   http2: benchHttp2,
+  link: benchLink,
 };
 
 function show(rows: readonly BenchRow[]): void {

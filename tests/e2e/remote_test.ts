@@ -1,10 +1,18 @@
 /** Agents that mirror to collectors over mutual TLS, from the command line. */
 import assert from "node:assert/strict";
+import { FakeCollector } from "../support/fake_collector.ts";
 import { judge, judgeMissing } from "../support/judge.ts";
 import { inNamespace, netnsMissing, withVeth } from "../support/netns.ts";
 import { missing, runOk } from "../support/run.ts";
 import { Child } from "./support/child.ts";
-import { mirrorOptions, type Mode, MODES, runCollector, summaryOf } from "./support/collector.ts";
+import {
+  mirrorOptions,
+  type Mode,
+  MODES,
+  runCollector,
+  startCollector,
+  summaryOf,
+} from "./support/collector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { BodyServer, clientsOf, Collector, makePki } from "./support/remote_collector.ts";
 
@@ -152,6 +160,73 @@ Deno.test({
       const forged = summaryOf(without).total.packets + summaryOf(withOne).total.packets;
       assert.equal(summary.sinks[0].written, forged);
       assert.equal((await clientsOf(capture)).size, 6);
+    }),
+});
+
+Deno.test({
+  name: "remote: what the spool has for one collector goes to no other, and is told of until it is sent",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      const pki = await makePki(fixture);
+      await using server = new BodyServer(fixture);
+      const program = server.curl(fixture.body(100).name, 1);
+      const captures = ["a", "b"].map((name) => fixture.path(`${name}.pcapng`));
+      const gone = await Collector.start("source", fixture, captures[0], ...pki);
+      await gone.stop();
+      const spool = fixture.path("spool");
+      const run = async (...ports: number[]) => {
+        const targets = ports.flatMap((port) => ["-t", `127.0.0.1:${port}`]);
+        const ended = await mirror("source", fixture, [...targets, "--spool", spool, ...pki], program);
+        assert.equal(ended.code, 0, ended.stderr);
+        return { sinks: summaryOf(ended).sinks, stderr: ended.stderr };
+      };
+      const { kept } = (await run(gone.port)).sinks[0];
+      assert.ok(kept > 0);
+      await using other = await Collector.start("source", fixture, captures[1], ...pki);
+      const told = new RegExp(
+        `^sslcollector: warning: --spool: ${spool}/127\\.0\\.0\\.1-${gone.port} has packets for a collector that no -t`,
+        "m",
+      );
+      const without = await run(other.port);
+      assert.match(without.stderr, told);
+      const own = without.sinks[0].written;
+      await using back = await Collector.start(
+        "source",
+        fixture,
+        captures[0],
+        ...["-L", `127.0.0.1:${gone.port}`, ...pki],
+      );
+      const both = await run(other.port, gone.port);
+      assert.doesNotMatch(both.stderr, told);
+      const [forOther, forBack] = both.sinks.map(({ written }) => written);
+      assert.equal(forOther + forBack, own + kept);
+      assert.equal((await back.stop()).summary.sinks[0].written, forBack);
+      assert.equal((await other.stop()).summary.sinks[0].written, own + forOther);
+    }),
+});
+
+Deno.test({
+  name: "remote: a wait for the collector at the end is told, and a signal ends it",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using collector = new FakeCollector((turn, say) =>
+        turn === 0 && say({ kind: "welcome", have: 0, mtu: 1500 })
+      );
+      await using server = new BodyServer(fixture);
+      await using agent = await startCollector("source", fixture, [
+        ...["run", "--quiet", "-t", collector.target, "--"],
+        ...server.curl(fixture.body(1).name, 1),
+      ]);
+      await agent.found(
+        "stderr",
+        /^sslcollector: tcp:\S+: \d+ packets wait for the collector, for 29 s more at most; Ctrl-C or SIGTERM now/m,
+      );
+      agent.kill("SIGTERM");
+      const { code, stderr } = await agent.ended;
+      assert.equal(code, 143);
+      assert.doesNotMatch(stderr, /^sslcollector: total/m);
     }),
 });
 

@@ -75,6 +75,19 @@ Deno.test("nothing is written over, and mistakes are told in one line", () =>
     assert.equal((await loadCredentials(folder, "agent", "web2")).name, "web2");
   }));
 
+Deno.test("beside half a pair, no other half is written", () =>
+  withTempDir(async (folder) => {
+    await initAuthority(folder, "test CA", VALIDITY);
+    const certificate = Deno.readTextFileSync(`${folder}/ca.crt`);
+    Deno.removeSync(`${folder}/ca.key`);
+    await assert.rejects(
+      initAuthority(folder, "test CA", VALIDITY),
+      /cannot write .*ca\.crt: there is a CA already/,
+    );
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["ca.crt"]);
+    assert.equal(Deno.readTextFileSync(`${folder}/ca.crt`), certificate);
+  }));
+
 Deno.test({
   name: "a key that others can read is refused",
   ignore: Deno.build.os === "windows",

@@ -18,6 +18,8 @@ Deno.test(`of ${AGENTS} agents one floods, one stalls and one sends rubbish: the
   withPki(async (pki) => {
     await issueInto(pki.directory, { role: "agent", name: "rude", names: [], validity: VALIDITY });
     const rude = await loadCredentials(pki.directory, "agent", "rude");
+    await issueInto(pki.directory, { role: "agent", name: "web2", names: [], validity: VALIDITY });
+    const others = [pki.agent, await loadCredentials(pki.directory, "agent", "web2")];
     const out = `${pki.folder}/out.pcapng`;
     const collector = new TestProcess("collector_process.ts", {
       pki: pki.directory,
@@ -64,7 +66,7 @@ Deno.test(`of ${AGENTS} agents one floods, one stalls and one sends rubbish: the
     })();
     const sinks: RemoteSink[] = [];
     for (let agent = 1; agent <= AGENTS - 3; agent++) {
-      const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log);
+      const sink = remoteSink(`127.0.0.1:${port}`, others[agent % 2], log);
       const packets = new NumberedPackets((batch) => sink.write(batch), 5, 300);
       packets.count = agent * SPAN;
       for (let part = 0; part < 3; part++) packets.make(PACKETS / 3);

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  LINK_BLOCK_MAX,
-  linkBlock,
-  linkHead,
-  type LinkMessage,
-  newSessionId,
-} from "../../../net/remote/link.ts";
-import { LinkReader } from "../../../net/remote/link_reader.ts";
+import { linkBlock, linkHead, type LinkMessage, newSessionId } from "../../../net/remote/link.ts";
+import { LinkReader, SMALL_MEMORY } from "../../../net/remote/link_reader.ts";
 import { block } from "../../../net/wire/pcapng.ts";
 import { NumberedPackets, numberOf } from "../../support/link_packets.ts";
 import { type Random, withSeed } from "../../support/random.ts";
@@ -36,7 +30,7 @@ const messages: LinkMessage[] = [
 function read(pieces: Iterable<Uint8Array>, keptBytes: number): (number | LinkMessage)[] {
   const seen: (number | LinkMessage)[] = [];
   const cursor = new FrameCursor();
-  const reader = new LinkReader(FRAME_MAX, () => new Uint8Array(LINK_BLOCK_MAX), {
+  const reader = new LinkReader(FRAME_MAX, SMALL_MEMORY, {
     keptBytes,
     packets: (memory, start, end, packets) => {
       const run = memory.subarray(start, end);
@@ -178,6 +172,13 @@ const impossible: [string, RegExp, Uint8Array][] = [
       head,
       bytesOf(onePacket(100), (view) => view.setUint32(view.byteLength - 4, 128, true)),
     ]),
+  ],
+  // The option's value and code, before the option that ends them and the length.
+  ["microseconds", /if_tsresol 6/, bytesOf(head, (view) => view.setUint8(view.byteLength - 12, 6))],
+  [
+    "times without a unit",
+    /if_tsresol 6/,
+    bytesOf(head, (view) => view.setUint16(view.byteLength - 16, 99, true)),
   ],
   [
     "another version",

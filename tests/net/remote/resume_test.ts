@@ -19,6 +19,7 @@ for (const workers of [0, 2]) {
         packets: 10_000,
         written: 10_000,
         writtenBytes: sink.counters.writtenBytes,
+        kept: 0,
         dropped: [],
       });
       await sink.close();

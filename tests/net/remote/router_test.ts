@@ -79,6 +79,19 @@ Deno.test("with no collector within reach, packets wait where they would go", ()
   assert.equal(owners(recorders, 0).size, FLOWS);
 });
 
+Deno.test("when all collectors are gone, a connection stays where it was", () => {
+  const recorders = ["a:3005", "b:3005", "c:3005"].map((name) => new Recorder(name));
+  const router = new RouterSink(recorders);
+  const packets = new NumberedPackets((batch) => router.write(batch), FLOWS);
+  // Connections of the first are with the others when these go too.
+  recorders[0].isGone = true;
+  packets.make(10_000);
+  const before = owners(recorders, 0);
+  for (const recorder of recorders) recorder.isGone = true;
+  packets.make(10_000);
+  for (const [flow, owner] of owners(recorders, 10_000)) assert.equal(owner.name, before.get(flow)!.name);
+});
+
 Deno.test("both directions, tagged or not, have one hash; truncated and foreign frames have none", () => {
   const frame = new Uint8Array(60);
   const view = new DataView(frame.buffer);

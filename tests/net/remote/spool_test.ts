@@ -14,7 +14,11 @@ function options(directory: string, maxBytes = 1 << 30) {
 
 function outbox(spool: Spool, queueBytes = 1 << 20, recovered?: SpoolSession): Outbox {
   const session = recovered ?? SpoolSession.begin(spool, SESSION, 0);
-  return new Outbox(session.session, { queueBytes, now: () => 0, acknowledged: () => {} }, session);
+  return new Outbox(
+    session.session,
+    { queueBytes, now: () => 0, acknowledged: () => {}, lost: () => {} },
+    session,
+  );
 }
 
 /** Fills and loses as a sink does. */
@@ -34,12 +38,12 @@ function filler(box: Outbox, frameLength = 1000): { packets: NumberedPackets; re
 }
 
 /** Numbers that an outbox would send, and how many it says are lost. */
-function drain(box: Outbox): { numbers: number[]; lost: Map<string, number> } {
+function drain(box: Outbox, frameMax = 65_553): { numbers: number[]; lost: Map<string, number> } {
   const numbers: number[] = [];
   const lost = new Map<string, number>();
   const cursor = new FrameCursor();
   box.rewind();
-  for (let out = box.shift(); out !== undefined; out = box.shift()) {
+  for (let out = box.shift(frameMax); out !== undefined; out = box.shift(frameMax)) {
     if (out.bytes === undefined) {
       lost.set(out.reason, (lost.get(out.reason) ?? 0) + out.packets);
       continue;
@@ -120,6 +124,159 @@ Deno.test("a segment that is torn anywhere gives the whole packets before", () =
       }
     })
   ));
+
+Deno.test("small batches share memory, and what is on disk shares entries", () =>
+  withTempDir((directory) => {
+    const spool = new Spool(options(directory));
+    const counts = { acknowledged: () => {}, lost: () => {}, now: () => 0 };
+    const queueBytes = 1 << 20;
+    const boxes = {
+      memory: new Outbox(SESSION, { queueBytes, ...counts }),
+      disk: outbox(spool, 0),
+    };
+    for (const [name, box] of Object.entries(boxes)) {
+      const { packets } = filler(box, 64);
+      for (let round = 0; round < 20_000; round++) packets.make(1);
+      assert.ok(box.memoryBytes <= queueBytes);
+      let runs = 0;
+      for (let out = box.shift(65_553); out !== undefined; out = box.shift(65_553)) runs++;
+      assert.ok(runs <= 20, `${name}: ${runs} runs`);
+      if (name === "disk") assert.equal(drain(box).numbers.length, 20_000);
+      // 96 bytes each.
+      else assert.ok(drain(box).numbers.length > 9500, `${drain(box).numbers.length} in memory`);
+    }
+    boxes.disk.close();
+    spool.close();
+  }));
+
+Deno.test("whatever is taken, sent, acknowledged and sent again: each packet once, in order, or counted as lost", () =>
+  withSeed((random) =>
+    withTempDir((folder) => {
+      for (let round = 0; round < 60; round++) {
+        const directory = `${folder}/${round}`;
+        const spool = random.oneIn(2)
+          ? undefined
+          : new Spool(options(directory, 50_000 + random.below(3_000_000)));
+        const frameMax = random.oneIn(2) ? 1000 : 2000;
+        const books = { acknowledged: 0, bytes: 0, dropped: 0 };
+        const box = new Outbox(SESSION, {
+          queueBytes: random.below(3) * 100_000,
+          now: () => 0,
+          acknowledged: (packets, bytes) =>
+            [books.acknowledged, books.bytes] = [books.acknowledged + packets, books.bytes + bytes],
+          lost: (packets, reason) => {
+            assert.equal(reason, "over-mtu");
+            books.dropped += packets;
+          },
+        }, spool && SpoolSession.begin(spool, SESSION, 0));
+        const taken: number[] = []; // number of the frame at each position, -1: refused
+        let made = 0;
+        const makers = [60, 700, 1400].map((length) =>
+          new NumberedPackets(
+            ({ blocks, count }) => {
+              const reason = box.take(blocks, count);
+              if (reason !== undefined) {
+                box.lose(count, reason);
+                books.dropped += count;
+              }
+              for (let at = 0; at < count; at++) taken.push(reason === undefined ? made + at : -1);
+              made += count;
+            },
+            10,
+            length,
+          )
+        );
+        // What the collector has: positions below `have`; `bytes` of what is not lost.
+        let [have, sent, bytesHad] = [0, 0, 0];
+        const lengths: number[] = [];
+        const cursor = new FrameCursor();
+        const send = (times: number) => {
+          for (; times > 0; times--) {
+            const out = box.shift(frameMax);
+            if (out === undefined) return;
+            assert.equal(out.first, sent);
+            if (out.bytes === undefined) {
+              for (let at = 0; at < out.packets; at++) lengths[sent++] = 0;
+              continue;
+            }
+            for (cursor.reset(out.bytes); cursor.next();) {
+              const frame: Uint8Array = out.bytes.subarray(
+                cursor.frameOffset,
+                cursor.frameOffset + cursor.frameLength,
+              );
+              assert.equal(numberOf(frame), taken[sent]);
+              lengths[sent++] = cursor.blockLength;
+            }
+            assert.equal(sent, out.first + out.packets);
+          }
+        };
+        const acknowledge = (upTo: number) => {
+          for (; have < upTo; have++) bytesHad += lengths[have];
+          box.acknowledge(have);
+        };
+        for (let step = 0; step < 200; step++) {
+          const what = random.below(10);
+          if (what < 5) {
+            const maker = makers[random.below(3)];
+            maker.count = made;
+            maker.make(1 + random.below(random.oneIn(10) ? 1000 : 20));
+          } else if (what < 8) send(1 + random.below(4));
+          else if (what < 9) acknowledge(have + random.below(sent - have + 1));
+          else {
+            box.rewind();
+            sent = have;
+          }
+        }
+        send(Infinity);
+        acknowledge(sent);
+        assert.equal(sent, made);
+        assert.ok(box.isEmpty && box.isSent);
+        assert.equal(box.memoryBytes, 0);
+        assert.equal(books.acknowledged + books.dropped, made);
+        assert.equal(books.bytes, bytesHad);
+        box.close();
+        spool?.close();
+      }
+    })
+  ));
+
+Deno.test("a segment of another version, one that is none and one that cannot be read are kept aside, the rest is sent", () =>
+  withTempDir((directory) => {
+    const spool = new Spool(options(directory));
+    const box = outbox(spool);
+    const { packets } = filler(box);
+    packets.make(100);
+    box.close();
+    spool.close();
+    const path = (number: number) => `${directory}/${SESSION}-${String(number).padStart(10, "0")}.pcapng`;
+    const newer = Deno.readFileSync(path(0));
+    const magic = newer.findIndex((_, at) => new TextDecoder().decode(newer.subarray(at, at + 4)) === "SSLC");
+    new DataView(newer.buffer).setUint16(magic + 6, 2, true);
+    Deno.writeFileSync(path(1), newer);
+    Deno.writeTextFileSync(path(2), "something else entirely, of no use");
+    Deno.mkdirSync(path(3));
+    Deno.writeFileSync(path(4), new Uint8Array(0));
+    const warnings: string[] = [];
+    const again = new Spool({ ...options(directory), warn: (line) => warnings.push(line) });
+    assert.equal(warnings.length, 3, warnings.join("\n"));
+    for (const [at, why] of [/link version 2/, /no pcapng stream/, /Is a directory/].entries()) {
+      assert.match(warnings[at], why);
+      assert.match(warnings[at], /the file is kept as .*\.bad$/);
+    }
+    assert.deepEqual(Deno.readFileSync(`${path(1)}.bad`), newer);
+    const recovered = outbox(again, 0, again.recovered[0]);
+    assert.equal(drain(recovered).numbers.length, 100);
+    recovered.acknowledge(100);
+    recovered.close();
+    again.close();
+    assert.deepEqual(
+      [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => !name.endsWith(".bad")),
+      ["lock"],
+    );
+    const third = new Spool({ ...options(directory), warn: (line) => warnings.push(line) });
+    assert.deepEqual([third.recovered.length, warnings.length], [0, 3]);
+    third.close();
+  }));
 
 Deno.test("one agent at a time has a spool", () =>
   withTempDir((directory) => {

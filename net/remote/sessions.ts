@@ -1,0 +1,44 @@
+/** How many packets of which session a collector has. @module */
+
+/**
+ * Sessions of one agent that are remembered; those unused for longest are forgotten first. Above the connections that one
+ * agent may have, so that none in use is forgotten.
+ */
+const SESSIONS_PER_AGENT = 100;
+
+/** By session, `NAME/ID`. Bounded for each agent by itself: none can push another's out. */
+export class Sessions {
+  readonly #have: Map<string, number> = new Map();
+  /** Sessions by agent, least recently used first. */
+  readonly #ofAgent: Map<string, Set<string>> = new Map();
+
+  get(session: string): number | undefined {
+    return this.#have.get(session);
+  }
+
+  /** Also makes it the one used last. */
+  set(session: string, have: number): void {
+    const agent = agentOf(session);
+    let own = this.#ofAgent.get(agent);
+    if (own === undefined) this.#ofAgent.set(agent, own = new Set());
+    own.delete(session);
+    own.add(session);
+    this.#have.set(session, have);
+    if (own.size <= SESSIONS_PER_AGENT) return;
+    const oldest = own.values().next().value!;
+    own.delete(oldest);
+    this.#have.delete(oldest);
+  }
+
+  /** Of each agent, the one used last comes last. */
+  *[Symbol.iterator](): IterableIterator<[string, number]> {
+    for (const own of this.#ofAgent.values()) {
+      for (const session of own) yield [session, this.#have.get(session)!];
+    }
+  }
+}
+
+/** Without certificates everybody is the same agent: addresses cost nothing, and would be remembered without bound. */
+function agentOf(session: string): string {
+  return session.startsWith("plaintext ") ? "plaintext" : session.slice(0, session.lastIndexOf("/"));
+}

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { BadInput } from "../../cli/bad_input.ts";
+import { defaultStatePath } from "../../cli/collector.ts";
+
+Deno.test("the state file is in a place of the user's own, or asked for", () => {
+  const path = (isRoot: boolean, environment: Record<string, string>) =>
+    defaultStatePath(3005, isRoot, new Map(Object.entries(environment)));
+  assert.equal(path(true, {}), "/var/lib/sslcollector/collector-3005.state");
+  assert.equal(
+    path(false, { HOME: "/home/ids" }),
+    "/home/ids/.local/state/sslcollector/collector-3005.state",
+  );
+  assert.equal(
+    path(false, { HOME: "/home/ids", XDG_STATE_HOME: "/state" }),
+    "/state/sslcollector/collector-3005.state",
+  );
+  assert.throws(
+    () => path(false, {}),
+    (error) => error instanceof BadInput && /^--state: /.test(error.message),
+  );
+});

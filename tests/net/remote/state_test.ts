@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { CollectorState } from "../../../net/remote/collector_state.ts";
+import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
+import { cuttingProxy } from "../../support/cutting_proxy.ts";
+import { netnsMissing } from "../../support/netns.ts";
+import { missing, runOk, withTempDir } from "../../support/run.ts";
+
+for (const format of ["pcapng", "pcap"]) {
+  Deno.test({
+    name: `a ${format} file that a power cut has shortened is gone on with behind its last whole packet`,
+    ignore: format === "pcap" && missing("editcap"),
+    fn: () =>
+      withPki(async (pki) => {
+        const out = `${pki.folder}/out.${format}`;
+        const statePath = `${pki.folder}/state`;
+        const log = new TestLog();
+        let sink!: ReturnType<typeof remoteSink>;
+        const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+        for (let round = 0; round < 2; round++) {
+          const receiver = await startReceiver(pki, out, log, { statePath });
+          sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+          packets.make(1000);
+          await sink.flush();
+          await sink.close();
+          await receiver.close();
+          if (round === 0) Deno.truncateSync(out, Deno.statSync(out).size - 4096);
+        }
+        if (format === "pcap") await runOk("editcap", "-F", "pcapng", out, `${out}ng`);
+        const numbers = numbersIn(Deno.readFileSync(`${pki.folder}/out.pcapng`));
+        const left = numbers.indexOf(1000);
+        assert.ok(left > 990 && left < 1000, `${left} left of the first thousand`);
+        assertEachOnce(numbers.slice(0, left), left);
+        assertEachOnce(numbers.slice(left).map((number) => number - 1000), 1000);
+        await log.find(/out\.\w+: \d+ of \d+ bytes are left, as after a power cut; going on behind the last/);
+      }),
+  });
+}
+
+Deno.test("what is left of a file that is no capture any more is moved aside, not erased", () =>
+  withPki(async (pki) => {
+    const out = `${pki.folder}/out.pcapng`;
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    await (await startReceiver(pki, out, log, { statePath })).close();
+    const rest = Deno.readFileSync(out).subarray(0, 40);
+    Deno.truncateSync(out, rest.length);
+    await (await startReceiver(pki, out, log, { statePath })).close();
+    assert.deepEqual(Deno.readFileSync(`${out}.old-1`), rest);
+    assert.deepEqual(numbersIn(Deno.readFileSync(out)), []);
+  }));
+
+Deno.test({
+  name: "a full disk under the state ends the collector: it acknowledges what it noted and no more",
+  ignore: netnsMissing(), // it takes root to mount
+  fn: () =>
+    withPki(async (pki) => {
+      const disk = `${pki.folder}/disk`;
+      await Deno.mkdir(disk);
+      await runOk("mount", "-t", "tmpfs", "-o", "size=64k", "none", disk);
+      try {
+        const log = new TestLog();
+        const out = `${pki.folder}/out.pcapng`;
+        const statePath = `${disk}/state`;
+        let receiver = await startReceiver(pki, out, log, { statePath });
+        let port = receiver.port;
+        await using proxy = cuttingProxy(() => port, () => Infinity);
+        const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 50 });
+        const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+        let failure: Error | undefined;
+        void receiver.failed.then((error) => failure = error);
+        using filler = Deno.openSync(`${disk}/filler`, { write: true, create: true });
+        assert.throws(() => {
+          while (true) filler.writeSync(new Uint8Array(4096));
+        });
+        // What is left of the state's last page is still written.
+        while (failure === undefined) {
+          packets.make(1);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        assert.match(failure.message, /cannot write the state file .*No space left on device/);
+        packets.make(20);
+        await receiver.close();
+        const acknowledged = sink.counters.written;
+        assert.ok(acknowledged < packets.count);
+        const lines = Deno.readTextFileSync(statePath).split("\n");
+        assert.equal(lines.pop(), "", "no part of a line");
+        assert.equal(JSON.parse(lines.at(-1)!).have, acknowledged);
+        Deno.removeSync(`${disk}/filler`);
+        filler.truncateSync(0);
+        receiver = await startReceiver(pki, out, log, { statePath });
+        port = receiver.port;
+        while (sink.counters.written < packets.count) await new Promise((resolve) => setTimeout(resolve, 5));
+        await sink.close();
+        await receiver.close();
+        assertEachOnce(numbersIn(Deno.readFileSync(out)), packets.count);
+      } finally {
+        await runOk("umount", disk);
+      }
+    }),
+});
+
+Deno.test("a file of a series that was begun after the last commit is removed: its packets come again", () =>
+  withPki(async (pki) => {
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    const out = `${pki.folder}/out.pcapng`;
+    const options = { statePath, sinkOptions: { rotateBytes: 50_000 } };
+    let receiver = await startReceiver(pki, out, log, options);
+    const [sink] = receiver.sinks;
+    // As when it is killed within a write: nothing of this is committed.
+    new NumberedPackets((batch) => sink.write(batch), 10, 1000).make(170);
+    Deno.copyFileSync(statePath, `${statePath}.killed`);
+    const series = () =>
+      [...Deno.readDirSync(pki.folder)].map(({ name }) => name).filter((name) => name.startsWith("out_"));
+    assert.equal(series().length, 4);
+    await receiver.close();
+    Deno.renameSync(`${statePath}.killed`, statePath);
+    receiver = await startReceiver(pki, out, log, options);
+    const agent = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+    new NumberedPackets((batch) => agent.write(batch), 10, 1000).make(170);
+    await agent.flush();
+    await agent.close();
+    await receiver.close();
+    const numbers = series().flatMap((name) => numbersIn(Deno.readFileSync(`${pki.folder}/${name}`)));
+    assertEachOnce(numbers.sort((a, b) => a - b), 170);
+  }));
+
+Deno.test("an agent's sessions push out none of another agent", () =>
+  withTempDir((folder) => {
+    let state = new CollectorState(`${folder}/state`);
+    state.commit("web1/aa", 100, []);
+    for (let at = 0; at < 20_000; at++) state.commit(`rude/${at}`, 1, []);
+    for (let at = 0; at < 20_000; at++) state.commit(`plaintext 192.0.2.${at}/aa`, 1, []);
+    for (let opened = 0; opened < 2; opened++) {
+      assert.equal(state.sessions.get("web1/aa"), 100);
+      assert.equal(state.sessions.get("rude/19999"), 1);
+      assert.equal([...state.sessions].length, 201);
+      state.close();
+      if (opened === 0) state = new CollectorState(`${folder}/state`);
+    }
+  }));
