@@ -62,6 +62,18 @@ const HTTP2TO1_SETTINGS: readonly Setting[] = [
     parse: parser(wholeNumber("N", 0, 2567)),
     description: "lanes of their own that a flow has open at a time; 256",
   },
+  {
+    name: "unanswered",
+    option: "maxUnansweredPerSecond",
+    parse: parser(wholeNumber("N", 0, 1_000_000)),
+    description: "requests without a response that are told a second, each on a connection; 100",
+  },
+  {
+    name: "continuations",
+    option: "maxContinuations",
+    parse: parser(wholeNumber("N", 0, 16_777_216)),
+    description: "CONTINUATION frames of one header block; 65536",
+  },
 ];
 
 /** What can be set of a built-in codec: `name` and what it does, its default behind the semicolon. */

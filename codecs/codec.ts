@@ -72,7 +72,10 @@ export interface CodecSession {
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void;
   /** `length` bytes (above 0) of this direction were lost before the next data. */
   gap(direction: Direction, length: number, timeNs: number): void;
-  /** The direction has ended and nothing more comes on it. Both ends are told when a session closes. */
+  /**
+   * The direction has ended and nothing more comes on it. Both ends are told when a session closes, also when its lane is
+   * about to be reset; lanes that the session opened and left open are closed after that.
+   */
   end(direction: Direction, timeNs: number): void;
   /** Time passes (about 4 times a second while the flow is open); optional. */
   tick?(timeNs: number): void;
@@ -88,7 +91,10 @@ export interface Codec {
   readonly contract: number;
   /** One line for `sslcollector codecs`. */
   readonly description?: string;
-  /** Whether this codec wants the flow. `more` asks again with a longer sample; the bytes are kept until decided. */
+  /**
+   * Whether this codec wants the flow. `more` asks again with a longer sample: for every piece up to 64 bytes, then when
+   * there is twice as much. The bytes are kept until decided.
+   */
   probe(sample: CodecSample): CodecVerdict;
   /** Takes a flow. All bytes of the sample are given to the session again, in their order. */
   open(flow: CodecFlow, output: CodecOutput): CodecSession;

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../codecs/codec.ts";
+import { CodecSampleLog, type SamplePiece } from "./codec_sample.ts";
 
 /** What a chain needs to know of its surroundings. */
 export interface ChainContext {
@@ -13,17 +14,6 @@ export interface ChainContext {
   readonly raw: Codec;
   /** A codec threw; the flow goes on as raw. */
   failed(codec: Codec, error: unknown): void;
-}
-
-/** Bytes kept of both directions together while a codec has not decided; then it is told to. */
-const SAMPLE_MAX = 64 * 1024;
-
-interface KeptEvent {
-  readonly direction: Direction;
-  /** A copy; absent for a gap. */
-  readonly bytes: Uint8Array | undefined;
-  readonly length: number;
-  readonly timeNs: number;
 }
 
 /** Makes the chain; `output` is where the last codec writes. */
@@ -37,11 +27,12 @@ export class CodecStage {
   readonly #context: ChainContext;
   readonly #output: StageOutput;
   #session: CodecSession | undefined;
-  #kept: KeptEvent[] | undefined;
-  #keptBytes = 0;
+  /** What came so far, while undecided. */
+  #sample: CodecSampleLog | undefined;
   /** Name of the codec in charge, empty while undecided. */
   codecName = "";
   #inCharge: Codec | undefined;
+  readonly #ended: [boolean, boolean] = [false, false];
 
   constructor(codecs: readonly Codec[], index: number, context: ChainContext, output: CodecOutput) {
     this.#codec = codecs[index];
@@ -57,23 +48,42 @@ export class CodecStage {
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
     this.#output.timeNs = timeNs;
     if (this.#session) return this.#guard((session) => session.data(direction, bytes, timeNs));
-    this.#keep({ direction, bytes: bytes.slice(), length: bytes.length, timeNs }, bytes.length);
-    this.#decide(this.#keptBytes >= SAMPLE_MAX);
+    if (bytes.length === 0) return;
+    if (this.#codec === this.#context.raw) {
+      this.#decide(true);
+      return this.data(direction, bytes, timeNs);
+    }
+    const sample = this.#sample ??= new CodecSampleLog();
+    if (sample.add(direction, bytes, timeNs)) {
+      if (sample.isDue) this.#decide(false);
+      return;
+    }
+    this.#decide(true, { direction, bytes });
+    this.data(direction, bytes, timeNs);
   }
 
   gap(direction: Direction, length: number, timeNs: number): void {
     this.#output.timeNs = timeNs;
-    if (this.#session) return this.#guard((session) => session.gap(direction, length, timeNs));
     // What follows a gap cannot help to decide: the sample ends here.
-    this.#keep({ direction, bytes: undefined, length, timeNs }, 0);
-    this.#decide(true);
+    if (!this.#session) this.#decide(true);
+    this.#guard((session) => session.gap(direction, length, timeNs));
   }
 
   end(direction: Direction, timeNs: number): void {
+    if (this.#ended[direction]) return;
+    this.#ended[direction] = true;
     this.#output.timeNs = timeNs;
     if (!this.#session) this.#decide(true);
     this.#guard((session) => session.end(direction, timeNs));
-    this.#output.end(direction);
+    // At the end of one direction a codec may still write both.
+    if (this.#ended[0] && this.#ended[1]) this.#output.end();
+  }
+
+  /** The lane that this stage runs on is closed: its codec writes what it holds, and lanes that it left open end likewise. */
+  close(how: "fin" | "reset", timeNs: number): void {
+    this.end(0, timeNs);
+    this.end(1, timeNs);
+    this.#output.closeOwn(how);
   }
 
   tick(timeNs: number): void {
@@ -82,14 +92,10 @@ export class CodecStage {
     this.#output.tick(timeNs);
   }
 
-  #keep(event: KeptEvent, bytes: number): void {
-    (this.#kept ??= []).push(event);
-    this.#keptBytes += bytes;
-  }
-
-  #decide(final: boolean): void {
+  /** `last` is the piece at hand, behind the sample. */
+  #decide(final: boolean, last?: SamplePiece): void {
     const { flow, raw } = this.#context;
-    const verdict = this.#probe(final);
+    const verdict = this.#probe(final, last);
     if (verdict === "more" && !final) return;
     const codec = verdict === "accept" ? this.#codec : raw;
     this.#inCharge = codec;
@@ -99,41 +105,27 @@ export class CodecStage {
     } catch (error) {
       this.#fail(error);
     }
-    const kept = this.#kept ?? [];
-    this.#kept = undefined;
-    this.#keptBytes = 0;
-    for (const { direction, bytes, length, timeNs } of kept) {
-      if (bytes) this.data(direction, bytes, timeNs);
-      else this.gap(direction, length, timeNs);
-    }
+    const sample = this.#sample;
+    this.#sample = undefined;
+    const { timeNs } = this.#output;
+    sample?.replay((direction, bytes, timeNs) => this.data(direction, bytes, timeNs));
+    this.#output.timeNs = timeNs;
   }
 
-  #probe(final: boolean) {
+  #probe(final: boolean, last?: SamplePiece) {
     if (this.#codec === this.#context.raw) return "accept";
+    const sample = this.#sample ??= new CodecSampleLog();
     try {
       return this.#codec.probe({
         flow: this.#context.flow,
-        toServer: this.#sample(0),
-        toClient: this.#sample(1),
+        toServer: sample.direction(0, last),
+        toClient: sample.direction(1, last),
         final,
       });
     } catch (error) {
       this.#context.failed(this.#codec, error);
       return "reject";
     }
-  }
-
-  /** First bytes of a direction, up to its first gap. */
-  #sample(direction: Direction): Uint8Array {
-    const sample = new Uint8Array(this.#keptBytes);
-    let at = 0;
-    for (const event of this.#kept ?? []) {
-      if (event.direction !== direction) continue;
-      if (!event.bytes) break;
-      sample.set(event.bytes, at);
-      at += event.length;
-    }
-    return sample.subarray(0, at);
   }
 
   #guard(call: (session: CodecSession) => void): void {
@@ -166,9 +158,9 @@ class StageOutput implements CodecOutput {
   readonly #output: CodecOutput;
   /** Next stages by lane, unless this is the last. */
   #stages: Map<Lane, CodecStage> | undefined;
-  /** Whether lane 0 was written to since it was last closed, and which others were. */
+  /** Whether lane 0 was written to since it was last closed, and which others are open. */
   #isFirstOpen = false;
-  #open: Set<Lane> | undefined;
+  #own: Set<Lane> | undefined;
 
   constructor(codecs: readonly Codec[], next: number, context: ChainContext, output: CodecOutput) {
     this.#codecs = codecs;
@@ -178,31 +170,30 @@ class StageOutput implements CodecOutput {
   }
 
   write(lane: Lane, direction: Direction, bytes: Uint8Array): void {
-    this.#note(lane);
+    if (lane === 0) this.#isFirstOpen = true;
     if (this.#isLast) this.#output.write(lane, direction, bytes);
     else this.#stage(lane).data(direction, bytes, this.timeNs);
   }
 
   gap(lane: Lane, direction: Direction, length: number): void {
-    this.#note(lane);
+    if (lane === 0) this.#isFirstOpen = true;
     if (this.#isLast) this.#output.gap(lane, direction, length);
     else this.#stage(lane).gap(direction, length, this.timeNs);
   }
 
   openLane(comment: string): Lane {
-    return this.#output.openLane(comment);
+    const lane = this.#output.openLane(comment);
+    (this.#own ??= new Set()).add(lane);
+    return lane;
   }
 
   close(lane: Lane, how: "fin" | "reset"): void {
     if (lane === 0) this.#isFirstOpen = false;
-    else this.#open?.delete(lane);
+    else this.#own?.delete(lane);
     const stage = this.#stages?.get(lane);
     if (stage) {
       this.#stages!.delete(lane);
-      if (how === "fin") {
-        stage.end(0, this.timeNs);
-        stage.end(1, this.timeNs);
-      }
+      stage.close(how, this.timeNs);
     }
     this.#output.close(lane, how);
   }
@@ -224,18 +215,22 @@ class StageOutput implements CodecOutput {
   }
 
   /** The flow has ended: lanes that the codec left open end with it. */
-  end(direction: Direction): void {
-    if (this.#stages) { for (const stage of this.#stages.values()) stage.end(direction, this.timeNs); }
+  end(): void {
+    if (!this.#stages) return;
+    for (const stage of this.#stages.values()) {
+      stage.end(0, this.timeNs);
+      stage.end(1, this.timeNs);
+    }
   }
 
   resetAll(): void {
     if (this.#isFirstOpen) this.close(0, "reset");
-    if (this.#open) { for (const lane of [...this.#open]) this.close(lane, "reset"); }
+    this.closeOwn("reset");
   }
 
-  #note(lane: Lane): void {
-    if (lane === 0) this.#isFirstOpen = true;
-    else (this.#open ??= new Set()).add(lane);
+  /** Ends the lanes that the codec has opened and not closed. */
+  closeOwn(how: "fin" | "reset"): void {
+    if (this.#own) { for (const lane of [...this.#own]) this.close(lane, how); }
   }
 
   get #isLast(): boolean {

@@ -4,13 +4,27 @@
  *
  * @module
  */
-import { type FlowKey, formatFlowKey } from "./flow_key.ts";
+import { type FlowKey, formatEndpoint, formatFlowKey, formatIp } from "./flow_key.ts";
 
 const FIRST = 30_201;
 const LAST = 32_767;
+const COUNT = LAST - FIRST + 1;
+
+/** The ports of one client address towards one server: kept while a lane has one of them. */
+interface PairPorts {
+  /** Ports that were never asked for since the pair is known: so many, from this one on. */
+  fresh: number;
+  next: number;
+  /** Ports that were given back or that a real flow had, the longest unused first. */
+  readonly free: number[];
+  taken: number;
+  /** Every port left was a real flow's: nothing to look for before one is given back. */
+  exhausted: boolean;
+}
 
 export class LanePorts {
   readonly #taken = new Map<string, () => void>();
+  readonly #pairs = new Map<string, PairPorts>();
   /** 5-tuples of real flows. */
   readonly #isReal: (name: string) => boolean;
   #next = FIRST;
@@ -20,30 +34,59 @@ export class LanePorts {
   }
 
   /**
-   * A 5-tuple beside `key` that nobody has, or `undefined` when all 2,567 are taken. `evicted` is called when a real flow
-   * arrives on it.
+   * A 5-tuple beside `key` that nobody has, or `undefined` at once when all 2,567 of its addresses are taken. `evicted` is
+   * called when a real flow arrives on it.
    */
   take(key: FlowKey, evicted: () => void): FlowKey | undefined {
-    for (let tries = FIRST; tries <= LAST; tries++) {
-      const lane = { client: { ip: key.client.ip, port: this.#next }, server: key.server };
-      this.#next = this.#next === LAST ? FIRST : this.#next + 1;
-      const name = formatFlowKey(lane);
-      if (this.#taken.has(name) || this.#isReal(name)) continue;
-      this.#taken.set(name, evicted);
+    const name = pairName(key);
+    let pair = this.#pairs.get(name);
+    if (pair?.exhausted || pair?.taken === COUNT) return undefined;
+    if (!pair) {
+      pair = { fresh: COUNT, next: this.#next, free: [], taken: 0, exhausted: false };
+      this.#pairs.set(name, pair);
+    }
+    for (let tries = pair.fresh + pair.free.length; tries > 0; tries--) {
+      const port = pair.fresh > 0 ? this.#nextFresh(pair) : pair.free.shift()!;
+      const lane = { client: { ip: key.client.ip, port }, server: key.server };
+      const laneName = formatFlowKey(lane);
+      if (this.#isReal(laneName)) {
+        pair.free.push(port);
+        continue;
+      }
+      this.#taken.set(laneName, evicted);
+      pair.taken++;
       return lane;
     }
+    // A pair without lanes is not remembered: nobody would tell when its real flows have ended.
+    if (pair.taken > 0) pair.exhausted = true;
+    else this.#pairs.delete(name);
     return undefined;
   }
 
   release(key: FlowKey): void {
-    this.#taken.delete(formatFlowKey(key));
+    if (!this.#taken.delete(formatFlowKey(key))) return;
+    const name = pairName(key);
+    const pair = this.#pairs.get(name)!;
+    pair.exhausted = false;
+    pair.free.push(key.client.port);
+    if (--pair.taken === 0) this.#pairs.delete(name);
+  }
+
+  #nextFresh(pair: PairPorts): number {
+    const port = pair.next;
+    pair.fresh--;
+    // Pairs begin where the last one went on, so that a port is not used again right after it was given back.
+    pair.next = this.#next = port === LAST ? FIRST : port + 1;
+    return port;
   }
 
   /** A real flow has this 5-tuple: a lane on it ends. */
   evict(key: FlowKey): void {
-    const name = formatFlowKey(key);
-    const evicted = this.#taken.get(name);
-    this.#taken.delete(name);
-    evicted?.();
+    const evicted = this.#taken.get(formatFlowKey(key));
+    if (!evicted) return;
+    this.release(key);
+    evicted();
   }
 }
+
+const pairName = (key: FlowKey): string => `${formatIp(key.client.ip)}>${formatEndpoint(key.server)}`;

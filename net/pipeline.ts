@@ -261,7 +261,8 @@ export class Pipeline implements CaptureTarget {
         observer.codecFailed(flow, codec.name, error);
       },
     };
-    flow.chain = openChain(codecs, context, flow.lanes);
+    // A flow rests only when every codec has declined it: they are not asked again about its middle.
+    flow.chain = openChain(flow.rested ? [raw] : codecs, context, flow.lanes);
     if (!flow.rested) observer.flowOpened(flow);
     const held = flow.held;
     flow.held = NOTHING_HELD;

@@ -19,6 +19,7 @@ const BUILD: Need[] = [
   { package: "libc6-dev", shows: "/usr/include/stdio.h" },
 ];
 const DEMO: Need[] = [...BUILD, { package: "curl", shows: "curl" }];
+const inPython = (name: string) => `/usr/lib/python3/dist-packages/${name}`;
 const TEST: Need[] = [
   ...DEMO,
   { package: "nginx-light", shows: "nginx" },
@@ -36,6 +37,11 @@ const TEST: Need[] = [
   { package: "wrk", shows: "wrk" },
   { package: "nghttp2-client", shows: "nghttp" },
   { package: "nghttp2-server", shows: "nghttpd" },
+  { package: "python3-h2", shows: inPython("h2") },
+  { package: "python3-httpx", shows: inPython("httpx") },
+  { package: "python3-wsproto", shows: inPython("wsproto") },
+  { package: "python3-hypercorn", shows: inPython("hypercorn") },
+  { package: "python3-grpcio", shows: inPython("grpc") },
 ];
 const BENCH: Need[] = [
   ...TEST,

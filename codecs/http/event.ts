@@ -18,6 +18,7 @@ export interface RequestHead {
   readonly protocol: number;
   /** The first field that is no pseudo-header. */
   readonly firstRegular: number;
+  readonly doubt: Doubt;
 }
 
 /** A valid response head. */
@@ -26,7 +27,14 @@ export interface ResponseHead {
   /** 100 to 999; 0 when the field was lost. */
   readonly status: number;
   readonly firstRegular: number;
+  readonly doubt: Doubt;
 }
+
+/**
+ * Why a head may be none that the receiver acted on: `resync`, it was found where frames seemed to begin again, and nothing has
+ * confirmed that; `goaway`, the server had said before that it will not look at it. Empty when there is no doubt.
+ */
+export type Doubt = "" | "resync" | "goaway";
 
 /** Why a message is not whole. */
 export type Partial = "reset" | "gap" | "malformed" | "closed" | "bound" | "goaway";

@@ -29,6 +29,8 @@ export const FieldId = {
   LOST: 15,
   /** No bytes at all. */
   EMPTY: 16,
+  /** Lets a final response come before the body, and parsers pass over a body then. */
+  EXPECT: 17,
 } as const;
 export type FieldId = typeof FieldId[keyof typeof FieldId];
 
@@ -58,6 +60,7 @@ for (
     ["transfer-encoding", FieldId.CONNECTION],
     ["upgrade", FieldId.CONNECTION],
     ["cookie", FieldId.COOKIE],
+    ["expect", FieldId.EXPECT],
     ["authorization", FieldId.AUTHORIZATION],
   ] as const
 ) {

@@ -72,6 +72,28 @@ export class FieldList {
     this.lostCount = 0;
   }
 
+  /** Whether there is a field `i` and its value is this text of ASCII. */
+  valueIs(i: number, text: string): boolean {
+    const start = this.valueStart[i];
+    if (i < 0 || this.valueEnd[i] - start !== text.length) return false;
+    for (let k = 0; k < text.length; k++) if (this.bytes[start + k] !== text.charCodeAt(k)) return false;
+    return true;
+  }
+
+  /** Moves every field whose id is wanted before all others, which else stay in their order. */
+  moveFirst(isWanted: (id: number) => boolean): void {
+    let first = 0;
+    for (let i = 0; i < this.count; i++) {
+      if (!isWanted(this.id[i])) continue;
+      for (const column of [this.nameStart, this.valueStart, this.valueEnd, this.id]) {
+        const moved = column[i];
+        column.copyWithin(first + 1, first, i);
+        column[first] = moved;
+      }
+      first++;
+    }
+  }
+
   /** Whether a field of this many bytes of name and value would still fit; if not, the list is marked. */
   fits(lengthBytes: number): boolean {
     if (!this.overflow && this.sizeBytes + lengthBytes + FIELD_OVERHEAD_BYTES <= this.maxBytes) return true;

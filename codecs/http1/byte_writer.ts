@@ -1,4 +1,5 @@
 /** Bytes appended to a buffer that grows and is used again. @module */
+import { copyBytes } from "../http/copy_bytes.ts";
 
 export class ByteWriter {
   bytes: Uint8Array;
@@ -27,11 +28,7 @@ export class ByteWriter {
 
   copy(source: Uint8Array, start: number, end: number): void {
     this.reserve(end - start);
-    if (end - start > 96) {
-      this.bytes.set(source.subarray(start, end), this.length);
-    } else {
-      for (let i = start, at = this.length; i < end; i++) this.bytes[at++] = source[i];
-    }
+    copyBytes(source, start, end, this.bytes, this.length);
     this.length += end - start;
   }
 

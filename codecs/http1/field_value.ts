@@ -38,10 +38,12 @@ for (const c of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+
 
 /**
  * Whether an `authorization` value is no Basic at all or one that every parser decodes: `Basic`, one space, and
- * base64 in whole groups with its padding. Suricata gives the connection up at others.
+ * base64 in whole groups with its padding. Suricata gives the connection up at others. Blanks before it, and what is
+ * written as one, are passed over as parsers do.
  */
 export function decodableBasic(bytes: Uint8Array, start: number, end: number): boolean {
   const scheme = "basic";
+  while (start < end && bytes[start] <= 0x20) start++;
   if (end - start < scheme.length) return true;
   for (let i = 0; i < scheme.length; i++) if (lower(bytes[start + i]) !== scheme.charCodeAt(i)) return true;
   let at = start + scheme.length;

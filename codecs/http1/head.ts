@@ -12,81 +12,39 @@ import { FieldId } from "../http/field.ts";
 import type { FieldList } from "../http/field_list.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import {
-  decodableBasic,
-  LENGTH_ABSENT,
-  LENGTH_INVALID,
-  parseContentLength,
-  sameValue,
-} from "./field_value.ts";
-import {
-  NameFault,
-  reasonPhrase,
-  writeLowerName,
-  writeName,
-  writeTarget,
-  writeToken,
-  writeValue,
-} from "./names.ts";
+  beginHead,
+  contentLength,
+  cookieLine,
+  type Count,
+  fieldLine,
+  type HeadFacts,
+  MAX_FIELDS,
+  MAX_LINE_BYTES,
+  partialMark,
+  PREFIX,
+  renamedLine,
+  reservedLine,
+  value,
+} from "./field_lines.ts";
+import { decodableBasic, sameValue } from "./field_value.ts";
+import { isRegisteredMethod } from "./methods.ts";
+import { reasonPhrase, writeTarget, writeToken } from "./names.ts";
 
-/** Longest line written. Suricata parses nothing more of a connection behind one of over 18,000 bytes. */
-export const MAX_LINE_BYTES = 16 * 1024;
-/** Most lines of one message that share a connection with others. Suricata stops at about 1,024. */
-export const MAX_FIELDS = 1000;
+/** `extended`: an extended CONNECT for a protocol that parsers may switch to, written as an exchange with two bodies. */
+export type RequestKind = "ordinary" | "head" | "connect" | "upgrade" | "extended";
 
-export type RequestKind = "ordinary" | "head" | "connect" | "upgrade";
+/**
+ * Registered values of `:protocol`, behind whose 101 Suricata takes bytes as they are. Behind others, `h2c` above all, it
+ * goes on with another parser.
+ */
+const OPAQUE_PROTOCOLS = ["websocket", "webtransport", "connect-udp", "connect-ip"];
+/** So much is told of another one's name. */
+const MAX_PROTOCOL_BYTES = 256;
 
-/** What the head says that decides how the message is framed and where it goes. */
-export interface HeadFacts {
-  /** Bytes of the declared body, {@linkcode LENGTH_ABSENT} or {@linkcode LENGTH_INVALID}. */
-  declaredLength: number;
-  /** The peer's `content-length` lines renamed, to be put in when they turn out untrue. */
-  claim: string;
-  /** Why the message must not share a connection; empty when it may. */
-  apart: string;
-  fieldCount: number;
-  /** At least as many as there are lines with the name of an earlier one. */
-  repeatedFields: number;
-}
-
-function beginHead(): HeadFacts {
-  headNumber = (headNumber + 1) >>> 0;
-  return newFacts();
-}
-
-/** Counts substitutions and the like by reason. */
-export type Count = (reason: string, amount?: number) => void;
-
-const CRLF = "\r\n";
-
-/** Heads in which a name of this hash was seen last; one head is written at a time. */
-const seenNames = new Uint32Array(1024);
-let headNumber = 0;
-
-/** Whether a name of this head may have come before: told by a hash, so a few more are found than there are. */
-function isRepeated(name: Uint8Array, start: number, end: number): boolean {
-  let hash = end - start;
-  for (let i = start; i < end; i++) hash = (hash * 31 + name[i]) & 0x3fffff;
-  hash &= seenNames.length - 1;
-  if (seenNames[hash] === headNumber) return true;
-  seenNames[hash] = headNumber;
-  return false;
-}
-
-/** Prefix of every field that is added or renamed here. */
-const PREFIX = "x-sslcollector-";
 const LOST_METHOD = "UNKNOWN";
 const LOST_TARGET = "/x-sslcollector-unknown";
 /** A status that no peer sends and a parser takes. */
 export const LOST_STATUS = 999;
-
-/** Facts of no head at all. */
-export const newFacts = (): HeadFacts => ({
-  declaredLength: LENGTH_ABSENT,
-  claim: "",
-  apart: "",
-  fieldCount: 0,
-  repeatedFields: 0,
-});
 
 /** Appends request line and fields, each line with its end, but not the empty line. `kind` as {@linkcode requestKind} says. */
 export function writeRequestHead(
@@ -94,34 +52,45 @@ export function writeRequestHead(
   head: RequestHead,
   kind: RequestKind,
   count: Count,
+  pushed = false,
 ): HeadFacts {
   const { fields } = head;
   const facts = beginHead();
+  const { method } = head;
+  if (
+    kind === "ordinary" && method >= 0 &&
+    !isRegisteredMethod(fields.bytes, fields.valueStart[method], fields.valueEnd[method])
+  ) {
+    count("unknown-method");
+    facts.apart = "unknown-method";
+    // Parsers pass over an empty line, and no other protocol begins with one.
+    out.ascii("\r\n");
+  }
   const lineStart = out.length;
-  if (kind === "upgrade") out.ascii("GET");
-  else if (head.method < 0) out.ascii(LOST_METHOD);
+  if (kind === "upgrade" || kind === "extended") out.ascii("GET");
+  else if (method < 0) out.ascii(LOST_METHOD);
   else {
     const substituted = writeToken(
       out,
       fields.bytes,
-      fields.valueStart[head.method],
-      fields.valueEnd[head.method],
+      fields.valueStart[method],
+      fields.valueEnd[method],
     );
     if (substituted > 0) count("substituted-method-byte", substituted);
   }
   out.ascii(" ");
   writeRequestTarget(out, head, kind, count);
   out.ascii(" HTTP/1.1\r\n");
-  if (out.length - lineStart > MAX_LINE_BYTES) facts.apart = "long-target";
+  if (out.length - lineStart > MAX_LINE_BYTES) facts.apart ||= "long-target";
 
   const host = hostField(head);
   if (host >= 0) {
     const start = out.length;
     out.ascii("Host: ");
     value(out, fields, host, count);
-    out.ascii(CRLF);
+    out.ascii("\r\n");
     facts.fieldCount++;
-    if (out.length - start > MAX_LINE_BYTES) facts.apart = "long-host";
+    if (out.length - start > MAX_LINE_BYTES) facts.apart ||= "long-host";
   }
   if (kind === "upgrade") {
     out.ascii("Upgrade: ");
@@ -129,7 +98,23 @@ export function writeRequestHead(
     out.ascii("\r\nConnection: Upgrade\r\n");
     facts.fieldCount += 2;
   }
-  if (fields.lostCount > 0) partialMark(out, facts);
+  if (kind === "extended") {
+    out.ascii(`${PREFIX}protocol: `);
+    const start = fields.valueStart[head.protocol];
+    writeToken(
+      out,
+      fields.bytes,
+      start,
+      Math.min(fields.valueEnd[head.protocol], start + MAX_PROTOCOL_BYTES),
+    );
+    out.ascii("\r\n");
+    facts.fieldCount++;
+  }
+  partialMark(out, fields, head.doubt, facts);
+  if (pushed) {
+    out.ascii(`${PREFIX}pushed: 1\r\n`);
+    facts.fieldCount++;
+  }
   writeFields(out, fields, head.firstRegular, host, facts, count);
   return facts;
 }
@@ -154,11 +139,13 @@ export function writeResponseHead(
     out.ascii("\r\nConnection: Upgrade\r\n");
     facts.fieldCount += 2;
   }
-  if (head.fields.lostCount > 0) partialMark(out, facts);
+  partialMark(out, head.fields, head.doubt, facts);
   writeFields(out, head.fields, head.firstRegular, -1, facts, count);
   if (interim !== undefined) {
     out.copy(interim, 0, interim.length);
-    for (const byte of interim) if (byte === 0x0a) facts.fieldCount++;
+    const lines = interim.reduce((sum, byte) => byte === 0x0a ? sum + 1 : sum, 0);
+    facts.fieldCount += lines;
+    facts.repeatedFields += lines;
     if (facts.fieldCount > MAX_FIELDS) facts.apart ||= "many-fields";
   }
   return facts;
@@ -169,11 +156,15 @@ export function writeInterimFields(out: ByteWriter, head: ResponseHead, count: C
   const facts = beginHead();
   const { fields } = head;
   for (let i = head.firstRegular; i < fields.count; i++) {
-    renamedLine(out, fields, i, `${PREFIX}${head.status}-`, facts, count);
+    if (fields.id[i] === FieldId.EMPTY) count("empty-field-name");
+    else renamedLine(out, fields, i, `${PREFIX}${head.status}-`, facts, count);
   }
 }
 
-/** Appends trailer fields; those that say how to read a message, or whose it is, are renamed. Returns the lines. */
+/**
+ * Appends trailer fields; those that say how to read a message, or whose it is, are renamed. All count as repeated: the names of
+ * the head, with which parsers merge them, are not known here.
+ */
 export function writeTrailers(out: ByteWriter, fields: FieldList, count: Count): HeadFacts {
   const facts = beginHead();
   for (let i = 0; i < fields.count; i++) {
@@ -187,6 +178,7 @@ export function writeTrailers(out: ByteWriter, fields: FieldList, count: Count):
       case FieldId.CONTENT_LENGTH:
       case FieldId.CONTENT:
       case FieldId.AUTHORIZATION:
+      case FieldId.EXPECT:
         renamedLine(out, fields, i, PREFIX, facts, count);
         break;
       case FieldId.RESERVED:
@@ -202,6 +194,7 @@ export function writeTrailers(out: ByteWriter, fields: FieldList, count: Count):
         count("pseudo-header-in-trailers");
     }
   }
+  facts.repeatedFields = facts.fieldCount;
   return facts;
 }
 
@@ -214,7 +207,7 @@ function writeRequestTarget(out: ByteWriter, head: RequestHead, kind: RequestKin
   if (kind !== "connect" && fields.bytes[start] !== 0x2f || start === end) {
     const asterisk = end - start === 1 && fields.bytes[start] === 0x2a;
     if (start === end) count("empty-target");
-    if (!asterisk || !sameText(fields, head.method, "OPTIONS")) {
+    if (!asterisk || !fields.valueIs(head.method, "OPTIONS")) {
       if (start !== end) count("target-not-origin-form");
       out.ascii("/");
     }
@@ -270,142 +263,27 @@ function writeFields(
         }
         fieldLine(out, fields, i, facts, count);
         break;
+      case FieldId.EXPECT:
+        facts.expects = true;
+        fieldLine(out, fields, i, facts, count);
+        break;
       case FieldId.RESERVED:
         reservedLine(out, fields, i, facts, count);
+        break;
+      case FieldId.EMPTY:
+        count("empty-field-name");
         break;
     }
   }
   if (facts.fieldCount > MAX_FIELDS) facts.apart ||= "many-fields";
 }
 
-/** One more `content-length`: like ones are one, differing ones are a claim that cannot be true. */
-function contentLength(fields: FieldList, i: number, facts: HeadFacts): void {
-  const length = parseContentLength(fields.bytes, fields.valueStart[i], fields.valueEnd[i]);
-  let text = "";
-  for (let at = fields.valueStart[i]; at < fields.valueEnd[i] && text.length < 64; at++) {
-    const c = fields.bytes[at];
-    text += c > 0x20 && c < 0x7f ? String.fromCharCode(c) : "_";
-  }
-  const line = `${PREFIX}content-length: ${text}\r\n`;
-  if (facts.claim === line) return;
-  facts.declaredLength = facts.claim === "" ? length : LENGTH_INVALID;
-  // Three differing claims tell as much as a thousand.
-  if (facts.claim.length < 300) facts.claim += line;
-}
-
-function partialMark(out: ByteWriter, facts: HeadFacts): void {
-  out.ascii("x-sslcollector-partial: fields\r\n");
-  facts.fieldCount++;
-}
-
-/** All cookie crumbs in one line, as the peer reads them (RFC 9113, section 8.2.3). */
-function cookieLine(out: ByteWriter, fields: FieldList, first: number, facts: HeadFacts, count: Count): void {
-  const start = out.length;
-  out.ascii("Cookie: ");
-  const valueStart = out.length;
-  for (let i = first; i < fields.count; i++) {
-    if (fields.id[i] !== FieldId.COOKIE) continue;
-    if (out.length > valueStart) out.ascii("; ");
-    value(out, fields, i, count);
-  }
-  finishLine(out, start, valueStart, facts);
-}
-
-function fieldLine(out: ByteWriter, fields: FieldList, i: number, facts: HeadFacts, count: Count): void {
-  const start = out.length;
-  // The placeholder's name is one of ours, in lower case as those are.
-  const lost = fields.id[i] === FieldId.LOST;
-  const fault = (lost ? writeLowerName : writeName)(
-    out,
-    fields.bytes,
-    fields.nameStart[i],
-    fields.valueStart[i],
-  );
-  if (fault !== NameFault.NONE) nameFault(fault, count);
-  out.reserve(2);
-  out.bytes[out.length++] = 0x3a;
-  out.bytes[out.length++] = 0x20;
-  const valueStart = out.length;
-  value(out, fields, i, count);
-  finishLine(out, start, valueStart, facts);
-}
-
-/** The field under `prefix` and its name in lower case. */
-function renamedLine(
-  out: ByteWriter,
-  fields: FieldList,
-  i: number,
-  prefix: string,
-  facts: HeadFacts,
-  count: Count,
-): void {
-  const start = out.length;
-  out.ascii(prefix);
-  const fault = writeLowerName(out, fields.bytes, fields.nameStart[i], fields.valueStart[i]);
-  if (fault !== NameFault.NONE) nameFault(fault, count);
-  out.ascii(": ");
-  const valueStart = out.length;
-  value(out, fields, i, count);
-  finishLine(out, start, valueStart, facts);
-}
-
-/** A field of the peer under the prefix of ours: `x-sslcollector-a` becomes `x-sslcollector-peer-a`. */
-function reservedLine(out: ByteWriter, fields: FieldList, i: number, facts: HeadFacts, count: Count): void {
-  count("renamed-reserved-field");
-  const start = out.length;
-  out.ascii(`${PREFIX}peer-`);
-  writeLowerName(out, fields.bytes, fields.nameStart[i] + PREFIX.length, fields.valueStart[i]);
-  out.ascii(": ");
-  const valueStart = out.length;
-  value(out, fields, i, count);
-  finishLine(out, start, valueStart, facts);
-}
-
-function nameFault(fault: number, count: Count): void {
-  if (fault & NameFault.SUBSTITUTED) count("substituted-name");
-  if (fault & NameFault.UPPER_CASE) count("upper-case-name");
-}
-
-function value(out: ByteWriter, fields: FieldList, i: number, count: Count): void {
-  const substituted = writeValue(out, fields.bytes, fields.valueStart[i], fields.valueEnd[i]);
-  if (substituted > 0) count("substituted-value-byte", substituted);
-}
-
-/** Ends the line that began at `start`; one that is too long becomes several of the same name. */
-function finishLine(out: ByteWriter, start: number, valueStart: number, facts: HeadFacts): void {
-  facts.fieldCount++;
-  if (isRepeated(out.bytes, start, valueStart)) facts.repeatedFields++;
-  if (out.length - start + CRLF.length <= MAX_LINE_BYTES) return out.ascii(CRLF);
-  const name = out.bytes.slice(start, valueStart);
-  const rest = out.slice(valueStart);
-  const room = MAX_LINE_BYTES - CRLF.length - name.length;
-  if (room < MAX_LINE_BYTES / 2) {
-    facts.apart ||= "long-name";
-    return out.ascii(CRLF);
-  }
-  out.length = valueStart;
-  for (let at = 0; at < rest.length; at += room) {
-    if (at > 0) {
-      out.copy(name, 0, name.length);
-      facts.fieldCount++;
-      facts.repeatedFields++;
-    }
-    out.copy(rest, at, Math.min(at + room, rest.length));
-    out.ascii(CRLF);
-  }
-}
-
-function sameText(fields: FieldList, i: number, text: string): boolean {
-  if (i < 0 || fields.valueEnd[i] - fields.valueStart[i] !== text.length) return false;
-  for (let k = 0; k < text.length; k++) {
-    if (fields.bytes[fields.valueStart[i] + k] !== text.charCodeAt(k)) return false;
-  }
-  return true;
-}
-
 /** How a request is carried: the method decides, and `:protocol`. */
 export function requestKind(head: RequestHead): RequestKind {
-  if (head.protocol >= 0) return "upgrade";
-  if (sameText(head.fields, head.method, "CONNECT")) return "connect";
-  return sameText(head.fields, head.method, "HEAD") ? "head" : "ordinary";
+  const { fields, protocol } = head;
+  if (protocol >= 0) {
+    return OPAQUE_PROTOCOLS.some((name) => fields.valueIs(protocol, name)) ? "upgrade" : "extended";
+  }
+  if (fields.valueIs(head.method, "CONNECT")) return "connect";
+  return fields.valueIs(head.method, "HEAD") ? "head" : "ordinary";
 }

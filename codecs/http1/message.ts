@@ -11,10 +11,13 @@ import type { Partial } from "../http/event.ts";
 import { BytePool } from "./byte_pool.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { LENGTH_ABSENT } from "./field_value.ts";
-import { type HeadFacts, newFacts } from "./head.ts";
+import { type HeadFacts, newFacts } from "./field_lines.ts";
 
 /** Body joined into one chunk, and written at once, at most. */
 export const MAX_CHUNK_BYTES = 16 * 1024;
+
+/** What a gap in a waiting body takes in memory. */
+const GAP_BYTES = 64;
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 const CRLF = "\r\n";
@@ -37,7 +40,7 @@ export class Message {
   facts: HeadFacts = newFacts();
   /** A response that has no body whatever it declares: to HEAD, 204, 304. */
   bodyless = false;
-  /** A response to HEAD tells the length of what is not sent. */
+  /** A response to HEAD tells the length of what is not sent; it has no place for a body, not even in chunks. */
   keepsLength = false;
   readonly isResponse: boolean;
   /** Body that is not written yet. */
@@ -94,13 +97,16 @@ export class Message {
   }
 
   appendGap(lengthBytes: number): void {
-    this.gaps.push({ at: this.bodyLength, lengthBytes });
+    const last = this.gaps.at(-1);
+    if (last?.at === this.bodyLength) last.lengthBytes += lengthBytes;
+    else this.gaps.push({ at: this.bodyLength, lengthBytes });
     this.gapBytes += lengthBytes;
   }
 
-  /** Memory that head and body take while they wait. */
+  /** Memory that head, body and trailers take while they wait. */
   get heldBytes(): number {
-    return (this.head?.length ?? 0) + this.body.length;
+    return (this.head?.length ?? 0) + this.body.length + this.gaps.length * GAP_BYTES +
+      (this.trailers?.length ?? 0);
   }
 
   /** Gives the waiting body up. */
@@ -108,8 +114,16 @@ export class Message {
     pool.give(this.body);
     this.body = NO_BYTES;
     this.bodyLength = 0;
-    this.gaps = [];
+    if (this.gaps.length > 0) this.gaps = [];
     this.gapBytes = 0;
+  }
+
+  /** Gives everything up that waits: nothing more of it will be written. */
+  discard(pool: BytePool): void {
+    if (this.head !== undefined) pool.give(this.head);
+    this.head = undefined;
+    this.trailers = undefined;
+    this.release(pool);
   }
 }
 
@@ -159,7 +173,7 @@ export class MessageWriter {
       this.#body(message, output, lane);
     }
     this.#flush(message, output, lane);
-    message.release(this.pool);
+    message.discard(this.pool);
   }
 
   /**
@@ -188,7 +202,7 @@ export class MessageWriter {
     this.#flush(message, output, lane);
     if (message.done) {
       lost += message.sizeBytes;
-      message.release(this.pool);
+      message.discard(this.pool);
     }
     return lost;
   }
@@ -236,7 +250,8 @@ export class MessageWriter {
   #startStreaming(message: Message): void {
     const out = this.#start(message);
     const { facts } = message;
-    if (!message.bodyless && facts.declaredLength >= message.sizeBytes) {
+    // Behind `Expect`, Suricata takes a declared body of which nothing came before a 4xx for the next request.
+    if (!message.bodyless && !facts.expects && facts.declaredLength >= message.sizeBytes) {
       out.ascii(`Content-Length: ${facts.declaredLength}\r\n\r\n`);
       message.framing = Framing.LENGTH;
       message.remaining = facts.declaredLength;

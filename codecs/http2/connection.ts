@@ -10,7 +10,7 @@
 import type { Direction } from "../codec.ts";
 import type { HttpEvents, Partial } from "../http/event.ts";
 import { FieldList } from "../http/field_list.ts";
-import { DEFAULT_MAX_BLOCK_BYTES } from "./header_block.ts";
+import { DEFAULT_MAX_BLOCK_BYTES, DEFAULT_MAX_CONTINUATIONS } from "./header_block.ts";
 import { decoderSlackBytes } from "./hpack/decoder.ts";
 import { DEFAULT_MAX_STORED_BYTES } from "./hpack/table.ts";
 import {
@@ -26,6 +26,8 @@ export interface ConnectionLimits {
   /** Names, values and 32 a field of one header list; more and the message is refused. */
   readonly maxListBytes: number;
   readonly maxBlockBytes: number;
+  /** CONTINUATION frames of one block. */
+  readonly maxContinuations: number;
   /** Bytes of the dynamic table kept a direction. */
   readonly maxTableBytes: number;
   /** Streams that are neither ended nor reset; beyond it the oldest is given up. */
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
   // What Chrome and Node take at most, in both directions.
   maxListBytes: 256 * 1024,
   maxBlockBytes: DEFAULT_MAX_BLOCK_BYTES,
+  maxContinuations: DEFAULT_MAX_CONTINUATIONS,
   maxTableBytes: DEFAULT_MAX_STORED_BYTES,
   // At about 1 KiB of bookkeeping each: the 16 MiB that a flow may hold.
   maxStreams: 16 * 1024,
@@ -65,6 +68,8 @@ export interface Stream<Exchange> {
   readonly head: [boolean, boolean];
   /** By direction: bytes were lost, nothing more is taken. */
   readonly lost: [boolean, boolean];
+  /** {@linkcode Http2Connection.resyncs} when it began. */
+  readonly resyncs: number;
 }
 
 export class Http2Connection<Exchange> {
@@ -72,6 +77,10 @@ export class Http2Connection<Exchange> {
   readonly streams = new Map<number, Stream<Exchange>>();
   /** Highest stream number seen of each side: [client's requests, server's promises]. */
   readonly lastStreamId: [number, number] = [0, 0];
+  /** The highest that the other side says it looks at. */
+  readonly lastTakenId: [number, number] = [Infinity, Infinity];
+  /** How often a direction began to be read at a place that had to be looked for. */
+  resyncs = 0;
 
   constructor(
     readonly events: HttpEvents<Exchange>,
@@ -105,6 +114,15 @@ export class Http2Connection<Exchange> {
     return this.halves[0].incomplete || this.halves[1].incomplete;
   }
 
+  /**
+   * The server answers on this stream: where its request was read behind every place at which frames were looked for, both
+   * directions say the same, and such places were boundaries.
+   */
+  confirm(stream: Stream<Exchange>): void {
+    if (stream.orphan || !stream.head[0] || stream.resyncs !== this.resyncs) return;
+    for (const { reader } of this.halves) if (!reader.isSearching) reader.sure = true;
+  }
+
   addStream(id: number, exchange: Exchange | undefined): Stream<Exchange> {
     if (this.streams.size >= this.limits.maxStreams) {
       const oldest = this.streams.values().next().value!;
@@ -118,6 +136,7 @@ export class Http2Connection<Exchange> {
       ended: [false, false],
       head: [false, false],
       lost: [false, false],
+      resyncs: this.resyncs,
     };
     this.streams.set(id, stream);
     return stream;

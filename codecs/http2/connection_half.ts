@@ -9,7 +9,7 @@ import { Flag, type FrameHeader, FrameType, LARGEST_MAX_FRAME_SIZE, readStreamId
 import { FrameReader, type FrameSink } from "./frame_reader.ts";
 import { HeaderBlock } from "./header_block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
-import { hasPseudo, readRequestHead, readResponseHead } from "./pseudo.ts";
+import { MessageHeads } from "./message_heads.ts";
 import { readSettings, type SettingsChange } from "./settings.ts";
 
 /** SETTINGS that wait for their acknowledgement; real peers send one or two at a time. */
@@ -27,10 +27,12 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   incomplete: boolean;
   closed = false;
   readonly #block: HeaderBlock;
+  readonly #messages: MessageHeads<Exchange>;
   #sawSettings: boolean;
   /** SETTINGS sent in this direction and not acknowledged in the other. */
   #pending: SettingsChange[] = [];
-  #pushAllowed = true;
+  /** Of the client: it takes promises. In force from when it says so; what it was sent before its word arrived it does not use. */
+  pushAllowed = true;
   #goAways = 0;
   /** Stream of the DATA frame at hand, when its data is to be taken. */
   #dataStream: Stream<Exchange> | undefined;
@@ -40,12 +42,13 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     readonly direction: Direction,
     joinedLate: boolean,
   ) {
-    const { maxBlockBytes, maxTableBytes } = connection.limits;
+    const { maxBlockBytes, maxContinuations, maxTableBytes } = connection.limits;
     this.reader = new FrameReader(direction, this, joinedLate, maxBlockBytes);
     this.decoder = new HpackDecoder(maxTableBytes);
     this.incomplete = joinedLate;
     this.#sawSettings = joinedLate;
-    this.#block = new HeaderBlock(maxBlockBytes);
+    this.#block = new HeaderBlock(maxBlockBytes, maxContinuations);
+    this.#messages = new MessageHeads(connection, direction);
     if (joinedLate) {
       this.decoder.forget();
       this.decoder.allowTableSize(Infinity);
@@ -68,21 +71,24 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     if (this.#block.open !== (type === FrameType.CONTINUATION)) {
       if (this.#block.open || !this.incomplete) return "continuation";
     }
-    if (!this.#sawSettings) {
-      if (type !== FrameType.SETTINGS || (header.flags & Flag.ACK) !== 0) return "no-settings";
-      this.#sawSettings = true;
-    }
+    const fault = (this.#sawSettings ? undefined : this.#firstFrame(header)) ??
+      (header.lengthBytes > this.reader.maxFrameSize ? this.#tolerate("frame-size") : undefined);
+    if (fault !== undefined) return fault;
     switch (type) {
       case FrameType.DATA:
         return this.#dataFrame(header);
       case FrameType.HEADERS:
         if (this.direction === 0) return streamId % 2 === 0 ? "stream-id" : undefined;
-        return this.#isIdle(streamId) ? "idle-stream" : undefined;
+        if (!this.#other.reader.sure && !this.connection.streams.has(streamId)) {
+          this.#other.reader.answered(streamId);
+        }
+        return this.#isIdle(streamId) ? this.#tolerate("idle-stream") : undefined;
       case FrameType.RST_STREAM:
-        return this.#isIdle(streamId) ? "idle-stream" : undefined;
+        return this.#isIdle(streamId) ? this.#tolerate("idle-stream") : undefined;
+      case FrameType.PRIORITY:
+        return streamId === 0 ? this.#tolerate("frame-stream") : undefined;
       case FrameType.PUSH_PROMISE:
         if (this.direction === 0) return "push-from-client";
-        if (!this.#other.#pushAllowed) return "push-disabled";
         return this.#isIdle(streamId) ? "idle-stream" : undefined;
       case FrameType.CONTINUATION:
         if (this.#block.open && streamId !== this.#block.owner.streamId) return "continuation";
@@ -186,7 +192,12 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     }
   }
 
+  isExpected(streamId: number): boolean {
+    return this.connection.streams.has(streamId);
+  }
+
   synced(skippedBytes: number): void {
+    this.connection.resyncs++;
     if (skippedBytes > 0) this.#count("resync-skipped-bytes", skippedBytes);
   }
 
@@ -200,6 +211,27 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   }
 
   // Frames
+
+  /**
+   * A connection error that real peers differ about: some end the connection, others pass the frame over and go on. Where
+   * the framing stays certain so does this reader, or a peer that goes on would be alone in seeing what follows.
+   */
+  #tolerate(reason: string): string | undefined {
+    // Where it is not sure that these are frames, it speaks against it.
+    if (!this.reader.sure) return reason;
+    this.#count(`tolerated-${reason}`);
+    return undefined;
+  }
+
+  /** The first frame of a direction should be SETTINGS. */
+  #firstFrame({ type, flags, lengthBytes }: FrameHeader): string | undefined {
+    this.#sawSettings = true;
+    if (type === FrameType.SETTINGS && (flags & Flag.ACK) === 0) return undefined;
+    // A client has sent the preface; what a server says may still be another protocol.
+    if (this.direction === 1 && lengthBytes > this.reader.maxFrameSize) return "frame-size";
+    if (this.direction === 1 && type > FrameType.CONTINUATION) return "no-settings";
+    return this.#tolerate("no-settings");
+  }
 
   /** Something of this direction was not seen. */
   #unseen(): void {
@@ -225,7 +257,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   #dataFrame(header: FrameHeader): string | undefined {
     const { connection, direction } = this;
     this.#dataStream = undefined;
-    if (this.#isIdle(header.streamId)) return "idle-stream";
+    if (this.#isIdle(header.streamId)) return this.#tolerate("idle-stream");
     let stream = connection.streams.get(header.streamId);
     if (stream === undefined) {
       if (
@@ -235,7 +267,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
         this.#count("data-on-closed-stream");
         return undefined;
       }
-      stream = this.#orphan(header.streamId);
+      stream = this.#messages.orphan(header.streamId);
     }
     if (stream.ended[direction]) {
       this.#count("data-after-end-stream");
@@ -248,16 +280,6 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     }
     this.#dataStream = stream;
     return undefined;
-  }
-
-  #orphan(streamId: number): Stream<Exchange> {
-    const { connection } = this;
-    const side = streamId % 2 === 1 ? 0 : 1;
-    if (streamId > connection.lastStreamId[side]) connection.lastStreamId[side] = streamId;
-    const stream = connection.addStream(streamId, connection.events.orphan(streamId));
-    stream.orphan = true;
-    connection.cutClosed(stream);
-    return stream;
   }
 
   #headersFrame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): string | undefined {
@@ -314,125 +336,10 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     const { connection } = this;
     const error = this.decoder.decode(bytes, start, end, connection.scratch.request.fields);
     if (error !== undefined) return error;
-    const { promisedId } = this.#block.owner;
-    if (promisedId !== 0) return this.#promise(promisedId);
-    return this.direction === 0 ? this.#requestBlock() : this.#responseBlock();
-  }
-
-  #requestBlock(): string | undefined {
-    const { connection } = this;
-    const { scratch, lastStreamId, events } = connection;
-    const { streamId, endStream } = this.#block.owner;
-    let stream = connection.streams.get(streamId);
-    if (stream !== undefined && stream.head[0]) {
-      this.#trailers(stream);
-      return undefined;
-    }
-    if (stream === undefined && streamId <= lastStreamId[0]) {
-      this.#count("headers-on-closed-stream");
-      return undefined;
-    }
-    const { request } = scratch;
-    if (
-      stream !== undefined ||
-      (this.incomplete && !hasPseudo(request.fields) && request.fields.lostCount === 0)
-    ) {
-      // Trailers of a request whose head was not seen.
-      if (streamId > lastStreamId[0]) lastStreamId[0] = streamId;
-      if (stream !== undefined && endStream) connection.cut(stream, 0, "gap");
-      return undefined;
-    }
-    lastStreamId[0] = streamId;
-    const fault = readRequestHead(request);
-    if (fault !== undefined) {
-      this.#count(`refused-${fault}`);
-      stream = connection.addStream(streamId, undefined);
-    } else {
-      stream = connection.addStream(streamId, events.request(streamId, request, false));
-    }
-    stream.head[0] = true;
-    if (endStream) connection.finish(stream, 0);
-    connection.cutClosed(stream);
-    return undefined;
-  }
-
-  #responseBlock(): string | undefined {
-    const { connection } = this;
-    const { streamId, endStream } = this.#block.owner;
-    const { response } = connection.scratch;
-    let stream = connection.streams.get(streamId);
-    if (stream === undefined) {
-      const side = streamId % 2 === 1 ? 0 : 1;
-      if (!connection.incomplete || streamId <= connection.lastStreamId[side]) {
-        this.#count("headers-on-closed-stream");
-        return undefined;
-      }
-      if (!hasPseudo(response.fields) && response.fields.lostCount === 0) return undefined;
-      stream = this.#orphan(streamId);
-    }
-    if (stream.head[1]) {
-      this.#trailers(stream);
-      return undefined;
-    }
-    if (stream.ended[1]) {
-      this.#count("headers-after-end-stream");
-      return undefined;
-    }
-    if (stream.exchange === undefined) {
-      if (endStream) connection.finish(stream, 1);
-      return undefined;
-    }
-    const fault = readResponseHead(response) ?? (response.status === 101 ? "invalid-status" : undefined) ??
-      (response.status >= 100 && response.status < 200 && endStream ? "interim-end-stream" : undefined);
-    if (fault !== undefined) {
-      connection.refuse(stream, fault);
-      if (endStream) connection.finish(stream, 1);
-      return undefined;
-    }
-    if (response.status >= 100 && response.status < 200) {
-      connection.events.interim(stream.exchange, response);
-      return undefined;
-    }
-    stream.head[1] = true;
-    connection.events.response(stream.exchange, response);
-    if (endStream) connection.finish(stream, 1);
-    return undefined;
-  }
-
-  /** A block behind the head (RFC 9113, section 8.1). */
-  #trailers(stream: Stream<Exchange>): void {
-    const { connection, direction } = this;
-    const { endStream } = this.#block.owner;
-    if (stream.ended[direction]) {
-      this.#count("headers-after-end-stream");
-    } else if (!endStream) {
-      connection.refuse(stream, "headers-in-body");
-    } else {
-      const { fields } = connection.scratch.request;
-      if (fields.overflow) this.#count("trailers-over-bound");
-      else if (stream.exchange !== undefined && !stream.lost[direction]) {
-        connection.events.trailers(stream.exchange, direction, fields);
-      }
-      connection.finish(stream, direction);
-    }
-  }
-
-  #promise(promisedId: number): string | undefined {
-    const { connection } = this;
-    const { lastStreamId, events, scratch } = connection;
-    if (promisedId % 2 === 1 || promisedId <= lastStreamId[1]) {
-      return connection.incomplete && promisedId % 2 === 0 ? undefined : "stream-id";
-    }
-    lastStreamId[1] = promisedId;
-    const fault = readRequestHead(scratch.request);
-    let exchange: Exchange | undefined;
-    if (fault !== undefined) this.#count(`refused-${fault}`);
-    else exchange = events.request(promisedId, scratch.request, true);
-    const stream = connection.addStream(promisedId, exchange);
-    stream.head[0] = true;
-    connection.finish(stream, 0);
-    connection.cutClosed(stream);
-    return undefined;
+    const { tolerated } = this.decoder;
+    const fault = tolerated === undefined ? undefined : this.#tolerate(tolerated);
+    if (fault !== undefined) return fault;
+    return this.#messages.block(this.#block.owner);
   }
 
   #resetStream(streamId: number): void {
@@ -442,6 +349,9 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   /** Streams that the sender of GOAWAY has not looked at and will not. */
   #goAway(lastStreamId: number): void {
+    const { lastTakenId } = this.connection;
+    const side = this.direction === 1 ? 0 : 1;
+    lastTakenId[side] = Math.min(lastTakenId[side], lastStreamId);
     if (++this.#goAways > MAX_GOAWAYS) return;
     // Those of the other side: the client's are odd.
     const initiator = this.direction;
@@ -455,11 +365,11 @@ export class ConnectionHalf<Exchange> implements FrameSink {
       const acknowledged = this.#other.#pending.shift();
       if (acknowledged === undefined) return undefined;
       if (acknowledged.headerTableSize >= 0) this.decoder.allowTableSize(acknowledged.headerTableSize);
-      if (acknowledged.enablePush >= 0) this.#other.#pushAllowed = acknowledged.enablePush === 1;
       return undefined;
     }
     const change = readSettings(bytes, start, end);
     if (typeof change === "string") return change;
+    if (change.enablePush >= 0) this.pushAllowed = change.enablePush === 1;
     // The sender takes such frames from when it has said so; when the other side begins is its own affair.
     const peer = this.#other.reader;
     if (change.maxFrameSize > peer.maxFrameSize) peer.maxFrameSize = change.maxFrameSize;

@@ -60,24 +60,19 @@ export const readStreamId = (bytes: Uint8Array, at: number): number =>
 export type FrameError = "frame-size" | "frame-stream" | "frame-padding";
 
 /**
- * What makes a receiver end the connection on sight of the header (RFC 9113, section 6): a length that the type cannot
- * have, or stream 0 where a stream is needed and the other way round.
+ * What makes every receiver end the connection on sight of the header (RFC 9113, section 6): a length that the type cannot
+ * have, or stream 0 where a stream is needed and the other way round. PRIORITY is passed over whatever it says, and a
+ * frame that is longer than was allowed is still one: some receivers go on.
  */
-export function frameHeaderError(header: FrameHeader, maxFrameSize: number): FrameError | undefined {
+export function frameHeaderError(header: FrameHeader): FrameError | undefined {
   const { lengthBytes, streamId } = header;
-  if (lengthBytes > maxFrameSize) return "frame-size";
   switch (header.type) {
     case FrameType.DATA:
     case FrameType.HEADERS:
+    case FrameType.PUSH_PROMISE:
     case FrameType.CONTINUATION:
       if (streamId === 0) return "frame-stream";
       return lengthBytes < minPayloadBytes(header) ? "frame-size" : undefined;
-    case FrameType.PUSH_PROMISE:
-      if (streamId === 0) return "frame-stream";
-      return lengthBytes < minPayloadBytes(header) ? "frame-size" : undefined;
-    case FrameType.PRIORITY:
-      // A wrong length is an error of the stream alone; the frame is passed over anyway.
-      return streamId === 0 ? "frame-stream" : undefined;
     case FrameType.RST_STREAM:
       if (streamId === 0) return "frame-stream";
       return lengthBytes !== 4 ? "frame-size" : undefined;
@@ -127,7 +122,9 @@ export function isPlausibleHeader(
       (streamId === 0 || type === 0xa);
   }
   if ((bytes[at + 4] & ~DEFINED_FLAGS[type]) !== 0) return false;
-  if (type === FrameType.PRIORITY && (bytes[at + 2] !== 5 || bytes[at + 1] !== 0)) return false;
+  if (type === FrameType.PRIORITY && (bytes[at + 2] !== 5 || bytes[at + 1] !== 0 || streamId === 0)) {
+    return false;
+  }
   if ((type === FrameType.PUSH_PROMISE) && direction === 0) return false;
   if (type === FrameType.HEADERS && direction === 0 && streamId % 2 === 0) return false;
   // SETTINGS, GOAWAY: far shorter than a frame may be.
@@ -135,7 +132,7 @@ export function isPlausibleHeader(
     return false;
   }
   readFrameHeader(bytes, at, probed);
-  return frameHeaderError(probed, maxFrameSize) === undefined;
+  return probed.lengthBytes <= maxFrameSize && frameHeaderError(probed) === undefined;
 }
 
 const probed: FrameHeader = { lengthBytes: 0, type: 0, flags: 0, streamId: 0 };

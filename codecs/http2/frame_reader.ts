@@ -15,7 +15,7 @@ import {
   FrameType,
   readFrameHeader,
 } from "./frame.ts";
-import { findFrameBoundary } from "./resync.ts";
+import { findFrameBoundary, findRequest } from "./resync.ts";
 
 /** What a reader tells. All bytes are borrowed for the call. A returned string is the reason to give the direction up. */
 export interface FrameSink {
@@ -31,6 +31,8 @@ export interface FrameSink {
   dataEnd(header: FrameHeader): void;
   /** An unknown number of frames was lost. */
   syncLost(): void;
+  /** Whether a frame of this stream is no surprise where frames may begin again. */
+  isExpected(streamId: number): boolean;
   /** A frame begins here after all; `skippedBytes` were passed over to find it. */
   synced(skippedBytes: number): void;
   /** This direction cannot be read from `bytes` on; called again for all that follows. */
@@ -57,6 +59,8 @@ const RESYNC_BYTES = 64 * 1024;
 const RESYNC_GIVE_UP_BYTES = 1024 * 1024;
 /** Pieces whose starts are remembered while looking; others are found by their chain. */
 const RESYNC_PIECES = 64;
+/** Boundaries that turn out to be none and are looked for anew: each may cost a search of all that is kept. */
+const MAX_FALSE_BOUNDARIES = 8;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -65,6 +69,8 @@ export class FrameReader {
   maxFrameSize = DEFAULT_MAX_FRAME_SIZE;
   /** Longest frame that counts as a sign of a boundary: what was seen to be allowed, or the default. */
   likelyMaxFrameSize = DEFAULT_MAX_FRAME_SIZE;
+  /** False from where frames had to be looked for until the owner sets it: they may be bytes of a body. */
+  sure: boolean;
   #state: State;
   readonly #header: FrameHeader = { lengthBytes: 0, type: 0, flags: 0, streamId: 0 };
   readonly #headerBytes = new Uint8Array(FRAME_HEADER_BYTES);
@@ -80,6 +86,9 @@ export class FrameReader {
   #pieces: number[] = [];
   #skipped = 0;
   #reason = "";
+  /** No frame of this direction was ever read. */
+  #isBeginning: boolean;
+  #falseBoundaries = 0;
 
   /**
    * `joinedLate`: the first bytes are from somewhere inside the direction. `maxKeptBytes` bounds one payload that is
@@ -91,12 +100,19 @@ export class FrameReader {
     joinedLate: boolean,
     readonly maxKeptBytes: number,
   ) {
+    this.sure = !joinedLate;
+    this.#isBeginning = joinedLate;
     this.#state = joinedLate ? State.RESYNC : direction === 0 ? State.PREFACE : State.HEADER;
   }
 
   /** Bytes in which no boundary has been found so far. */
   get unsyncedBytes(): number {
     return this.#state === State.RESYNC ? this.#skipped + this.#keptLength : 0;
+  }
+
+  /** Whether it looks for a boundary. */
+  get isSearching(): boolean {
+    return this.#state === State.RESYNC;
   }
 
   data(bytes: Uint8Array): void {
@@ -174,7 +190,16 @@ export class FrameReader {
     if (this.#state === State.RESYNC) this.#skipped += this.#keptLength;
     this.#release();
     this.#state = State.RESYNC;
+    this.sure = false;
     this.sink.syncLost();
+  }
+
+  /** The server answers this stream: its request may be among what is kept. */
+  answered(streamId: number): void {
+    if (this.#state !== State.RESYNC || this.#keptLength === 0) return;
+    const kept = this.#kept;
+    const at = findRequest(kept, this.#keptLength, this.#pieces, streamId, this.likelyMaxFrameSize);
+    if (at >= 0) this.#found(kept, at, this.#keptLength, State.HEADER);
   }
 
   #release(): void {
@@ -215,7 +240,7 @@ export class FrameReader {
       }
       readFrameHeader(this.#headerBytes, 0, header);
     }
-    const error = frameHeaderError(header, this.maxFrameSize) ?? this.sink.frame(header);
+    const error = frameHeaderError(header) ?? this.sink.frame(header);
     if (error !== undefined) {
       this.#failFrame(error, NO_BYTES);
       return at;
@@ -323,15 +348,12 @@ export class FrameReader {
       this.#pieces,
       this.direction,
       this.likelyMaxFrameSize,
+      // Of a flow that was joined late nothing is known; a connection of which something was read has had its preface.
+      this.#isBeginning ? undefined : (streamId) => this.sink.isExpected(streamId),
+      this.#isBeginning,
     );
     if (found.found) {
-      const skipped = this.#skipped + found.at;
-      this.#release();
-      this.#skipped = 0;
-      this.#headerLength = 0;
-      this.#state = found.preface ? State.PREFACE : State.HEADER;
-      this.sink.synced(skipped);
-      this.data(joined.subarray(found.at));
+      this.#found(joined, found.at, joined.length, found.preface ? State.PREFACE : State.HEADER);
       return at + length;
     }
     // A candidate that is not decided with the buffer full never is.
@@ -350,6 +372,18 @@ export class FrameReader {
     return at + length;
   }
 
+  /** Reads on from `bytes[at]`. */
+  #found(bytes: Uint8Array, at: number, end: number, state: State): void {
+    const skipped = this.#skipped + at;
+    this.#release();
+    this.#isBeginning = false;
+    this.#skipped = 0;
+    this.#headerLength = 0;
+    this.#state = state;
+    this.sink.synced(skipped);
+    this.data(bytes.subarray(at, end));
+  }
+
   #fail(reason: string): void {
     this.#release();
     this.#reason = reason;
@@ -358,6 +392,10 @@ export class FrameReader {
 
   /** Gives the direction up from the header of this frame on; `payload` is what of it has been taken. */
   #failFrame(reason: string, payload: Uint8Array): void {
+    if (!this.sure && this.#falseBoundaries < MAX_FALSE_BOUNDARIES) {
+      this.#falseBoundaries++;
+      return this.loseSync();
+    }
     this.#fail(reason);
     const { lengthBytes, type, flags, streamId } = this.#header;
     const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length);

@@ -12,10 +12,10 @@
 export const DEFAULT_MAX_BLOCK_BYTES = 256 * 1024;
 
 /**
- * CONTINUATION frames of one block. A block at the bound in frames of the default size takes 16; 128 leaves room for
- * senders that cut at 2 KiB. Floods use tiny frames: nghttp2 stops them at 8, Node at its list size.
+ * CONTINUATION frames of one block. What they carry is bounded by the block's bytes, so that their number is one of time
+ * only. nghttp2 stops at 8, but nginx takes any number up to 32 KiB of fields: twice as many as such a list has bytes.
  */
-export const MAX_CONTINUATIONS = 128;
+export const DEFAULT_MAX_CONTINUATIONS: number = 64 * 1024;
 
 export interface BlockOwner {
   /** Stream whose frames they are. */
@@ -35,7 +35,7 @@ export class HeaderBlock {
   lengthBytes = 0;
   #continuations = 0;
 
-  constructor(readonly maxBytes: number) {}
+  constructor(readonly maxBytes: number, readonly maxContinuations: number) {}
 
   begin(): void {
     this.open = true;
@@ -46,7 +46,7 @@ export class HeaderBlock {
   /** Copies a fragment. */
   append(bytes: Uint8Array, start: number, end: number): void {
     const needed = this.lengthBytes + end - start;
-    if (this.lost || needed > this.maxBytes || this.#continuations > MAX_CONTINUATIONS) {
+    if (this.lost || needed > this.maxBytes || this.#continuations > this.maxContinuations) {
       this.drop();
       return;
     }

@@ -7,11 +7,17 @@
 import type { RequestHead, ResponseHead } from "../http/event.ts";
 import { FieldId, isPseudo } from "../http/field.ts";
 import type { FieldList } from "../http/field_list.ts";
-import { mayLackPseudo } from "./hpack/decoder.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-export type MutableRequestHead = Mutable<RequestHead>;
-export type MutableResponseHead = Mutable<ResponseHead>;
+
+/** What only a reader of HTTP/2 needs to know of a head. */
+interface Order {
+  /** A pseudo-header field came behind a regular one: malformed, but unambiguous, and some peers take it. */
+  outOfOrder: boolean;
+}
+
+export type MutableRequestHead = Mutable<RequestHead> & Order;
+export type MutableResponseHead = Mutable<ResponseHead> & Order;
 
 export const newRequestHead = (fields: FieldList): MutableRequestHead => ({
   fields,
@@ -20,17 +26,30 @@ export const newRequestHead = (fields: FieldList): MutableRequestHead => ({
   authority: -1,
   protocol: -1,
   firstRegular: 0,
+  outOfOrder: false,
+  doubt: "",
 });
 
 export const newResponseHead = (fields: FieldList): MutableResponseHead => ({
   fields,
   status: 0,
   firstRegular: 0,
+  outOfOrder: false,
+  doubt: "",
 });
 
 /** Whether the list holds a pseudo-header field: a head, no trailers. */
 export function hasPseudo(fields: FieldList): boolean {
-  return fields.count > 0 && isPseudo(fields.id[0]);
+  return firstRegular(fields) > 0;
+}
+
+/** Whether a list that lost fields may have lost a pseudo-header field among them: none follows a regular one. */
+function mayLackPseudo(fields: FieldList): boolean {
+  for (let i = 0; i < fields.count; i++) {
+    if (fields.id[i] === FieldId.LOST) return true;
+    if (!isPseudo(fields.id[i])) return false;
+  }
+  return false;
 }
 
 /** Position of the first field that is no pseudo-header, passing over what was lost before it. */
@@ -40,26 +59,23 @@ function firstRegular(fields: FieldList): number {
   return first;
 }
 
-/** Faults that a request and a response can have alike. */
-function listFault(fields: FieldList, regular: number): string | undefined {
-  if (fields.overflow) return "header-list-size";
-  for (let i = 0; i < regular; i++) {
-    if (!isPseudo(fields.id[i]) && fields.id[i] !== FieldId.LOST) return "pseudo-header-order";
-  }
-  for (let i = regular; i < fields.count; i++) if (fields.id[i] === FieldId.EMPTY) return "empty-field-name";
-  return undefined;
-}
+/** A pseudo-header field, or one that may be. */
+const isPseudoOrLost = (id: number): boolean => isPseudo(id) || id === FieldId.LOST;
 
-const equals = (fields: FieldList, i: number, text: string): boolean => {
-  const start = fields.valueStart[i];
-  if (fields.valueEnd[i] - start !== text.length) return false;
-  for (let k = 0; k < text.length; k++) if (fields.bytes[start + k] !== text.charCodeAt(k)) return false;
-  return true;
-};
+/** Puts the fields in the order that they should have; returns how many the first part has. */
+function order(head: Order & { readonly fields: FieldList }): number {
+  const { fields } = head;
+  const regular = firstRegular(fields);
+  head.outOfOrder = false;
+  for (let i = 0; i < regular; i++) if (!isPseudoOrLost(fields.id[i])) head.outOfOrder = true;
+  if (!head.outOfOrder) return regular;
+  fields.moveFirst(isPseudoOrLost);
+  return firstRegular(fields);
+}
 
 /** Whether the request's method is this one. */
 export const isMethod = (head: RequestHead, method: string): boolean =>
-  head.method >= 0 && equals(head.fields, head.method, method);
+  head.fields.valueIs(head.method, method);
 
 /** Fills `head` from its `fields`; returns why it is malformed. */
 export function readRequestHead(head: MutableRequestHead): string | undefined {
@@ -70,9 +86,8 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
     head.protocol =
       -1;
   let scheme = -1;
-  const regular = head.firstRegular = firstRegular(fields);
-  const fault = listFault(fields, regular);
-  if (fault !== undefined) return fault;
+  const regular = head.firstRegular = order(head);
+  if (fields.overflow) return "header-list-size";
   for (let i = 0; i < regular; i++) {
     switch (fields.id[i]) {
       case FieldId.METHOD:
@@ -122,9 +137,8 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
 export function readResponseHead(head: MutableResponseHead): string | undefined {
   const { fields } = head;
   head.status = 0;
-  const regular = head.firstRegular = firstRegular(fields);
-  const fault = listFault(fields, regular);
-  if (fault !== undefined) return fault;
+  const regular = head.firstRegular = order(head);
+  if (fields.overflow) return "header-list-size";
   for (let i = 0; i < regular; i++) {
     if (fields.id[i] === FieldId.LOST) continue;
     if (fields.id[i] !== FieldId.STATUS) return "unknown-pseudo-header";

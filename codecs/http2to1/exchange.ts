@@ -1,5 +1,6 @@
 /** One request with its response, on its way to a lane. @module */
 import type { Lane } from "../codec.ts";
+import type { BytePool } from "../http1/byte_pool.ts";
 import { Message } from "../http1/message.ts";
 import type { RequestKind } from "../http1/head.ts";
 import type { RawLane } from "./raw_lane.ts";
@@ -40,6 +41,19 @@ export class Exchange {
   get contentBytes(): number {
     const { request, response } = this;
     return request.headLength + request.sizeBytes + response.headLength + response.sizeBytes;
+  }
+
+  /** Memory that it takes, bookkeeping apart. */
+  get keptBytes(): number {
+    return this.request.heldBytes + this.response.heldBytes + (this.interim?.length ?? 0) +
+      (this.protocol?.length ?? 0);
+  }
+
+  /** Gives up what it keeps: it stays known for as long as its stream is open. */
+  discard(pool: BytePool): void {
+    this.request.discard(pool);
+    this.response.discard(pool);
+    this.interim = this.protocol = undefined;
   }
 
   /** CONNECT of either kind that has not been answered: its bytes must wait. */

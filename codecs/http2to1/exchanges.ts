@@ -7,9 +7,8 @@ import type { CodecOutput, Direction } from "../codec.ts";
 import type { HttpEvents, Partial, RequestHead, ResponseHead } from "../http/event.ts";
 import type { FieldList } from "../http/field_list.ts";
 import type { ByteWriter } from "../http1/byte_writer.ts";
+import { type Count, MAX_FIELDS } from "../http1/field_lines.ts";
 import {
-  type Count,
-  MAX_FIELDS,
   requestKind,
   writeInterimFields,
   writeRequestHead,
@@ -26,6 +25,8 @@ import { RawLane } from "./raw_lane.ts";
 const MAX_INTERIM_BYTES = 64 * 1024;
 /** Tunnel bytes that wait for the 200: a client may send the ClientHello of the tunnelled session at once. */
 const MAX_TUNNEL_WAITING_BYTES = 64 * 1024;
+/** The response to an upgrade repeats so much of the protocol's name; registered ones have 20 bytes at most. */
+const MAX_PROTOCOL_BYTES = 256;
 
 /** Used by one call at a time, so that all flows can share it. */
 export interface WriteScratch {
@@ -52,16 +53,18 @@ export class Exchanges implements HttpEvents<Exchange> {
     const exchange = new Exchange(streamId, this.timeNs);
     exchange.kind = requestKind(head);
     exchange.pushed = pushed;
-    if (exchange.kind === "connect" || exchange.kind === "upgrade") exchange.apart = "tunnel";
-    if (head.protocol >= 0) {
+    if (exchange.kind !== "ordinary" && exchange.kind !== "head") exchange.apart = "tunnel";
+    if (exchange.kind === "upgrade") {
       const { bytes, valueStart, valueEnd } = head.fields;
-      exchange.protocol = bytes.slice(valueStart[head.protocol], valueEnd[head.protocol]);
+      const start = valueStart[head.protocol];
+      exchange.protocol = bytes.slice(start, Math.min(valueEnd[head.protocol], start + MAX_PROTOCOL_BYTES));
     }
     const out = this.#scratch.head;
     out.length = 0;
-    exchange.request.facts = writeRequestHead(out, head, exchange.kind, this.#count);
+    exchange.request.facts = writeRequestHead(out, head, exchange.kind, this.#count, pushed);
     exchange.request.takeHead(out, this.#scratch.writer.pool);
-    this.lanes.add(exchange, EXCHANGE_OVERHEAD_BYTES + exchange.request.heldBytes);
+    const protocolBytes = exchange.protocol?.length ?? 0;
+    this.lanes.add(exchange, EXCHANGE_OVERHEAD_BYTES + protocolBytes + exchange.request.heldBytes);
     return exchange;
   }
 
@@ -76,7 +79,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     if (exchange.interim !== undefined) out.copy(exchange.interim, 0, exchange.interim.length);
     const before = out.length;
     writeInterimFields(out, head, this.#count);
-    if (out.length > MAX_INTERIM_BYTES) {
+    if (out.length > MAX_INTERIM_BYTES || this.lanes.isFull(out.length - before)) {
       this.#count("interim-fields-over-bound");
       return;
     }
@@ -123,15 +126,19 @@ export class Exchanges implements HttpEvents<Exchange> {
     const { writer } = this.#scratch;
     const message = this.#message(exchange, direction);
     if (exchange.closed || message.ended) return this.#count("body-dropped-bytes", end - start);
-    if (!message.hasHead) return this.#raw(exchange).write(direction, bytes.subarray(start, end));
+    if (!message.hasHead || message.keepsLength) {
+      return this.#raw(exchange, message).write(direction, bytes.subarray(start, end));
+    }
     if (exchange.lane === WAITING || exchange.undecidedTunnel) {
-      if (exchange.undecidedTunnel && message.bodyLength + end - start > MAX_TUNNEL_WAITING_BYTES) {
-        this.#count("tunnel-over-bound-bytes", end - start);
-        message.appendGap(end - start);
-        return;
-      }
       const before = message.heldBytes;
-      message.append(bytes, start, end, writer.pool);
+      const length = end - start;
+      if (
+        exchange.undecidedTunnel &&
+        (message.sizeBytes + length > MAX_TUNNEL_WAITING_BYTES || lanes.isFull(length))
+      ) {
+        this.#count("tunnel-over-bound-bytes", length);
+        message.appendGap(length);
+      } else message.append(bytes, start, end, writer.pool);
       lanes.hold(exchange, message.heldBytes - before);
       return;
     }
@@ -149,9 +156,11 @@ export class Exchanges implements HttpEvents<Exchange> {
   bodyGap(exchange: Exchange, direction: Direction, lengthBytes: number): void {
     const message = this.#message(exchange, direction);
     if (exchange.closed || message.ended) return;
-    if (!message.hasHead) return exchange.raw?.gap(direction, lengthBytes);
+    if (!message.hasHead || message.keepsLength) return exchange.raw?.gap(direction, lengthBytes);
     this.#count("body-gap-bytes", lengthBytes);
+    const before = message.heldBytes;
     message.appendGap(lengthBytes);
+    this.lanes.hold(exchange, message.heldBytes - before);
     if (exchange.lane !== WAITING) this.lanes.touch(exchange);
   }
 
@@ -232,8 +241,10 @@ export class Exchanges implements HttpEvents<Exchange> {
     return direction === 0 ? exchange.request : exchange.response;
   }
 
-  #raw(exchange: Exchange): RawLane {
-    return exchange.raw ??= new RawLane(this.lanes, `stream ${exchange.streamId}, body without its head`);
+  /** For a body that would be read as something else: one whose head is not known, or behind a response to HEAD. */
+  #raw(exchange: Exchange, message: Message): RawLane {
+    const what = message.hasHead ? "body of a response to HEAD" : "body without its head";
+    return exchange.raw ??= new RawLane(this.lanes, `stream ${exchange.streamId}, ${what}`);
   }
 
   #advance(exchange: Exchange): void {

@@ -17,6 +17,8 @@ import type { LanePolicy } from "./options.ts";
  */
 const MAX_WARNINGS = 400;
 
+const SECOND_NS = 1_000_000_000;
+
 export class Lanes {
   /** Exchanges of which nothing is written, oldest first. */
   readonly waiting = new Set<Exchange>();
@@ -34,6 +36,9 @@ export class Lanes {
   #writtenNs = 0;
   #isWritten = false;
   #ownLanes = 0;
+  /** Requests without a response that were told in the second from then on. */
+  #unanswered = 0;
+  #unansweredNs = -Infinity;
   readonly #dirty: Exchange[] = [];
 
   constructor(readonly output: CodecOutput, readonly policy: LanePolicy, readonly writer: MessageWriter) {}
@@ -55,15 +60,24 @@ export class Lanes {
     }
   }
 
+  /** Whether so many bytes more would pass the bound with nothing waiting that could give way. */
+  isFull(lengthBytes: number): boolean {
+    return this.waiting.size === 0 && this.heldBytes + lengthBytes > this.policy.maxWaitingBytes;
+  }
+
   /** Lets exchanges begin that have waited for too long, and closes lane 0 when none came for long. */
   age(timeNs: number): void {
+    if (timeNs - this.#unansweredNs >= SECOND_NS) {
+      this.#unansweredNs = timeNs;
+      this.#unanswered = 0;
+    }
     if (this.#isWritten) {
       this.#isWritten = false;
       this.#writtenNs = timeNs;
     } else if (
       this.#open && this.policy.closeAfterNs > 0 && timeNs - this.#writtenNs >= this.policy.closeAfterNs
     ) {
-      this.#close("fin");
+      this.#closeShared("fin");
     }
     for (const exchange of this.waiting) {
       if (exchange.openedNs + this.policy.streamAfterNs > timeNs) return;
@@ -145,20 +159,22 @@ export class Lanes {
       if (request.hasHead) this.#excess(writer.advance(request, output, lane), "body-over-length-bytes");
       this.#excess(writer.advance(response, output, lane), "body-over-length-bytes");
     }
-    if (!exchange.undecidedTunnel) this.#unhold(exchange);
-    if (request.ended && response.ended) this.#closeOwn(exchange);
+    this.#unhold(exchange);
+    if (request.ended && response.ended) this.#endOwn(exchange);
   }
 
   #excess(lengthBytes: number, reason: string): void {
     if (lengthBytes > 0) this.output.count(reason, lengthBytes);
   }
 
+  /** What was written is held no more. */
   #unhold(exchange: Exchange): void {
-    this.heldBytes -= exchange.heldBytes;
-    exchange.heldBytes = 0;
+    const { keptBytes } = exchange;
+    this.heldBytes += keptBytes - exchange.heldBytes;
+    exchange.heldBytes = keptBytes;
   }
 
-  #closeOwn(exchange: Exchange): void {
+  #endOwn(exchange: Exchange): void {
     const { request, response } = exchange;
     const unanswered = request.hasHead && !response.hasHead;
     if (unanswered) this.output.count("exchange-without-response");
@@ -171,6 +187,7 @@ export class Lanes {
   finish(exchange: Exchange): void {
     exchange.closed = true;
     this.waiting.delete(exchange);
+    exchange.discard(this.writer.pool);
     this.#unhold(exchange);
     exchange.raw?.close("fin");
   }
@@ -183,6 +200,8 @@ export class Lanes {
     const unanswered = request.hasHead && !response.hasHead;
     if (unanswered && exchange.pushed) {
       this.output.count("push-unanswered");
+    } else if (unanswered && ++this.#unanswered > this.policy.maxUnansweredPerSecond) {
+      this.output.count("rapid-reset");
     } else if (!request.hasHead && response.hasHead) {
       exchange.lane = this.#openFor(exchange, "response without its request");
       return this.advance(exchange);
@@ -214,7 +233,7 @@ export class Lanes {
     const warnings = 1 + request.facts.repeatedFields + response.facts.repeatedFields;
     const isTooLong = policy.reopenAfterBytes > 0 &&
       (bytes[0] + toServer > policy.reopenAfterBytes || bytes[1] + toClient > policy.reopenAfterBytes);
-    if (this.#open && (isTooLong || this.#laneWarnings + warnings > MAX_WARNINGS)) this.#close("fin");
+    if (this.#open && (isTooLong || this.#laneWarnings + warnings > MAX_WARNINGS)) this.#closeShared("fin");
     this.#open = this.#isWritten = this.used = true;
     this.#laneWarnings += warnings;
     bytes[0] += toServer;
@@ -223,12 +242,12 @@ export class Lanes {
     if (unanswered) {
       output.count("exchange-without-response");
       // A later response would be taken for this request's.
-      return this.#close("reset");
+      return this.#closeShared("reset");
     }
     writer.writeWhole(response, output, 0);
   }
 
-  #close(how: "fin" | "reset"): void {
+  #closeShared(how: "fin" | "reset"): void {
     this.output.close(0, how);
     this.#open = false;
     this.#laneBytes[0] = this.#laneBytes[1] = this.#laneWarnings = 0;
@@ -236,7 +255,7 @@ export class Lanes {
 
   /** The flow has ended. */
   close(): void {
-    if (this.#open) this.#close("fin");
+    if (this.#open) this.#closeShared("fin");
   }
 }
 

@@ -14,6 +14,8 @@ export interface LanePolicy {
   readonly maxWaitingBytes: number;
   /** Lanes of their own that one flow has open at a time. */
   readonly maxLanes: number;
+  /** Requests without a response that are told a second: each takes a connection. */
+  readonly maxUnansweredPerSecond: number;
 }
 
 export interface Http2To1Options extends Partial<LanePolicy>, Partial<ConnectionLimits> {}
@@ -21,6 +23,8 @@ export interface Http2To1Options extends Partial<LanePolicy>, Partial<Connection
 /**
  * `reopenAfterBytes`: Suricata inspects 1 MiB of a direction; 768 KiB leaves room for one more exchange's growth in
  * framing. `maxLanes`: a tenth of the 2,567 client ports that lanes have, so that one flow cannot take all of them.
+ * `maxUnansweredPerSecond`: as many streams as servers allow at a time, so that a client may cancel all of them; a rapid reset
+ * (CVE-2023-44487) sends some 10,000, of 20 bytes each, and each would be a connection of half a KiB.
  */
 export const DEFAULT_POLICY: LanePolicy = {
   streamAfterNs: 1_000_000_000,
@@ -29,6 +33,7 @@ export const DEFAULT_POLICY: LanePolicy = {
   closeAfterNs: 60_000_000_000,
   maxWaitingBytes: 16 * 1024 * 1024,
   maxLanes: 256,
+  maxUnansweredPerSecond: 100,
 };
 
 export const resolveOptions = (options: Http2To1Options): LanePolicy & ConnectionLimits => ({

@@ -109,7 +109,7 @@ class GzipSession implements CodecSession {
   /** A head: what body belongs to it? */
   #begin(direction: Direction, reader: Reader, head: string, length: number): void {
     const status = direction === 1 ? Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0) : 0;
-    const method = direction === 0 ? /^(\S+) \S+ HTTP\/1\.[01](?=\r\n|$)/.exec(head)?.[1] : this.#methods[0];
+    const method = direction === 0 ? /^(?:\r\n)?(\S+) \S+ HTTP\/1\.[01](?=\r\n|$)/.exec(head)?.[1] : this.#methods[0];
     if (direction === 0 && method !== undefined) {
       if (this.#written > REOPEN_AFTER && this.#methods.length === 0) {
         this.output.close(0, "fin");

@@ -2,7 +2,7 @@
 import { libc } from "../ffi/libc.ts";
 import type { PcapSymbols } from "../ffi/pcap.ts";
 
-/** Frames in one system call. A call for each cost 1.4 times as much, of 32 or more no less than of 128. */
+/** Frames in one system call. A call for each took 1.4 times as long on a veth. */
 const FRAMES_MAX = 128;
 /** `struct iovec { void *base; size_t length; }` */
 const IOVEC_LENGTH = 16;

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import type { CodecOutput, CodecSession, Direction } from "../../codecs/codec.ts";
 import { HpackDecoder } from "../../codecs/http2/hpack/decoder.ts";
 import { http2to1 } from "../../codecs/http2to1/codec.ts";
+import { usedBytes } from "../support/heap.ts";
 import { finalStories, newFieldList, newNpmHpack } from "../support/hpack_stories.ts";
 import {
   clientStart,
@@ -167,19 +168,14 @@ function restingBytes(): number {
     conversation.push([0, headers(1 + 2 * i, Uint8Array.from(client.encode(asked)), END_STREAM)]);
     conversation.push([1, headers(1 + 2 * i, Uint8Array.from(server.encode(answered)), END_STREAM)]);
   }
-  const used = () => {
-    (globalThis as { gc?: () => void }).gc?.();
-    const { heapUsed, external } = Deno.memoryUsage();
-    return heapUsed + external;
-  };
   const flows: CodecSession[] = [];
-  const before = used();
+  const before = usedBytes();
   for (let i = 0; i < 2000; i++) {
     const session = openFlow(new NullOutput());
     for (const [direction, bytes] of conversation) session.data(direction, bytes, 0);
     flows.push(session);
   }
-  const bytes = (used() - before) / flows.length;
+  const bytes = (usedBytes() - before) / flows.length;
   for (const session of flows) session.end(0, 0);
   return bytes;
 }

@@ -5,9 +5,16 @@
  * @module
  */
 import { Random } from "../support/random.ts";
+import { hpackTarget, http2Target } from "./http2_targets.ts";
 import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
 
-const TARGETS = { pipeline: pipelineTarget, recording: recordingTarget, pcapng: pcapngTarget };
+const TARGETS: Record<string, (random: Random) => void | Promise<void>> = {
+  pipeline: pipelineTarget,
+  recording: recordingTarget,
+  pcapng: pcapngTarget,
+  http2: http2Target,
+  hpack: (random) => hpackTarget(random),
+};
 
 const seconds = Number(Deno.args[0] ?? 60);
 const fixed = Deno.env.get("SEED");

@@ -138,3 +138,61 @@ Deno.test("lane 0 opens again after it was closed, other lanes do not", () => {
   assert.equal(new Set(harness.connections().map(({ name }) => name)).size, 1);
   assert.deepEqual(harness.total().unforged.get("lane-closed"), [8, 0]);
 });
+
+/** Keeps all and writes it at the end of its flow, to that lane and a second one that it leaves open. */
+const keeper = codec("keeper", (output) => {
+  let kept = "";
+  let aside: number | undefined;
+  return {
+    data(direction, bytes) {
+      kept += text(bytes);
+      if (aside !== undefined) return;
+      aside = output.openLane("aside");
+      output.write(aside, direction, encode("beside"));
+    },
+    end(direction) {
+      output.write(0, direction, encode(direction === 0 ? `${kept}.` : "."));
+    },
+  };
+});
+
+Deno.test("a lane that is reset gives up what the next codec holds, and takes with it the lanes that one opened", () => {
+  const resetting = codec("resetting", (output) => ({
+    data(direction, bytes) {
+      for (const lane of [0, output.openLane("own")]) {
+        output.write(lane, direction, bytes);
+        output.close(lane, "reset");
+      }
+      output.write(0, direction, encode("left open"));
+    },
+  }));
+  const harness = play([resetting, keeper], "ab");
+  const seen = harness.connections().map(({ streams, end }) => [...streams.map(text), end].join(" "));
+  const whole = "ab. . reset", beside = "beside  reset";
+  assert.deepEqual(seen.sort(), [whole, whole, beside, beside, "left open. . fin", "beside  fin"].sort());
+  assert.equal(harness.total().unforged.size, 0);
+});
+
+Deno.test("lanes that a codec leaves open on a closed lane do not stay open", () => {
+  const harness = new PipelineHarness({ codecs: [words, keeper] });
+  harness.pipeline.open(harness.program, 1, makeOpen(), 1e9);
+  harness.data(1, 0, 0, "to be");
+  assert.deepEqual(harness.connections().map(({ end }) => end), ["fin", "fin", "fin", "fin"]);
+});
+
+Deno.test("each end is told once, after all that was written", () => {
+  const told: string[] = [];
+  const late = codec("late", (output) => ({
+    end(direction) {
+      if (direction === 0) return;
+      output.write(0, 0, encode("request"));
+      output.close(0, "fin");
+    },
+  }));
+  const listener = codec("listener", () => ({
+    data: (direction) => void told.push(`data ${direction}`),
+    end: (direction) => void told.push(`end ${direction}`),
+  }));
+  play([late, listener], "ab");
+  assert.deepEqual(told, ["data 0", "end 0", "end 1"]);
+});

@@ -30,3 +30,77 @@ Deno.test("a port that a real flow has is not taken, and a real flow that arrive
   ports.evict(lane);
   assert.equal(evicted, 1);
 });
+
+const PORTS = 2567;
+const other = { ...key, client: { ip: Uint8Array.of(10, 0, 0, 9), port: 50_000 } };
+
+Deno.test("addresses that have no port left are told so at once, others have all of theirs", () => {
+  const ports = new LanePorts(() => false);
+  for (let taken = 0; taken < PORTS; taken++) ports.take(key, () => {});
+  let looks = 0;
+  const watched = {
+    client: key.client,
+    get server() {
+      looks++;
+      return key.server;
+    },
+  };
+  for (let tries = 0; tries < 100; tries++) assert.equal(ports.take(watched, () => {}), undefined);
+  assert.ok(looks < 1000, `${looks} looks at the address`);
+  for (let taken = 0; taken < PORTS; taken++) assert.ok(ports.take(other, () => {}));
+});
+
+Deno.test("one port left is found, whichever it is", () => {
+  const ports = new LanePorts(() => false);
+  for (let taken = 0; taken < PORTS; taken++) ports.take(key, () => {});
+  for (let port = 30_201; port <= 32_767; port++) {
+    ports.release({ ...key, client: { ...key.client, port } });
+    assert.equal(ports.take(key, () => {})!.client.port, port);
+  }
+});
+
+Deno.test("with only ports of real flows left it is not looked for before one is given back", () => {
+  let asked = 0;
+  const real = new Set<string>();
+  const ports = new LanePorts((name) => (asked++, real.has(name)));
+  const lanes = Array.from({ length: 10 }, () => ports.take(key, () => {})!);
+  for (let port = 30_211; port <= 32_767; port++) {
+    real.add(formatFlowKey({ ...key, client: { ...key.client, port } }));
+  }
+  assert.equal(ports.take(key, () => {}), undefined);
+  asked = 0;
+  assert.equal(ports.take(key, () => {}), undefined);
+  assert.equal(asked, 0);
+  ports.release(lanes[3]);
+  assert.equal(ports.take(key, () => {})!.client.port, lanes[3].client.port);
+  // What is given back twice, or was never taken, is not free twice.
+  ports.release(lanes[5]);
+  ports.release(lanes[5]);
+  ports.release({ ...key, client: { ...key.client, port: 32_000 } });
+  assert.equal(ports.take(key, () => {})!.client.port, lanes[5].client.port);
+  assert.equal(ports.take(key, () => {}), undefined);
+});
+
+Deno.test("an evicted lane's port is free again for lanes when its real flow has gone", () => {
+  let real = "";
+  const ports = new LanePorts((name) => name === real);
+  const lanes = Array.from({ length: PORTS }, () => ports.take(key, () => {})!);
+  real = formatFlowKey(lanes[7]);
+  ports.evict(lanes[7]);
+  assert.equal(ports.take(key, () => {}), undefined);
+  real = "";
+  ports.release(lanes[8]);
+  const ports2 = [ports.take(key, () => {}), ports.take(key, () => {})].map((lane) => lane!.client.port);
+  assert.deepEqual(ports2.sort(), [lanes[7].client.port, lanes[8].client.port]);
+});
+
+Deno.test("ports go round, also over pairs of addresses whose lanes have all ended", () => {
+  const ports = new LanePorts(() => false);
+  const seen = new Set<number>();
+  for (let lane = 0; lane < PORTS; lane++) {
+    const taken = ports.take(lane % 2 === 0 ? key : other, () => {})!;
+    seen.add(taken.client.port);
+    ports.release(taken);
+  }
+  assert.equal(seen.size, PORTS);
+});

@@ -30,6 +30,9 @@ interface Building {
   end: "open" | "fin" | "reset";
 }
 
+/** What each direction of a raw lane of its own begins with. */
+export const RAW_MARKER = "\r\nx-sslcollector-raw\r\n";
+
 const LATEST_TIME_NS = 1e6;
 
 export interface HarnessOptions {
@@ -207,4 +210,5 @@ export class CodecHarness {
   }
 }
 
-const isRaw = (comment: string): boolean => /body without its head|could not be read/.test(comment);
+const isRaw = (comment: string): boolean =>
+  /body without its head|body of a response to HEAD|could not be read/.test(comment);

@@ -75,8 +75,14 @@ class Reader {
     }
   }
 
-  /** `bodyless`: whatever the fields say, nothing follows the head. */
-  message(bodyless: (start: string) => boolean): Http1Message {
+  /**
+   * `bodyless`: nothing follows the head, but chunks where a 204 or 304 announces them. `unframed`: not even those, and none may
+   * be announced.
+   */
+  message(
+    bodyless: (start: string) => boolean,
+    unframed: (start: string) => boolean = () => false,
+  ): Http1Message {
     const start = this.line();
     const fields = start === undefined ? undefined : this.fields();
     if (start === undefined || fields === undefined) throw new Error("connection ends inside a head");
@@ -87,6 +93,7 @@ class Reader {
     if (lengths.length + encodings.length > 1) throw new Error("framed more than once");
     const message = { start, fields, body: new Uint8Array(), trailers: [], chunked: false, cut: false };
     if (encodings.length === 1) {
+      if (unframed(start)) throw new Error(`chunks behind ${start}`);
       if (encodings[0] !== "chunked") throw new Error(`encoding ${encodings[0]}`);
       return { ...message, ...this.chunks(), chunked: true };
     }
@@ -134,6 +141,10 @@ export function readHttp1(toServer: Uint8Array, toClient: Uint8Array): Http1Conn
   const responses = new Reader(toClient);
   const exchanges: Http1Exchange[] = [];
   const orphans: Http1Message[] = [];
+  if (textOf(toServer.subarray(0, 2)) === "\r\n") {
+    // RFC 9112, section 2.2: an empty line before a request line is passed over; more of them are a fault here.
+    requests.line();
+  }
   while (!requests.done) {
     const request = requests.message(() => false);
     const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/1\.1$/.exec(request.start);
@@ -145,9 +156,10 @@ export function readHttp1(toServer: Uint8Array, toClient: Uint8Array): Http1Conn
     }
     const opaque = (start: string) =>
       start.startsWith("HTTP/1.1 101 ") || method === "CONNECT" && /^\S+ 2/.test(start);
-    const response = responses.message((start) =>
-      method === "HEAD" || opaque(start) || start.startsWith("HTTP/1.1 304 ") ||
-      start.startsWith("HTTP/1.1 204 ")
+    const unframed = (start: string) => method === "HEAD" || opaque(start);
+    const response = responses.message(
+      (start) => unframed(start) || /^HTTP\/1\.1 (204|304) /.test(start),
+      unframed,
     );
     exchanges.push({ method, target, status: statusOf(response), request, response });
     if (opaque(response.start)) {

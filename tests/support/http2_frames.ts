@@ -93,12 +93,19 @@ export const reset = (streamId: number, code = 8): Uint8Array<ArrayBuffer> =>
   frame(FrameType.RST_STREAM, 0, streamId, Uint8Array.of(0, 0, 0, code));
 export const goAway = (lastStreamId: number): Uint8Array<ArrayBuffer> =>
   frame(FrameType.GOAWAY, 0, 0, Uint8Array.of(0, 0, lastStreamId >> 8, lastStreamId, 0, 0, 0, 0));
-export const pushPromise = (streamId: number, promisedId: number, fields: Fields): Uint8Array<ArrayBuffer> =>
+export const pushPromise = (
+  streamId: number,
+  promisedId: number,
+  fields: Fields | Uint8Array,
+): Uint8Array<ArrayBuffer> =>
   frame(
     FrameType.PUSH_PROMISE,
     END_HEADERS,
     streamId,
-    join(Uint8Array.of(0, 0, promisedId >> 8, promisedId), block(fields)),
+    join(
+      Uint8Array.of(0, 0, promisedId >> 8, promisedId),
+      fields instanceof Uint8Array ? fields : block(fields),
+    ),
   );
 
 /** What a client and a server send first. */

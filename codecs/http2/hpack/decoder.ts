@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { FieldId, fieldId, isPseudo } from "../../http/field.ts";
+import { copyBytes } from "../../http/copy_bytes.ts";
+import { FieldId, fieldId } from "../../http/field.ts";
 import { copyWords, type FieldList } from "../../http/field_list.ts";
-import { huffmanDecode, huffmanMaxDecodedBytes } from "./huffman.ts";
+import { HUFFMAN_INVALID, huffmanDecode, huffmanMaxDecodedBytes } from "./huffman.ts";
 import {
   DEFAULT_TABLE_SIZE,
   DynamicTable,
@@ -29,7 +30,8 @@ export type HpackError =
 
 /**
  * Octets that continue an integer: 4 hold 28 bits, above every length that a header block of less than 2^24 bytes
- * (the longest frame) can mean and every table size that peers use; a fifth could only bring zeros or nonsense.
+ * (the longest frame) can mean and every table size that peers use. More can only bring zeros, which some peers take
+ * in any number, or nonsense.
  */
 const MAX_INTEGER_SHIFT = 21;
 
@@ -43,6 +45,8 @@ export class HpackDecoder {
   #allowedTableSize = DEFAULT_TABLE_SIZE;
   #position = 0;
   #error: HpackError | undefined;
+  /** What of the last block is an error by the RFC that some peers pass over; the last of such when there were several. */
+  tolerated: HpackError | undefined;
 
   constructor(maxStoredBytes?: number) {
     this.table = new DynamicTable(maxStoredBytes);
@@ -66,6 +70,7 @@ export class HpackDecoder {
   decode(block: Uint8Array, start: number, end: number, list: FieldList): HpackError | undefined {
     list.clear();
     this.#error = undefined;
+    this.tolerated = undefined;
     this.#position = start;
     let sizeUpdateAllowed = true;
     while (this.#position < end) {
@@ -75,7 +80,7 @@ export class HpackDecoder {
         if (index === 0x7f) index = this.#integer(block, end, 0x7f);
         if (!this.#indexed(index, list)) return this.#error;
       } else if ((first & 0xe0) === 0x20) {
-        if (!sizeUpdateAllowed) return "hpack-table-size";
+        if (!sizeUpdateAllowed) this.tolerated = "hpack-table-size";
         let sizeBytes = first & 0x1f;
         if (sizeBytes === 0x1f) sizeBytes = this.#integer(block, end, 0x1f);
         if (!this.#sizeUpdate(sizeBytes)) return this.#error;
@@ -105,11 +110,16 @@ export class HpackDecoder {
         this.#fail("hpack-truncated");
         return -1;
       }
-      if (shift > MAX_INTEGER_SHIFT) {
-        this.#fail("hpack-integer");
-        return -1;
-      }
       const octet = block[this.#position++];
+      if (shift > MAX_INTEGER_SHIFT) {
+        if ((octet & 0x7f) !== 0) {
+          this.#fail("hpack-integer");
+          return -1;
+        }
+        this.tolerated = "hpack-integer";
+        if (octet < 0x80) return value;
+        continue;
+      }
       value += (octet & 0x7f) << shift;
       if (octet < 0x80) return value;
     }
@@ -202,29 +212,16 @@ export class HpackDecoder {
     }
     this.#position = start + length;
     if (first < 0x80) {
-      copy(block, start, length, output, at);
+      copyBytes(block, start, start + length, output, at);
       return at + length;
     }
     const outputEnd = huffmanDecode(block, start, start + length, output, at);
-    if (outputEnd < 0) this.#fail("hpack-huffman");
-    return outputEnd;
+    if (outputEnd >= 0) return outputEnd;
+    if (outputEnd === HUFFMAN_INVALID) {
+      this.#fail("hpack-huffman");
+      return -1;
+    }
+    this.tolerated = "hpack-huffman";
+    return ~outputEnd;
   }
-}
-
-/** A loop beats the views that `set` needs for the lengths that header fields have. */
-function copy(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
-  if (length > 96) {
-    target.set(source.subarray(start, start + length), at);
-    return;
-  }
-  for (let i = 0; i < length; i++) target[at + i] = source[start + i];
-}
-
-/** Whether a list that lost fields may have lost a pseudo-header field among them: none can follow a regular one. */
-export function mayLackPseudo(list: FieldList): boolean {
-  for (let i = 0; i < list.count; i++) {
-    if (list.id[i] === FieldId.LOST) return true;
-    if (!isPseudo(list.id[i])) return false;
-  }
-  return false;
 }

@@ -26,12 +26,17 @@ const EOS_LENGTH = 30;
 const SECOND_SHIFT = 16;
 const COUNT_SHIFT = 24;
 const ROW_MASK = 0xff00;
+const ENDS = 1;
+const ENDS_LATE = 2;
 /** In a transition: the 30 bits of EOS, which no valid input has. */
 const INVALID = 1 << 26;
 
 interface HuffmanTable {
   readonly transitions: Int32Array;
-  /** 1 for states in which a string may end: at a symbol's end or after at most 7 bits of padding, all ones. */
+  /**
+   * {@linkcode ENDS} for states in which a string may end: at a symbol's end or after at most 7 bits of padding, all ones;
+   * {@linkcode ENDS_LATE} after more of them.
+   */
   readonly accepting: Uint8Array;
 }
 
@@ -76,18 +81,24 @@ function buildTable(): HuffmanTable {
     }
   }
   const accepting = new Uint8Array(nodes);
-  for (let node = 0, bits = 0; bits <= 7; bits++, node = child[1][node]) accepting[node] = 1;
+  for (let node = 0, bits = 0; node >= 0; bits++, node = child[1][node]) {
+    accepting[node] = bits <= 7 ? ENDS : ENDS_LATE;
+  }
   return { transitions, accepting };
 }
 
 let table: HuffmanTable | undefined;
+
+/** What {@linkcode huffmanDecode} returns for input that no peer takes; no output ends there. */
+export const HUFFMAN_INVALID: number = ~0x7fffffff;
 
 /** The longest output of `length` input bytes: no code is shorter than 5 bits. */
 export const huffmanMaxDecodedBytes = (length: number): number => Math.floor(length * 8 / 5);
 
 /**
  * Decodes `input[start, end)` to `output` from `at` on, which has room for {@linkcode huffmanMaxDecodedBytes} and 2 more.
- * Returns where the output ends, or -1 when the input is not a valid encoding.
+ * Returns where the output ends; the complement of that when the padding is longer than the RFC allows, which some peers
+ * take; or {@linkcode HUFFMAN_INVALID}.
  */
 export function huffmanDecode(
   input: Uint8Array,
@@ -107,5 +118,7 @@ export function huffmanDecode(
     at += (transition >>> COUNT_SHIFT) & 3;
     seen |= transition;
   }
-  return accepting[row >> 8] === 1 && (seen & INVALID) === 0 ? at : -1;
+  const ending = accepting[row >> 8];
+  if (ending === 0 || (seen & INVALID) !== 0) return HUFFMAN_INVALID;
+  return ending === ENDS ? at : ~at;
 }

@@ -118,12 +118,12 @@ function buildStaticTable(): FieldStore {
 export const DEFAULT_TABLE_SIZE = 4096;
 
 /**
- * Bytes of names and values kept for one direction. Two directions of 18 KiB in arenas of 22 KiB, and of 512 entries
- * at 16 B, are 60 KiB: an open flow at rest stays under 64 KiB. Peers that agreed on no more than four times the
+ * Bytes of names and values kept for one direction. Two directions of 16 KiB in arenas of 18 KiB, and of 512 entries
+ * at 16 B, are 52 KiB: an open flow at rest stays under 64 KiB. Peers that agreed on no more than four times the
  * default never get there; what a larger table holds beyond it reads as lost.
  */
-export const DEFAULT_MAX_STORED_BYTES = 18 * 1024;
-const ARENA_SLACK_BYTES = 4096;
+export const DEFAULT_MAX_STORED_BYTES = 16 * 1024;
+const ARENA_SLACK_BYTES = 2048;
 const MAX_ENTRIES = 512;
 
 /**

@@ -3,14 +3,10 @@
  * Suricata. Each case is a flow of its own, with a good exchange behind it that must be seen as well.
  */
 import assert from "node:assert/strict";
-import type { Codec } from "../../../codecs/codec.ts";
-import { http2to1 } from "../../../codecs/http2to1/codec.ts";
-import { raw } from "../../../codecs/raw.ts";
-import { CodecHarness } from "../../support/codec_harness.ts";
-import { Recorder } from "../../support/capture.ts";
+import type { CodecHarness } from "../../support/codec_harness.ts";
+import { answer, ask, good, judged, one, text } from "../../support/ids_flows.ts";
 import { type Exchange, judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
 import {
-  clientStart,
   data,
   END_STREAM,
   type Fields,
@@ -19,32 +15,9 @@ import {
   request,
   reset,
   response,
-  serverStart,
 } from "../../support/http2_frames.ts";
-import { newNpmHpack } from "../../support/hpack_stories.ts";
-import { withTempDir } from "../../support/run.ts";
 
-const codec = http2to1();
 type Case = [name: string, run: (flow: CodecHarness) => void, expect: Exchange[]];
-
-const ask = (flow: CodecHarness, id: number, fields: Fields, body?: string | Uint8Array) => {
-  flow.data(0, headers(id, fields, body === undefined ? END_STREAM : 0));
-  if (body !== undefined) flow.data(0, data(id, body, END_STREAM));
-};
-const answer = (flow: CodecHarness, id: number, fields: Fields, body?: string | Uint8Array) => {
-  flow.data(1, headers(id, fields, body === undefined ? END_STREAM : 0));
-  if (body === undefined) return;
-  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  for (let at = 0; at < bytes.length; at += 16384) flow.data(1, data(id, bytes.subarray(at, at + 16384)));
-  flow.data(1, data(id, "", END_STREAM));
-};
-/** One exchange: fields of the request, of the response, bodies. */
-const one =
-  (asked: Fields, answered: Fields, body?: string | Uint8Array, sent?: string) => (flow: CodecHarness) => {
-    ask(flow, 1, asked, sent);
-    answer(flow, 1, answered, body);
-  };
-const text = (length: number) => "abcdefghij".repeat(Math.ceil(length / 10)).slice(0, length);
 
 const CASES: Case[] = [
   ["100 at a time, answered backwards", (flow) => {
@@ -201,6 +174,42 @@ const CASES: Case[] = [
     answer(flow, 1, response(200));
     answer(flow, 1, response(500));
   }, [["GET", "/once", 200, null]]],
+  ["a streamed body longer than its claim", (flow) => {
+    ask(flow, 1, request("GET", "/streamed-longer"));
+    flow.data(1, headers(1, response(200, ["content-length", "34"]))).tick(2e9);
+    flow.data(1, data(1, `${text(34)}HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`, END_STREAM));
+  }, [["GET", "/streamed-longer", 200, 34]]],
+  ["a streamed body shorter than its claim", (flow) => {
+    ask(flow, 1, request("GET", "/streamed-shorter"));
+    flow.data(1, headers(1, response(200, ["content-length", "999"]))).tick(2e9);
+    flow.data(1, data(1, text(35), END_STREAM));
+  }, [["GET", "/streamed-shorter", 200, 35]]],
+  ["a body where none may be", (flow) => {
+    ask(flow, 1, request("HEAD", "/head-body"));
+    answer(flow, 1, response(200), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ask(flow, 3, request("HEAD", "/head-text"));
+    answer(flow, 3, response(200), `${text(70)}\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`);
+    ask(flow, 5, request("GET", "/204-body"));
+    answer(flow, 5, response(204), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  }, [["HEAD", "/head-body", 200, null], ["HEAD", "/head-text", 200, null], ["GET", "/204-body", 204, null]]],
+  ["an upgrade that nobody asked for", (flow) => {
+    ask(flow, 1, request("GET", "/upgrade", ["upgrade", "websocket"], ["connection", "Upgrade"]));
+    answer(flow, 1, response(101, ["upgrade", "websocket"]));
+    ask(flow, 3, request("GET", "/upgrade-refused", ["upgrade", "h2c"]));
+    answer(flow, 3, response(200, ["upgrade", "h2c"], ["connection", "close"]), text(36));
+  }, [["GET", "/upgrade", null as unknown as number, null], ["GET", "/upgrade-refused", 200, 36]]],
+  ["CONNECT with bytes before its answer, and HTTP/1.1 inside", (flow) => {
+    flow.data(0, headers(1, [[":method", "CONNECT"], [":authority", "inner.test:80"]]));
+    flow.data(0, data(1, "GET /inner HTTP/1.1\r\nHost: inner.test\r\n\r\n"));
+    flow.data(1, headers(1, response(200)));
+    flow.data(1, data(1, `HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\n\r\n${text(37)}`, END_STREAM));
+    flow.data(0, data(1, "", END_STREAM));
+  }, [["CONNECT", "inner.test:80", 200, null], ["GET", "/inner", 404, 37]]],
+  ["CONNECT refused, with bytes that look like a request", (flow) => {
+    flow.data(0, headers(1, [[":method", "CONNECT"], [":authority", "refused.test:80"]]));
+    flow.data(0, data(1, "GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"));
+    answer(flow, 1, response(403), text(38));
+  }, [["CONNECT", "refused.test:80", 403, 38]]],
   ["WebSocket over HTTP/2", (flow) => {
     flow.data(
       0,
@@ -226,6 +235,24 @@ const CASES: Case[] = [
     for (const c of text(500)) flow.data(1, data(1, c));
     flow.data(1, data(1, "", END_STREAM));
   }, [["GET", "/bytes", 200, 500]]],
+  ["1-byte frames of a streamed body", (flow) => {
+    ask(flow, 1, request("GET", "/bytes-streamed"));
+    flow.data(1, headers(1, response(200))).tick(2e9);
+    for (const c of text(501)) flow.data(1, data(1, c));
+    flow.data(1, data(1, "", END_STREAM));
+  }, [["GET", "/bytes-streamed", 200, 501]]],
+  ["trailers of a request that would be another one", (flow) => {
+    flow.data(0, headers(1, request("POST", "/request-trailers"))).data(0, data(1, "x"));
+    flow.data(
+      0,
+      headers(
+        1,
+        [["transfer-encoding", "chunked"], ["host", "evil.test"], ["x", "y\r\n\r\nGET / HTTP/1.1"]],
+        END_STREAM,
+      ),
+    );
+    answer(flow, 1, response(200), text(39));
+  }, [["POST", "/request-trailers", 200, 39]]],
   ["5 MB in exchanges of 500 KB", (flow) => {
     for (let i = 0; i < 10; i++) {
       ask(flow, 1 + 2 * i, request("GET", `/big/${i}`));
@@ -239,39 +266,22 @@ const CASES: Case[] = [
 ];
 
 /** What Suricata's parser cannot take: such a message spoils its own lane and no other. */
-const BEYOND: [name: string, fields: Fields][] = [
-  [
-    "1,200 fields",
-    request("GET", "/beyond", ...Array.from({ length: 1200 }, (_, i) => [`x-${i}`, "v"] as const)),
-  ],
-  ["a path of 20,000 bytes", request("GET", `/${text(20_000)}`)],
-  ["Basic that is no base64", request("GET", "/beyond", ["authorization", "Basic ????"])],
-  ["a name of 12,000 bytes", request("GET", "/beyond", [text(12_000), text(8000)])],
+const fields = (count: number): Fields => Array.from({ length: count }, (_, i) => [`x-${i}`, "v"]);
+const BEYOND: [name: string, asked: Fields, answered: Fields][] = [
+  ["1,200 fields", request("GET", "/beyond", ...fields(1200)), response(200)],
+  ["a path of 20,000 bytes", request("GET", `/${text(20_000)}`), response(200)],
+  ["Basic that is no base64", request("GET", "/beyond", ["authorization", "Basic ????"]), response(200)],
+  ["Basic behind blanks", request("GET", "/beyond", ["authorization", "\r\n Basic ????"]), response(200)],
+  ["a name of 12,000 bytes", request("GET", "/beyond", [text(12_000), text(8000)]), response(200)],
+  ["a response of 1,200 fields", request("GET", "/beyond"), response(200, ...fields(1200))],
+  ["a response's name of 12,000 bytes", request("GET", "/beyond"), response(200, [text(12_000), text(8000)])],
+  ["a host of 20,000 bytes", [
+    [":method", "GET"],
+    [":scheme", "https"],
+    [":path", "/beyond"],
+    [":authority", text(20_000)],
+  ], response(200)],
 ];
-
-/** Runs flows, each with a client address of its own, into one capture and asks Suricata. */
-async function judged(
-  flows: ((flow: CodecHarness, i: number) => void)[],
-  use: (capture: string) => Promise<void>,
-) {
-  const recorder = new Recorder();
-  flows.forEach((run, i) => {
-    const key = {
-      client: { ip: Uint8Array.of(10, 1, 0, 1 + i), port: 40_000 + i },
-      server: { ip: Uint8Array.of(10, 0, 0, 2), port: 80 },
-    };
-    const flow = new CodecHarness(codec, { recorder, key }).data(0, clientStart()).data(1, serverStart());
-    run(flow, i);
-    ask(flow, 9001, request("GET", `/good/${i}`));
-    answer(flow, 9001, response(404), text(1000 + i));
-    flow.end();
-  });
-  await withTempDir(async (folder) => {
-    await Deno.writeFile(`${folder}/capture.pcapng`, recorder.bytes());
-    await use(`${folder}/capture.pcapng`);
-  });
-}
-const good = (i: number): Exchange => ["GET", `/good/${i}`, 404, 1000 + i];
 
 const ignore = judgeMissing();
 
@@ -290,73 +300,11 @@ Deno.test({
   name: "what Suricata cannot parse costs no other exchange",
   ignore,
   fn: () =>
-    judged(BEYOND.map(([, fields]) => one(fields, response(200))), async (capture) => {
+    judged(BEYOND.map(([, asked, answered]) => one(asked, answered)), async (capture) => {
       const verdict = await judge(capture);
       BEYOND.forEach(([name], i) => {
         const seen = verdict.http.filter(({ url, status }) => url === `/good/${i}` && status === 404);
         assert.equal(seen.length, 1, name);
       });
     }),
-});
-
-Deno.test({
-  name: "gaps cost no other exchange",
-  ignore,
-  fn: () => {
-    const gapped = (claim: Fields, streamed: boolean) => (flow: CodecHarness) => {
-      ask(flow, 1, request("GET", "/gap"));
-      flow.data(1, headers(1, response(200, ...claim)));
-      if (streamed) flow.tick(2e9);
-      const frame = data(1, text(9000), END_STREAM);
-      flow.data(1, frame.subarray(0, 3009)).gap(1, 4000).data(1, frame.subarray(7009));
-    };
-    const overBoundary = (flow: CodecHarness) => {
-      ask(flow, 1, request("GET", "/gap"));
-      flow.data(1, headers(1, response(200))).data(1, data(1, text(100))).gap(1, 700);
-    };
-    const flows = [
-      gapped([], false),
-      gapped([["content-length", "9000"]], false),
-      gapped([["content-length", "9000"]], true),
-      gapped([], true),
-      overBoundary,
-    ];
-    return judged(flows, async (capture) => {
-      const { http } = await judge(capture);
-      flows.forEach((_, i) => {
-        assert.equal(
-          http.filter(({ url, status }) => url === `/good/${i}` && status === 404).length,
-          1,
-          `flow ${i}`,
-        );
-      });
-      assert.equal(http.filter(({ url, status }) => url === "/gap" && status === 200).length, 5);
-    });
-  },
-});
-
-Deno.test({
-  name: "a flow joined in the middle: paths and statuses, where its bytes as they are give nothing",
-  ignore,
-  fn: async () => {
-    const client = newNpmHpack(), server = newNpmHpack();
-    const events: [0 | 1, Uint8Array][] = [];
-    for (let i = 0; i < 30; i++) {
-      const asked = client.encode(request("GET", `/late/${i}`, ["user-agent", "agent"]));
-      const answered = server.encode(response(i % 2 ? 200 : 404, ["server", "test"]));
-      events.push([0, headers(1 + 2 * i, Uint8Array.from(asked), END_STREAM)]);
-      events.push([1, join(headers(1 + 2 * i, Uint8Array.from(answered)), data(1 + 2 * i, "x", END_STREAM))]);
-    }
-    await withTempDir(async (folder) => {
-      const seen = async (name: string, chosen: Codec) => {
-        const flow = new CodecHarness(chosen, { forge: true, flow: { joinedLate: true } });
-        for (const [direction, bytes] of events.slice(20)) flow.data(direction, bytes);
-        await Deno.writeFile(`${folder}/${name}`, flow.end().capture());
-        return (await judge(`${folder}/${name}`)).http.map(({ url, status }) => `${url} ${status}`);
-      };
-      const late = Array.from({ length: 20 }, (_, i) => `/late/${i + 10} ${i % 2 ? 200 : 404}`);
-      assert.deepEqual((await seen("http2to1.pcapng", codec)).sort(), late.sort());
-      assert.deepEqual(await seen("raw.pcapng", raw), []);
-    });
-  },
 });

@@ -1,8 +1,9 @@
 /** The seven rules for lanes, and the bounds on what a flow holds. */
 import assert from "node:assert/strict";
 import { http2to1, type Http2To1Options } from "../../../codecs/http2to1/codec.ts";
-import { CodecHarness } from "../../support/codec_harness.ts";
+import { CodecHarness, RAW_MARKER } from "../../support/codec_harness.ts";
 import {
+  block,
   bytesOf,
   clientStart,
   data,
@@ -102,6 +103,22 @@ Deno.test("rule 3: a new connection before its parser has warned too often", () 
   assert.deepEqual(connections.map(({ streams }) => textOf(streams[0]).split("GET ").length - 1), [200, 100]);
 });
 
+Deno.test("rule 3: fields of interim responses count as repeated ones", () => {
+  const harness = started();
+  const hints = response(103, ...Array.from({ length: 150 }, (_, i) => ["link", `</${i}>`] as const));
+  for (let id = 1; id < 21; id += 2) {
+    harness.data(0, ask(id)).data(1, headers(id, hints)).data(1, headers(id, response(200), END_STREAM));
+  }
+  const connections = harness.end().connections();
+  assert.deepEqual(connections.map(({ streams }) => textOf(streams[0]).split("GET ").length - 1), [
+    2,
+    2,
+    2,
+    2,
+    2,
+  ]);
+});
+
 Deno.test("rule 5: a response without its request, a body without its head", () => {
   const late = new CodecHarness(http2to1(), { flow: { joinedLate: true } });
   late.data(1, join(headers(7, response(404)), data(7, "gone", END_STREAM)));
@@ -110,18 +127,42 @@ Deno.test("rule 5: a response without its request, a body without its head", () 
   const [orphan, raw] = late.connections();
   assert.deepEqual([orphan.lane > 0, raw.lane > 0], [true, true]);
   assert.deepEqual(orphan.streams[0].length, 0);
-  assert.equal(textOf(orphan.streams[1]), "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone");
-  assert.equal(textOf(raw.streams[1]), "\0tail of a body and its end");
+  const marked = "HTTP/1.1 404 Not Found\r\nx-sslcollector-partial: resync\r\nContent-Length: 4\r\n\r\ngone";
+  assert.equal(textOf(orphan.streams[1]), marked);
+  assert.equal(textOf(raw.streams[1]), `${RAW_MARKER}\0tail of a body and its end`);
   assert.match(raw.comment, /stream 9, body without its head/);
   assert.equal(late.counts.get("response-without-request"), 1);
 });
 
 Deno.test("a raw lane never begins like a message", () => {
-  for (const start of ["GET /x HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n", " \r\nPOST\t/", "OPT", "x http/1.0"]) {
+  const long = `/${"x".repeat(100)} http/1.1\r\n`;
+  const starts = [
+    ...[
+      "GET /x HTTP/1.1\r\n",
+      "HTTP/1.1 200 OK\r\n",
+      " \r\nPOST\t/",
+      "OPT",
+      "x http/1.0",
+      " ".repeat(99),
+      "htt",
+    ],
+    ...[`get ${long}`, `gEt\t${long}`, `version-control ${long}`, "ge", `FOO ${long}`],
+  ];
+  for (const start of starts) {
     const late = new CodecHarness(http2to1(), { flow: { joinedLate: true } });
     late.data(1, data(9, start)).data(1, data(9, "GET / HTTP/1.1\r\n\r\n", END_STREAM)).end();
     assert.deepEqual(late.connections(), [], start);
     assert.equal(late.counts.get("raw-withheld-bytes"), start.length + 18);
+  }
+});
+
+Deno.test("a raw lane begins with what is no message", () => {
+  for (
+    const start of ["\0GET /", "get-it ", "hello", "getting ", "the /x", '{"a": 1}', "http:", "\x80GET /"]
+  ) {
+    const late = new CodecHarness(http2to1(), { flow: { joinedLate: true } });
+    late.data(1, data(9, start)).data(1, data(9, "GET / HTTP/1.1\r\n\r\n", END_STREAM)).end();
+    assert.equal(late.counts.get("raw-bytes"), start.length + 18, start);
   }
 });
 
@@ -159,17 +200,42 @@ Deno.test("without lanes left, exchanges over the bound are cut and told", () =>
 });
 
 Deno.test("streams without end are bounded", () => {
-  const harness = started({ maxStreams: 100 });
+  const harness = started({ maxStreams: 100, maxUnansweredPerSecond: 1000 });
   for (let i = 0; i < 1000; i++) harness.data(0, headers(1 + 2 * i, request("POST", "/")));
   assert.equal(harness.counts.get("streams-over-bound"), 900);
   assert.equal(harness.end().exchanges().length, 1000);
 });
 
-Deno.test("rapid resets: every request is told once, nothing is held", () => {
+Deno.test("rapid resets: so many requests a second are told, the rest is counted", () => {
   const harness = started();
-  for (let i = 0; i < 500; i++) harness.data(0, join(ask(1 + 2 * i), reset(1 + 2 * i)));
-  assert.equal(harness.connections().length, 500);
+  const flood = (from: number, count: number) => {
+    for (let i = from; i < from + count; i++) harness.data(0, join(ask(1 + 2 * i), reset(1 + 2 * i)));
+  };
+  flood(0, 500);
+  assert.equal(harness.connections().length, 100);
   assert.ok(harness.connections().every(({ lane, end }) => lane === 0 && end === "reset"));
+  assert.equal(harness.counts.get("rapid-reset"), 400);
+  assert.equal(harness.counts.get("exchange-without-response"), 100);
+  // What is answered is told all the same, and in the next second so are resets.
+  harness.data(0, ask(2001)).data(1, answer(2001)).tick(1e9);
+  flood(2000, 50);
+  assert.equal(harness.end().exchanges().length, 151);
+  assert.equal(harness.counts.get("rapid-reset"), 400);
+});
+
+Deno.test("a rapid reset does not become more packets than bytes that came", () => {
+  const harness = new CodecHarness(http2to1(), { forge: true }).data(0, clientStart()).data(1, serverStart());
+  let received = 0;
+  const indexed = Uint8Array.of(0x82, 0x84, 0x87);
+  const tunnel = block([[":method", "CONNECT"], [":authority", "a:1"]]);
+  for (let i = 0; i < 10_000; i++) {
+    const id = 1 + 2 * i;
+    const bytes = join(i % 2 === 0 ? headers(id, indexed, END_STREAM) : headers(id, tunnel), reset(id));
+    received += bytes.length;
+    harness.data(0, bytes);
+  }
+  const written = harness.end().capture().length;
+  assert.ok(written < received, `${written} bytes of packets for ${received} received`);
 });
 
 Deno.test("an exchange of an open request and a finished response ends with the request's reset", () => {

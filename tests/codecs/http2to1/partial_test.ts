@@ -99,13 +99,18 @@ Deno.test("joined late: paths and statuses that need no lost entries are there, 
   for (const [direction, bytes] of events.slice(60)) harness.data(direction, bytes);
   const exchanges = harness.end().exchanges();
   assert.ok(exchanges.length >= 22, `${exchanges.length}`);
+  // The first response to a request that was seen confirms both directions.
+  const unsure = exchanges.flatMap(({ request: asked, response: answered }) => [asked, answered]).filter((
+    one,
+  ) => one !== undefined && /resync/.test(fieldOf(one, "x-sslcollector-partial") ?? ""));
+  assert.deepEqual(unsure, [exchanges[0].request]);
   for (const { target, request: asked, status } of exchanges) {
     // The path is a literal each time; what was in the table before is a placeholder.
     assert.match(target, /^\/path\/\d+$/);
     const number = Number(target.slice(6));
     assert.ok([number % 4 ? 200 : 404, 999].includes(status));
     if (fieldOf(asked, "x-sslcollector-partial") !== undefined) {
-      assert.equal(fieldOf(asked, "x-sslcollector-partial"), "fields");
+      assert.match(fieldOf(asked, "x-sslcollector-partial")!, /^fields(, resync)?$/);
       assert.ok(asked.fields.some(([name]) => name === "x-sslcollector-unknown"));
     } else assert.equal(fieldOf(asked, "user-agent"), "agent");
   }
@@ -151,11 +156,13 @@ Deno.test("a table that was lost is relearnt", () => {
     .end();
   const [first, second] = harness.exchanges();
   assert.deepEqual(first.request.fields.slice(1), [
-    ["x-sslcollector-partial", "fields"],
+    ["x-sslcollector-partial", "fields, resync"],
     ["x-sslcollector-unknown", "?"],
     ["X-New", "1"],
   ]);
-  assert.deepEqual(second.request.fields.slice(1), [["X-New", "1"]]);
+  // The server's direction was found behind the first request: the second exchange is the one that confirms it.
+  assert.deepEqual(second.request.fields.slice(1), [["x-sslcollector-partial", "resync"], ["X-New", "1"]]);
+  assert.equal(fieldOf(second.response!, "x-sslcollector-partial"), undefined);
 });
 
 Deno.test("a gap inside a body of a waiting exchange: real length, the gap in its place", () => {
@@ -243,3 +250,31 @@ Deno.test("gaps anywhere: nothing is spliced, nothing throws", () =>
       }
     }
   }));
+
+Deno.test("behind a gap: the server's answer tells which piece is a request", () => {
+  const harness = started().data(0, headers(1, request("POST", "/upload"))).gap(0, 500);
+  // The end of a body, then a request as one piece: neither is a chain.
+  harness.data(0, headers(77, request("GET", "/body"), END_STREAM));
+  harness.data(0, headers(3, request("GET", "/asked"), END_STREAM));
+  harness.data(1, headers(3, response(200), END_STREAM));
+  harness.data(0, headers(5, request("GET", "/next"), END_STREAM));
+  harness.data(1, headers(5, response(204), END_STREAM)).end();
+  assert.deepEqual(harness.summary(), ["GET /asked 200 0", "GET /next 204 0", "POST /upload 0 0"]);
+  const marks = harness.exchanges().map((one) => fieldOf(one.request, "x-sslcollector-partial"));
+  assert.deepEqual(marks, ["resync", undefined, undefined]);
+});
+
+Deno.test("a boundary that turns out to be none is left again", () => {
+  const broken = headers(77, Uint8Array.of(0x40, 0x7f), END_STREAM);
+  const harness = started().gap(0, 500).data(0, join(broken, broken, broken, new Uint8Array(50).fill(0xff)));
+  for (const id of [1, 3, 5]) harness.data(0, headers(id, request("GET", `/${id}`), END_STREAM));
+  for (const id of [1, 3, 5]) harness.data(1, headers(id, response(200), END_STREAM));
+  assert.deepEqual(harness.end().summary(), ["GET /1 200 0", "GET /3 200 0", "GET /5 200 0"]);
+  assert.equal(harness.counts.get("sync-lost"), 2);
+});
+
+Deno.test("behind a gap a preface is no start", () => {
+  const harness = started().data(0, headers(1, request("POST", "/upload"))).gap(0, 500);
+  harness.data(0, join(clientStart(), headers(77, request("GET", "/body"), END_STREAM))).end();
+  assert.deepEqual(harness.summary(), ["POST /upload 0 0"]);
+});

@@ -1,7 +1,7 @@
 /** The twelve rules for the HTTP/1.1 writer, one or more tests each. */
 import assert from "node:assert/strict";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";
-import { CodecHarness } from "../../support/codec_harness.ts";
+import { CodecHarness, RAW_MARKER } from "../../support/codec_harness.ts";
 import { fieldOf } from "../../support/http1_reader.ts";
 import {
   clientStart,
@@ -212,8 +212,8 @@ Deno.test("rule 7: HEAD, 204, 304 and empty responses", () => {
 });
 
 Deno.test("rule 7: DATA where none may be is chunked, on a lane of its own", () => {
-  for (const [method, status] of [["HEAD", 200], ["GET", 204], ["GET", 304]] as const) {
-    const harness = exchange(request(method, "/"), response(status, ["content-length", "4"]), "HTTP");
+  for (const status of [204, 304]) {
+    const harness = exchange(request("GET", "/"), response(status, ["content-length", "4"]), "HTTP");
     const [connection] = harness.connections();
     assert.notEqual(connection.lane, 0);
     assert.equal(connection.end, "fin");
@@ -221,6 +221,19 @@ Deno.test("rule 7: DATA where none may be is chunked, on a lane of its own", () 
     assert.equal(answered!.chunked, true);
     assert.equal(textOf(answered!.body), "HTTP");
   }
+});
+
+Deno.test("rule 7: a body of a response to HEAD is raw on a lane of its own, but where it begins like a message", () => {
+  const body = `${"text ".repeat(20)}\r\nHTTP/1.1 200 OK\r\n\r\n`;
+  const harness = exchange(request("HEAD", "/"), response(200, ["content-length", "4"]), body);
+  const [raw, shared] = harness.connections();
+  assert.match(raw.comment, /stream 1, body of a response to HEAD$/);
+  assert.equal(textOf(raw.streams[1]), RAW_MARKER + body);
+  assert.deepEqual([raw.end, shared.lane], ["fin", 0]);
+  assert.equal(fieldOf(only(harness).response!, "content-length"), "4");
+  const evil = exchange(request("HEAD", "/"), response(200), "HTTP/1.1 200 OK\r\n\r\n");
+  assert.deepEqual(evil.connections().map(({ lane }) => lane), [0]);
+  assert.equal(evil.counts.get("raw-withheld-bytes"), 19);
 });
 
 Deno.test("rule 8: a streamed body that ends short, and one that runs over", () => {
@@ -320,6 +333,8 @@ Deno.test("rule 11: long lines are split, what cannot be goes to a lane of its o
       request("GET", "/", ...Array.from({ length: 1001 }, (_, i) => [`x-${i}`, "v"] as const)),
       request("GET", "/", ["authorization", "Basic ????"]),
       request("GET", "/", ["authorization", "basic"]),
+      request("GET", "/", ["authorization", " Basic ????"]),
+      request("GET", "/", ["Authorization", "\r\n\tBasic ????"]),
       request("GET", "/", ["n".repeat(12_000), "v".repeat(8000)]),
     ]
   ) {

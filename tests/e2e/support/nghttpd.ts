@@ -1,21 +1,12 @@
 /** nghttpd: mirrored, or the peer of a mirrored client. @module */
 import { Child } from "./child.ts";
-import {
-  mirrorOptions,
-  type Mode,
-  runCollector,
-  startCollector,
-  type Summary,
-  summaryOf,
-} from "./collector.ts";
+import { mirrorOptions, type Mode, startCollector, type Summary, summaryOf } from "./collector.ts";
 import type { Fixture } from "./fixture.ts";
+import { BY_SIZE } from "./http2_mirrored.ts";
 import { freePort } from "./nginx.ts";
 
 /** Another process may take a port between our asking for a free one and the server's taking it. */
 const ATTEMPTS = 5;
-
-/** However slow the machine is, only size sends an exchange to a lane of its own. */
-const CODEC = "http2to1:stream-after=1h";
 
 export class Nghttpd implements AsyncDisposable {
   private constructor(readonly port: number, readonly child: Child) {}
@@ -33,7 +24,7 @@ export class Nghttpd implements AsyncDisposable {
         ...[`${port}`, fixture.key, fixture.certificate],
       ];
       const run = mirrored &&
-        ["run", ...mirrorOptions(mirrored.capture), "--codec", CODEC, "--", "nghttpd"];
+        ["run", ...mirrorOptions(mirrored.capture), "--codec", BY_SIZE, "--", "nghttpd"];
       const child = mirrored
         ? await startCollector(mirrored.mode, fixture, [...run!, ...args])
         : new Child("nghttpd", { args });
@@ -57,17 +48,4 @@ export class Nghttpd implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.child[Symbol.asyncDispose]();
   }
-}
-
-/** Runs a client of HTTP/2 under `run --codec http2to1`. */
-export async function mirrorClient(
-  mode: Mode,
-  fixture: Fixture,
-  command: readonly string[],
-): Promise<{ capture: string; summary: Summary; stdout: string }> {
-  const capture = fixture.path(`${crypto.randomUUID()}.pcapng`);
-  const options = [...mirrorOptions(capture), "--codec", CODEC];
-  const ended = await runCollector(mode, fixture, ["run", ...options, "--", ...command]);
-  if (ended.code !== 0) throw new Error(`${command[0]} ended with status ${ended.code}: ${ended.stderr}`);
-  return { capture, summary: summaryOf(ended), stdout: new TextDecoder().decode(ended.stdout) };
 }
