@@ -27,7 +27,7 @@ function findBase(): string | undefined {
  * V8 gives young objects up to 32 MiB before it collects: with 10,000 flows at rest that was most of the agent's memory, and a
  * smaller share costs no throughput, since hot paths allocate next to nothing.
  */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 
 /** Makes the binary and returns its path. */
 export async function compile(): Promise<string> {

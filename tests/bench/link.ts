@@ -2,6 +2,7 @@
 import * as tls from "node:tls";
 import type { PacketBatch } from "../../net/packet_batch.ts";
 import type { RemoteSink } from "../../net/remote/remote_sink.ts";
+import { V8_FLAGS } from "../../tools/compile.ts";
 import { remoteSink, TestLog, type TestPki, withPki } from "../support/link_harness.ts";
 import { netnsMissing, received, withVeth } from "../support/netns.ts";
 import { TestProcess } from "../support/process.ts";
@@ -26,13 +27,10 @@ async function send(sink: RemoteSink, batch: PacketBatch, packets: number): Prom
   while (sink.counters.written < sink.counters.packets) await sink.flush();
 }
 
+/** With the settings of the binary. */
 function startCollector(pki: TestPki, sink: string, workers: number): TestProcess {
-  return new TestProcess("collector_process.ts", {
-    pki: pki.directory,
-    sink,
-    state: `${pki.folder}/state`,
-    workers,
-  });
+  const args = { pki: pki.directory, sink, state: `${pki.folder}/state`, workers };
+  return new TestProcess("collector_process.ts", args, [], [V8_FLAGS]);
 }
 
 /** Bits of frames a second from an agent through a collector into a sink. */
@@ -78,7 +76,7 @@ async function copySpeed(pki: TestPki, interfaceName?: string): Promise<number> 
     bytes: writes * batch.blocks.length,
     interfaceName,
   };
-  const program = new TestProcess("../bench/tls_copy.ts", copyArguments);
+  const program = new TestProcess("../bench/tls_copy.ts", copyArguments, [], [V8_FLAGS]);
   const port = Number((await program.find(/^port (\d+)/))[1]);
   const socket = tls.connect({
     host: "127.0.0.1",

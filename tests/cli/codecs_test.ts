@@ -1,6 +1,6 @@
 /** `sslcollector codecs`, and plugins that cannot be loaded: one line with path and reason, exit status 2. */
 import assert from "node:assert/strict";
-import { MODES, runCollector } from "../e2e/support/collector.ts";
+import { MODES, runSslcollector } from "../e2e/support/sslcollector.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { missing, withTempDir } from "../support/run.ts";
 import { runCommand } from "../support/command.ts";
@@ -41,7 +41,7 @@ for (const mode of MODES) {
         }
         await Deno.writeTextFile(fixture.path("good one?#.ts"), GOOD);
         const codecs = (...names: string[]) =>
-          runCollector(mode, fixture, ["codecs", ...names], { cwd: fixture.folder });
+          runSslcollector(mode, fixture, ["codecs", ...names], { cwd: fixture.folder });
 
         const good = await codecs("./good one?#.ts", "http2to1:lanes=9", "raw");
         assert.equal(good.code, 0, good.stderr);

@@ -10,7 +10,7 @@ import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
 import { bytesOf, join, textOf } from "../support/http2_frames.ts";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
-import { mirrorOptions, type Mode, MODES, runCollector, summaryOf } from "../e2e/support/collector.ts";
+import { mirrorOptions, type Mode, MODES, runSslcollector, summaryOf } from "../e2e/support/sslcollector.ts";
 import { type Fixture, withFixture } from "../e2e/support/fixture.ts";
 import { hash, NodeServer } from "../e2e/support/http2.ts";
 
@@ -124,7 +124,7 @@ async function mirrored(mode: Mode, fixture: Fixture, codecs: string, paths: rea
   const urls = paths.flatMap((path) => ["-o", "/dev/null", `https://localhost:${server.port}${path}`]);
   const curl = ["curl", "--silent", "--show-error", "--http2", "--cacert", fixture.certificate, ...urls];
   const args = ["run", ...mirrorOptions(capture), "--codec", codecs, "--", ...curl];
-  const ended = await runCollector(mode, fixture, args, { cwd: fixture.folder });
+  const ended = await runSslcollector(mode, fixture, args, { cwd: fixture.folder });
   assert.equal(ended.code, 0, ended.stderr);
   const { total } = summaryOf(ended);
   assert.equal(total.imbalance, 0);

@@ -1,5 +1,5 @@
 import { missing } from "../support/run.ts";
-import { type Mode, MODES } from "./support/collector.ts";
+import { type Mode, MODES } from "./support/sslcollector.ts";
 import { checkDownloads, curlArguments } from "./support/curl.ts";
 import { type Connection, large, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";

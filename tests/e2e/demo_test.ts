@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
-import { MODES, runCollector } from "./support/collector.ts";
+import { MODES, runSslcollector } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 
 const DEMO_MS = 10_000;
@@ -14,9 +14,9 @@ for (const mode of MODES) {
       withFixture(async (fixture) => {
         const capture = fixture.path("demo.pcapng");
         // What is compiled on first use is no part of the time.
-        await runCollector(mode, fixture, ["hook", "path"]);
+        await runSslcollector(mode, fixture, ["hook", "path"]);
         const startMs = performance.now();
-        const { code, stdout, stderr } = await runCollector(mode, fixture, ["demo", "-o", capture]);
+        const { code, stdout, stderr } = await runSslcollector(mode, fixture, ["demo", "-o", capture]);
         const tookMs = performance.now() - startMs;
         assert.equal(code, 0, stderr);
         assert.ok(tookMs < DEMO_MS, `took ${tookMs} ms`);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { missing, runOk } from "../support/run.ts";
 import { checkMirror } from "./support/check_mirror.ts";
-import { mirrorOptions, runCollector, summaryOf } from "./support/collector.ts";
+import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { type Connection, get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -58,7 +58,7 @@ async function checkFullDisk(
   const target = { hostname: server.hostname, port: server.port };
   const options = [...mirrorOptions(`${disk}/${name}`), "-o", whole, ...more];
   const args = ["run", ...options, "--", "curl", ...curlArguments(connections, target, fixture)];
-  const ended = await runCollector("source", fixture, args);
+  const ended = await runSslcollector("source", fixture, args);
   assert.equal(ended.code, 0, ended.stderr);
   const summary = summaryOf(ended);
   const [full, other] = summary.sinks;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { libraryPath } from "../../cli/hook_library.ts";
 import { missing } from "../support/run.ts";
-import { Agent } from "./support/collector.ts";
+import { Agent } from "./support/sslcollector.ts";
 import { Download } from "./support/fault_curl.ts";
 import { StepServer } from "./support/fault_server.ts";
 import { fileExceeds } from "./support/fault_wait.ts";

@@ -5,7 +5,7 @@ import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
 import { sha256 } from "../support/tshark.ts";
 import { Child } from "./support/child.ts";
-import { Agent, type Summary } from "./support/collector.ts";
+import { Agent, type Summary } from "./support/sslcollector.ts";
 import { Download } from "./support/fault_curl.ts";
 import { ATTACKS, HONEST_BYTES } from "./support/fault_hostile.ts";
 import { StepServer } from "./support/fault_server.ts";

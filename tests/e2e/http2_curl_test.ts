@@ -6,10 +6,10 @@ import {
   mirrorOptions,
   type Mode,
   MODES,
-  runCollector,
+  runSslcollector,
   type Summary,
   summaryOf,
-} from "./support/collector.ts";
+} from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkHttp2, hash, NodeServer, type Served } from "./support/http2.ts";
 
@@ -27,7 +27,7 @@ async function mirroredCurl(
 ): Promise<{ capture: string; summary: Summary }> {
   const capture = fixture.path("curl.pcapng");
   const curl = ["curl", ...args.map((word) => word.replace("{url}", `https://localhost:${port}`))];
-  const ended = await runCollector(mode, fixture, [
+  const ended = await runSslcollector(mode, fixture, [
     "run",
     ...mirrorOptions(capture),
     ...options,

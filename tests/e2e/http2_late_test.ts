@@ -4,7 +4,7 @@ import { forgedConnections } from "../support/forged.ts";
 import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
 import { judge, judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
-import { Agent, mirrorOptions, runCollector } from "./support/collector.ts";
+import { Agent, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 
@@ -86,7 +86,7 @@ Deno.test({
 
       // The bytes as they are give Suricata nothing.
       const raw = fixture.path("raw.pcapng");
-      const ended = await runCollector("source", fixture, ["replay", recording, ...mirrorOptions(raw)]);
+      const ended = await runSslcollector("source", fixture, ["replay", recording, ...mirrorOptions(raw)]);
       assert.equal(ended.code, 0, ended.stderr);
       assert.deepEqual((await judge(raw)).http, []);
     }),

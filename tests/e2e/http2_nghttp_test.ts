@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
 import { runChild } from "./support/child.ts";
-import { MODES, type Summary } from "./support/collector.ts";
+import { MODES, type Summary } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { type Captured, checkHttp2, got, hash, type Served } from "./support/http2.ts";
 import { mirrorClient } from "./support/http2_mirrored.ts";

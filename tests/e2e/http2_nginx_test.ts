@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing } from "../support/run.ts";
 import { runChild } from "./support/child.ts";
-import { Agent, type Mode, MODES } from "./support/collector.ts";
+import { Agent, type Mode, MODES } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkHttp2, got, type Served } from "./support/http2.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
 import { seededRandom } from "../support/random.ts";
-import { mirrorOptions, runCollector, summaryOf } from "./support/collector.ts";
+import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -60,7 +60,7 @@ async function checkTalk(fixture: Fixture, { greeting, sent, answer }: Talk): Pr
   const capture = fixture.path(`${crypto.randomUUID()}.pcapng`);
   const { port } = listener.addr as Deno.NetAddr;
   const client = ["openssl", "s_client", "-connect", `127.0.0.1:${port}`, "-quiet", "-nocommands"];
-  const ended = await runCollector(
+  const ended = await runSslcollector(
     "source",
     fixture,
     ["run", ...mirrorOptions(capture), ...OPTIONS, "--", ...client],

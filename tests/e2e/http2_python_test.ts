@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
 import { runChild } from "./support/child.ts";
-import { MODES } from "./support/collector.ts";
+import { MODES } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 import { type Captured, checkHttp2, factsOf, NodeServer, type Served } from "./support/http2.ts";
 import { jsonLines, mirrorClient, MirroredServer } from "./support/http2_mirrored.ts";

@@ -4,7 +4,7 @@ import { judge, judgeMissing, type Verdict } from "../support/judge.ts";
 import { netnsMissing, received, withVeth } from "../support/netns.ts";
 import { missing } from "../support/run.ts";
 import { checkMirror } from "./support/check_mirror.ts";
-import { Agent, mirrorOptions, runCollector, summaryOf } from "./support/collector.ts";
+import { Agent, mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { checkDownloads, curlArguments, curlPeer } from "./support/curl.ts";
 import { type Connection, get, put, smallAndMedium } from "./support/exchange.ts";
 import { type EveEvent, Suricata } from "./support/fault_suricata.ts";
@@ -66,7 +66,7 @@ Deno.test({
           "curl",
           ...curlArguments(connections, { hostname: server.hostname, port: server.port }, fixture),
         ];
-        const ended = await runCollector("source", fixture, [
+        const ended = await runSslcollector("source", fixture, [
           "run",
           ...mirrorOptions(capture),
           "-o",

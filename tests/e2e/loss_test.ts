@@ -5,7 +5,7 @@ import { DATA_MAX, SLOTS_MAX } from "../../hook/record.ts";
 import { forgedConnections } from "../support/forged.ts";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing, runOk } from "../support/run.ts";
-import { Agent, type Summary } from "./support/collector.ts";
+import { Agent, type Summary } from "./support/sslcollector.ts";
 import { Download } from "./support/fault_curl.ts";
 import { type StepConnection, StepServer } from "./support/fault_server.ts";
 import { fileExceeds } from "./support/fault_wait.ts";

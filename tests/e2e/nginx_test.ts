@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
 import { checkMirror } from "./support/check_mirror.ts";
-import { Agent, type Mode, MODES } from "./support/collector.ts";
+import { Agent, type Mode, MODES } from "./support/sslcollector.ts";
 import { curlPeer, together } from "./support/curl.ts";
 import { type Connection, large, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";

@@ -5,7 +5,7 @@ import { type Http1Exchange, readHttp1 } from "../support/http1_reader.ts";
 import { textOf } from "../support/http2_frames.ts";
 import { judge, judgeMissing } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
-import { type Mode, MODES, runCollector, summaryOf } from "./support/collector.ts";
+import { type Mode, MODES, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { hash, NodeServer, type Served } from "./support/http2.ts";
 
@@ -53,7 +53,7 @@ async function checkFault(mode: Mode, fixture: Fixture): Promise<void> {
   const capture = fixture.path("fault.pcapng");
   const options = ["--summary", "json", "-o", capture, "--codec", "http2to1:stream-after=1h,./touchy.ts"];
   const command = ["sh", "-c", clients(fixture, server.port)];
-  const ended = await runCollector(mode, fixture, ["run", ...options, "--", ...command], {
+  const ended = await runSslcollector(mode, fixture, ["run", ...options, "--", ...command], {
     cwd: fixture.folder,
   });
   assert.equal(ended.code, 0, ended.stderr);

@@ -9,12 +9,12 @@ import {
   mirrorOptions,
   type Mode,
   MODES,
-  runCollector,
-  startCollector,
+  runSslcollector,
+  startSslcollector,
   summaryOf,
-} from "./support/collector.ts";
+} from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
-import { BodyServer, clientsOf, Collector, makePki } from "./support/remote_collector.ts";
+import { BodyServer, clientsOf, Collector, makePki } from "./support/collector.ts";
 
 const ignore = missing("curl", "openssl", "tshark");
 const AGENT = "10.213.9.2";
@@ -23,7 +23,15 @@ const REQUESTS = 20;
 
 /** `run` with these options. */
 function mirror(mode: Mode, fixture: Fixture, options: readonly string[], program: readonly string[]) {
-  return runCollector(mode, fixture, ["run", "--summary", "json", "--quiet", ...options, "--", ...program]);
+  return runSslcollector(mode, fixture, [
+    "run",
+    "--summary",
+    "json",
+    "--quiet",
+    ...options,
+    "--",
+    ...program,
+  ]);
 }
 
 Deno.test({
@@ -215,7 +223,7 @@ Deno.test({
         turn === 0 && say({ kind: "welcome", have: 0, mtu: 1500 })
       );
       await using server = new BodyServer(fixture);
-      await using agent = await startCollector("source", fixture, [
+      await using agent = await startSslcollector("source", fixture, [
         ...["run", "--quiet", "-t", collector.target, "--"],
         ...server.curl(fixture.body(1).name, 1),
       ]);
@@ -296,7 +304,7 @@ Deno.test({
       const names = ["crt", "key"].map((ending) => fixture.path(`pki/collector-hub.${ending}`));
       for (const name of names) await Deno.remove(name);
       const issue = ["pki", "issue", "collector", "hub", "--san", "127.0.0.1", ...pki];
-      assert.equal((await runCollector("source", fixture, issue)).code, 0);
+      assert.equal((await runSslcollector("source", fixture, issue)).code, 0);
       collector.child.kill("SIGHUP");
       await collector.child.found("stderr", /^sslcollector: certificates were read again: hub$/m);
       await collector.stop();

@@ -3,7 +3,14 @@ import { Buffer } from "node:buffer";
 import { missing } from "../support/run.ts";
 import { blocks } from "../support/forged.ts";
 import { BLOCK_ENHANCED_PACKET } from "../../net/wire/pcapng.ts";
-import { Agent, mirrorOptions, type Mode, MODES, runCollector, summaryOf } from "./support/collector.ts";
+import {
+  Agent,
+  mirrorOptions,
+  type Mode,
+  MODES,
+  runSslcollector,
+  summaryOf,
+} from "./support/sslcollector.ts";
 import { curlArguments, curlPeer } from "./support/curl.ts";
 import { smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -30,7 +37,7 @@ function packetBlocks(capture: string): Uint8Array[] {
 /** Fails unless `replay` makes the packets of `capture` again. */
 async function checkReplay(mode: Mode, fixture: Fixture, recording: string, capture: string): Promise<void> {
   const again = fixture.path("again.pcapng");
-  const ended = await runCollector(mode, fixture, ["replay", recording, ...mirrorOptions(again)]);
+  const ended = await runSslcollector(mode, fixture, ["replay", recording, ...mirrorOptions(again)]);
   assert.equal(ended.code, 0, ended.stderr);
   const [expected, actual] = [packetBlocks(capture), packetBlocks(again)];
   assert.ok(expected.length > 0);

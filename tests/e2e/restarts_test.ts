@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
 import { Child } from "./support/child.ts";
-import { Agent } from "./support/collector.ts";
+import { Agent } from "./support/sslcollector.ts";
 import { curlPeer } from "./support/curl.ts";
 import { get } from "./support/exchange.ts";
 import { fileExceeds } from "./support/fault_wait.ts";

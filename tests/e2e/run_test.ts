@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing, runOk } from "../support/run.ts";
 import type { Ended } from "./support/child.ts";
-import { mirrorOptions, type Mode, MODES, runCollector, summaryOf } from "./support/collector.ts";
+import { mirrorOptions, type Mode, MODES, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -15,7 +15,14 @@ const STATIC = fileURLToPath(new URL("programs/static.c", import.meta.url));
 
 /** `run` with a text summary. */
 function runProgram(mode: Mode, fixture: Fixture, ...command: string[]): Promise<Ended> {
-  return runCollector(mode, fixture, ["run", "--quiet", "-o", fixture.path("out.pcapng"), "--", ...command]);
+  return runSslcollector(mode, fixture, [
+    "run",
+    "--quiet",
+    "-o",
+    fixture.path("out.pcapng"),
+    "--",
+    ...command,
+  ]);
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -28,7 +35,7 @@ for (const mode of MODES) {
       withFixture(async (fixture) => {
         const args = ["run", "--quiet", "-o", fixture.path("out.pcapng"), "--", "sh", "-c", "cat; exit 7"];
         const input = new TextEncoder().encode("through\0and through");
-        const ended = await runCollector(mode, fixture, args, { input });
+        const ended = await runSslcollector(mode, fixture, args, { input });
         assert.equal(ended.code, 7);
         assert.equal(text(ended.stdout), "through\0and through");
       }),
@@ -68,7 +75,7 @@ for (const mode of MODES) {
         assert.equal(text(stdout), "static\n");
         assert.match(stderr, /static was not mirrored: it is linked statically/);
         const args = ["run", ...mirrorOptions(fixture.path("json.pcapng")), "--", program];
-        const { total, remarks } = summaryOf(await runCollector(mode, fixture, args));
+        const { total, remarks } = summaryOf(await runSslcollector(mode, fixture, args));
         assert.equal(total.flows, 0);
         assert.match(remarks.join("\n"), /linked statically/);
       }),
@@ -114,7 +121,7 @@ Deno.test({
           ...settings,
           ...command,
         ];
-        assert.equal(summaryOf(await runCollector("source", fixture, args)).total.flows, flows);
+        assert.equal(summaryOf(await runSslcollector("source", fixture, args)).total.flows, flows);
       }
     }),
 });

@@ -10,11 +10,14 @@ export class TestProcess {
   #waiting: (() => void)[] = [];
   #isOver = false;
 
-  /** `program` is relative to this file and gets `args` as JSON; `before` are words in front of the command. */
-  constructor(program: string, args: unknown, before: readonly string[] = []) {
+  /**
+   * `program` is relative to this file and gets `args` as JSON; `before` are words in front of the command, `flags` are for
+   * Deno.
+   */
+  constructor(program: string, args: unknown, before: readonly string[] = [], flags: readonly string[] = []) {
     const path = fileURLToPath(new URL(program, import.meta.url));
     const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
-    const deno = [Deno.execPath(), "run", "-A", "--no-check", "--config", config];
+    const deno = [Deno.execPath(), "run", "-A", "--no-check", ...flags, "--config", config];
     const command = [...before, ...deno, path, JSON.stringify(args)];
     this.child = new Deno.Command(command[0], {
       args: command.slice(1),

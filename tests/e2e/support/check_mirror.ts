@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type Exchange, judgeMissing, judgeStrict } from "../../support/judge.ts";
 import { captureFacts } from "./capture_facts.ts";
-import type { Summary } from "./collector.ts";
+import type { Summary } from "./sslcollector.ts";
 import type { Seen } from "./exchange.ts";
 
 export interface MirrorExpectation {

@@ -1,110 +1,69 @@
-/** `sslcollector` itself, from source and as the compiled binary. @module */
+/** `sslcollector -C` with certificates of its own. @module */
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { compile } from "../../../tools/compile.ts";
-import { Child, type ChildOptions, type Ended } from "./child.ts";
+import { runChild } from "./child.ts";
+import type { Child } from "./child.ts";
+import { type Mode, runSslcollector, startSslcollector } from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
 
-export const MODES = ["source", "binary"] as const;
-export type Mode = typeof MODES[number];
-
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const BINARY = `${ROOT}dist/sslcollector`;
-/** What the binary is made of. */
-const SOURCES = ["cli", "codecs", "hook", "net", "deno.json", "deno.lock"];
-
-/** Counts of `--summary json`. */
-export interface Counts {
-  readonly flows: number;
-  readonly captured: { readonly toServer: number; readonly toClient: number };
-  readonly forged: { readonly toServer: number; readonly toClient: number };
-  readonly lost: Record<string, unknown>;
-  readonly unforged: Record<string, unknown>;
-  readonly events: Record<string, number>;
-  readonly packets: number;
-  readonly imbalance: number;
-}
-
-export interface Summary {
-  readonly programs:
-    readonly (Counts & { readonly program: string; readonly pid: number; readonly uid: number })[];
-  readonly total: Counts;
-  readonly sinks: readonly {
+/** What `-C --summary json` ends with. */
+export interface CollectorSummary {
+  readonly agents: readonly {
     readonly name: string;
+    readonly address: string;
     readonly packets: number;
-    readonly written: number;
-    readonly kept: number;
-    readonly dropped: Record<string, number>;
+    readonly bytes: number;
+    readonly lost: Record<string, number>;
+    readonly duplicates: number;
+    readonly lagPackets: number;
   }[];
-  readonly programEvents: Record<string, number>;
-  readonly remarks: readonly string[];
+  readonly sinks: readonly { readonly name: string; readonly packets: number; readonly written: number }[];
 }
 
-/** Starts `sslcollector` with these arguments; the settings of this machine and user do not reach it. */
-export async function startCollector(
-  mode: Mode,
+/** Makes a CA, a collector's certificate for `addresses` and agents' ones; answers the options that name the directory. */
+export async function makePki(
   fixture: Fixture,
-  args: readonly string[],
-  options: Pick<ChildOptions, "input" | "cwd" | "env"> = {},
-): Promise<Child> {
-  const env = { ...options.env, SSLCOLLECTOR_CONFIG: "/dev/null", NO_COLOR: "1" };
-  if (mode === "source") {
-    return new Child(Deno.execPath(), {
-      ...options,
-      args: ["run", "-A", "--no-check", `${ROOT}cli/main.ts`, ...args],
-      env,
-    });
+  addresses: readonly string[] = ["127.0.0.1"],
+  agents: readonly string[] = ["web1"],
+): Promise<string[]> {
+  const pki = ["--pki", fixture.path("pki")];
+  const sans = addresses.flatMap((address) => ["--san", address]);
+  for (
+    const words of [
+      ["init"],
+      ["issue", "collector", "hub", ...sans],
+      ...agents.map((name) => ["issue", "agent", name]),
+    ]
+  ) {
+    const { code, stderr } = await runSslcollector("source", fixture, ["pki", ...words, ...pki]);
+    assert.equal(code, 0, stderr);
   }
-  const command = await binary();
-  const denoDir = fixture.path("empty-deno-dir");
-  await Deno.mkdir(denoDir, { recursive: true });
-  return new Child(command, { ...options, args, env: { ...env, DENO_DIR: denoDir } });
+  return pki;
 }
 
-/** The same, to its end. */
-export async function runCollector(...start: Parameters<typeof startCollector>): Promise<Ended> {
-  await using child = await startCollector(...start);
-  return await child.ended;
-}
+/** A collector at work. */
+export class Collector implements AsyncDisposable {
+  private constructor(readonly child: Child, readonly port: number) {}
 
-/** Options that every mirroring test gives. */
-export function mirrorOptions(capture: string): string[] {
-  return ["--summary", "json", "--quiet", "-o", capture];
-}
-
-/** The JSON summary, which is the last line on standard error. */
-export function summaryOf({ code, stderr }: Ended): Summary {
-  const line = stderr.trimEnd().split("\n").at(-1) ?? "";
-  assert.match(line, /^\{.*\}$/, `status ${code}, no summary: ${stderr}`);
-  return JSON.parse(line) as Summary;
-}
-
-/** An agent at work, and how to start programs with its hook. */
-export class Agent implements AsyncDisposable {
-  private constructor(readonly child: Child, readonly hookEnvironment: Readonly<Record<string, string>>) {}
-
-  static async start(mode: Mode, fixture: Fixture, capture: string, ...more: string[]): Promise<Agent> {
-    const runtimeDir = fixture.path("runtime");
-    const child = await startCollector(
-      mode,
-      fixture,
-      ["-I", "any", "--runtime-dir", runtimeDir, ...mirrorOptions(capture), ...more],
-    );
+  /** `capture` is its sink; more options follow. */
+  static async start(mode: Mode, fixture: Fixture, capture: string, ...more: string[]): Promise<Collector> {
+    const args = ["-C", "-o", capture, "--state", `${capture}.state`, "--summary", "json"];
+    const listen = more.includes("-L") ? [] : ["-L", "127.0.0.1:0"];
+    const child = await startSslcollector(mode, fixture, [...args, ...listen, ...more]);
     try {
-      const [, settings] = await child.found("stderr", /^start a program with: (.*) COMMAND$/m);
-      return new Agent(child, Object.fromEntries(settings.split(" ").map((word) => word.split("=", 2))));
+      const [, port] = await child.found("stderr", /^sslcollector: collecting on \S+:(\d+) into /m);
+      return new Collector(child, Number(port));
     } catch (error) {
       await child[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  /** Asks it to drain; fails unless it ends well. */
-  async stop(): Promise<Summary> {
+  /** Asks it to end; fails unless it ends well. */
+  async stop(): Promise<{ summary: CollectorSummary; stderr: string }> {
     this.child.kill("SIGTERM");
-    const ended = await this.child.ended;
-    assert.equal(ended.code, 0, ended.stderr);
-    return summaryOf(ended);
+    const { code, stderr } = await this.child.ended;
+    assert.equal(code, 0, stderr);
+    return { summary: JSON.parse(stderr.trimEnd().split("\n").at(-1)!), stderr };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,25 +71,42 @@ export class Agent implements AsyncDisposable {
   }
 }
 
-let compiling: Promise<string> | undefined;
+/** An HTTPS server of this process for the fixture's bodies, which no hook sees. */
+export class BodyServer implements AsyncDisposable {
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-/** The binary, made when it is missing or older than what it is made of. */
-function binary(): Promise<string> {
-  const made = modifiedMs(BINARY);
-  if (made > Math.max(...SOURCES.map((name) => newestMs(ROOT + name)))) return Promise.resolve(BINARY);
-  return compiling ??= compile();
-}
-
-function newestMs(path: string): number {
-  if (!Deno.statSync(path).isDirectory) return modifiedMs(path);
-  return Math.max(0, ...Deno.readDirSync(path).map(({ name }) => newestMs(`${path}/${name}`)));
-}
-
-function modifiedMs(path: string): number {
-  try {
-    return Deno.statSync(path).mtime!.getTime();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
+  constructor(readonly fixture: Fixture) {
+    this.#server = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: Deno.readTextFileSync(fixture.certificate),
+      key: Deno.readTextFileSync(fixture.key),
+      onListen: () => {},
+    }, (request) => new Response(Deno.readFileSync(fixture.bodies + new URL(request.url).pathname)));
   }
+
+  /** A curl for `path`, each with a connection of its own, one after the other. */
+  curl(path: string, connections: number): string[] {
+    const one = [
+      ...["--silent", "--show-error", "--http1.1", "--cacert", this.fixture.certificate],
+      ...["--header", "Connection: close", "--output", "/dev/null"],
+      `https://localhost:${this.#server.addr.port}/${path}`,
+    ];
+    return [
+      "curl",
+      ...Array.from({ length: connections }, (_, at) => at > 0 ? ["--next", ...one] : one).flat(),
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+/** Distinct connections of a capture, named `client:port`. */
+export async function clientsOf(capture: string): Promise<Set<string>> {
+  const { stdout } = await runChild("tshark", {
+    args: ["-r", capture, "-Y", "tcp.flags.syn==1 && tcp.flags.ack==0", "-T", "fields", "-e", "tcp.srcport"],
+  });
+  return new Set(new TextDecoder().decode(stdout).trim().split("\n").filter((line) => line !== ""));
 }

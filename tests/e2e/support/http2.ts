@@ -6,7 +6,7 @@ import { type ForgedConnection, forgedConnections } from "../../support/forged.t
 import { fieldOf, type Http1Exchange, readHttp1 } from "../../support/http1_reader.ts";
 import { type Exchange, judgeMissing, judgeStrict, type Verdict } from "../../support/judge.ts";
 import { Child } from "./child.ts";
-import type { Summary } from "./collector.ts";
+import type { Summary } from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
 
 /** An exchange as one of its peers tells of it; bodies as {@linkcode hash}. */

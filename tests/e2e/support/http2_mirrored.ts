@@ -4,11 +4,11 @@ import type { Child } from "./child.ts";
 import {
   mirrorOptions,
   type Mode,
-  runCollector,
-  startCollector,
+  runSslcollector,
+  startSslcollector,
   type Summary,
   summaryOf,
-} from "./collector.ts";
+} from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
 
 /** However slow the machine is, only size sends an exchange to a lane of its own. */
@@ -29,7 +29,7 @@ export async function mirrorClient(
 ): Promise<MirroredClient> {
   const capture = fixture.path(`${crypto.randomUUID()}.pcapng`);
   const args = ["run", ...mirrorOptions(capture), "--codec", codec, "--", ...command];
-  const ended = await runCollector(mode, fixture, args, { cwd: fixture.folder });
+  const ended = await runSslcollector(mode, fixture, args, { cwd: fixture.folder });
   assert.equal(ended.code, 0, `${command[0]}: ${ended.stderr}`);
   return { capture, summary: summaryOf(ended), stdout: new TextDecoder().decode(ended.stdout) };
 }
@@ -54,7 +54,7 @@ export class MirroredServer implements AsyncDisposable {
   ): Promise<MirroredServer> {
     const capture = fixture.path(`${crypto.randomUUID()}.pcapng`);
     const args = ["run", ...mirrorOptions(capture), "--codec", codec, "--", ...command];
-    const child = await startCollector(mode, fixture, args, { cwd: fixture.folder, env });
+    const child = await startSslcollector(mode, fixture, args, { cwd: fixture.folder, env });
     try {
       const [, port] = await Promise.any([
         child.found("stdout", listening),

@@ -5,11 +5,11 @@ import type { ChildOptions, Ended } from "./child.ts";
 import {
   mirrorOptions,
   type Mode,
-  runCollector,
-  startCollector,
+  runSslcollector,
+  startSslcollector,
   type Summary,
   summaryOf,
-} from "./collector.ts";
+} from "./sslcollector.ts";
 import { curlPeer, type Target, together } from "./curl.ts";
 import type { Connection } from "./exchange.ts";
 import type { Fixture } from "./fixture.ts";
@@ -38,7 +38,7 @@ export async function checkClient(mode: Mode, fixture: Fixture, test: ClientTest
   const target = { hostname: test.hostname, port: server.port };
   const command = test.command(target);
   const args = ["run", ...mirrorOptions(capture), ...test.options ?? [], "--", ...command];
-  const ended = await runCollector(mode, fixture, args, { input: test.input?.(target) });
+  const ended = await runSslcollector(mode, fixture, args, { input: test.input?.(target) });
   assert.equal(ended.code, 0, `${command[0]}: ${ended.stderr}`);
   const summary = summaryOf(ended);
   await checkMirror(capture, summary, await server.seen(), test);
@@ -63,7 +63,7 @@ export async function checkServer(mode: Mode, fixture: Fixture, test: ServerTest
   const capture = fixture.path(`server-${crypto.randomUUID()}.pcapng`);
   const args = ["run", ...mirrorOptions(capture), "--", ...test.command];
   const options: ChildOptions = { cwd: test.cwd };
-  await using server = await startCollector(mode, fixture, args, options);
+  await using server = await startSslcollector(mode, fixture, args, options);
   const [, port] = await server.found("stdout", test.listening);
   const target = { hostname: test.hostname, port: Number(port) };
   const client = test.isLarge ? peerClient : curlPeer;

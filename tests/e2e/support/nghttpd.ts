@@ -1,6 +1,6 @@
 /** nghttpd: mirrored, or the peer of a mirrored client. @module */
 import { Child } from "./child.ts";
-import { mirrorOptions, type Mode, startCollector, type Summary, summaryOf } from "./collector.ts";
+import { mirrorOptions, type Mode, startSslcollector, type Summary, summaryOf } from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
 import { BY_SIZE } from "./http2_mirrored.ts";
 import { freePort } from "./nginx.ts";
@@ -26,7 +26,7 @@ export class Nghttpd implements AsyncDisposable {
       const run = mirrored &&
         ["run", ...mirrorOptions(mirrored.capture), "--codec", BY_SIZE, "--", "nghttpd"];
       const child = mirrored
-        ? await startCollector(mirrored.mode, fixture, [...run!, ...args])
+        ? await startSslcollector(mirrored.mode, fixture, [...run!, ...args])
         : new Child("nghttpd", { args });
       try {
         // With -v it says so on standard output.

@@ -1,6 +1,6 @@
 /** Debian's Python, its packages, and the programs of the tests that are written in it. @module */
 import { fileURLToPath } from "node:url";
-import type { Mode } from "./collector.ts";
+import type { Mode } from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
 import type { ServerStart } from "./http2_mirrored.ts";
 
