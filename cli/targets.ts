@@ -1,12 +1,12 @@
 /** `-t`: the sink that mirrors to collectors. @module */
 import { hostname } from "node:os";
-import { QUEUE_BYTES, RemoteSink, SPOOL_BYTES } from "../net/remote/remote_sink.ts";
+import type { RemoteSink } from "../net/remote/remote_sink.ts";
 import { RouterSink } from "../net/remote/router_sink.ts";
 import { hasSegments } from "../net/remote/spool.ts";
 import { type RemoteTarget, spoolFolder } from "../net/remote/target.ts";
 import type { Sink } from "../net/sink.ts";
 import { BadInput } from "./bad_input.ts";
-import { type OpenCredentials, openCredentials } from "./credentials.ts";
+import type { OpenCredentials } from "./credentials.ts";
 import { log } from "./log.ts";
 import type { RemoteValues } from "./remote_options.ts";
 import { VERSION } from "./version.ts";
@@ -30,11 +30,10 @@ export async function planTargets(values: RemoteValues): Promise<TargetPlan> {
   const ends = targets.map(({ hostname, port }) => `${hostname}:${port}`);
   const twice = ends.findIndex((end, at) => ends.indexOf(end) !== at);
   if (twice >= 0) throw new BadInput(`--target: ${targets[twice].name} is given twice`);
-  const needsTls = targets.some(({ isPlaintext }) => !isPlaintext);
-  return {
-    values,
-    credentials: needsTls ? await openCredentials(values.pki, "agent", values.identity) : undefined,
-  };
+  if (targets.every(({ isPlaintext }) => isPlaintext)) return { values, credentials: undefined };
+  // Imported on demand, as all of the link: TLS and certificates take as long to load as everything else together.
+  const { openCredentials } = await import("./credentials.ts");
+  return { values, credentials: await openCredentials(values.pki, "agent", values.identity) };
 }
 
 /**
@@ -46,7 +45,9 @@ export async function openTargets(
   interfaceName: string,
   mtu: number | undefined,
 ): Promise<Sink | undefined> {
-  const { target: targets, queue = QUEUE_BYTES, spool, spoolMax = SPOOL_BYTES } = plan.values;
+  const { target: targets, queue, spool, spoolMax } = plan.values;
+  if (targets.length === 0) return undefined;
+  const { RemoteSink } = await import("../net/remote/remote_sink.ts");
   if (spool !== undefined) warnOfOthers(spool, targets);
   const sinks: RemoteSink[] = [];
   for (const target of targets) {
