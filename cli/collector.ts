@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import type { AgentBooks } from "../net/remote/agent_books.ts";
 import { RemoteReceiver } from "../net/remote/receiver.ts";
-import { parseListenAddress } from "../net/remote/target.ts";
+import { formatHostPort, parseListenAddress } from "../net/remote/target.ts";
 import type { Sink } from "../net/sink.ts";
 import { BadInput } from "./bad_input.ts";
 import { type OpenCredentials, openCredentials } from "./credentials.ts";
@@ -10,7 +10,7 @@ import { configureLog, log, printError } from "./log.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { Shutdown } from "./shutdown.ts";
 import { checkSinks } from "./sink_options.ts";
-import { formatBytes } from "./summary.ts";
+import { formatBytes, sinkJson, sinkLine } from "./summary.ts";
 import { VERSION } from "./version.ts";
 
 /** Connection threads beyond which more would not help the one that writes. */
@@ -35,7 +35,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   }
   const shutdown = new Shutdown();
   const names = receiver.sinks.map(({ name }) => name).join(", ");
-  log.info(`collecting on ${shown(hostname, receiver.port)} into ${names}; stop with Ctrl-C`);
+  log.info(`collecting on ${formatHostPort(hostname, receiver.port)} into ${names}; stop with Ctrl-C`);
   if (command.insecurePlaintext) {
     log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");
   }
@@ -133,19 +133,15 @@ function summarize(
 
 /** Lines for people: one for each agent, one for each sink. */
 export function textCollectorSummary(agents: readonly AgentBooks[], sinks: readonly Sink[]): string[] {
-  const list = (reasons: ReadonlyMap<string, number>, word: string) =>
-    [...reasons].map(([reason, packets]) => `, ${packets} ${word}: ${reason}`).join("");
+  const list = (lost: ReadonlyMap<string, number>) =>
+    [...lost].map(([reason, packets]) => `, ${packets} lost there: ${reason}`).join("");
   return [
     ...agents.map(({ name, address, packets, bytes, lost, duplicates, lagPackets, lagMs }) =>
-      `agent ${name} (${address}): ${packets} packets, ${formatBytes(bytes)}${list(lost, "lost there")}` +
+      `agent ${name} (${address}): ${packets} packets, ${formatBytes(bytes)}${list(lost)}` +
       (duplicates > 0 ? `, ${duplicates} came twice and were left out` : "") +
       (lagPackets > 0 ? `, ${lagPackets} still there (${lagMs} ms)` : "")
     ),
-    ...sinks.map(({ name, counters }) =>
-      `${name}: ${counters.written} packets, ${formatBytes(counters.writtenBytes)}${
-        list(counters.dropped, "dropped")
-      }`
-    ),
+    ...sinks.map(sinkLine),
   ];
 }
 
@@ -165,16 +161,6 @@ export function jsonCollectorSummary(
       lagPackets,
       lagMs,
     })),
-    sinks: sinks.map(({ name, counters }) => ({
-      name,
-      packets: counters.packets,
-      written: counters.written,
-      writtenBytes: counters.writtenBytes,
-      dropped: Object.fromEntries(counters.dropped),
-    })),
+    sinks: sinks.map(sinkJson),
   };
-}
-
-function shown(hostname: string, port: number): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

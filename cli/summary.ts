@@ -54,18 +54,33 @@ function describe(counters: Counters): string {
   return parts.join(", ");
 }
 
+/** What a sink did, for people. */
+export function sinkLine({ name, counters }: Sink): string {
+  const parts = [plural(counters.written, "packet"), formatBytes(counters.writtenBytes)];
+  if (counters.kept > 0) parts.push(`${counters.kept} kept for the next run`);
+  parts.push(...[...counters.dropped].map(([reason, packets]) => `${packets} dropped: ${reason}`));
+  return `${name}: ${parts.join(", ")}`;
+}
+
+/** The same as an object. */
+export function sinkJson({ name, counters }: Sink): Record<string, unknown> {
+  return {
+    name,
+    packets: counters.packets,
+    written: counters.written,
+    writtenBytes: counters.writtenBytes,
+    kept: counters.kept,
+    dropped: Object.fromEntries(counters.dropped),
+  };
+}
+
 /** Lines for people. */
 export function textSummary(input: SummaryInput): string[] {
   const lines = input.rows
     .filter((row) => row.counters.flows > 0 || sum(row.counters.captured) > 0 || row.counters.events.size > 0)
     .map(({ program, counters }) => `${printable(program.comm)}[${program.pid}]: ${describe(counters)}`);
   lines.push(`total: ${describe(total(input.rows))}`);
-  for (const { name, counters } of input.sinks) {
-    const parts = [plural(counters.written, "packet"), formatBytes(counters.writtenBytes)];
-    if (counters.kept > 0) parts.push(`${counters.kept} kept for the next run`);
-    parts.push(...[...counters.dropped].map(([reason, packets]) => `${packets} dropped: ${reason}`));
-    lines.push(`${name}: ${parts.join(", ")}`);
-  }
+  lines.push(...input.sinks.map(sinkLine));
   for (const [reason, amount] of input.programEvents) {
     lines.push(`${plural(amount, "program")} not mirrored: ${reason}`);
   }
@@ -106,14 +121,7 @@ export function jsonSummary(input: SummaryInput): Record<string, unknown> {
       ...toJson(counters),
     })),
     total: toJson(total(input.rows)),
-    sinks: input.sinks.map(({ name, counters }) => ({
-      name,
-      packets: counters.packets,
-      written: counters.written,
-      writtenBytes: counters.writtenBytes,
-      kept: counters.kept,
-      dropped: Object.fromEntries(counters.dropped),
-    })),
+    sinks: input.sinks.map(sinkJson),
     programEvents: Object.fromEntries(input.programEvents),
     remarks: input.remarks,
   };

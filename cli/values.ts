@@ -1,7 +1,7 @@
 /** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
 import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";
-import { parseListenAddress, parseTarget, type RemoteTarget } from "../net/remote/target.ts";
+import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/remote/target.ts";
 import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
 
 function valueParser<T>(
@@ -108,7 +108,7 @@ export function listenAddress(): ValueParser<"sync", ReturnType<typeof parseList
     "ADDR:PORT",
     parseListenAddress(""),
     parseListenAddress,
-    ({ hostname, port }) => hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`,
+    ({ hostname, port }) => formatHostPort(hostname, port),
   );
 }
 

@@ -129,12 +129,7 @@ export function fieldLine(
     fields.valueStart[i],
   );
   if (fault !== NameFault.NONE) nameFault(fault, count);
-  out.reserve(2);
-  out.bytes[out.length++] = 0x3a;
-  out.bytes[out.length++] = 0x20;
-  const valueStart = out.length;
-  value(out, fields, i, count);
-  finishLine(out, start, valueStart, facts);
+  finishField(out, fields, i, start, facts, count);
 }
 
 /** The field under `prefix` and its name in lower case. */
@@ -150,10 +145,7 @@ export function renamedLine(
   out.ascii(prefix);
   const fault = writeLowerName(out, fields.bytes, fields.nameStart[i], fields.valueStart[i]);
   if (fault !== NameFault.NONE) nameFault(fault, count);
-  out.ascii(": ");
-  const valueStart = out.length;
-  value(out, fields, i, count);
-  finishLine(out, start, valueStart, facts);
+  finishField(out, fields, i, start, facts, count);
 }
 
 /** A field of the peer under the prefix of ours: `x-sslcollector-a` becomes `x-sslcollector-peer-a`. */
@@ -168,7 +160,21 @@ export function reservedLine(
   const start = out.length;
   out.ascii(`${PREFIX}peer-`);
   writeLowerName(out, fields.bytes, fields.nameStart[i] + PREFIX.length, fields.valueStart[i]);
-  out.ascii(": ");
+  finishField(out, fields, i, start, facts, count);
+}
+
+/** The value behind a name that was written from `start` on. */
+function finishField(
+  out: ByteWriter,
+  fields: FieldList,
+  i: number,
+  start: number,
+  facts: HeadFacts,
+  count: Count,
+): void {
+  out.reserve(2);
+  out.bytes[out.length++] = 0x3a;
+  out.bytes[out.length++] = 0x20;
   const valueStart = out.length;
   value(out, fields, i, count);
   finishLine(out, start, valueStart, facts);

@@ -8,6 +8,7 @@ import type { AgentIdentity, IntakePort, LinkPeer } from "./intake_port.ts";
 import { Knocking } from "./knocking.ts";
 import { LINK_ALPN } from "./link.ts";
 import { LinkMemory } from "./link_memory.ts";
+import { formatHostPort } from "./target.ts";
 
 /** A handshake may take so long. */
 const HANDSHAKE_MS = 10_000;
@@ -244,7 +245,7 @@ function secureOptions(credentials: Credentials): tls.TlsOptions {
 function addressOf(socket: net.Socket): string {
   const { remoteAddress = "unknown", remotePort } = socket;
   const host = remoteAddress.replace(/^::ffff:(?=\d+\.)/, "");
-  return host.includes(":") ? `[${host}]:${remotePort}` : `${host}:${remotePort}`;
+  return formatHostPort(host, remotePort);
 }
 
 function explain(error: Error & { code?: string }): string {

@@ -33,6 +33,11 @@ export function parseListenAddress(text: string): { readonly hostname: string; r
   return { hostname: hostname === "" || hostname === "*" ? "::" : hostname, port: port ?? LINK_PORT };
 }
 
+/** `HOST:PORT`, an IPv6 address in brackets. */
+export function formatHostPort(hostname: string, port: number | undefined): string {
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
 function parseHostPort(text: string, whole: string, expected: string): { hostname: string; port?: number } {
   const parts =
     /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/]*)|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*))(?::(\d{1,5}))?$/

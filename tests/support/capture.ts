@@ -11,6 +11,7 @@ import type { Parsed } from "../../net/wire/parsed.ts";
 import { pcapngHead } from "../../net/wire/pcapng.ts";
 import { PcapngReader } from "../../net/wire/pcapng_reader.ts";
 import { parseTcp, tcpChecksumIsRight, type TcpHeader } from "../../net/wire/tcp.ts";
+import { concat } from "./bytes.ts";
 
 export const TIME_BASE_NS = 1_700_000_000_000_000_000n;
 
@@ -29,13 +30,7 @@ export class Recorder {
   /** Everything until now as a pcapng file. */
   bytes(): Uint8Array<ArrayBuffer> {
     this.buffer.flush();
-    const bytes = new Uint8Array(this.#parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of this.#parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return bytes;
+    return concat(this.#parts);
   }
 
   segments(): Segment[] {

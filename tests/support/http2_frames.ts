@@ -1,5 +1,6 @@
 /** HTTP/2 bytes made by hand, valid or not. @module */
 import { CONNECTION_PREFACE, Flag, FRAME_HEADER_BYTES, FrameType } from "../../codecs/http2/frame.ts";
+import { concat } from "./bytes.ts";
 
 export type Fields = readonly (readonly [name: string, value: string])[];
 
@@ -14,15 +15,7 @@ export const textOf = (bytes: Uint8Array): string => {
   return text;
 };
 
-export function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
-}
+export const join = (...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => concat(parts);
 
 /** One frame; the length is the payload's unless given. */
 export function frame(

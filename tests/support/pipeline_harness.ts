@@ -1,4 +1,5 @@
 /** A pipeline with a program in front and its packets read back behind. @module */
+import { concat } from "./bytes.ts";
 import type { Codec } from "../../codecs/codec.ts";
 import { raw } from "../../codecs/raw.ts";
 import type { CaptureOpen, CaptureProgram } from "../../hook/capture.ts";
@@ -102,16 +103,6 @@ export class PipelineHarness {
     for (const row of this.pipeline.rows()) total.add(row.counters);
     return total;
   }
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** A stream as text. */

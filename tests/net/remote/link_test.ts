@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { linkBlock, linkHead, type LinkMessage, newSessionId } from "../../../net/remote/link.ts";
 import { LinkReader, SMALL_MEMORY } from "../../../net/remote/link_reader.ts";
 import { block } from "../../../net/wire/pcapng.ts";
+import { concat } from "../../support/bytes.ts";
 import { NumberedPackets, numberOf } from "../../support/link_packets.ts";
 import { type Random, withSeed } from "../../support/random.ts";
 import { FrameCursor } from "../../../net/packet_batch.ts";
@@ -64,17 +65,7 @@ function stream(): { bytes: Uint8Array; expected: (number | LinkMessage)[] } {
     expected.push(message, packets.count, packets.count + 1, packets.count + 2);
     packets.make(3);
   }
-  return { bytes: joined(parts), expected };
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return { bytes: concat(parts), expected };
 }
 
 function* cut(bytes: Uint8Array, length: () => number): Generator<Uint8Array> {
@@ -111,7 +102,7 @@ Deno.test("packets beyond one buffer come in runs, none lost", () =>
     const parts: Uint8Array[] = [linkHead("test", "any")];
     const packets = new NumberedPackets((batch) => parts.push(batch.blocks.slice()), 3, 1514);
     packets.make(1000);
-    const numbers = read(cut(joined(parts), () => 1 + random.below(200_000)), 100_000);
+    const numbers = read(cut(concat(parts), () => 1 + random.below(200_000)), 100_000);
     assert.deepEqual(numbers, Array.from({ length: 1000 }, (_, number) => number));
   }));
 
@@ -137,22 +128,22 @@ const head = linkHead("test", "any");
 const impossible: [string, RegExp, Uint8Array][] = [
   ["no section", /no pcapng stream/, linkBlock(messages[1])],
   ["big-endian", /not little-endian/, bytesOf(head, (view) => view.setUint32(8, 0x1a2b3c4d, false))],
-  ["a block of 0 bytes", /with length 0/, joined([head, Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)])],
+  ["a block of 0 bytes", /with length 0/, concat([head, Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)])],
   [
     "a huge block",
     /with length 1073741824/,
-    joined([head, Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0)]),
+    concat([head, Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0)]),
   ],
   [
     "a packet over the MTU",
     /packet of 1519 bytes is over the limit of 1518/,
-    joined([head, onePacket(1519)]),
+    concat([head, onePacket(1519)]),
   ],
-  ["a packet that is no frame", /packet of 10 bytes/, joined([head, onePacket(10)])],
+  ["a packet that is no frame", /packet of 10 bytes/, concat([head, onePacket(10)])],
   [
     "a packet beyond its block",
     /passes its block/,
-    joined([
+    concat([
       head,
       bytesOf(onePacket(100), (view) => view.setUint32(20, 999, true)),
     ]),
@@ -160,7 +151,7 @@ const impossible: [string, RegExp, Uint8Array][] = [
   [
     "a packet of another interface",
     /of interface 1/,
-    joined([
+    concat([
       head,
       bytesOf(onePacket(100), (view) => view.setUint32(8, 1, true)),
     ]),
@@ -168,7 +159,7 @@ const impossible: [string, RegExp, Uint8Array][] = [
   [
     "lengths that differ",
     /two lengths differ/,
-    joined([
+    concat([
       head,
       bytesOf(onePacket(100), (view) => view.setUint32(view.byteLength - 4, 128, true)),
     ]),
@@ -183,7 +174,7 @@ const impossible: [string, RegExp, Uint8Array][] = [
   [
     "another version",
     /link version 9/,
-    joined([
+    concat([
       head,
       bytesOf(linkBlock(messages[1]), (view) => view.setUint16(18, 9, true)),
     ]),

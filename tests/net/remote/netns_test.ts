@@ -7,6 +7,7 @@ import { TextLineStream } from "../../support/lines.ts";
 import { TestProcess } from "../../support/process.ts";
 import { withSeed } from "../../support/random.ts";
 import { missing, runOk } from "../../support/run.ts";
+import { startTcpdump } from "../../support/tcpdump.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
 
 const NEAR = "10.213.7.1";
@@ -193,33 +194,8 @@ class Capture {
   private constructor(readonly veth: Veth, readonly path: string, readonly child: Deno.ChildProcess) {}
 
   static async start(veth: Veth, path: string): Promise<Capture> {
-    const child = new Deno.Command("ip", {
-      args: [
-        "netns",
-        "exec",
-        veth.namespace,
-        "tcpdump",
-        "-i",
-        veth.far,
-        "--immediate-mode",
-        // Each frame takes as much of the buffer as the longest that is kept: 256 of them would fill it otherwise.
-        "-s",
-        "2048",
-        "-B",
-        "65536",
-        "-U",
-        "-w",
-        path,
-      ],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    const lines = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
-    for (let text = ""; !/listening on/.test(text);) text += (await lines.read()).value ?? "";
-    void (async () => {
-      while (!(await lines.read()).done);
-    })();
+    // Each frame takes as much of the buffer as the longest that is kept: 256 of them would fill it otherwise.
+    const child = await startTcpdump(veth, path, "--immediate-mode", "-s", "2048", "-B", "65536", "-U");
     return new Capture(veth, path, child);
   }
 

@@ -5,6 +5,7 @@ import { InterfaceSink } from "../../../net/sinks/interface.ts";
 import { checkSink, parseSinkSpec } from "../../../net/sinks/spec.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 import { netnsMissing, received, type Veth, withVeth } from "../../support/netns.ts";
+import { startTcpdump } from "../../support/tcpdump.ts";
 import { missing, run, runOk, withTempDir } from "../../support/run.ts";
 
 const ignore = netnsMissing() || missing("tcpdump");
@@ -25,30 +26,8 @@ function assertSums({ counters }: InterfaceSink): void {
 
 /** Starts tcpdump at the far end; the answer waits for `packets` and gives the capture. */
 async function capturing(veth: Veth, packets: number, path: string): Promise<() => Promise<Uint8Array>> {
-  const args = [
-    "netns",
-    "exec",
-    veth.namespace,
-    "tcpdump",
-    "-i",
-    veth.far,
-    "-c",
-    String(packets),
-    "-B",
-    "16384",
-    "-w",
-    path,
-  ];
-  const process = new Deno.Command("ip", { args, stdout: "null", stderr: "piped" }).spawn();
-  const reader = process.stderr.getReader();
-  let said = "";
-  while (!said.includes("listening on")) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`tcpdump ended: ${said}`);
-    said += new TextDecoder().decode(value);
-  }
+  const process = await startTcpdump(veth, path, "-c", String(packets), "-B", "16384");
   return async () => {
-    while (!(await reader.read()).done);
     assert.ok((await process.status).success);
     return Deno.readFileSync(path);
   };
