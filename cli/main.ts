@@ -1,6 +1,7 @@
 /** `sslcollector`: reads the command line and runs one command. @module */
 import { run, type RunOptions } from "@optique/run";
 import { message } from "@optique/core/message";
+import { surviveFileSizeLimit } from "../net/file_size_limit.ts";
 import { BadInput } from "./bad_input.ts";
 import { CONFIG_PATH, findSettings, type FoundSetting } from "./config.ts";
 import { print, printError } from "./log.ts";
@@ -110,6 +111,7 @@ async function execute(command: CommandLine): Promise<number> {
 }
 
 if (import.meta.main) {
+  surviveFileSizeLimit();
   try {
     Deno.exit(await execute(withSettings(Deno.args, parseCommandLine(Deno.args))));
   } catch (error) {

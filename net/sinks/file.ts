@@ -1,4 +1,5 @@
 /** Packets into a capture file, or a series of them. @module */
+import { surviveFileSizeLimit } from "../file_size_limit.ts";
 import type { PacketBatch } from "../packet_batch.ts";
 import type { Sink, SinkCounters } from "../sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";
@@ -34,7 +35,6 @@ export class FileSink implements Sink {
   #droppedBefore = 0;
   #openedMs = 0;
   #stopReason: string | undefined;
-  #isClosed = false;
 
   /** Opens the (first) file, which is written anew if it is there, unless `continueAt` is given. `now` is the wall clock in milliseconds. */
   constructor(path: string, isPcapng: boolean, options: SinkOptions, now: () => number = Date.now) {
@@ -45,7 +45,7 @@ export class FileSink implements Sink {
     this.#format = captureFormat(isPcapng, options);
     this.#now = now;
     this.#open();
-    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", survive);
+    surviveFileSizeLimit();
   }
 
   /** The file that is being written, or was last. */
@@ -96,8 +96,6 @@ export class FileSink implements Sink {
   }
 
   close(): Promise<void> {
-    if (!this.#isClosed && Deno.build.os !== "windows") Deno.removeSignalListener("SIGXFSZ", survive);
-    this.#isClosed = true;
     if (this.#file) {
       try {
         this.#finish();
@@ -250,9 +248,6 @@ export class FileSink implements Sink {
     return dropped;
   }
 }
-
-/** With a listener, a write beyond the process's file size limit fails (EFBIG) instead of ending the process. */
-function survive(): void {}
 
 /** With a size of 0, and a negative one when it is no regular file. */
 function identify(path: string, file: Deno.FsFile): FileProgress {

@@ -1,0 +1,13 @@
+/** A process that may only write files of a certain size (`ulimit -f`). @module */
+
+let survives = false;
+
+/**
+ * From now on a write beyond the limit fails (EFBIG) instead of ending the process. For good: the runtime acts on a signal
+ * later, on a thread of its own, and ends the process where the listener is gone by then.
+ */
+export function surviveFileSizeLimit(): void {
+  if (survives || Deno.build.os === "windows") return;
+  survives = true;
+  Deno.addSignalListener("SIGXFSZ", () => {});
+}
