@@ -8,6 +8,10 @@ import { printError } from "./log.ts";
 import { planMirror } from "./mirror.ts";
 import type { RunCommand } from "./options.ts";
 
+const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const satisfies [Deno.Signal, number][];
+/** A signal that ends the program may be told to us after that; later ones ask to wait for nothing any more. */
+const LATE_SIGNAL_MS = 500;
+
 /** Answers the program's exit status as a shell would: 126 not executable, 127 not found, 128 + n by signal n. */
 export async function runProgram(command: RunCommand): Promise<number> {
   const plan = await planMirror(command, datedFile);
@@ -46,7 +50,20 @@ function preload(library: string): string {
 }
 
 async function execute([program, ...args]: readonly string[], env: Record<string, string>): Promise<number> {
-  let child: Deno.ChildProcess;
+  let child: Deno.ChildProcess | undefined;
+  let endedMs = Infinity;
+  const onSignal = (signal: Deno.Signal, number: number) => {
+    if (performance.now() - endedMs > LATE_SIGNAL_MS) Deno.exit(128 + number);
+    // A terminal sends SIGINT to the program too; any other sender means us to pass it on.
+    if (signal === "SIGINT" && Deno.stdin.isTerminal()) return;
+    try {
+      child?.kill(signal);
+    } catch {
+      // It has ended.
+    }
+  };
+  // Before there is a program that could end by one.
+  for (const [signal, number] of SIGNALS) Deno.addSignalListener(signal, () => onSignal(signal, number));
   try {
     child = new Deno.Command(program, { args, env, stdin: "inherit", stdout: "inherit", stderr: "inherit" })
       .spawn();
@@ -55,22 +72,8 @@ async function execute([program, ...args]: readonly string[], env: Record<string
     printError(`sslcollector: run: ${program}: ${missing ? "command not found" : (error as Error).message}`);
     return missing ? 127 : 126;
   }
-  // A terminal sends SIGINT to the program too; any other sender means us to pass it on.
-  const passOn = (signal: Deno.Signal) => () => {
-    try {
-      child.kill(signal);
-    } catch {
-      // It has ended.
-    }
-  };
-  const handlers: [Deno.Signal, () => void][] = [
-    ["SIGTERM", passOn("SIGTERM")],
-    ["SIGHUP", passOn("SIGHUP")],
-    ["SIGINT", Deno.stdin.isTerminal() ? () => {} : passOn("SIGINT")],
-  ];
-  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   const { code } = await child.status;
-  for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
+  endedMs = performance.now();
   return code;
 }
 

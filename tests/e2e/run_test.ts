@@ -83,6 +83,24 @@ for (const mode of MODES) {
 }
 
 Deno.test({
+  name: "run writes all down when a signal comes as the program begins and ends",
+  ignore,
+  fn: () =>
+    withFixture(async (fixture) => {
+      const run = async (number: number) => {
+        const args = ["run", ...mirrorOptions(fixture.path(`${number}.pcapng`)), "--", "sh", "-c"];
+        const ended = await runSslcollector("source", fixture, [
+          ...args,
+          "kill -INT $PPID; kill -TERM $PPID",
+        ]);
+        assert.equal(summaryOf(ended).total.imbalance, 0);
+      };
+      // At a time, so that processors are busy and the signals come late.
+      await Promise.all(Array.from({ length: 8 }, (_, number) => run(number)));
+    }),
+});
+
+Deno.test({
   name: "run's text summary has a line for the program and totals; a flow's line is left out by --quiet",
   ignore: ignore || missing("curl"),
   fn: () =>
