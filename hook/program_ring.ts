@@ -33,11 +33,23 @@ const IDLE_MS = 60_000;
 /** A producer that read the old grant has used it long before this. */
 const SETTLE_MS = 1000;
 
-/** What a ring may use at first (the hook grants itself as much) and at most. */
+/** Records of so many bytes fill the slots when they fill the data area; shorter ones fill the slots first. */
+const BYTES_PER_SLOT = 512;
+/** Slots that every ring is granted; their memory is made ready before anything else. */
+const SLOTS_LEAST = 2048;
+/** A page of them. */
+const SLOTS_STEP = PAGE / SLOT.size;
+
+/** What a ring may use at first (the hook grants itself as much, and the slots that go with it) and at most, bytes of data. */
 export interface GrantLimits {
   readonly initialData: number;
-  readonly initialSlots: number;
   readonly dataMax: number;
+}
+
+/** Slots that are granted with `dataBytes` of data area, of the `capacity` that a ring has. */
+export function slotsFor(dataBytes: number, capacity: number): number {
+  const slots = Math.floor(dataBytes / BYTES_PER_SLOT / SLOTS_STEP) * SLOTS_STEP;
+  return Math.min(capacity, Math.max(SLOTS_LEAST, slots));
 }
 
 /** Bytes of data area that a ring of `dataCapacity` can use: its end must fit the words of the ring. */
@@ -55,9 +67,8 @@ export class ProgramRing {
   ended = false;
   #dropped = 0;
   #view: ArrayBuffer;
-  /** What the program may use from now on. */
+  /** What the program may use from now on, with the slots that go with it. */
   #data: number;
-  #slots: number;
   /** What may have been used: records beyond `#data` can lie here until the ring was empty for a while. */
   #readable: number;
   #charged = 0;
@@ -85,7 +96,6 @@ export class ProgramRing {
     this.#budget = budget;
     this.#charged = charged;
     this.#data = this.#readable = limits.initialData;
-    this.#slots = limits.initialSlots;
     this.activeMs = nowMs;
     this.#view = region.view(subring, this.#viewBytes);
     this.reader = new RingReader(this.#view, region.greeting.slotCapacity, timeBaseNs, this.#data);
@@ -107,16 +117,12 @@ export class ProgramRing {
   ): ProgramRing | undefined {
     const { slotCapacity, dataCapacity } = region.greeting;
     const dataMax = usableData(dataCapacity, settings.dataMax);
-    const limits = {
-      initialData: Math.min(settings.initialData, dataMax),
-      initialSlots: Math.min(settings.initialSlots, slotCapacity),
-      dataMax,
-    };
+    const limits = { initialData: Math.min(settings.initialData, dataMax), dataMax };
     const granted = budget.plenty ? limits.initialData : Math.min(LEAST, limits.initialData);
-    const header = PAGE + limits.initialSlots * SLOT.size;
-    if (!budget.take(program.uid, header + granted)) return undefined;
-    if (!region.preallocate(subring, 0, header)) {
-      budget.give(program.uid, header + granted);
+    const bytes = PAGE + grantBytes(granted, slotCapacity);
+    if (!budget.take(program.uid, bytes)) return undefined;
+    if (!region.preallocate(subring, 0, PAGE + slotsFor(0, slotCapacity) * SLOT.size)) {
+      budget.give(program.uid, bytes);
       return undefined;
     }
     const ring = new ProgramRing(
@@ -126,13 +132,13 @@ export class ProgramRing {
       subring,
       limits,
       budget,
-      header + granted,
+      bytes,
       timeBaseNs,
       nowMs,
     );
     if (granted < limits.initialData) {
       ring.#data = granted;
-      ring.reader.grant(granted, limits.initialSlots);
+      ring.#grant(granted);
     }
     ring.#prepare(granted);
     return ring;
@@ -140,6 +146,26 @@ export class ProgramRing {
 
   get #start(): number {
     return dataStart(this.region.greeting.slotCapacity);
+  }
+
+  #slotsFor(data: number): number {
+    return slotsFor(data, this.region.greeting.slotCapacity);
+  }
+
+  #grantBytes(data: number): number {
+    return grantBytes(data, this.region.greeting.slotCapacity);
+  }
+
+  /** The two parts of the sub-ring, slots and data, that a grant of `after` bytes has more than one of `before`. */
+  #parts(before: number, after: number): [start: number, end: number][] {
+    return [
+      [PAGE + this.#slotsFor(before) * SLOT.size, PAGE + this.#slotsFor(after) * SLOT.size],
+      [this.#start + before, this.#start + after],
+    ];
+  }
+
+  #grant(data: number): void {
+    this.reader.grant(data, this.#slotsFor(data));
   }
 
   /** Nobody writes to it any more. */
@@ -165,26 +191,25 @@ export class ProgramRing {
       return;
     }
     const dropped = this.reader.droppedBytes;
-    const pressed = this.reader.fill(this.#data, this.#slots) > PRESSURE || dropped > this.#dropped;
+    const pressed = this.reader.fill(this.#data, this.#slotsFor(this.#data)) > PRESSURE ||
+      dropped > this.#dropped;
     this.#dropped = dropped;
     if (pressed) this.#grow(Math.min(this.#limits.dataMax, this.#data + STEP));
   }
 
-  #grow(data: number): boolean {
-    const slots = this.region.greeting.slotCapacity;
-    const more = data - this.#data + (slots - this.#slots) * SLOT.size;
-    if (more <= 0 || !this.#budget.take(this.program.uid, more)) return false;
-    const start = this.#start;
-    const prepared = this.region.preallocate(this.subring, PAGE + this.#slots * SLOT.size, start) &&
-      this.region.preallocate(this.subring, start + this.#data, start + data);
-    if (!prepared) {
-      this.#budget.give(this.program.uid, more);
-      return false;
-    }
-    this.#charged += more;
-    this.#shrinkMs = 0;
-    this.#extend(data, slots);
-    return true;
+  #grow(data: number): void {
+    const more = this.#charge(data);
+    if (more === undefined) return;
+    const ready = this.#parts(this.#data, data)
+      .every(([start, end]) => this.region.preallocate(this.subring, start, end));
+    if (ready) this.#extend(data, more);
+    else this.#budget.give(this.program.uid, more);
+  }
+
+  /** Takes from the budget what `data` costs more than what is granted now; undefined when there is not so much. */
+  #charge(data: number): number | undefined {
+    const more = this.#grantBytes(data) - this.#grantBytes(this.#data);
+    return this.#budget.take(this.program.uid, more) ? more : undefined;
   }
 
   /** Whether the program may touch pages that nobody made ready for it. */
@@ -195,41 +220,45 @@ export class ProgramRing {
   /** Puts memory behind the first grant, on another thread: the program may be filling it at this moment. */
   async #prepare(data: number): Promise<void> {
     await Promise.resolve();
-    if (!this.#hasRoom) await this.region.preallocateElsewhere(this.subring, this.#start, this.#start + data);
+    if (!this.#hasRoom) await this.#prepareParts(0, data);
+  }
+
+  async #prepareParts(before: number, after: number): Promise<boolean> {
+    for (const [start, end] of this.#parts(before, after)) {
+      if (this.ended || !await this.region.preallocateElsewhere(this.subring, start, end)) return false;
+    }
+    return true;
   }
 
   /** Grants all that the ring may have, piece by piece where each must be made ready first. */
   async #stretch(): Promise<void> {
     this.#stretching = true;
     const { dataMax } = this.#limits;
-    const slots = this.region.greeting.slotCapacity;
     const hasRoom = this.#hasRoom;
-    let ready = this.#slots === slots || this.#grow(this.#data); // the slots, which are few
+    let ready = true;
     while (ready && !this.ended && this.#data < dataMax && this.#budget.plenty) {
       const data = hasRoom ? dataMax : Math.min(this.#data + STRETCH, dataMax);
-      const more = data - this.#data;
-      if (!this.#budget.take(this.program.uid, more)) break;
-      const start = this.#start;
-      ready = hasRoom ||
-        await this.region.preallocateElsewhere(this.subring, start + this.#data, start + data);
+      const more = this.#charge(data);
+      if (more === undefined) break;
+      ready = hasRoom || await this.#prepareParts(this.#data, data);
       if (!ready || this.ended) {
         this.#budget.give(this.program.uid, more);
         break;
       }
-      this.#charged += more;
-      this.#shrinkMs = 0;
-      this.#extend(data, slots);
+      this.#extend(data, more);
     }
     this.#refused = !ready;
     this.#stretching = false;
   }
 
-  #extend(data: number, slots: number): void {
+  /** Grants `data`, for which `more` was taken from the budget. */
+  #extend(data: number, more: number): void {
+    this.#charged += more;
+    this.#shrinkMs = 0;
     this.#readable = Math.max(data, this.#readable);
     this.#data = data;
-    this.#slots = slots;
     this.#look();
-    this.reader.grant(data, slots);
+    this.#grant(data);
   }
 
   /** As much as can be readable, or as can be for long: views are not made anew with every step. */
@@ -258,29 +287,25 @@ export class ProgramRing {
     if (this.#stretching) return;
     const plenty = this.#budget.plenty;
     const data = Math.min(plenty ? COMFORT : LEAST, this.#limits.dataMax);
-    const slots = plenty ? this.#slots : this.#limits.initialSlots;
     const patienceMs = this.reader.bytesRead < BULK ? SETTLE_MS : IDLE_MS;
     if (this.#readable <= data || nowMs - this.activeMs < patienceMs || this.reader.outstanding !== 0) {
-      if (this.#shrinkMs !== 0) this.reader.grant(this.#data, this.#slots);
+      if (this.#shrinkMs !== 0) this.#grant(this.#data);
       this.#shrinkMs = 0;
       return;
     }
     if (this.#shrinkMs === 0 || this.#shrinkTo !== data) {
-      this.reader.grant(data, slots);
+      this.#grant(data);
       this.#shrinkTo = data;
       this.#shrinkMs = nowMs;
       return;
     }
     if (nowMs - this.#shrinkMs < SETTLE_MS) return;
-    const start = this.#start;
-    this.region.punch(this.subring, PAGE + slots * SLOT.size, start);
-    this.region.punch(this.subring, start + data, start + this.#readable);
-    const less = this.#data - data + (this.#slots - slots) * SLOT.size;
+    for (const [start, end] of this.#parts(data, this.#readable)) this.region.punch(this.subring, start, end);
+    const less = this.#grantBytes(this.#data) - this.#grantBytes(data);
     this.#budget.give(this.program.uid, less);
     this.#charged -= less;
     this.#shrinkMs = 0;
     this.#data = this.#readable = data;
-    this.#slots = slots;
     this.#look();
   }
 
@@ -291,4 +316,9 @@ export class ProgramRing {
     this.#budget.give(this.program.uid, this.#charged);
     this.#charged = 0;
   }
+}
+
+/** Bytes of memory that a grant of `dataBytes` is charged as. */
+function grantBytes(dataBytes: number, slotCapacity: number): number {
+  return dataBytes + slotsFor(dataBytes, slotCapacity) * SLOT.size;
 }

@@ -7,7 +7,7 @@ import { setImmediate } from "node:timers";
 import type { CaptureTarget } from "./capture.ts";
 import { ControlPage } from "./control.ts";
 import { AgentLock } from "./lock.ts";
-import type { ProgramRing } from "./program_ring.ts";
+import { type ProgramRing, slotsFor } from "./program_ring.ts";
 import { type ProgramCounters, Programs } from "./programs.ts";
 import { DATA_MAX, PAGE, SLOTS_MAX, UNIT } from "./record.ts";
 import type { ReadTimes } from "./ring.ts";
@@ -18,7 +18,6 @@ const INITIAL_DATA_MAX = 16 << 20;
 const INITIAL_DATA_MIN = 64 << 10;
 /** Of the total, so that so many programs find room. */
 const INITIAL_SHARE = 1 / 32;
-const INITIAL_SLOTS = 2048;
 /** Processes of one region: the one that made it and children that fork from it. */
 const SUBRINGS = 8;
 /** Limits of `ringDataMax`. */
@@ -130,14 +129,14 @@ export class HookReceiver {
     const totalMemory = options.totalMemory ?? TOTAL_MEMORY;
     const share = Math.floor(totalMemory * INITIAL_SHARE / PAGE) * PAGE;
     const initialData = Math.min(INITIAL_DATA_MAX, Math.max(INITIAL_DATA_MIN, share), dataMax);
-    const limits = { initialData, initialSlots: INITIAL_SLOTS, dataMax };
+    const limits = { initialData, dataMax };
     this.#lock = AgentLock.take(options.runtimeDir);
     try {
       this.#socket = HookSocket.listen(`${options.runtimeDir}/hook.sock`);
       try {
         this.#control = ControlPage.create(`${options.runtimeDir}/control`, {
-          initialData: limits.initialData,
-          initialSlots: limits.initialSlots,
+          initialData,
+          initialSlots: slotsFor(initialData, SLOTS_MAX),
           dataCapacity: Math.min(DATA_MAX, dataMax + UNIT),
           slotCapacity: SLOTS_MAX,
           subringCount: SUBRINGS,

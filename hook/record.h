@@ -21,8 +21,8 @@
  * ---- Ring protocol -------------------------------------------------------------------------------
  * `head` and `tail` are 64-bit words of one layout (SSLC_WORD_*):
  *
- *     bits  0..31  sequence   number of the record last reserved (head) or last consumed (tail), mod 2^32
- *     bits 32..44  slot       index of the next slot to use (head); one past the last consumed one (tail)
+ *     bits  0..28  sequence   number of the record last reserved (head) or last consumed (tail), mod 2^29
+ *     bits 29..44  slot       index of the next slot to use (head); one past the last consumed one (tail)
  *     bits 45..62  data       next free unit of 256 bytes (head); end of the last consumed record (tail)
  *     bit  63      fresh      (head only) no wrap of the slot index since the last rewind
  *
@@ -50,18 +50,18 @@
 #include <stdint.h>
 
 #define SSLC_MAGIC 0x434c5353u /* "SSLC" */
-#define SSLC_ABI 1u
+#define SSLC_ABI 2u
 #define SSLC_PAGE 4096u
 #define SSLC_UNIT 256u
 
-#define SSLC_WORD_SLOT_SHIFT 32
-#define SSLC_WORD_SLOT_BITS 13
+#define SSLC_WORD_SLOT_SHIFT 29
+#define SSLC_WORD_SLOT_BITS 16
 #define SSLC_WORD_DATA_SHIFT 45
 #define SSLC_WORD_DATA_BITS 18
 #define SSLC_WORD_FRESH_SHIFT 63
 
-/* Bounds that the agent enforces on a region. Slots: below 2^13, the index one past the end must fit. */
-#define SSLC_SLOTS_MAX 8128u
+/* Bounds that the agent enforces on a region. Slots: below 2^16, the index one past the end must fit. */
+#define SSLC_SLOTS_MAX 65472u
 #define SSLC_DATA_MAX (64u << 20) /* less one unit is usable: the end must fit 18 bits */
 #define SSLC_SUBRINGS_MAX 16u
 
@@ -147,7 +147,7 @@ enum sslc_direction { SSLC_TO_SERVER = 0, SSLC_TO_CLIENT = 1 };
 #define SSLC_NEVER_USER 32u /* gap: bytes that never were in user memory (sendfile), not a full ring */
 
 struct sslc_slot {
-    uint32_t sequence;   /*  0  written last */
+    uint32_t sequence;   /*  0  mod 2^29, written last */
     uint8_t  kind;       /*  4  enum sslc_kind */
     uint8_t  direction;  /*  5  enum sslc_direction; of a hello: to-server always */
     uint16_t flags;      /*  6 */

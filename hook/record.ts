@@ -9,7 +9,7 @@
 import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "./capture.ts";
 
 export const MAGIC = 0x434c5353;
-export const ABI = 1;
+export const ABI = 2;
 export const PAGE = 4096;
 /** Binary logarithm of {@linkcode UNIT}. */
 export const UNIT_SHIFT = 8;
@@ -17,9 +17,9 @@ export const UNIT_SHIFT = 8;
 export const UNIT = 1 << UNIT_SHIFT;
 
 /** Bits of the words `head` and `tail`. */
-export const WORD = { slotShift: 32, slotBits: 13, dataShift: 45, dataBits: 18, freshShift: 63 } as const;
+export const WORD = { slotShift: 29, slotBits: 16, dataShift: 45, dataBits: 18, freshShift: 63 } as const;
 
-export const SLOTS_MAX = 8128;
+export const SLOTS_MAX = 65_472;
 export const DATA_MAX = 64 << 20;
 export const SUBRINGS_MAX = 16;
 

@@ -8,6 +8,7 @@
 #include "settings.h"
 #include "thread.h"
 
+#define SEQUENCE_MASK ((1u << SSLC_WORD_SLOT_SHIFT) - 1)
 #define SLOT_MASK ((1ull << SSLC_WORD_SLOT_BITS) - 1)
 #define DATA_MASK ((1ull << SSLC_WORD_DATA_BITS) - 1)
 
@@ -32,6 +33,11 @@ struct place {
     uint64_t word; /* the new head */
 };
 
+static inline uint32_t word_sequence(uint64_t word)
+{
+    return (uint32_t)word & SEQUENCE_MASK;
+}
+
 static inline uint32_t word_slot(uint64_t word)
 {
     return (uint32_t)(word >> SSLC_WORD_SLOT_SHIFT & SLOT_MASK);
@@ -45,9 +51,9 @@ static inline uint32_t word_data(uint64_t word)
 /* Where a record of `units` goes, given both words and the grant. False: full. */
 static bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t slots, uint32_t data, struct place *place)
 {
-    uint32_t sequence = (uint32_t)head;
+    uint32_t sequence = word_sequence(head), consumed = word_sequence(tail);
     uint64_t fresh = head >> SSLC_WORD_FRESH_SHIFT;
-    if (sequence == (uint32_t)tail) {
+    if (sequence == consumed) {
         if (units > data || slots == 0)
             return false;
         place->slot = 0;
@@ -56,7 +62,7 @@ static bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t sl
     } else {
         uint32_t head_slot = word_slot(head), head_data = word_data(head);
         uint32_t tail_slot = word_slot(tail), tail_data = word_data(tail);
-        if (fresh != 0 && (uint32_t)tail == sequence - head_slot) {
+        if (fresh != 0 && consumed == ((sequence - head_slot) & SEQUENCE_MASK)) {
             tail_slot = 0;
             tail_data = 0;
         }
@@ -87,7 +93,7 @@ static bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t sl
             return false;
         }
     }
-    place->word = (uint64_t)(sequence + 1) | (uint64_t)(place->slot + 1) << SSLC_WORD_SLOT_SHIFT |
+    place->word = (uint64_t)((sequence + 1) & SEQUENCE_MASK) | (uint64_t)(place->slot + 1) << SSLC_WORD_SLOT_SHIFT |
                   (uint64_t)(place->unit + units) << SSLC_WORD_DATA_SHIFT | fresh << SSLC_WORD_FRESH_SHIFT;
     return true;
 }
@@ -203,7 +209,7 @@ bool ring_publish(struct ring_view *view, const struct sslc_slot *form, const vo
     slot->reserved1 = 0;
     HAND_IN(ring);
     /* An exchange, because the look at `sleeping` must not overtake it: the agent sets that word, then looks here. */
-    __atomic_exchange_n(&slot->sequence, (uint32_t)place.word, __ATOMIC_SEQ_CST);
+    __atomic_exchange_n(&slot->sequence, word_sequence(place.word), __ATOMIC_SEQ_CST);
     uint32_t sleep = __atomic_load_n(&view->control->sleeping, __ATOMIC_SEQ_CST);
     if (UNLIKELY(sleep != 0))
         ring_wake(view, sleep);

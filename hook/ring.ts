@@ -34,6 +34,9 @@ const SLOTS_WORD = dataStart(0) >> 2;
 const HEAD_WORD = RING.head >> 2;
 const TAIL_WORD64 = RING.tail >> 3;
 const TWO_32 = 2 ** 32;
+const SEQUENCE_MASK = (1 << WORD.slotShift) - 1;
+/** A word's slot begins in its low half and ends in its high one. */
+const SLOT_LOW_BITS = 32 - WORD.slotShift;
 const SLOT_MASK = (1 << WORD.slotBits) - 1;
 const DATA_MASK = (1 << WORD.dataBits) - 1;
 const DATA_SHIFT_HIGH = WORD.dataShift - 32;
@@ -76,7 +79,6 @@ export class RingReader {
   #words64!: BigInt64Array;
   #data!: Uint8Array;
   #dataBytes = 0;
-  /** As int32, like the words of the ring. */
   #sequence = 0;
   #slot = 0;
   #unit = 0;
@@ -95,10 +97,11 @@ export class RingReader {
     this.#baseLow = Number(BigInt.asUintN(32, timeBaseNs));
     this.#baseHigh = Number(BigInt.asUintN(32, timeBaseNs >> 32n));
     this.remap(memory, dataBytes);
-    const tailHigh = this.#words[(RING.tail >> 2) + 1];
-    this.#sequence = this.#words[RING.tail >> 2];
-    this.#slot = tailHigh & SLOT_MASK;
-    this.#unit = (tailHigh >>> DATA_SHIFT_HIGH) & DATA_MASK;
+    const low = this.#words[RING.tail >> 2];
+    const high = this.#words[(RING.tail >> 2) + 1];
+    this.#sequence = low & SEQUENCE_MASK;
+    this.#slot = slotOf(low, high);
+    this.#unit = unitOf(high);
   }
 
   /** Goes on in another view of the same memory; the caller detaches the old one. */
@@ -123,15 +126,13 @@ export class RingReader {
 
   /** Records that were reserved and not read yet, by the word of the producer. */
   get outstanding(): number {
-    return (Atomics.load(this.#words, HEAD_WORD) - this.#sequence) >>> 0;
+    return (Atomics.load(this.#words, HEAD_WORD) - this.#sequence) & SEQUENCE_MASK;
   }
 
   /** Whether the next record is there to be read. */
   get ready(): boolean {
     if (this.retired !== undefined) return false;
-    const words = this.#words;
-    if (Atomics.load(words, HEAD_WORD) === this.#sequence) return false;
-    return this.#find((this.#sequence + 1) | 0) >= 0;
+    return this.outstanding !== 0 && this.#find(this.#next) >= 0;
   }
 
   /** Generation of sleep that was last woken from this ring. */
@@ -163,10 +164,10 @@ export class RingReader {
   fill(grantedData: number, grantedSlots: number): number {
     const low = Atomics.load(this.#words, HEAD_WORD);
     const high = Atomics.load(this.#words, HEAD_WORD + 1);
-    const records = (low - this.#sequence) >>> 0;
+    const records = (low - this.#sequence) & SEQUENCE_MASK;
     if (records === 0) return 0;
-    const untouched = high < 0 && (high & SLOT_MASK) === records;
-    const end = (high >>> DATA_SHIFT_HIGH) & DATA_MASK;
+    const untouched = high < 0 && slotOf(low, high) === records;
+    const end = unitOf(high);
     const start = untouched ? 0 : this.#unit;
     const units = end >= start ? end - start : unitsOf(grantedData) - start + end;
     return Math.min(1, Math.max(units / unitsOf(grantedData), records / grantedSlots));
@@ -244,7 +245,7 @@ export class RingReader {
     if (this.#holeSkips++ < HOLE_SKIPS_MAX) {
       for (let slot = 0; slot < this.#slotCapacity; slot++) {
         const at = SLOTS_WORD + (slot << 4);
-        const distance = (this.#words[at] - this.#sequence) >>> 0;
+        const distance = (this.#words[at] - this.#sequence) & SEQUENCE_MASK;
         if (distance > 0 && distance < nearest && (this.#words[at + 1] & 0xff) !== 0) {
           nearest = distance;
           nearestSlot = slot;
@@ -253,7 +254,7 @@ export class RingReader {
     }
     if (nearestSlot < 0) nearest = outstanding + 1;
     this.holes += nearest - 1;
-    this.#sequence = (this.#sequence + nearest - 1) | 0;
+    this.#sequence = (this.#sequence + nearest - 1) & SEQUENCE_MASK;
     if (nearestSlot < 0) return false;
     this.#slot = nearestSlot;
     this.#unit = (this.#words[SLOTS_WORD + (nearestSlot << 4) + (SLOT.position >> 2)] >>> UNIT_SHIFT) &
@@ -261,6 +262,10 @@ export class RingReader {
     return true;
   }
   #holeSkips = 0;
+
+  get #next(): number {
+    return (this.#sequence + 1) & SEQUENCE_MASK;
+  }
 
   /** Word index of the slot that holds `sequence`, or -1. It is at the slot after the last or at slot 0. */
   #find(sequence: number): number {
@@ -276,7 +281,7 @@ export class RingReader {
 
   #readOne(target: CaptureTarget, program: CaptureProgram, latestNs: number): boolean {
     const words = this.#words;
-    const sequence = (this.#sequence + 1) | 0;
+    const sequence = this.#next;
     const at = this.#find(sequence);
     if (at < 0) return false;
     const kinds = words[at + 1];
@@ -324,8 +329,18 @@ export class RingReader {
 
   /** Makes room: everything up to the last record read may be written over. One 64-bit store. */
   #publish(): void {
-    const tail = BigInt(this.#unit * 2 ** (WORD.dataShift - 32) + this.#slot) << 32n |
-      BigInt(this.#sequence >>> 0);
+    const place = this.#unit * 2 ** WORD.slotBits + this.#slot;
+    const tail = BigInt(place) << BigInt(WORD.slotShift) | BigInt(this.#sequence);
     Atomics.store(this.#words64, TAIL_WORD64, BigInt.asIntN(64, tail));
   }
+}
+
+/** Slot of a word of the ring, given its halves. */
+function slotOf(low: number, high: number): number {
+  return (low >>> WORD.slotShift | high << SLOT_LOW_BITS) & SLOT_MASK;
+}
+
+/** Unit of data of a word of the ring, given its high half. */
+function unitOf(high: number): number {
+  return (high >>> DATA_SHIFT_HIGH) & DATA_MASK;
 }

@@ -27,7 +27,12 @@ async function checkServerOf(fixture: Fixture, hostname: "127.0.0.1" | "::1", si
 }
 
 /** `openssl s_client` sends what it reads on standard input and prints what comes back. */
-async function checkClientOf(fixture: Fixture, hostname: "127.0.0.1" | "::1", request: Request) {
+async function checkClientOf(
+  fixture: Fixture,
+  hostname: "127.0.0.1" | "::1",
+  request: Request,
+  stalls = false,
+) {
   const { method, path, body } = request;
   const upload = method === "PUT" ? Deno.readFileSync(`${fixture.bodies}/${body.name}`) : new Uint8Array();
   const { ended } = await checkClient("source", fixture, {
@@ -35,6 +40,7 @@ async function checkClientOf(fixture: Fixture, hostname: "127.0.0.1" | "::1", re
     role: "client",
     hostname,
     isLarge: body.length === LARGE_SIZE,
+    stalls,
     command: ({ port }) => [
       ...["openssl", "s_client", "-connect", hostname === "::1" ? `[::1]:${port}` : `${hostname}:${port}`],
       ...["-quiet", "-nocommands", "-CAfile", fixture.certificate],
@@ -85,4 +91,12 @@ Deno.test({
       await checkClientOf(fixture, "127.0.0.1", get(fixture.body(LARGE_SIZE)));
       await checkClientOf(fixture, "::1", put(fixture.body(LARGE_SIZE)));
     }),
+});
+
+// It reads a kilobyte at a time, which fills the slots of a ring long before its bytes.
+Deno.test({
+  name: "openssl s_client: 50 MB down while the agent stalls",
+  ignore,
+  fn: () =>
+    withFixture((fixture) => checkClientOf(fixture, "127.0.0.1", get(fixture.body(LARGE_SIZE)), true)),
 });

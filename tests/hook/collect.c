@@ -121,7 +121,7 @@ int main(int count, char **arguments)
     if (count < 2)
         return 2;
     /* All at once: what fits is never lost, however late this program is scheduled. */
-    struct drain_geometry geometry = {16u << 20, 8128, 4, 16u << 20, 8128};
+    struct drain_geometry geometry = {16u << 20, SSLC_SLOTS_MAX, 4, 16u << 20, SSLC_SLOTS_MAX};
     drain.record = show;
     drain_start(&drain, arguments[1], &geometry);
     printf("{\"kind\":\"ready\"}\n");

@@ -15,6 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MASK(bits) ((1u << (bits)) - 1)
+#define SEQUENCE_MASK MASK(SSLC_WORD_SLOT_SHIFT)
+
 static void check(bool right, const char *what)
 {
     if (right)
@@ -131,13 +134,14 @@ static struct sslc_slot *published(struct drain_ring *ring, uint32_t index, uint
 static uint64_t read_ring(struct drain *drain, struct drain_ring *ring)
 {
     uint64_t tail = ring->ring->tail, count = 0;
-    uint32_t sequence = (uint32_t)tail, place = (uint32_t)(tail >> SSLC_WORD_SLOT_SHIFT) & 0x1fff;
-    uint64_t end = tail >> SSLC_WORD_DATA_SHIFT & 0x3ffff;
+    uint32_t sequence = tail & SEQUENCE_MASK, place = tail >> SSLC_WORD_SLOT_SHIFT & MASK(SSLC_WORD_SLOT_BITS);
+    uint64_t end = tail >> SSLC_WORD_DATA_SHIFT & MASK(SSLC_WORD_DATA_BITS);
     for (;;) {
         uint32_t index = place;
-        struct sslc_slot *slot = published(ring, index, sequence + 1);
+        uint32_t next = (sequence + 1) & SEQUENCE_MASK;
+        struct sslc_slot *slot = published(ring, index, next);
         if (slot == NULL)
-            slot = published(ring, index = 0, sequence + 1);
+            slot = published(ring, index = 0, next);
         if (slot == NULL)
             break;
         struct sslc_slot copy = *slot;
@@ -152,7 +156,7 @@ static uint64_t read_ring(struct drain *drain, struct drain_ring *ring)
         if (copy.kind == SSLC_GAP && (copy.flags & SSLC_NEVER_USER) != 0)
             ring->unseen_bytes += copy.amount;
         drain->record(drain->context, ring, &copy, ring->data + copy.position);
-        sequence++;
+        sequence = next;
         place = index + 1;
         end = (copy.position + (uint64_t)copy.length + SSLC_UNIT - 1) / SSLC_UNIT;
         count++;
@@ -192,11 +196,19 @@ void drain_sleep(struct drain *drain, unsigned milliseconds)
     __atomic_store_n(&drain->control->sleeping, 0, __ATOMIC_SEQ_CST);
 }
 
+void drain_near_wrap(struct drain *drain, uint32_t records)
+{
+    for (uint32_t i = 0; i < drain->rings_count; i++) {
+        struct sslc_ring *ring = drain->rings[i].ring;
+        ring->head = ring->tail = SEQUENCE_MASK - records;
+    }
+}
+
 bool drain_empty(const struct drain *drain)
 {
     for (uint32_t i = 0; i < drain->rings_count; i++)
-        if ((uint32_t)__atomic_load_n(&drain->rings[i].ring->head, __ATOMIC_ACQUIRE) !=
-            (uint32_t)drain->rings[i].ring->tail)
+        if (((__atomic_load_n(&drain->rings[i].ring->head, __ATOMIC_ACQUIRE) ^ drain->rings[i].ring->tail) &
+             SEQUENCE_MASK) != 0)
             return false;
     return true;
 }

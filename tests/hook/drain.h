@@ -50,6 +50,9 @@ void drain_sleep(struct drain *drain, unsigned milliseconds);
 /* Refreshes the heartbeat. */
 void drain_beat(struct drain *drain);
 
+/* Sets the sequence numbers of all rings, spares too, so that they wrap after `records` more. All must be empty and unused meanwhile. */
+void drain_near_wrap(struct drain *drain, uint32_t records);
+
 /* Everything reserved was published and read. */
 bool drain_empty(const struct drain *drain);
 

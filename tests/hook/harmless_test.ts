@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
+import { ABI, MAGIC, RING_NO_WAKE, SLOTS_MAX } from "../../hook/record.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
-const MAGIC = 0x434c5353;
-const RING_NO_WAKE = 1;
 
 /** Runs a shell script with the hook. */
 async function shell(script: string, runtime: string): Promise<Output> {
@@ -32,13 +31,13 @@ function controlPage(change: (view: DataView) => void): Uint8Array {
   const view = new DataView(page.buffer);
   const nowNs = BigInt(Math.round(Number(Deno.readTextFileSync("/proc/uptime").split(" ")[0]) * 1e9));
   view.setUint32(0, MAGIC, true);
-  view.setUint32(4, 1, true);
+  view.setUint32(4, ABI, true);
   view.setBigUint64(8, 77n, true);
   view.setBigUint64(16, nowNs + 60_000_000_000n, true);
   view.setUint32(32, 262144, true);
   view.setUint32(36, 1024, true);
   view.setUint32(40, 1 << 24, true);
-  view.setUint32(44, 8128, true);
+  view.setUint32(44, SLOTS_MAX, true);
   view.setUint32(48, 4, true);
   change(view);
   return page;

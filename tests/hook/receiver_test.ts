@@ -406,10 +406,10 @@ Deno.test("idle for a minute, a ring gives memory back, all but a little where m
   const { Region } = await import("../../hook/region.ts");
   const geometry = {
     subringCount: 1,
-    slotCapacity: 8128,
+    slotCapacity: 8192,
     dataCapacity: 8 << 20,
     initialData: 256 << 10,
-    initialSlots: 1024,
+    initialSlots: 2048,
   };
   const writer = new RegionWriter(geometry);
   const ring = writer.claim(0, Deno.pid);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RingReader } from "../../hook/ring.ts";
-import { DATA_MAX, dataStart, KIND, PAGE, RING, SLOT, UNIT } from "../../hook/record.ts";
+import { DATA_MAX, dataStart, KIND, PAGE, RING, SLOT, SLOTS_MAX, UNIT } from "../../hook/record.ts";
 import { encodeOpen, openFlags } from "../../hook/record_writer.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { type Geometry, RingWriter } from "../support/ring_writer.ts";
@@ -99,7 +99,7 @@ Deno.test("whatever fits comes out, in order, through many laps, rewinds and cha
 Deno.test("sequence numbers wrap", () => {
   const { memory, writer, log } = setUp();
   const words = new BigUint64Array(memory, 0, PAGE >> 3);
-  words[RING.head >> 3] = words[RING.tail >> 3] = 0xffff_fffan;
+  words[RING.head >> 3] = words[RING.tail >> 3] = 0x1fff_fffan;
   const reader = new RingReader(memory, 64, BASE_NS, PAGE);
   for (let i = 0; i < 30; i++) {
     assert(writer.write(data(`record ${i}`)));
@@ -111,6 +111,21 @@ Deno.test("sequence numbers wrap", () => {
     Array.from({ length: 30 }, (_, i) => `record ${i}`),
   );
   assert.equal(writer.outstanding, 0);
+});
+
+Deno.test("places of all slots and of all units come back as they were", () => {
+  for (const slots of [7, 8, 9, 8191, 8192, 20_000, SLOTS_MAX]) {
+    const { writer, reader, log, geometry } = setUp(SLOTS_MAX, DATA_MAX - UNIT);
+    for (let i = 0; i < slots; i++) assert(writer.write(data("x", { flow: 1 + i % 8 })));
+    assert.equal(reader.outstanding, slots);
+    assert.equal(reader.fill(geometry.dataCapacity, geometry.slotCapacity), slots / SLOTS_MAX);
+    assert.equal(reader.read(log, PROGRAM, { records: slots - 1, bytes: Infinity }, NOW), slots - 1);
+    // The tail is all that another reader has to go on from.
+    const next = new RingReader(writer.view.buffer as ArrayBuffer, SLOTS_MAX, BASE_NS, geometry.dataCapacity);
+    assert.equal(next.read(log, PROGRAM, ALL, NOW), 1);
+    assert.equal(next.retired, undefined);
+    assert.equal(writer.outstanding, 0);
+  }
 });
 
 Deno.test("a record that is begun holds up what follows until it is finished", () => {

@@ -264,7 +264,7 @@ int main(int count, char **arguments)
     /* Small, so that it is full now and then; spares for some of the children, the others connect. */
     struct drain_geometry geometry = {1u << 20, 1024, 4, 128u << 10, 256};
     if (count > 3) {
-        geometry = (struct drain_geometry){16u << 20, 8128, 4, 4u << 20, 8128};
+        geometry = (struct drain_geometry){16u << 20, SSLC_SLOTS_MAX, 4, 4u << 20, SSLC_SLOTS_MAX};
         rounds = 6;
         largest = 70000;
     }
@@ -287,6 +287,9 @@ int main(int count, char **arguments)
         for (unsigned j = 0; j < 5; j++)
             totals->used[0] += use(shared[i], seed[i], 1, &written[i], room, sizeof room, &random);
     }
+    while (!drain_empty(&drain) || drain.rings_count == 0)
+        drain_step(&drain);
+    drain_near_wrap(&drain, 10);
     pid_t children[FORKS];
     pthread_t drainer, producers;
     for (unsigned i = 0; i < FORKS; i++) {

@@ -27,6 +27,7 @@ import {
   subringStride,
   UNIT,
   unitsOf,
+  WORD,
 } from "../../hook/record.ts";
 
 const SYMBOLS = {
@@ -45,6 +46,7 @@ function producer() {
 
 const MFD_CLOEXEC_ALLOW_SEALING = 3;
 const F_ADD_SEALS = 1033;
+const SEQUENCE_MASK = (1 << WORD.slotShift) - 1;
 export const SEALS_WANTED = 1 | 2 | 4;
 
 export interface Record {
@@ -165,7 +167,7 @@ export class RingWriter {
 
   /** Records that are reserved and not consumed. */
   get outstanding(): number {
-    return Number(BigInt.asUintN(32, this.#load(RING.head) - this.#load(RING.tail)));
+    return Number(BigInt.asUintN(WORD.slotShift, this.#load(RING.head) - this.#load(RING.tail)));
   }
 
   #load(at: number): bigint {
@@ -188,7 +190,7 @@ export class RingWriter {
       unit = 0;
       fresh = true;
     } else {
-      const untouched = head.fresh && tail.sequence === ((head.sequence - head.slot) >>> 0);
+      const untouched = head.fresh && tail.sequence === ((head.sequence - head.slot) & SEQUENCE_MASK);
       const tailSlot = untouched ? 0 : tail.slot;
       const tailUnit = untouched ? 0 : tail.unit;
       if (head.slot > tailSlot) {
@@ -204,7 +206,7 @@ export class RingWriter {
       } else if (head.unit + units < tailUnit) unit = head.unit;
     }
     if (slot < 0 || unit < 0) return undefined;
-    const sequence = (head.sequence + 1) >>> 0;
+    const sequence = (head.sequence + 1) & SEQUENCE_MASK;
     Atomics.store(
       this.#words64,
       RING.head >> 3,
@@ -228,7 +230,7 @@ export class RingWriter {
     view.setBigUint64(at + SLOT.offset, BigInt(record.offset ?? 0), true);
     view.setBigUint64(at + SLOT.timeNs, record.timeNs ?? BigInt(Date.now()) * 1_000_000n, true);
     view.setBigUint64(at + SLOT.amount, BigInt(record.amount ?? 0), true);
-    Atomics.store(this.words, at >> 2, place.sequence | 0);
+    Atomics.store(this.words, at >> 2, place.sequence);
   }
 
   /** Reserves and publishes; false when the ring is full. */
@@ -254,16 +256,20 @@ interface Word {
 
 function split(word: bigint): Word {
   return {
-    sequence: Number(word & 0xffff_ffffn),
-    slot: Number((word >> 32n) & 0x1fffn),
-    unit: Number((word >> 45n) & 0x3ffffn),
-    fresh: word >> 63n === 1n,
+    sequence: field(word, 0, WORD.slotShift),
+    slot: field(word, WORD.slotShift, WORD.slotBits),
+    unit: field(word, WORD.dataShift, WORD.dataBits),
+    fresh: field(word, WORD.freshShift, 1) === 1,
   };
 }
 
 function join(word: Word): bigint {
-  return BigInt(word.sequence) | BigInt(word.slot) << 32n | BigInt(word.unit) << 45n |
-    (word.fresh ? 1n << 63n : 0n);
+  return BigInt(word.sequence) | BigInt(word.slot) << BigInt(WORD.slotShift) |
+    BigInt(word.unit) << BigInt(WORD.dataShift) | BigInt(word.fresh) << BigInt(WORD.freshShift);
+}
+
+function field(word: bigint, shift: number, bits: number): number {
+  return Number(BigInt.asUintN(bits, word >> BigInt(shift)));
 }
 
 /** Sends bytes with descriptors to an agent's socket; answers the connection's descriptor. */

@@ -10,7 +10,7 @@ import { fileExceeds } from "./fault_wait.ts";
 /** A gigabit a second. */
 export const LINK_BYTES_PER_SECOND = 125_000_000;
 
-/** How far a capture may stay behind: a program that reads a kilobyte at a time fills the slots of a ring with twice as much. */
+/** How far a capture may stay behind: a quarter of what a ring holds before the agent has seen it. */
 const BEHIND_BYTES = 4 << 20;
 /** A capture is longer than the clear text in it by at least this: 54 bytes of headers and 32 of its block to 1460. */
 const CAPTURE_OVERHEAD = 1.06;

@@ -1,15 +1,8 @@
 /** The two ways of mirroring a test's programs, with what every use of them shares. @module */
 import assert from "node:assert/strict";
 import { checkMirror, type MirrorExpectation } from "./check_mirror.ts";
-import type { ChildOptions, Ended } from "./child.ts";
-import {
-  mirrorOptions,
-  type Mode,
-  runSslcollector,
-  startSslcollector,
-  type Summary,
-  summaryOf,
-} from "./sslcollector.ts";
+import type { Child, ChildOptions, Ended } from "./child.ts";
+import { mirrorOptions, type Mode, startSslcollector, type Summary, summaryOf } from "./sslcollector.ts";
 import { curlPeer, type Target, together } from "./curl.ts";
 import type { Connection } from "./exchange.ts";
 import type { Fixture } from "./fixture.ts";
@@ -23,6 +16,8 @@ export interface ClientTest extends MirrorExpectation {
   readonly input?: (target: Target) => Uint8Array<ArrayBuffer>;
   /** More options of `run`. */
   readonly options?: readonly string[];
+  /** The agent gets no processor for a fifth of a second, again and again. */
+  readonly stalls?: boolean;
 }
 
 export interface Mirrored {
@@ -38,11 +33,19 @@ export async function checkClient(mode: Mode, fixture: Fixture, test: ClientTest
   const target = { hostname: test.hostname, port: server.port };
   const command = test.command(target);
   const args = ["run", ...mirrorOptions(capture), ...test.options ?? [], "--", ...command];
-  const ended = await runSslcollector(mode, fixture, args, { input: test.input?.(target) });
+  await using child = await startSslcollector(mode, fixture, args, { input: test.input?.(target) });
+  if (test.stalls) stall(child);
+  const ended = await child.ended;
   assert.equal(ended.code, 0, `${command[0]}: ${ended.stderr}`);
   const summary = summaryOf(ended);
   await checkMirror(capture, summary, await server.seen(), test);
   return { capture, summary, ended };
+}
+
+function stall(child: Child): void {
+  let turns = 0;
+  const timer = setInterval(() => child.kill(turns++ % 2 === 0 ? "SIGSTOP" : "SIGCONT"), 200);
+  child.ended.finally(() => clearInterval(timer)).catch(() => {});
 }
 
 export interface ServerTest extends MirrorExpectation {
