@@ -34,6 +34,7 @@ const TEST: Need[] = [
   { package: "binutils", shows: "objdump" },
   { package: "clang", shows: "clang" },
   { package: "libclang-rt-14-dev", shows: "/usr/lib/llvm-14/lib/clang" },
+  { package: "musl-tools", shows: "musl-gcc" },
   { package: "wrk", shows: "wrk" },
   { package: "nghttp2-client", shows: "nghttp" },
   { package: "nghttp2-server", shows: "nghttpd" },

@@ -28,13 +28,6 @@ export async function run(
   return { code, signal, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** Whether a command of this name can be started. */
-export async function has(command: string): Promise<boolean> {
-  const found = await new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
-    .output();
-  return found.success;
-}
-
 /** Compiles files of this folder (or absolute ones) into {@linkcode WORK}; throws with the compiler's words. */
 export async function compile(
   name: string,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { certificateFiles, Collector, compile, type Flow, has, hooked, run, sumOf, WORK } from "./native.ts";
+import { missing } from "../support/run.ts";
+import { certificateFiles, Collector, compile, type Flow, hooked, run, sumOf, WORK } from "./native.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 const ORDERLY = 8, ALERT_SENT = 16, INHERITED = 2;
@@ -154,20 +155,17 @@ async function acceptPort(server: Deno.ChildProcess): Promise<number> {
   }
 }
 
-Deno.test("a program of musl's", async (t) => {
-  if (!await has("musl-gcc")) {
-    console.log("skipped: no musl-gcc (Debian: apt-get install musl-tools)");
-    return;
-  }
-  const library = await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"], "musl-gcc");
-  const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`];
-  const program = await compile("small", ["small.c"], linked, "musl-gcc");
-  assert.ok(library);
-  await t.step("its sessions are seen", async () => {
+Deno.test({
+  name: "the sessions of a program of musl's are seen",
+  ignore: missing("musl-gcc"),
+  fn: async () => {
+    await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"], "musl-gcc");
+    const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`];
+    const program = await compile("small", ["small.c"], linked, "musl-gcc");
     const collector = await Collector.start();
     const output = await run(program, [], await hooked(collector.runtime));
     await collector.stop();
     assert.deepEqual([output.code, output.stderr], [0, ""]);
     assert.deepEqual(collector.flows.map((flow) => flow.bytes), [[100, 60]]);
-  });
+  },
 });
