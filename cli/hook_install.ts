@@ -1,6 +1,7 @@
 /** Makes services start with the hook, and undoes it. @module */
 import { dirname, join } from "node:path";
 import { LIBRARY_NAME, put, readLibrary } from "./hook_library.ts";
+import { unitPreload } from "./unit_preload.ts";
 
 /** Where the library lives for good; not under a folder that is emptied at boot. */
 export const LIBRARY_FOLDER = "/usr/lib/sslcollector";
@@ -10,9 +11,10 @@ const PRELOAD = "/etc/ld.so.preload";
 const UNITS = "/etc/systemd/system";
 const DROP_IN = "sslcollector.conf";
 
-const DROP_IN_TEXT = `# Made by sslcollector hook install; sslcollector hook uninstall removes it.
+const dropInText = (preload: string): string =>
+  `# Made by sslcollector hook install; sslcollector hook uninstall removes it.
 [Service]
-Environment=LD_PRELOAD=${LIBRARY_PATH}
+Environment="LD_PRELOAD=${preload}"
 `;
 
 /** `nginx` and `nginx.service` name the same unit. Throws a `RangeError` on what is no service. */
@@ -31,11 +33,15 @@ export async function installLibrary(root: string): Promise<string> {
   return put(join(root, LIBRARY_FOLDER), await readLibrary());
 }
 
-/** Adds the drop-in of a service; it counts from the service's next start. */
+/**
+ * Adds the drop-in of a service; it counts from the service's next start. What the service preloads already (an allocator, say)
+ * it still does, before the hook.
+ */
 export function installUnit(root: string, unit: string): string {
   const path = dropInPath(root, unit);
+  const others = unitPreload(root, serviceName(unit), path);
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  Deno.writeTextFileSync(path, DROP_IN_TEXT);
+  Deno.writeTextFileSync(path, dropInText(others === undefined ? LIBRARY_PATH : `${others}:${LIBRARY_PATH}`));
   return path;
 }
 

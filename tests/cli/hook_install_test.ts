@@ -81,9 +81,17 @@ Deno.test("hook install: a drop-in for a service, beside those of others", async
     assert.equal(install.installUnit(root, "nginx"), `${root}/${DROP_IN}`);
     assert.equal(
       Deno.readTextFileSync(`${root}/${DROP_IN}`).split("\n").slice(1).join("\n"),
-      `[Service]\nEnvironment=LD_PRELOAD=${install.LIBRARY_PATH}\n`,
+      `[Service]\nEnvironment="LD_PRELOAD=${install.LIBRARY_PATH}"\n`,
     );
     const other = `${root}/etc/systemd/system/nginx.service.d/limits.conf`;
+    Deno.writeTextFileSync(other, "[Service]\nEnvironment=LD_PRELOAD=/lib/allocator.so\n");
+    for (let time = 1; time <= 2; time++) {
+      install.installUnit(root, "nginx");
+      assert.match(
+        Deno.readTextFileSync(`${root}/${DROP_IN}`),
+        new RegExp(`^Environment="LD_PRELOAD=/lib/allocator.so:${install.LIBRARY_PATH}"$`, "m"),
+      );
+    }
     Deno.writeTextFileSync(other, "[Service]\nLimitNOFILE=65536\n");
     install.installUnit(root, "apache2.service");
     assert.deepEqual(install.installedUnits(root), ["apache2.service", "nginx.service"]);
