@@ -9,7 +9,7 @@ import { type OpenCredentials, openCredentials } from "./credentials.ts";
 import { configureLog, log, printError } from "./log.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { Shutdown } from "./shutdown.ts";
-import { checkSinks } from "./sink_options.ts";
+import { checkSinks, fileOf } from "./sink_options.ts";
 import { formatBytes, sinkJson, sinkLine } from "./summary.ts";
 import { VERSION } from "./version.ts";
 
@@ -22,6 +22,9 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   check(command);
   const { hostname, port } = command.listen ?? parseListenAddress("");
   const statePath = command.state ?? defaultStatePath(port);
+  if (fileOf(command.output, statePath) !== undefined) {
+    throw new BadInput(`--state: ${JSON.stringify(statePath)} is a sink already, give another file`);
+  }
   let receiver: RemoteReceiver | undefined;
   const credentials = command.insecurePlaintext
     ? undefined

@@ -1,13 +1,13 @@
 /** Where packets go when no -o is given. @module */
 import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
 
-/** `sslcollector-YYYYMMDD-HHMMSS.pcapng` in the working directory, local time. */
+/** `sslcollector-YYYYMMDD-HHMMSS-PID.pcapng` in the working directory, local time: a file of its own for every run. */
 export function datedFile(): SinkSpec {
   const now = new Date();
   const two = (value: number) => String(value).padStart(2, "0");
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  return parseSinkSpec(`sslcollector-${date}-${time}.pcapng`);
+  return parseSinkSpec(`sslcollector-${date}-${time}-${Deno.pid}.pcapng`);
 }
 
 /** Standard output when that is a pipe or a file, else a dated file. */

@@ -1,5 +1,4 @@
 /** Everything from the codec chain to the sinks, put together from options: what the agent, `run` and `replay` share. @module */
-import { resolve } from "node:path";
 import { raw } from "../codecs/raw.ts";
 import type { ForgeSettings } from "../net/forge_settings.ts";
 import { InitialSequenceNumbers } from "../net/isn.ts";
@@ -14,7 +13,7 @@ import { interfaceAddresses } from "./interfaces.ts";
 import { configureLog, log, printError } from "./log.ts";
 import { makeObserver } from "./observer.ts";
 import type { MirrorCommand } from "./options.ts";
-import { checkSinks } from "./sink_options.ts";
+import { checkSinks, fileOf } from "./sink_options.ts";
 import { jsonSummary, textSummary } from "./summary.ts";
 import { openTargets, planTargets, type TargetPlan } from "./targets.ts";
 import { VERSION } from "./version.ts";
@@ -49,7 +48,7 @@ export async function planMirror(command: MirrorCommand, defaultSink: () => Sink
 function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): void {
   if (!("record" in command) || command.record === undefined) return;
   const path = command.record;
-  if (sinks.some((sink) => sink.kind === "file" && resolve(sink.path) === resolve(path))) {
+  if (fileOf(sinks, path) !== undefined) {
     throw new BadInput(`--record: ${JSON.stringify(path)} is a sink already, give another file`);
   }
   try {

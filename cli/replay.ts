@@ -5,12 +5,15 @@ import { pipeOrDatedFile } from "./default_sink.ts";
 import { printError } from "./log.ts";
 import { Mirror, planMirror } from "./mirror.ts";
 import type { ReplayCommand } from "./options.ts";
+import { fileOf } from "./sink_options.ts";
 import { formatBytes } from "./summary.ts";
 
 /** Answers the exit status: 1 when the recording is damaged; what stands before the damage is mirrored. */
 export async function runReplay(command: ReplayCommand): Promise<number> {
   const plan = await planMirror(command, pipeOrDatedFile);
   const path = command.recording;
+  const sink = fileOf(plan.sinks, path);
+  if (sink !== undefined) throw new BadInput(`--output: ${sink} is the recording itself, give another file`);
   const recording = await open(path);
   const mirror = await Mirror.start(plan, recording.timeBaseNs);
   const progress = new Progress(path);
@@ -34,8 +37,8 @@ async function open(path: string): Promise<RecordingReader> {
   try {
     return await RecordingReader.open(path);
   } catch (error) {
-    const where = error instanceof RecordingError ? `${path}: ` : "";
-    throw new BadInput(`replay: ${where}${(error as Error).message}`);
+    const { message } = error as Error;
+    throw new BadInput(`replay: ${message.includes(path) ? "" : `${path}: `}${message}`);
   }
 }
 

@@ -2,6 +2,7 @@
 import { message } from "@optique/core/message";
 import { multiple, optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
+import { isSameFile } from "../net/sinks/same_file.ts";
 import { checkSink, type SinkSpec } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";
 import { duration, sink, size, wholeNumber, word } from "./values.ts";
@@ -38,6 +39,11 @@ export interface Rotation {
   readonly keep?: number;
 }
 
+/** Name of the sink that writes the file at `path`. */
+export function fileOf(sinks: readonly SinkSpec[], path: string): string | undefined {
+  return sinks.find((sink) => sink.kind === "file" && isSameFile(sink.path, path))?.name;
+}
+
 /** Opens nothing. Throws {@linkcode BadInput}. */
 export function checkSinks(sinks: readonly SinkSpec[], { rotateSize, rotateTime, keep }: Rotation): void {
   const rotates = rotateSize !== undefined || rotateTime !== undefined;
@@ -52,6 +58,10 @@ export function checkSinks(sinks: readonly SinkSpec[], { rotateSize, rotateTime,
   const names = sinks.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
+  for (const [index, sink] of sinks.entries()) {
+    const other = sink.kind === "file" ? fileOf(sinks.slice(0, index), sink.path) : undefined;
+    if (other !== undefined) throw new BadInput(`--output: ${sink.name} is the same file as ${other}`);
+  }
   for (const sink of sinks) {
     try {
       checkSink(sink);

@@ -59,6 +59,12 @@ export function cutToCommit(committed: FileProgress): boolean {
   return true;
 }
 
+/** Moves aside what a new file would take the place of: packets in it may be acknowledged, and come no second time. */
+export function keepAside(path: string, warn: (message: string) => void): void {
+  const now = fileProgress(path);
+  if (now !== undefined && now.size > 0) moveAside(path, "it was there before, and not by this state", warn);
+}
+
 function isSame(now: FileProgress, committed: FileProgress): boolean {
   return now.device === committed.device && now.inode === committed.inode;
 }

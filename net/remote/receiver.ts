@@ -1,13 +1,14 @@
 /** The collector: many agents in, sinks out. @module */
+import { resolve } from "node:path";
 import type { Credentials } from "../pki/credentials.ts";
 import type { Sink } from "../sink.ts";
 import { type FileProgress, FileSink } from "../sinks/file.ts";
 import { InterfaceSink } from "../sinks/interface.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
-import { openSink, type SinkSpec } from "../sinks/spec.ts";
+import { type FileSpec, openSink, type SinkSpec } from "../sinks/spec.ts";
 import { AgentBooks } from "./agent_books.ts";
 import { CollectorState } from "./collector_state.ts";
-import { cutToCommit, resumeFile } from "./file_progress.ts";
+import { cutToCommit, keepAside, resumeFile } from "./file_progress.ts";
 import { Intake } from "./intake.ts";
 import type { LinkPeer } from "./intake_port.ts";
 import { Listener, type ListenerSettings } from "./listener.ts";
@@ -154,27 +155,36 @@ export class RemoteReceiver {
     }
   }
 
-  #open(spec: SinkSpec): Sink {
+  #open(given: SinkSpec): Sink {
     const { application, sinkOptions, warn } = this.#options;
-    const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
-    let continueAt: number | undefined;
-    for (const committed of spec.kind === "file" ? this.#state?.files ?? [] : []) {
-      if (!rotates && spec.kind === "file" && committed.path === spec.path) {
-        continueAt = resumeFile(committed, spec.format, warn);
-      } else if (isOf(spec, committed.path)) {
-        cutToCommit(committed);
-      }
-    }
+    // The state outlives the working directory.
+    const spec = given.kind === "file" ? { ...given, path: resolve(given.path) } : given;
     return openSink(spec, {
       application,
       interfaceName: "collector",
       mtu: MTU_MAX,
       ...sinkOptions,
-      continueAt,
+      continueAt: spec.kind === "file" ? this.#resume(spec) : undefined,
       begun: () => this.#seriesWentOn(),
       warn,
       stopped: (sink, message) => this.#stopped(sink, message),
     });
+  }
+
+  /** Makes the files of a sink as they were at the last commit; answers where its one file is to be gone on with, if it is. */
+  #resume(spec: FileSpec): number | undefined {
+    const { sinkOptions, warn } = this.#options;
+    const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
+    let continueAt: number | undefined;
+    for (const committed of this.#state?.files ?? []) {
+      if (!rotates && resolve(committed.path) === spec.path) {
+        continueAt = resumeFile(committed, spec.format, warn);
+      } else if (isOf(spec, resolve(committed.path))) {
+        cutToCommit(committed);
+      }
+    }
+    if (!rotates && continueAt === undefined) keepAside(spec.path, warn);
+    return continueAt;
   }
 
   async #listen(): Promise<void> {
@@ -269,8 +279,7 @@ export class RemoteReceiver {
 }
 
 /** Whether a path is that of the sink's file, or of one of its series. */
-function isOf(spec: SinkSpec, path: string): boolean {
-  if (spec.kind !== "file") return false;
+function isOf(spec: FileSpec, path: string): boolean {
   const dot = spec.path.lastIndexOf(".");
   const stem = dot > spec.path.lastIndexOf("/") + 1 ? spec.path.slice(0, dot) : spec.path;
   return path === spec.path || path.startsWith(`${stem}_`);

@@ -10,15 +10,17 @@ import { PcapOverIpSink } from "./pcap_over_ip.ts";
 import { type SinkOptions, systemError } from "./sink_options.ts";
 import { StdoutSink } from "./stdout.ts";
 
+export interface FileSpec {
+  readonly kind: "file";
+  readonly name: string;
+  readonly path: string;
+  readonly format: "pcap" | "pcapng";
+}
+
 /** `name` is what was given. */
 export type SinkSpec =
   | { readonly kind: "interface"; readonly name: string; readonly interfaceName: string }
-  | {
-    readonly kind: "file";
-    readonly name: string;
-    readonly path: string;
-    readonly format: "pcap" | "pcapng";
-  }
+  | FileSpec
   | { readonly kind: "stdout"; readonly name: string }
   /** Port 0: any free one. */
   | {

@@ -50,6 +50,37 @@ Deno.test("what is left of a file that is no capture any more is moved aside, no
     assert.deepEqual(numbersIn(Deno.readFileSync(out)), []);
   }));
 
+Deno.test("a file keeps its packets: its name spelled otherwise, its state lost, another file meanwhile", () =>
+  withPki(async (pki) => {
+    const out = `${pki.folder}/out.pcapng`;
+    const other = `${pki.folder}/other.pcapng`;
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    let sent = 0;
+    const run = async (path: string) => {
+      const receiver = await startReceiver(pki, path, log, { statePath });
+      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+      packets.make(2);
+      sent += packets.count;
+      while (sink.counters.written < packets.count) await new Promise((resolve) => setTimeout(resolve, 1));
+      await sink.close();
+      await receiver.close();
+    };
+    const packetsIn = (path: string) => numbersIn(Deno.readFileSync(path)).length;
+    await run(out);
+    await run(`${pki.folder}/./out.pcapng`);
+    assert.equal(packetsIn(out), sent);
+    await Deno.remove(statePath);
+    await run(out);
+    assert.equal(packetsIn(out) + packetsIn(`${out}.old-1`), sent);
+    assert(log.lines.some((line) => line.endsWith(`moved to ${out}.old-1`)), log.lines.join("\n"));
+    await run(other);
+    await run(out);
+    const all = [out, other, `${out}.old-1`, `${out}.old-2`];
+    assert.equal(all.map(packetsIn).reduce((sum, count) => sum + count), sent);
+  }));
+
 Deno.test({
   name: "a full disk under the state ends the collector: it acknowledges what it noted and no more",
   ignore: netnsMissing(), // it takes root to mount
