@@ -3,7 +3,7 @@ import { surviveFileSizeLimit } from "../file_size_limit.ts";
 import type { PacketBatch } from "../packet_batch.ts";
 import type { Sink, SinkCounters } from "../sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";
-import { rotatedPath } from "./rotated_path.ts";
+import { rotatedFiles, rotatedPath } from "./rotated_path.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions, systemError } from "./sink_options.ts";
 
 /** A file, told from others in the same place, and its length in bytes. */
@@ -15,7 +15,7 @@ export interface FileProgress {
 }
 
 /**
- * Writes at once and synchronously, a batch in one piece, so that nothing waits in memory and a reader can follow the
+ * A file that is made is for its owner only: it holds clear text. Writes at once and synchronously, a batch in one piece, so that nothing waits in memory and a reader can follow the
  * file. When writing fails, the sink stops for good and cuts the file after the last whole packet.
  */
 export class FileSink implements Sink {
@@ -29,6 +29,8 @@ export class FileSink implements Sink {
   #file: Deno.FsFile | undefined;
   /** This run's files as they were when they were opened, oldest first. */
   readonly #files: FileProgress[] = [];
+  /** Those of earlier runs that count too, oldest first. */
+  readonly #older: string[];
   #fileNumber = 0;
   #fileBytes = 0;
   #filePackets = 0;
@@ -44,7 +46,9 @@ export class FileSink implements Sink {
     this.#options = options;
     this.#format = captureFormat(isPcapng, options);
     this.#now = now;
+    this.#older = this.#rotates && options.keep !== undefined ? rotatedFiles(path) : [];
     this.#open();
+    this.#deleteOldest();
     surviveFileSizeLimit();
   }
 
@@ -135,7 +139,7 @@ export class FileSink implements Sink {
     const { continueAt } = this.#options;
     if (continueAt !== undefined && !this.#rotates) return this.#continue(continueAt);
     const path = this.#rotates ? this.#freePath() : this.#path;
-    const file = Deno.openSync(path, { write: true, create: true, truncate: true });
+    const file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
     try {
       writeAll(file, this.#format.head, 0, this.#format.head.length);
     } catch (error) {
@@ -189,9 +193,9 @@ export class FileSink implements Sink {
   }
 
   #deleteOldest(): void {
-    while (this.#files.length > (this.#options.keep ?? Infinity)) {
+    while (this.#older.length + this.#files.length > (this.#options.keep ?? Infinity)) {
       try {
-        Deno.removeSync(this.#files.shift()!.path);
+        Deno.removeSync(this.#older.shift() ?? this.#files.shift()!.path);
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) {
           this.#options.warn?.(`${this.name}: cannot delete an old file: ${systemError(error).text}`);

@@ -12,7 +12,7 @@ export interface SinkOptions {
   readonly rotateBytes?: number;
   /** A file is followed by another so long after it was begun; absent: never. */
   readonly rotateMs?: number;
-  /** Files kept when they rotate, the oldest is deleted; absent: all. */
+  /** Files of the series kept when they rotate, the oldest is deleted, also that of an earlier run; absent: all. */
   readonly keep?: number;
   /** Length in bytes of a file that is there and to be gone on with; absent: it is written anew. Not with rotation. */
   readonly continueAt?: number;

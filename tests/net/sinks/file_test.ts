@@ -134,6 +134,45 @@ Deno.test("rotation by time, with the oldest deleted; no empty files while idle"
     for (const name of names) assert.equal(readSegments(Deno.readFileSync(`${folder}/${name}`)).length, 18);
   }));
 
+Deno.test("files of earlier runs are within the bound of a series, other files are left alone", () =>
+  withTempDir(async (folder) => {
+    const others = [
+      "out_00001_2024.pcapng",
+      "out_1_20240131120000.pcapng",
+      "out2_00001_20240131120000.pcapng",
+    ];
+    for (const name of others) Deno.writeTextFileSync(`${folder}/${name}`, "");
+    let nowMs = new Date(2024, 0, 31, 12).getTime();
+    const run = async () => {
+      const options = { ...OPTIONS, rotateMs: 60_000, keep: 3 };
+      const sink = new FileSink(`${folder}/out.pcapng`, true, options, () => nowMs);
+      for (let minute = 0; minute < 2; minute++, nowMs += 60_000) forgeInto(sink, 2);
+      await sink.close();
+    };
+    for (let runs = 0; runs < 3; runs++) await run();
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) =>
+      !others.includes(name)
+    );
+    assert.deepEqual(names.sort(), [
+      "out_00001_20240131120400.pcapng",
+      "out_00002_20240131120300.pcapng",
+      "out_00002_20240131120500.pcapng",
+    ]);
+    for (const name of others) assert(Deno.statSync(`${folder}/${name}`).isFile);
+  }));
+
+Deno.test("a new file is for its owner only, one that was there keeps its mode", () =>
+  withTempDir(async (folder) => {
+    const modes = [];
+    for (const name of ["new", "old"]) {
+      const path = `${folder}/${name}.pcapng`;
+      if (name === "old") Deno.writeTextFileSync(path, "", { mode: 0o640 });
+      await new FileSink(path, true, OPTIONS).close();
+      modes.push((Deno.statSync(path).mode ?? 0) & 0o777);
+    }
+    assert.deepEqual(modes, [0o600, 0o640]);
+  }));
+
 Deno.test("names of rotated files", () => {
   const timeMs = new Date(2024, 0, 31, 23, 59, 58).getTime();
   assert.equal(rotatedPath("/a.b/out.pcapng", 1, timeMs), "/a.b/out_00001_20240131235958.pcapng");
