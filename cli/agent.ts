@@ -1,4 +1,4 @@
-/** The agent: mirrors every program of this host that has the hook, until it is told to stop. @module */
+/** The agent: mirrors every program of this host that has the hook, until it is told to stop or has no sink left. @module */
 import { Capture } from "./capture.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { libraryPath } from "./hook_library.ts";
@@ -8,18 +8,18 @@ import type { AgentCommand } from "./options.ts";
 import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "./runtime_dir.ts";
 import { Shutdown } from "./shutdown.ts";
 
-/** Answers the exit status. */
+/** Answers the exit status: 1 when no sink was left. */
 export async function runAgent(command: AgentCommand): Promise<number> {
   const plan = await planMirror(command, pipeOrDatedFile);
   const runtimeDir = command.runtimeDir ?? defaultRuntimeDir();
   const library = await libraryPath();
   const capture = await Capture.start(plan, command, runtimeDir);
-  const shutdown = new Shutdown();
+  const shutdown = new Shutdown({ hangUpReloads: plan.targets.credentials !== undefined });
   log.info(`mirroring to ${capture.mirror.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);
   const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
   printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
-  await shutdown.asked;
+  const hasFailed = await Promise.race([shutdown.asked, capture.failed.then(() => true)]);
   await capture.finish();
   shutdown.release();
-  return 0;
+  return hasFailed ? 1 : 0;
 }

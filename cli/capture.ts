@@ -64,6 +64,11 @@ export class Capture {
     }
   }
 
+  /** Settles when no sink takes packets any more. */
+  get failed(): Promise<void> {
+    return this.mirror.failed;
+  }
+
   /** Programs that came with a hook so far. */
   get programs(): number {
     return this.#receiver.counters.programs;

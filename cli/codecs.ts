@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Codec } from "../codecs/codec.ts";
 import { BUILT_IN_CODECS, checkCodec } from "../codecs/registry.ts";
 import { printableLine } from "../net/flow_comment.ts";
+import { systemError } from "../net/sinks/sink_options.ts";
 import { BadInput } from "./bad_input.ts";
 import { builtInCodec } from "./codec_settings.ts";
 
@@ -51,6 +52,11 @@ function checkFile(path: string): void {
     throw new Error(`${path}: ${reason}`);
   }
   if (!info.isFile) throw new Error(`${path}: not a file`);
+  try {
+    Deno.openSync(path).close();
+  } catch (error) {
+    throw new Error(`${path}: cannot read: ${systemError(error).text}`);
+  }
 }
 
 async function importModule(path: string): Promise<Record<string, unknown>> {

@@ -20,7 +20,7 @@ const WORKERS_MAX = 4;
 export async function runCollector(command: CollectorCommand): Promise<number> {
   configureLog(command.logLevel ?? "info");
   check(command);
-  const { hostname, port } = command.listen ?? parseListenAddress("");
+  const { hostname, port } = command.listen ?? parseListenAddress("*");
   const statePath = command.state ?? defaultStatePath(port);
   if (fileOf(command.output, statePath) !== undefined) {
     throw new BadInput(`--state: ${JSON.stringify(statePath)} is a sink already, give another file`);
@@ -34,9 +34,9 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     receiver = await start(command, hostname, port, statePath, credentials);
   } catch (error) {
     credentials?.close();
-    throw new BadInput(`--collector: ${explain(error as Error & { code?: string }, hostname, port)}`);
+    throw new BadInput(explain(error as Error & { code?: string }, hostname, port));
   }
-  const shutdown = new Shutdown();
+  const shutdown = new Shutdown({ hangUpReloads: credentials !== undefined });
   const names = receiver.sinks.map(({ name }) => name).join(", ");
   log.info(`collecting on ${formatHostPort(hostname, receiver.port)} into ${names}; stop with Ctrl-C`);
   if (command.insecurePlaintext) {
@@ -113,13 +113,16 @@ export function defaultStatePath(
 function explain(error: Error & { code?: string }, hostname: string, port: number): string {
   switch (error.code) {
     case "EADDRINUSE":
-      return `port ${port} is taken: give another with -L ADDR:PORT`;
+      return `--listen: port ${port} is taken: give another with -L ADDR:PORT`;
     case "EADDRNOTAVAIL":
-      return `${hostname} is no address of this host`;
+    case "EINVAL":
+      return `--listen: ${hostname} is no address of this host`;
     case "EACCES":
-      return `port ${port} needs the capability CAP_NET_BIND_SERVICE, choose one above 1023`;
+      return `--listen: port ${port} needs the capability CAP_NET_BIND_SERVICE, choose one above 1023`;
+    case "ENOTFOUND":
+      return `--listen: there is no host ${hostname}`;
     default:
-      return error.message;
+      return `--collector: ${error.message}`;
   }
 }
 

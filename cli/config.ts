@@ -43,6 +43,9 @@ const SETTINGS: ReadonlyMap<string, { readonly many?: boolean; readonly flag?: b
   ["workers", {}],
 ]);
 
+/** Where packets go: whoever says one of them says all. */
+const DESTINATIONS: readonly string[] = ["output", "target"];
+
 const scalar = v.union([v.string(), v.number(), v.boolean()]);
 const tomlSchema = v.record(v.string(), v.union([scalar, v.array(scalar)]));
 
@@ -66,19 +69,26 @@ export function findSettings(
   const configPath = named || defaultPath;
   const fromFile = readConfig(configPath, named ? `${CONFIG_VARIABLE}: ${named}` : defaultPath);
   if (!fromFile && named) throw new BadInput(`${CONFIG_VARIABLE}: there is no file ${JSON.stringify(named)}`);
+  const isIn = (places: (option: string) => boolean) => (option: string) =>
+    DESTINATIONS.includes(option) ? DESTINATIONS.some(places) : places(option);
+  const isOnLine = isIn(isGiven);
+  const isInEnvironment = isIn((option) => Boolean(environment[variableOf(option)]));
   const found: FoundSetting[] = [];
   for (const [option, kind] of SETTINGS) {
-    if (isGiven(option)) continue;
-    const variable = `SSLCOLLECTOR_${option.toUpperCase().replaceAll("-", "_")}`;
-    const fromEnvironment = environment[variable];
-    const values = fromEnvironment !== undefined && fromEnvironment !== ""
-      ? kind.many ? fromEnvironment.split(/\s+/) : [fromEnvironment]
-      : fromFile?.get(option);
+    if (isOnLine(option)) continue;
+    const fromEnvironment = environment[variableOf(option)];
+    const values = !isInEnvironment(option)
+      ? fromFile?.get(option)
+      : fromEnvironment && (kind.many ? fromEnvironment.split(/\s+/) : [fromEnvironment]);
     if (!values) continue;
-    const source = fromEnvironment ? `${variable} (environment)` : `${option} in ${configPath}`;
+    const source = fromEnvironment ? `${variableOf(option)} (environment)` : `${option} in ${configPath}`;
     found.push({ source, words: wordsOf(option, kind, values, source) });
   }
   return found;
+}
+
+function variableOf(option: string): string {
+  return `SSLCOLLECTOR_${option.toUpperCase().replaceAll("-", "_")}`;
 }
 
 function wordsOf(
@@ -130,8 +140,10 @@ function parseConfig(name: string, text: string): v.InferOutput<typeof tomlSchem
   }
   const result = v.safeParse(tomlSchema, table);
   if (!result.success) {
-    const [issue] = result.issues;
-    throw new BadInput(`${name}: ${v.getDotPath(issue)}: ${issue.message}`);
+    const setting = v.getDotPath(result.issues[0]);
+    throw new BadInput(
+      `${name}: ${setting}: expected text, a number, true or false, or a list of them; settings stand in no table`,
+    );
   }
   return result.output;
 }

@@ -36,8 +36,17 @@ function checkPlacement({ command, unit, system, root }: Placement): void {
       throw new BadInput((error as Error).message);
     }
   }
+  if (!isDirectory(root)) throw new BadInput(`--root: ${JSON.stringify(root)} is no directory`);
   if (root === "/" && Deno.uid() !== 0) {
     throw new BadInput(`${command}: root is needed to write below /etc and /usr/lib`);
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
   }
 }
 

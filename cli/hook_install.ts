@@ -17,10 +17,12 @@ const dropInText = (preload: string): string =>
 Environment="LD_PRELOAD=${preload}"
 `;
 
+const OTHER_UNITS = /\.(socket|target|timer|mount|automount|path|slice|scope|device|swap)$/;
+
 /** `nginx` and `nginx.service` name the same unit. Throws a `RangeError` on what is no service. */
 export function serviceName(unit: string): string {
   const name = unit.endsWith(".service") ? unit : `${unit}.service`;
-  if (!/^[A-Za-z0-9:_.@\\-]+\.service$/.test(name)) {
+  if (!/^[A-Za-z0-9:_.@\\-]+\.service$/.test(name) || OTHER_UNITS.test(unit)) {
     throw new RangeError(
       `--unit: ${JSON.stringify(unit)} is not the name of a systemd service, for example nginx`,
     );

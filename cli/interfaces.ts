@@ -1,6 +1,11 @@
 /** Interfaces of this host. @module */
 import { BadInput } from "./bad_input.ts";
 
+/** Whether hosts are reached through it: an address that the kernel gives every interface by itself does not count. */
+export function hasAddress(name: string): boolean {
+  return Deno.networkInterfaces().some((entry) => entry.name === name && !/^fe80:/i.test(entry.address));
+}
+
 /** Texts of the addresses of an interface. Throws {@linkcode BadInput} when there is no such interface. */
 export function interfaceAddresses(name: string): ReadonlySet<string> {
   const all = Deno.networkInterfaces();

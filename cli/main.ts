@@ -46,6 +46,12 @@ function parseCommandLine(args: readonly string[], settings: readonly FoundSetti
     },
   };
   if (isCollector(args)) return run(collectorParser, options);
+  // Options of the program would be taken for ours.
+  if (args[0] === "run" && !args.includes("--") && !args.includes("--help")) {
+    throw new BadInput(
+      "run: expected -- and a command, for example: sslcollector run -- curl https://localhost",
+    );
+  }
   return run(args.length === 0 ? bareCommandLine : commandLine, options);
 }
 

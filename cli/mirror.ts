@@ -6,10 +6,11 @@ import { PacketBuffer } from "../net/packet_batch.ts";
 import { Pipeline } from "../net/pipeline.ts";
 import { RouterSink } from "../net/remote/router_sink.ts";
 import type { Sink } from "../net/sink.ts";
+import { interfaceMtu } from "../net/sinks/interfaces.ts";
 import { checkSink, openSink, type SinkSpec } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";
 import { loadCodecs } from "./codecs.ts";
-import { interfaceAddresses } from "./interfaces.ts";
+import { hasAddress, interfaceAddresses } from "./interfaces.ts";
 import { configureLog, log, printError } from "./log.ts";
 import { makeObserver } from "./observer.ts";
 import type { MirrorCommand } from "./options.ts";
@@ -31,6 +32,7 @@ export interface MirrorPlan {
   readonly sinks: readonly SinkSpec[];
   readonly codecs: Awaited<ReturnType<typeof loadCodecs>>;
   readonly localAddresses: ReadonlySet<string> | undefined;
+  readonly portMap: ReadonlyMap<number, number>;
 }
 
 /** Checks everything that can be wrong before anything starts. Throws {@linkcode BadInput}. */
@@ -42,7 +44,21 @@ export async function planMirror(command: MirrorCommand, defaultSink: () => Sink
   const sinks = command.output.length > 0 || command.target.length > 0 ? command.output : [defaultSink()];
   checkSinks(sinks, command);
   checkRecording(command, sinks);
-  return { command, sinks, codecs, localAddresses, targets: await planTargets(command) };
+  if (command.mtu !== undefined) checkMtu(command.mtu, sinks);
+  const portMap = planPorts(command.portMap.flat());
+  return { command, sinks, codecs, localAddresses, portMap, targets: await planTargets(command) };
+}
+
+function planPorts(pairs: readonly (readonly [number, number])[]): Map<number, number> {
+  const map = new Map<number, number>();
+  for (const [real, forged] of pairs) {
+    const other = map.get(real);
+    if (other !== undefined && other !== forged) {
+      throw new BadInput(`--port-map: ${real} is to be ${other} and ${forged}, choose one`);
+    }
+    map.set(real, forged);
+  }
+  return map;
 }
 
 function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): void {
@@ -58,16 +74,42 @@ function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): voi
   }
 }
 
+/** Throws {@linkcode BadInput} where an interface would drop every full packet. */
+function checkMtu(mtu: number, sinks: readonly SinkSpec[]): void {
+  for (const sink of sinks) {
+    const most = sink.kind === "interface" ? interfaceMtu(sink.interfaceName) : mtu;
+    if (most < mtu) {
+      throw new BadInput(`--mtu: expected at most the ${most} that ${sink.name} takes, got ${mtu}`);
+    }
+  }
+}
+
+/** An IDS tells flows by 5-tuple: the encrypted one and its mirror on one interface are one flow to it, and no HTTP. */
+function warnOfMeeting({ command, sinks }: MirrorPlan): void {
+  if (command.portMap.length > 0 || command.vlan !== undefined) return;
+  const observed = "interface" in command ? command.interface : undefined;
+  for (const sink of sinks) {
+    if (sink.kind !== "interface" || (sink.name !== observed && !hasAddress(sink.interfaceName))) continue;
+    log.warn(
+      `${sink.name} carries this host's own traffic: an IDS there sees the encrypted flow on the same 5-tuple and ` +
+        "nothing of the mirror; give --port-map 443=80, --vlan ID or an interface of its own",
+    );
+  }
+}
+
 /** Sinks and pipeline at work. */
 export class Mirror {
   readonly pipeline: Pipeline;
   readonly sinks: readonly Sink[];
+  /** Settles when no sink takes packets any more. */
+  readonly failed: Promise<void>;
   readonly #command: MirrorCommand;
   readonly #targets: TargetPlan;
   readonly #buffer: PacketBuffer;
 
-  private constructor(plan: MirrorPlan, sinks: readonly Sink[], timeBaseNs: bigint) {
+  private constructor(plan: MirrorPlan, sinks: readonly Sink[], failed: Promise<void>, timeBaseNs: bigint) {
     const { command } = plan;
+    this.failed = failed;
     this.#command = command;
     this.#targets = plan.targets;
     this.sinks = sinks;
@@ -80,7 +122,7 @@ export class Mirror {
     const settings: ForgeSettings = {
       mtu: command.mtu ?? Math.min(...sinks.map((sink) => sink.mtu)),
       initialSequenceNumbers: new InitialSequenceNumbers(SEQUENCE_SEED),
-      portMap: new Map(command.portMap.flat()),
+      portMap: plan.portMap,
       markMac: command.markMac,
       vlan: command.vlan,
     };
@@ -103,6 +145,8 @@ export class Mirror {
     const { rotateSize, rotateTime, keep, mtu } = plan.command;
     const interfaceName = "interface" in plan.command ? plan.command.interface ?? "any" : "replay";
     const sinks: Sink[] = [];
+    const stopped = new Set<Sink>();
+    const { promise: failed, resolve: fail } = Promise.withResolvers<void>();
     try {
       for (const spec of plan.sinks) {
         sinks.push(openSink(spec, {
@@ -113,18 +157,22 @@ export class Mirror {
           rotateMs: rotateTime,
           keep,
           warn: (text) => log.warn(text),
-          stopped: (sink, text) => log.error(`${sink.name} takes no more packets: ${text}`),
+          stopped: (sink, text) => {
+            log.error(`${sink.name} takes no more packets: ${text}`);
+            if (stopped.add(sink).size === sinks.length) fail();
+          },
         }));
       }
       const remote = await openTargets(plan.targets, interfaceName, mtu);
       if (remote) sinks.push(remote);
+      warnOfMeeting(plan);
     } catch (error) {
       for (const sink of sinks) await sink.close();
       plan.targets.credentials?.close();
       if (error instanceof BadInput) throw error;
       throw new BadInput(`--output: ${(error as Error).message}`);
     }
-    return new Mirror(plan, sinks, timeBaseNs);
+    return new Mirror(plan, sinks, failed, timeBaseNs);
   }
 
   /** Hands what was forged to the sinks. */

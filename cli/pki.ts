@@ -1,4 +1,5 @@
 /** `pki`: certificates for agents and collectors. @module */
+import { isIP } from "node:net";
 import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts";
 import { initAuthority, issueInto, listCertificates, type Listed, PKI_DIRECTORY } from "../net/pki/store.ts";
 import { BadInput } from "./bad_input.ts";
@@ -41,7 +42,10 @@ async function issue(
       }`,
     );
   }
-  const bad = san.find((value) => value === "" || /[\s,/]/.test(value));
+  // What has only digits and dots is no host name; such a certificate would match nothing.
+  const bad = san.find((value) =>
+    value === "" || /[\s,/]/.test(value) || (/^[\d.]+$/.test(value) && isIP(value) === 0)
+  );
   if (bad !== undefined) {
     throw new RangeError(`--san: expected a host name or an address, got ${JSON.stringify(bad)}`);
   }

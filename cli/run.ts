@@ -20,6 +20,11 @@ export async function runProgram(command: RunCommand): Promise<number> {
       "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
     );
   }
+  const [name] = command.program;
+  if (resolveProgram(name) === undefined && !name.includes("/")) {
+    printError(`sslcollector: run: ${name}: command not found`);
+    return 127;
+  }
   const library = await libraryPath();
   const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
   try {
@@ -29,7 +34,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
       SSLCOLLECTOR_RUNTIME: runtimeDir,
     });
     const mirrored = capture.programs > 0;
-    await capture.finish(mirrored ? [] : whyUnmirrored(command.program[0], status));
+    await capture.finish(mirrored ? [] : whyUnmirrored(name, status));
     return status;
   } finally {
     if (command.runtimeDir === undefined) Deno.removeSync(runtimeDir, { recursive: true });

@@ -1,21 +1,43 @@
-/** SIGINT and SIGTERM: the first asks to drain, the second ends at once. */
+/** SIGINT, SIGTERM and SIGHUP: the first asks to drain, the second ends at once. */
 export class Shutdown {
   readonly asked: Promise<void>;
   readonly #onSignal: () => void;
+  readonly #onHangUp: () => void;
 
-  /** `onRepeat` is called for every signal after the first; by default the process ends. */
-  constructor(onRepeat: () => void = () => Deno.exit(130)) {
+  /**
+   * `onRepeat` is called for every signal after the first; by default the process ends. With `hangUpReloads`, SIGHUP is one to
+   * read certificates again, unless the terminal that the process was started on is gone.
+   */
+  constructor({ hangUpReloads = false, onRepeat = () => Deno.exit(130) } = {}) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.asked = promise;
     let count = 0;
     this.#onSignal = () => ++count === 1 ? resolve() : onRepeat();
+    const hadTerminal = hasTerminal();
+    this.#onHangUp = () => {
+      if (!hangUpReloads || (hadTerminal && !hasTerminal())) this.#onSignal();
+    };
     for (const signal of SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
+    if (HANG_UP) Deno.addSignalListener(HANG_UP, this.#onHangUp);
   }
 
   /** Signals have their usual effect again. */
   release(): void {
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, this.#onSignal);
+    if (HANG_UP) Deno.removeSignalListener(HANG_UP, this.#onHangUp);
   }
 }
 
-const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+const IS_WINDOWS = Deno.build.os === "windows";
+const SIGNALS: readonly Deno.Signal[] = IS_WINDOWS ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+const HANG_UP: Deno.Signal | undefined = IS_WINDOWS ? undefined : "SIGHUP";
+
+/** Whether there is a terminal that controls this process. */
+function hasTerminal(): boolean {
+  try {
+    Deno.openSync("/dev/tty").close();
+    return true;
+  } catch {
+    return false;
+  }
+}

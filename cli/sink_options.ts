@@ -15,11 +15,12 @@ export const sinkOptions = {
   rotateSize: optional(option("--rotate-size", size(4096), {
     description: message`Begin a new file when this one has reached SIZE.`,
   })),
-  rotateTime: optional(option("--rotate-time", duration(), {
+  rotateTime: optional(option("--rotate-time", duration(1000), {
     description: message`Begin a new file after DURATION.`,
   })),
   keep: optional(option("--keep", wholeNumber("N", 1, 1_000_000), {
-    description: message`Keep the newest N files when rotating.`,
+    description:
+      message`Keep the newest N files of the series when rotating, those of earlier runs among them.`,
   })),
   summary: optional(option("--summary", word("FORM", ["text", "json", "none"]), {
     description:

@@ -45,13 +45,14 @@ function describe(counters: Counters): string {
     `${formatBytes(sum(counters.forged))} forged`,
     plural(counters.packets, "packet"),
   ];
-  const dropped = [...droppedBytes(counters)].filter(([, bytes]) => bytes > 0);
-  if (dropped.length > 0) {
-    parts.push(`dropped: ${dropped.map(([reason, bytes]) => `${formatBytes(bytes)} ${reason}`).join(", ")}`);
-  }
-  const events = [...counters.events];
-  if (events.length > 0) parts.push(events.map(([reason, amount]) => `${amount} ${reason}`).join(", "));
-  return parts.join(", ");
+  const dropped = [...droppedBytes(counters)].filter(([, bytes]) => bytes > 0)
+    .map(([reason, bytes]) => `${formatBytes(bytes)} ${reason}`);
+  const events = [...counters.events].map(([reason, amount]) => `${amount} ${reason}`);
+  return [
+    parts.join(", "),
+    ...dropped.length > 0 ? [`dropped: ${dropped.join(", ")}`] : [],
+    ...events.length > 0 ? [`events: ${events.join(", ")}`] : [],
+  ].join("; ");
 }
 
 /** What a sink did, for people. */

@@ -71,7 +71,7 @@ export async function openTargets(
           warn: (text) => log.warn(text),
           waiting: (packets, longestMs) =>
             log.info(
-              `${target.name}: ${packets} packets wait for the collector, for ${
+              `${target.name}: ${packets} packets wait for the collector, as long as it takes some every 5 s, for ${
                 Math.round(longestMs / 1000)
               } s more at most; Ctrl-C or SIGTERM now ends this at once`,
             ),

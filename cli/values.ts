@@ -52,13 +52,16 @@ export function size(minimum: number): ValueParser<"sync", number> {
 
 const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1e3, "": 1e3, m: 60e3, h: 3600e3, d: 86400e3 };
 
-/** `90s`, `10m`, `1h`, `90`: milliseconds, above 0. */
-export function duration(): ValueParser<"sync", number> {
+/** `90s`, `10m`, `1h`, `90`: milliseconds, at least `minimumMs`. */
+export function duration(minimumMs = 1): ValueParser<"sync", number> {
   return valueParser("DURATION", 1000, (text) => {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text);
     const ms = match ? Number(match[1]) * DURATION_UNITS[match[2]] : NaN;
     if (!(ms >= 1)) {
       throw new RangeError(`expected a duration such as 90s, 10m or 1h, got ${JSON.stringify(text)}`);
+    }
+    if (ms < minimumMs) {
+      throw new RangeError(`expected at least ${minimumMs / 1000}s, got ${JSON.stringify(text)}`);
     }
     return ms;
   });
@@ -80,7 +83,9 @@ export function word<const T extends string>(metavar: string, words: readonly T[
   const parser = valueParser(metavar, words[0], (text) => {
     const found = words.find((word) => word === text);
     if (found === undefined) {
-      throw new RangeError(`expected ${words.join(", ")}, got ${JSON.stringify(text)}`);
+      throw new RangeError(
+        `expected ${words.slice(0, -1).join(", ")} or ${words.at(-1)}, got ${JSON.stringify(text)}`,
+      );
     }
     return found;
   });
@@ -106,7 +111,7 @@ export function remoteTarget(): ValueParser<"sync", RemoteTarget> {
 export function listenAddress(): ValueParser<"sync", ReturnType<typeof parseListenAddress>> {
   return valueParser(
     "ADDR:PORT",
-    parseListenAddress(""),
+    parseListenAddress("*"),
     parseListenAddress,
     ({ hostname, port }) => formatHostPort(hostname, port),
   );

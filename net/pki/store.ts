@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { systemError } from "../sinks/sink_options.ts";
 import type { Credentials, Role } from "./credentials.ts";
 import * as issue from "./issue.ts";
@@ -49,7 +49,12 @@ export async function issueInto(directory: string, request: issue.CertificateReq
     key: readKey(`${directory}/${AUTHORITY}.key`),
   };
   const issued = await issue.issueCertificate(authority, request);
-  return writePair(directory, `${request.role}-${request.name}`, issued, "there is one of this name already");
+  return writePair(
+    directory,
+    `${request.role}-${request.name}`,
+    issued,
+    "there is one of this name already; to make a new one, move it away with its key",
+  );
 }
 
 /** What is in the directory, the CA first. Throws an `Error` of one line. */
@@ -58,7 +63,7 @@ export function listCertificates(directory: string): Listed[] {
   const found = names.filter((name) => name.endsWith(".crt")).sort().flatMap((name) => {
     const path = `${directory}/${name}`;
     const hasKey = names.includes(name.replace(/\.crt$/, ".key"));
-    return certificatesIn(path).map((pem) => ({
+    return certificatesIn(path, "it was there a moment ago").map((pem) => ({
       ...certificateFacts(new x509.X509Certificate(pem)),
       path,
       hasKey,
@@ -75,13 +80,16 @@ export function listCertificates(directory: string): Listed[] {
  * of one line that says what is missing and how it is made.
  */
 export async function loadCredentials(directory: string, role: Role, name?: string): Promise<Credentials> {
-  const authorities = certificatesIn(`${directory}/${AUTHORITY}.crt`);
+  const authorities = certificatesIn(`${directory}/${AUTHORITY}.crt`, MAKE_AUTHORITY);
   const trusted = new Authorities(authorities);
   const path = `${directory}/${role}-${name ?? onlyName(directory, role)}`;
-  const [certificate] = certificatesIn(`${path}.crt`);
+  const [certificate] = certificatesIn(
+    `${path}.crt`,
+    `sslcollector pki issue ${role} makes it, where the CA is`,
+  );
   const key = readKey(`${path}.key`);
   const own = new X509Certificate(certificate);
-  if (!attempt(`use ${path}.key`, () => own.checkPrivateKey(createPrivateKey(key)))) {
+  if (!own.checkPrivateKey(privateKey(`${path}.key`, key))) {
     throw new Error(`${path}.key is not the key of ${path}.crt`);
   }
   try {
@@ -107,8 +115,16 @@ function onlyName(directory: string, role: Role): string {
   );
 }
 
-function certificatesIn(path: string): string[] {
-  const found = readText(path, MAKE_AUTHORITY).match(CERTIFICATE_PEM);
+function privateKey(path: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw new Error(`${path} is no private key in PEM without a passphrase`);
+  }
+}
+
+function certificatesIn(path: string, fix: string): string[] {
+  const found = readText(path, fix).match(CERTIFICATE_PEM);
   if (found === null) throw new Error(`${path} has no certificate`);
   return found;
 }

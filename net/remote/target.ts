@@ -30,6 +30,8 @@ export function parseTarget(text: string): RemoteTarget {
 /** `ADDR:PORT`, `:PORT`, `ADDR`; everything left out: any address, the link's port. Throws as {@linkcode parseTarget}. */
 export function parseListenAddress(text: string): { readonly hostname: string; readonly port: number } {
   const { hostname, port } = parseHostPort(text, text, LISTEN_FORM);
+  // A port alone would be the address 0.0.x.y.
+  if (text === "" || /^\d+$/.test(hostname)) throw wrong(LISTEN_FORM, text);
   return { hostname: hostname === "" || hostname === "*" ? "::" : hostname, port: port ?? LINK_PORT };
 }
 

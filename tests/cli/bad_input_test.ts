@@ -1,6 +1,7 @@
 /** Mistakes that only the machine can tell: found before anything starts, in one line, with exit status 2. @module */
 import assert from "node:assert/strict";
 import { type CommandOptions, runCommand, spawnCommand } from "../support/command.ts";
+import { netnsMissing, withVeth } from "../support/netns.ts";
 import { missing, withTempDir } from "../support/run.ts";
 
 /** The one line, without the program's name. */
@@ -154,7 +155,28 @@ Deno.test("bad input: options that contradict each other", async () => {
       "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
     );
     assert.equal(await told("-o", "a.pcap", "-o", "a.pcap"), "--output: a.pcap is given twice");
+    assert.equal(
+      await told("-o", "a.pcap", "-o", "./a.pcap"),
+      "--output: ./a.pcap is the same file as a.pcap",
+    );
+    await Deno.symlink("b.pcap", `${cwd}/a.pcap`);
+    assert.equal(
+      await told("-o", "a.pcap", "--record", "b.pcap"),
+      '--record: "b.pcap" is a sink already, give another file',
+    );
   });
+});
+
+Deno.test({
+  name: "bad input: packets that the interface does not take",
+  ignore: netnsMissing(),
+  fn: () =>
+    withVeth(async ({ near }) => {
+      assert.equal(
+        await mistake(run("-o", near, "--mtu", "9001")),
+        `--mtu: expected at most the 1500 that ${near} takes, got 9001`,
+      );
+    }),
 });
 
 Deno.test("bad input: a port that is taken", async () => {
@@ -197,11 +219,16 @@ Deno.test("bad input: a recording that is missing or is none", async () => {
   await withTempDir(async (folder) => {
     const replay = (path: string) => mistake(["replay", path, "-o", `${folder}/out.pcapng`]);
     assert.match(await replay(`${folder}/no.rec`), /^replay: .*no\.rec/);
+    assert.match(await replay(folder), new RegExp(`^replay: .*${folder}: Is a directory`));
     await Deno.writeTextFile(
       `${folder}/text.rec`,
       "This is no recording of anything, and long enough to be one.\n".repeat(9),
     );
     assert.match(await replay(`${folder}/text.rec`), /^replay: .*text\.rec/);
+    assert.equal(
+      await mistake(["replay", "./text.rec", "-o", `${folder}/text.rec`], { cwd: folder }),
+      `--output: ${folder}/text.rec is the recording itself, give another file`,
+    );
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["text.rec"]);
   });
 });

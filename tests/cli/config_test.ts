@@ -38,6 +38,23 @@ Deno.test("config: options over environment over file", async () => {
   ]);
 });
 
+Deno.test("config: whoever says where packets go says all of it", async () => {
+  const toml = 'output = "mirror0"\ntarget = "ids1"\nvlan = 7\n';
+  const environment = { SSLCOLLECTOR_TARGET: "ids2" };
+  for (const option of ["output", "target"]) {
+    assert.deepEqual(await found({ toml, environment, options: [option] }), [["vlan in FILE", "--vlan 7"]]);
+  }
+  assert.deepEqual(await found({ toml, environment }), [
+    ["vlan in FILE", "--vlan 7"],
+    ["SSLCOLLECTOR_TARGET (environment)", "--target ids2"],
+  ]);
+  assert.deepEqual(await found({ toml }), [
+    ["output in FILE", "--output mirror0"],
+    ["vlan in FILE", "--vlan 7"],
+    ["target in FILE", "--target ids1"],
+  ]);
+});
+
 Deno.test("config: several values, by white space or as an array", async () => {
   assert.deepEqual(await found({ environment: { SSLCOLLECTOR_OUTPUT: "lo out.pcapng" } }), [
     ["SSLCOLLECTOR_OUTPUT (environment)", "--output lo --output out.pcapng"],

@@ -37,7 +37,7 @@ mistake("an option of another command is named with its owners", [
 mistake("a value that is wrong is quoted beside what would be right", [
   ["--vlan 4095", '--vlan: expected a number from 1 to 4094, got "4095"'],
   ["--mtu 1.5", '--mtu: expected a number from 576 to 65535, got "1.5"'],
-  ["--summary xml", '--summary: expected text, json, none, got "xml"'],
+  ["--summary xml", '--summary: expected text, json or none, got "xml"'],
   ["--rotate-size 12q", '--rotate-size: expected a size such as 64MiB, got "12q"'],
   ["--rotate-size 1k", '--rotate-size: expected at least 4096 bytes, got "1k"'],
   ["--memory 0", '--memory: expected at least 1048576 bytes, got "0"'],
@@ -49,7 +49,7 @@ mistake("a value that is wrong is quoted beside what would be right", [
     '--target: expected HOST[:PORT] such as collector.example:3005 or [2001:db8::1]:3005, got "tcp://"',
   ],
   ["-C -L :http", '--listen: expected ADDR:PORT such as 10.0.0.5:3005, [::1]:3005 or :3005, got ":http"'],
-  ["pki issue user x", 'agent|collector: expected agent, collector, got "user"'],
+  ["pki issue user x", 'agent|collector: expected agent or collector, got "user"'],
   ["--record=", "--record: expected a FILE, got nothing"],
   [
     "-o pcap-over-ip:70000",
@@ -61,6 +61,10 @@ mistake("a value that is wrong is quoted beside what would be right", [
 mistake("what is missing or too much is named", [
   ["-o", "-o: expected SINK after it"],
   ["run", "run: expected -- and a command, for example: sslcollector run -- curl https://localhost"],
+  [
+    "run curl -sk https://localhost -o out.pcapng",
+    "run: expected -- and a command, for example: sslcollector run -- curl https://localhost",
+  ],
   ["replay", "replay: expected FILE"],
   ["replay a b", 'replay: "b" is one argument too many'],
   ["hook", "hook: expected path, install, uninstall or status"],
@@ -85,6 +89,22 @@ mistake("what is missing or too much is named", [
     "--allow: looks at certificates, and there are none with --insecure-plaintext",
   ],
   ["hook install", "hook install: expected --unit NAME, for example --unit nginx, or --system"],
+  [
+    "hook install --unit nginx.socket",
+    '--unit: "nginx.socket" is not the name of a systemd service, for example nginx',
+  ],
+  ["hook install --unit nginx --root /no/where", '--root: "/no/where" is no directory'],
+  ["--port-map 443=80 --port-map 443=81 -o x.pcap", "--port-map: 443 is to be 80 and 81, choose one"],
+  ["-C -o x.pcap --state ./x.pcap", '--state: "./x.pcap" is a sink already, give another file'],
+  ["-C -o x.pcap --insecure-plaintext -L 203.0.113.1:0", "--listen: 203.0.113.1 is no address of this host"],
+  [
+    "-C -o x.pcap -L 3907",
+    '--listen: expected ADDR:PORT such as 10.0.0.5:3005, [::1]:3005 or :3005, got "3907"',
+  ],
+  [
+    "pki issue collector a.example --san 1.2.3.999",
+    'pki issue: --san: expected a host name or an address, got "1.2.3.999"',
+  ],
   ["hook install --unit a/b", '--unit: "a/b" is not the name of a systemd service, for example nginx'],
 ]);
 

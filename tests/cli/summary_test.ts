@@ -68,11 +68,11 @@ Deno.test("summary: bytes for people", () => {
 
 Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
   assert.deepEqual(textSummary(INPUT), [
-    "curl[100]: 1 flow, 3.0 MiB captured, 2.0 KiB forged, 12 packets, " +
-    "dropped: 3.0 MiB ring-full, 10 B lane-closed, 1 gap-skipped",
-    "a_[2J_b[101]: 0 flows, 0 B captured, 0 B forged, 0 packets, 2 codec-failed",
-    "total: 1 flow, 3.0 MiB captured, 2.0 KiB forged, 12 packets, " +
-    "dropped: 3.0 MiB ring-full, 10 B lane-closed, 1 gap-skipped, 2 codec-failed",
+    "curl[100]: 1 flow, 3.0 MiB captured, 2.0 KiB forged, 12 packets; " +
+    "dropped: 3.0 MiB ring-full, 10 B lane-closed; events: 1 gap-skipped",
+    "a_[2J_b[101]: 0 flows, 0 B captured, 0 B forged, 0 packets; events: 2 codec-failed",
+    "total: 1 flow, 3.0 MiB captured, 2.0 KiB forged, 12 packets; " +
+    "dropped: 3.0 MiB ring-full, 10 B lane-closed; events: 1 gap-skipped, 2 codec-failed",
     "out.pcapng: 12 packets, 1.2 KiB",
     "veth0: 10 packets, 1000 B, 2 dropped: interface-busy",
     "hub: 3 packets, 300 B, 9 kept for the next run",

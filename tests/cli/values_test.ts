@@ -51,6 +51,12 @@ Deno.test("values: durations are milliseconds above 0", () => {
   }
 });
 
+Deno.test("values: durations have a least one", () => {
+  const duration = values.duration(1000);
+  assert.equal(parse(duration, "1s"), 1000);
+  assert.equal(refusal(duration, "999ms"), 'expected at least 1s, got "999ms"');
+});
+
 Deno.test("values: whole numbers keep to their bounds", () => {
   const id = values.wholeNumber("ID", 1, 4094);
   assert.equal(parse(id, "1"), 1);
@@ -63,7 +69,7 @@ Deno.test("values: whole numbers keep to their bounds", () => {
 Deno.test("values: words are those of the list, and suggested by their beginning", () => {
   const form = values.word("FORM", ["text", "json", "none"]);
   assert.equal(parse(form, "json"), "json");
-  assert.equal(refusal(form, "JSON"), 'expected text, json, none, got "JSON"');
+  assert.equal(refusal(form, "JSON"), 'expected text, json or none, got "JSON"');
   const suggested = [...form.suggest!("te") as Iterable<{ text?: string }>];
   assert.deepEqual(suggested.map((suggestion) => suggestion.text), ["text"]);
   assert.equal(refusal(values.text("FILE"), ""), "expected a FILE, got nothing");

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { missing, runOk } from "../support/run.ts";
 import { checkMirror } from "./support/check_mirror.ts";
-import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
+import { Download } from "./support/fault_curl.ts";
+import { Agent, mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { type Connection, get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -104,6 +105,26 @@ for (const name of ["full.pcapng", "full.pcap"]) {
       ),
   });
 }
+
+Deno.test({
+  name: "an agent whose only sink has stopped ends with status 1",
+  ignore,
+  fn: () =>
+    withFixture((fixture) =>
+      withSmallDisk(fixture, async (disk) => {
+        await using server = new PeerServer(fixture);
+        await using agent = await Agent.start("source", fixture, `${disk}/full.pcapng`);
+        const url = `https://localhost:${server.port}/${fixture.body(1_500_000).name}`;
+        await using download = new Download(fixture, [url], agent.hookEnvironment);
+        assert.equal((await download.ended).sha256, fixture.body(1_500_000).sha256);
+        const ended = await agent.child.ended;
+        assert.equal(ended.code, 1, ended.stderr);
+        const { total, sinks } = summaryOf(ended);
+        assert.equal(total.imbalance, 0);
+        assert(sinks[0].dropped["disk-full"] > 0);
+      })
+    ),
+});
 
 Deno.test({
   name: "a disk that fills up at a later file of a rotation leaves all of them readable",

@@ -229,7 +229,7 @@ Deno.test({
       ]);
       await agent.found(
         "stderr",
-        /^sslcollector: tcp:\S+: \d+ packets wait for the collector, for 29 s more at most; Ctrl-C or SIGTERM now/m,
+        /^sslcollector: tcp:\S+: \d+ packets wait for the collector, as long as it takes some every 5 s, for 29 s more at most; Ctrl-C or SIGTERM now/m,
       );
       agent.kill("SIGTERM");
       const { code, stderr } = await agent.ended;

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing, runOk } from "../support/run.ts";
 import type { Ended } from "./support/child.ts";
-import { mirrorOptions, type Mode, MODES, runSslcollector, summaryOf } from "./support/sslcollector.ts";
+import { Download } from "./support/fault_curl.ts";
+import {
+  Agent,
+  mirrorOptions,
+  type Mode,
+  MODES,
+  runSslcollector,
+  summaryOf,
+} from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -81,6 +89,27 @@ for (const mode of MODES) {
       }),
   });
 }
+
+Deno.test({
+  name: "an agent that hangs up writes all down, as on any other signal to end",
+  ignore: ignore || missing("curl"),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const capture = fixture.path("out.pcapng");
+      await using server = new PeerServer(fixture);
+      await using agent = await Agent.start("source", fixture, capture);
+      const body = fixture.body(16_384);
+      const url = `https://localhost:${server.port}/${body.name}`;
+      await using download = new Download(fixture, [url], agent.hookEnvironment);
+      assert.equal((await download.ended).sha256, body.sha256);
+      agent.child.kill("SIGHUP");
+      const ended = await agent.child.ended;
+      assert.equal(ended.code, 0, ended.stderr);
+      const { total, sinks } = summaryOf(ended);
+      assert.deepEqual([total.flows, total.imbalance], [1, 0]);
+      assert.equal(sinks[0].written, total.packets);
+    }),
+});
 
 Deno.test({
   name: "run writes all down when a signal comes as the program begins and ends",
