@@ -61,7 +61,8 @@ const captureOptions = {
     description: message`Memory of all rings together; programs beyond it go unmirrored. Default: 512MiB.`,
   })),
   runtimeDir: optional(option("--runtime-dir", text("DIR"), {
-    description: message`Where hooks find the agent. Default: /run/sslcollector; for users other than root one of their own.`,
+    description:
+      message`Where hooks find the agent. Default: /run/sslcollector; for users other than root one of their own.`,
   })),
 };
 

@@ -82,10 +82,11 @@ export function listCertificates(directory: string): Listed[] {
 export async function loadCredentials(directory: string, role: Role, name?: string): Promise<Credentials> {
   const authorities = certificatesIn(`${directory}/${AUTHORITY}.crt`, MAKE_AUTHORITY);
   const trusted = new Authorities(authorities);
-  const path = `${directory}/${role}-${name ?? onlyName(directory, role)}`;
+  const ownName = name ?? onlyName(directory, role);
+  const path = `${directory}/${role}-${ownName}`;
   const [certificate] = certificatesIn(
     `${path}.crt`,
-    `sslcollector pki issue ${role} makes it, where the CA is`,
+    `sslcollector pki issue ${role} ${ownName} makes it, where the CA is`,
   );
   const key = readKey(`${path}.key`);
   const own = new X509Certificate(certificate);
