@@ -11,6 +11,8 @@ import type { AgentIdentity, AgentMessage, Hello, IntakePort, LinkPeer } from ".
 const ACK_BYTES = 1024 * 1024;
 /** Otherwise it goes so long after the first write that it is for. */
 const ACK_MS = 20;
+/** How long closing waits for sinks to empty their queues: what is in them is not acknowledged, and comes again. */
+const FLUSH_MAX_MS = 5000;
 /** Of what an agent calls itself, in the log. */
 const SHOWN_NAME_LENGTH = 64;
 
@@ -75,6 +77,8 @@ export class Intake implements IntakePort {
   readonly #backlog: Backlog;
   /** A commit has failed. */
   #isBroken = false;
+  /** What comes from now on stays unanswered: its agents send it again. */
+  #isClosed = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -87,6 +91,7 @@ export class Intake implements IntakePort {
   }
 
   opened(link: number, agent: AgentIdentity, hello: Hello): void {
+    if (this.#isClosed) return this.#peer!.refuse(link, "the collector ends");
     const session = `${agent.name}/${hello.session}`;
     for (const [other, open] of this.#links) {
       if (open.session === session) this.#end(other, "the agent has a newer connection");
@@ -130,6 +135,7 @@ export class Intake implements IntakePort {
     end: number,
     packets: number,
   ): void {
+    if (this.#isClosed) return;
     if (!this.#backlog.isHolding) this.#takePackets(link, memory, start, end, packets);
     else if (this.#links.has(link)) {
       this.#backlog.hold({ link, message: undefined, blocks: memory.slice(start, end), packets });
@@ -137,6 +143,7 @@ export class Intake implements IntakePort {
   }
 
   message(link: number, message: AgentMessage): void {
+    if (this.#isClosed) return;
     if (!this.#backlog.isHolding) this.#takeMessage(link, message);
     else if (this.#links.has(link)) this.#backlog.hold({ link, message });
   }
@@ -213,8 +220,11 @@ export class Intake implements IntakePort {
 
   /** Acknowledges what was written, as far as it may be, and ends all connections. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#backlog.close();
-    await this.#flushing;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([this.#flushing, new Promise((resolve) => timer = setTimeout(resolve, FLUSH_MAX_MS))]);
+    clearTimeout(timer);
     for (const [link, open] of this.#links) {
       this.#ack(link, open);
       this.#end(link, "the collector ends");

@@ -17,7 +17,7 @@ const HANDSHAKES_MAX = 256;
 /** Agents connected at a time. */
 const LINKS_MAX = 2000;
 /** Of one name; beyond it the oldest is ended. */
-const LINKS_PER_AGENT = 64;
+export const LINKS_PER_AGENT = 64;
 
 /** Settings that can be sent to another thread. */
 export interface ListenerSettings {
@@ -48,6 +48,7 @@ export class Listener implements LinkPeer {
   readonly #memory = new LinkMemory();
   #authorities: Authorities | undefined;
   #nextLink: number;
+  #isClosed = false;
 
   /** `refused` takes every connection that did not get in. Credentials are left out for plaintext only. */
   constructor(
@@ -116,6 +117,7 @@ export class Listener implements LinkPeer {
 
   /** Listens no more and cuts who is there. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#sweeper);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const { socket } of this.#knocking) socket.destroy();
@@ -204,6 +206,8 @@ export class Listener implements LinkPeer {
   }
 
   #open(socket: net.Socket, agent: AgentIdentity): void {
+    // Its certificate may have been looked at meanwhile.
+    if (this.#isClosed) socket.destroy();
     if (socket.destroyed) return;
     if (this.#links.size >= LINKS_MAX) throw new Error(`${LINKS_MAX} agents are connected`);
     const own = [...this.#links.values()].filter((link) => link.agent.name === agent.name);

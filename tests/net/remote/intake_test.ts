@@ -16,7 +16,7 @@ const SESSION = "00112233445566778899aabbccddeeff";
 
 /** An intake without connections, and what it answers. */
 class Harness {
-  readonly sessions = new Sessions();
+  readonly sessions = new Sessions(1);
   readonly commits: { readonly have: number; readonly files: readonly FileProgress[] }[] = [];
   readonly refused = new Map<number, string>();
   readonly welcomed: number[] = [];
@@ -208,6 +208,37 @@ Deno.test("what agents send while a sink is down waits in its order, and that of
   assert.equal(sink.counters.packets, 10);
   assert.equal(harness.sessions.get(`web1/${"1".repeat(32)}`), 15);
   await harness.intake.close();
+});
+
+Deno.test("what comes while the collector ends is neither taken nor acknowledged", async () => {
+  const slow = new SlowSink();
+  const harness = new Harness([slow], true);
+  harness.open(1);
+  harness.say(1, start);
+  const packets = harness.packets(1);
+  packets.make(10);
+  slow.isDown = true;
+  packets.make(10);
+  const closing = harness.intake.close();
+  slow.isDown = false;
+  // By now the first of these would be taken for those that waited.
+  packets.make(10);
+  harness.say(1, { kind: "position", next: 40, reason: "" });
+  harness.open(2, 0, "f".repeat(32));
+  for (const flush of slow.flushes) flush();
+  await closing;
+  assert.equal(slow.counters.packets, 10);
+  assert.deepEqual(harness.commits.map(({ have }) => have), [10]);
+  assert.equal(harness.refused.get(2), "the collector ends");
+});
+
+Deno.test("closing does not wait for a sink that never empties its queue", async () => {
+  const harness = new Harness([new SlowSink()], true);
+  harness.open(1);
+  harness.say(1, start);
+  harness.packets(1).make(10);
+  await harness.intake.close();
+  assert.deepEqual(harness.commits, []);
 });
 
 const contradictions: [string, RegExp, AgentMessage[]][] = [
