@@ -23,6 +23,8 @@ interface Client {
   readonly outlet: Outlet<SharedParcel>;
   readonly address: string;
   warned: boolean;
+  /** What it had taken when it was last given up on: not waited for until it takes more. */
+  stalledAt: number;
 }
 
 /**
@@ -87,7 +89,11 @@ export class PcapOverIpSink implements Sink {
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.#clients].map((client) => this.#drained(client)));
+    // A packet is written when one client has it: the slowest must not set the pace for all.
+    const drained = [...this.#clients].map(async (client) => {
+      if (!await this.#drained(client)) throw new Error(`${client.address} did not take all`);
+    });
+    await Promise.any(drained).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -128,7 +134,13 @@ export class PcapOverIpSink implements Sink {
       lost: (parcel) => this.#settle(parcel, false),
       broken: () => this.#end(client),
     });
-    const client: Client = { connection, outlet, address: `${hostname}:${port}`, warned: false };
+    const client: Client = {
+      connection,
+      outlet,
+      address: `${hostname}:${port}`,
+      warned: false,
+      stalledAt: -1,
+    };
     outlet.offer({ bytes: this.#head, packets: 0, holders: 1, isDelivered: false });
     this.#clients.add(client);
     void this.#watch(client);
@@ -163,19 +175,24 @@ export class PcapOverIpSink implements Sink {
     }
   }
 
-  /** Settles when the client has it all, is gone, or took nothing for {@linkcode STALLED_MS}. */
-  async #drained(client: Client): Promise<void> {
+  /** Settles when the client has it all (true), is gone, or took nothing for {@linkcode STALLED_MS}. */
+  async #drained(client: Client): Promise<boolean> {
     const { outlet } = client;
+    if (outlet.writtenBytes === client.stalledAt) return false;
     const drained = outlet.drained();
     let timer: ReturnType<typeof setInterval> | undefined;
-    const stalled = new Promise<void>((resolve) => {
+    const stalled = new Promise<false>((resolve) => {
       let before = outlet.writtenBytes;
       timer = setInterval(() => {
-        if (outlet.writtenBytes === before) resolve();
+        if (outlet.writtenBytes === before) {
+          client.stalledAt = before;
+          resolve(false);
+        }
         before = outlet.writtenBytes;
       }, STALLED_MS);
     });
-    await Promise.race([drained, stalled]);
+    const hasAll = await Promise.race([drained.then(() => true), stalled]);
     clearInterval(timer);
+    return hasAll && this.#clients.has(client);
   }
 }

@@ -51,6 +51,22 @@ Deno.test("every client gets a capture from when it came; nobody there is counte
   assertSums(sink);
 });
 
+Deno.test("flushing waits for no client that has stalled while another takes all", async () => {
+  const sink = new PcapOverIpSink("pcap-over-ip:0", "127.0.0.1", 0, OPTIONS, 64 << 20);
+  const fast = await connect(sink, 1);
+  const fastBytes = readToEnd(fast);
+  const stalled = await connect(sink, 2);
+  forge(sink, 12_000);
+  const startMs = performance.now();
+  await sink.flush();
+  assert(performance.now() - startMs < 4000, "a stalled client is given up on after 5 s");
+  assert.equal(sink.counters.written, sink.counters.packets);
+  stalled.close();
+  await sink.close();
+  assert.equal(readSegments(await fastBytes).length, sink.counters.packets);
+  assertSums(sink);
+});
+
 Deno.test("a slow client loses whole batches, its capture stays valid, a fast one gets all", async () => {
   const warnings: string[] = [];
   const options = { ...OPTIONS, warn: (message: string) => warnings.push(message) };
