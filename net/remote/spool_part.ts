@@ -24,6 +24,12 @@ export function joinParts(part: SpoolPart, next: SpoolPart): SpoolPart | undefin
   return { first, packets, path, offset, lengthBytes: part.lengthBytes + next.lengthBytes, reason: "" };
 }
 
+/** Number of the packet behind them all. */
+function endOf(parts: readonly SpoolPart[]): number {
+  const last = parts.at(-1);
+  return last === undefined ? 0 : last.first + last.packets;
+}
+
 /** Adds what a segment holds; the answer is what is wrong from some point on. A torn end is as expected. */
 export function readSegment(path: string, bytes: Uint8Array, parts: SpoolPart[]): string | undefined {
   const walker = new BatchWalker(bytes, LINK_FRAME_MAX);
@@ -49,6 +55,8 @@ export function readSegment(path: string, bytes: Uint8Array, parts: SpoolPart[])
         finishPart(at);
         const { message } = walker;
         if (message?.kind === "position") {
+          const reached = next ?? endOf(parts);
+          if (message.next < reached) return `position ${message.next} after packet ${reached}`;
           if (next !== undefined && message.next > next) {
             const lost = {
               first: next,

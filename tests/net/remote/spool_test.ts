@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Outbox } from "../../../net/remote/outbox.ts";
 import { Spool, SpoolSession } from "../../../net/remote/spool.ts";
+import { readSegment, type SpoolPart } from "../../../net/remote/spool_part.ts";
 import { FrameCursor } from "../../../net/packet_batch.ts";
 import { NumberedPackets, numberOf } from "../../support/link_packets.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
@@ -16,7 +17,7 @@ function outbox(spool: Spool, queueBytes = 1 << 20, recovered?: SpoolSession): O
   const session = recovered ?? SpoolSession.begin(spool, SESSION, 0);
   return new Outbox(
     session.session,
-    { queueBytes, now: () => 0, acknowledged: () => {}, lost: () => {} },
+    { queueBytes, recycles: true, now: () => 0, acknowledged: () => {}, lost: () => {} },
     session,
   );
 }
@@ -125,10 +126,26 @@ Deno.test("a segment that is torn anywhere gives the whole packets before", () =
     })
   ));
 
+Deno.test("a segment that goes back, or comes a second time, is none to go on with", () =>
+  withTempDir((directory) => {
+    const spool = new Spool(options(directory));
+    const box = outbox(spool, 0);
+    filler(box).packets.make(50);
+    box.close();
+    const segment = [...Deno.readDirSync(directory)].map(({ name }) => `${directory}/${name}`)
+      .find((path) => path.endsWith(".pcapng"))!;
+    const bytes = Deno.readFileSync(segment);
+    const parts: SpoolPart[] = [];
+    assert.equal(readSegment(segment, bytes, parts), undefined);
+    assert.match(readSegment(segment, bytes, parts)!, /^position 0 after packet 50$/);
+    assert.equal(parts.reduce((sum, { packets }) => sum + packets, 0), 50);
+    spool.close();
+  }));
+
 Deno.test("small batches share memory, and what is on disk shares entries", () =>
   withTempDir((directory) => {
     const spool = new Spool(options(directory));
-    const counts = { acknowledged: () => {}, lost: () => {}, now: () => 0 };
+    const counts = { recycles: true, acknowledged: () => {}, lost: () => {}, now: () => 0 };
     const queueBytes = 1 << 20;
     const boxes = {
       memory: new Outbox(SESSION, { queueBytes, ...counts }),
@@ -161,6 +178,7 @@ Deno.test("whatever is taken, sent, acknowledged and sent again: each packet onc
         const books = { acknowledged: 0, bytes: 0, dropped: 0 };
         const box = new Outbox(SESSION, {
           queueBytes: random.below(3) * 100_000,
+          recycles: true,
           now: () => 0,
           acknowledged: (packets, bytes) =>
             [books.acknowledged, books.bytes] = [books.acknowledged + packets, books.bytes + bytes],
