@@ -4,6 +4,8 @@ import { loadCredentials } from "./store.ts";
 
 /** Files of one renewal are written one after the other: they are read when it has been quiet for so long. */
 const QUIET_MS = 300;
+/** They are also read so often: a directory that took the place of the watched one goes unnoticed by the system. */
+const EVERY_MS = 60_000;
 
 export interface LiveCredentialsEvents {
   /** Others are in use from now on. */
@@ -17,6 +19,9 @@ export class LiveCredentials {
   #current: Credentials;
   readonly #watcher: Deno.FsWatcher | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #every: ReturnType<typeof setInterval>;
+  /** Told already, and not mended since. */
+  #trouble = "";
   #isClosed = false;
 
   private constructor(
@@ -25,6 +30,7 @@ export class LiveCredentials {
     readonly role: Role,
     readonly name: string | undefined,
     readonly events: LiveCredentialsEvents,
+    everyMs: number,
   ) {
     this.#current = current;
     try {
@@ -33,6 +39,8 @@ export class LiveCredentials {
       this.#unnoticed(error as Error);
     }
     void this.#watch();
+    this.#every = setInterval(() => void this.reload(), everyMs);
+    Deno.unrefTimer(this.#every as unknown as number);
   }
 
   /** Throws an `Error` of one line when there are none to begin with. */
@@ -41,8 +49,10 @@ export class LiveCredentials {
     role: Role,
     name: string | undefined,
     events: LiveCredentialsEvents,
+    everyMs: number = EVERY_MS,
   ): Promise<LiveCredentials> {
-    return new LiveCredentials(await loadCredentials(directory, role, name), directory, role, name, events);
+    const current = await loadCredentials(directory, role, name);
+    return new LiveCredentials(current, directory, role, name, events, everyMs);
   }
 
   get current(): Credentials {
@@ -53,17 +63,22 @@ export class LiveCredentials {
   async reload(): Promise<void> {
     try {
       const found = await loadCredentials(this.directory, this.role, this.name);
+      this.#trouble = "";
       if (this.#isClosed || isSame(found, this.#current)) return;
       this.#current = found;
       this.events.changed(found);
     } catch (error) {
-      if (!this.#isClosed) this.events.failed(`certificates stay as they were: ${(error as Error).message}`);
+      const { message } = error as Error;
+      if (this.#isClosed || message === this.#trouble) return;
+      this.#trouble = message;
+      this.events.failed(`certificates stay as they were: ${message}`);
     }
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#every);
     this.#watcher?.close();
   }
 

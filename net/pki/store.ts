@@ -81,7 +81,7 @@ export function listCertificates(directory: string): Listed[] {
  */
 export async function loadCredentials(directory: string, role: Role, name?: string): Promise<Credentials> {
   const authorities = certificatesIn(`${directory}/${AUTHORITY}.crt`, MAKE_AUTHORITY);
-  const trusted = new Authorities(authorities);
+  const trusted = attempt(`use ${directory}/${AUTHORITY}.crt`, () => new Authorities(authorities));
   const ownName = name ?? onlyName(directory, role);
   const path = `${directory}/${role}-${ownName}`;
   const [certificate] = certificatesIn(

@@ -32,7 +32,13 @@ export class Authorities {
 
   /** `pems`: one certificate each. Throws an `Error` when one is none, or is not a CA's. */
   constructor(pems: readonly string[]) {
-    this.#certificates = pems.map((pem) => new x509.X509Certificate(pem));
+    this.#certificates = pems.map((pem, at) => {
+      try {
+        return new x509.X509Certificate(pem);
+      } catch {
+        throw new Error(`certificate ${at + 1} of the CA's cannot be read`);
+      }
+    });
     if (this.#certificates.length === 0) throw new Error("there is no CA certificate");
     for (const certificate of this.#certificates) {
       const { isAuthority, name } = certificateFacts(certificate);

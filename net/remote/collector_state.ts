@@ -25,7 +25,9 @@ const encoder = new TextEncoder();
  */
 export class CollectorState {
   /** Packets that the collector has, as committed. */
-  readonly sessions: Sessions = new Sessions();
+  readonly sessions: Sessions;
+  /** The host has gone down since: the kernel may have kept more of the files on disk than of what was noted of them. */
+  hasRebooted = false;
   /** Files of the sinks at the last commit; those begun since then have a size of 0. */
   files: readonly FileProgress[] = [];
   #file: Deno.FsFile | undefined;
@@ -35,8 +37,9 @@ export class CollectorState {
   #failure: Error | undefined;
   readonly #lock: FileLock;
 
-  /** Reads the file, or begins it. Throws an `Error` of one line. */
-  constructor(readonly path: string) {
+  /** Reads the file, or begins it; `linksPerAgent` as for {@linkcode Sessions}. Throws an `Error` of one line. */
+  constructor(readonly path: string, linksPerAgent: number) {
+    this.sessions = new Sessions(linksPerAgent);
     try {
       this.#lock = FileLock.take(`${path}.lock`);
     } catch (error) {
@@ -129,12 +132,13 @@ export class CollectorState {
         this.sessions.set(entry.session, entry.have);
       }
       if (Array.isArray(entry?.files)) this.files = entry.files;
+      if (typeof entry?.boot === "string") this.hasRebooted = entry.boot !== bootId();
     }
   }
 
   /** On disk before it takes the place of the old one: a crash of the host finds one of them whole. */
   #compact(): void {
-    const lines = [JSON.stringify({ files: this.files })];
+    const lines = [JSON.stringify({ boot: bootId(), files: this.files })];
     for (const [session, have] of this.sessions) lines.push(JSON.stringify({ session, have }));
     const bytes = encoder.encode(lines.join("\n") + "\n");
     const path = `${this.path}.new`;
@@ -154,6 +158,15 @@ export class CollectorState {
     this.#file = fresh;
     this.#bytes = bytes.length;
     this.#compactBytes = Math.max(COMPACT_BYTES, 2 * bytes.length);
+  }
+}
+
+/** Another after every start of the host; empty where the system does not tell. */
+function bootId(): string {
+  try {
+    return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+  } catch {
+    return "";
   }
 }
 

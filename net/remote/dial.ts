@@ -2,6 +2,7 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Credentials } from "../pki/credentials.ts";
+import { Authorities } from "../pki/verify.ts";
 import { LINK_ALPN } from "./link.ts";
 import type { RemoteTarget } from "./target.ts";
 
@@ -41,10 +42,14 @@ export function dial(
   const aborted = () => fail(new Error("given up"));
   const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   const event = credentials === undefined ? "connect" : "secureConnect";
-  const connected = () => {
-    const wrong = socket instanceof tls.TLSSocket ? whyUntrusted(socket) : undefined;
-    if (wrong !== undefined) return fail(new Error(wrong));
+  const connected = async () => {
+    try {
+      if (credentials !== undefined) await checkCollector(socket as tls.TLSSocket, credentials);
+    } catch (error) {
+      return fail(error as Error);
+    }
     settle();
+    if (socket.destroyed) return;
     socket.setNoDelay(true);
     resolve(socket);
   };
@@ -59,13 +64,25 @@ export function dial(
   return promise;
 }
 
-/** What the runtime should have refused by itself. */
-function whyUntrusted(socket: tls.TLSSocket): string | undefined {
-  if (!socket.authorized) return `collector's certificate is not valid: ${socket.authorizationError}`;
-  if (!(socket.getPeerCertificate()?.raw?.length > 0)) return "collector showed no certificate";
-  if (socket.getProtocol() !== "TLSv1.3") return `collector speaks ${socket.getProtocol()}, not TLS 1.3`;
-  if (socket.alpnProtocol !== LINK_ALPN) return `collector does not speak ${LINK_ALPN}`;
-  return undefined;
+/**
+ * What the runtime should have refused by itself, and what it lets pass: a certificate without a role, one signed by another
+ * than our CA itself, a host name that is the common name alone. Throws an `Error` that says what is wrong.
+ */
+async function checkCollector(socket: tls.TLSSocket, { authorities }: Credentials): Promise<void> {
+  if (!socket.authorized) {
+    throw new Error(`collector's certificate is not valid: ${socket.authorizationError}`);
+  }
+  const { raw, subjectaltname } = socket.getPeerCertificate() ?? {};
+  if (raw === undefined || raw.length === 0) throw new Error("collector showed no certificate");
+  if (socket.getProtocol() !== "TLSv1.3") {
+    throw new Error(`collector speaks ${socket.getProtocol()}, not TLS 1.3`);
+  }
+  if (socket.alpnProtocol !== LINK_ALPN) throw new Error(`collector does not speak ${LINK_ALPN}`);
+  if (!subjectaltname) throw new Error("collector's certificate has no subject alternative name");
+  await new Authorities(authorities).nameOf(new Uint8Array(raw), "collector", Date.now())
+    .catch((error: Error) => {
+      throw new Error(`collector showed a ${error.message}`);
+    });
 }
 
 function explain(error: DialError, target: RemoteTarget): string {

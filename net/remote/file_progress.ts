@@ -21,12 +21,14 @@ export function fileProgress(path: string): FileProgress | undefined {
 
 /**
  * Cuts what was written behind the last commit, whose packets agents will send again, and answers the size to go on from.
- * Nothing that was committed is ever cut: a file that is shorter is gone on with behind its last whole packet, and
+ * Nothing that was committed is ever cut: after a reboot, of which the note may be older than the file, whole packets stay;
+ * a file that is shorter is gone on with behind its last whole packet, and
  * another file that is in its place now is moved aside. Undefined: nothing is there, begin a new one.
  */
 export function resumeFile(
   committed: FileProgress,
   format: "pcap" | "pcapng",
+  hasRebooted: boolean,
   warn: (message: string) => void,
 ): number | undefined {
   const { path, size } = committed;
@@ -36,7 +38,12 @@ export function resumeFile(
     if (now.size > 0) moveAside(path, "it is not the file that was written before", warn);
     return undefined;
   }
-  if (now.size >= size) return cutToCommit(committed) ? size : undefined;
+  if (now.size >= size) {
+    const whole = hasRebooted && now.size > size ? wholeLength(path, format) : size;
+    if (whole <= size) return cutToCommit(committed) ? size : undefined;
+    warn(`${path}: ${whole - size} bytes more than were noted when the host went down are kept`);
+    return whole;
+  }
   const lost = `${now.size} of ${size} bytes are left, as after a power cut`;
   const whole = wholeLength(path, format);
   if (whole > 0) {

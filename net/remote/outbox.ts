@@ -21,6 +21,8 @@ export interface OutboxOptions {
   readonly acknowledged: (packets: number, bytes: number) => void;
   /** Told of packets that had been taken and cannot be sent, by reason, and what is to be said of it if anything. */
   readonly lost: (packets: number, reason: string, trouble?: string) => void;
+  /** Whether memory may be used again once acknowledged: not where the runtime sends it later from where it is, as without TLS. */
+  readonly recycles: boolean;
 }
 
 /**
@@ -238,7 +240,7 @@ export class Outbox {
       if (!isWhole) break;
       if (entry.bytes !== undefined) {
         this.memoryBytes -= entry.bytes.buffer.byteLength + ENTRY_BYTES;
-        this.#memory.giveBack(entry.bytes);
+        if (this.#options.recycles) this.#memory.giveBack(entry.bytes);
         entry.bytes = undefined;
       }
       this.#head++;

@@ -1,4 +1,5 @@
 /** The collector: many agents in, sinks out. @module */
+import * as net from "node:net";
 import { resolve } from "node:path";
 import type { Credentials } from "../pki/credentials.ts";
 import type { Sink } from "../sink.ts";
@@ -11,7 +12,7 @@ import { CollectorState } from "./collector_state.ts";
 import { cutToCommit, keepAside, resumeFile } from "./file_progress.ts";
 import { Intake } from "./intake.ts";
 import type { LinkPeer } from "./intake_port.ts";
-import { Listener, type ListenerSettings } from "./listener.ts";
+import { LINKS_PER_AGENT, Listener, type ListenerSettings } from "./listener.ts";
 import { LimitedLog } from "./limited_log.ts";
 import { HEARTBEAT_MS } from "./sender.ts";
 import { Sessions } from "./sessions.ts";
@@ -92,8 +93,9 @@ export class RemoteReceiver {
       options.info,
       (name, lines) => `agent ${name}: ${lines} more lines on its connections are left out`,
     );
-    this.#state = options.statePath === undefined ? undefined : new CollectorState(options.statePath);
-    this.#sessions = this.#state?.sessions ?? new Sessions();
+    const links = LINKS_PER_AGENT * Math.max(1, options.workers);
+    this.#state = options.statePath === undefined ? undefined : new CollectorState(options.statePath, links);
+    this.#sessions = this.#state?.sessions ?? new Sessions(links);
     const sinks: Sink[] = [];
     try {
       for (const spec of options.sinks) sinks.push(this.#open(spec));
@@ -175,11 +177,12 @@ export class RemoteReceiver {
   #resume(spec: FileSpec): number | undefined {
     const { sinkOptions, warn } = this.#options;
     const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
+    const { files = [], hasRebooted = false } = this.#state ?? {};
     let continueAt: number | undefined;
-    for (const committed of this.#state?.files ?? []) {
+    for (const committed of files) {
       if (!rotates && resolve(committed.path) === spec.path) {
-        continueAt = resumeFile(committed, spec.format, warn);
-      } else if (isOf(spec, resolve(committed.path))) {
+        continueAt = resumeFile(committed, spec.format, hasRebooted, warn);
+      } else if (isOf(spec, resolve(committed.path)) && !hasRebooted) {
         cutToCommit(committed);
       }
     }
@@ -190,6 +193,8 @@ export class RemoteReceiver {
   async #listen(): Promise<void> {
     const { application, hostname, allow, credentials, workers, heartbeatMs = HEARTBEAT_MS } = this.#options;
     let { port } = this.#options;
+    // Threads share a port, and so would another collector, without a word.
+    if (workers > 1) await checkFree(hostname, port);
     const refused = (address: string, reason: string) =>
       this.#refusals.add("", `refused ${address}: ${reason}`);
     this.#intake.connect(this.#peer());
@@ -276,6 +281,16 @@ export class RemoteReceiver {
     this.#atWork = this.#atWork.filter((other) => other !== sink);
     if (this.#atWork.length === 0) this.#fail(new Error(`no sink is left: ${message}`));
   }
+}
+
+/** Rejects as `node:net` does when somebody listens there. */
+async function checkFree(host: string, port: number): Promise<void> {
+  const server = net.createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
 }
 
 /** Whether a path is that of the sink's file, or of one of its series. */

@@ -101,6 +101,7 @@ export class RemoteSink implements Sink {
         this.counters.writtenBytes += bytes;
       },
       lost: (packets: number, reason: string, trouble?: string) => this.#drop(packets, reason, trouble),
+      recycles: !target.isPlaintext,
     };
     const { directory, maxBytes = SPOOL_BYTES } = options.spool ?? {};
     const session = newSessionId();

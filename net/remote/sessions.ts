@@ -1,16 +1,19 @@
 /** How many packets of which session a collector has. @module */
 
-/**
- * Sessions of one agent that are remembered; those unused for longest are forgotten first. Above the connections that one
- * agent may have, so that none in use is forgotten.
- */
+/** Sessions of one agent that are remembered beside those that may be in use; those unused for longest are forgotten first. */
 const SESSIONS_PER_AGENT = 100;
 
 /** By session, `NAME/ID`. Bounded for each agent by itself: none can push another's out. */
 export class Sessions {
   readonly #have: Map<string, number> = new Map();
+  readonly #perAgent: number;
   /** Sessions by agent, least recently used first. */
   readonly #ofAgent: Map<string, Set<string>> = new Map();
+
+  /** `inUse`: connections that one agent may have at a time. */
+  constructor(inUse: number) {
+    this.#perAgent = inUse + SESSIONS_PER_AGENT;
+  }
 
   get(session: string): number | undefined {
     return this.#have.get(session);
@@ -24,7 +27,7 @@ export class Sessions {
     own.delete(session);
     own.add(session);
     this.#have.set(session, have);
-    if (own.size <= SESSIONS_PER_AGENT) return;
+    if (own.size <= this.#perAgent) return;
     const oldest = own.values().next().value!;
     own.delete(oldest);
     this.#have.delete(oldest);

@@ -125,6 +125,32 @@ Deno.test("certificates and keys that do not fit together are refused", () =>
     await assert.rejects(loadCredentials(`${folder}/other`, "agent"), /"old" expired on/);
   }));
 
+Deno.test("a directory that took the place of another is noticed", () =>
+  withTempDir(async (folder) => {
+    for (const name of ["one", "two"]) {
+      await initAuthority(`${folder}/${name}`, `CA ${name}`, VALIDITY);
+      await issueInto(`${folder}/${name}`, { role: "agent", name: "web1", names: [], validity: VALIDITY });
+    }
+    await Deno.symlink("one", `${folder}/pki`);
+    const changed = Promise.withResolvers<void>();
+    const failures: string[] = [];
+    const events = {
+      changed: () => changed.resolve(),
+      failed: (message: string) => void failures.push(message),
+    };
+    const live = await LiveCredentials.open(`${folder}/pki`, "agent", "web1", events, 20);
+    await Deno.remove(`${folder}/pki`);
+    while (failures.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await Deno.symlink("two", `${folder}/pki`);
+    await changed.promise;
+    assert.equal(failures.length, 1, "the same trouble is told once");
+    assert.equal(
+      live.current.authorities[0],
+      await Deno.readTextFile(`${folder}/two/ca.crt`).then((pem) => pem.trim()),
+    );
+    live.close();
+  }));
+
 Deno.test("credentials are read again when they change, and kept when the new ones are of no use", () =>
   withTempDir(async (folder) => {
     await initAuthority(folder, "test CA", VALIDITY);

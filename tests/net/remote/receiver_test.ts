@@ -13,13 +13,13 @@ Deno.test("state: sessions and files survive, a torn line does not hurt, growth 
     const path = `${folder}/state`;
     Deno.writeTextFileSync(`${folder}/out`, "0123456789");
     const file = fileProgress(`${folder}/out`)!;
-    const state = new CollectorState(path);
-    assert.throws(() => new CollectorState(path), /another process has it/);
+    const state = new CollectorState(path, 1);
+    assert.throws(() => new CollectorState(path, 1), /another process has it/);
     for (let have = 1; have <= 90_000; have++) state.commit(`web1/${have % 3}`, have, [file]);
     assert.ok(Deno.statSync(path).size < 8_500_000);
     state.close();
     Deno.writeTextFileSync(path, '{"session":"web1/0","have":99', { append: true });
-    const again = new CollectorState(path);
+    const again = new CollectorState(path, 1);
     assert.deepEqual([...again.sessions].sort(), [["web1/0", 90_000], ["web1/1", 89_998], [
       "web1/2",
       89_999,
@@ -28,11 +28,39 @@ Deno.test("state: sessions and files survive, a torn line does not hurt, growth 
     again.close();
   }));
 
+Deno.test("agents that come while the collector ends do not hold it up", () =>
+  withPki(async (pki) => {
+    const log = new TestLog();
+    let receiver = await startReceiver(pki, "/dev/null", log);
+    const { port } = receiver;
+    const sinks = Array.from(
+      { length: 20 },
+      () => remoteSink(`127.0.0.1:${port}`, pki.agent, log, { backoffMaxMs: 60 }),
+    );
+    for (let round = 0; round < 10; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 20 * round));
+      await receiver.close();
+      if (round < 9) receiver = await startReceiver(pki, "/dev/null", log, { port });
+    }
+    for (const sink of sinks) await sink.close();
+  }));
+
+Deno.test("a second collector on a port is told that it is taken, whatever its threads", () =>
+  withPki(async (pki) => {
+    const log = new TestLog();
+    const first = await startReceiver(pki, "/dev/null", log, { workers: 2 });
+    const { port } = first;
+    for (const workers of [0, 1, 2]) {
+      await assert.rejects(startReceiver(pki, "/dev/null", log, { workers, port }), { code: "EADDRINUSE" });
+    }
+    await first.close();
+  }));
+
 Deno.test("state: what was written behind the last commit is cut, another file is left alone", () =>
   withTempDir((folder) => {
     const path = `${folder}/out`;
     const log = new TestLog();
-    const resume = () => resumeFile(committed, "pcapng", log.add);
+    const resume = () => resumeFile(committed, "pcapng", false, log.add);
     Deno.writeTextFileSync(path, "0123456789");
     const committed = fileProgress(path)!;
     Deno.writeTextFileSync(path, "abc", { append: true });

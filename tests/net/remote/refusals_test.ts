@@ -12,6 +12,7 @@ import {
   VALIDITY,
   withPki,
 } from "../../support/link_harness.ts";
+import { missing, runOk } from "../../support/run.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 
 const DAY_MS = 86_400_000;
@@ -191,6 +192,71 @@ Deno.test("the agent sends nothing to somebody with an agent's certificate, or o
       assert.equal(sink.counters.written, 0);
     }
   }));
+
+Deno.test({
+  name:
+    "the agent sends nothing to a certificate without a role, or with its name nowhere but in the subject",
+  ignore: missing("openssl"),
+  fn: () =>
+    withPki(async (pki) => {
+      const { folder, directory } = pki;
+      const made = async (extensions: string) => {
+        await Deno.writeTextFile(`${folder}/extensions`, extensions);
+        const key = `${folder}/wrong.key`;
+        await runOk(
+          "openssl",
+          "genpkey",
+          "-algorithm",
+          "EC",
+          "-pkeyopt",
+          "ec_paramgen_curve:P-256",
+          "-out",
+          key,
+        );
+        await runOk(
+          "openssl",
+          "req",
+          "-new",
+          "-key",
+          key,
+          "-subj",
+          "/CN=localhost",
+          "-out",
+          `${folder}/wrong.csr`,
+        );
+        const signing = ["-CA", `${directory}/ca.crt`, "-CAkey", `${directory}/ca.key`, "-CAcreateserial"];
+        const more = ["-days", "1", "-extfile", `${folder}/extensions`];
+        const certificate = await runOk(
+          "openssl",
+          "x509",
+          "-req",
+          "-in",
+          `${folder}/wrong.csr`,
+          ...signing,
+          ...more,
+        );
+        return { certificate, key: await Deno.readTextFile(key) };
+      };
+      const cases = [
+        [
+          "subjectAltName=DNS:localhost\n",
+          /collector showed a certificate "localhost" is for nothing, not for a/,
+        ],
+        ["extendedKeyUsage=serverAuth\n", /has no subject alternative name|is not for localhost/],
+      ] as const;
+      for (const [extensions, reason] of cases) {
+        const log = new TestLog();
+        const credentials: Credentials = { ...pki.collector, ...await made(extensions) };
+        const receiver = await startReceiver(pki, `${folder}/out.pcapng`, log, { credentials });
+        const sink = remoteSink(`localhost:${receiver.port}`, pki.agent, log, { stalledMs: 50 });
+        new NumberedPackets((batch) => sink.write(batch)).make(10);
+        assert.match(await log.find(/^localhost:\d+: .*trying again$/), reason);
+        await sink.close();
+        await receiver.close();
+        assert.equal(receiver.agents.size, 0);
+      }
+    }),
+});
 
 Deno.test("a thousand half handshakes do not keep an agent out", () =>
   withStrictReceiver(async (pki, receiver, log) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CollectorState } from "../../../net/remote/collector_state.ts";
+import { Sessions } from "../../../net/remote/sessions.ts";
 import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
@@ -157,17 +158,56 @@ Deno.test("a file of a series that was begun after the last commit is removed: i
     assertEachOnce(numbers.sort((a, b) => a - b), 170);
   }));
 
+Deno.test("a session that may be in use is never pushed out", () => {
+  const sessions = new Sessions(256);
+  for (let round = 0; round < 3; round++) {
+    for (let at = 0; at < 256; at++) sessions.set(`web1/${at}`, round);
+  }
+  for (let at = 0; at < 200; at++) sessions.set(`web1/gone-${at}`, 1);
+  assert.equal([...sessions].length, 356);
+  assert.equal(sessions.get("web1/255"), 2);
+});
+
+Deno.test("what the kernel kept of a file beyond its note stays when the host went down", () =>
+  withPki(async (pki) => {
+    const out = `${pki.folder}/out.pcapng`;
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    const run = async (packetCount: number) => {
+      const receiver = await startReceiver(pki, out, log, { statePath });
+      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      new NumberedPackets((batch) => sink.write(batch), 10, 1000).make(packetCount);
+      await sink.flush();
+      await sink.close();
+      await receiver.close();
+    };
+    await run(20);
+    const older = Deno.readTextFileSync(statePath);
+    await run(30);
+    for (const [boot, left] of [["another", 50], ["", 50]] as const) {
+      Deno.writeTextFileSync(statePath, older.replace(/"boot":"[^"]*"/, `"boot":"${boot}"`));
+      await run(0);
+      assert.equal(numbersIn(Deno.readFileSync(out)).length, left);
+    }
+    assert(
+      log.lines.some((line) => /\d+ bytes more than were noted when the host went down are kept$/.test(line)),
+    );
+    Deno.writeTextFileSync(statePath, older);
+    await run(0);
+    assert.equal(numbersIn(Deno.readFileSync(out)).length, 20, "without that, they come again");
+  }));
+
 Deno.test("an agent's sessions push out none of another agent", () =>
   withTempDir((folder) => {
-    let state = new CollectorState(`${folder}/state`);
+    let state = new CollectorState(`${folder}/state`, 1);
     state.commit("web1/aa", 100, []);
     for (let at = 0; at < 20_000; at++) state.commit(`rude/${at}`, 1, []);
     for (let at = 0; at < 20_000; at++) state.commit(`plaintext 192.0.2.${at}/aa`, 1, []);
     for (let opened = 0; opened < 2; opened++) {
       assert.equal(state.sessions.get("web1/aa"), 100);
       assert.equal(state.sessions.get("rude/19999"), 1);
-      assert.equal([...state.sessions].length, 201);
+      assert.equal([...state.sessions].length, 203);
       state.close();
-      if (opened === 0) state = new CollectorState(`${folder}/state`);
+      if (opened === 0) state = new CollectorState(`${folder}/state`, 1);
     }
   }));
