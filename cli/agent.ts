@@ -3,7 +3,7 @@ import { Capture } from "./capture.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { libraryPath } from "./hook_library.ts";
 import { log, printError } from "./log.ts";
-import { planMirror } from "./mirror.ts";
+import { planMirror } from "./mirror_plan.ts";
 import type { AgentCommand } from "./options.ts";
 import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "./runtime_dir.ts";
 import { Shutdown } from "./shutdown.ts";

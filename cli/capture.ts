@@ -3,7 +3,8 @@ import { HookReceiver, RecordingWriter } from "../hook/mod.ts";
 import { AgentLock } from "../hook/lock.ts";
 import { BadInput } from "./bad_input.ts";
 import { log } from "./log.ts";
-import { Mirror, type MirrorPlan } from "./mirror.ts";
+import { Mirror } from "./mirror.ts";
+import type { MirrorPlan } from "./mirror_plan.ts";
 import type { AgentCommand, RunCommand } from "./options.ts";
 import { warmUp } from "./warm_up.ts";
 

@@ -5,7 +5,7 @@ import { makeCertificate } from "./demo_certificate.ts";
 import { httpExchanges } from "./demo_exchanges.ts";
 import { libraryPath } from "./hook_library.ts";
 import { print } from "./log.ts";
-import { planMirror } from "./mirror.ts";
+import { planMirror } from "./mirror_plan.ts";
 import { commandLine, type DemoCommand, type RunCommand } from "./options.ts";
 import { resolveProgram } from "./program.ts";
 import { parseSync } from "@optique/core/parser";

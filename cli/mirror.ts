@@ -6,17 +6,14 @@ import { PacketBuffer } from "../net/packet_batch.ts";
 import { Pipeline } from "../net/pipeline.ts";
 import { RouterSink } from "../net/remote/router_sink.ts";
 import type { Sink } from "../net/sink.ts";
-import { interfaceMtu } from "../net/sinks/interfaces.ts";
-import { checkSink, openSink, type SinkSpec } from "../net/sinks/spec.ts";
+import { openSink } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";
-import { loadCodecs } from "./codecs.ts";
-import { hasAddress, interfaceAddresses } from "./interfaces.ts";
-import { configureLog, log, printError } from "./log.ts";
+import { log, printError } from "./log.ts";
 import { makeObserver } from "./observer.ts";
+import { type MirrorPlan, warnOfMeeting } from "./mirror_plan.ts";
 import type { MirrorCommand } from "./options.ts";
-import { checkSinks, fileOf } from "./sink_options.ts";
 import { jsonSummary, textSummary } from "./summary.ts";
-import { openTargets, planTargets, type TargetPlan } from "./targets.ts";
+import { openTargets, type TargetPlan } from "./targets.ts";
 import { VERSION } from "./version.ts";
 
 const IDLE_NS = 3600e9;
@@ -24,78 +21,6 @@ const IDLE_NS = 3600e9;
 const FLOWS_MAX = 100_000;
 /** The same for every run, so that a recording gives the same packets anywhere; a forged connection has no secrets to keep. */
 const SEQUENCE_SEED = 0x73736c63;
-
-/** What a command hands over: options that are checked, codecs that are loaded, and nothing opened yet. */
-export interface MirrorPlan {
-  readonly targets: TargetPlan;
-  readonly command: MirrorCommand;
-  readonly sinks: readonly SinkSpec[];
-  readonly codecs: Awaited<ReturnType<typeof loadCodecs>>;
-  readonly localAddresses: ReadonlySet<string> | undefined;
-  readonly portMap: ReadonlyMap<number, number>;
-}
-
-/** Checks everything that can be wrong before anything starts. Throws {@linkcode BadInput}. */
-export async function planMirror(command: MirrorCommand, defaultSink: () => SinkSpec): Promise<MirrorPlan> {
-  configureLog(command.logLevel ?? "info");
-  const codecs = await loadCodecs(command.codec ?? ["raw"]);
-  const name = "interface" in command ? command.interface ?? "any" : "any";
-  const localAddresses = name === "any" ? undefined : interfaceAddresses(name);
-  const sinks = command.output.length > 0 || command.target.length > 0 ? command.output : [defaultSink()];
-  checkSinks(sinks, command);
-  checkRecording(command, sinks);
-  if (command.mtu !== undefined) checkMtu(command.mtu, sinks);
-  const portMap = planPorts(command.portMap.flat());
-  return { command, sinks, codecs, localAddresses, portMap, targets: await planTargets(command) };
-}
-
-function planPorts(pairs: readonly (readonly [number, number])[]): Map<number, number> {
-  const map = new Map<number, number>();
-  for (const [real, forged] of pairs) {
-    const other = map.get(real);
-    if (other !== undefined && other !== forged) {
-      throw new BadInput(`--port-map: ${real} is to be ${other} and ${forged}, choose one`);
-    }
-    map.set(real, forged);
-  }
-  return map;
-}
-
-function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): void {
-  if (!("record" in command) || command.record === undefined) return;
-  const path = command.record;
-  if (fileOf(sinks, path) !== undefined) {
-    throw new BadInput(`--record: ${JSON.stringify(path)} is a sink already, give another file`);
-  }
-  try {
-    checkSink({ kind: "file", name: path, path, format: "pcapng" });
-  } catch (error) {
-    throw new BadInput(`--record: ${(error as Error).message}`);
-  }
-}
-
-/** Throws {@linkcode BadInput} where an interface would drop every full packet. */
-function checkMtu(mtu: number, sinks: readonly SinkSpec[]): void {
-  for (const sink of sinks) {
-    const most = sink.kind === "interface" ? interfaceMtu(sink.interfaceName) : mtu;
-    if (most < mtu) {
-      throw new BadInput(`--mtu: expected at most the ${most} that ${sink.name} takes, got ${mtu}`);
-    }
-  }
-}
-
-/** An IDS tells flows by 5-tuple: the encrypted one and its mirror on one interface are one flow to it, and no HTTP. */
-function warnOfMeeting({ command, sinks }: MirrorPlan): void {
-  if (command.portMap.length > 0 || command.vlan !== undefined) return;
-  const observed = "interface" in command ? command.interface : undefined;
-  for (const sink of sinks) {
-    if (sink.kind !== "interface" || (sink.name !== observed && !hasAddress(sink.interfaceName))) continue;
-    log.warn(
-      `${sink.name} carries this host's own traffic: an IDS there sees the encrypted flow on the same 5-tuple and ` +
-        "nothing of the mirror; give --port-map 443=80, --vlan ID or an interface of its own",
-    );
-  }
-}
 
 /** Sinks and pipeline at work. */
 export class Mirror {

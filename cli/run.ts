@@ -5,7 +5,7 @@ import { Capture } from "./capture.ts";
 import { datedFile } from "./default_sink.ts";
 import { libraryPath } from "./hook_library.ts";
 import { printError } from "./log.ts";
-import { planMirror } from "./mirror.ts";
+import { planMirror } from "./mirror_plan.ts";
 import type { RunCommand } from "./options.ts";
 
 const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const satisfies [Deno.Signal, number][];
