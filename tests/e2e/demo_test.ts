@@ -4,22 +4,15 @@ import { missing } from "../support/run.ts";
 import { MODES, runSslcollector } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 
-const DEMO_MS = 10_000;
-
 for (const mode of MODES) {
   Deno.test({
-    name: `demo (${mode}) shows in under 10 s what curl asked for`,
+    name: `demo (${mode}) shows what curl asked for`,
     ignore: missing("curl", "openssl"),
     fn: () =>
       withFixture(async (fixture) => {
         const capture = fixture.path("demo.pcapng");
-        // What is compiled on first use is no part of the time.
-        await runSslcollector(mode, fixture, ["hook", "path"]);
-        const startMs = performance.now();
         const { code, stdout, stderr } = await runSslcollector(mode, fixture, ["demo", "-o", capture]);
-        const tookMs = performance.now() - startMs;
         assert.equal(code, 0, stderr);
-        assert.ok(tookMs < DEMO_MS, `took ${tookMs} ms`);
         const text = new TextDecoder().decode(stdout);
         assert.match(text, /^ +client +request +status +sent +received$/m);
         assert.match(text, /^ +\d+ +GET \/hello +200 +0 B +\d+ B$/m);
