@@ -5,7 +5,14 @@
  */
 import type { Direction } from "../codec.ts";
 import type { Http2Connection, Stream } from "./connection.ts";
-import { Flag, type FrameHeader, FrameType, LARGEST_MAX_FRAME_SIZE, readStreamId } from "./frame.ts";
+import {
+  Flag,
+  type FrameHeader,
+  FrameType,
+  isSettingsAck,
+  LARGEST_MAX_FRAME_SIZE,
+  readStreamId,
+} from "./frame.ts";
 import { FrameReader, type FrameSink } from "./frame_reader.ts";
 import { HeaderBlock } from "./header_block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
@@ -69,6 +76,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   frame(header: FrameHeader): string | undefined {
     const { type, streamId } = header;
     if (this.#block.open !== (type === FrameType.CONTINUATION)) {
+      if (this.#block.open && type > FrameType.CONTINUATION) return this.#tolerate("continuation");
       if (this.#block.open || !this.incomplete) return "continuation";
     }
     const fault = (this.#sawSettings ? undefined : this.#firstFrame(header)) ??
@@ -87,6 +95,8 @@ export class ConnectionHalf<Exchange> implements FrameSink {
         return this.#isIdle(streamId) ? this.#tolerate("idle-stream") : undefined;
       case FrameType.PRIORITY:
         return streamId === 0 ? this.#tolerate("frame-stream") : undefined;
+      case FrameType.GOAWAY:
+        return streamId !== 0 ? this.#tolerate("frame-stream") : undefined;
       case FrameType.PUSH_PROMISE:
         if (this.direction === 0) return "push-from-client";
         return this.#isIdle(streamId) ? "idle-stream" : undefined;
@@ -166,6 +176,15 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     } else this.#count("refused-body-bytes", end - start);
   }
 
+  badPadding(): string | undefined {
+    const stream = this.#dataStream;
+    this.#dataStream = undefined;
+    const fault = this.#tolerate("frame-padding");
+    // Those who go on behind the frame reset its stream.
+    if (fault === undefined && stream !== undefined) this.connection.cut(stream, this.direction, "malformed");
+    return fault;
+  }
+
   dataGap(_header: FrameHeader, lengthBytes: number): void {
     const stream = this.#dataStream;
     if (stream?.exchange === undefined || stream.lost[this.direction]) return;
@@ -224,9 +243,10 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   }
 
   /** The first frame of a direction should be SETTINGS. */
-  #firstFrame({ type, flags, lengthBytes }: FrameHeader): string | undefined {
+  #firstFrame(header: FrameHeader): string | undefined {
+    const { type, lengthBytes } = header;
     this.#sawSettings = true;
-    if (type === FrameType.SETTINGS && (flags & Flag.ACK) === 0) return undefined;
+    if (type === FrameType.SETTINGS && !isSettingsAck(header)) return undefined;
     // A client has sent the preface; what a server says may still be another protocol.
     if (this.direction === 1 && lengthBytes > this.reader.maxFrameSize) return "frame-size";
     if (this.direction === 1 && type > FrameType.CONTINUATION) return "no-settings";
@@ -284,23 +304,19 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   #headersFrame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): string | undefined {
     const { flags, type } = header;
-    if ((flags & Flag.PADDED) !== 0) {
-      const padding = bytes[start++];
-      if (padding > end - start) return "frame-padding";
-      end -= padding;
-    }
+    if ((flags & Flag.PADDED) !== 0) end -= start < end ? bytes[start++] : 1;
+    if (type === FrameType.HEADERS && (flags & Flag.PRIORITY) !== 0) start += 5;
+    // Those who go on reset the stream without having decoded anything: nothing goes into the table.
+    if (type === FrameType.HEADERS && start > end) return this.#tolerate("frame-padding");
     const { owner } = this.#block;
     owner.streamId = header.streamId;
     owner.promisedId = 0;
     owner.endStream = type === FrameType.HEADERS && (flags & Flag.END_STREAM) !== 0;
-    if (type === FrameType.HEADERS) {
-      if ((flags & Flag.PRIORITY) !== 0) start += 5;
-    } else {
+    if (type === FrameType.PUSH_PROMISE) {
       if (end - start < 4) return "frame-padding";
       owner.promisedId = readStreamId(bytes, start);
       start += 4;
     }
-    if (start > end) return "frame-padding";
     if ((flags & Flag.END_HEADERS) !== 0) return this.#decode(bytes, start, end);
     this.#block.begin();
     this.#block.append(bytes, start, end);
@@ -361,7 +377,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   }
 
   #settingsFrame(header: FrameHeader, bytes: Uint8Array, start: number, end: number): string | undefined {
-    if ((header.flags & Flag.ACK) !== 0) {
+    if (isSettingsAck(header)) {
       const acknowledged = this.#other.#pending.shift();
       if (acknowledged === undefined) return undefined;
       if (acknowledged.headerTableSize >= 0) this.decoder.allowTableSize(acknowledged.headerTableSize);
@@ -369,6 +385,13 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     }
     const change = readSettings(bytes, start, end);
     if (typeof change === "string") return change;
+    const fault = (header.flags & Flag.ACK) !== 0 ? this.#tolerate("settings-flags") : undefined;
+    if (fault !== undefined) return fault;
+    if (change.badPush) {
+      // Every server minds it, the client of Go does not.
+      const badPush = this.direction === 0 ? "settings-value" : this.#tolerate("settings-value");
+      if (badPush !== undefined) return badPush;
+    }
     if (change.enablePush >= 0) this.pushAllowed = change.enablePush === 1;
     // The sender takes such frames from when it has said so; when the other side begins is its own affair.
     const peer = this.#other.reader;

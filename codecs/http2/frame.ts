@@ -61,8 +61,8 @@ export type FrameError = "frame-size" | "frame-stream" | "frame-padding";
 
 /**
  * What makes every receiver end the connection on sight of the header (RFC 9113, section 6): a length that the type cannot
- * have, or stream 0 where a stream is needed and the other way round. PRIORITY is passed over whatever it says, and a
- * frame that is longer than was allowed is still one: some receivers go on.
+ * have, or stream 0 where a stream is needed and the other way round. PRIORITY is passed over whatever it says; HEADERS too
+ * short for their flags, GOAWAY on a stream, and a frame that is longer than was allowed are still frames: some receivers go on.
  */
 export function frameHeaderError(header: FrameHeader): FrameError | undefined {
   const { lengthBytes, streamId } = header;
@@ -72,19 +72,19 @@ export function frameHeaderError(header: FrameHeader): FrameError | undefined {
     case FrameType.PUSH_PROMISE:
     case FrameType.CONTINUATION:
       if (streamId === 0) return "frame-stream";
+      if (header.type === FrameType.HEADERS) return undefined;
       return lengthBytes < minPayloadBytes(header) ? "frame-size" : undefined;
     case FrameType.RST_STREAM:
       if (streamId === 0) return "frame-stream";
       return lengthBytes !== 4 ? "frame-size" : undefined;
     case FrameType.SETTINGS:
       if (streamId !== 0) return "frame-stream";
-      if ((header.flags & Flag.ACK) !== 0) return lengthBytes !== 0 ? "frame-size" : undefined;
+      if (isSettingsAck(header)) return lengthBytes !== 0 ? "frame-size" : undefined;
       return lengthBytes % SETTING_BYTES !== 0 ? "frame-size" : undefined;
     case FrameType.PING:
       if (streamId !== 0) return "frame-stream";
       return lengthBytes !== 8 ? "frame-size" : undefined;
     case FrameType.GOAWAY:
-      if (streamId !== 0) return "frame-stream";
       return lengthBytes < 8 ? "frame-size" : undefined;
     case FrameType.WINDOW_UPDATE:
       return lengthBytes !== 4 ? "frame-size" : undefined;
@@ -92,6 +92,10 @@ export function frameHeaderError(header: FrameHeader): FrameError | undefined {
       return undefined;
   }
 }
+
+/** SETTINGS that acknowledge. With other flags besides some peers read them as settings, by their payload. */
+export const isSettingsAck = ({ flags, lengthBytes }: FrameHeader): boolean =>
+  flags === Flag.ACK || ((flags & Flag.ACK) !== 0 && lengthBytes === 0);
 
 /** Bytes that the flags promise before fragment or data. */
 function minPayloadBytes(header: FrameHeader): number {
@@ -131,7 +135,9 @@ export function isPlausibleHeader(
   if ((type === FrameType.SETTINGS || type === FrameType.GOAWAY) && (bytes[at] !== 0 || bytes[at + 1] > 1)) {
     return false;
   }
+  if (type === FrameType.GOAWAY && streamId !== 0) return false;
   readFrameHeader(bytes, at, probed);
+  if (type === FrameType.HEADERS && probed.lengthBytes < minPayloadBytes(probed)) return false;
   return probed.lengthBytes <= maxFrameSize && frameHeaderError(probed) === undefined;
 }
 

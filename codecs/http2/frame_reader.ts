@@ -27,6 +27,8 @@ export interface FrameSink {
   payloadLost(header: FrameHeader): void;
   /** A piece of the frame's data, without padding. */
   data(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void;
+  /** A DATA frame's padding is longer than what is left of it: none of it is data, and the frame is passed over. */
+  badPadding(header: FrameHeader): string | undefined;
   dataGap(header: FrameHeader, lengthBytes: number): void;
   dataEnd(header: FrameHeader): void;
   /** An unknown number of frames was lost. */
@@ -307,7 +309,10 @@ export class FrameReader {
     // The header has room for this octet: frameHeaderError() has checked it.
     this.#remaining--;
     if (padding > this.#remaining) {
-      this.#failFrame("frame-padding", bytes.subarray(at - 1, at));
+      const error = this.sink.badPadding(this.#header);
+      if (error !== undefined) this.#failFrame(error, bytes.subarray(at - 1, at));
+      else if (this.#remaining === 0) this.#nextFrame();
+      else this.#state = State.SKIP;
       return at;
     }
     this.#padding = padding;

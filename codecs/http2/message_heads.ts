@@ -5,11 +5,11 @@
  * @module
  */
 import type { Direction } from "../codec.ts";
-import type { Doubt, RequestHead } from "../http/event.ts";
+import type { Doubt } from "../http/event.ts";
 import { FieldId } from "../http/field.ts";
 import type { Http2Connection, Stream } from "./connection.ts";
 import type { BlockOwner } from "./header_block.ts";
-import { hasPseudo, readRequestHead, readResponseHead } from "./pseudo.ts";
+import { hasPseudo, type MutableRequestHead, readRequestHead, readResponseHead } from "./pseudo.ts";
 
 export class MessageHeads<Exchange> {
   constructor(readonly connection: Http2Connection<Exchange>, readonly direction: Direction) {}
@@ -60,7 +60,7 @@ export class MessageHeads<Exchange> {
       connection.events.count(`refused-${fault}`);
       stream = connection.addStream(streamId, undefined);
     } else {
-      if (request.outOfOrder) events.count("tolerated-pseudo-header-order");
+      for (const one of request.faults) events.count(`tolerated-${one}`);
       request.doubt = this.#doubt(streamId);
       stream = connection.addStream(streamId, events.request(streamId, request, false));
     }
@@ -100,7 +100,7 @@ export class MessageHeads<Exchange> {
       if (endStream) connection.finish(stream, 1);
       return;
     }
-    if (response.outOfOrder) connection.events.count("tolerated-pseudo-header-order");
+    for (const one of response.faults) connection.events.count(`tolerated-${one}`);
     connection.confirm(stream);
     response.doubt = connection.halves[1].reader.sure ? "" : "resync";
     if (response.status >= 100 && response.status < 200) {
@@ -172,8 +172,11 @@ export class MessageHeads<Exchange> {
 }
 
 /** Promised requests are safe, cacheable and without a body (RFC 9113, section 8.4). */
-function promisedRequestFault(head: RequestHead): string | undefined {
-  const { fields, method, protocol, firstRegular } = head;
+function promisedRequestFault(head: MutableRequestHead): string | undefined {
+  const { fields, method, protocol, firstRegular, faults } = head;
+  // It is servers that take these.
+  if (faults.includes("protocol")) return "protocol-pseudo-header";
+  if (faults.includes("scheme")) return "missing-pseudo-header";
   if (protocol >= 0 || !(fields.valueIs(method, "GET") || fields.valueIs(method, "HEAD"))) {
     return "push-method";
   }

@@ -11,13 +11,15 @@ import type { FieldList } from "../http/field_list.ts";
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What only a reader of HTTP/2 needs to know of a head. */
-interface Order {
-  /** A pseudo-header field came behind a regular one: malformed, but unambiguous, and some peers take it. */
-  outOfOrder: boolean;
+interface Faults {
+  /** What of it is malformed, but unambiguous, and some peer takes it. */
+  readonly faults: HeadFault[];
 }
 
-export type MutableRequestHead = Mutable<RequestHead> & Order;
-export type MutableResponseHead = Mutable<ResponseHead> & Order;
+type HeadFault = "pseudo-header-order" | "protocol" | "scheme";
+
+export type MutableRequestHead = Mutable<RequestHead> & Faults;
+export type MutableResponseHead = Mutable<ResponseHead> & Faults;
 
 export const newRequestHead = (fields: FieldList): MutableRequestHead => ({
   fields,
@@ -26,7 +28,7 @@ export const newRequestHead = (fields: FieldList): MutableRequestHead => ({
   authority: -1,
   protocol: -1,
   firstRegular: 0,
-  outOfOrder: false,
+  faults: [],
   doubt: "",
 });
 
@@ -34,7 +36,7 @@ export const newResponseHead = (fields: FieldList): MutableResponseHead => ({
   fields,
   status: 0,
   firstRegular: 0,
-  outOfOrder: false,
+  faults: [],
   doubt: "",
 });
 
@@ -63,12 +65,14 @@ function firstRegular(fields: FieldList): number {
 const isPseudoOrLost = (id: number): boolean => isPseudo(id) || id === FieldId.LOST;
 
 /** Puts the fields in the order that they should have; returns how many the first part has. */
-function order(head: Order & { readonly fields: FieldList }): number {
-  const { fields } = head;
+function order(head: Faults & { readonly fields: FieldList }): number {
+  const { fields, faults } = head;
   const regular = firstRegular(fields);
-  head.outOfOrder = false;
-  for (let i = 0; i < regular; i++) if (!isPseudoOrLost(fields.id[i])) head.outOfOrder = true;
-  if (!head.outOfOrder) return regular;
+  faults.length = 0;
+  let inOrder = true;
+  for (let i = 0; i < regular; i++) if (!isPseudoOrLost(fields.id[i])) inOrder = false;
+  if (inOrder) return regular;
+  faults.push("pseudo-header-order");
   fields.moveFirst(isPseudoOrLost);
   return firstRegular(fields);
 }
@@ -85,7 +89,7 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
     head.authority =
     head.protocol =
       -1;
-  let scheme = -1;
+  let schemes = 0;
   const regular = head.firstRegular = order(head);
   if (fields.overflow) return "header-list-size";
   for (let i = 0; i < regular; i++) {
@@ -103,8 +107,7 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
         head.authority = i;
         break;
       case FieldId.SCHEME:
-        if (scheme >= 0) return "duplicate-pseudo-header";
-        scheme = i;
+        schemes++;
         break;
       case FieldId.PROTOCOL:
         if (head.protocol >= 0) return "duplicate-pseudo-header";
@@ -121,16 +124,22 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
     return "missing-pseudo-header";
   }
   const connect = isMethod(head, "CONNECT");
-  if (
-    head.protocol >= 0 && (!connect || fields.valueEnd[head.protocol] === fields.valueStart[head.protocol])
-  ) {
-    return "protocol-pseudo-header";
+  const { protocol } = head;
+  // It makes only a CONNECT another request, and only by its value.
+  const meansNothing = protocol >= 0 &&
+    (!connect || fields.valueEnd[protocol] === fields.valueStart[protocol]);
+  if (meansNothing) {
+    head.faults.push("protocol");
+    head.protocol = -1;
   }
   if (connect && head.protocol < 0) {
-    if (head.target >= 0 || scheme >= 0) return "connect-pseudo-header";
+    if (!meansNothing && (head.target >= 0 || schemes > 0)) return "connect-pseudo-header";
     return head.authority < 0 ? "missing-pseudo-header" : undefined;
   }
-  return head.target < 0 || scheme < 0 ? "missing-pseudo-header" : undefined;
+  if (head.target < 0) return "missing-pseudo-header";
+  // It is not written, so that nothing hangs on which of several a peer takes.
+  if (schemes !== 1) head.faults.push("scheme");
+  return undefined;
 }
 
 /** Fills `head` from its `fields`; returns why it is malformed. */

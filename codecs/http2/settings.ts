@@ -10,6 +10,8 @@ export interface SettingsChange {
   headerTableSize: number;
   enablePush: number;
   maxFrameSize: number;
+  /** It had a value for ENABLE_PUSH that means nothing. */
+  badPush: boolean;
 }
 
 const INITIAL_WINDOW_SIZE = 0x4;
@@ -17,7 +19,7 @@ const LARGEST_WINDOW_SIZE = 0x7fffffff;
 
 /** Reads the payload `bytes[start, end)`, a multiple of 6 long; a string is the reason to end the connection. */
 export function readSettings(bytes: Uint8Array, start: number, end: number): SettingsChange | string {
-  const change = { headerTableSize: -1, enablePush: -1, maxFrameSize: -1 };
+  const change = { headerTableSize: -1, enablePush: -1, maxFrameSize: -1, badPush: false };
   for (let at = start; at < end; at += SETTING_BYTES) {
     const value = (bytes[at + 2] << 24 | bytes[at + 3] << 16 | bytes[at + 4] << 8 | bytes[at + 5]) >>> 0;
     switch (bytes[at] << 8 | bytes[at + 1]) {
@@ -25,8 +27,9 @@ export function readSettings(bytes: Uint8Array, start: number, end: number): Set
         change.headerTableSize = value;
         break;
       case Setting.ENABLE_PUSH:
-        if (value > 1) return "settings-value";
-        change.enablePush = value;
+        // Some peers pass other values over.
+        if (value > 1) change.badPush = true;
+        else change.enablePush = value;
         break;
       case Setting.MAX_FRAME_SIZE:
         if (value < DEFAULT_MAX_FRAME_SIZE || value > LARGEST_MAX_FRAME_SIZE) return "settings-value";

@@ -31,9 +31,11 @@ export type HpackError =
 /**
  * Octets that continue an integer: 4 hold 28 bits, above every length that a header block of less than 2^24 bytes
  * (the longest frame) can mean and every table size that peers use. More can only bring zeros, which some peers take
- * in any number, or nonsense.
+ * in any number, or nonsense, which haproxy adds modulo 2^32 and others end the connection for.
  */
 const MAX_INTEGER_SHIFT = 21;
+/** Above every integer that can mean something. */
+const INTEGER_END = 1 << 29;
 
 /** {@linkcode FieldList} slack for blocks of `blockBytes`: all of it may be one Huffman string. */
 export const decoderSlackBytes = (blockBytes: number): number =>
@@ -111,18 +113,14 @@ export class HpackDecoder {
         return -1;
       }
       const octet = block[this.#position++];
-      if (shift > MAX_INTEGER_SHIFT) {
-        if ((octet & 0x7f) !== 0) {
-          this.#fail("hpack-integer");
-          return -1;
-        }
-        this.tolerated = "hpack-integer";
-        if (octet < 0x80) return value;
-        continue;
-      }
-      value += (octet & 0x7f) << shift;
-      if (octet < 0x80) return value;
+      if (shift > MAX_INTEGER_SHIFT) this.tolerated = "hpack-integer";
+      // As 32-bit processors and compilers shift: by the count modulo 32.
+      value = (value + ((octet & 0x7f) << (shift & 31))) | 0;
+      if (octet < 0x80) break;
     }
+    if (value >= 0 && value < INTEGER_END) return value;
+    this.#fail("hpack-integer");
+    return -1;
   }
 
   #sizeUpdate(sizeBytes: number): boolean {

@@ -18,10 +18,14 @@ import {
   headers,
   join,
   literal,
+  pushPromise,
   request,
+  reset,
   response,
   serverStart,
+  settings,
   settingsAck,
+  textOf,
 } from "../../support/http2_frames.ts";
 import { good, judged } from "../../support/ids_flows.ts";
 import { type Exchange, judgeMissing, judgeStrict } from "../../support/judge.ts";
@@ -39,6 +43,27 @@ const play = (bytes: Uint8Array, answered = true) => {
   return harness.data(0, headers(101, request("GET", "/next"), END_STREAM))
     .data(1, headers(101, response(204), END_STREAM)).end();
 };
+
+const withoutScheme = request("GET", "/a").filter(([name]) => name !== ":scheme");
+const withFields = (...more: [string, string][]) =>
+  join(clientStart(), headers(1, [...request("GET", "/a"), ...more], END_STREAM));
+/** A request's frames with others between its header block's two. */
+const apart = (...between: Uint8Array[]) =>
+  join(
+    clientStart(),
+    frame(FrameType.HEADERS, END_STREAM, 1, GET.subarray(0, 5)),
+    ...between,
+    frame(FrameType.CONTINUATION, END_HEADERS, 1, GET.subarray(5)),
+  );
+const PADDED = 0x08, PRIORITY = 0x20;
+/** A header block that no peer decodes: what it would put into the table is not there. */
+const badHead = (flags: number, ...before: number[]) =>
+  frame(
+    FrameType.HEADERS,
+    flags | END_HEADERS | END_STREAM,
+    3,
+    join(Uint8Array.from(before), literal("x-evil", "1", true)),
+  );
 
 const faults: [reason: string, peer: string, bytes: Uint8Array][] = [
   ["idle-stream", "nginx", join(clientStart(), data(99, "x", END_STREAM), get())],
@@ -67,13 +92,39 @@ const faults: [reason: string, peer: string, bytes: Uint8Array][] = [
     "nginx",
     join(clientStart(), headers(1, [["x", "y"], ...request("GET", "/a")], END_STREAM)),
   ],
+  [
+    "settings-flags",
+    "nginx",
+    join(clientStart(), frame(FrameType.SETTINGS, 0x03, 0, Uint8Array.of(0, 3, 0, 0, 0, 100)), get()),
+  ],
+  ["protocol", "haproxy, lighttpd", withFields([":protocol", "websocket"])],
+  ["protocol", "haproxy", withFields([":protocol", ""])],
+  // 4 times 32 bits of zeros: the octet behind them counts again.
+  ["hpack-integer", "haproxy", join(clientStart(), get(longValue(0x80, ...new Array(31).fill(0x80), 0x03)))],
+  ["hpack-integer", "haproxy", join(clientStart(), get(longValue(0x83, 0x80, 0x80, 0x80, 0x70)))],
+  ["frame-padding", "Caddy", join(clientStart(), badHead(PADDED, 200), get())],
+  ["frame-padding", "Caddy", join(clientStart(), frame(FrameType.HEADERS, PADDED | END_HEADERS, 3), get())],
+  ["frame-padding", "Caddy", join(clientStart(), badHead(PADDED | PRIORITY, 11, 0, 0, 0, 0, 16), get())],
+  ["continuation", "varnish", apart(frame(0xee, 0, 0, new Uint8Array(20)))],
+  ["continuation", "varnish", apart(frame(0x10, 0, 1))],
+  ["scheme", "varnish", join(clientStart(), headers(1, withoutScheme, END_STREAM))],
+  ["scheme", "varnish", withFields([":scheme", "http"])],
+  [
+    "frame-stream",
+    "h2 of Rust",
+    join(clientStart(), frame(FrameType.GOAWAY, 0, 9, new Uint8Array(8)), get()),
+  ],
 ];
 
 Deno.test("what some peer answers is told, and what comes behind it; the fault is counted", () => {
   for (const [reason, peer, bytes] of faults) {
     const harness = play(bytes);
     assert.deepEqual(harness.summary(), ["GET /a 200 0", "GET /next 204 0"], `${reason} (${peer})`);
-    assert.equal(harness.counts.get(`tolerated-${reason}`), 1, `${reason} (${peer})`);
+    assert.equal(
+      harness.counts.get(`tolerated-${reason}`),
+      1,
+      `${reason} (${peer})`,
+    );
     assert.ok([...harness.counts.keys()].every((name) => !/unreadable|refused|raw/.test(name)), reason);
   }
 });
@@ -137,6 +188,61 @@ Deno.test("many small or empty CONTINUATION frames, up to a bound that can be se
   }
   const strict = new CodecHarness(http2to1({ maxContinuations: 100 })).data(0, tiny(130, literal("x", "y")));
   assert.equal(strict.counts.get("header-block-lost"), 1);
+});
+
+Deno.test("a header block that is passed over leaves the table alone", () => {
+  const harness = new CodecHarness(codec).data(0, clientStart()).data(1, serverStart())
+    .data(0, headers(1, join(GET, literal("x-kept", "1", true)), END_STREAM))
+    .data(1, headers(1, response(200), END_STREAM))
+    .data(0, badHead(PADDED, 200)).data(1, reset(3))
+    .data(0, headers(3, join(GET, Uint8Array.of(0xbe)), END_STREAM))
+    .data(1, headers(3, response(200), END_STREAM)).end();
+  assert.deepEqual(harness.summary(), ["GET /a 200 0", "GET /a 200 0"]);
+  assert.deepEqual(harness.exchanges()[1].request.fields.at(-1), ["X-Kept", "1"]);
+});
+
+Deno.test("a DATA frame with more padding than bytes ends its message, and the rest goes on", () => {
+  for (const more of ["", "evil"]) {
+    const bad = frame(FrameType.DATA, PADDED | END_STREAM, 1, join(Uint8Array.of(9), bytesOf(more)));
+    const harness = new CodecHarness(codec).data(0, clientStart()).data(1, serverStart())
+      .data(0, join(headers(1, request("POST", "/a")), data(1, "body"), bad, data(1, "evil", END_STREAM)))
+      .data(0, headers(3, request("GET", "/b"), END_STREAM))
+      .data(1, headers(1, response(503), END_STREAM)).data(1, headers(3, response(200), END_STREAM)).end();
+    assert.deepEqual(harness.summary(), ["POST /a 503 0", "GET /b 200 0"]);
+    const [{ request: asked }] = harness.exchanges();
+    assert.deepEqual([textOf(asked.body), asked.trailers], ["body", [[
+      "x-sslcollector-partial",
+      "malformed",
+    ]]]);
+    assert.equal(harness.counts.get("tolerated-frame-padding"), 1);
+  }
+});
+
+Deno.test("an empty :protocol leaves a CONNECT one of the ordinary kind, its path left out", () => {
+  const fields = [...request("CONNECT", "/a"), [":protocol", ""] as [string, string]];
+  const harness = new CodecHarness(codec).data(0, clientStart()).data(1, serverStart())
+    .data(0, headers(1, fields, 0)).data(1, headers(1, response(403), END_STREAM))
+    .data(0, data(1, "", END_STREAM)).end();
+  assert.deepEqual(harness.summary(), ["CONNECT example.test 403 0"]);
+  assert.equal(harness.counts.get("tolerated-protocol"), 1);
+});
+
+Deno.test("promises are not read as leniently: it is servers that take such requests", () => {
+  for (const fields of [withoutScheme, [...request("GET", "/evil"), [":protocol", ""] as [string, string]]]) {
+    const harness = new CodecHarness(codec).data(0, join(clientStart(), get())).data(1, serverStart())
+      .data(1, join(pushPromise(1, 2, fields), headers(2, response(200), END_STREAM)))
+      .data(1, headers(1, response(200), END_STREAM)).end();
+    assert.deepEqual(harness.summary(), ["GET /a 200 0"]);
+  }
+});
+
+Deno.test("a server's SETTINGS with a value for ENABLE_PUSH that means nothing", () => {
+  const play = (direction: Direction) =>
+    new CodecHarness(codec).data(0, join(clientStart(), get())).data(1, serverStart())
+      .data(direction, settings([2, 7])).data(1, headers(1, response(200), END_STREAM)).end();
+  assert.deepEqual(play(1).summary(), ["GET /a 200 0"]);
+  assert.equal(play(1).counts.get("tolerated-settings-value"), 1);
+  assert.equal(play(0).counts.get("unreadable-settings-value"), 1);
 });
 
 Deno.test("frames of a server that no client asked for are passed over, their fields learnt", () => {

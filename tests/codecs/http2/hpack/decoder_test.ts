@@ -133,6 +133,7 @@ Deno.test("every final story, each block in a frame that comes one byte at a tim
       },
       payloadLost: () => assert.fail("payload lost"),
       data: () => assert.fail("data"),
+      badPadding: () => assert.fail("padding"),
       dataGap: () => assert.fail("gap"),
       dataEnd: () => assert.fail("data"),
       syncLost: () => assert.fail("sync lost"),
@@ -218,9 +219,12 @@ Deno.test("each way a block can be wrong", () => {
   assert.equal(errorOf(hex("ff")), "hpack-truncated");
   assert.equal(errorOf(hex("00 03 61 62")), "hpack-truncated");
   assert.equal(errorOf(hex("00 01 61")), "hpack-truncated");
-  assert.equal(errorOf(hex("ff 80 80 80 80 01")), "hpack-integer");
+  // 2^28 fits; 2^29 and, modulo 2^32, -2^31 mean nothing.
+  assert.equal(errorOf(hex("ff 80 80 80 80 01")), "hpack-index");
+  assert.equal(errorOf(hex("ff 80 80 80 80 02")), "hpack-integer");
+  assert.equal(errorOf(hex("ff 80 80 80 80 08")), "hpack-integer");
   assert.equal(errorOf(hex("ff 80 80 80 80 80")), "hpack-truncated");
-  assert.equal(errorOf(hex("00 7f ff ff ff ff 0f")), "hpack-integer");
+  assert.equal(errorOf(hex("00 7f ff ff ff ff 0f")), "hpack-truncated");
   // Padding of zeros, EOS.
   assert.equal(errorOf(hex("00 81 18 00")), "hpack-huffman");
   assert.equal(errorOf(hex("00 84 ff ff ff ff 00")), "hpack-huffman");
@@ -245,6 +249,8 @@ Deno.test("what some peers take although it is an error", () => {
   const value = " 61".repeat(127);
   assert.equal(taken(`01 7f 80 80 80 00${value}`), undefined);
   assert.equal(taken(`01 7f 80 80 80 80 80 80 80 80 80 80 80 00${value}`), "hpack-integer");
+  // Added modulo 2^32: what does not fit is left out.
+  assert.equal(taken(`01 7f 80 80 80 80 70${value}`), "hpack-integer");
   // "a" padded with 3, 11 and 27 ones; nothing but ones.
   assert.equal(taken("01 81 1f"), undefined);
   assert.equal(taken("01 82 1f ff"), "hpack-huffman");
