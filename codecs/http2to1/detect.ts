@@ -1,5 +1,5 @@
 /**
- * Whether a flow is HTTP/2: by ALPN, by the connection preface, or, for a flow whose start was not seen, by its frames.
+ * Whether a flow is HTTP/2: by ALPN, by the connection preface (answered in kind where ALPN says HTTP/1.1), or, for a flow whose start was not seen, by its frames.
  *
  * @module
  */
@@ -12,12 +12,19 @@ const LATE_SAMPLE_BYTES = 60 * 1024;
 
 export function detectHttp2({ flow, toServer, toClient, final }: CodecSample): CodecVerdict {
   if (flow.alpn === "h2") return "accept";
+  const http1 = flow.alpn === "http/1.1" || flow.alpn === "http/1.0";
   // Another protocol was agreed on: bytes that happen to look like frames are not.
-  if (flow.alpn === "http/1.1" || flow.alpn === "http/1.0") return "reject";
+  if (http1 && flow.joinedLate) return "reject";
   const length = Math.min(toServer.length, CONNECTION_PREFACE.length);
   let preface = true;
   for (let i = 0; i < length; i++) if (toServer[i] !== CONNECTION_PREFACE[i]) preface = false;
-  if (preface && length === CONNECTION_PREFACE.length) return "accept";
+  if (preface && length === CONNECTION_PREFACE.length) {
+    // Some servers (haproxy) take the preface whatever was agreed on; what others say then is no SETTINGS.
+    if (!http1 || toClient.length === 0 && final) return "accept";
+    if (!maySettings(toClient)) return "reject";
+    if (toClient.length >= FRAME_HEADER_BYTES) return "accept";
+    return final ? "reject" : "more";
+  }
   if (flow.joinedLate && flow.alpn === "") return detectLate(toServer, toClient, final);
   if (!preface || final || !maySettings(toClient)) return "reject";
   return "more";

@@ -30,7 +30,7 @@ const probe = (
 
 Deno.test("by ALPN", () => {
   assert.equal(probe({ alpn: "h2" }), "accept");
-  assert.equal(probe({ alpn: "http/1.1", toServer: clientStart() }), "reject");
+  assert.equal(probe({ alpn: "http/1.1", toServer: bytesOf("GET / HTTP/1.1\r\n") }), "reject");
   assert.equal(probe({ alpn: "postgresql", toServer: Uint8Array.of(0, 0, 0, 8) }), "reject");
 });
 
@@ -44,6 +44,20 @@ Deno.test("by preface, at every length", () => {
     assert.equal(probe({ toServer: wrong }), "reject");
   }
   assert.equal(probe({ toServer: start.subarray(0, 24), final: true }), "accept");
+});
+
+Deno.test("HTTP/1.1 by ALPN, but the preface: the server's first bytes decide", () => {
+  const agreed = { alpn: "http/1.1", toServer: clientStart() };
+  assert.equal(probe({ ...agreed, toServer: clientStart().subarray(0, 10) }), "more");
+  assert.equal(probe(agreed), "more");
+  for (let length = 1; length < 9; length++) {
+    assert.equal(probe({ ...agreed, toClient: serverStart().subarray(0, length) }), "more");
+  }
+  assert.equal(probe({ ...agreed, toClient: serverStart() }), "accept");
+  assert.equal(probe({ ...agreed, toClient: bytesOf("HTTP/1.1 400 Bad Request\r\n") }), "reject");
+  assert.equal(probe({ ...agreed, toClient: Uint8Array.of(0), final: true }), "reject");
+  assert.equal(probe({ ...agreed, final: true }), "accept");
+  assert.equal(probe({ ...agreed, late: true, toClient: serverStart() }), "reject");
 });
 
 Deno.test("servers that speak first are not held back, but for SETTINGS", () => {
