@@ -141,7 +141,14 @@ export class Lanes {
 
   /** Writes what an exchange on its own lane has, and closes the lane behind its end. */
   advance(exchange: Exchange): void {
-    const { request, response, lane } = exchange;
+    this.#write(exchange, exchange.lane);
+    this.#unhold(exchange);
+    if (exchange.request.ended && exchange.response.ended) this.#endOwn(exchange);
+  }
+
+  /** Writes what there is to a lane that nothing else is on. */
+  #write(exchange: Exchange, lane: Lane): void {
+    const { request, response } = exchange;
     const { writer, output } = this;
     if (exchange.undecidedTunnel) {
       if (request.head !== undefined) writer.startTunnel(request, output, lane);
@@ -159,8 +166,6 @@ export class Lanes {
       if (request.hasHead) this.#excess(writer.advance(request, output, lane), "body-over-length-bytes");
       this.#excess(writer.advance(response, output, lane), "body-over-length-bytes");
     }
-    this.#unhold(exchange);
-    if (request.ended && response.ended) this.#endOwn(exchange);
   }
 
   #excess(lengthBytes: number, reason: string): void {
@@ -175,13 +180,18 @@ export class Lanes {
   }
 
   #endOwn(exchange: Exchange): void {
+    this.closeOwn(exchange.lane, this.#endOf(exchange));
+    this.finish(exchange);
+  }
+
+  /** How a connection ends that only this exchange was on. */
+  #endOf(exchange: Exchange): "fin" | "reset" {
     const { request, response } = exchange;
     const unanswered = request.hasHead && !response.hasHead;
     if (unanswered) this.output.count("exchange-without-response");
     const reset = unanswered || request.short || response.short ||
       (exchange.tunnel && (request.partial === "reset" || response.partial === "reset"));
-    this.closeOwn(exchange.lane, reset ? "reset" : "fin");
-    this.finish(exchange);
+    return reset ? "reset" : "fin";
   }
 
   finish(exchange: Exchange): void {
@@ -210,15 +220,24 @@ export class Lanes {
         (response.bodyless && response.sizeBytes > 0 ? "body where none may be" : "") ||
         (this.rawShared ? "exchange beside raw bytes" : "");
       if (apart !== "") {
-        if (!this.hasRoom) {
-          this.output.count("exchange-over-bound");
-          return this.finish(exchange);
-        }
+        if (!this.hasRoom) return this.#writeAlone(exchange);
         this.waiting.delete(exchange);
         exchange.lane = this.#openFor(exchange, apart);
         return this.advance(exchange);
       }
       this.#writeShared(exchange, unanswered);
+    }
+    this.finish(exchange);
+  }
+
+  /** No other lane is left: writes the exchange to lane 0, on a connection that nothing else is on. */
+  #writeAlone(exchange: Exchange): void {
+    if (this.rawShared) this.output.count("exchange-over-bound");
+    else {
+      if (this.#open) this.#closeShared("fin");
+      this.used = true;
+      this.#write(exchange, 0);
+      this.output.close(0, this.#endOf(exchange));
     }
     this.finish(exchange);
   }

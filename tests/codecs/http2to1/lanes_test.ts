@@ -8,6 +8,7 @@ import {
   clientStart,
   data,
   END_STREAM,
+  type Fields,
   headers,
   join,
   request,
@@ -197,6 +198,33 @@ Deno.test("without lanes left, exchanges over the bound are cut and told", () =>
   assert.ok(cut.length >= 4);
   for (const { response } of cut) assert.deepEqual(response!.trailers, [["x-sslcollector-partial", "bound"]]);
   assert.equal(harness.exchanges().length, 10);
+});
+
+Deno.test("without lanes left, what must not share a connection has one of lane 0 for itself", () => {
+  const cases: [kind: string, fields: Fields, status: number, own: string][] = [
+    ["method", request("get", "/odd"), 200, "get /odd 200 0"],
+    ["basic", request("GET", "/basic", ["authorization", "Basic x"]), 200, "GET /basic 200 0"],
+    ["refused tunnel", [[":method", "CONNECT"], [":authority", "a:1"]], 403, "CONNECT a:1 403 0"],
+    ["tunnel", [[":method", "CONNECT"], [":authority", "a:1"]], 200, "CONNECT a:1 200 0"],
+    ["no response", request("get", "/odd"), 0, "get /odd 0 0"],
+  ];
+  for (const [kind, fields, status, own] of cases) {
+    const harness = started({ maxLanes: 2 }).data(0, join(ask(1), ask(3))).tick(2e9);
+    harness.data(0, ask(5)).data(1, answer(5)).data(0, headers(7, fields, END_STREAM));
+    harness.data(1, status > 0 ? headers(7, response(status), END_STREAM) : reset(7));
+    harness.data(0, ask(9)).data(1, answer(9)).end();
+    const shared = harness.exchanges().filter(({ connection }) => connection.lane === 0);
+    assert.deepEqual(
+      shared.map(({ method, target, status: told, connection }) => [
+        `${method} ${target} ${told} 0`,
+        shared.filter((other) => other.connection === connection).length,
+      ]),
+      [["GET /5 200 0", 1], [own, 1], ["GET /9 200 0", 1]],
+      kind,
+    );
+    // A tunnel is cut where it begins.
+    assert.equal(harness.counts.get("exchange-over-bound"), kind === "tunnel" ? 1 : undefined, kind);
+  }
 });
 
 Deno.test("streams without end are bounded", () => {
