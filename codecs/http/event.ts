@@ -57,6 +57,8 @@ export interface HttpEvents<Exchange> {
   ended(exchange: Exchange, direction: Direction): void;
   /** What follows in this direction is missing or must not be taken. */
   truncated(exchange: Exchange, direction: Direction, why: Partial): void;
+  /** The request has ended by a reset; a response may follow, or `aborted`, or `truncated` of it. */
+  reset(exchange: Exchange): void;
   /** Nothing more comes in either direction. */
   aborted(exchange: Exchange, why: Partial): void;
   count(reason: string, amount?: number): void;

@@ -44,6 +44,12 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
   maxStreams: 16 * 1024,
 };
 
+/**
+ * A stream that was reset before it was answered is kept for so long: a server that has begun to answer sends that all the same.
+ * Ten times the longest way there and back.
+ */
+const RESET_WAIT_NS = 1_000_000_000;
+
 /** What the decoder fills and heads point into; borrowed by one call at a time, so that all connections can share it. */
 export interface DecodeScratch {
   readonly request: MutableRequestHead;
@@ -70,6 +76,8 @@ export interface Stream<Exchange> {
   readonly lost: [boolean, boolean];
   /** {@linkcode Http2Connection.resyncs} when it began. */
   readonly resyncs: number;
+  /** When it was reset with the response still to come. */
+  resetNs: number;
 }
 
 export class Http2Connection<Exchange> {
@@ -81,6 +89,10 @@ export class Http2Connection<Exchange> {
   readonly lastTakenId: [number, number] = [Infinity, Infinity];
   /** How often a direction began to be read at a place that had to be looked for. */
   resyncs = 0;
+  /** When the bytes at hand came. */
+  #timeNs = 0;
+  /** Streams that were reset and may still be answered, in the order of their resets. */
+  readonly #reset = new Set<Stream<Exchange>>();
 
   constructor(
     readonly events: HttpEvents<Exchange>,
@@ -89,6 +101,15 @@ export class Http2Connection<Exchange> {
     joinedLate: boolean,
   ) {
     this.halves = [new ConnectionHalf(this, 0, joinedLate), new ConnectionHalf(this, 1, joinedLate)];
+  }
+
+  /** What follows comes at this time; never goes back. */
+  advance(timeNs: number): void {
+    this.#timeNs = timeNs;
+    for (const stream of this.#reset) {
+      if (timeNs - stream.resetNs < RESET_WAIT_NS) return;
+      this.abort(stream, "reset");
+    }
   }
 
   data(direction: Direction, bytes: Uint8Array): void {
@@ -137,6 +158,7 @@ export class Http2Connection<Exchange> {
       head: [false, false],
       lost: [false, false],
       resyncs: this.resyncs,
+      resetNs: 0,
     };
     this.streams.set(id, stream);
     return stream;
@@ -155,20 +177,42 @@ export class Http2Connection<Exchange> {
     stream.ended[direction] = true;
     if (stream.exchange !== undefined) this.events.ended(stream.exchange, direction);
     if (stream.orphan && direction === 1) this.cut(stream, 0, "gap");
-    if (stream.ended[0] && stream.ended[1]) this.streams.delete(stream.id);
+    if (stream.ended[0] && stream.ended[1]) this.#delete(stream);
   }
 
   /** The direction of this stream ends here without having been seen to end. */
   cut(stream: Stream<Exchange>, direction: Direction, why: Partial): void {
     if (stream.ended[direction]) return;
     stream.ended[direction] = true;
+    if (this.#reset.has(stream)) why = "reset";
     if (stream.exchange !== undefined) this.events.truncated(stream.exchange, direction, why);
-    if (stream.ended[0] && stream.ended[1]) this.streams.delete(stream.id);
+    if (stream.ended[0] && stream.ended[1]) this.#delete(stream);
+  }
+
+  #delete(stream: Stream<Exchange>): void {
+    this.streams.delete(stream.id);
+    this.#reset.delete(stream);
+  }
+
+  /**
+   * RST_STREAM of a direction: the request ends here, and so does what of a response the server has given up. One that has not
+   * begun, or that it is the client who does not want, may still come.
+   */
+  reset(stream: Stream<Exchange>, direction: Direction): void {
+    const isPushed = stream.id % 2 === 0;
+    if (isPushed || stream.ended[1] || this.halves[1].closed || (direction === 1 && stream.head[1])) {
+      return this.abort(stream, "reset");
+    }
+    if (this.#reset.has(stream)) return;
+    this.cut(stream, 0, "reset");
+    stream.resetNs = this.#timeNs;
+    this.#reset.add(stream);
+    if (stream.exchange !== undefined) this.events.reset(stream.exchange);
   }
 
   /** Nothing more of this stream is taken. */
   abort(stream: Stream<Exchange>, why: Partial): void {
-    this.streams.delete(stream.id);
+    this.#delete(stream);
     stream.ended[0] = stream.ended[1] = true;
     const { exchange } = stream;
     stream.exchange = undefined;

@@ -360,7 +360,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   #resetStream(streamId: number): void {
     const stream = this.connection.streams.get(streamId);
-    if (stream !== undefined) this.connection.abort(stream, "reset");
+    if (stream !== undefined) this.connection.reset(stream, this.direction);
   }
 
   /** Streams that the sender of GOAWAY has not looked at and will not. */

@@ -23,18 +23,22 @@ export function http2to1(options: Http2To1Options = {}): Codec {
     const exchanges = new Exchanges(output, resolved, writeScratch);
     const connection = new Http2Connection(exchanges, decodeScratch, resolved, flow.joinedLate);
     const ended: [boolean, boolean] = [false, false];
+    const begin = (timeNs: number) => {
+      exchanges.timeNs = timeNs;
+      connection.advance(timeNs);
+    };
     const advance = (timeNs: number) => {
       exchanges.lanes.flush();
       exchanges.lanes.age(timeNs);
     };
     return {
       data(direction, bytes, timeNs) {
-        exchanges.timeNs = timeNs;
+        begin(timeNs);
         connection.data(direction, bytes);
         advance(timeNs);
       },
       gap(direction, lengthBytes, timeNs) {
-        exchanges.timeNs = timeNs;
+        begin(timeNs);
         connection.gap(direction, lengthBytes);
         exchanges.rawGap(direction, lengthBytes);
         advance(timeNs);
@@ -42,13 +46,13 @@ export function http2to1(options: Http2To1Options = {}): Codec {
       end(direction, timeNs) {
         if (ended[direction]) return;
         ended[direction] = true;
-        exchanges.timeNs = timeNs;
+        begin(timeNs);
         connection.end(direction);
         advance(timeNs);
         if (ended[0] && ended[1]) exchanges.close();
       },
       tick(timeNs) {
-        exchanges.timeNs = timeNs;
+        begin(timeNs);
         advance(timeNs);
       },
     };

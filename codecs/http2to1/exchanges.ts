@@ -104,6 +104,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     }
     response.takeHead(out, this.#scratch.writer.pool);
     if (request.hasHead) {
+      this.lanes.resume(exchange);
       this.lanes.hold(exchange, response.heldBytes);
     } else {
       this.#count("response-without-request");
@@ -195,6 +196,12 @@ export class Exchanges implements HttpEvents<Exchange> {
     }
     message.ended = true;
     this.#advance(exchange);
+  }
+
+  reset(exchange: Exchange): void {
+    if (!exchange.closed && exchange.lane === WAITING && !exchange.response.hasHead) {
+      this.lanes.suspend(exchange);
+    }
   }
 
   aborted(exchange: Exchange, why: Partial): void {

@@ -7,6 +7,7 @@
  * @module
  */
 import type { CodecOutput, Lane } from "../codec.ts";
+import type { Partial } from "../http/event.ts";
 import type { Message, MessageWriter } from "../http1/message.ts";
 import { type Exchange, WAITING } from "./exchange.ts";
 import type { LanePolicy } from "./options.ts";
@@ -22,6 +23,8 @@ const SECOND_NS = 1_000_000_000;
 export class Lanes {
   /** Exchanges of which nothing is written, oldest first. */
   readonly waiting = new Set<Exchange>();
+  /** The same whose request was reset and of whose response nothing has come: they get no lane of their own. */
+  readonly #suspended = new Set<Exchange>();
   heldBytes = 0;
   /** Anything was ever written to lane 0. */
   used = false;
@@ -55,6 +58,9 @@ export class Lanes {
     if (exchange.lane === WAITING && exchange.contentBytes > this.policy.streamAfterBytes) {
       this.beginOrLose(exchange, "long exchange");
     }
+    while (this.heldBytes > this.policy.maxWaitingBytes && this.#suspended.size > 0) {
+      this.#cut(this.#suspended.values().next().value!, "reset");
+    }
     while (this.heldBytes > this.policy.maxWaitingBytes && this.waiting.size > 0) {
       this.beginOrLose(this.waiting.values().next().value!, "waiting exchanges over the bound");
     }
@@ -62,7 +68,18 @@ export class Lanes {
 
   /** Whether so many bytes more would pass the bound with nothing waiting that could give way. */
   isFull(lengthBytes: number): boolean {
-    return this.waiting.size === 0 && this.heldBytes + lengthBytes > this.policy.maxWaitingBytes;
+    return this.waiting.size + this.#suspended.size === 0 &&
+      this.heldBytes + lengthBytes > this.policy.maxWaitingBytes;
+  }
+
+  /** The exchange may still be answered, but no lane waits for that. */
+  suspend(exchange: Exchange): void {
+    if (this.waiting.delete(exchange)) this.#suspended.add(exchange);
+  }
+
+  /** It is answered. */
+  resume(exchange: Exchange): void {
+    if (this.#suspended.delete(exchange)) this.waiting.add(exchange);
   }
 
   /** Lets exchanges begin that have waited for too long, and closes lane 0 when none came for long. */
@@ -90,8 +107,12 @@ export class Lanes {
   beginOrLose(exchange: Exchange, why: string): void {
     if (this.hasRoom) return this.begin(exchange, why);
     this.output.count("exchange-over-bound");
+    this.#cut(exchange, "bound");
+  }
+
+  #cut(exchange: Exchange, why: Partial): void {
     for (const message of [exchange.request, exchange.response]) {
-      if (!message.ended) message.partial ||= "bound";
+      if (!message.ended) message.partial ||= why;
       message.ended = true;
     }
     this.settle(exchange);
@@ -197,6 +218,7 @@ export class Lanes {
   finish(exchange: Exchange): void {
     exchange.closed = true;
     this.waiting.delete(exchange);
+    this.#suspended.delete(exchange);
     exchange.discard(this.writer.pool);
     this.#unhold(exchange);
     exchange.raw?.close("fin");

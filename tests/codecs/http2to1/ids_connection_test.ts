@@ -71,6 +71,7 @@ Deno.test({
       for (let i = 0; i < 60; i++) {
         flow.data(0, join(headers(1 + 2 * i, request("GET", `/reset/${i}`), END_STREAM), reset(1 + 2 * i)));
       }
+      flow.tick(1e9);
     }], async (capture) => {
       const { http, tcp_sessions } = await judge(capture);
       const seen = http.map(({ url }) => url).sort();

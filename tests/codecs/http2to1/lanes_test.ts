@@ -212,7 +212,7 @@ Deno.test("without lanes left, what must not share a connection has one of lane 
     const harness = started({ maxLanes: 2 }).data(0, join(ask(1), ask(3))).tick(2e9);
     harness.data(0, ask(5)).data(1, answer(5)).data(0, headers(7, fields, END_STREAM));
     harness.data(1, status > 0 ? headers(7, response(status), END_STREAM) : reset(7));
-    harness.data(0, ask(9)).data(1, answer(9)).end();
+    harness.tick(1e9).data(0, ask(9)).data(1, answer(9)).end();
     const shared = harness.exchanges().filter(({ connection }) => connection.lane === 0);
     assert.deepEqual(
       shared.map(({ method, target, status: told, connection }) => [
@@ -240,6 +240,9 @@ Deno.test("rapid resets: so many requests a second are told, the rest is counted
     for (let i = from; i < from + count; i++) harness.data(0, join(ask(1 + 2 * i), reset(1 + 2 * i)));
   };
   flood(0, 500);
+  // They may still be answered.
+  assert.equal(harness.connections().length, 0);
+  harness.tick(1e9);
   assert.equal(harness.connections().length, 100);
   assert.ok(harness.connections().every(({ lane, end }) => lane === 0 && end === "reset"));
   assert.equal(harness.counts.get("rapid-reset"), 400);
@@ -264,6 +267,47 @@ Deno.test("a rapid reset does not become more packets than bytes that came", () 
   }
   const written = harness.end().capture().length;
   assert.ok(written < received, `${written} bytes of packets for ${received} received`);
+});
+
+Deno.test("a reset does not hide the answer of a server that had begun: nginx and h2o send it", () => {
+  const flood = started();
+  for (let i = 0; i < 150; i++) flood.data(0, join(ask(1 + 2 * i), reset(1 + 2 * i)));
+  flood.data(0, join(ask(1001, "/evil"), reset(1001))).data(1, answer(1001, "evil"));
+  flood.data(0, ask(1003, "/next")).data(1, answer(1003, "next"));
+  assert.deepEqual(flood.summary(), ["GET /evil 200 4", "GET /next 200 4"]);
+  assert.deepEqual(flood.connections().map(({ end }) => end), ["open"]);
+  flood.end();
+  assert.equal(flood.counts.get("rapid-reset"), 50);
+  assert.equal(flood.counts.get("headers-on-closed-stream"), undefined);
+});
+
+Deno.test("a request that was reset before its end, or by the server, and is answered", () => {
+  for (const direction of [0, 1] as const) {
+    const harness = started().data(0, join(headers(1, request("POST", "/up")), data(1, "half")))
+      .data(direction, reset(1)).data(0, data(1, "evil", END_STREAM)).data(1, answer(1, "body")).end();
+    assert.deepEqual(harness.summary(), ["POST /up 200 4"]);
+    const [{ request: asked, response: told }] = harness.exchanges();
+    assert.deepEqual([textOf(asked.body), asked.trailers], ["half", [["x-sslcollector-partial", "reset"]]]);
+    assert.deepEqual(told!.trailers, []);
+  }
+});
+
+Deno.test("a response goes on behind the client's reset, for a second", () => {
+  const harness = started().data(0, ask(1)).data(1, join(headers(1, response(200)), data(1, "one")));
+  harness.data(0, reset(1)).data(1, data(1, "two")).tick(0.9e9).data(1, data(1, "three")).tick(0.1e9);
+  const [{ response: told }] = harness.data(1, data(1, "evil", END_STREAM)).end().exchanges();
+  assert.equal(textOf(told!.body), "onetwothree");
+  assert.deepEqual(told!.trailers, [["x-sslcollector-partial", "reset"]]);
+});
+
+Deno.test("requests that were reset get no lanes of their own, however many wait and however long they took", () => {
+  const harness = started({ maxWaitingBytes: 50_000 });
+  for (let i = 0; i < 100; i++) harness.data(0, ask(1 + 2 * i)).tick(0.02e9).data(0, reset(1 + 2 * i));
+  // The oldest have given way.
+  assert.ok(harness.connections().length > 30);
+  harness.tick(0.3e9).end();
+  assert.ok(harness.connections().every(({ lane }) => lane === 0));
+  assert.equal(harness.exchanges().length, 100);
 });
 
 Deno.test("an exchange of an open request and a finished response ends with the request's reset", () => {

@@ -23,6 +23,7 @@ import {
   literal,
   pushPromise,
   request,
+  reset,
   response,
   serverStart,
   settings,
@@ -146,6 +147,9 @@ const UNFINISHED: Record<string, (flow: Flow, streams: readonly number[]) => voi
   "upgrades to protocols with long names": (flow, streams) => {
     for (const id of streams) flow.data(0, headers(id, LONG_PROTOCOL, OPEN));
   },
+  "requests that are reset": (flow, streams) => {
+    for (const id of streams) flow.data(0, headers(id, GET_LONG, END_STREAM)).data(0, reset(id));
+  },
   "bodies full of gaps": (flow, streams) => {
     for (const id of streams.slice(0, 50)) {
       flow.data(0, headers(id, GET, END_STREAM)).data(1, headers(id, OK));
@@ -188,7 +192,7 @@ const SMALL: Http2To1Options = { maxWaitingBytes: 2 * MIB, maxStreams: 1024 };
 for (const name of Object.keys(UNFINISHED)) {
   Deno.test(`2 MiB of waiting exchanges, as set: ${name}`, () => {
     const flow = checkBound(name, SMALL, 1000);
-    const told = ["exchange-over-bound", "tunnel-over-bound-bytes", "body-gap-bytes"];
+    const told = ["exchange-over-bound", "tunnel-over-bound-bytes", "body-gap-bytes", "rapid-reset"];
     assert.ok(told.some((reason) => flow.output.counts.has(reason)), JSON.stringify([...flow.output.counts]));
     assert.ok(flow.output.lanes <= 256 + 1);
   });

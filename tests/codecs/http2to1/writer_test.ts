@@ -364,7 +364,9 @@ Deno.test("rule 12: reset behind the head", () => {
     .data(0, reset(1))
     .end();
   assert.equal(only(declared).connection.end, "reset");
-  const unanswered = started().data(0, headers(1, request("GET", "/"), END_STREAM)).data(0, reset(1))
+  const unanswered = started().data(0, headers(1, request("GET", "/"), END_STREAM)).data(0, reset(1)).tick(
+    1e9,
+  )
     .data(0, headers(3, request("GET", "/next"), END_STREAM)).data(1, headers(3, response(200), END_STREAM))
     .end();
   assert.deepEqual(unanswered.connections().map(({ lane, end }) => [lane, end]), [[0, "reset"], [0, "fin"]]);
