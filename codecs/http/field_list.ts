@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FieldId, fieldId } from "./field.ts";
+import { FieldId, fieldId, isPseudo } from "./field.ts";
 
 /** RFC 7541, section 4.1: what an entry weighs besides its bytes. */
 export const FIELD_OVERHEAD_BYTES = 32;
@@ -25,6 +25,10 @@ export function copyWords(
   else for (let i = 0; i < words; i++) target[at + i] = source[start + i];
 }
 
+/** Room for pseudo-header fields beyond the bound, and how many of them are taken: there are six. */
+export const PSEUDO_BYTES: number = 64 * 1024;
+const MAX_PSEUDO = 8;
+
 const LOST_NAME = Uint8Array.from("x-sslcollector-unknown", (c) => c.charCodeAt(0));
 const LOST_VALUE = 0x3f;
 
@@ -32,7 +36,8 @@ const LOST_VALUE = 0x3f;
  * Filled by a decoder, read by the writer before the next block is decoded: the bytes are borrowed from it.
  * Field `i` has its name in `bytes[nameStart[i] … valueStart[i])` and its value in `bytes[valueStart[i] … valueEnd[i])`.
  *
- * `maxBytes` bounds the list (names, values and 32 a field); what comes after is left out and `overflow` is set.
+ * `maxBytes` bounds the list (names, values and 32 a field), and so does `limitBytes` where it is less; what comes after is left
+ * out and `overflow` is set. Pseudo-header fields are taken all the same, with {@linkcode PSEUDO_BYTES} more.
  */
 export class FieldList {
   readonly bytes: Uint8Array;
@@ -46,17 +51,23 @@ export class FieldList {
   /** Where the next name goes. */
   end = 0;
   sizeBytes = 0;
-  /** The list would have been larger than `maxBytes`. */
+  /** Of the next list; at most `maxBytes`. */
+  limitBytes: number;
+  /** The list would have been larger: fields are left out. */
   overflow = false;
+  /** Pseudo-header fields may be among them. */
+  pseudoLost = false;
+  #pseudoCount = 0;
   /** Fields of which something was lost. */
   lostCount = 0;
 
   /** `slackBytes`: the longest name and value together that a decoder may put at `end` before it asks {@linkcode add}. */
   constructor(readonly maxBytes: number, slackBytes: number) {
+    this.limitBytes = maxBytes;
     // A field weighs at least 32, so this many fit.
-    const fields = Math.ceil(maxBytes / FIELD_OVERHEAD_BYTES) + 1;
+    const fields = Math.ceil(maxBytes / FIELD_OVERHEAD_BYTES) + 1 + MAX_PSEUDO;
     // The overhead of a field is also room for the padding to the next word.
-    this.bytes = new Uint8Array(toWord(maxBytes + slackBytes + LOST_NAME.length + 1));
+    this.bytes = new Uint8Array(toWord(maxBytes + PSEUDO_BYTES + slackBytes + LOST_NAME.length + 1));
     this.words = new Int32Array(this.bytes.buffer);
     this.nameStart = new Int32Array(fields);
     this.valueStart = new Int32Array(fields);
@@ -68,8 +79,8 @@ export class FieldList {
     this.count = 0;
     this.end = 0;
     this.sizeBytes = 0;
-    this.overflow = false;
-    this.lostCount = 0;
+    this.overflow = this.pseudoLost = false;
+    this.lostCount = this.#pseudoCount = 0;
   }
 
   /** Whether there is a field `i` and its value is this text of ASCII. */
@@ -95,16 +106,27 @@ export class FieldList {
   }
 
   /** Whether a field of this many bytes of name and value would still fit; if not, the list is marked. */
-  fits(lengthBytes: number): boolean {
-    if (!this.overflow && this.sizeBytes + lengthBytes + FIELD_OVERHEAD_BYTES <= this.maxBytes) return true;
+  fits(lengthBytes: number, id: number): boolean {
+    const sizeBytes = this.sizeBytes + lengthBytes + FIELD_OVERHEAD_BYTES;
+    if (!this.overflow && sizeBytes <= this.limitBytes) return true;
+    if (isPseudo(id)) {
+      if (this.#pseudoCount < MAX_PSEUDO && sizeBytes <= this.maxBytes + PSEUDO_BYTES) return true;
+      this.pseudoLost = true;
+    }
     this.overflow = true;
     return false;
+  }
+
+  /** The list goes on in bytes that are not known. */
+  cut(): void {
+    this.overflow = this.pseudoLost = true;
   }
 
   /** Takes the field that lies at `end`: name up to `valueStart`, value up to `valueEnd`. */
   add(valueStart: number, valueEnd: number, id: number): void {
     const nameStart = this.end;
-    if (!this.fits(valueEnd - nameStart)) return;
+    if (!this.fits(valueEnd - nameStart, id)) return;
+    if (isPseudo(id)) this.#pseudoCount++;
     const i = this.count++;
     this.nameStart[i] = nameStart;
     this.valueStart[i] = valueStart;

@@ -85,9 +85,9 @@ export function contentLength(fields: FieldList, i: number, facts: HeadFacts): v
 
 /** Tells what is not known of a head, or not sure. */
 export function partialMark(out: ByteWriter, fields: FieldList, doubt: Doubt, facts: HeadFacts): void {
-  const lost = fields.lostCount > 0;
-  if (!lost && doubt === "") return;
-  out.ascii(`${PREFIX}partial: ${lost ? "fields" : ""}${lost && doubt !== "" ? ", " : ""}${doubt}\r\n`);
+  if (fields.lostCount === 0 && !fields.overflow && doubt === "") return;
+  const marks = [fields.lostCount > 0 ? "fields" : "", fields.overflow ? "bound" : "", doubt];
+  out.ascii(`${PREFIX}partial: ${marks.filter((mark) => mark !== "").join(", ")}\r\n`);
   facts.fieldCount++;
   // Another may follow behind the body.
   facts.repeatedFields++;

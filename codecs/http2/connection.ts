@@ -23,7 +23,7 @@ import { ConnectionHalf } from "./connection_half.ts";
 
 /** Bounds of one connection; see where each default is defined for its derivation. */
 export interface ConnectionLimits {
-  /** Names, values and 32 a field of one header list; more and the message is refused. */
+  /** Names, values and 32 a field of one header list; what is beyond is left out. */
   readonly maxListBytes: number;
   readonly maxBlockBytes: number;
   /** CONTINUATION frames of one block. */
@@ -49,6 +49,15 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
  * Ten times the longest way there and back.
  */
 const RESET_WAIT_NS = 1_000_000_000;
+
+/**
+ * References to long fields of the table make a list of 240 KiB from 24 bytes. So a flow has that many bytes of lists, and so many
+ * more for each byte that comes, up to as many as at first; lists of more than the least bound have to fit. Browsers, with
+ * cookies of a few KiB in every request, send no list that long.
+ */
+const LIST_BURST_BYTES = 512 * 1024;
+const LIST_BYTES_PER_BYTE = 64;
+const LEAST_LIST_BYTES = 16 * 1024;
 
 /** What the decoder fills and heads point into; borrowed by one call at a time, so that all connections can share it. */
 export interface DecodeScratch {
@@ -89,6 +98,8 @@ export class Http2Connection<Exchange> {
   readonly lastTakenId: [number, number] = [Infinity, Infinity];
   /** How often a direction began to be read at a place that had to be looked for. */
   resyncs = 0;
+  /** Bytes of header lists that may still be decoded. */
+  #listBytes = LIST_BURST_BYTES;
   /** When the bytes at hand came. */
   #timeNs = 0;
   /** Streams that were reset and may still be answered, in the order of their resets. */
@@ -113,7 +124,18 @@ export class Http2Connection<Exchange> {
   }
 
   data(direction: Direction, bytes: Uint8Array): void {
+    this.#listBytes = Math.min(LIST_BURST_BYTES, this.#listBytes + LIST_BYTES_PER_BYTE * bytes.length);
     this.halves[direction].reader.data(bytes);
+  }
+
+  /** Bound of the next header list. */
+  get listLimitBytes(): number {
+    return Math.min(this.limits.maxListBytes, Math.max(LEAST_LIST_BYTES, this.#listBytes));
+  }
+
+  /** A header list of so many bytes was decoded. */
+  spendList(sizeBytes: number): void {
+    this.#listBytes = Math.max(0, this.#listBytes - sizeBytes);
   }
 
   gap(direction: Direction, lengthBytes: number): void {

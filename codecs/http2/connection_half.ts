@@ -325,9 +325,9 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   #blockEnd(): string | undefined {
     const block = this.#block;
-    const { lost, bytes, lengthBytes } = block;
+    const { lost, cut, bytes, lengthBytes } = block;
     block.close();
-    if (!lost) return this.#decode(bytes, 0, lengthBytes);
+    if (!lost) return this.#decode(bytes, 0, lengthBytes, cut);
     this.#count("header-block-lost");
     this.decoder.forget();
     this.#messageLost();
@@ -339,8 +339,11 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     const { connection, direction } = this;
     const { streamId, endStream } = this.#block.owner;
     this.#unseen();
-    const stream = connection.streams.get(streamId);
-    if (stream === undefined) return;
+    let stream = connection.streams.get(streamId);
+    if (stream === undefined) {
+      if (direction === 1 || streamId <= connection.lastStreamId[0]) return;
+      stream = this.#messages.orphan(streamId);
+    }
     if (endStream) {
       connection.cut(stream, direction, "gap");
     } else if (stream.head[direction]) {
@@ -348,10 +351,19 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     }
   }
 
-  #decode(bytes: Uint8Array, start: number, end: number): string | undefined {
+  /** `cut`: the block goes on in bytes that were not kept. */
+  #decode(bytes: Uint8Array, start: number, end: number, cut = false): string | undefined {
     const { connection } = this;
-    const error = this.decoder.decode(bytes, start, end, connection.scratch.request.fields);
-    if (error !== undefined) return error;
+    const { fields } = connection.scratch.request;
+    fields.limitBytes = connection.listLimitBytes;
+    const error = this.decoder.decode(bytes, start, end, fields);
+    connection.spendList(fields.sizeBytes);
+    if (error !== undefined && !(cut && error === "hpack-truncated")) return error;
+    if (cut) {
+      this.#count("header-block-over-bound");
+      fields.cut();
+      this.decoder.forget();
+    }
     const { tolerated } = this.decoder;
     const fault = tolerated === undefined ? undefined : this.#tolerate(tolerated);
     if (fault !== undefined) return fault;

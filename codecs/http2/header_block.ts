@@ -6,8 +6,8 @@
  */
 
 /**
- * Compressed bytes of one block. Chrome and Node take lists of 256 KiB at most and other peers less, and Huffman only
- * shortens, so that a longer block is one that the receiver refuses.
+ * Compressed bytes of one block that are kept. Chrome and Node take lists of 256 KiB at most, and Huffman only shortens, so that
+ * they refuse a longer block; Go takes 1 MiB, of which the beginning is told.
  */
 export const DEFAULT_MAX_BLOCK_BYTES = 256 * 1024;
 
@@ -29,8 +29,10 @@ export interface BlockOwner {
 export class HeaderBlock {
   readonly owner: BlockOwner = { streamId: 0, promisedId: 0, endStream: false };
   open = false;
-  /** Something is missing or the bound was passed: the block cannot be decoded. */
+  /** Something is missing: the block cannot be decoded. */
   lost = false;
+  /** The bound was passed: what is kept is only its beginning. */
+  cut = false;
   bytes = new Uint8Array(0);
   lengthBytes = 0;
   #continuations = 0;
@@ -39,17 +41,19 @@ export class HeaderBlock {
 
   begin(): void {
     this.open = true;
-    this.lost = false;
+    this.lost = this.cut = false;
     this.#continuations = 0;
   }
 
-  /** Copies a fragment. */
+  /** Copies a fragment, or what of it there is room for. */
   append(bytes: Uint8Array, start: number, end: number): void {
-    const needed = this.lengthBytes + end - start;
-    if (this.lost || needed > this.maxBytes || this.#continuations > this.maxContinuations) {
-      this.drop();
-      return;
+    if (this.lost || this.cut) return;
+    const room = this.#continuations > this.maxContinuations ? 0 : this.maxBytes - this.lengthBytes;
+    if (end - start > room) {
+      this.cut = true;
+      end = start + room;
     }
+    const needed = this.lengthBytes + end - start;
     if (needed > this.bytes.length) {
       const grown = new Uint8Array(Math.min(this.maxBytes, Math.max(1024, 2 * needed)));
       grown.set(this.bytes.subarray(0, this.lengthBytes));

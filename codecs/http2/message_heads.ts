@@ -174,6 +174,7 @@ export class MessageHeads<Exchange> {
 /** Promised requests are safe, cacheable and without a body (RFC 9113, section 8.4). */
 function promisedRequestFault(head: MutableRequestHead): string | undefined {
   const { fields, method, protocol, firstRegular, faults } = head;
+  if (fields.overflow) return "header-list-size";
   // It is servers that take these.
   if (faults.includes("protocol")) return "protocol-pseudo-header";
   if (faults.includes("scheme")) return "missing-pseudo-header";

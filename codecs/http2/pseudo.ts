@@ -47,6 +47,7 @@ export function hasPseudo(fields: FieldList): boolean {
 
 /** Whether a list that lost fields may have lost a pseudo-header field among them: none follows a regular one. */
 function mayLackPseudo(fields: FieldList): boolean {
+  if (fields.pseudoLost) return true;
   for (let i = 0; i < fields.count; i++) {
     if (fields.id[i] === FieldId.LOST) return true;
     if (!isPseudo(fields.id[i])) return false;
@@ -91,7 +92,6 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
       -1;
   let schemes = 0;
   const regular = head.firstRegular = order(head);
-  if (fields.overflow) return "header-list-size";
   for (let i = 0; i < regular; i++) {
     switch (fields.id[i]) {
       case FieldId.METHOD:
@@ -147,7 +147,6 @@ export function readResponseHead(head: MutableResponseHead): string | undefined 
   const { fields } = head;
   head.status = 0;
   const regular = head.firstRegular = order(head);
-  if (fields.overflow) return "header-list-size";
   for (let i = 0; i < regular; i++) {
     if (fields.id[i] === FieldId.LOST) continue;
     if (fields.id[i] !== FieldId.STATUS) return "unknown-pseudo-header";

@@ -61,6 +61,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     }
     const out = this.#scratch.head;
     out.length = 0;
+    if (head.fields.overflow) this.#count("header-list-over-bound");
     exchange.request.facts = writeRequestHead(out, head, exchange.kind, this.#count, pushed);
     exchange.request.takeHead(out, this.#scratch.writer.pool);
     const protocolBytes = exchange.protocol?.length ?? 0;
@@ -96,6 +97,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     const upgraded = exchange.tunnel ? exchange.protocol : undefined;
     const out = this.#scratch.head;
     out.length = 0;
+    if (head.fields.overflow) this.#count("header-list-over-bound");
     response.facts = writeResponseHead(out, head, upgraded, exchange.interim, this.#count);
     exchange.interim = undefined;
     if (!exchange.tunnel) {

@@ -5,7 +5,7 @@
  * @module
  */
 import { copyBytes } from "../../http/copy_bytes.ts";
-import { FieldId, fieldId } from "../../http/field.ts";
+import { FieldId, fieldId, isPseudo } from "../../http/field.ts";
 import { copyWords, type FieldList } from "../../http/field_list.ts";
 import { HUFFMAN_INVALID, huffmanDecode, huffmanMaxDecodedBytes } from "./huffman.ts";
 import {
@@ -147,7 +147,7 @@ export class HpackDecoder {
     const { entries } = store;
     const nameStart = entries[entry + ENTRY_NAME_START];
     const length = entries[entry + ENTRY_VALUE_END] - nameStart;
-    if (!list.fits(length)) return true;
+    if (!list.fits(length, entries[entry + ENTRY_ID])) return true;
     const at = list.end;
     copyWords(store.words, nameStart, length, list.words, at);
     list.add(at + entries[entry + ENTRY_VALUE_START] - nameStart, at + length, entries[entry + ENTRY_ID]);
@@ -179,9 +179,13 @@ export class HpackDecoder {
         const { entries } = store;
         const from = entries[entry + ENTRY_NAME_START];
         const length = entries[entry + ENTRY_VALUE_START] - from;
+        id = entries[entry + ENTRY_ID];
+        // A long name is referred to by one octet: where the field has no place, it is not copied either.
+        if (list.overflow && !indexing && !isPseudo(id)) {
+          return this.#string(block, end, list.bytes, nameStart) >= 0;
+        }
         copyWords(store.words, from, length, list.words, nameStart);
         valueStart = nameStart + length;
-        id = entries[entry + ENTRY_ID];
       }
     }
     const valueEnd = this.#string(block, end, list.bytes, valueStart);
