@@ -54,9 +54,12 @@ export class HpackDecoder {
     this.table = new DynamicTable(maxStoredBytes);
   }
 
-  /** The encoder has acknowledged this SETTINGS_HEADER_TABLE_SIZE. It says itself when it makes use of it. */
+  /**
+   * The encoder has acknowledged this SETTINGS_HEADER_TABLE_SIZE; it says itself when it makes use of it. Once anything was
+   * allowed because SETTINGS were not seen, it stays so: which of them an acknowledgement is of cannot be told any more.
+   */
   allowTableSize(sizeBytes: number): void {
-    this.#allowedTableSize = sizeBytes;
+    if (this.#allowedTableSize !== Infinity) this.#allowedTableSize = sizeBytes;
   }
 
   /** Blocks were not seen: forgets the table, whose size they may have changed too, and learns it anew. */

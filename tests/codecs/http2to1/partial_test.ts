@@ -14,6 +14,8 @@ import {
   request,
   response,
   serverStart,
+  settings,
+  settingsAck,
   textOf,
 } from "../../support/http2_frames.ts";
 import { newNpmHpack } from "../../support/hpack_stories.ts";
@@ -271,6 +273,17 @@ Deno.test("a boundary that turns out to be none is left again", () => {
   for (const id of [1, 3, 5]) harness.data(1, headers(id, response(200), END_STREAM));
   assert.deepEqual(harness.end().summary(), ["GET /1 200 0", "GET /3 200 0", "GET /5 200 0"]);
   assert.equal(harness.counts.get("sync-lost"), 2);
+});
+
+Deno.test("behind lost SETTINGS any table size may be in force, whatever is acknowledged", () => {
+  const harness = started().gap(0, settings([1, 65536]).length);
+  const three = [1, 3, 5].map((id) => headers(id, request("GET", `/${id}`), END_STREAM));
+  harness.data(0, join(...three)).data(1, headers(1, response(200), END_STREAM)).data(0, settings([1, 4096]));
+  // The first acknowledgement is of the lost ones.
+  const sized = (...update: number[]) => join(Uint8Array.from(update), block(response(200)));
+  harness.data(1, join(settingsAck(), headers(3, sized(0x3f, 0xe1, 0xff, 0x03), END_STREAM)));
+  harness.data(1, join(settingsAck(), headers(5, sized(0x3f, 0xe1, 0x1f), END_STREAM))).end();
+  assert.deepEqual(harness.summary(), ["GET /1 200 0", "GET /3 200 0", "GET /5 200 0"]);
 });
 
 Deno.test("behind a gap a preface is no start", () => {
