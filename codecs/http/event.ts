@@ -51,6 +51,8 @@ export interface HttpEvents<Exchange> {
   /** An interim (1xx) response. */
   interim(exchange: Exchange, head: ResponseHead): void;
   response(exchange: Exchange, head: ResponseHead): void;
+  /** The head that `response` told was that of an interim response. False when it is too late to know. */
+  retract(exchange: Exchange): boolean;
   body(exchange: Exchange, direction: Direction, bytes: Uint8Array, start: number, end: number): void;
   bodyGap(exchange: Exchange, direction: Direction, lengthBytes: number): void;
   trailers(exchange: Exchange, direction: Direction, fields: FieldList): void;

@@ -83,6 +83,14 @@ export class Message {
     this.hasHead = true;
   }
 
+  /** Takes back a head of which nothing is written. */
+  dropHead(pool: BytePool): void {
+    this.discard(pool);
+    this.headLength = 0;
+    this.hasHead = this.bodyless = this.keepsLength = false;
+    this.facts = newFacts();
+  }
+
   append(bytes: Uint8Array, start: number, end: number, pool: BytePool): void {
     const needed = this.bodyLength + end - start;
     if (needed > this.body.length) {

@@ -85,6 +85,8 @@ export interface Stream<Exchange> {
   readonly lost: [boolean, boolean];
   /** {@linkcode Http2Connection.resyncs} when it began. */
   readonly resyncs: number;
+  /** The response's head was told with a lost status, and no body has come: it may have been an interim one. */
+  statusLost: boolean;
   /** When it was reset with the response still to come. */
   resetNs: number;
 }
@@ -180,6 +182,7 @@ export class Http2Connection<Exchange> {
       head: [false, false],
       lost: [false, false],
       resyncs: this.resyncs,
+      statusLost: false,
       resetNs: 0,
     };
     this.streams.set(id, stream);

@@ -298,6 +298,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
       this.#count("data-before-headers");
       return undefined;
     }
+    if (direction === 1) stream.statusLost = false;
     this.#dataStream = stream;
     return undefined;
   }

@@ -83,7 +83,7 @@ export class MessageHeads<Exchange> {
       if (!hasPseudo(response.fields) && response.fields.lostCount === 0) return;
       stream = this.orphan(streamId);
     }
-    if (stream.head[1]) {
+    if (stream.head[1] && !this.#wasInterim(stream)) {
       return this.#trailers(stream, endStream);
     }
     if (stream.ended[1]) {
@@ -107,8 +107,21 @@ export class MessageHeads<Exchange> {
       return connection.events.interim(stream.exchange, response);
     }
     stream.head[1] = true;
+    stream.statusLost = response.status === 0 && !endStream;
     connection.events.response(stream.exchange, response);
     if (endStream) connection.finish(stream, 1);
+  }
+
+  /** Whether the block at hand is another head, so that the one before, of unknown status, was that of an interim response. */
+  #wasInterim(stream: Stream<Exchange>): boolean {
+    const { events, scratch } = this.connection;
+    if (!stream.statusLost || stream.exchange === undefined || !hasPseudo(scratch.response.fields)) {
+      return false;
+    }
+    stream.statusLost = false;
+    if (!events.retract(stream.exchange)) return false;
+    stream.head[1] = false;
+    return true;
   }
 
   /** A block behind the head (RFC 9113, section 8.1). */

@@ -124,6 +124,18 @@ export class Exchanges implements HttpEvents<Exchange> {
     if (exchange.lane !== WAITING) this.lanes.touch(exchange);
   }
 
+  retract(exchange: Exchange): boolean {
+    const { response, kind } = exchange;
+    if (exchange.closed || response.head === undefined || kind === "connect" || kind === "upgrade") {
+      return false;
+    }
+    this.#count("interim-of-unknown-status");
+    const before = response.heldBytes;
+    response.dropHead(this.#scratch.writer.pool);
+    this.lanes.hold(exchange, -before);
+    return true;
+  }
+
   body(exchange: Exchange, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
     const { lanes } = this;
     const { writer } = this.#scratch;

@@ -286,6 +286,35 @@ Deno.test("behind lost SETTINGS any table size may be in force, whatever is ackn
   assert.deepEqual(harness.summary(), ["GET /1 200 0", "GET /3 200 0", "GET /5 200 0"]);
 });
 
+Deno.test("joined late: a head of unknown status before another was that of an interim response", () => {
+  const hints = headers(41, join(Uint8Array.of(0xbe), literal("link", "</a.css>")));
+  const next = (harness: CodecHarness) =>
+    harness.data(0, headers(43, request("GET", "/next"), END_STREAM)).data(
+      1,
+      headers(43, response(204), END_STREAM),
+    )
+      .end().summary();
+  const asked = () => joined().data(0, headers(41, request("GET", "/page"), END_STREAM)).data(1, hints);
+  const whole = headers(41, response(200, ["x-real", "1"]));
+  const harness = asked().data(1, join(whole, data(41, "real body", END_STREAM)));
+  assert.deepEqual(next(harness), ["GET /page 200 9", "GET /next 204 0"]);
+  assert.equal(harness.counts.get("interim-of-unknown-status"), 1);
+  assert.deepEqual(next(asked().data(1, headers(41, response(200), END_STREAM))), [
+    "GET /page 200 0",
+    "GET /next 204 0",
+  ]);
+  assert.deepEqual(
+    next(asked().data(1, join(headers(41, response(103)), whole, data(41, "b", END_STREAM)))),
+    [
+      "GET /page 200 1",
+      "GET /next 204 0",
+    ],
+  );
+  // Behind a body, or once it is written, it was the head.
+  assert.deepEqual(next(asked().data(1, join(data(41, "b"), whole))), ["GET /page 999 1", "GET /next 204 0"]);
+  assert.deepEqual(next(asked().tick(2e9).data(1, whole)), ["GET /page 999 0", "GET /next 204 0"]);
+});
+
 Deno.test("behind a gap a preface is no start", () => {
   const harness = started().data(0, headers(1, request("POST", "/upload"))).gap(0, 500);
   harness.data(0, join(clientStart(), headers(77, request("GET", "/body"), END_STREAM))).end();
