@@ -59,6 +59,9 @@ const LIST_BURST_BYTES = 512 * 1024;
 const LIST_BYTES_PER_BYTE = 64;
 const LEAST_LIST_BYTES = 16 * 1024;
 
+/** Streams whose request may have been lost and that are remembered, the latest: more than a server has open at a time. */
+const MAX_SKIPPED = 512;
+
 /** What the decoder fills and heads point into; borrowed by one call at a time, so that all connections can share it. */
 export interface DecodeScratch {
   readonly request: MutableRequestHead;
@@ -100,6 +103,8 @@ export class Http2Connection<Exchange> {
   readonly lastTakenId: [number, number] = [Infinity, Infinity];
   /** How often a direction began to be read at a place that had to be looked for. */
   resyncs = 0;
+  /** Numbers below the highest seen whose requests may be among what was lost: the server may still answer them. */
+  readonly #skipped = new Set<number>();
   /** Bytes of header lists that may still be decoded. */
   #listBytes = LIST_BURST_BYTES;
   /** When the bytes at hand came. */
@@ -152,6 +157,28 @@ export class Http2Connection<Exchange> {
     const unsynced = half.reader.unsyncedBytes;
     if (unsynced > 0) this.events.count("resync-skipped-bytes", unsynced);
     for (const stream of this.streams.values()) this.cut(stream, direction, "closed");
+  }
+
+  /** The client's next stream is this one; what was lost before it may be the requests of those between. */
+  skipTo(streamId: number): void {
+    const next = this.lastStreamId[0] === 0 ? 1 : this.lastStreamId[0] + 2;
+    const from = Math.max(next, streamId - 2 * MAX_SKIPPED);
+    for (let id = from; id < streamId; id += 2) this.#skipped.add(id);
+    for (const id of this.#skipped) {
+      if (this.#skipped.size <= MAX_SKIPPED) return;
+      this.#skipped.delete(id);
+    }
+  }
+
+  /** Whether a stream that is not known may be one whose request was lost. */
+  mayBeLost(streamId: number): boolean {
+    if (!this.incomplete) return false;
+    return streamId > this.lastStreamId[streamId % 2 === 1 ? 0 : 1] || this.#skipped.has(streamId);
+  }
+
+  /** It is known from here on. */
+  found(streamId: number): void {
+    this.#skipped.delete(streamId);
   }
 
   /** Whether messages of either direction may be unknown to us although the peers know them. */

@@ -33,6 +33,8 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   readonly decoder: HpackDecoder;
   incomplete: boolean;
   closed = false;
+  /** Requests may be among what was lost since the last one. */
+  mayHaveSkipped: boolean;
   readonly #block: HeaderBlock;
   readonly #messages: MessageHeads<Exchange>;
   #sawSettings: boolean;
@@ -52,7 +54,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     const { maxBlockBytes, maxContinuations, maxTableBytes } = connection.limits;
     this.reader = new FrameReader(direction, this, joinedLate, maxBlockBytes);
     this.decoder = new HpackDecoder(maxTableBytes);
-    this.incomplete = joinedLate;
+    this.incomplete = this.mayHaveSkipped = joinedLate;
     this.#sawSettings = joinedLate;
     this.#block = new HeaderBlock(maxBlockBytes, maxContinuations);
     this.#messages = new MessageHeads(connection, direction);
@@ -255,7 +257,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   /** Something of this direction was not seen. */
   #unseen(): void {
-    this.incomplete = true;
+    this.incomplete = this.mayHaveSkipped = true;
     this.#sawSettings = true;
   }
 
@@ -280,10 +282,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     if (this.#isIdle(header.streamId)) return this.#tolerate("idle-stream");
     let stream = connection.streams.get(header.streamId);
     if (stream === undefined) {
-      if (
-        !connection.incomplete ||
-        header.streamId <= connection.lastStreamId[header.streamId % 2 === 1 ? 0 : 1]
-      ) {
+      if (!connection.mayBeLost(header.streamId)) {
         this.#count("data-on-closed-stream");
         return undefined;
       }

@@ -26,7 +26,11 @@ export class MessageHeads<Exchange> {
   orphan(streamId: number): Stream<Exchange> {
     const { connection } = this;
     const side = streamId % 2 === 1 ? 0 : 1;
-    if (streamId > connection.lastStreamId[side]) connection.lastStreamId[side] = streamId;
+    if (streamId > connection.lastStreamId[side]) {
+      if (side === 0) connection.skipTo(streamId);
+      connection.lastStreamId[side] = streamId;
+    }
+    connection.found(streamId);
     const stream = connection.addStream(streamId, connection.events.orphan(streamId));
     stream.orphan = true;
     connection.cutClosed(stream);
@@ -54,6 +58,10 @@ export class MessageHeads<Exchange> {
       if (stream !== undefined && endStream) connection.cut(stream, 0, "gap");
       return;
     }
+    if (connection.halves[0].mayHaveSkipped) {
+      connection.halves[0].mayHaveSkipped = false;
+      connection.skipTo(streamId);
+    }
     lastStreamId[0] = streamId;
     const fault = readRequestHead(request);
     if (fault !== undefined) {
@@ -75,8 +83,7 @@ export class MessageHeads<Exchange> {
     const { response } = connection.scratch;
     let stream = connection.streams.get(streamId);
     if (stream === undefined) {
-      const side = streamId % 2 === 1 ? 0 : 1;
-      if (!connection.incomplete || streamId <= connection.lastStreamId[side]) {
+      if (!connection.mayBeLost(streamId)) {
         connection.events.count("headers-on-closed-stream");
         return;
       }

@@ -315,6 +315,37 @@ Deno.test("joined late: a head of unknown status before another was that of an i
   assert.deepEqual(next(asked().tick(2e9).data(1, whole)), ["GET /page 999 0", "GET /next 204 0"]);
 });
 
+Deno.test("behind a gap: answers to lost requests are told, in whatever order, those to closed streams are not", () => {
+  const get = (id: number) => headers(id, request("GET", `/${id}`), END_STREAM);
+  const answer = (id: number) => join(headers(id, response(200 + id)), data(id, `of ${id}`, END_STREAM));
+  const lost = join(get(3), get(5), get(7));
+  const seen = join(get(9), get(11), get(13));
+  for (const answered of [[9, 11, 13, 3, 5], [5, 3, 9, 11, 13], [3, 9, 5, 11, 13], [7, 3, 5, 9, 11, 13]]) {
+    for (const isLate of [false, true]) {
+      const harness = started().data(0, get(1)).data(1, answer(1)).gap(0, lost.length);
+      if (!isLate) harness.data(0, seen);
+      for (const id of answered) {
+        if (isLate && id === 9) harness.data(0, seen);
+        harness.data(1, answer(id));
+      }
+      // The second of each is for a stream that is closed.
+      for (const id of [1, ...answered]) harness.data(1, answer(id));
+      harness.end();
+      assert.deepEqual(harness.summary(), ["GET /1 201 4", "GET /9 209 4", "GET /11 211 5", "GET /13 213 5"]);
+      const orphans = harness.orphans().map(({ start, body }) => `${start.slice(9, 12)} ${textOf(body)}`);
+      assert.deepEqual(orphans, answered.filter((id) => id < 9).map((id) => `20${id} of ${id}`));
+    }
+  }
+});
+
+Deno.test("joined late: streams that were open then are told although newer ones are known", () => {
+  const harness = joined().data(0, headers(41, request("GET", "/page"), END_STREAM));
+  harness.data(1, join(headers(39, response(203)), data(39, "older", END_STREAM)));
+  harness.data(1, headers(41, response(204), END_STREAM)).end();
+  assert.deepEqual(harness.summary(), ["GET /page 204 0"]);
+  assert.deepEqual(harness.orphans().map(({ body }) => textOf(body)), ["older"]);
+});
+
 Deno.test("behind a gap a preface is no start", () => {
   const harness = started().data(0, headers(1, request("POST", "/upload"))).gap(0, 500);
   harness.data(0, join(clientStart(), headers(77, request("GET", "/body"), END_STREAM))).end();
