@@ -24,7 +24,7 @@ export interface RequestHead {
 /** A valid response head. */
 export interface ResponseHead {
   readonly fields: FieldList;
-  /** 100 to 999; 0 when the field was lost. */
+  /** 100 to 999; 0 when the field was lost or has another value. */
   readonly status: number;
   readonly firstRegular: number;
   readonly doubt: Doubt;

@@ -246,12 +246,12 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   /** The first frame of a direction should be SETTINGS. */
   #firstFrame(header: FrameHeader): string | undefined {
-    const { type, lengthBytes } = header;
+    const { type, lengthBytes, streamId } = header;
     this.#sawSettings = true;
     if (type === FrameType.SETTINGS && !isSettingsAck(header)) return undefined;
     // A client has sent the preface; what a server says may still be another protocol.
     if (this.direction === 1 && lengthBytes > this.reader.maxFrameSize) return "frame-size";
-    if (this.direction === 1 && type > FrameType.CONTINUATION) return "no-settings";
+    if (this.direction === 1 && type > FrameType.CONTINUATION && streamId !== 0) return "no-settings";
     return this.#tolerate("no-settings");
   }
 

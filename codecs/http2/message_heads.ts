@@ -114,7 +114,7 @@ export class MessageHeads<Exchange> {
       return connection.events.interim(stream.exchange, response);
     }
     stream.head[1] = true;
-    stream.statusLost = response.status === 0 && !endStream;
+    stream.statusLost = response.status === 0 && !endStream && !response.faults.includes("status");
     connection.events.response(stream.exchange, response);
     if (endStream) connection.finish(stream, 1);
   }

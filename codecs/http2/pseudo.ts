@@ -16,7 +16,7 @@ interface Faults {
   readonly faults: HeadFault[];
 }
 
-type HeadFault = "pseudo-header-order" | "protocol" | "scheme";
+type HeadFault = "pseudo-header-order" | "protocol" | "scheme" | "status" | "foreign-pseudo-header";
 
 export type MutableRequestHead = Mutable<RequestHead> & Faults;
 export type MutableResponseHead = Mutable<ResponseHead> & Faults;
@@ -144,17 +144,22 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
 
 /** Fills `head` from its `fields`; returns why it is malformed. */
 export function readResponseHead(head: MutableResponseHead): string | undefined {
-  const { fields } = head;
+  const { fields, faults } = head;
   head.status = 0;
+  let status = -1;
   const regular = head.firstRegular = order(head);
   for (let i = 0; i < regular; i++) {
     if (fields.id[i] === FieldId.LOST) continue;
-    if (fields.id[i] !== FieldId.STATUS) return "unknown-pseudo-header";
-    if (head.status !== 0) return "duplicate-pseudo-header";
-    head.status = statusOf(fields, i);
-    if (head.status === 0) return "invalid-status";
+    if (fields.id[i] !== FieldId.STATUS) {
+      if (!faults.includes("foreign-pseudo-header")) faults.push("foreign-pseudo-header");
+      continue;
+    }
+    if (status >= 0) return "duplicate-pseudo-header";
+    status = i;
   }
-  if (head.status === 0 && !mayLackPseudo(fields)) return "missing-pseudo-header";
+  if (status < 0) return mayLackPseudo(fields) ? undefined : "missing-pseudo-header";
+  head.status = statusOf(fields, status);
+  if (head.status === 0) faults.push("status");
   return undefined;
 }
 

@@ -14,6 +14,7 @@ import {
   data,
   END_HEADERS,
   END_STREAM,
+  type Fields,
   frame,
   headers,
   join,
@@ -243,6 +244,31 @@ Deno.test("a server's SETTINGS with a value for ENABLE_PUSH that means nothing",
   assert.deepEqual(play(1).summary(), ["GET /a 200 0"]);
   assert.equal(play(1).counts.get("tolerated-settings-value"), 1);
   assert.equal(play(0).counts.get("unreadable-settings-value"), 1);
+});
+
+Deno.test("responses with odd statuses and with pseudo-header fields of others", () => {
+  const play = (fields: Fields) =>
+    new CodecHarness(codec).data(0, join(clientStart(), get())).data(1, serverStart())
+      .data(1, join(headers(1, fields), data(1, "body", END_STREAM)))
+      .data(0, headers(3, request("GET", "/next"), END_STREAM)).data(1, headers(3, response(204), END_STREAM))
+      .end();
+  for (const status of ["20", "2000", "0x2", "099", "", "2\r\n"]) {
+    const harness = play(response(status));
+    assert.deepEqual(harness.summary(), ["GET /a 999 4", "GET /next 204 0"], status);
+    assert.equal(harness.counts.get("tolerated-status"), 1, status);
+  }
+  const foreign = play([...response(200), [":path", "/"], [":evil", "1"], ["x", "y"]]);
+  assert.deepEqual(foreign.summary(), ["GET /a 200 4", "GET /next 204 0"]);
+  assert.equal(foreign.counts.get("tolerated-foreign-pseudo-header"), 1);
+  assert.deepEqual(foreign.exchanges()[0].response!.fields.map(([name]) => name), ["X", "Content-Length"]);
+});
+
+Deno.test("a server that begins with a frame of an extension", () => {
+  const harness = new CodecHarness(codec).data(0, join(clientStart(), get()))
+    .data(1, join(frame(0xc, 0, 0, bytesOf("origin")), serverStart(), headers(1, response(200), END_STREAM)))
+    .end();
+  assert.deepEqual(harness.summary(), ["GET /a 200 0"]);
+  assert.equal(harness.counts.get("tolerated-no-settings"), 1);
 });
 
 Deno.test("frames of a server that no client asked for are passed over, their fields learnt", () => {
