@@ -1,6 +1,7 @@
 /**
  * Client ports for the lanes of a flow beyond its own 5-tuple: 30201 to 32767, below Linux's ephemeral range and free of
- * dissector registrations. A real flow that arrives on a lane's 5-tuple wins.
+ * dissector registrations. A real flow that arrives on a lane's 5-tuple wins. Of one client address and server each flow has at
+ * most half as many as are left, so that a few flows cannot take those of all.
  *
  * @module
  */
@@ -18,12 +19,14 @@ interface PairPorts {
   /** Ports that were given back or that a real flow had, the longest unused first. */
   readonly free: number[];
   taken: number;
+  /** Ports that each flow has, by its own client port. */
+  readonly held: Map<number, number>;
   /** Every port left was a real flow's: nothing to look for before one is given back. */
   exhausted: boolean;
 }
 
 export class LanePorts {
-  readonly #taken = new Map<string, () => void>();
+  readonly #taken = new Map<string, { readonly evicted: () => void; readonly flowPort: number }>();
   readonly #pairs = new Map<string, PairPorts>();
   /** 5-tuples of real flows. */
   readonly #isReal: (name: string) => boolean;
@@ -34,15 +37,18 @@ export class LanePorts {
   }
 
   /**
-   * A 5-tuple beside `key` that nobody has, or `undefined` at once when all 2,567 of its addresses are taken. `evicted` is
-   * called when a real flow arrives on it.
+   * A 5-tuple beside the flow `key` that nobody has, or `undefined` at once when all 2,567 of its addresses are taken, or the
+   * flow has its share of them. `evicted` is called when a real flow arrives on it.
    */
   take(key: FlowKey, evicted: () => void): FlowKey | undefined {
     const name = pairName(key);
     let pair = this.#pairs.get(name);
     if (pair?.exhausted || pair?.taken === COUNT) return undefined;
+    const flowPort = key.client.port;
+    const held = pair?.held.get(flowPort) ?? 0;
+    if (pair && 2 * held >= COUNT - pair.taken) return undefined;
     if (!pair) {
-      pair = { fresh: COUNT, next: this.#next, free: [], taken: 0, exhausted: false };
+      pair = { fresh: COUNT, next: this.#next, free: [], taken: 0, held: new Map(), exhausted: false };
       this.#pairs.set(name, pair);
     }
     for (let tries = pair.fresh + pair.free.length; tries > 0; tries--) {
@@ -53,8 +59,9 @@ export class LanePorts {
         pair.free.push(port);
         continue;
       }
-      this.#taken.set(laneName, evicted);
+      this.#taken.set(laneName, { evicted, flowPort });
       pair.taken++;
+      pair.held.set(flowPort, held + 1);
       return lane;
     }
     // A pair without lanes is not remembered: nobody would tell when its real flows have ended.
@@ -64,10 +71,16 @@ export class LanePorts {
   }
 
   release(key: FlowKey): void {
-    if (!this.#taken.delete(formatFlowKey(key))) return;
+    const laneName = formatFlowKey(key);
+    const lane = this.#taken.get(laneName);
+    if (!lane) return;
+    this.#taken.delete(laneName);
     const name = pairName(key);
     const pair = this.#pairs.get(name)!;
     pair.exhausted = false;
+    const held = pair.held.get(lane.flowPort)! - 1;
+    if (held > 0) pair.held.set(lane.flowPort, held);
+    else pair.held.delete(lane.flowPort);
     pair.free.push(key.client.port);
     if (--pair.taken === 0) this.#pairs.delete(name);
   }
@@ -82,10 +95,10 @@ export class LanePorts {
 
   /** A real flow has this 5-tuple: a lane on it ends. */
   evict(key: FlowKey): void {
-    const evicted = this.#taken.get(formatFlowKey(key));
-    if (!evicted) return;
+    const lane = this.#taken.get(formatFlowKey(key));
+    if (!lane) return;
     this.release(key);
-    evicted();
+    lane.evicted();
   }
 }
 
