@@ -259,7 +259,8 @@ export class MessageWriter {
     const out = this.#start(message);
     const { facts } = message;
     // Behind `Expect`, Suricata takes a declared body of which nothing came before a 4xx for the next request.
-    if (!message.bodyless && !facts.expects && facts.declaredLength >= message.sizeBytes) {
+    const mayDeclare = !message.bodyless && !facts.expects && message.trailers === undefined;
+    if (mayDeclare && facts.declaredLength >= message.sizeBytes) {
       out.ascii(`Content-Length: ${facts.declaredLength}\r\n\r\n`);
       message.framing = Framing.LENGTH;
       message.remaining = facts.declaredLength;

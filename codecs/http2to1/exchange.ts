@@ -40,7 +40,8 @@ export class Exchange {
   /** What it takes on a lane so far, framing apart. */
   get contentBytes(): number {
     const { request, response } = this;
-    return request.headLength + request.sizeBytes + response.headLength + response.sizeBytes;
+    return request.headLength + request.sizeBytes + (request.trailers?.length ?? 0) +
+      response.headLength + response.sizeBytes + (response.trailers?.length ?? 0);
   }
 
   /** Memory that it takes, bookkeeping apart. */

@@ -227,6 +227,17 @@ Deno.test("without lanes left, what must not share a connection has one of lane 
   }
 });
 
+Deno.test("trailers count for what makes an exchange a long one", () => {
+  for (const claim of [[], [["content-length", "3000"]]] as Fields[]) {
+    const harness = started({ streamAfterBytes: 8000 }).data(0, ask(1));
+    harness.data(1, join(headers(1, response(200, ...claim)), data(1, "b".repeat(3000))));
+    harness.data(1, headers(1, [["x-sum", "s".repeat(5000)]], END_STREAM)).end();
+    const [{ connection, response: told }] = harness.exchanges();
+    assert.match(connection.comment, /long exchange/);
+    assert.deepEqual([told!.body.length, told!.trailers[0][1].length], [3000, 5000]);
+  }
+});
+
 Deno.test("streams without end are bounded", () => {
   const harness = started({ maxStreams: 100, maxUnansweredPerSecond: 1000 });
   for (let i = 0; i < 1000; i++) harness.data(0, headers(1 + 2 * i, request("POST", "/")));
