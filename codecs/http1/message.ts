@@ -16,6 +16,9 @@ import { type HeadFacts, newFacts } from "./field_lines.ts";
 /** Body joined into one chunk, and written at once, at most. */
 export const MAX_CHUNK_BYTES = 16 * 1024;
 
+/** A body is likely to become as long as was declared when that is at most so many times what has come. */
+const LIKELY_TIMES = 16;
+
 /** What a gap in a waiting body takes in memory. */
 const GAP_BYTES = 64;
 
@@ -94,14 +97,23 @@ export class Message {
   append(bytes: Uint8Array, start: number, end: number, pool: BytePool): void {
     const needed = this.bodyLength + end - start;
     if (needed > this.body.length) {
-      // The first piece is mostly the only one.
-      const grown = pool.take(this.bodyLength === 0 ? needed : Math.max(needed, 2 * this.body.length));
+      const grown = pool.take(this.#roomFor(needed));
       if (this.bodyLength > 0) grown.set(this.body.subarray(0, this.bodyLength));
       pool.give(this.body);
       this.body = grown;
     }
     this.body.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.bodyLength);
     this.bodyLength = needed;
+  }
+
+  /** How long a buffer for so much of the body should be. */
+  #roomFor(needed: number): number {
+    // The first piece is mostly the only one.
+    if (this.bodyLength === 0) return needed;
+    const { declaredLength } = this.facts;
+    // A claim costs nothing: it is believed as far as the bytes that came make it likely.
+    if (declaredLength >= needed && declaredLength <= LIKELY_TIMES * this.bodyLength) return declaredLength;
+    return Math.max(needed, 2 * this.body.length);
   }
 
   appendGap(lengthBytes: number): void {

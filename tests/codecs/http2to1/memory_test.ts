@@ -4,8 +4,9 @@
  */
 import assert from "node:assert/strict";
 import type { CodecOutput, Direction } from "../../../codecs/codec.ts";
+import { BytePool } from "../../../codecs/http1/byte_pool.ts";
 import { ByteWriter } from "../../../codecs/http1/byte_writer.ts";
-import { MessageWriter } from "../../../codecs/http1/message.ts";
+import { Message, MessageWriter } from "../../../codecs/http1/message.ts";
 import { Http2Connection, newDecodeScratch } from "../../../codecs/http2/connection.ts";
 import { Exchanges } from "../../../codecs/http2to1/exchanges.ts";
 import { type Http2To1Options, resolveOptions } from "../../../codecs/http2to1/options.ts";
@@ -255,3 +256,20 @@ for (const valueBytes of [0, 20, 200, 4000]) {
     assert.ok(taken <= 64 * 1024, `${(taken / 1024).toFixed(1)} KiB`);
   });
 }
+
+Deno.test("a body's buffer grows once, to the declared length, where what has come makes that likely", () => {
+  const rooms = (declaredLength: number) => {
+    const message = new Message(1);
+    message.facts.declaredLength = declaredLength;
+    const pool = new BytePool();
+    return Array.from({ length: 4 }, () => {
+      message.append(PIECE, 0, PIECE.length, pool);
+      return message.body.length;
+    });
+  };
+  assert.deepEqual(rooms(200_000), [16_000, 200_000, 200_000, 200_000]);
+  assert.deepEqual(rooms(16 * 16_000), [16_000, 256_000, 256_000, 256_000]);
+  assert.deepEqual(rooms(16 * 16_000 + 1), [16_000, 32_000, 256_001, 256_001]);
+  // A claim that is far off, one that was exceeded, and none.
+  for (const claim of [1e9, 20_000, -1]) assert.deepEqual(rooms(claim), [16_000, 32_000, 64_000, 64_000]);
+});
