@@ -119,13 +119,18 @@ static const struct sslc_control *open_control(uint64_t except)
     return NULL;
 }
 
+static void socket_address(struct sockaddr_un *address)
+{
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, settings.socket_path, sizeof settings.socket_path);
+}
+
 /* A connected socket whose other end is root or this user, or a negative number. */
 static long open_socket(void)
 {
     struct sockaddr_un address;
-    memset(&address, 0, sizeof address);
-    address.sun_family = AF_UNIX;
-    memcpy(address.sun_path, settings.socket_path, sizeof settings.socket_path);
+    socket_address(&address);
     long fd = sys3(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return fd;
@@ -294,6 +299,20 @@ struct ring_view *connect_new(uint64_t except, uint32_t pid)
     if (view == NULL)
         sys2(SYS_munmap, control, SSLC_PAGE);
     return view;
+}
+
+/* A listening socket of another kind answers so; nobody accepts, so that an agent that is only stopped notices nothing. The
+ * socket file of one that was killed refuses. */
+bool connect_nobody_listens(void)
+{
+    long fd = sys3(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    struct sockaddr_un address;
+    socket_address(&address);
+    long result = sys3(SYS_connect, fd, &address, sizeof address);
+    sys1(SYS_close, fd);
+    return result == -ECONNREFUSED || result == -ENOENT;
 }
 
 void connect_discard(const struct ring_view *view)

@@ -18,6 +18,9 @@ struct ring_view *connect_new(uint64_t except, uint32_t pid);
  * view->usable_data is 0 afterwards when the kernel refused memory. */
 void connect_describe(struct ring_view *view, uint8_t *at, uint32_t pid);
 
+/* Nobody serves the agent's socket: an agent that was here is dead, and not only stopped. */
+bool connect_nobody_listens(void);
+
 /* Gives back the memory, not the addresses, of a region whose agent is gone. A thread may still be writing there. */
 void connect_discard(const struct ring_view *view);
 

@@ -284,6 +284,8 @@ export class ProgramRing {
    * memory is short that is all but the initial grant.
    */
   settle(nowMs: number): void {
+    // A hook that took this agent for dead has taken its grant away.
+    if (this.reader.grantedData === 0) this.#grant(this.#shrinkMs === 0 ? this.#data : this.#shrinkTo);
     if (this.#stretching) return;
     const plenty = this.#budget.plenty;
     const data = Math.min(plenty ? COMFORT : LEAST, this.#limits.dataMax);

@@ -165,6 +165,8 @@ export class Programs {
     const ring = ProgramRing.take(program, process, region, subring, limits, this.budget, timeBaseNs, nowMs);
     if (ring === undefined) {
       this.#refuse("memory", `Cannot mirror ${name(program)}: the rings have all the memory they may have`);
+      Atomics.store(guest.headers[subring], RING.retired >> 2, 1);
+      region.punch(subring, PAGE, region.greeting.subringStride);
       return false;
     }
     this.counters.programs++;
@@ -217,10 +219,7 @@ export class Programs {
       program = { id, pid: guest.pid, uid: guest.uid, comm: guest.comm };
       process = this.#watch.watch(guest.pid);
     }
-    if (!this.#take(guest, subring, program, process, timeNs, nowMs)) {
-      Atomics.store(guest.headers[subring], RING.retired >> 2, 1);
-      this.#watch.forget(process);
-    }
+    if (!this.#take(guest, subring, program, process, timeNs, nowMs)) this.#watch.forget(process);
   }
 
   /**
@@ -251,10 +250,11 @@ export class Programs {
     // Whoever is not known to be dead shall stop; but where a dead parent's ring is retired, no child claims another.
     const dead = ring.process.dead && ring.process.known;
     if (!agentCloses && !ring.replaced && !dead) reader.stop();
+    // What it writes from now on nobody reads: that must take no memory of its.
+    if (agentCloses) reader.grant(0, 0);
     ring.release();
-    if (agentCloses) return;
     // Only a process that was seen to end has certainly written its last: its place can be claimed again.
-    if (ring.subring > 0 && dead && reader.retired === undefined) {
+    if (!agentCloses && ring.subring > 0 && dead && reader.retired === undefined) {
       ring.region.recycle(ring.subring);
       guest.rings[ring.subring] = undefined;
     } else {

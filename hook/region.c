@@ -88,7 +88,9 @@ static struct ring_view *claim(const struct ring_view *parent, uint32_t pid)
 static void discard_old(const struct ring_view *view)
 {
     struct ring_view *before = view->previous;
-    for (bool last = true; before != NULL && before->discarded == 0; before = before->previous, last = false) {
+    for (bool last = true; before != NULL; before = before->previous, last = false) {
+        if (before->discarded != 0)
+            continue;
         if (last && clock_ns(SSLC_CLOCK_MONOTONIC) - load_relaxed(&before->control->heartbeat_ns) < HEARTBEAT_STALE_NS)
             continue;
         before->discarded = 1;
@@ -159,11 +161,29 @@ COLD struct ring_view *region_attach(void)
     return view;
 }
 
-COLD static void check(const struct ring_view *view)
+/* Nobody reads the ring, and no other agent is there: what it would still take is for nothing. An agent that was only stopped
+ * grants again; one that is dead has no use for what lies there. */
+static void abandon(struct process *process, struct ring_view *view)
+{
+    store_relaxed(&view->ring->granted_data, 0);
+    store_relaxed(&view->ring->granted_slots, 0);
+    uint32_t free = 0;
+    if (view->discarded != 0 || !connect_nobody_listens() ||
+        !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return;
+    if (view->discarded == 0) {
+        view->discarded = 1;
+        connect_discard(view);
+    }
+    store_release(&process->busy, 0);
+}
+
+COLD static void check(struct process *process, struct ring_view *view)
 {
     if (seccomp_in_force() || agent_lives(view->control, view->identity))
         return;
-    region_attach();
+    if (region_attach() == NULL && load_acquire(&process->view) == view)
+        abandon(process, view);
 }
 
 void region_check(struct ring_view *view, uint64_t time_ns)
@@ -174,7 +194,7 @@ void region_check(struct ring_view *view, uint64_t time_ns)
     if (LIKELY(next - time_ns <= NS_PER_SECOND))
         return;
     store_relaxed(&process->next_check_ns, time_ns + NS_PER_SECOND);
-    check(view);
+    check(process, view);
 }
 
 void region_stop_waking(void)

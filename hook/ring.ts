@@ -173,6 +173,11 @@ export class RingReader {
     return Math.min(1, Math.max(units / unitsOf(grantedData), records / grantedSlots));
   }
 
+  /** Bytes of data area that producers may use, by the word that they can write too. */
+  get grantedData(): number {
+    return Atomics.load(this.#words, RING.grantedData >> 2) >>> 0;
+  }
+
   /** Sets what producers may use from now on. */
   grant(dataBytes: number, slots: number): void {
     Atomics.store(this.#words, RING.grantedData >> 2, dataBytes);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { certificateFiles, Collector, compile, hooked, run } from "./native.ts";
+import { Commanded } from "./commanded.ts";
 import { TextLineStream } from "../support/lines.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
@@ -136,4 +137,50 @@ Deno.test("an address that comes late is told by a second open", async () => {
     assert.deepEqual(flow.open.server ? ports.reverse() : ports, [clientPort, serverPort]);
     assert.deepEqual(flow.bytes, [9, 0]);
   }
+});
+
+Deno.test("an agent that was killed costs a program no memory for long", async () => {
+  const collector = await Collector.start();
+  await using program = await Commanded.start(collector.runtime);
+  await program.do("write", 64);
+  await collector.until((line) => line.kind === "data");
+  await collector.kill();
+  const { shared } = await program.do("write", 8 << 10);
+  assert(shared > 8 << 10);
+  const startMs = performance.now();
+  while ((await program.do("write", 16)).shared > 200) {
+    assert(performance.now() - startMs < 20_000, "the memory does not come back");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert((await program.do("write", 64 << 10)).shared < 200);
+  // The next agent sees the program.
+  const second = await Collector.start(collector.runtime);
+  const arrived = second.until((line) => line.kind === "data").then(() => true);
+  const later = () => new Promise<false>((resolve) => setTimeout(() => resolve(false), 100));
+  while (!await Promise.race([arrived, later()])) await program.do("write", 16);
+  await second.stop();
+});
+
+Deno.test("a stopped agent finds what was written; what comes later than it can be away costs no memory", async () => {
+  const collector = await Collector.start();
+  await using program = await Commanded.start(collector.runtime);
+  await program.do("write", 64);
+  await collector.until((line) => line.kind === "data");
+  collector.process.kill("SIGSTOP");
+  const { shared } = await program.do("write", 4 << 10);
+  let written = 64 + (4 << 10);
+  for (const endMs = performance.now() + 8000; performance.now() < endMs; written += 16) {
+    await program.do("write", 16);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert((await program.do("write", 32 << 10)).shared < shared + 2048);
+  written += 32 << 10;
+  collector.process.kill("SIGCONT");
+  await collector.until((line) => line.kind === "data" && line.offset >= 4 << 20);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await program.do("write", 16);
+  await collector.stop();
+  const [flow] = collector.flows;
+  assert(flow.bytes[0] >= 4 << 20 && flow.gaps[0] > 30 << 20, `${flow.bytes} bytes, ${flow.gaps} missing`);
+  assert.equal(flow.bytes[0] + flow.gaps[0], (written + 16) << 10);
 });

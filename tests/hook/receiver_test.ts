@@ -242,6 +242,54 @@ Deno.test("a child that claims a sub-ring is a program of its own; a lie about w
   });
 });
 
+const blocksOf = (fd: number) => Deno.statSync(`/proc/self/fd/${fd}`).blocks!;
+
+Deno.test("an agent that goes leaves no memory behind and lets none be taken", async () => {
+  await withAgent(async ({ directory, receiver, log }) => {
+    const { region, ring } = joinAgent(directory);
+    const child = region.claim(1, Deno.pid);
+    const block = new Uint8Array(64 << 10);
+    for (let i = 0; i < 100; i++) ring.write({ kind: KIND.data, payload: block });
+    child.write({ kind: KIND.data, payload: block });
+    await log.until(() => log.of("data").length === 101);
+    await receiver.close();
+    assert(!ring.retired, "a ring that is retired is not taken to the next agent");
+    assert.deepEqual([ring.grantedData, child.grantedData], [0, 0]);
+    assert(!ring.write({ kind: KIND.data, payload }));
+    assert(!child.write({ kind: KIND.close }));
+    assert(blocksOf(region.fd) * 512 <= 8 * PAGE, `${blocksOf(region.fd)} blocks are left`);
+    region.close();
+  });
+});
+
+Deno.test("a program that finds no room keeps no memory either", async () => {
+  await withAgent(async ({ directory, receiver }) => {
+    const joined = [];
+    while (!receiver.counters.refused.has("memory")) {
+      joined.push(joinAgent(directory));
+      joined.at(-1)!.ring.write({ kind: KIND.data, payload: new Uint8Array(32 << 10) });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const refused = joined.find(({ ring }) => ring.retired)!;
+    assert(blocksOf(refused.region.fd) * 512 <= 8 * PAGE);
+    for (const { region } of joined) region.close();
+  }, { totalMemory: 1 << 20 });
+});
+
+Deno.test("an agent that was taken for dead grants again", async () => {
+  await withAgent(async ({ directory, log }) => {
+    const { region, ring } = joinAgent(directory);
+    await log.until(() => log.of("programStart").length === 1);
+    ring.view.setUint32(RING.grantedData, 0, true);
+    ring.view.setUint32(RING.grantedSlots, 0, true);
+    assert(!ring.write({ kind: KIND.data, payload }));
+    while (ring.grantedData === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert(ring.write({ kind: KIND.data, payload }));
+    await log.until(() => log.of("data").length === 1);
+    region.close();
+  });
+});
+
 Deno.test("beyond the total, programs go unmirrored and are counted", async () => {
   await withAgent(async ({ directory, log, receiver, warnings }) => {
     const joined = [joinAgent(directory)];

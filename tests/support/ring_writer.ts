@@ -185,7 +185,7 @@ export class RingWriter {
     let unit = -1;
     let fresh = head.fresh;
     if (head.sequence === tail.sequence) {
-      if (units > grantedUnits) return undefined;
+      if (units > grantedUnits || grantedSlots === 0) return undefined;
       slot = 0;
       unit = 0;
       fresh = true;
