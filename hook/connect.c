@@ -317,6 +317,8 @@ bool connect_nobody_listens(void)
 
 void connect_discard(const struct ring_view *view)
 {
+    /* Some kernels, such as 5.10's, refuse at the first part that is not writable. */
+    ring_make_accessible(view->base, view->subring_count * view->stride);
     /* Frees the pages in the file itself; whoever still writes gets new ones. */
     sys3(SYS_madvise, view->base, view->subring_count * view->stride, MADV_REMOVE);
 }
