@@ -288,7 +288,7 @@ export class ProgramRing {
     if (this.reader.grantedData === 0) this.#grant(this.#shrinkMs === 0 ? this.#data : this.#shrinkTo);
     if (this.#stretching) return;
     const plenty = this.#budget.plenty;
-    const data = Math.min(plenty ? COMFORT : LEAST, this.#limits.dataMax);
+    const data = Math.min(plenty ? COMFORT : LEAST, this.#data);
     const patienceMs = this.reader.bytesRead < BULK ? SETTLE_MS : IDLE_MS;
     if (this.#readable <= data || nowMs - this.activeMs < patienceMs || this.reader.outstanding !== 0) {
       if (this.#shrinkMs !== 0) this.#grant(this.#data);

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { HookReceiver, type HookReceiverOptions } from "../../hook/receiver.ts";
-import { CONTROL, GREETING, KIND, PAGE, RING, SLOT, UNIT } from "../../hook/record.ts";
+import { MemoryBudget } from "../../hook/budget.ts";
+import { ProgramRing } from "../../hook/program_ring.ts";
+import { CONTROL, DATA_MAX, GREETING, KIND, PAGE, RING, SLOT, SLOTS_MAX, UNIT } from "../../hook/record.ts";
+import { Region } from "../../hook/region.ts";
 import { libc } from "../../net/ffi/libc.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { joinAgent, readControl, RegionWriter, sendToAgent, wakeAgent } from "../support/ring_writer.ts";
@@ -449,9 +452,6 @@ Deno.test("a target that throws loses that ring and no other", async () => {
 });
 
 Deno.test("idle for a minute, a ring gives memory back, all but a little where memory is short", async () => {
-  const { ProgramRing } = await import("../../hook/program_ring.ts");
-  const { MemoryBudget } = await import("../../hook/budget.ts");
-  const { Region } = await import("../../hook/region.ts");
   const geometry = {
     subringCount: 1,
     slotCapacity: 8192,
@@ -512,4 +512,43 @@ Deno.test("idle for a minute, a ring gives memory back, all but a little where m
   assert.equal(ring.view.getUint32(RING.retired, true), 0);
   region.close();
   writer.close();
+});
+
+Deno.test("rings that settle after memory was short are not charged less than they are granted", async () => {
+  const limits = { initialData: 16 << 20, dataMax: DATA_MAX - UNIT };
+  const geometry = {
+    subringCount: 1,
+    slotCapacity: SLOTS_MAX,
+    dataCapacity: DATA_MAX,
+    initialData: 16 << 20,
+    initialSlots: 32_768,
+  };
+  const budget = new MemoryBudget(512 << 20);
+  budget.take(0, 400 << 20);
+  const process = { pid: Deno.pid, pidfd: -1, known: true, dead: false };
+  const program = { id: 1, pid: Deno.pid, uid: 0, comm: "" };
+  const all = Array.from({ length: 20 }, () => {
+    const writer = new RegionWriter(geometry);
+    const ring = writer.claim(0, Deno.pid);
+    const bytes = new Uint8Array(writer.greeting(1n).buffer);
+    const region = Region.map(bytes, 1n, libc().fcntl(writer.fd, 0, 0));
+    return {
+      writer,
+      ring,
+      region,
+      taken: ProgramRing.take(program, process, region, 0, limits, budget, 0n, 0)!,
+    };
+  });
+  budget.give(0, 400 << 20);
+  for (const nowMs of [2000, 3500]) {
+    for (const { taken } of all) taken.settle(nowMs);
+    const granted = all.reduce((sum, { ring }) => sum + ring.grantedData, 0);
+    assert(granted <= budget.usedBytes, `${granted} bytes granted, ${budget.usedBytes} charged`);
+  }
+  for (const { taken, region, writer } of all) {
+    taken.release();
+    await region.close();
+    writer.close();
+  }
+  assert.equal(budget.usedBytes, 0);
 });
