@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "libc.h"
+#include "room.h"
 #include "seccomp.h"
 #include "session.h"
 #include "settings.h"
@@ -29,6 +30,11 @@
 #define SMALL_DATA (256u << 10)
 #define SMALL_SLOTS 512u
 #define SMALL_SESSIONS 1024u
+/* What a ring begins with where memory is short: the agent makes the rest ready before it grants it. */
+#define FIRST_DATA (256u << 10)
+#define FIRST_SLOTS 2048u
+/* So many times what a ring would begin with must be free: other processes of the same group begin too, and it grows. */
+#define FIRST_SHARE 16u
 
 struct geometry {
     uint32_t subrings;
@@ -230,16 +236,22 @@ void connect_describe(struct ring_view *view, uint8_t *at, uint32_t pid)
     view->usable_slots = 0;
     view->usable_data = 0;
     view->growing = 0;
-    uint64_t slots = (uint64_t)view->initial_slots * sizeof(struct sslc_slot);
-    if (!ring_make_accessible(view->slots, slots) || !ring_make_accessible(view->data, view->initial_data))
+    uint32_t slots = view->initial_slots, data = view->initial_data;
+    if ((slots > FIRST_SLOTS || data > FIRST_DATA) &&
+        !room_for(FIRST_SHARE * (slots * (uint64_t)sizeof(struct sslc_slot) + data))) {
+        slots = slots < FIRST_SLOTS ? slots : FIRST_SLOTS;
+        data = data < FIRST_DATA ? data : FIRST_DATA;
+    }
+    if (!ring_make_accessible(view->slots, slots * (uint64_t)sizeof(struct sslc_slot)) ||
+        !ring_make_accessible(view->data, data))
         return;
-    view->usable_slots = view->initial_slots;
-    view->usable_data = view->initial_data;
+    view->usable_slots = slots;
+    view->usable_data = data;
     ring->uid = view->uid;
     ring->flags = seccomp_in_force() || load_relaxed(&seccomp_inherited) != 0 ? SSLC_RING_NO_WAKE : 0;
     memcpy(ring->comm, view->comm, sizeof ring->comm);
-    store_relaxed(&ring->granted_data, view->initial_data);
-    store_relaxed(&ring->granted_slots, view->initial_slots);
+    store_relaxed(&ring->granted_data, data);
+    store_relaxed(&ring->granted_slots, slots);
     ring->abi = SSLC_ABI;
     store_release(&ring->magic, SSLC_MAGIC); /* last: the agent takes the header for whole from here on */
 }

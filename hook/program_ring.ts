@@ -7,7 +7,7 @@ import type { CaptureProgram } from "./capture.ts";
 import type { MemoryBudget } from "./budget.ts";
 import type { WatchedProcess } from "./process.ts";
 import { cgroupRoomBytes } from "./cgroup.ts";
-import { DATA_MAX, dataStart, PAGE, RING_NO_WAKE, SLOT, UNIT } from "./record.ts";
+import { DATA_MAX, dataStart, PAGE, RING, RING_NO_WAKE, SLOT, UNIT } from "./record.ts";
 import type { Region } from "./region.ts";
 import { RingReader } from "./ring.ts";
 
@@ -40,7 +40,10 @@ const SLOTS_LEAST = 2048;
 /** A page of them. */
 const SLOTS_STEP = PAGE / SLOT.size;
 
-/** What a ring may use at first (the hook grants itself as much, and the slots that go with it) and at most, bytes of data. */
+/**
+ * What a ring may use at first and at most, bytes of data. The hook grants itself as much as the first, and the slots that go
+ * with it, or {@linkcode LEAST} where its memory cgroup is small.
+ */
 export interface GrantLimits {
   readonly initialData: number;
   readonly dataMax: number;
@@ -118,7 +121,9 @@ export class ProgramRing {
     const { slotCapacity, dataCapacity } = region.greeting;
     const dataMax = usableData(dataCapacity, settings.dataMax);
     const limits = { initialData: Math.min(settings.initialData, dataMax), dataMax };
-    const granted = budget.plenty ? limits.initialData : Math.min(LEAST, limits.initialData);
+    const wanted = budget.plenty ? limits.initialData : Math.min(LEAST, limits.initialData);
+    const own = grantedNow(region, subring);
+    const granted = Math.min(wanted, Math.max(own, LEAST));
     const bytes = PAGE + grantBytes(granted, slotCapacity);
     if (!budget.take(program.uid, bytes)) return undefined;
     if (!region.preallocate(subring, 0, PAGE + slotsFor(0, slotCapacity) * SLOT.size)) {
@@ -136,11 +141,9 @@ export class ProgramRing {
       timeBaseNs,
       nowMs,
     );
-    if (granted < limits.initialData) {
-      ring.#data = granted;
-      ring.#grant(granted);
-    }
-    ring.#prepare(granted);
+    ring.#data = granted;
+    if (granted !== own) ring.#grant(granted);
+    ring.#prepare(wanted);
     return ring;
   }
 
@@ -187,7 +190,7 @@ export class ProgramRing {
   relieve(): void {
     if (this.#data >= this.#limits.dataMax || this.#stretching) return;
     if (this.reader.bytesRead > BULK && this.#budget.plenty && !this.#refused) {
-      this.#stretch();
+      this.#stretchFully();
       return;
     }
     const dropped = this.reader.droppedBytes;
@@ -212,15 +215,19 @@ export class ProgramRing {
     return this.#budget.take(this.program.uid, more) ? more : undefined;
   }
 
-  /** Whether the program may touch pages that nobody made ready for it. */
-  get #hasRoom(): boolean {
-    return cgroupRoomBytes(this.program.pid) > ROOM * this.#limits.dataMax;
-  }
-
-  /** Puts memory behind the first grant, on another thread: the program may be filling it at this moment. */
-  async #prepare(data: number): Promise<void> {
+  /**
+   * Puts memory behind the first grant, on another thread: the program may be filling it at this moment. Then grants
+   * `wanted` where the hook has not yet.
+   */
+  async #prepare(wanted: number): Promise<void> {
+    const granted = this.#data;
+    this.#stretching = granted < wanted;
     await Promise.resolve();
-    if (!this.#hasRoom) await this.#prepareParts(0, data);
+    const room = cgroupRoomBytes(this.program.pid);
+    if (room > ROOM * this.#limits.dataMax || await this.#prepareParts(0, granted)) {
+      if (granted < wanted) await this.#stretch(wanted, room === Infinity);
+    }
+    if (granted < wanted) this.#stretching = false;
   }
 
   async #prepareParts(before: number, after: number): Promise<boolean> {
@@ -230,25 +237,31 @@ export class ProgramRing {
     return true;
   }
 
-  /** Grants all that the ring may have, piece by piece where each must be made ready first. */
-  async #stretch(): Promise<void> {
+  /** Grants all that the ring may have. */
+  async #stretchFully(): Promise<void> {
     this.#stretching = true;
-    const { dataMax } = this.#limits;
-    const hasRoom = this.#hasRoom;
-    let ready = true;
-    while (ready && !this.ended && this.#data < dataMax && this.#budget.plenty) {
-      const data = hasRoom ? dataMax : Math.min(this.#data + STRETCH, dataMax);
+    // A limit that is far away now may be near when the pages are touched.
+    const unlimited = cgroupRoomBytes(this.program.pid) === Infinity;
+    const ready = (unlimited || await this.#prepareParts(0, this.#data)) &&
+      await this.#stretch(this.#limits.dataMax, unlimited);
+    this.#refused = !ready;
+    this.#stretching = false;
+  }
+
+  /** Grants up to `most`, piece by piece where each must be made ready first; false when the kernel has no memory. */
+  async #stretch(most: number, unlimited: boolean): Promise<boolean> {
+    while (!this.ended && this.#data < most && this.#budget.plenty) {
+      const data = unlimited ? most : Math.min(this.#data + STRETCH, most);
       const more = this.#charge(data);
       if (more === undefined) break;
-      ready = hasRoom || await this.#prepareParts(this.#data, data);
+      const ready = unlimited || await this.#prepareParts(this.#data, data);
       if (!ready || this.ended) {
         this.#budget.give(this.program.uid, more);
-        break;
+        return ready;
       }
       this.#extend(data, more);
     }
-    this.#refused = !ready;
-    this.#stretching = false;
+    return true;
   }
 
   /** Grants `data`, for which `more` was taken from the budget. */
@@ -318,6 +331,14 @@ export class ProgramRing {
     this.#budget.give(this.program.uid, this.#charged);
     this.#charged = 0;
   }
+}
+
+/** What the producer of a sub-ring takes for granted, by its own word. */
+function grantedNow(region: Region, subring: number): number {
+  const header = region.view(subring, RING.size);
+  const bytes = new DataView(header).getUint32(RING.grantedData, true);
+  region.release(header);
+  return bytes;
 }
 
 /** Bytes of memory that a grant of `dataBytes` is charged as. */

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { roomOfGroups } from "../../hook/cgroup.ts";
+import { cgroupRoomBytes, roomOfGroups } from "../../hook/cgroup.ts";
+import { HookReceiver } from "../../hook/receiver.ts";
+import { CaptureLog } from "../support/capture_log.ts";
 import { withTempDir } from "../support/run.ts";
+import { Commanded } from "./commanded.ts";
+import { MemoryGroup, noMemoryGroups } from "./memory_group.ts";
+import { Collector } from "./native.ts";
+
+const ignore = noMemoryGroups();
 
 /** Calls `use` with a folder that has these files. */
 function withFiles(files: Record<string, string>, use: (root: string) => void): Promise<void> {
@@ -43,4 +50,50 @@ Deno.test("the room of a group is the least on its way up, and none where it can
     assert.equal(roomOfGroups("4:cpu,memory:/x\n0::/\n", root), 0);
     assert.equal(roomOfGroups("4:memory:/gone\n0::/\n", root), 0);
   });
+});
+
+Deno.test({
+  name: "a program in a small memory group fills no ring that the agent did not make ready",
+  ignore,
+  fn: async () => {
+    const collector = await Collector.start();
+    try {
+      collector.process.kill("SIGSTOP");
+      using group = MemoryGroup.make(12 << 20);
+      await using program = await Commanded.start(collector.runtime, group.enter);
+      assert((await program.do("write", 64)).shared > 64);
+      assert((await program.do("write", 40 << 10)).shared < 600);
+    } finally {
+      await collector.kill();
+    }
+  },
+});
+
+Deno.test({
+  name: "a program in a small memory group is granted what the agent has made ready",
+  ignore,
+  fn: () =>
+    withTempDir(async (directory) => {
+      const log = new CaptureLog();
+      const receiver = new HookReceiver({
+        runtimeDir: directory,
+        target: { ...log, data: () => {}, gap: () => {} },
+        timeBaseNs: BigInt(Date.now()) * 1_000_000n,
+      });
+      const running = receiver.run();
+      try {
+        using group = MemoryGroup.make(12 << 20);
+        await using program = await Commanded.start(directory, group.enter);
+        await program.do("write", 16);
+        while (receiver.usedMemory < 16 << 20) await new Promise((resolve) => setTimeout(resolve, 10));
+        // More than the group has room for: what lies in the ring is the agent's.
+        const { shared } = await program.do("write", 15 << 10);
+        assert(shared > 600, `${shared} KiB`);
+        assert(cgroupRoomBytes(program.child.pid) < 12 << 20);
+        for (let i = 0; i < 10; i++) await program.do("write", 10 << 10);
+      } finally {
+        await receiver.close();
+        await running;
+      }
+    }),
 });

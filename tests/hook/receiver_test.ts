@@ -8,6 +8,8 @@ import { libc } from "../../net/ffi/libc.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { joinAgent, readControl, RegionWriter, sendToAgent, wakeAgent } from "../support/ring_writer.ts";
 
+import { MemoryGroup, noMemoryGroups } from "./memory_group.ts";
+
 const text = (bytes: unknown) => new TextDecoder().decode(bytes as Uint8Array);
 const payload = new TextEncoder().encode("some clear text");
 
@@ -451,7 +453,7 @@ Deno.test("a target that throws loses that ring and no other", async () => {
   });
 });
 
-Deno.test("idle for a minute, a ring gives memory back, all but a little where memory is short", async () => {
+Deno.test("idle for a minute, a ring gives memory back, all but a little where memory is short", () => {
   const geometry = {
     subringCount: 1,
     slotCapacity: 8192,
@@ -512,6 +514,49 @@ Deno.test("idle for a minute, a ring gives memory back, all but a little where m
   assert.equal(ring.view.getUint32(RING.retired, true), 0);
   region.close();
   writer.close();
+});
+
+Deno.test({
+  name: "a bulk transfer in a memory group with a limit is granted memory that is there",
+  ignore: noMemoryGroups(),
+  fn: async () => {
+    using group = MemoryGroup.make(1 << 30);
+    const sleeper = new Deno.Command("sh", { args: ["-c", `${group.enter}; exec sleep 60`] }).spawn();
+    while (!Deno.readTextFileSync(`/proc/${sleeper.pid}/cgroup`).includes("sslcollector-test")) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const geometry = {
+      subringCount: 1,
+      slotCapacity: 16_384,
+      dataCapacity: 8 << 20,
+      initialData: 1 << 20,
+      initialSlots: 2048,
+    };
+    const writer = new RegionWriter(geometry);
+    try {
+      const ring = writer.claim(0, sleeper.pid);
+      const bytes = new Uint8Array(writer.greeting(1n).buffer);
+      const region = Region.map(bytes, 1n, libc().fcntl(writer.fd, 0, 0));
+      const process = { pid: sleeper.pid, pidfd: -1, known: true, dead: false };
+      const program = { id: 1, pid: sleeper.pid, uid: 0, comm: "" };
+      const limits = { initialData: 1 << 20, dataMax: 8 << 20 };
+      const taken = ProgramRing.take(program, process, region, 0, limits, new MemoryBudget(64 << 20), 0n, 0)!;
+      const times = { nowNs: 0, floorNs: 0 };
+      for (let i = 0; i < 20; i++) {
+        ring.write({ kind: KIND.data, payload: new Uint8Array(64 << 10) });
+        taken.reader.read(new CaptureLog(), program, { records: 1, bytes: 1e9 }, times);
+      }
+      taken.relieve();
+      while (ring.grantedData < 8 << 20) await new Promise((resolve) => setTimeout(resolve, 1));
+      assert(blocksOf(writer.fd) * 512 >= 8 << 20, `${blocksOf(writer.fd)} blocks`);
+      taken.release();
+      await region.close();
+    } finally {
+      sleeper.kill("SIGKILL");
+      await sleeper.status;
+      writer.close();
+    }
+  },
 });
 
 Deno.test("rings that settle after memory was short are not charged less than they are granted", async () => {
