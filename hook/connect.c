@@ -13,6 +13,7 @@
 #include "seccomp.h"
 #include "session.h"
 #include "settings.h"
+#include "thread.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8u
@@ -35,6 +36,9 @@
 #define FIRST_SLOTS 2048u
 /* So many times what a ring would begin with must be free: other processes of the same group begin too, and it grows. */
 #define FIRST_SHARE 16u
+
+/* A region is no larger a share of a limit on addresses. */
+#define LIMIT_SHARE 16
 
 struct geometry {
     uint32_t subrings;
@@ -74,7 +78,7 @@ static bool choose(const struct sslc_control *control, struct geometry *geometry
     uint64_t addresses = limit_of(RLIMIT_AS), writable = limit_of(RLIMIT_DATA); /* private mappings count for both */
     addresses = addresses < writable ? addresses : writable;
     if (addresses != UINT64_MAX &&
-        geometry->subrings * geometry->stride + sessions_bytes(SESSIONS_MAX) > addresses / 16) {
+        geometry->subrings * geometry->stride + sessions_bytes(SESSIONS_MAX) > addresses / LIMIT_SHARE) {
         geometry->subrings = 1;
         geometry->slots = geometry->slots < SMALL_SLOTS ? geometry->slots : SMALL_SLOTS;
         geometry->data = geometry->data < SMALL_DATA ? geometry->data : SMALL_DATA;
@@ -272,6 +276,7 @@ static struct ring_view *map_region(const struct geometry *geometry, const struc
     view->control = control;
     view->identity = control->identity;
     view->base = base;
+    view->mapped = length;
     view->stride = geometry->stride;
     view->subring_count = geometry->subrings;
     view->slot_capacity = geometry->slots;
@@ -300,7 +305,7 @@ struct ring_view *connect_new(uint64_t except, uint32_t pid)
     if (choose(control, &geometry) && (socket = open_socket()) >= 0 && sessions_create(geometry.sessions) &&
         (file = make_file(geometry.subrings * geometry.stride)) >= 0 &&
         (view = map_region(&geometry, control, file, pid)) != NULL && !send_greeting(socket, file, view)) {
-        sys2(SYS_munmap, view->base, view->subring_count * view->stride);
+        sys2(SYS_munmap, view->base, view->mapped);
         sys2(SYS_munmap, view, SSLC_PAGE);
         view = NULL;
     }
@@ -311,6 +316,26 @@ struct ring_view *connect_new(uint64_t except, uint32_t pid)
     if (view == NULL)
         sys2(SYS_munmap, control, SSLC_PAGE);
     return view;
+}
+
+void connect_shrink(struct ring_view *view, uint64_t limit)
+{
+    uintptr_t page = load_relaxed(&settings.page_bytes);
+    uint8_t *base = view->base, *end = base + view->mapped;
+    uint8_t *from = (uint8_t *)((uintptr_t)view->ring & ~(page - 1));
+    uint8_t *to = (uint8_t *)(((uintptr_t)view->ring + view->stride + page - 1) & ~(page - 1));
+    /* Whoever has this lock keeps it: the ring grows no more. */
+    if (view->stride > limit / LIMIT_SHARE && try_lock(&view->growing, view->epoch))
+        to = (uint8_t *)(((uintptr_t)view->data + load_relaxed(&view->usable_data) + page - 1) & ~(page - 1));
+    if (to > end)
+        to = end;
+    view->subring_count = 1;
+    view->base = from;
+    view->mapped = (uint64_t)(to - from);
+    if (from > base)
+        sys2(SYS_munmap, base, from - base);
+    if (to < end)
+        sys2(SYS_munmap, to, end - to);
 }
 
 /* A listening socket of another kind answers so; nobody accepts, so that an agent that is only stopped notices nothing. The
@@ -330,7 +355,7 @@ bool connect_nobody_listens(void)
 void connect_discard(const struct ring_view *view)
 {
     /* Some kernels, such as 5.10's, refuse at the first part that is not writable. */
-    ring_make_accessible(view->base, view->subring_count * view->stride);
+    ring_make_accessible(view->base, view->mapped);
     /* Frees the pages in the file itself; whoever still writes gets new ones. */
-    sys3(SYS_madvise, view->base, view->subring_count * view->stride, MADV_REMOVE);
+    sys3(SYS_madvise, view->base, view->mapped, MADV_REMOVE);
 }

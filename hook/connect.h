@@ -21,6 +21,10 @@ void connect_describe(struct ring_view *view, uint8_t *at, uint32_t pid);
 /* Nobody serves the agent's socket: an agent that was here is dead, and not only stopped. */
 bool connect_nobody_listens(void);
 
+/* Unmaps what others than this process would use, and the part of its own sub-ring that no grant has reached when that is more
+ * than a small share of `limit` bytes. */
+void connect_shrink(struct ring_view *view, uint64_t limit);
+
 /* Gives back the memory, not the addresses, of a region whose agent is gone. A thread may still be writing there. */
 void connect_discard(const struct ring_view *view);
 

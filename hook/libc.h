@@ -25,6 +25,10 @@
     X(__recv_chk, ssize_t, (int, void *, size_t, size_t, int))                                     \
     X(__recvfrom_chk, ssize_t, (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *)) \
     X(prctl, int, (int, unsigned long, unsigned long, unsigned long, unsigned long))               \
+    X(setrlimit, int, (int, const void *))                                                         \
+    X(setrlimit64, int, (int, const void *))                                                       \
+    X(prlimit, int, (int, int, const void *, void *))                                              \
+    X(prlimit64, int, (int, int, const void *, void *))                                            \
     X(syscall, long, (long, ...))                                                                  \
     X(__errno_location, int *, (void))                                                             \
     X(___errno_location, int *, (void))                                                            \

@@ -1,6 +1,7 @@
 #include "region.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "connect.h"
 #include "hello.h"
@@ -195,6 +196,30 @@ void region_check(struct ring_view *view, uint64_t time_ns)
         return;
     store_relaxed(&process->next_check_ns, time_ns + NS_PER_SECOND);
     check(process, view);
+}
+
+bool region_borrowed(void)
+{
+    struct process *process = load_acquire(&region_process);
+    return load_acquire(&process->state) == PROCESS_READY &&
+           (uint32_t)sys0(SYS_getpid) != load_relaxed(&process->pid);
+}
+
+COLD void region_limited(void)
+{
+    uint64_t limit[2] = {UINT64_MAX, UINT64_MAX};
+    struct process *process = load_acquire(&region_process);
+    struct ring_view *view = load_acquire(&newest);
+    if (view == NULL || seccomp_in_force() || region_borrowed())
+        return;
+    sys4(SYS_prlimit64, 0, RLIMIT_AS, NULL, limit);
+    uint32_t free = 0;
+    if (limit[0] == UINT64_MAX ||
+        !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return;
+    for (; view != NULL; view = view->previous)
+        connect_shrink(view, limit[0]);
+    store_release(&process->busy, 0);
 }
 
 void region_stop_waking(void)

@@ -36,6 +36,12 @@ struct ring_view *region_attach(void);
 /* At most once a second: looks whether the agent has died and another is there, and connects to that. */
 void region_check(struct ring_view *view, uint64_t time_ns);
 
+/* The memory is another process's, which waits for this one to run a program or end (vfork). */
+bool region_borrowed(void);
+
+/* A limit on addresses was set, maybe this process's: keeps mapped no more than it uses itself. */
+void region_limited(void);
+
 /* A filter came into force: tells the agent to poll. */
 void region_stop_waking(void);
 

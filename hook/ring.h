@@ -16,9 +16,10 @@ struct ring_view {
     uint8_t *data;
     const struct sslc_control *control;
     uint64_t identity; /* of the agent that reads it */
-    uint8_t *base;     /* of the region */
+    uint8_t *base;     /* of what is mapped of the region */
+    uint64_t mapped;   /* bytes from there; both change only under the lock of region_attach */
     uint64_t stride;   /* bytes */
-    uint32_t subring_count;
+    uint32_t subring_count; /* that children may claim, and this process's own */
     uint32_t slot_capacity;
     uint32_t data_capacity; /* bytes */
     uint32_t initial_slots;

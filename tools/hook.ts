@@ -41,6 +41,7 @@ const INTERPOSED = [
     "recvmsg",
   ],
   ...["write", "writev", "send", "sendto", "sendmsg", "prctl", "syscall"],
+  ...["setrlimit", "setrlimit64", "prlimit", "prlimit64"],
 ];
 
 /** Also for builds of single parts in tests. */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fake_tls.h"
@@ -34,9 +33,7 @@ static int limit(const char *way, long mib)
         return setrlimit64(RLIMIT_AS, &most64);
     if (strcmp(way, "prlimit") == 0)
         return prlimit(0, RLIMIT_AS, &most, NULL);
-    if (strcmp(way, "prlimit64") == 0)
-        return prlimit64(getpid(), RLIMIT_AS, &most64, NULL);
-    return (int)syscall(SYS_prlimit64, 0, RLIMIT_AS, &most64, NULL);
+    return prlimit64(getpid(), RLIMIT_AS, &most64, NULL);
 }
 
 int main(int count, char **arguments)

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { ABI, MAGIC, RING_NO_WAKE, SLOTS_MAX } from "../../hook/record.ts";
+import { HookReceiver } from "../../hook/receiver.ts";
+import { CaptureLog } from "../support/capture_log.ts";
+import { Commanded } from "./commanded.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
@@ -172,6 +175,39 @@ Deno.test("resource limits: unmirrored or small, never harmed", async (t) => {
       await collector.stop();
       assert.deepEqual(output, { code: 0, signal: null, stdout: "300000\n", stderr: "" });
       assert.equal(collector.flows.length > 0, mirrored);
+    });
+  }
+});
+
+/** More than the hook's own mappings leave of it when a region for eight processes is among them. */
+const LIMIT_MIB = 300;
+const ALLOCATED_MIB = 200;
+
+Deno.test("a limit on addresses that a mirrored program sets leaves it what it leaves without the hook", async (t) => {
+  for (const way of ["setrlimit", "setrlimit64", "prlimit", "prlimit64"]) {
+    await t.step(way, async () => {
+      const directory = Deno.makeTempDirSync({ dir: WORK });
+      const receiver = new HookReceiver({
+        runtimeDir: directory,
+        target: new CaptureLog(),
+        timeBaseNs: BigInt(Date.now()) * 1_000_000n,
+      });
+      const running = receiver.run();
+      try {
+        await using program = await Commanded.start(directory, ":", way);
+        const { mapped } = await program.do("write", 64);
+        assert(mapped >> 10 > LIMIT_MIB, `${mapped} KiB are mapped`);
+        await program.do("limit", LIMIT_MIB);
+        await program.do("allocate", ALLOCATED_MIB);
+        const { records } = receiver.counters;
+        await program.do("write", 64);
+        while (receiver.counters.records < records + 4) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+      } finally {
+        await receiver.close();
+        await running;
+      }
     });
   }
 });

@@ -4,10 +4,13 @@ import { compile, run, WORK } from "./native.ts";
 
 const SOURCES = new URL("../../hook/", import.meta.url).pathname;
 
-/** All of the hook but what the C library gives sanitizers anyway: memory functions and sockets. */
+/** Memory functions and sockets are the C library's for sanitizers anyway, and they set limits before they are ready. */
+const LEFT_OUT = ["memory.c", "socket.c", "limit.c"];
+
+/** All of the hook that sanitizers can look at. */
 function hookSources(): string[] {
   const names = [...Deno.readDirSync(SOURCES)].map((entry) => entry.name);
-  return names.filter((name) => name.endsWith(".c") && name !== "memory.c" && name !== "socket.c")
+  return names.filter((name) => name.endsWith(".c") && !LEFT_OUT.includes(name))
     .map((name) => SOURCES + name);
 }
 
