@@ -66,8 +66,10 @@ const BROKEN: Record<string, Brokenness> = {
     Deno.chmodSync(`${runtime}/control`, 0o666);
   },
   "a control page that is a directory": (runtime) => Deno.mkdirSync(`${runtime}/control`),
-  "another version": (runtime) =>
-    Deno.writeFileSync(`${runtime}/control`, controlPage((view) => view.setUint32(4, 2, true))),
+  "another version": (runtime) => {
+    Deno.writeFileSync(`${runtime}/control`, controlPage((view) => view.setUint32(4, ABI + 1, true)));
+    return listenToNone(runtime);
+  },
   "a heartbeat long ago": (runtime) =>
     Deno.writeFileSync(`${runtime}/control`, controlPage((view) => view.setBigUint64(16, 1n, true))),
   "an agent that is going": (runtime) =>
@@ -110,6 +112,26 @@ function listen(runtime: string): Disposable {
       child.stdout.cancel().catch(() => {});
     },
   };
+}
+
+/** The same, and fails if anybody came. */
+function listenToNone(runtime: string): Disposable {
+  const listener = listen(runtime);
+  return {
+    [Symbol.dispose]() {
+      try {
+        assert.equal(connections(`${runtime}/hook.sock`), 1, "a program connected");
+      } finally {
+        listener[Symbol.dispose]();
+      }
+    },
+  };
+}
+
+/** Sockets of this path: the one that listens, and one for each connection that waits. */
+function connections(path: string): number {
+  return Deno.readTextFileSync("/proc/net/unix").split("\n").filter((line) => line.endsWith(` ${path}`))
+    .length;
 }
 
 function exists(path: string): boolean {
