@@ -68,6 +68,9 @@ bool seccomp_permits(void)
 
 void seccomp_note(void)
 {
+    /* A child of vfork confines itself: its memory is its parent's. */
+    if (seccomp_in_force() || region_borrowed())
+        return;
     if (__atomic_exchange_n(&seccomp_noted, 1, __ATOMIC_RELAXED) == 0)
         region_stop_waking();
 }

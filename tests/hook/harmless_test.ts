@@ -265,3 +265,19 @@ Deno.test("a seccomp filter: no system call of the hook's after it", async (t) =
     assert.equal((await run(program, ["prctl", "before"], await hooked(runtime))).stdout, "fine\n");
   });
 });
+
+Deno.test("a filter of a child of vfork's is not its parent's", async (t) => {
+  await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"]);
+  const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`];
+  const program = await compile("vfork", ["vfork.c"], linked);
+  for (const way of ["prctl", "syscall"]) {
+    await t.step(way, async () => {
+      const collector = await Collector.start();
+      const output = await run(program, [way], await hooked(collector.runtime));
+      await collector.stop();
+      assert.deepEqual(output, { code: 0, signal: null, stdout: "", stderr: "" });
+      assert.deepEqual(collector.rings.map((ring) => ring.flags & RING_NO_WAKE), [0]);
+      assert.deepEqual(collector.flows.map((flow) => flow.bytes[0]), [200]);
+    });
+  }
+});
