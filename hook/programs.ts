@@ -265,9 +265,33 @@ export class Programs {
   /** Looks which processes have ended; at most once a second or so. */
   look(nowMs: number): void {
     this.#watch.look();
+    this.#recycleUnfinished();
     for (const ring of this.rings) ring.settle(nowMs);
     this.#releaseOrphans(nowMs);
   }
+
+  /** Makes spares of what children claimed that ended before they had a ring: found so by two looks in a row. */
+  #recycleUnfinished(): void {
+    const unfinished = new Map<Int32Array, number>();
+    for (const guest of this.#guests) {
+      for (let subring = 1; guest.pid !== 0 && subring < guest.headers.length; subring++) {
+        const header = guest.headers[subring];
+        const owner = Atomics.load(header, RING.owner >> 2) >>> 0;
+        if (guest.rings[subring] !== undefined || owner === 0 || isClaimed(guest, subring)) continue;
+        if (Atomics.load(header, RING.retired >> 2) !== 0) continue;
+        if (this.#unfinished.get(header) !== owner) {
+          unfinished.set(header, owner);
+          continue;
+        }
+        const pid = resolveOwner(owner, guest.pid, guest.region.greeting.pid);
+        if (pid === undefined || mapsInode(pid, guest.region.inode) === false) guest.region.recycle(subring);
+        else unfinished.set(header, owner);
+      }
+    }
+    this.#unfinished = unfinished;
+  }
+  /** Headers of sub-rings that are owned and have no ring, with the owner. */
+  #unfinished = new Map<Int32Array, number>();
 
   /** Lets go of regions that no process maps any more. */
   #releaseOrphans(nowMs: number): void {

@@ -79,7 +79,8 @@ static struct ring_view *claim(const struct ring_view *parent, uint32_t pid)
         connect_describe(view, at, pid);
         if (view->usable_data != 0)
             return view;
-        break; /* memory is refused: the agent will see that this owner is gone */
+        store_release(&ring->owner, 0); /* memory is refused: the agent has not seen this owner */
+        break;
     }
     sys2(SYS_munmap, view, SSLC_PAGE);
     return NULL;

@@ -295,6 +295,24 @@ Deno.test("an agent that was taken for dead grants again", async () => {
   });
 });
 
+Deno.test("a spare whose child ended before it had a ring is one again, and no other", async () => {
+  await withAgent(async ({ directory, log }) => {
+    const { region } = joinAgent(directory);
+    await log.until(() => log.of("programStart").length === 1);
+    const ended = new Deno.Command("true").spawn();
+    await ended.status;
+    const owners = [1, 2].map((subring) =>
+      new Int32Array(region.mapping.view(subring * region.stride, PAGE), RING.owner, 1)
+    );
+    Atomics.store(owners[0], 0, ended.pid);
+    Atomics.store(owners[1], 0, Deno.pid);
+    while (Atomics.load(owners[0], 0) !== 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(Atomics.load(owners[1], 0), Deno.pid);
+    assert.equal(log.of("programStart").length, 1);
+    region.close();
+  });
+});
+
 Deno.test("beyond the total, programs go unmirrored and are counted", async () => {
   await withAgent(async ({ directory, log, receiver, warnings }) => {
     const joined = [joinAgent(directory)];
