@@ -66,6 +66,8 @@ export class ProgramRing {
   activeMs: number;
   /** Its process runs another program now. */
   replaced = false;
+  /** A record in it will never be finished: its process shall make another ring. */
+  blocked = false;
   /** Let go of: its memory must not be looked at any more. */
   ended = false;
   #dropped = 0;
@@ -173,7 +175,7 @@ export class ProgramRing {
 
   /** Nobody writes to it any more. */
   get gone(): boolean {
-    return this.process.dead || this.replaced;
+    return this.process.dead || this.replaced || this.blocked;
   }
 
   /** What comes in some milliseconds fits. */

@@ -249,7 +249,8 @@ export class Programs {
     if (ring.process !== guest.process) this.#watch.forget(ring.process);
     // Whoever is not known to be dead shall stop; but where a dead parent's ring is retired, no child claims another.
     const dead = ring.process.dead && ring.process.known;
-    if (!agentCloses && !ring.replaced && !dead) reader.stop();
+    const stays = ring.blocked && reader.retired === undefined; // told already, and to make another ring
+    if (!agentCloses && !ring.replaced && !dead && !stays) reader.stop();
     // What it writes from now on nobody reads: that must take no memory of its.
     if (agentCloses) reader.grant(0, 0);
     ring.release();

@@ -9,7 +9,7 @@ import { ControlPage } from "./control.ts";
 import { AgentLock } from "./lock.ts";
 import { type ProgramRing, slotsFor } from "./program_ring.ts";
 import { type ProgramCounters, Programs } from "./programs.ts";
-import { DATA_MAX, PAGE, SLOTS_MAX, UNIT } from "./record.ts";
+import { DATA_MAX, PAGE, RETIRED, SLOTS_MAX, UNIT } from "./record.ts";
 import type { ReadTimes } from "./ring.ts";
 import { HookSocket } from "./socket.ts";
 
@@ -58,6 +58,8 @@ const PACE_MS = 4;
 const POLL_MS = 10;
 /** Closing reads what was in the rings when it began, and no longer than this. */
 const DRAIN_MS = 5000;
+/** A thread that has not finished a record for so long left it, by a jump out of a signal handler, say. */
+const BLOCKED_MS = 5000;
 const WARNINGS_PER_SECOND = 10;
 
 export interface HookReceiverOptions {
@@ -273,12 +275,16 @@ export class HookReceiver {
   /** One ring's turn, and its end when it has come; answers the number of records. */
   #turn(ring: ProgramRing, nowMs: number): number {
     const { reader } = ring;
-    const gone = ring.gone;
+    let { gone } = ring;
     let records = 0;
     if (reader.outstanding !== 0) {
       const before = reader.bytesRead;
       ring.relieve();
       records = this.#read(ring);
+      if (records === 0 && !gone && reader.retired === undefined && reader.blocked(nowMs, BLOCKED_MS)) {
+        reader.stop(RETIRED.again);
+        ring.blocked = gone = true;
+      }
       if (records === 0 && gone && reader.skipHole()) records = this.#read(ring);
       this.#bytes += reader.bytesRead - before;
       this.#records += records;

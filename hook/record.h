@@ -114,7 +114,7 @@ struct sslc_ring {
     uint64_t tail;             /* 128  agent */
     uint32_t granted_data;     /* 136  agent: bytes of the data area that may be used */
     uint32_t granted_slots;    /* 140  agent */
-    uint32_t retired;          /* 144  agent: 1: this ring is read no more */
+    uint32_t retired;          /* 144  agent: this ring is read no more; enum sslc_retired */
     uint8_t  pad2[44];
 
     uint32_t woken;            /* 192  producers: generation of sleep that was last woken from this ring */
@@ -127,6 +127,11 @@ struct sslc_ring {
     uint8_t  pad3[24];
 };
 #define SSLC_RING_NO_WAKE 1u
+
+enum sslc_retired {
+    SSLC_RETIRED = 1,      /* for good, as far as this agent is concerned */
+    SSLC_RETIRED_AGAIN = 2 /* a record was begun and never finished: the process may make another ring */
+};
 
 enum sslc_kind {
     SSLC_OPEN = 1,  /* payload struct sslc_open and its strings; sent again with SSLC_UPDATE when addresses were learnt late */

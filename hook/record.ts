@@ -78,6 +78,9 @@ export const RING = {
 } as const;
 export const RING_NO_WAKE = 1;
 
+/** `enum sslc_retired`. */
+export const RETIRED = { forGood: 1, again: 2 } as const;
+
 /** `struct sslc_slot`. */
 export const SLOT = {
   sequence: 0,

@@ -106,6 +106,9 @@ static bool may_attach(void)
     return (seccomp_looked() || connect_possible()) && seccomp_permits();
 }
 
+/* Rings that a process makes for one agent, at most: what was mapped for one stays. */
+#define RINGS_AGAIN_MAX 16
+
 static struct ring_view *attach_locked(struct process *process)
 {
     if (!may_attach())
@@ -114,13 +117,18 @@ static struct ring_view *attach_locked(struct process *process)
     process->pid = pid;
     store_relaxed(&region_stamp, pid);
     struct ring_view *before = load_acquire(&newest), *view = NULL;
-    if (before != NULL && before->pid != pid)
+    bool own = before != NULL && before->pid == pid;
+    if (before != NULL && !own)
         view = claim(before, pid);
-    if (view == NULL)
-        view = connect_new(before != NULL && before->pid == pid ? before->identity : 0, pid);
+    if (view == NULL) {
+        bool again = own && load_relaxed(&before->ring->retired) == SSLC_RETIRED_AGAIN && before->epoch < RINGS_AGAIN_MAX;
+        view = connect_new(own && !again ? before->identity : 0, pid);
+    }
     if (view != NULL) {
-        view->previous = before != NULL && before->pid == pid ? before : NULL;
+        view->previous = own ? before : NULL;
         take(process, view);
+        if (own)
+            connect_shrink(before, UINT64_MAX); /* children claim of the new region */
         discard_old(view);
     } else if (before != NULL && before->pid != pid && process->counted == 0) {
         process->counted = 1;

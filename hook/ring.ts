@@ -16,6 +16,7 @@ import {
   KIND,
   numberOf,
   RecordError,
+  RETIRED,
   RING,
   SLOT,
   UNIT,
@@ -190,10 +191,24 @@ export class RingReader {
     this.stop();
   }
 
-  /** Tells producers that nobody reads here any more. */
-  stop(): void {
-    Atomics.store(this.#words, RING.retired >> 2, 1);
+  /** Tells producers that nobody reads here any more, and whether their process may make another ring. */
+  stop(how: number = RETIRED.forGood): void {
+    Atomics.store(this.#words, RING.retired >> 2, how);
   }
+
+  /**
+   * Whether the next record was begun and has not been finished for `patienceMs`, although others were behind it: its thread
+   * will never do so. To be asked whenever nothing was read of what is outstanding.
+   */
+  blocked(nowMs: number, patienceMs: number): boolean {
+    if (this.#blockedAt !== this.recordsRead) {
+      this.#blockedAt = this.recordsRead;
+      this.#blockedMs = nowMs;
+    }
+    return this.outstanding > 1 && nowMs - this.#blockedMs >= patienceMs;
+  }
+  #blockedAt = -1;
+  #blockedMs = 0;
 
   /**
    * Hands published records to `target`, in order, until none is there or a limit is reached (a record that crosses
@@ -234,7 +249,7 @@ export class RingReader {
   }
 
   /**
-   * For a ring whose process is dead: moves past a record that was begun and never finished, to the next that was.
+   * For a ring that nobody writes to any more: moves past a record that was begun and never finished, to the next that was.
    * Answers whether there is one to {@linkcode read}; if not, the ring is at its end.
    */
   skipHole(): boolean {

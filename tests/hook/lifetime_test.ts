@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { certificateFiles, Collector, compile, hooked, run } from "./native.ts";
+import { HookReceiver } from "../../hook/receiver.ts";
+import { RING, WORD } from "../../hook/record.ts";
+import { CaptureLog } from "../support/capture_log.ts";
+import { certificateFiles, Collector, compile, hooked, run, WORK } from "./native.ts";
 import { Commanded } from "./commanded.ts";
 import { TextLineStream } from "../support/lines.ts";
 
@@ -184,3 +187,56 @@ Deno.test("a stopped agent finds what was written; what comes later than it can 
   assert(flow.bytes[0] >= 4 << 20 && flow.gaps[0] > 30 << 20, `${flow.bytes} bytes, ${flow.gaps} missing`);
   assert.equal(flow.bytes[0] + flow.gaps[0], (written + 16) << 10);
 });
+
+/** A process's region, to be written to. */
+function openRegion(pid: number): Deno.FsFile {
+  const line = Deno.readTextFileSync(`/proc/${pid}/maps`).split("\n").find((line) =>
+    line.includes("/memfd:sslc")
+  );
+  const range = line?.split(" ")[0].split("-").map((address) => address.replace(/^0+/, "")).join("-");
+  return Deno.openSync(`/proc/${pid}/map_files/${range}`, { read: true, write: true });
+}
+
+/** For `ignore`: true, after saying why, where no user may do that. */
+function isNotRoot(): boolean {
+  if (Deno.uid() !== 0) console.error("skipped: only root opens another process's memory files");
+  return Deno.uid() !== 0;
+}
+
+Deno.test(
+  "a program of which a record is never finished makes another ring",
+  { ignore: isNotRoot() },
+  async () => {
+    const runtime = Deno.makeTempDirSync({ dir: WORK });
+    const log = new CaptureLog();
+    const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
+    const receiver = new HookReceiver({ runtimeDir: runtime, target: log, timeBaseNs });
+    const running = receiver.run();
+    try {
+      await using program = await Commanded.start(runtime);
+      await program.do("write", 16);
+      await log.until(() => log.of("data").length === 1);
+      using region = openRegion(program.child.pid);
+      // As if a thread had reserved a place: the ring is empty, so it is slot 0.
+      const head = new DataView(new ArrayBuffer(8));
+      region.seekSync(RING.head, Deno.SeekMode.Start);
+      region.readSync(new Uint8Array(head.buffer));
+      const sequence = head.getBigUint64(0, true) + 1n & (1n << 29n) - 1n;
+      head.setBigUint64(0, sequence | 1n << BigInt(WORD.slotShift) | 1n << BigInt(WORD.freshShift), true);
+      region.seekSync(RING.head, Deno.SeekMode.Start);
+      region.writeSync(new Uint8Array(head.buffer));
+      while (log.of("programStart").length < 2) {
+        await program.do("write", 16);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 1, unmirrored: 0, retired: undefined });
+      const data = log.of("data").length;
+      const { mapped } = await program.do("write", 16);
+      await log.until(() => log.of("data").length > data);
+      assert(mapped < 750 << 10, `${mapped} KiB are mapped`);
+    } finally {
+      await receiver.close();
+      await running;
+    }
+  },
+);

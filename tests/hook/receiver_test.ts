@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { HookReceiver, type HookReceiverOptions } from "../../hook/receiver.ts";
 import { MemoryBudget } from "../../hook/budget.ts";
 import { ProgramRing } from "../../hook/program_ring.ts";
-import { CONTROL, DATA_MAX, GREETING, KIND, PAGE, RING, SLOT, SLOTS_MAX, UNIT } from "../../hook/record.ts";
+import {
+  CONTROL,
+  DATA_MAX,
+  GREETING,
+  KIND,
+  PAGE,
+  RETIRED,
+  RING,
+  SLOT,
+  SLOTS_MAX,
+  UNIT,
+} from "../../hook/record.ts";
 import { Region } from "../../hook/region.ts";
 import { libc } from "../../net/ffi/libc.ts";
 import { CaptureLog } from "../support/capture_log.ts";
@@ -203,6 +214,31 @@ Deno.test("a killed program: what it finished arrives, the rest is counted, its 
     assert.deepEqual([started.pid, started.comm], [program.pid, "deno"]);
     assert.equal(receiver.usedMemory, 0);
     await log.until(() => receiver.regions === 0);
+  });
+});
+
+Deno.test("a record that is never finished costs the flows of its ring, not the program", async () => {
+  await withAgent(async ({ directory, receiver, log }) => {
+    const { region, ring } = joinAgent(directory);
+    ring.write({ kind: KIND.data, payload });
+    await log.until(() => log.of("data").length === 1);
+    const place = ring.reserve(10)!;
+    await log.until(() => log.of("tick").length > 20);
+    assert(!ring.retired, "it is the last one: its thread may be slow");
+    ring.write({ kind: KIND.data, flow: 2, payload });
+    await log.until(() => log.end(1) !== undefined);
+    assert.equal(ring.view.getUint32(RING.retired, true), RETIRED.again);
+    assert.deepEqual(log.of("data").map((call) => call[2]), [1, 2]);
+    assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 1, unmirrored: 0, retired: undefined });
+    assert.equal(receiver.usedMemory, 0);
+    // Whoever still writes does no harm.
+    ring.publish(place, { kind: KIND.data, payload: payload.subarray(0, 10) });
+    const again = joinAgent(directory);
+    again.ring.write({ kind: KIND.data, payload });
+    await log.until(() => log.of("data").length === 3);
+    assert.equal(log.of("programStart").length, 2);
+    again.region.close();
+    region.close();
   });
 });
 
