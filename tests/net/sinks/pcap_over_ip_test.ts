@@ -61,7 +61,10 @@ Deno.test("flushing waits for no client that has stalled while another takes all
     forge(sink, 6000);
     await sink.flush();
   }
-  assert(performance.now() - startMs < 15_000, "each time a stalled client would be waited for, 5 s at least");
+  assert(
+    performance.now() - startMs < 15_000,
+    "each time a stalled client would be waited for, 5 s at least",
+  );
   assert.equal(sink.counters.written, sink.counters.packets);
   stalled.close();
   await sink.close();
