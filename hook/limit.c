@@ -13,13 +13,18 @@ static int limited(int result, int resource)
     return result;
 }
 
+static int kernel_prlimit(int pid, int resource, const void *limit, void *before)
+{
+    return sys4(SYS_prlimit64, pid, resource, limit, before) == 0 ? 0 : -1;
+}
+
 /* The C library's prototypes have an enumeration and a structure of two 64-bit numbers there. */
 SSLC_EXPORT int setrlimit(int resource, const void *limit)
 {
     int (*original)(int, const void *) = (int (*)(int, const void *))libc_get(LIBC_setrlimit);
     if (LIKELY(original != NULL))
         return limited(original(resource, limit), resource);
-    return limited((int)sys4(SYS_prlimit64, 0, resource, limit, NULL), resource);
+    return limited(kernel_prlimit(0, resource, limit, NULL), resource);
 }
 
 SSLC_EXPORT int setrlimit64(int resource, const void *limit)
@@ -36,7 +41,7 @@ SSLC_EXPORT int prlimit(int pid, int resource, const void *limit, void *before)
         (int (*)(int, int, const void *, void *))libc_get(LIBC_prlimit);
     if (LIKELY(original != NULL))
         return limited(original(pid, resource, limit, before), limit == NULL ? -1 : resource);
-    return limited((int)sys4(SYS_prlimit64, pid, resource, limit, before), limit == NULL ? -1 : resource);
+    return limited(kernel_prlimit(pid, resource, limit, before), limit == NULL ? -1 : resource);
 }
 
 SSLC_EXPORT int prlimit64(int pid, int resource, const void *limit, void *before)
