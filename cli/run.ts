@@ -27,23 +27,20 @@ export async function runProgram(command: RunCommand): Promise<number> {
   }
   const library = await libraryPath();
   const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
-  try {
-    const capture = await Capture.start(plan, command, runtimeDir);
-    const status = await execute(command.program, {
-      LD_PRELOAD: preload(library),
-      SSLCOLLECTOR_RUNTIME: runtimeDir,
-    });
-    const mirrored = capture.programs > 0;
-    await capture.finish(mirrored ? [] : whyUnmirrored(name, status));
-    return status;
-  } finally {
-    if (command.runtimeDir === undefined) Deno.removeSync(runtimeDir, { recursive: true });
-  }
+  const capture = await Capture.start(plan, command, runtimeDir);
+  const status = await execute(command.program, {
+    LD_PRELOAD: preload(library),
+    SSLCOLLECTOR_RUNTIME: runtimeDir,
+  });
+  const mirrored = capture.programs > 0;
+  await capture.finish(mirrored ? [] : whyUnmirrored(name, status));
+  return status;
 }
 
-/** Open to all: the program may start others as another user. */
+/** Open to all: the program may start others as another user. Removed when this process ends, also by a signal that it handles. */
 function makeRuntimeDir(): string {
   const path = Deno.makeTempDirSync({ prefix: "sslcollector-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(path, { recursive: true }));
   Deno.chmodSync(path, 0o755);
   return path;
 }

@@ -223,10 +223,10 @@ Deno.test({
         turn === 0 && say({ kind: "welcome", have: 0, mtu: 1500 })
       );
       await using server = new BodyServer(fixture);
-      await using agent = await startSslcollector("source", fixture, [
-        ...["run", "--quiet", "-t", collector.target, "--"],
-        ...server.curl(fixture.body(1).name, 1),
-      ]);
+      const temporary = fixture.path("temporary");
+      await Deno.mkdir(temporary);
+      const args = ["run", "--quiet", "-t", collector.target, "--", ...server.curl(fixture.body(1).name, 1)];
+      await using agent = await startSslcollector("source", fixture, args, { env: { TMPDIR: temporary } });
       await agent.found(
         "stderr",
         /^sslcollector: tcp:\S+: \d+ packets wait for the collector, as long as it takes some every 5 s, for 29 s more at most; Ctrl-C or SIGTERM now/m,
@@ -234,6 +234,7 @@ Deno.test({
       agent.kill("SIGTERM");
       const { code, stderr } = await agent.ended;
       assert.equal(code, 143);
+      assert.deepEqual([...Deno.readDirSync(temporary)], [], "no runtime directory is left");
       assert.doesNotMatch(stderr, /^sslcollector: total/m);
     }),
 });
