@@ -70,8 +70,9 @@ export class RemoteReceiver {
   #atWork: Sink[];
   #port = 0;
 
-  /** Opens state and sinks, then listens. Throws an `Error` of one line. */
+  /** Opens state and sinks, then listens. Throws an `Error` of one line, or as `node:net` does, before any file is touched. */
   static async start(options: ReceiverOptions): Promise<RemoteReceiver> {
+    await checkFree(options.hostname, options.port);
     const receiver = new RemoteReceiver(options);
     try {
       await receiver.#listen();
@@ -193,8 +194,6 @@ export class RemoteReceiver {
   async #listen(): Promise<void> {
     const { application, hostname, allow, credentials, workers, heartbeatMs = HEARTBEAT_MS } = this.#options;
     let { port } = this.#options;
-    // Threads share a port, and so would another collector, without a word.
-    if (workers > 1) await checkFree(hostname, port);
     const refused = (address: string, reason: string) =>
       this.#refusals.add("", `refused ${address}: ${reason}`);
     this.#intake.connect(this.#peer());
@@ -283,7 +282,7 @@ export class RemoteReceiver {
   }
 }
 
-/** Rejects as `node:net` does when somebody listens there. */
+/** Rejects as `node:net` does when nobody can listen there: also because another collector does, whose threads share the port. */
 async function checkFree(host: string, port: number): Promise<void> {
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => {

@@ -50,9 +50,12 @@ Deno.test("a second collector on a port is told that it is taken, whatever its t
     const log = new TestLog();
     const first = await startReceiver(pki, "/dev/null", log, { workers: 2 });
     const { port } = first;
+    const out = `${pki.folder}/out.pcapng`;
+    await Deno.writeTextFile(out, "another's");
     for (const workers of [0, 1, 2]) {
-      await assert.rejects(startReceiver(pki, "/dev/null", log, { workers, port }), { code: "EADDRINUSE" });
+      await assert.rejects(startReceiver(pki, out, log, { workers, port }), { code: "EADDRINUSE" });
     }
+    assert.equal(await Deno.readTextFile(out), "another's", "no file was touched");
     await first.close();
   }));
 
