@@ -5,6 +5,7 @@ import type { Credentials } from "../pki/credentials.ts";
 import type { Sink } from "../sink.ts";
 import { type FileProgress, FileSink } from "../sinks/file.ts";
 import { InterfaceSink } from "../sinks/interface.ts";
+import { splitName } from "../sinks/rotated_path.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
 import { type FileSpec, openSink, type SinkSpec } from "../sinks/spec.ts";
 import { AgentBooks } from "./agent_books.ts";
@@ -294,7 +295,6 @@ async function checkFree(host: string, port: number): Promise<void> {
 
 /** Whether a path is that of the sink's file, or of one of its series. */
 function isOf(spec: FileSpec, path: string): boolean {
-  const dot = spec.path.lastIndexOf(".");
-  const stem = dot > spec.path.lastIndexOf("/") + 1 ? spec.path.slice(0, dot) : spec.path;
+  const [stem] = splitName(spec.path);
   return path === spec.path || path.startsWith(`${stem}_`);
 }

@@ -22,7 +22,7 @@ export function rotatedPath(path: string, fileNumber: number, timeMs: number): s
 }
 
 /** `dir/out.pcapng` is `dir/out` and `.pcapng`; a dot that begins the name begins no extension. */
-function splitName(path: string): [stem: string, extension: string] {
+export function splitName(path: string): [stem: string, extension: string] {
   const nameStart = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const dot = path.lastIndexOf(".");
   const stemEnd = dot > nameStart ? dot : path.length;
