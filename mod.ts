@@ -30,14 +30,14 @@ export type {
   CaptureProgram,
   CaptureProgramEnd,
   CaptureTarget,
-} from "./hook/capture.ts";
+} from "./net/capture/target.ts";
 export {
   HookReceiver,
   type HookReceiverOptions,
   RecordingError,
   RecordingReader,
   RecordingWriter,
-} from "./hook/mod.ts";
+} from "./net/capture/mod.ts";
 export { Counters } from "./net/counters.ts";
 export type { Endpoint, FlowKey } from "./net/flow_key.ts";
 export type { ForgeSettings } from "./net/forge_settings.ts";

@@ -1,6 +1,6 @@
 /** Programs, their rings and the mirror they feed: what the agent, `run` and the demo start and stop. @module */
-import { HookReceiver, RecordingWriter } from "../hook/mod.ts";
-import { AgentLock } from "../hook/lock.ts";
+import { HookReceiver, RecordingWriter } from "../net/capture/mod.ts";
+import { AgentLock } from "../net/capture/preload/agent_lock.ts";
 import { BadInput } from "./bad_input.ts";
 import { log } from "./log.ts";
 import { Mirror } from "./mirror.ts";

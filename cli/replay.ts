@@ -1,5 +1,5 @@
 /** `sslcollector replay FILE`: a recording through the same pipeline, to the same packets. @module */
-import { RecordingError, RecordingReader } from "../hook/mod.ts";
+import { RecordingError, RecordingReader } from "../net/capture/mod.ts";
 import { BadInput } from "./bad_input.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { printError } from "./log.ts";

@@ -6,7 +6,7 @@
  */
 import type { Codec } from "../codecs/codec.ts";
 import { raw } from "../codecs/raw.ts";
-import type { CaptureOpen } from "../hook/capture.ts";
+import type { CaptureOpen } from "../net/capture/target.ts";
 import { InitialSequenceNumbers } from "../net/isn.ts";
 import { PacketBuffer } from "../net/packet_batch.ts";
 import { Pipeline } from "../net/pipeline.ts";

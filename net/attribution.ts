@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "../hook/capture.ts";
+import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "./capture/target.ts";
 import type { FlowKey } from "./flow_key.ts";
 
 export type Grade = CaptureGrade | "wire";

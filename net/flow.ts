@@ -1,5 +1,5 @@
 /** One mirrored TLS session. @module */
-import type { CaptureEnd, CaptureOpen, CaptureProgram } from "../hook/capture.ts";
+import type { CaptureEnd, CaptureOpen, CaptureProgram } from "./capture/target.ts";
 import type { Attribution } from "./attribution.ts";
 import type { CodecStage } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";

@@ -10,7 +10,7 @@ import type {
   CaptureOpen,
   CaptureProgram,
   CaptureProgramEnd,
-} from "../hook/capture.ts";
+} from "./capture/target.ts";
 import { attribute, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
 import { Flow, NOTHING_HELD } from "./flow.ts";
 import { formatFlowKey, formatIp } from "./flow_key.ts";

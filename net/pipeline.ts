@@ -13,7 +13,7 @@ import type {
   CaptureProgram,
   CaptureProgramEnd,
   CaptureTarget,
-} from "../hook/capture.ts";
+} from "./capture/target.ts";
 import { openChain } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";
 import { type Flow, NOTHING_HELD } from "./flow.ts";

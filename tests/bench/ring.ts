@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { CaptureTarget } from "../../hook/capture.ts";
-import { RingReader } from "../../hook/ring.ts";
-import { dataStart, KIND, SLOTS_MAX } from "../../hook/record.ts";
+import type { CaptureTarget } from "../../net/capture/target.ts";
+import { RingReader } from "../../net/capture/preload/ring_reader.ts";
+import { dataStart, KIND, SLOTS_MAX } from "../../net/capture/record/layout.ts";
 import { type Geometry, RingWriter } from "../support/ring_writer.ts";
 
 export interface BenchRow {

@@ -1,8 +1,8 @@
 /** Loss is honest: what a full ring could not take is counted to the byte and shows as a gap of its length. @module */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { DATA_MAX } from "../../hook/record.ts";
-import { slotsFor } from "../../hook/program_ring.ts";
+import { DATA_MAX } from "../../net/capture/record/layout.ts";
+import { slotsFor } from "../../net/capture/preload/program_ring.ts";
 import { forgedConnections } from "../support/forged.ts";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing, runOk } from "../support/run.ts";

@@ -1,7 +1,7 @@
 /** What is fuzzed: each takes random input and throws when a promise of the program is broken. @module */
 import assert from "node:assert/strict";
-import type { CaptureOpen } from "../../hook/capture.ts";
-import { RecordingError, RecordingReader, RecordingWriter } from "../../hook/mod.ts";
+import type { CaptureOpen } from "../../net/capture/target.ts";
+import { RecordingError, RecordingReader, RecordingWriter } from "../../net/capture/mod.ts";
 import { type PcapngBlock, PcapngReader } from "../../net/wire/pcapng_reader.ts";
 import { pcapngHead } from "../../net/wire/pcapng.ts";
 import { CLIENT_IP, makeOpen, makeProgram, PipelineHarness, SERVER_IP } from "../support/pipeline_harness.ts";

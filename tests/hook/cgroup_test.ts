@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { cgroupRoomBytes, roomOfGroups } from "../../hook/cgroup.ts";
-import { HookReceiver } from "../../hook/receiver.ts";
+import { cgroupRoomBytes, roomOfGroups } from "../../net/capture/preload/cgroup.ts";
+import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { withTempDir } from "../support/run.ts";
 import { Commanded } from "./commanded.ts";
-import { MemoryGroup, noMemoryGroups } from "./memory_group.ts";
+import { MemoryGroup, noMemoryGroups } from "../support/memory_group.ts";
 import { Collector } from "./native.ts";
 
 const ignore = noMemoryGroups();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ABI, MAGIC, RING_NO_WAKE, SLOTS_MAX } from "../../hook/record.ts";
-import { HookReceiver } from "../../hook/receiver.ts";
+import { ABI, MAGIC, RING_NO_WAKE, SLOTS_MAX } from "../../net/capture/record/layout.ts";
+import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { Commanded } from "./commanded.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";

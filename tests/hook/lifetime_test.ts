@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { HookReceiver } from "../../hook/receiver.ts";
-import { RING, WORD } from "../../hook/record.ts";
+import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
+import { RING, WORD } from "../../net/capture/record/layout.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { certificateFiles, Collector, compile, hooked, run, WORK } from "./native.ts";
 import { Commanded } from "./commanded.ts";

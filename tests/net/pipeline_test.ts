@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { CaptureProgramEnd } from "../../hook/capture.ts";
+import type { CaptureProgramEnd } from "../../net/capture/target.ts";
 import { type Codec, CODEC_CONTRACT } from "../../codecs/codec.ts";
 import {
   CLIENT_IP,

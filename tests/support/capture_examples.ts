@@ -1,5 +1,5 @@
 /** Records as a hook would send them. @module */
-import type { CaptureOpen } from "../../hook/capture.ts";
+import type { CaptureOpen } from "../../net/capture/target.ts";
 
 export const OPEN_EXAMPLE: CaptureOpen = {
   address: {

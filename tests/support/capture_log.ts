@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CaptureProgram, CaptureProgramEnd, CaptureTarget } from "../../hook/capture.ts";
+import type { CaptureProgram, CaptureProgramEnd, CaptureTarget } from "../../net/capture/target.ts";
 
 /** Every call in order: the method's name, then its arguments; bytes are copied. */
 export type CaptureCall = [string, ...unknown[]];

@@ -2,7 +2,7 @@
 import { concat } from "./bytes.ts";
 import type { Codec } from "../../codecs/codec.ts";
 import { raw } from "../../codecs/raw.ts";
-import type { CaptureOpen, CaptureProgram } from "../../hook/capture.ts";
+import type { CaptureOpen, CaptureProgram } from "../../net/capture/target.ts";
 import { Counters } from "../../net/counters.ts";
 import type { Flow } from "../../net/flow.ts";
 import type { FlowTableOptions } from "../../net/flow_table.ts";

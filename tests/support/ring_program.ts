@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { KIND } from "../../hook/record.ts";
+import { KIND } from "../../net/capture/record/layout.ts";
 import { joinAgent } from "./ring_writer.ts";
 
 if (import.meta.main) {

@@ -28,7 +28,7 @@ import {
   UNIT,
   unitsOf,
   WORD,
-} from "../../hook/record.ts";
+} from "../../net/capture/record/layout.ts";
 
 const SYMBOLS = {
   /** `int connect(int fd, const struct sockaddr *address, socklen_t length)` */

@@ -3,10 +3,10 @@ import { badImports } from "../../tools/imports.ts";
 
 /** `[importing file, line of code, whether the rules allow it]` */
 const EDGES: readonly (readonly [string, string, boolean])[] = [
-  ["hook/ring.ts", 'import { PAGE } from "./record.ts";', true],
-  ["hook/ring.ts", 'import { libc } from "../net/ffi/libc.ts";', true],
-  ["hook/ring.ts", 'import { Flow } from "../net/flow.ts";', false],
-  ["hook/ring.ts", 'import type { Flow } from "../net/flow.ts";', false],
+  ["net/capture/preload/ring_reader.ts", 'import { PAGE } from "./record.ts";', true],
+  ["net/capture/preload/ring_reader.ts", 'import { libc } from "../net/ffi/libc.ts";', true],
+  ["net/capture/preload/ring_reader.ts", 'import { Flow } from "../net/flow.ts";', false],
+  ["net/capture/preload/ring_reader.ts", 'import type { Flow } from "../net/flow.ts";', false],
   ["codecs/raw.ts", 'import type { Codec } from "./codec.ts";', true],
   ["codecs/raw.ts", 'import type { Flow } from "../net/flow.ts";', false],
   ["codecs/http2/frame.ts", 'import { Head } from "../http1/head.ts";', true],

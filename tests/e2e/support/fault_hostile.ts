@@ -6,8 +6,8 @@
  */
 import { openLibrary } from "../../../net/ffi/libc.ts";
 import { libc, LIBC_NAMES } from "../../../net/ffi/libc.ts";
-import { KIND, PAGE, RING, SLOT } from "../../../hook/record.ts";
-import { encodeOpen } from "../../../hook/record_writer.ts";
+import { KIND, PAGE, RING, SLOT } from "../../../net/capture/record/layout.ts";
+import { encodeOpen } from "../../../net/capture/recording/record_writer.ts";
 import { OPEN_EXAMPLE } from "../../support/capture_examples.ts";
 import {
   joinAgent,

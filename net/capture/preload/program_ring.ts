@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { CaptureProgram } from "./capture.ts";
-import type { MemoryBudget } from "./budget.ts";
-import type { WatchedProcess } from "./process.ts";
+import type { CaptureProgram } from "../target.ts";
+import type { MemoryBudget } from "./memory_budget.ts";
+import type { WatchedProcess } from "./process_watch.ts";
 import { cgroupRoomBytes } from "./cgroup.ts";
-import { DATA_MAX, dataStart, PAGE, RING, RING_NO_WAKE, SLOT, UNIT } from "./record.ts";
+import { DATA_MAX, dataStart, PAGE, RING, RING_NO_WAKE, SLOT, UNIT } from "../record/layout.ts";
 import type { Region } from "./region.ts";
-import { RingReader } from "./ring.ts";
+import { RingReader } from "./ring_reader.ts";
 
 /** Granted by each look that finds the ring under pressure while memory is short. */
 const STEP = 1 << 20;

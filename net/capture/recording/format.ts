@@ -20,7 +20,7 @@
  *
  * @module
  */
-import { DATA_MAX, SLOT } from "./record.ts";
+import { DATA_MAX, SLOT } from "../record/layout.ts";
 
 export const RECORDING_MAGIC = Uint8Array.of(0x73, 0x73, 0x6c, 0x63, 0x72, 0x65, 0x63, 0);
 export const RECORDING_VERSION = 1;

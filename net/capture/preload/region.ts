@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { errno, errnoName, libc } from "../net/ffi/libc.ts";
-import { SharedMapping } from "../net/ffi/mapping.ts";
+import { errno, errnoName, libc } from "../../ffi/libc.ts";
+import { SharedMapping } from "../../ffi/mapping.ts";
 import {
   ABI,
   DATA_MAX,
@@ -17,7 +17,7 @@ import {
   SUBRINGS_MAX,
   subringStride,
   UNIT,
-} from "./record.ts";
+} from "../record/layout.ts";
 
 const F_GET_SEALS = 1034;
 const SEALS = { seal: 1, shrink: 2, grow: 4 } as const;

@@ -4,14 +4,14 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { CaptureTarget } from "./capture.ts";
-import { ControlPage } from "./control.ts";
-import { AgentLock } from "./lock.ts";
+import type { CaptureTarget } from "../target.ts";
+import { ControlPage } from "./control_page.ts";
+import { AgentLock } from "./agent_lock.ts";
 import { type ProgramRing, slotsFor } from "./program_ring.ts";
 import { type ProgramCounters, Programs } from "./programs.ts";
-import { DATA_MAX, PAGE, RETIRED, SLOTS_MAX, UNIT } from "./record.ts";
-import type { ReadTimes } from "./ring.ts";
-import { HookSocket } from "./socket.ts";
+import { DATA_MAX, PAGE, RETIRED, SLOTS_MAX, UNIT } from "../record/layout.ts";
+import type { ReadTimes } from "./ring_reader.ts";
+import { HookSocket } from "./agent_socket.ts";
 
 /** What a ring may use before the agent has seen it: what a fast transfer sends in the milliseconds that may take. */
 const INITIAL_DATA_MAX = 16 << 20;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MemoryBudget } from "../../hook/budget.ts";
+import { MemoryBudget } from "../../../../net/capture/preload/memory_budget.ts";
 
 Deno.test("the total is kept, and no user but root takes all of it", () => {
   const budget = new MemoryBudget(1000);

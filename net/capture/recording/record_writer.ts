@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CaptureAddress, CaptureHello, CaptureOpen } from "./capture.ts";
-import { ADDRESS, FLAG, GRADES, HELLO, OPEN } from "./record.ts";
+import type { CaptureAddress, CaptureHello, CaptureOpen } from "../target.ts";
+import { ADDRESS, FLAG, GRADES, HELLO, OPEN } from "../record/layout.ts";
 
 const TWO_32 = 2 ** 32;
 

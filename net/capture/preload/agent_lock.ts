@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cString, EAGAIN, errno, errnoName, libc } from "../net/ffi/libc.ts";
+import { cString, EAGAIN, errno, errnoName, libc } from "../../ffi/libc.ts";
 
 const O_RDWR = 2;
 const O_CREAT = 0o100;

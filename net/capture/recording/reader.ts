@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { CaptureProgram, CaptureTarget } from "./capture.ts";
-import { deliver } from "./deliver.ts";
-import { FLAG, KIND, numberOf, paddedText, RecordError, SLOT } from "./record.ts";
+import type { CaptureProgram, CaptureTarget } from "../target.ts";
+import { deliver } from "../record/deliver.ts";
+import { FLAG, KIND, numberOf, paddedText, RecordError, SLOT } from "../record/layout.ts";
 import {
   BODY_MAX,
   END,
@@ -17,9 +17,9 @@ import {
   RECORDING_MAGIC,
   RECORDING_VERSION,
   START,
-} from "./recording_format.ts";
+} from "./format.ts";
 
-export { type RecordingOptions, RecordingWriter } from "./recording_writer.ts";
+export { type RecordingOptions, RecordingWriter } from "./writer.ts";
 
 const BUFFER_BYTES = 1 << 20;
 /** As many programs at once as there can be sub-rings. */

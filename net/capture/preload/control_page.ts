@@ -12,9 +12,9 @@ import {
   libc,
   monotonicNs,
   SYS_FUTEX,
-} from "../net/ffi/libc.ts";
-import { SharedMapping } from "../net/ffi/mapping.ts";
-import { ABI, CONTROL, MAGIC, PAGE } from "./record.ts";
+} from "../../ffi/libc.ts";
+import { SharedMapping } from "../../ffi/mapping.ts";
+import { ABI, CONTROL, MAGIC, PAGE } from "../record/layout.ts";
 
 const O_RDWR = 2;
 const O_CREAT = 0o100;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { cString, EAGAIN, EINTR, EMFILE, ENFILE, errno, errnoName, libc } from "../net/ffi/libc.ts";
-import { GREETING } from "./record.ts";
+import { cString, EAGAIN, EINTR, EMFILE, ENFILE, errno, errnoName, libc } from "../../ffi/libc.ts";
+import { GREETING } from "../record/layout.ts";
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { errno, ESRCH, libc, SYS_PIDFD_OPEN } from "../net/ffi/libc.ts";
-import { printable } from "./record.ts";
+import { errno, ESRCH, libc, SYS_PIDFD_OPEN } from "../../ffi/libc.ts";
+import { printable } from "../record/layout.ts";
 
 const POLLFD_SIZE = 8;
 const POLLIN = 1;

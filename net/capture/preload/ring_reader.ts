@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { CaptureProgram, CaptureTarget } from "./capture.ts";
-import { deliver } from "./deliver.ts";
+import type { CaptureProgram, CaptureTarget } from "../target.ts";
+import { deliver } from "../record/deliver.ts";
 import {
   counterOf,
   dataStart,
@@ -23,7 +23,7 @@ import {
   UNIT_SHIFT,
   unitsOf,
   WORD,
-} from "./record.ts";
+} from "../record/layout.ts";
 
 /** Flows that one ring may have open at a time: a program with more than 65,536 sessions at once is not believed. */
 export const OPEN_FLOWS_MAX = 65_536;

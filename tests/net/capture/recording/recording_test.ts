@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import type { CaptureAddress, CaptureTarget } from "../../hook/capture.ts";
+import type { CaptureAddress, CaptureTarget } from "../../../../net/capture/target.ts";
 import {
   RecordingError,
   RecordingReader,
   type RecordingSource,
   RecordingWriter,
-} from "../../hook/recording.ts";
-import { OPEN_EXAMPLE } from "../support/capture_examples.ts";
-import { CaptureLog } from "../support/capture_log.ts";
-import { seededRandom } from "../support/random.ts";
+} from "../../../../net/capture/recording/reader.ts";
+import { OPEN_EXAMPLE } from "../../../support/capture_examples.ts";
+import { CaptureLog } from "../../../support/capture_log.ts";
+import { seededRandom } from "../../../support/random.ts";
 
 const TIME_BASE_NS = 1_700_000_000_123_456_789n;
 

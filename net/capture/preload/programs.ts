@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { MemoryBudget } from "./budget.ts";
-import type { CaptureProgram, CaptureTarget } from "./capture.ts";
+import { MemoryBudget } from "./memory_budget.ts";
+import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import {
   mappedInodes,
   mapsInode,
@@ -17,11 +17,11 @@ import {
   ProcessWatch,
   resolveOwner,
   type WatchedProcess,
-} from "./process.ts";
+} from "./process_watch.ts";
 import { type GrantLimits, ProgramRing } from "./program_ring.ts";
-import { MAGIC, PAGE, RING } from "./record.ts";
+import { MAGIC, PAGE, RING } from "../record/layout.ts";
 import { Region, RegionError } from "./region.ts";
-import type { Arrival } from "./socket.ts";
+import type { Arrival } from "./agent_socket.ts";
 
 /** Regions at a time: each costs a descriptor, some address space and a page per spare. */
 export const REGIONS_MAX = 4096;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import * as record from "../../hook/record.ts";
-import { encodeHello, encodeOpen, openFlags } from "../../hook/record_writer.ts";
-import { OPEN_EXAMPLE } from "../support/capture_examples.ts";
+import * as record from "../../../../net/capture/record/layout.ts";
+import { encodeHello, encodeOpen, openFlags } from "../../../../net/capture/recording/record_writer.ts";
+import { OPEN_EXAMPLE } from "../../../support/capture_examples.ts";
 
 /** C's names for the fields of a layout, where they are not the snake case of ours. */
 const C_NAMES: Record<string, string> = { timeNs: "time_ns" };
@@ -63,7 +63,7 @@ Deno.test("offsets, sizes and constants are those of record.h", async () => {
     ["SSLC_GRADE_NESTED", record.GRADES.indexOf("nested")],
     ["SSLC_GRADE_HELLO", record.GRADES.indexOf("hello")],
   );
-  const header = new URL("../../hook/record.h", import.meta.url).pathname;
+  const header = new URL("../../../../hook/record.h", import.meta.url).pathname;
   const source = `#include "${header}"\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n` +
     expressions.map(([expression]) => `printf("%lu\\n", (unsigned long)(${expression}));`).join("\n") +
     "\nreturn 0; }\n";

@@ -13,7 +13,7 @@ export type {
   CaptureProgram,
   CaptureProgramEnd,
   CaptureTarget,
-} from "./capture.ts";
+} from "./target.ts";
 export {
   HookReceiver,
   type HookReceiverOptions,
@@ -21,7 +21,7 @@ export {
   RING_DATA_MAX,
   RING_DATA_MIN,
   TOTAL_MEMORY,
-} from "./receiver.ts";
+} from "./preload/hook_source.ts";
 export {
   RecordingError,
   type RecordingOptions,
@@ -30,4 +30,4 @@ export {
   RecordingWriter,
   type ReplayOptions,
   type ReplayResult,
-} from "./recording.ts";
+} from "./recording/reader.ts";

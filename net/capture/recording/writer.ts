@@ -11,8 +11,8 @@ import type {
   CaptureProgram,
   CaptureProgramEnd,
   CaptureTarget,
-} from "./capture.ts";
-import { FLAG, KIND, SLOT } from "./record.ts";
+} from "../target.ts";
+import { FLAG, KIND, SLOT } from "../record/layout.ts";
 import { encodeHello, encodeOpen, openFlags, setUint64 } from "./record_writer.ts";
 import {
   END,
@@ -24,7 +24,7 @@ import {
   RECORDING_MAGIC,
   RECORDING_VERSION,
   START,
-} from "./recording_format.ts";
+} from "./format.ts";
 
 const BUFFER_BYTES = 1 << 20;
 const EMPTY = new Uint8Array(0);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { HookReceiver, type HookReceiverOptions } from "../../hook/receiver.ts";
-import { MemoryBudget } from "../../hook/budget.ts";
-import { ProgramRing } from "../../hook/program_ring.ts";
+import { HookReceiver, type HookReceiverOptions } from "../../../../net/capture/preload/hook_source.ts";
+import { MemoryBudget } from "../../../../net/capture/preload/memory_budget.ts";
+import { ProgramRing } from "../../../../net/capture/preload/program_ring.ts";
 import {
   CONTROL,
   DATA_MAX,
@@ -13,13 +13,19 @@ import {
   SLOT,
   SLOTS_MAX,
   UNIT,
-} from "../../hook/record.ts";
-import { Region } from "../../hook/region.ts";
-import { libc } from "../../net/ffi/libc.ts";
-import { CaptureLog } from "../support/capture_log.ts";
-import { joinAgent, readControl, RegionWriter, sendToAgent, wakeAgent } from "../support/ring_writer.ts";
+} from "../../../../net/capture/record/layout.ts";
+import { Region } from "../../../../net/capture/preload/region.ts";
+import { libc } from "../../../../net/ffi/libc.ts";
+import { CaptureLog } from "../../../support/capture_log.ts";
+import {
+  joinAgent,
+  readControl,
+  RegionWriter,
+  sendToAgent,
+  wakeAgent,
+} from "../../../support/ring_writer.ts";
 
-import { MemoryGroup, noMemoryGroups } from "./memory_group.ts";
+import { MemoryGroup, noMemoryGroups } from "../../../support/memory_group.ts";
 
 const text = (bytes: unknown) => new TextDecoder().decode(bytes as Uint8Array);
 const payload = new TextEncoder().encode("some clear text");
@@ -195,7 +201,7 @@ for (const [name, reason, { seals, change, bytes, fds = 1, file }] of BAD_OFFERS
 Deno.test("a killed program: what it finished arrives, the rest is counted, its memory comes back", async () => {
   await withAgent(async ({ directory, receiver, log }) => {
     const program = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", new URL("../support/ring_program.ts", import.meta.url).pathname, directory],
+      args: ["run", "-A", new URL("../../../support/ring_program.ts", import.meta.url).pathname, directory],
       stdout: "piped",
     }).spawn();
     const output = program.stdout.getReader();

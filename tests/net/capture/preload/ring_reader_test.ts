@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
-import { RingReader } from "../../hook/ring.ts";
-import { DATA_MAX, dataStart, KIND, PAGE, RING, SLOT, SLOTS_MAX, UNIT } from "../../hook/record.ts";
-import { encodeOpen, openFlags } from "../../hook/record_writer.ts";
-import { CaptureLog } from "../support/capture_log.ts";
-import { type Geometry, RingWriter } from "../support/ring_writer.ts";
-import { seededRandom } from "../support/random.ts";
-import { OPEN_EXAMPLE } from "../support/capture_examples.ts";
+import { RingReader } from "../../../../net/capture/preload/ring_reader.ts";
+import {
+  DATA_MAX,
+  dataStart,
+  KIND,
+  PAGE,
+  RING,
+  SLOT,
+  SLOTS_MAX,
+  UNIT,
+} from "../../../../net/capture/record/layout.ts";
+import { encodeOpen, openFlags } from "../../../../net/capture/recording/record_writer.ts";
+import { CaptureLog } from "../../../support/capture_log.ts";
+import { type Geometry, RingWriter } from "../../../support/ring_writer.ts";
+import { seededRandom } from "../../../support/random.ts";
+import { OPEN_EXAMPLE } from "../../../support/capture_examples.ts";
 
 const BASE_NS = 1_700_000_000_123_456_789n;
 const PROGRAM = { id: 1, pid: 42, uid: 1000, comm: "tester" };

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CaptureDirection, CaptureProgram, CaptureTarget } from "./capture.ts";
-import { FLAG, KIND, parseHello, parseOpen, RecordError } from "./record.ts";
+import type { CaptureDirection, CaptureProgram, CaptureTarget } from "../target.ts";
+import { FLAG, KIND, parseHello, parseOpen, RecordError } from "./layout.ts";
 
 /**
  * Calls the one method of `target` that the record is for. `payload` is borrowed. Numbers are NaN when they were out

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "./capture.ts";
+import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "../target.ts";
 
 export const MAGIC = 0x434c5353;
 export const ABI = 2;
