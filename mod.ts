@@ -39,7 +39,7 @@ export {
   RecordingWriter,
 } from "./net/capture/mod.ts";
 export { Counters } from "./net/counters.ts";
-export type { Endpoint, FlowKey } from "./net/flow_key.ts";
+export type { Endpoint, FlowKey } from "./net/wire/flow_key.ts";
 export type { ForgeSettings } from "./net/forge_settings.ts";
 export { InitialSequenceNumbers } from "./net/isn.ts";
 export { type PacketBatch, PacketBuffer, type PacketBufferOptions } from "./net/packet_batch.ts";

@@ -1,7 +1,7 @@
 /** `sslcollector`: reads the command line and runs one command. @module */
 import { run, type RunOptions } from "@optique/run";
 import { message } from "@optique/core/message";
-import { surviveFileSizeLimit } from "../net/file_size_limit.ts";
+import { surviveFileSizeLimit } from "../net/ffi/file_size_limit.ts";
 import { BadInput } from "./bad_input.ts";
 import { CONFIG_PATH, findSettings, type FoundSetting } from "./config.ts";
 import { print, printError } from "./log.ts";

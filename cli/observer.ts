@@ -1,6 +1,6 @@
 /** Lines for people as flows open and close. @module */
 import type { Flow } from "../net/flow.ts";
-import { formatFlowKey } from "../net/flow_key.ts";
+import { formatFlowKey } from "../net/wire/flow_key.ts";
 import { printable, printableLine, tlsName } from "../net/flow_comment.ts";
 import type { PipelineObserver } from "../net/pipeline.ts";
 import { log, printError } from "./log.ts";

@@ -9,7 +9,7 @@
  */
 import type { Direction } from "../codecs/codec.ts";
 import { TO_CLIENT, TO_SERVER } from "./direction.ts";
-import type { FlowKey } from "./flow_key.ts";
+import type { FlowKey } from "./wire/flow_key.ts";
 import {
   CLIENT_MAC,
   type ForgeSettings,

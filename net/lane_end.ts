@@ -1,5 +1,5 @@
 /** One end of a forged connection: its headers, made once, and its place in the sequence. @module */
-import type { Endpoint } from "./flow_key.ts";
+import type { Endpoint } from "./wire/flow_key.ts";
 import { type ForgeSettings, MTU_MAX, MTU_MIN } from "./forge_settings.ts";
 import { checksumOfSum, foldSum, nativeSum, swap16, WordView } from "./wire/checksum.ts";
 import {

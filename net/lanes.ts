@@ -2,7 +2,7 @@
 import type { CodecOutput, Direction, Lane } from "../codecs/codec.ts";
 import type { Counters } from "./counters.ts";
 import { describeLane } from "./flow_comment.ts";
-import type { FlowKey } from "./flow_key.ts";
+import type { FlowKey } from "./wire/flow_key.ts";
 import type { ForgeSettings } from "./forge_settings.ts";
 import { LaneForger } from "./forger.ts";
 import type { LanePorts } from "./lane_ports.ts";

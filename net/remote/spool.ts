@@ -5,7 +5,7 @@
  * @module
  */
 import { systemError } from "../sinks/sink_options.ts";
-import { FileLock } from "./file_lock.ts";
+import { FileLock } from "../ffi/file_lock.ts";
 import { linkBlock, linkHead } from "./link.ts";
 import { readSegment, type SpoolPart } from "./spool_part.ts";
 

@@ -1,5 +1,5 @@
 /** Packets into a capture file, or a series of them. @module */
-import { surviveFileSizeLimit } from "../file_size_limit.ts";
+import { surviveFileSizeLimit } from "../ffi/file_size_limit.ts";
 import type { PacketBatch } from "../packet_batch.ts";
 import type { Sink, SinkCounters } from "../sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { TO_CLIENT, TO_SERVER } from "../../codecs/codec.ts";
 import { communityId } from "../../net/community_id.ts";
-import type { FlowKey } from "../../net/flow_key.ts";
+import type { FlowKey } from "../../net/wire/flow_key.ts";
 import type { ForgeSettings } from "../../net/forge_settings.ts";
 import { LaneForger } from "../../net/forger.ts";
 import { InitialSequenceNumbers } from "../../net/isn.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type FlowKey, formatFlowKey } from "../../net/flow_key.ts";
+import { type FlowKey, formatFlowKey } from "../../net/wire/flow_key.ts";
 import { LanePorts } from "../../net/lane_ports.ts";
 
 const key = {

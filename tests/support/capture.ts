@@ -1,5 +1,5 @@
 /** Forging into a capture file in tests, and reading one back. @module */
-import type { FlowKey } from "../../net/flow_key.ts";
+import type { FlowKey } from "../../net/wire/flow_key.ts";
 import type { ForgeSettings } from "../../net/forge_settings.ts";
 import { InitialSequenceNumbers } from "../../net/isn.ts";
 import { PacketBuffer } from "../../net/packet_batch.ts";

@@ -1,6 +1,6 @@
 /** Drives a codec by hand and keeps what it writes: by lane and connection, and as packets for an IDS to judge. @module */
 import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../../codecs/codec.ts";
-import type { FlowKey } from "../../net/flow_key.ts";
+import type { FlowKey } from "../../net/wire/flow_key.ts";
 import { Counters } from "../../net/counters.ts";
 import { LanePorts } from "../../net/lane_ports.ts";
 import { LaneSet } from "../../net/lanes.ts";

@@ -4,7 +4,7 @@ import { parseIpv4 } from "../../net/wire/ipv4.ts";
 import { parseIpv6 } from "../../net/wire/ipv6.ts";
 import { parsePcapngBlock, type PcapngBlock } from "../../net/wire/pcapng_reader.ts";
 import { parseTcp, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../net/wire/tcp.ts";
-import { formatEndpoint } from "../../net/flow_key.ts";
+import { formatEndpoint } from "../../net/wire/flow_key.ts";
 
 /** One connection from its SYN on. */
 export interface ForgedConnection {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatEndpoint, formatFlowKey, formatIp } from "../../net/flow_key.ts";
+import { formatEndpoint, formatFlowKey, formatIp } from "../../../net/wire/flow_key.ts";
 
 const ipv6 = (...groups: number[]) => Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 

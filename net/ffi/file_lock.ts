@@ -1,5 +1,5 @@
 /** One process at a time with files that two must not write. @module */
-import { cString, EAGAIN, errno, errnoName, libc } from "../ffi/libc.ts";
+import { cString, EAGAIN, errno, errnoName, libc } from "./libc.ts";
 
 const O_RDWR = 2;
 const O_CREAT = 0o100;
