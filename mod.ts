@@ -40,12 +40,12 @@ export {
 } from "./net/capture/mod.ts";
 export { Counters } from "./net/counters.ts";
 export type { Endpoint, FlowKey } from "./net/wire/flow_key.ts";
-export type { ForgeSettings } from "./net/forge_settings.ts";
-export { InitialSequenceNumbers } from "./net/isn.ts";
-export { type PacketBatch, PacketBuffer, type PacketBufferOptions } from "./net/packet_batch.ts";
+export type { ForgeSettings } from "./net/forge/settings.ts";
+export { InitialSequenceNumbers } from "./net/forge/isn.ts";
+export { type PacketBatch, PacketBuffer, type PacketBufferOptions } from "./net/forge/packet_batch.ts";
 export { Pipeline, type PipelineObserver, type PipelineOptions } from "./net/pipeline.ts";
 export { RemoteReceiver } from "./net/remote/receiver.ts";
 export { RemoteSink, type RemoteSinkOptions } from "./net/remote/remote_sink.ts";
 export { RouterSink } from "./net/remote/router_sink.ts";
-export type { Sink, SinkCounters } from "./net/sink.ts";
+export type { Sink, SinkCounters } from "./net/sinks/sink.ts";
 export { openSink, parseSinkSpec, type SinkSpec } from "./net/sinks/spec.ts";

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { AgentBooks } from "../net/remote/agent_books.ts";
 import { RemoteReceiver } from "../net/remote/receiver.ts";
 import { formatHostPort, parseListenAddress } from "../net/remote/target.ts";
-import type { Sink } from "../net/sink.ts";
+import type { Sink } from "../net/sinks/sink.ts";
 import { BadInput } from "./bad_input.ts";
 import { type OpenCredentials, openCredentials } from "./credentials.ts";
 import { configureLog, log, printError } from "./log.ts";

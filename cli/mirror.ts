@@ -1,11 +1,11 @@
 /** Everything from the codec chain to the sinks, put together from options: what the agent, `run` and `replay` share. @module */
 import { raw } from "../codecs/raw.ts";
-import type { ForgeSettings } from "../net/forge_settings.ts";
-import { InitialSequenceNumbers } from "../net/isn.ts";
-import { PacketBuffer } from "../net/packet_batch.ts";
+import type { ForgeSettings } from "../net/forge/settings.ts";
+import { InitialSequenceNumbers } from "../net/forge/isn.ts";
+import { PacketBuffer } from "../net/forge/packet_batch.ts";
 import { Pipeline } from "../net/pipeline.ts";
 import { RouterSink } from "../net/remote/router_sink.ts";
-import type { Sink } from "../net/sink.ts";
+import type { Sink } from "../net/sinks/sink.ts";
 import { openSink } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";
 import { log, printError } from "./log.ts";

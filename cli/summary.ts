@@ -2,7 +2,7 @@
 import { Counters, type PerDirection } from "../net/counters.ts";
 import { printable } from "../net/flow_comment.ts";
 import type { ProgramRow } from "../net/pipeline.ts";
-import type { Sink } from "../net/sink.ts";
+import type { Sink } from "../net/sinks/sink.ts";
 
 export interface SummaryInput {
   readonly rows: readonly ProgramRow[];

@@ -4,7 +4,7 @@ import type { RemoteSink } from "../net/remote/remote_sink.ts";
 import { RouterSink } from "../net/remote/router_sink.ts";
 import { hasSegments } from "../net/remote/spool.ts";
 import { type RemoteTarget, spoolFolder } from "../net/remote/target.ts";
-import type { Sink } from "../net/sink.ts";
+import type { Sink } from "../net/sinks/sink.ts";
 import { BadInput } from "./bad_input.ts";
 import type { OpenCredentials } from "./credentials.ts";
 import { log } from "./log.ts";

@@ -7,8 +7,8 @@
 import type { Codec } from "../codecs/codec.ts";
 import { raw } from "../codecs/raw.ts";
 import type { CaptureOpen } from "../net/capture/target.ts";
-import { InitialSequenceNumbers } from "../net/isn.ts";
-import { PacketBuffer } from "../net/packet_batch.ts";
+import { InitialSequenceNumbers } from "../net/forge/isn.ts";
+import { PacketBuffer } from "../net/forge/packet_batch.ts";
 import { Pipeline } from "../net/pipeline.ts";
 import { madeUpHttp2 } from "./warm_up_http2.ts";
 

@@ -1,5 +1,5 @@
 /** What agents sent while the sinks could not take it. @module */
-import type { Sink } from "../sink.ts";
+import type { Sink } from "../sinks/sink.ts";
 import type { AgentMessage } from "./intake_port.ts";
 
 /** Bytes written and not flushed beyond which packets wait with the agents: half of the queue that a sink has. */

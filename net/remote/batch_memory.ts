@@ -1,5 +1,5 @@
 /** Copies of batches, in memory that is used again. @module */
-import { BATCH_CAPACITY } from "../packet_batch.ts";
+import { BATCH_CAPACITY } from "../forge/packet_batch.ts";
 
 /** Buffers that wait for the next batch: more than are acknowledged at a time. */
 const SPARE_MAX = 16;

@@ -1,6 +1,6 @@
 /** The packets of all agents into the sinks, each once. @module */
-import type { PacketBatch } from "../packet_batch.ts";
-import type { Sink } from "../sink.ts";
+import type { PacketBatch } from "../forge/packet_batch.ts";
+import type { Sink } from "../sinks/sink.ts";
 import type { FileProgress } from "../sinks/file.ts";
 import { offsetAfter } from "./batch_walker.ts";
 import type { AgentBooks } from "./agent_books.ts";

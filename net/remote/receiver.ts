@@ -2,7 +2,7 @@
 import * as net from "node:net";
 import { resolve } from "node:path";
 import type { Credentials } from "../pki/credentials.ts";
-import type { Sink } from "../sink.ts";
+import type { Sink } from "../sinks/sink.ts";
 import { type FileProgress, FileSink } from "../sinks/file.ts";
 import { InterfaceSink } from "../sinks/interface.ts";
 import { splitName } from "../sinks/rotated_path.ts";

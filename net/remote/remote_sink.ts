@@ -1,7 +1,7 @@
 /** Packets to a collector on another host. @module */
-import type { PacketBatch } from "../packet_batch.ts";
+import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Credentials } from "../pki/credentials.ts";
-import type { Sink, SinkCounters } from "../sink.ts";
+import type { Sink, SinkCounters } from "../sinks/sink.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "../sinks/sink_options.ts";
 import { dial } from "./dial.ts";
 import { DropLog } from "./drop_log.ts";

@@ -5,8 +5,8 @@ import {
   FRAME_LENGTH_MAX,
   FrameCursor,
   type PacketBatch,
-} from "../packet_batch.ts";
-import type { Sink, SinkCounters } from "../sink.ts";
+} from "../forge/packet_batch.ts";
+import type { Sink, SinkCounters } from "../sinks/sink.ts";
 import { packetBlockLength } from "../wire/pcapng.ts";
 import { type HashedFrame, hashFlow, hashName, opens, resets, weigh } from "./flow_hash.ts";
 

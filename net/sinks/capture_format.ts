@@ -1,5 +1,5 @@
 /** The two file formats, as seen by a file sink: a head, whole records, a tail. @module */
-import { FrameCursor, type PacketBatch } from "../packet_batch.ts";
+import { FrameCursor, type PacketBatch } from "../forge/packet_batch.ts";
 import {
   PCAP_RECORD_CAPTURED_LENGTH,
   PCAP_RECORD_HEADER_LENGTH,

@@ -1,7 +1,7 @@
 /** Packets into a capture file, or a series of them. @module */
 import { surviveFileSizeLimit } from "../ffi/file_size_limit.ts";
-import type { PacketBatch } from "../packet_batch.ts";
-import type { Sink, SinkCounters } from "../sink.ts";
+import type { PacketBatch } from "../forge/packet_batch.ts";
+import type { Sink, SinkCounters } from "./sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";
 import { rotatedFiles, rotatedPath } from "./rotated_path.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions, systemError } from "./sink_options.ts";

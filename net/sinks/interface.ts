@@ -1,7 +1,7 @@
 /** Packets onto a network interface, through libpcap. @module */
 import { DLT_EN10MB, lastError, type PcapSymbols } from "../ffi/pcap.ts";
-import { FrameCursor, type PacketBatch } from "../packet_batch.ts";
-import type { Sink, SinkCounters } from "../sink.ts";
+import { FrameCursor, type PacketBatch } from "../forge/packet_batch.ts";
+import type { Sink, SinkCounters } from "./sink.ts";
 import { addressOf, FrameBurst } from "./frame_burst.ts";
 import { interfaceMtu, isInterfaceUp } from "./interfaces.ts";
 import { openForSending } from "./pcap_handle.ts";

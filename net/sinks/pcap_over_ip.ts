@@ -1,6 +1,6 @@
 /** PCAP-over-IP: a TCP server; every client gets a pcapng stream from the moment it connects. @module */
-import type { PacketBatch } from "../packet_batch.ts";
-import type { Sink, SinkCounters } from "../sink.ts";
+import type { PacketBatch } from "../forge/packet_batch.ts";
+import type { Sink, SinkCounters } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
 import { Outlet, type Parcel } from "./outlet.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "./sink_options.ts";

@@ -1,5 +1,5 @@
 /** What all sinks are made with, and counting. @module */
-import type { Sink, SinkCounters } from "../sink.ts";
+import type { Sink, SinkCounters } from "./sink.ts";
 
 export interface SinkOptions {
   /** Program and version, for the head of a capture: `sslcollector 0.1.0`. */

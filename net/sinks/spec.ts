@@ -1,7 +1,7 @@
 /** The values of `-o`: reading, checking before anything starts, opening. @module */
 import { accessSync, constants } from "node:fs";
 import { basename, dirname } from "node:path";
-import type { Sink } from "../sink.ts";
+import type { Sink } from "./sink.ts";
 import { FileSink } from "./file.ts";
 import { InterfaceSink } from "./interface.ts";
 import { interfaceNames } from "./interfaces.ts";

@@ -1,6 +1,6 @@
 /** Packets as pcapng to standard output, mostly a pipe. @module */
-import type { PacketBatch } from "../packet_batch.ts";
-import type { Sink, SinkCounters } from "../sink.ts";
+import type { PacketBatch } from "../forge/packet_batch.ts";
+import type { Sink, SinkCounters } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
 import { Outlet, type OutletWriter, type Parcel } from "./outlet.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions, systemError } from "./sink_options.ts";

@@ -1,7 +1,7 @@
 /** How fast packets are forged, and put on an interface. @module */
-import { LaneForger } from "../../net/forger.ts";
-import { PacketBuffer } from "../../net/packet_batch.ts";
-import type { Sink } from "../../net/sink.ts";
+import { LaneForger } from "../../net/forge/connection.ts";
+import { PacketBuffer } from "../../net/forge/packet_batch.ts";
+import type { Sink } from "../../net/sinks/sink.ts";
 import { FileSink } from "../../net/sinks/file.ts";
 import { InterfaceSink } from "../../net/sinks/interface.ts";
 import { IPV4_KEY, testSettings, TIME_BASE_NS } from "../support/capture.ts";

@@ -1,6 +1,6 @@
 /** A bare `node:tls` server as a process of its own: reads, counts, and says so. @module */
 import * as tls from "node:tls";
-import type { PacketBatch } from "../../net/packet_batch.ts";
+import type { PacketBatch } from "../../net/forge/packet_batch.ts";
 import { loadCredentials } from "../../net/pki/store.ts";
 import { InterfaceSink } from "../../net/sinks/interface.ts";
 import { NumberedPackets } from "../support/link_packets.ts";

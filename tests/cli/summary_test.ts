@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatBytes, jsonSummary, type SummaryInput, textSummary } from "../../cli/summary.ts";
 import { Counters } from "../../net/counters.ts";
-import type { Sink } from "../../net/sink.ts";
+import type { Sink } from "../../net/sinks/sink.ts";
 
 function counters(fill: (counters: Counters) => void): Counters {
   const made = new Counters();

@@ -1,8 +1,8 @@
 /** Forging into a capture file in tests, and reading one back. @module */
 import type { FlowKey } from "../../net/wire/flow_key.ts";
-import type { ForgeSettings } from "../../net/forge_settings.ts";
-import { InitialSequenceNumbers } from "../../net/isn.ts";
-import { PacketBuffer } from "../../net/packet_batch.ts";
+import type { ForgeSettings } from "../../net/forge/settings.ts";
+import { InitialSequenceNumbers } from "../../net/forge/isn.ts";
+import { PacketBuffer } from "../../net/forge/packet_batch.ts";
 import { parseEthernet } from "../../net/wire/ethernet.ts";
 import { ETHERTYPE_IPV4 } from "../../net/wire/ethernet.ts";
 import { parseIpv4 } from "../../net/wire/ipv4.ts";

@@ -6,8 +6,8 @@ import type { CaptureOpen, CaptureProgram } from "../../net/capture/target.ts";
 import { Counters } from "../../net/counters.ts";
 import type { Flow } from "../../net/flow.ts";
 import type { FlowTableOptions } from "../../net/flow_table.ts";
-import { InitialSequenceNumbers } from "../../net/isn.ts";
-import { PacketBuffer } from "../../net/packet_batch.ts";
+import { InitialSequenceNumbers } from "../../net/forge/isn.ts";
+import { PacketBuffer } from "../../net/forge/packet_batch.ts";
 import { Pipeline } from "../../net/pipeline.ts";
 import { type ForgedConnection, forgedConnections } from "./forged.ts";
 

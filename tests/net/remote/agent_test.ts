@@ -1,6 +1,6 @@
 /** The agent's side where its collector or its spool fails it. */
 import assert from "node:assert/strict";
-import type { PacketBatch } from "../../../net/packet_batch.ts";
+import type { PacketBatch } from "../../../net/forge/packet_batch.ts";
 import type { Credentials } from "../../../net/pki/credentials.ts";
 import type { RemoteSink } from "../../../net/remote/remote_sink.ts";
 import { FakeCollector } from "../../support/fake_collector.ts";

@@ -6,7 +6,7 @@ import { linkBlock, linkHead, newSessionId } from "../../../net/remote/link.ts";
 import { Listener, type ListenerSettings } from "../../../net/remote/listener.ts";
 import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numberOf } from "../../support/link_packets.ts";
-import { FrameCursor } from "../../../net/packet_batch.ts";
+import { FrameCursor } from "../../../net/forge/packet_batch.ts";
 import { netnsMissing, received, withVeth } from "../../support/netns.ts";
 import { runOk } from "../../support/run.ts";
 

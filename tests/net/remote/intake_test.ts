@@ -4,7 +4,7 @@ import { Intake } from "../../../net/remote/intake.ts";
 import type { AgentMessage } from "../../../net/remote/intake_port.ts";
 import { LimitedLog } from "../../../net/remote/limited_log.ts";
 import { Sessions } from "../../../net/remote/sessions.ts";
-import type { Sink } from "../../../net/sink.ts";
+import type { Sink } from "../../../net/sinks/sink.ts";
 import { type FileProgress, FileSink } from "../../../net/sinks/file.ts";
 import { newSinkCounters } from "../../../net/sinks/sink_options.ts";
 import { StdoutSink } from "../../../net/sinks/stdout.ts";

@@ -5,7 +5,7 @@ import { block } from "../../../net/wire/pcapng.ts";
 import { concat } from "../../support/bytes.ts";
 import { NumberedPackets, numberOf } from "../../support/link_packets.ts";
 import { type Random, withSeed } from "../../support/random.ts";
-import { FrameCursor } from "../../../net/packet_batch.ts";
+import { FrameCursor } from "../../../net/forge/packet_batch.ts";
 
 const FRAME_MAX = 1518;
 

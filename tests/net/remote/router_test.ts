@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { FrameCursor, type PacketBatch } from "../../../net/packet_batch.ts";
+import { FrameCursor, type PacketBatch } from "../../../net/forge/packet_batch.ts";
 import { type HashedFrame, hashFlow } from "../../../net/remote/flow_hash.ts";
 import { type RoutedSink, RouterSink } from "../../../net/remote/router_sink.ts";
-import type { SinkCounters } from "../../../net/sink.ts";
+import type { SinkCounters } from "../../../net/sinks/sink.ts";
 import { NumberedPackets, numberOf } from "../../support/link_packets.ts";
 
 class Recorder implements RoutedSink {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Outbox } from "../../../net/remote/outbox.ts";
 import { Spool, SpoolSession } from "../../../net/remote/spool.ts";
 import { readSegment, type SpoolPart } from "../../../net/remote/spool_part.ts";
-import { FrameCursor } from "../../../net/packet_batch.ts";
+import { FrameCursor } from "../../../net/forge/packet_batch.ts";
 import { NumberedPackets, numberOf } from "../../support/link_packets.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
 import { withSeed } from "../../support/random.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { LaneForger } from "../../../net/forger.ts";
-import type { PacketBatch } from "../../../net/packet_batch.ts";
-import { PacketBuffer } from "../../../net/packet_batch.ts";
-import type { Sink } from "../../../net/sink.ts";
+import { LaneForger } from "../../../net/forge/connection.ts";
+import type { PacketBatch } from "../../../net/forge/packet_batch.ts";
+import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
+import type { Sink } from "../../../net/sinks/sink.ts";
 import { FileSink } from "../../../net/sinks/file.ts";
 import { rotatedPath } from "../../../net/sinks/rotated_path.ts";
 import type { SinkOptions } from "../../../net/sinks/sink_options.ts";

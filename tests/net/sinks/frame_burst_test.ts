@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PacketBuffer } from "../../../net/packet_batch.ts";
+import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InterfaceSink } from "../../../net/sinks/interface.ts";
 import { TIME_BASE_NS } from "../../support/capture.ts";
 import { netnsMissing, received, withVeth } from "../../support/netns.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { LaneForger } from "../../../net/forger.ts";
-import { PacketBuffer } from "../../../net/packet_batch.ts";
+import { LaneForger } from "../../../net/forge/connection.ts";
+import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InterfaceSink } from "../../../net/sinks/interface.ts";
 import { checkSink, parseSinkSpec } from "../../../net/sinks/spec.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { LaneForger } from "../../../net/forger.ts";
-import { PacketBuffer } from "../../../net/packet_batch.ts";
+import { LaneForger } from "../../../net/forge/connection.ts";
+import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { PcapOverIpSink } from "../../../net/sinks/pcap_over_ip.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 

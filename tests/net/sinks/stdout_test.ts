@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { StdoutSink } from "../../../net/sinks/stdout.ts";
-import { LaneForger } from "../../../net/forger.ts";
-import { PacketBuffer } from "../../../net/packet_batch.ts";
+import { LaneForger } from "../../../net/forge/connection.ts";
+import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 
 const OPTIONS = { application: "sslcollector test", interfaceName: "any" };

@@ -7,20 +7,14 @@
  *
  * @module
  */
-import type { Direction } from "../codecs/codec.ts";
-import { TO_CLIENT, TO_SERVER } from "./direction.ts";
-import type { FlowKey } from "./wire/flow_key.ts";
-import {
-  CLIENT_MAC,
-  type ForgeSettings,
-  GAP_LENGTH_MAX,
-  KEEP_ALIVE_NS,
-  SERVER_MAC,
-} from "./forge_settings.ts";
-import { LaneEnd } from "./lane_end.ts";
+import type { Direction } from "../../codecs/codec.ts";
+import { TO_CLIENT, TO_SERVER } from "../direction.ts";
+import type { FlowKey } from "../wire/flow_key.ts";
+import { CLIENT_MAC, type ForgeSettings, GAP_LENGTH_MAX, KEEP_ALIVE_NS, SERVER_MAC } from "./settings.ts";
+import { LaneEnd } from "./endpoint.ts";
 import { encodeComment, type PacketBuffer } from "./packet_batch.ts";
-import { sequenceAdd } from "./wire/seq.ts";
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "./wire/tcp.ts";
+import { sequenceAdd } from "../wire/seq.ts";
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../wire/tcp.ts";
 
 /** What a lane has forged since it was made. */
 export interface LaneCounters {

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Direction } from "../codecs/codec.ts";
-import type { FlowKey } from "./wire/flow_key.ts";
-import { type SequenceNumber, sequenceNumber } from "./wire/seq.ts";
+import type { Direction } from "../../codecs/codec.ts";
+import type { FlowKey } from "../wire/flow_key.ts";
+import { type SequenceNumber, sequenceNumber } from "../wire/seq.ts";
 
 /** Odd, so that 2^32 openings in a row all differ: 2^32 divided by the golden ratio. */
 const STEP = 0x9e3779b1;

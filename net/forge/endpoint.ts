@@ -1,18 +1,18 @@
 /** One end of a forged connection: its headers, made once, and its place in the sequence. @module */
-import type { Endpoint } from "./wire/flow_key.ts";
-import { type ForgeSettings, MTU_MAX, MTU_MIN } from "./forge_settings.ts";
-import { checksumOfSum, foldSum, nativeSum, swap16, WordView } from "./wire/checksum.ts";
+import type { Endpoint } from "../wire/flow_key.ts";
+import { type ForgeSettings, MTU_MAX, MTU_MIN } from "./settings.ts";
+import { checksumOfSum, foldSum, nativeSum, swap16, WordView } from "../wire/checksum.ts";
 import {
   type EthernetHeader,
   ethernetHeaderLength,
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
   writeEthernet,
-} from "./wire/ethernet.ts";
-import * as ipv4 from "./wire/ipv4.ts";
-import * as ipv6 from "./wire/ipv6.ts";
-import { sequenceAdd, type SequenceNumber, sequenceNumber } from "./wire/seq.ts";
-import * as tcp from "./wire/tcp.ts";
+} from "../wire/ethernet.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import { sequenceAdd, type SequenceNumber, sequenceNumber } from "../wire/seq.ts";
+import * as tcp from "../wire/tcp.ts";
 
 const TIME_TO_LIVE = 64;
 /** Both ends offer 65,535 << 7 bytes (8 MiB) for the whole connection: no forged segment is out of window. */

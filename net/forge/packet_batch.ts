@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { WordView } from "./wire/checksum.ts";
+import { WordView } from "../wire/checksum.ts";
 import {
   BLOCK_LENGTH,
   PACKET_CAPTURED_LENGTH,
   PACKET_FRAME,
   packetBlockLength,
   writePacketBlock,
-} from "./wire/pcapng.ts";
+} from "../wire/pcapng.ts";
 
 export interface PacketBatch {
   /** Packets in it. */

@@ -1,16 +1,22 @@
 /** Forged HTTP/1.1 judged by outsiders: Suricata and tshark. */
 import assert from "node:assert/strict";
-import { TO_CLIENT, TO_SERVER } from "../../codecs/codec.ts";
-import { communityId } from "../../net/community_id.ts";
-import type { FlowKey } from "../../net/wire/flow_key.ts";
-import type { ForgeSettings } from "../../net/forge_settings.ts";
-import { LaneForger } from "../../net/forger.ts";
-import { InitialSequenceNumbers } from "../../net/isn.ts";
-import { IPV4_KEY, IPV6_KEY, Recorder, testSettings } from "../support/capture.ts";
-import { type Exchange, judge, judgeMissing, judgeStrict } from "../support/judge.ts";
-import { Random } from "../support/random.ts";
-import { missing, withTempDir } from "../support/run.ts";
-import { sha256, tsharkFields, tsharkFollow, tsharkHttpBodies, tsharkWarnings } from "../support/tshark.ts";
+import { TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
+import { communityId } from "../../../net/community_id.ts";
+import type { FlowKey } from "../../../net/wire/flow_key.ts";
+import type { ForgeSettings } from "../../../net/forge/settings.ts";
+import { LaneForger } from "../../../net/forge/connection.ts";
+import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
+import { IPV4_KEY, IPV6_KEY, Recorder, testSettings } from "../../support/capture.ts";
+import { type Exchange, judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
+import { Random } from "../../support/random.ts";
+import { missing, withTempDir } from "../../support/run.ts";
+import {
+  sha256,
+  tsharkFields,
+  tsharkFollow,
+  tsharkHttpBodies,
+  tsharkWarnings,
+} from "../../support/tshark.ts";
 
 const noJudge = judgeMissing();
 const noTshark = missing("tshark");

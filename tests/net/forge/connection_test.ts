@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/codec.ts";
-import { LaneForger } from "../../net/forger.ts";
-import { InitialSequenceNumbers } from "../../net/isn.ts";
-import { sequenceAdd, sequenceDistance, type SequenceNumber } from "../../net/wire/seq.ts";
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../../net/wire/tcp.ts";
+import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
+import { LaneForger } from "../../../net/forge/connection.ts";
+import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
+import { sequenceAdd, sequenceDistance, type SequenceNumber } from "../../../net/wire/seq.ts";
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../../../net/wire/tcp.ts";
 import {
   IPV4_KEY,
   IPV6_KEY,
@@ -11,8 +11,8 @@ import {
   type Segment,
   testSettings,
   TIME_BASE_NS,
-} from "../support/capture.ts";
-import { hex, withSeed } from "../support/random.ts";
+} from "../../support/capture.ts";
+import { hex, withSeed } from "../../support/random.ts";
 
 const NAMES: [number, string][] = [[TCP_SYN, "S"], [TCP_FIN, "F"], [TCP_RST, "R"], [TCP_PSH, "P"], [
   TCP_ACK,

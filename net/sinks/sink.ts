@@ -1,5 +1,5 @@
 /** Where forged packets go. @module */
-import type { PacketBatch } from "./packet_batch.ts";
+import type { PacketBatch } from "../forge/packet_batch.ts";
 
 /** What a sink has done with the packets it was given: `packets` = `written` + `kept` + the sum of `dropped`. */
 export interface SinkCounters {
