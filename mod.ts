@@ -38,12 +38,12 @@ export {
   RecordingReader,
   RecordingWriter,
 } from "./net/capture/mod.ts";
-export { Counters } from "./net/counters.ts";
+export { Counters } from "./net/mirror/counters.ts";
 export type { Endpoint, FlowKey } from "./net/wire/flow_key.ts";
 export type { ForgeSettings } from "./net/forge/settings.ts";
 export { InitialSequenceNumbers } from "./net/forge/isn.ts";
 export { type PacketBatch, PacketBuffer, type PacketBufferOptions } from "./net/forge/packet_batch.ts";
-export { Pipeline, type PipelineObserver, type PipelineOptions } from "./net/pipeline.ts";
+export { Pipeline, type PipelineObserver, type PipelineOptions } from "./net/mirror/pipeline.ts";
 export { RemoteReceiver } from "./net/remote/receiver.ts";
 export { RemoteSink, type RemoteSinkOptions } from "./net/remote/remote_sink.ts";
 export { RouterSink } from "./net/remote/router_sink.ts";

@@ -1,8 +1,8 @@
 /** Lines for people as flows open and close. @module */
-import type { Flow } from "../net/flow.ts";
+import type { Flow } from "../net/mirror/flow.ts";
 import { formatFlowKey } from "../net/wire/flow_key.ts";
-import { printable, printableLine, tlsName } from "../net/flow_comment.ts";
-import type { PipelineObserver } from "../net/pipeline.ts";
+import { printable, printableLine, tlsName } from "../net/mirror/flow_comment.ts";
+import type { PipelineObserver } from "../net/mirror/pipeline.ts";
 import { log, printError } from "./log.ts";
 import { formatBytes } from "./summary.ts";
 

@@ -9,7 +9,7 @@ import { raw } from "../codecs/raw.ts";
 import type { CaptureOpen } from "../net/capture/target.ts";
 import { InitialSequenceNumbers } from "../net/forge/isn.ts";
 import { PacketBuffer } from "../net/forge/packet_batch.ts";
-import { Pipeline } from "../net/pipeline.ts";
+import { Pipeline } from "../net/mirror/pipeline.ts";
 import { madeUpHttp2 } from "./warm_up_http2.ts";
 
 /** Some 4 MiB, as large and as small records: about 10 ms. */

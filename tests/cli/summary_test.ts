@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { formatBytes, jsonSummary, type SummaryInput, textSummary } from "../../cli/summary.ts";
-import { Counters } from "../../net/counters.ts";
+import { Counters } from "../../net/mirror/counters.ts";
 import type { Sink } from "../../net/sinks/sink.ts";
 
 function counters(fill: (counters: Counters) => void): Counters {

@@ -1,9 +1,9 @@
 /** Drives a codec by hand and keeps what it writes: by lane and connection, and as packets for an IDS to judge. @module */
 import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../../codecs/codec.ts";
 import type { FlowKey } from "../../net/wire/flow_key.ts";
-import { Counters } from "../../net/counters.ts";
-import { LanePorts } from "../../net/lane_ports.ts";
-import { LaneSet } from "../../net/lanes.ts";
+import { Counters } from "../../net/mirror/counters.ts";
+import { LanePorts } from "../../net/mirror/lane_ports.ts";
+import { LaneSet } from "../../net/mirror/lane_set.ts";
 import { IPV4_KEY, Recorder, testSettings } from "./capture.ts";
 import { type Http1Exchange, type Http1Message, readHttp1 } from "./http1_reader.ts";
 import { join } from "./http2_frames.ts";

@@ -3,12 +3,12 @@ import { concat } from "./bytes.ts";
 import type { Codec } from "../../codecs/codec.ts";
 import { raw } from "../../codecs/raw.ts";
 import type { CaptureOpen, CaptureProgram } from "../../net/capture/target.ts";
-import { Counters } from "../../net/counters.ts";
-import type { Flow } from "../../net/flow.ts";
-import type { FlowTableOptions } from "../../net/flow_table.ts";
+import { Counters } from "../../net/mirror/counters.ts";
+import type { Flow } from "../../net/mirror/flow.ts";
+import type { FlowTableOptions } from "../../net/mirror/flow_table.ts";
 import { InitialSequenceNumbers } from "../../net/forge/isn.ts";
 import { PacketBuffer } from "../../net/forge/packet_batch.ts";
-import { Pipeline } from "../../net/pipeline.ts";
+import { Pipeline } from "../../net/mirror/pipeline.ts";
 import { type ForgedConnection, forgedConnections } from "./forged.ts";
 
 export const CLIENT_IP = Uint8Array.of(10, 0, 0, 1);

@@ -1,7 +1,7 @@
 /** Forged HTTP/1.1 judged by outsiders: Suricata and tshark. */
 import assert from "node:assert/strict";
 import { TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
-import { communityId } from "../../../net/community_id.ts";
+import { communityId } from "../../../net/mirror/community_id.ts";
 import type { FlowKey } from "../../../net/wire/flow_key.ts";
 import type { ForgeSettings } from "../../../net/forge/settings.ts";
 import { LaneForger } from "../../../net/forge/connection.ts";

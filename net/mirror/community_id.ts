@@ -1,6 +1,6 @@
 /** Community ID, version 1 (corelight/community-id-spec): one name for both directions of a flow. @module */
 import { createHash } from "node:crypto";
-import type { Endpoint, FlowKey } from "./wire/flow_key.ts";
+import type { Endpoint, FlowKey } from "../wire/flow_key.ts";
 
 const TCP = 6;
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Codec } from "../codecs/codec.ts";
+import type { Codec } from "../../codecs/codec.ts";
 import type {
   CaptureDirection,
   CaptureEnd,
@@ -13,14 +13,14 @@ import type {
   CaptureProgram,
   CaptureProgramEnd,
   CaptureTarget,
-} from "./capture/target.ts";
+} from "../capture/target.ts";
 import { openChain } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";
 import { type Flow, NOTHING_HELD } from "./flow.ts";
 import { type FlowEnd, FlowTable, type FlowTableOptions } from "./flow_table.ts";
 import { describeFlow } from "./flow_comment.ts";
 import { LanePorts } from "./lane_ports.ts";
-import { type Forging, LaneSet } from "./lanes.ts";
+import { type Forging, LaneSet } from "./lane_set.ts";
 
 export interface PipelineOptions extends FlowTableOptions {
   /** The codec chain, at least one. */

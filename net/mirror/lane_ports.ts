@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type FlowKey, formatEndpoint, formatFlowKey, formatIp } from "./wire/flow_key.ts";
+import { type FlowKey, formatEndpoint, formatFlowKey, formatIp } from "../wire/flow_key.ts";
 
 const FIRST = 30_201;
 const LAST = 32_767;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../codecs/codec.ts";
+import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../../codecs/codec.ts";
 import { CodecSampleLog, type SamplePiece } from "./codec_sample.ts";
 
 /** What a chain needs to know of its surroundings. */

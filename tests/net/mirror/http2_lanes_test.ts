@@ -1,8 +1,8 @@
 /** The built-in codec for HTTP/2 inside the pipeline: its lanes, their ports and labels, and flows that rest. */
 import assert from "node:assert/strict";
-import { BUILT_IN_CODECS } from "../../codecs/registry.ts";
-import { communityId } from "../../net/community_id.ts";
-import { readHttp1 } from "../support/http1_reader.ts";
+import { BUILT_IN_CODECS } from "../../../codecs/registry.ts";
+import { communityId } from "../../../net/mirror/community_id.ts";
+import { readHttp1 } from "../../support/http1_reader.ts";
 import {
   clientStart,
   data,
@@ -14,8 +14,14 @@ import {
   response,
   serverStart,
   textOf,
-} from "../support/http2_frames.ts";
-import { CLIENT_IP, makeOpen, makeProgram, PipelineHarness, SERVER_IP } from "../support/pipeline_harness.ts";
+} from "../../support/http2_frames.ts";
+import {
+  CLIENT_IP,
+  makeOpen,
+  makeProgram,
+  PipelineHarness,
+  SERVER_IP,
+} from "../../support/pipeline_harness.ts";
 
 const codecs = [BUILT_IN_CODECS.get("http2to1")!];
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type FlowKey, formatFlowKey } from "../../net/wire/flow_key.ts";
-import { LanePorts } from "../../net/lane_ports.ts";
+import { type FlowKey, formatFlowKey } from "../../../net/wire/flow_key.ts";
+import { LanePorts } from "../../../net/mirror/lane_ports.ts";
 
 const key = {
   client: { ip: Uint8Array.of(10, 0, 0, 1), port: 50_000 },

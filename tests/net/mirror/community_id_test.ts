@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { communityId } from "../../net/community_id.ts";
-import type { FlowKey } from "../../net/wire/flow_key.ts";
+import { communityId } from "../../../net/mirror/community_id.ts";
+import type { FlowKey } from "../../../net/wire/flow_key.ts";
 
 function key(client: string, clientPort: number, server: string, serverPort: number): FlowKey {
   return { client: { ip: ip(client), port: clientPort }, server: { ip: ip(server), port: serverPort } };

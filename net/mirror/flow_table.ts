@@ -10,10 +10,10 @@ import type {
   CaptureOpen,
   CaptureProgram,
   CaptureProgramEnd,
-} from "./capture/target.ts";
+} from "../capture/target.ts";
 import { attribute, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
 import { Flow, NOTHING_HELD } from "./flow.ts";
-import { formatFlowKey, formatIp } from "./wire/flow_key.ts";
+import { formatFlowKey, formatIp } from "../wire/flow_key.ts";
 
 export interface FlowTableOptions {
   /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */

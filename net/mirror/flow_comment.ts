@@ -1,7 +1,7 @@
 /** What the first packet of a flow or of a lane says about it to people. @module */
 import { communityId } from "./community_id.ts";
 import type { Flow } from "./flow.ts";
-import { type FlowKey, formatFlowKey } from "./wire/flow_key.ts";
+import { type FlowKey, formatFlowKey } from "../wire/flow_key.ts";
 
 /** `pid=… program=… uid=… …`, one line, for the pcapng comment of a flow's first packet. */
 export function describeFlow(flow: Flow): string {

@@ -1,12 +1,12 @@
 /** The lanes of one flow: where its codec chain writes, and a forger for each. @module */
-import type { CodecOutput, Direction, Lane } from "../codecs/codec.ts";
+import type { CodecOutput, Direction, Lane } from "../../codecs/codec.ts";
 import type { Counters } from "./counters.ts";
 import { describeLane } from "./flow_comment.ts";
-import type { FlowKey } from "./wire/flow_key.ts";
-import type { ForgeSettings } from "./forge/settings.ts";
-import { LaneForger } from "./forge/connection.ts";
+import type { FlowKey } from "../wire/flow_key.ts";
+import type { ForgeSettings } from "../forge/settings.ts";
+import { LaneForger } from "../forge/connection.ts";
 import type { LanePorts } from "./lane_ports.ts";
-import type { PacketBuffer } from "./forge/packet_batch.ts";
+import type { PacketBuffer } from "../forge/packet_batch.ts";
 
 /** What all flows of a run forge with. */
 export interface Forging {

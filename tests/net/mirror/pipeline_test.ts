@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { CaptureProgramEnd } from "../../net/capture/target.ts";
-import { type Codec, CODEC_CONTRACT } from "../../codecs/codec.ts";
+import type { CaptureProgramEnd } from "../../../net/capture/target.ts";
+import { type Codec, CODEC_CONTRACT } from "../../../codecs/codec.ts";
 import {
   CLIENT_IP,
   makeOpen,
@@ -8,7 +8,7 @@ import {
   PipelineHarness,
   SERVER_IP,
   text,
-} from "../support/pipeline_harness.ts";
+} from "../../support/pipeline_harness.ts";
 
 const ENDED: CaptureProgramEnd = { unreportedBytes: 0, holes: 0, unmirrored: 0, retired: undefined };
 const address = (localPort: number) => ({ ...makeOpen().address!, localPort });

@@ -6,11 +6,11 @@ import {
   type CodecOutput,
   type CodecVerdict,
   type Direction,
-} from "../../codecs/codec.ts";
-import { raw } from "../../codecs/raw.ts";
-import { openChain } from "../../net/codec_chain.ts";
-import { usedBytes } from "../support/heap.ts";
-import { makeOpen, PipelineHarness, text } from "../support/pipeline_harness.ts";
+} from "../../../codecs/codec.ts";
+import { raw } from "../../../codecs/raw.ts";
+import { openChain } from "../../../net/mirror/codec_chain.ts";
+import { usedBytes } from "../../support/heap.ts";
+import { makeOpen, PipelineHarness, text } from "../../support/pipeline_harness.ts";
 
 const NO_OUTPUT: CodecOutput = {
   write() {},

@@ -5,8 +5,8 @@ import {
   type CodecOutput,
   type CodecSession,
   type CodecVerdict,
-} from "../../codecs/codec.ts";
-import { makeOpen, PipelineHarness, text } from "../support/pipeline_harness.ts";
+} from "../../../codecs/codec.ts";
+import { makeOpen, PipelineHarness, text } from "../../support/pipeline_harness.ts";
 
 const encode = (value: string) => new TextEncoder().encode(value);
 

@@ -1,9 +1,9 @@
 /** One mirrored TLS session. @module */
-import type { CaptureEnd, CaptureOpen, CaptureProgram } from "./capture/target.ts";
+import type { CaptureEnd, CaptureOpen, CaptureProgram } from "../capture/target.ts";
 import type { Attribution } from "./attribution.ts";
 import type { CodecStage } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";
-import type { LaneSet } from "./lanes.ts";
+import type { LaneSet } from "./lane_set.ts";
 
 /**
  * Where a flow goes: `held` until its addresses are known, `mirrored`, `resting` when its forged connection was closed for want

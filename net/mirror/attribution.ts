@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "./capture/target.ts";
-import type { FlowKey } from "./wire/flow_key.ts";
+import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "../capture/target.ts";
+import type { FlowKey } from "../wire/flow_key.ts";
 
 export type Grade = CaptureGrade | "wire";
 

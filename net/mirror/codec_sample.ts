@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Direction } from "../codecs/codec.ts";
+import type { Direction } from "../../codecs/codec.ts";
 
 /** Bytes kept of both directions together; then the codec must decide. */
 const SAMPLE_MAX_BYTES = 64 * 1024;
