@@ -1,8 +1,8 @@
 /** `-C`: the collector. @module */
 import { dirname } from "node:path";
-import type { AgentBooks } from "../net/remote/agent_books.ts";
-import { RemoteReceiver } from "../net/remote/receiver.ts";
-import { formatHostPort, parseListenAddress } from "../net/remote/target.ts";
+import type { AgentBooks } from "../net/collector/agent_books.ts";
+import { RemoteReceiver } from "../net/collector/collector.ts";
+import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import type { Sink } from "../net/sinks/sink.ts";
 import { BadInput } from "./bad_input.ts";
 import { type OpenCredentials, openCredentials } from "./credentials.ts";

@@ -4,7 +4,7 @@ import type { ForgeSettings } from "../net/forge/settings.ts";
 import { InitialSequenceNumbers } from "../net/forge/isn.ts";
 import { PacketBuffer } from "../net/forge/packet_batch.ts";
 import { Pipeline } from "../net/mirror/pipeline.ts";
-import { RouterSink } from "../net/remote/router_sink.ts";
+import { RouterSink } from "../net/link/router_sink.ts";
 import type { Sink } from "../net/sinks/sink.ts";
 import { openSink } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";

@@ -1,9 +1,9 @@
 /** `-t`: the sink that mirrors to collectors. @module */
 import { hostname } from "node:os";
-import type { RemoteSink } from "../net/remote/remote_sink.ts";
-import { RouterSink } from "../net/remote/router_sink.ts";
-import { hasSegments } from "../net/remote/spool.ts";
-import { type RemoteTarget, spoolFolder } from "../net/remote/target.ts";
+import type { RemoteSink } from "../net/link/remote_sink.ts";
+import { RouterSink } from "../net/link/router_sink.ts";
+import { hasSegments } from "../net/link/session/spool.ts";
+import { type RemoteTarget, spoolFolder } from "../net/link/target.ts";
 import type { Sink } from "../net/sinks/sink.ts";
 import { BadInput } from "./bad_input.ts";
 import type { OpenCredentials } from "./credentials.ts";
@@ -47,7 +47,7 @@ export async function openTargets(
 ): Promise<Sink | undefined> {
   const { target: targets, queue, spool, spoolMax } = plan.values;
   if (targets.length === 0) return undefined;
-  const { RemoteSink } = await import("../net/remote/remote_sink.ts");
+  const { RemoteSink } = await import("../net/link/remote_sink.ts");
   if (spool !== undefined) warnOfOthers(spool, targets);
   const sinks: RemoteSink[] = [];
   for (const target of targets) {

@@ -1,7 +1,7 @@
 /** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
 import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";
-import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/remote/target.ts";
+import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/link/target.ts";
 import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
 
 function valueParser<T>(

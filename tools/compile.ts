@@ -45,7 +45,7 @@ export async function compile(): Promise<string> {
       "--include",
       hook,
       "--include",
-      `${root}net/remote/worker.ts`,
+      `${root}net/link/transport/worker.ts`,
       "--output",
       output,
       `${root}cli/main.ts`,

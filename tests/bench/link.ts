@@ -1,7 +1,7 @@
 /** The remote link: agent to collector to interface, against a bare TLS copy; memory; what a dead link costs. @module */
 import * as tls from "node:tls";
 import type { PacketBatch } from "../../net/forge/packet_batch.ts";
-import type { RemoteSink } from "../../net/remote/remote_sink.ts";
+import type { RemoteSink } from "../../net/link/remote_sink.ts";
 import { V8_FLAGS } from "../../tools/compile.ts";
 import { remoteSink, TestLog, type TestPki, withPki } from "../support/link_harness.ts";
 import { netnsMissing, received, withVeth } from "../support/netns.ts";

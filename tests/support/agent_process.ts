@@ -1,7 +1,7 @@
 /** An agent's sink as a process of its own, to be killed. Tells how many packets it has written. @module */
 import { loadCredentials } from "../../net/pki/store.ts";
-import { RemoteSink } from "../../net/remote/remote_sink.ts";
-import { parseTarget } from "../../net/remote/target.ts";
+import { RemoteSink } from "../../net/link/remote_sink.ts";
+import { parseTarget } from "../../net/link/target.ts";
 import { NumberedPackets } from "./link_packets.ts";
 
 export interface AgentArguments {

@@ -1,6 +1,6 @@
 /** A collector as a process of its own, to be killed. Prints its port; ends when standard input does. @module */
 import { loadCredentials } from "../../net/pki/store.ts";
-import { RemoteReceiver } from "../../net/remote/receiver.ts";
+import { RemoteReceiver } from "../../net/collector/collector.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
 
 export interface CollectorArguments {

@@ -1,5 +1,5 @@
 /** The collector's end of a link without a collector: says what the test wants it to say. @module */
-import { linkBlock, linkHead, type LinkMessage } from "../../net/remote/link.ts";
+import { linkBlock, linkHead, type LinkMessage } from "../../net/link/blocks/link.ts";
 
 /** On a free port of 127.0.0.1, without TLS. It reads and forgets what agents send. */
 export class FakeCollector implements AsyncDisposable {

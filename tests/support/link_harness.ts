@@ -2,9 +2,9 @@
 import { initAuthority, issueInto, loadCredentials } from "../../net/pki/store.ts";
 import { daysFrom } from "../../net/pki/issue.ts";
 import type { Credentials } from "../../net/pki/credentials.ts";
-import { type ReceiverOptions, RemoteReceiver } from "../../net/remote/receiver.ts";
-import { RemoteSink, type RemoteSinkOptions } from "../../net/remote/remote_sink.ts";
-import { parseTarget } from "../../net/remote/target.ts";
+import { type ReceiverOptions, RemoteReceiver } from "../../net/collector/collector.ts";
+import { RemoteSink, type RemoteSinkOptions } from "../../net/link/remote_sink.ts";
+import { parseTarget } from "../../net/link/target.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
 import { withTempDir } from "./run.ts";
 

@@ -1,0 +1,300 @@
+/** The collector: many agents in, sinks out. @module */
+import * as net from "node:net";
+import { resolve } from "node:path";
+import type { Credentials } from "../pki/credentials.ts";
+import type { Sink } from "../sinks/sink.ts";
+import { type FileProgress, FileSink } from "../sinks/file.ts";
+import { InterfaceSink } from "../sinks/interface.ts";
+import { splitName } from "../sinks/rotated_path.ts";
+import type { SinkOptions } from "../sinks/sink_options.ts";
+import { type FileSpec, openSink, type SinkSpec } from "../sinks/spec.ts";
+import { AgentBooks } from "./agent_books.ts";
+import { CollectorState } from "./collector_state.ts";
+import { cutToCommit, keepAside, resumeFile } from "./file_progress.ts";
+import { Intake } from "./intake.ts";
+import type { LinkPeer } from "../link/session/intake_port.ts";
+import { LINKS_PER_AGENT, Listener, type ListenerSettings } from "../link/transport/listener.ts";
+import { LimitedLog } from "./limited_log.ts";
+import { HEARTBEAT_MS } from "../link/transport/sender.ts";
+import { Sessions } from "./sessions.ts";
+import { WorkerListener } from "../link/transport/worker_listener.ts";
+
+/** Where a sink sets no bound: the longest IP packet. */
+const MTU_MAX = 65535;
+/** Numbers of connections that each thread has for itself. */
+const LINKS_PER_WORKER = 2 ** 40;
+/** Agents whose books are kept; those longest gone are forgotten first. */
+const BOOKS_MAX = 10_000;
+/** Lines in the log in ten seconds on connections that did not get in, and on those of one agent. */
+const REFUSAL_LINES = 20;
+const AGENT_LINES = 50;
+
+export interface ReceiverOptions {
+  readonly application: string;
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly sinks: readonly SinkSpec[];
+  readonly sinkOptions?: Pick<SinkOptions, "mtu" | "rotateBytes" | "rotateMs" | "keep">;
+  /** Absent: plaintext. */
+  readonly credentials?: Credentials;
+  readonly allow?: readonly string[];
+  /** Keeps what must outlive the collector; absent: nothing does, and an interrupted collector gets packets twice. */
+  readonly statePath?: string;
+  /** Threads for connections; 0: the caller's. */
+  readonly workers: number;
+  readonly heartbeatMs?: number;
+  readonly info: (message: string) => void;
+  readonly warn: (message: string) => void;
+}
+
+/** Opened, listening, and at work until closed. */
+export class RemoteReceiver {
+  readonly sinks: readonly Sink[];
+  /** By name of certificate, in the order in which they came. */
+  readonly agents: Map<string, AgentBooks> = new Map();
+  /** Settles with an error when the collector cannot go on: no sink is left, or its state cannot be kept. */
+  readonly failed: Promise<Error>;
+  readonly #fail: (error: Error) => void;
+  readonly #options: ReceiverOptions;
+  readonly #state: CollectorState | undefined;
+  /** Without a state file: the same for this run. */
+  readonly #sessions: Sessions;
+  /** Sinks of files that grow. */
+  readonly #fileSinks: readonly FileSink[];
+  /** The same files at the last commit. */
+  #committedFiles: readonly FileProgress[] = [];
+  readonly #intake: Intake;
+  readonly #refusals: LimitedLog;
+  readonly #agentLog: LimitedLog;
+  #listeners: (Listener | WorkerListener)[] = [];
+  #atWork: Sink[];
+  #port = 0;
+
+  /** Opens state and sinks, then listens. Throws an `Error` of one line, or as `node:net` does, before any file is touched. */
+  static async start(options: ReceiverOptions): Promise<RemoteReceiver> {
+    await checkFree(options.hostname, options.port);
+    const receiver = new RemoteReceiver(options);
+    try {
+      await receiver.#listen();
+    } catch (error) {
+      await receiver.close();
+      throw error;
+    }
+    return receiver;
+  }
+
+  private constructor(options: ReceiverOptions) {
+    const { promise, resolve } = Promise.withResolvers<Error>();
+    this.failed = promise;
+    this.#fail = resolve;
+    this.#options = options;
+    this.#refusals = new LimitedLog(REFUSAL_LINES, options.warn, (_, lines) => `refused ${lines} more`);
+    this.#agentLog = new LimitedLog(
+      AGENT_LINES,
+      options.info,
+      (name, lines) => `agent ${name}: ${lines} more lines on its connections are left out`,
+    );
+    const links = LINKS_PER_AGENT * Math.max(1, options.workers);
+    this.#state = options.statePath === undefined ? undefined : new CollectorState(options.statePath, links);
+    this.#sessions = this.#state?.sessions ?? new Sessions(links);
+    const sinks: Sink[] = [];
+    try {
+      for (const spec of options.sinks) sinks.push(this.#open(spec));
+      this.#fileSinks = sinks.filter((sink) => sink instanceof FileSink).filter((sink) =>
+        sink.progress !== undefined
+      );
+      this.#commitFiles();
+    } catch (error) {
+      for (const sink of sinks) void sink.close();
+      this.#state?.close();
+      throw error;
+    }
+    this.sinks = sinks;
+    this.#atWork = [...sinks];
+    this.#intake = new Intake({
+      sinks: () => this.#atWork,
+      flushes: sinks.some((sink) => !(sink instanceof FileSink || sink instanceof InterfaceSink)),
+      committed: (session) => this.#sessions.get(session),
+      files: () => this.#files(),
+      commit: (session, have, files) => this.#commit(session, have, files),
+      agentLog: (name, line) => this.#agentLog.add(name, line),
+      log: options.info,
+      books: (name) => this.#booksOf(name),
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Bytes of IP packet in the longest frame that every sink takes. */
+  get mtu(): number {
+    return Math.min(...this.sinks.map((sink) => sink.mtu));
+  }
+
+  /** Used for connections from now on; those that are there go on. */
+  setCredentials(credentials: Credentials): void {
+    for (const listener of this.#listeners) listener.setCredentials(credentials);
+  }
+
+  /** Lets agents go, empties and closes the sinks. */
+  async close(): Promise<void> {
+    try {
+      await this.#intake.close();
+      await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
+      for (const sink of this.sinks) await sink.close();
+      // A file that stopped, or whose packets could not be noted, may end in some that were not acknowledged: the last
+      // commit stands.
+      if (this.#atWork.length === this.sinks.length && !this.#state?.hasFailed) this.#commitFiles();
+    } catch (error) {
+      this.#options.warn(`ending: ${(error as Error).message}`);
+      this.#fail(error as Error);
+    } finally {
+      this.#refusals.close();
+      this.#agentLog.close();
+      this.#state?.close();
+    }
+  }
+
+  #open(given: SinkSpec): Sink {
+    const { application, sinkOptions, warn } = this.#options;
+    // The state outlives the working directory.
+    const spec = given.kind === "file" ? { ...given, path: resolve(given.path) } : given;
+    return openSink(spec, {
+      application,
+      interfaceName: "collector",
+      mtu: MTU_MAX,
+      ...sinkOptions,
+      continueAt: spec.kind === "file" ? this.#resume(spec) : undefined,
+      begun: () => this.#seriesWentOn(),
+      warn,
+      stopped: (sink, message) => this.#stopped(sink, message),
+    });
+  }
+
+  /** Makes the files of a sink as they were at the last commit; answers where its one file is to be gone on with, if it is. */
+  #resume(spec: FileSpec): number | undefined {
+    const { sinkOptions, warn } = this.#options;
+    const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
+    const { files = [], hasRebooted = false } = this.#state ?? {};
+    let continueAt: number | undefined;
+    for (const committed of files) {
+      if (!rotates && resolve(committed.path) === spec.path) {
+        continueAt = resumeFile(committed, spec.format, hasRebooted, warn);
+      } else if (isOf(spec, resolve(committed.path)) && !hasRebooted) {
+        cutToCommit(committed);
+      }
+    }
+    if (!rotates && continueAt === undefined) keepAside(spec.path, warn);
+    return continueAt;
+  }
+
+  async #listen(): Promise<void> {
+    const { application, hostname, allow, credentials, workers, heartbeatMs = HEARTBEAT_MS } = this.#options;
+    let { port } = this.#options;
+    const refused = (address: string, reason: string) =>
+      this.#refusals.add("", `refused ${address}: ${reason}`);
+    this.#intake.connect(this.#peer());
+    for (let at = 0; at < Math.max(1, workers); at++) {
+      const settings: ListenerSettings = {
+        application,
+        hostname,
+        port,
+        reusePort: workers > 1,
+        allow,
+        isPlaintext: credentials === undefined,
+        mtu: this.mtu,
+        heartbeatMs,
+        firstLink: at * LINKS_PER_WORKER,
+      };
+      const listener = workers === 0
+        ? new Listener(settings, credentials, this.#intake, refused)
+        : new WorkerListener(settings, credentials, this.#intake, refused, (error) => this.#fail(error));
+      this.#listeners.push(listener);
+      port = this.#port = await listener.listen();
+    }
+  }
+
+  /** Answers go to the thread that has the connection. */
+  #peer(): LinkPeer {
+    const of = (link: number) => this.#listeners[Math.floor(link / LINKS_PER_WORKER)];
+    return {
+      welcome: (link, have) => of(link)?.welcome(link, have),
+      taken: (link) => of(link)?.taken(link),
+      ack: (link, have) => of(link)?.ack(link, have),
+      refuse: (link, reason) => of(link)?.refuse(link, reason),
+    };
+  }
+
+  #files(): FileProgress[] {
+    return this.#fileSinks.map((sink) => sink.progress!);
+  }
+
+  /** Throws when it cannot be kept. */
+  #commit(session: string, have: number, files: readonly FileProgress[]): void {
+    if (this.#state === undefined) return this.#sessions.set(session, have);
+    this.#state.commit(session, have, this.#withBegun(files));
+    this.#committedFiles = files;
+  }
+
+  #commitFiles(): void {
+    this.#committedFiles = this.#files();
+    this.#state?.commitFiles(this.#committedFiles);
+  }
+
+  /** Before packets go into it, so that none is taken for committed if the collector is killed before it says so. */
+  #seriesWentOn(): void {
+    try {
+      this.#state?.commitFiles(this.#withBegun(this.#committedFiles));
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  /** With those of the same series that were begun later: nothing of them is committed. */
+  #withBegun(files: readonly FileProgress[]): readonly FileProgress[] {
+    const begun = this.#fileSinks.flatMap((sink, at) => sink.begunAfter(files[at].path));
+    return begun.length === 0 ? files : [...files, ...begun];
+  }
+
+  #booksOf(name: string): AgentBooks {
+    let books = this.agents.get(name);
+    if (books === undefined) {
+      books = new AgentBooks(name);
+      this.agents.set(name, books);
+      if (this.agents.size > BOOKS_MAX) {
+        for (const [other, { connections }] of this.agents) {
+          if (connections > 0) continue;
+          this.agents.delete(other);
+          break;
+        }
+      }
+    }
+    return books;
+  }
+
+  #stopped(sink: Sink, message: string): void {
+    this.#options.warn(message);
+    this.#atWork = this.#atWork.filter((other) => other !== sink);
+    if (this.#atWork.length === 0) this.#fail(new Error(`no sink is left: ${message}`));
+  }
+}
+
+/** Rejects as `node:net` does when nobody can listen there: also because another collector does, whose threads share the port. */
+async function checkFree(host: string, port: number): Promise<void> {
+  const server = net.createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, resolve);
+  });
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** Whether a path is that of the sink's file, or of one of its series. */
+function isOf(spec: FileSpec, path: string): boolean {
+  const [stem] = splitName(spec.path);
+  return path === spec.path || path.startsWith(`${stem}_`);
+}

@@ -1,0 +1,342 @@
+/** The packets of all agents into the sinks, each once. @module */
+import type { PacketBatch } from "../forge/packet_batch.ts";
+import type { Sink } from "../sinks/sink.ts";
+import type { FileProgress } from "../sinks/file.ts";
+import { offsetAfter } from "../link/blocks/batch_walker.ts";
+import type { AgentBooks } from "./agent_books.ts";
+import { Backlog, type Held } from "./backlog.ts";
+import type {
+  AgentIdentity,
+  AgentMessage,
+  Hello,
+  IntakePort,
+  LinkPeer,
+} from "../link/session/intake_port.ts";
+
+/** Bytes written after which an acknowledgement goes at once. */
+const ACK_BYTES = 1024 * 1024;
+/** Otherwise it goes so long after the first write that it is for. */
+const ACK_MS = 20;
+/** How long closing waits for sinks to empty their queues: what is in them is not acknowledged, and comes again. */
+const FLUSH_MAX_MS = 5000;
+/** Of what an agent calls itself, in the log. */
+const SHOWN_NAME_LENGTH = 64;
+
+interface OpenLink {
+  readonly agent: AgentIdentity;
+  readonly session: string;
+  readonly books: AgentBooks;
+  /** Packets below are the agent's no more. */
+  readonly first: number;
+  /** Number that the next packet has; undefined until the agent says it. */
+  cursor: number | undefined;
+  /** Bytes written and not yet acknowledged. */
+  unackedBytes: number;
+  isAckDue: boolean;
+  hasEnded: boolean;
+}
+
+interface Unflushed {
+  readonly link: number;
+  readonly session: string;
+  readonly have: number;
+  readonly bytes: number;
+  /** As they were after the write: what came later is not flushed with it. */
+  readonly files: readonly FileProgress[];
+}
+
+export interface IntakeOptions {
+  /** Those that are at work; empty: nothing may be acknowledged any more. */
+  readonly sinks: () => readonly Sink[];
+  /** Whether some sink keeps packets in a queue of its own, so that only flushing tells what has left. */
+  readonly flushes: boolean;
+  /** Packets of a session that the collector had before it was started; undefined: it knows nothing of the session. */
+  readonly committed: (session: string) => number | undefined;
+  /** How far the files of the sinks are. */
+  readonly files: () => readonly FileProgress[];
+  /** Keeps what the collector has now. May throw: nothing is written or acknowledged any more then. */
+  readonly commit: (session: string, have: number, files: readonly FileProgress[]) => void;
+  /** Takes lines on an agent by its name, of which there may be many. */
+  readonly agentLog: (name: string, line: string) => void;
+  readonly log: (message: string) => void;
+  /** Books of an agent by its name, made when needed. */
+  readonly books: (name: string) => AgentBooks;
+  /** Something went wrong that the collector cannot go on with. */
+  readonly failed: (error: Error) => void;
+}
+
+/** Sessions belong to the name of a certificate: no agent can spoil another's. */
+export class Intake implements IntakePort {
+  /** Sinks copy what they do not write at once. */
+  readonly keptBytes = Infinity;
+  readonly #options: IntakeOptions;
+  readonly #links = new Map<number, OpenLink>();
+  /** Packets written, by session; at least what is committed. */
+  readonly #have = new Map<string, number>();
+  #peer: LinkPeer | undefined;
+  #ackTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Written, and waiting for a flush. */
+  #unflushed: Unflushed[] = [];
+  #flushing: Promise<void> | undefined;
+  /** Sessions without a connection of which something is written and not flushed: it must not be written again. */
+  readonly #left: Set<string> = new Set();
+  readonly #backlog: Backlog;
+  /** A commit has failed. */
+  #isBroken = false;
+  /** What comes from now on stays unanswered: its agents send it again. */
+  #isClosed = false;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#backlog = new Backlog(options.sinks, (held) => this.#takeHeld(held), options.log);
+  }
+
+  /** Where answers go; before anything is opened. */
+  connect(peer: LinkPeer): void {
+    this.#peer = peer;
+  }
+
+  opened(link: number, agent: AgentIdentity, hello: Hello): void {
+    if (this.#isClosed) return this.#peer!.refuse(link, "the collector ends");
+    const session = `${agent.name}/${hello.session}`;
+    for (const [other, open] of this.#links) {
+      if (open.session === session) this.#end(other, "the agent has a newer connection");
+    }
+    const books = this.#options.books(agent.name);
+    books.connected(agent.address);
+    // What is written and not flushed may still be lost: the agent must keep it.
+    const committed = this.#options.committed(session) ?? hello.first;
+    const have = this.#have.get(session) ?? committed;
+    this.#have.set(session, have);
+    this.#left.delete(session);
+    books.told(hello.next - have, 0);
+    this.#links.set(link, {
+      agent,
+      session,
+      books,
+      first: hello.first,
+      cursor: undefined,
+      unackedBytes: 0,
+      isAckDue: false,
+      hasEnded: false,
+    });
+    const resumes = committed > hello.first || hello.first > 0 ? `, goes on at packet ${committed}` : "";
+    const called = hello.name === agent.name || hello.name === ""
+      ? ""
+      : `, calls itself ${JSON.stringify(hello.name.slice(0, SHOWN_NAME_LENGTH))}`;
+    const plain = agent.isPlaintext ? ", IN PLAINTEXT: neither verified nor secret" : "";
+    this.#options.agentLog(
+      agent.name,
+      `agent ${agent.name} (${agent.address}) connected, session ${
+        hello.session.slice(0, 8)
+      }${resumes}${called}${plain}`,
+    );
+    this.#peer!.welcome(link, committed);
+  }
+
+  packets(
+    link: number,
+    memory: Uint8Array<ArrayBuffer>,
+    start: number,
+    end: number,
+    packets: number,
+  ): void {
+    if (this.#isClosed) return;
+    if (!this.#backlog.isHolding) this.#takePackets(link, memory, start, end, packets);
+    else if (this.#links.has(link)) {
+      this.#backlog.hold({ link, message: undefined, blocks: memory.slice(start, end), packets });
+    }
+  }
+
+  message(link: number, message: AgentMessage): void {
+    if (this.#isClosed) return;
+    if (!this.#backlog.isHolding) this.#takeMessage(link, message);
+    else if (this.#links.has(link)) this.#backlog.hold({ link, message });
+  }
+
+  #takeHeld(held: Held): void {
+    if (held.message) this.#takeMessage(held.link, held.message);
+    else this.#takePackets(held.link, held.blocks, 0, held.blocks.length, held.packets);
+  }
+
+  #takePackets(
+    link: number,
+    memory: Uint8Array<ArrayBuffer>,
+    start: number,
+    end: number,
+    packets: number,
+  ): void {
+    const open = this.#links.get(link);
+    if (open === undefined || this.#isBroken) return;
+    if (open.cursor === undefined || open.hasEnded) {
+      return this.#end(link, "bad data: packets without a position");
+    }
+    const { books, session } = open;
+    const first = open.cursor;
+    open.cursor += packets;
+    const have = this.#have.get(session)!;
+    const known = Math.min(packets, Math.max(0, have - first));
+    books.duplicates += known;
+    if (known < packets) {
+      const from = known === 0 ? start : start + offsetAfter(memory.subarray(start, end), known);
+      const batch: PacketBatch = { count: packets - known, blocks: memory.subarray(from, end) };
+      this.#write(link, open, batch);
+    } else if (this.#options.flushes) {
+      this.#flushLater(link, session, 0);
+    } else {
+      this.#peer!.taken(link);
+    }
+  }
+
+  #takeMessage(link: number, message: AgentMessage): void {
+    const open = this.#links.get(link);
+    if (open === undefined || this.#isBroken) return;
+    const have = this.#have.get(open.session)!;
+    switch (message.kind) {
+      case "position": {
+        if (open.hasEnded) return this.#end(link, "bad data: a position after the end");
+        if (open.cursor !== undefined && message.next < open.cursor) {
+          return this.#end(link, `bad data: position ${message.next} after packet ${open.cursor}`);
+        }
+        open.cursor = message.next;
+        if (message.next <= have) break;
+        open.books.lose(message.reason, message.next - have);
+        return this.#advance(link, open, message.next, 0);
+      }
+      case "heartbeat":
+        open.books.told(message.next - have, message.waitedMs);
+        break;
+      case "end": {
+        const isAtEnd = open.cursor === undefined
+          ? message.next <= Math.max(have, open.first)
+          : message.next === open.cursor;
+        if (!isAtEnd) {
+          return this.#end(link, `bad data: end at ${message.next} after packet ${open.cursor ?? have}`);
+        }
+        open.hasEnded = true;
+        this.#ack(link, open);
+      }
+    }
+    this.#peer!.taken(link);
+  }
+
+  closed(link: number, reason: string): void {
+    this.#forget(link, reason);
+  }
+
+  /** Acknowledges what was written, as far as it may be, and ends all connections. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#backlog.close();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([this.#flushing, new Promise((resolve) => timer = setTimeout(resolve, FLUSH_MAX_MS))]);
+    clearTimeout(timer);
+    for (const [link, open] of this.#links) {
+      this.#ack(link, open);
+      this.#end(link, "the collector ends");
+    }
+    clearTimeout(this.#ackTimer);
+  }
+
+  #write(link: number, open: OpenLink, batch: PacketBatch): void {
+    for (const sink of this.#options.sinks()) sink.write(batch);
+    if (this.#options.sinks().length === 0) return;
+    open.books.took(batch.count, batch.blocks.length);
+    this.#advance(link, open, open.cursor!, batch.blocks.length);
+  }
+
+  /** Tells the connection that it is done with, once that is noted. */
+  #advance(link: number, open: OpenLink, have: number, bytes: number): void {
+    this.#have.set(open.session, have);
+    open.unackedBytes += bytes;
+    if (this.#options.flushes) this.#flushLater(link, open.session, bytes);
+    else if (this.#commit(link, open.session, have, this.#options.files())) this.#peer!.taken(link);
+  }
+
+  #commit(link: number, session: string, have: number, files: readonly FileProgress[]): boolean {
+    if (this.#isBroken) return false;
+    try {
+      this.#options.commit(session, have, files);
+    } catch (error) {
+      this.#isBroken = true;
+      this.#options.failed(error as Error);
+      return false;
+    }
+    const open = this.#links.get(link);
+    if (open !== undefined) this.#ackSoon(link, open);
+    return true;
+  }
+
+  #flushLater(link: number, session: string, bytes: number): void {
+    this.#unflushed.push({
+      link,
+      session,
+      have: this.#have.get(session)!,
+      bytes,
+      files: this.#options.files(),
+    });
+    this.#backlog.unflushedBytes += bytes;
+    this.#flushing ??= this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#unflushed.length > 0) {
+      const written = this.#unflushed;
+      this.#unflushed = [];
+      await Promise.all(this.#options.sinks().map((sink) => sink.flush()));
+      if (this.#options.sinks().length === 0) break;
+      for (const { link, session, have, bytes, files } of written) {
+        this.#backlog.unflushedBytes -= bytes;
+        if (this.#commit(link, session, have, files)) this.#peer!.taken(link);
+      }
+      for (const session of this.#left) {
+        if (!this.#unflushed.some((later) => later.session === session)) this.#forgetSession(session);
+      }
+      this.#backlog.release();
+    }
+    this.#flushing = undefined;
+  }
+
+  #ackSoon(link: number, open: OpenLink): void {
+    if (open.unackedBytes >= ACK_BYTES) return this.#ack(link, open);
+    open.isAckDue = true;
+    this.#ackTimer ??= setTimeout(() => {
+      this.#ackTimer = undefined;
+      for (const [each, { isAckDue }] of this.#links) if (isAckDue) this.#ack(each, this.#links.get(each)!);
+    }, ACK_MS);
+  }
+
+  #ack(link: number, open: OpenLink): void {
+    open.isAckDue = false;
+    open.unackedBytes = 0;
+    this.#peer!.ack(link, this.#options.committed(open.session) ?? open.first);
+  }
+
+  #end(link: number, reason: string): void {
+    this.#forget(link, reason);
+    this.#peer!.refuse(link, reason);
+  }
+
+  #forget(link: number, reason: string): void {
+    const open = this.#links.get(link);
+    if (open === undefined) return;
+    this.#links.delete(link);
+    const { books, agent, session } = open;
+    books.disconnected();
+    this.#backlog.forget(link);
+    if (this.#flushing) this.#left.add(session);
+    else this.#forgetSession(session);
+    this.#options.agentLog(
+      agent.name,
+      `agent ${agent.name} (${agent.address}) gone: ${
+        open.hasEnded ? "it ended" : reason
+      }; ${books.describe()}`,
+    );
+  }
+
+  /** What is committed of it stays known. */
+  #forgetSession(session: string): void {
+    this.#left.delete(session);
+    this.#have.delete(session);
+  }
+}

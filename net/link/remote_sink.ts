@@ -1,0 +1,291 @@
+/** Packets to a collector on another host. @module */
+import type { PacketBatch } from "../forge/packet_batch.ts";
+import type { Credentials } from "../pki/credentials.ts";
+import type { Sink, SinkCounters } from "../sinks/sink.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "../sinks/sink_options.ts";
+import { dial } from "./transport/dial.ts";
+import { DropLog } from "./session/drop_log.ts";
+import { newSessionId } from "./blocks/link.ts";
+import { Outbox } from "./session/outbox.ts";
+import { Progress } from "./session/progress.ts";
+import { HEARTBEAT_MS, Sender, type SenderEnd } from "./transport/sender.ts";
+import { Spool, SpoolSession } from "./session/spool.ts";
+import type { RemoteTarget } from "./target.ts";
+
+/** Bytes of packets that wait in memory for one collector when nothing else is asked for. */
+export const QUEUE_BYTES = 64 * 1024 * 1024;
+/** Bytes that a spool may take when nothing else is asked for. */
+export const SPOOL_BYTES = 1024 * 1024 * 1024;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** The first wait after a failure; each is twice the one before. */
+const BACKOFF_MIN_MS = 200;
+const BACKOFF_MAX_MS = 10_000;
+/** A connection that lasts so long starts the waits anew. */
+const LASTING_MS = 5000;
+/** Flushing and closing wait as long as packets are acknowledged, and so long beyond. */
+const STALLED_MS = 5000;
+/** Closing waits no longer than this, whatever is acknowledged meanwhile. */
+const CLOSE_MAX_MS = 30_000;
+/** Closing that takes longer than this is told. */
+const CLOSE_SOON_MS = 1000;
+/** A collector without connection for so long is gone: its flows go elsewhere, where there is an elsewhere. */
+const GONE_MS = 5000;
+
+export interface RemoteSinkOptions extends SinkOptions {
+  /** Asked before each connection, so that renewed certificates are used; absent: plaintext. */
+  readonly credentials?: () => Credentials;
+  /** What the agent calls itself: its host's name. */
+  readonly agentName: string;
+  /** {@linkcode QUEUE_BYTES} when absent. */
+  readonly queueBytes?: number;
+  readonly spool?: { readonly directory: string; readonly maxBytes?: number };
+  /** Takes one line when the collector is reached, and what is sent to it from before. */
+  readonly info?: (message: string) => void;
+  /** Told once when closing takes a while: packets that wait for the collector, and how much longer it may take. */
+  readonly waiting?: (packets: number, longestMs: number) => void;
+  readonly heartbeatMs?: number;
+  readonly backoffMaxMs?: number;
+  readonly stalledMs?: number;
+  readonly closeMaxMs?: number;
+  readonly goneMs?: number;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+/**
+ * A packet counts as written when the collector has acknowledged it, and as dropped when there was no room for it
+ * (`queue-full`, `spool-full`, `spool-failed`), when the spool did not give it back (`spool-failed`), when it is from an
+ * earlier run and longer than the collector takes (`over-mtu`), or when the sink was closed before it was acknowledged
+ * (`not-acknowledged`); those of the last that are on disk are kept instead.
+ */
+export class RemoteSink implements Sink {
+  readonly name: string;
+  readonly mtu: number;
+  readonly counters: SinkCounters = newSinkCounters();
+  readonly #target: RemoteTarget;
+  readonly #options: RemoteSinkOptions;
+  readonly #now: () => number;
+  readonly #spool: Spool | undefined;
+  /** Of agents before this one, then this one's. */
+  readonly #outboxes: Outbox[];
+  readonly #live: Outbox;
+  readonly #abort = new AbortController();
+  readonly #running: Promise<void>;
+  #sender: Sender | undefined;
+  #isConnected = false;
+  #downSinceMs: number;
+  #isFinishing = false;
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+  #lastTrouble = "";
+  readonly #drops: DropLog;
+  #isUnreadableTold = false;
+  readonly #progress: Progress;
+  #wakeLoop: (() => void) | undefined;
+
+  /** Connects at once. Throws an `Error` of one line when the spool directory cannot be used. */
+  constructor(target: RemoteTarget, options: RemoteSinkOptions) {
+    this.name = target.name;
+    this.mtu = options.mtu ?? DEFAULT_MTU;
+    this.#target = target;
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#downSinceMs = this.#now();
+    this.#progress = new Progress(options.stalledMs ?? STALLED_MS, this.#now);
+    this.#drops = new DropLog((text) => options.warn?.(`${this.name}: ${text}`), this.#now);
+    const outboxOptions = {
+      queueBytes: options.queueBytes ?? QUEUE_BYTES,
+      now: this.#now,
+      acknowledged: (packets: number, bytes: number) => {
+        this.counters.written += packets;
+        this.counters.writtenBytes += bytes;
+      },
+      lost: (packets: number, reason: string, trouble?: string) => this.#drop(packets, reason, trouble),
+      recycles: !target.isPlaintext,
+    };
+    const { directory, maxBytes = SPOOL_BYTES } = options.spool ?? {};
+    const session = newSessionId();
+    let liveSpool: SpoolSession | undefined;
+    if (directory !== undefined) {
+      this.#spool = new Spool({ directory, maxBytes, application: options.application, warn: options.warn });
+      liveSpool = SpoolSession.begin(this.#spool, session, Date.now());
+    }
+    const recovered =
+      this.#spool?.recovered.map((found) => new Outbox(found.session, outboxOptions, found)) ?? [];
+    this.#live = new Outbox(session, outboxOptions, liveSpool);
+    this.#outboxes = [...recovered, this.#live];
+    for (const outbox of recovered) this.counters.packets += outbox.countWaiting().onDisk;
+    if (this.counters.packets > 0) {
+      options.info?.(
+        `${this.name}: ${this.counters.packets} packets of an earlier run are in the spool and go first`,
+      );
+    }
+    this.#running = this.#run();
+  }
+
+  /** Whether the collector has been out of reach for so long that flows should go elsewhere. */
+  get isGone(): boolean {
+    return !this.#isConnected && this.#now() - this.#downSinceMs >= (this.#options.goneMs ?? GONE_MS);
+  }
+
+  /** Bytes of memory that packets take. */
+  get queuedBytes(): number {
+    return this.#outboxes.reduce((sum, outbox) => sum + outbox.memoryBytes, 0);
+  }
+
+  write(batch: PacketBatch): void {
+    const { counters } = this;
+    counters.packets += batch.count;
+    if (this.#isClosed || this.#isFinishing) return countDropped(counters, "sink-closed", batch.count);
+    const refused = this.#live.take(batch.blocks, batch.count);
+    if (refused !== undefined) {
+      this.#live.lose(batch.count, refused);
+      this.#drop(batch.count, refused);
+    }
+    this.#sender?.kick();
+  }
+
+  #drop(packets: number, reason: string, trouble?: string): void {
+    countDropped(this.counters, reason, packets);
+    if (trouble !== undefined && !this.#isUnreadableTold) {
+      this.#isUnreadableTold = true;
+      this.#options.warn?.(`${this.name}: ${trouble}`);
+    }
+    this.#drops.add(packets, reason);
+  }
+
+  /**
+   * Settles when all was acknowledged, or nothing more was for some seconds; after that, at once until the collector is
+   * reached again.
+   */
+  async flush(): Promise<void> {
+    await this.#progress.settled(() => this.#outboxes.every((outbox) => outbox.isEmpty));
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#isFinishing = true;
+    if (this.#sender && this.#outboxes.length === 1) this.#sender.finish();
+    this.#wakeLoop?.();
+    const longestMs = this.#options.closeMaxMs ?? CLOSE_MAX_MS;
+    const timer = setTimeout(() => this.#tellWaiting(longestMs - CLOSE_SOON_MS), CLOSE_SOON_MS);
+    await this.#progress.settled(() => this.#needNotWait(), longestMs);
+    clearTimeout(timer);
+    this.#isClosed = true;
+    this.#abort.abort();
+    this.#sender?.breakOff("the agent ends");
+    this.#wakeLoop?.();
+    await this.#running;
+    for (const outbox of this.#outboxes) {
+      const { onDisk, inMemory } = outbox.countWaiting();
+      this.counters.kept += onDisk;
+      countDropped(this.counters, "not-acknowledged", inMemory);
+      outbox.close();
+    }
+    this.#spool?.close();
+  }
+
+  /** Everything is with the collector; or it is out of reach, and what waits is on disk. */
+  #needNotWait(): boolean {
+    if (this.#outboxes.length === 0) return true;
+    const isSafe = (outbox: Outbox) =>
+      outbox.isEmpty || (this.#spool !== undefined && outbox.countWaiting().inMemory === 0);
+    return this.#lastTrouble !== "" && this.#outboxes.every(isSafe);
+  }
+
+  #tellWaiting(longestMs: number): void {
+    let packets = 0;
+    for (const outbox of this.#outboxes) {
+      const { onDisk, inMemory } = outbox.countWaiting();
+      packets += onDisk + inMemory;
+    }
+    this.#options.waiting?.(packets, longestMs);
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#isClosed && this.#outboxes.length > 0;) {
+      const outbox = this.#outboxes[0];
+      let welcomeMs: number | undefined;
+      const end = await this.#connect(outbox, () => welcomeMs = this.#now());
+      // A connection that breaks soon is a failure too: it must not be made anew in a tight loop.
+      if (welcomeMs !== undefined && this.#now() - welcomeMs >= LASTING_MS) failures = 0;
+      if (this.#isConnected) this.#downSinceMs = this.#now();
+      this.#isConnected = false;
+      this.#sender = undefined;
+      if (end.isComplete) {
+        outbox.close();
+        this.#outboxes.shift();
+        this.#progress.advance();
+        continue;
+      }
+      if (this.#isClosed) break;
+      this.#complain(welcomeMs !== undefined ? `lost: ${end.reason}` : end.reason);
+      const longest = this.#options.backoffMaxMs ?? BACKOFF_MAX_MS;
+      const ms = Math.min(longest, BACKOFF_MIN_MS * 2 ** Math.min(failures++, 10));
+      await this.#sleep(ms * (0.5 + 0.5 * (this.#options.random ?? Math.random)()));
+    }
+  }
+
+  async #connect(outbox: Outbox, welcomed: () => void): Promise<SenderEnd> {
+    let socket;
+    try {
+      const credentials = this.#target.isPlaintext ? undefined : this.#options.credentials?.();
+      if (credentials === undefined && !this.#target.isPlaintext) {
+        throw new Error("no certificate is configured");
+      }
+      socket = await dial(this.#target, credentials, CONNECT_TIMEOUT_MS, this.#abort.signal);
+    } catch (error) {
+      return { isComplete: false, reason: (error as Error).message };
+    }
+    if (this.#isClosed) {
+      socket.destroy();
+      return { isComplete: false, reason: "the agent ends" };
+    }
+    const sender = new Sender(socket, outbox, {
+      application: this.#options.application,
+      interfaceName: this.#options.interfaceName,
+      name: this.#options.agentName,
+      mtu: this.mtu,
+      heartbeatMs: this.#options.heartbeatMs ?? HEARTBEAT_MS,
+      now: this.#now,
+      random: this.#options.random ?? Math.random,
+      welcomed: () => {
+        welcomed();
+        this.#isConnected = true;
+        this.#lastTrouble = "";
+        this.#progress.revive();
+        const plain = this.#target.isPlaintext
+          ? ", IN PLAINTEXT: anybody on the way can read and forge it"
+          : "";
+        this.#options.info?.(`${this.name}: collector takes packets${plain}`);
+      },
+      progressed: () => this.#progress.advance(),
+    });
+    this.#sender = sender;
+    if (outbox !== this.#live || this.#isFinishing) sender.finish();
+    return await sender.ended;
+  }
+
+  /** The same trouble is told once, however often it comes. */
+  #complain(reason: string): void {
+    if (reason === this.#lastTrouble) return;
+    this.#lastTrouble = reason;
+    this.#progress.wake();
+    this.#options.warn?.(`${this.name}: ${reason}; trying again`);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wakeLoop = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#wakeLoop = done;
+    });
+  }
+}

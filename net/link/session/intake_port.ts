@@ -1,0 +1,42 @@
+/** Between the connections of agents and the one place that writes their packets: one thread, or two. @module */
+import type { LinkMessage } from "../blocks/link.ts";
+
+export type Hello = Extract<LinkMessage, { kind: "hello" }>;
+/** What an agent says once it is welcome. */
+export type AgentMessage = Extract<LinkMessage, { kind: "position" | "heartbeat" | "end" }>;
+
+/** Whose connection it is. */
+export interface AgentIdentity {
+  /** Common name of the verified certificate; `plaintext ADDRESS` where there is none. */
+  readonly name: string;
+  /** Nothing about it is verified. */
+  readonly isPlaintext: boolean;
+  /** `192.0.2.1:40000`. */
+  readonly address: string;
+}
+
+/** Takes what connections receive; each connection has a number of its own. */
+export interface IntakePort {
+  /** Runs of packets of at least so many bytes are kept with their memory, shorter ones are borrowed for the call. */
+  readonly keptBytes: number;
+  /** Answered by {@linkcode LinkPeer.welcome} or {@linkcode LinkPeer.refuse}. */
+  opened(link: number, agent: AgentIdentity, hello: Hello): void;
+  /**
+   * Checked packet blocks in `memory` from `start` to `end`, answered by {@linkcode LinkPeer.taken}, perhaps before it
+   * returns.
+   */
+  packets(link: number, memory: Uint8Array<ArrayBuffer>, start: number, end: number, packets: number): void;
+  /** Answered in the same way. */
+  message(link: number, message: AgentMessage): void;
+  /** The connection is no more; told once for each that was opened. */
+  closed(link: number, reason: string): void;
+}
+
+/** The other way. Numbers of connections that are no more are ignored. */
+export interface LinkPeer {
+  welcome(link: number, have: number): void;
+  /** One call of {@linkcode IntakePort.packets} or {@linkcode IntakePort.message} is done with, in their order. */
+  taken(link: number): void;
+  ack(link: number, have: number): void;
+  refuse(link: number, reason: string): void;
+}

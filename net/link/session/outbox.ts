@@ -1,0 +1,283 @@
+/** Packets of one session on the agent's side, from being taken to being acknowledged. @module */
+import { BatchMemory, memoryFor } from "./batch_memory.ts";
+import { offsetAfter, type Run, runsOf } from "../blocks/batch_walker.ts";
+import { divided, type Entry, ENTRY_BYTES } from "./outbox_entry.ts";
+import type { SpoolSession } from "./spool.ts";
+import { joinParts, PART_BYTES, type SpoolPart } from "./spool_part.ts";
+
+/** What to send next. `bytes` are whole packet blocks from packet `first` on; a loss has none. */
+export interface Outgoing {
+  readonly first: number;
+  readonly packets: number;
+  readonly bytes: Uint8Array | undefined;
+  readonly reason: string;
+}
+
+export interface OutboxOptions {
+  /** Bytes of memory that packets may take, with what it takes to keep account of them. */
+  readonly queueBytes: number;
+  readonly now: () => number;
+  /** Told of packets that were acknowledged (whole entries also with their bytes). */
+  readonly acknowledged: (packets: number, bytes: number) => void;
+  /** Told of packets that had been taken and cannot be sent, by reason, and what is to be said of it if anything. */
+  readonly lost: (packets: number, reason: string, trouble?: string) => void;
+  /** Whether memory may be used again once acknowledged: not where the runtime sends it later from where it is, as without TLS. */
+  readonly recycles: boolean;
+}
+
+/**
+ * First in, first out, until acknowledged. Memory is bounded by `queueBytes`: beyond it, new packets stay on disk when
+ * there is a spool, else they are refused and must be given to {@linkcode lose}.
+ */
+export class Outbox {
+  readonly session: string;
+  /** Packets below are acknowledged. */
+  first = 0;
+  /** Number of the packet to come. */
+  next = 0;
+  /** Of `queueBytes`, what is in use. */
+  memoryBytes = 0;
+  /** Number of the packet to be sent next on the present connection. */
+  #cursor = 0;
+  #head = 0;
+  /** Index of the entry that holds `#cursor`. */
+  #sending = 0;
+  /** Bytes of that entry before `#cursor`; 0 when there are some: not known. */
+  #offset = 0;
+  #entries: Entry[] = [];
+  readonly #memory = new BatchMemory();
+  readonly #options: OutboxOptions;
+  readonly #spool: SpoolSession | undefined;
+  /** Of an agent that is gone: nothing is added, and the collector may have been told of more than is on disk. */
+  readonly #isRecovered: boolean;
+
+  constructor(session: string, options: OutboxOptions, spool?: SpoolSession) {
+    this.session = session;
+    this.#options = options;
+    this.#spool = spool;
+    this.#isRecovered = spool !== undefined && spool.parts.length > 0;
+    for (const part of spool?.parts.splice(0) ?? []) {
+      if (this.#entries.length === 0) this.first = this.next = part.first;
+      this.#add({ ...part, bytes: undefined, part: part.reason ? undefined : part, takenMs: options.now() });
+    }
+    this.#cursor = this.first;
+  }
+
+  get isEmpty(): boolean {
+    return this.first === this.next;
+  }
+
+  /** Whether everything was sent on the present connection. */
+  get isSent(): boolean {
+    return this.#cursor === this.next;
+  }
+
+  /** Milliseconds that the oldest unacknowledged packet has waited; 0: none. */
+  get waitedMs(): number {
+    const oldest = this.#entries[this.#head];
+    return oldest === undefined ? 0 : Math.max(0, this.#options.now() - oldest.takenMs);
+  }
+
+  /** Copies the packets; the answer is why they cannot be taken, undefined when they are. */
+  take(blocks: Uint8Array, packets: number): string | undefined {
+    const spooled = this.#spool?.append(blocks, this.next, packets) ?? "queue-full";
+    const part = typeof spooled === "string" ? undefined : spooled;
+    if (this.#grow(blocks, packets, part)) return undefined;
+    const needed = memoryFor(blocks.length) + ENTRY_BYTES;
+    const fits = this.memoryBytes + needed <= this.#options.queueBytes;
+    if (!fits && part === undefined) return spooled as string;
+    this.#seal();
+    const bytes = fits ? this.#memory.copy(blocks) : undefined;
+    this.#add({
+      first: this.next,
+      packets,
+      bytes,
+      lengthBytes: blocks.length,
+      part,
+      reason: "",
+      takenMs: this.#options.now(),
+    });
+    if (bytes !== undefined) this.memoryBytes += bytes.buffer.byteLength + ENTRY_BYTES;
+    return undefined;
+  }
+
+  /** Puts packets to those of the last entry, where they are kept in the same way and none of it is acknowledged. */
+  #grow(blocks: Uint8Array, packets: number, part: SpoolPart | undefined): boolean {
+    const last = this.#entries[this.#entries.length - 1];
+    if (last === undefined || last.reason !== "" || last.first < this.first) return false;
+    const joined = last.part && part && joinParts(last.part, part);
+    if ((last.part ?? part) !== undefined && joined === undefined) return false;
+    if (last.bytes !== undefined) {
+      const grown = this.#memory.append(last.bytes, blocks);
+      if (grown === undefined) return false;
+      last.bytes = grown;
+    } else {
+      // What memory has room for again is kept there.
+      const fits = this.memoryBytes + memoryFor(blocks.length) + ENTRY_BYTES <= this.#options.queueBytes;
+      if (fits || last.lengthBytes + blocks.length > PART_BYTES) return false;
+    }
+    if (this.#sending === this.#entries.length) {
+      this.#sending--;
+      this.#offset = last.lengthBytes;
+    }
+    last.part = joined;
+    last.packets += packets;
+    last.lengthBytes += blocks.length;
+    this.next += packets;
+    return true;
+  }
+
+  /** Nothing is put to the last entry any more: it gives up the memory that it does not use. */
+  #seal(): void {
+    const last = this.#entries[this.#entries.length - 1];
+    if (last?.bytes === undefined) return;
+    const before = last.bytes.buffer.byteLength;
+    last.bytes = this.#memory.trim(last.bytes);
+    this.memoryBytes -= before - last.bytes.buffer.byteLength;
+  }
+
+  /** Gives numbers to packets that are lost, so that the collector learns of them in their place. */
+  lose(packets: number, reason: string): void {
+    this.#spool?.lose(this.next + packets, reason);
+    const last = this.#entries[this.#entries.length - 1];
+    const mayGrow = this.#entries.length > this.#head && last.reason === reason && this.#cursor <= last.first;
+    if (mayGrow) {
+      last.packets += packets;
+      this.next += packets;
+      return;
+    }
+    this.#seal();
+    this.#add({
+      first: this.next,
+      packets,
+      bytes: undefined,
+      lengthBytes: 0,
+      part: undefined,
+      reason,
+      takenMs: this.#options.now(),
+    });
+  }
+
+  /** Goes back to what the collector does not have, for a new connection. */
+  rewind(): void {
+    this.#cursor = this.first;
+    this.#sending = this.#head;
+    this.#offset = 0;
+  }
+
+  /**
+   * What to send next, and counts it as sent; undefined: nothing waits. What is on disk and cannot be read, or has a frame
+   * of more than `frameMax` bytes, becomes a loss in its place.
+   */
+  shift(frameMax: number): Outgoing | undefined {
+    if (this.#sending === this.#entries.length) return undefined;
+    let bytes = this.#entries[this.#sending].bytes;
+    if (bytes !== undefined) bytes = bytes.subarray(this.#offsetIn(bytes));
+    else if (this.#entries[this.#sending].reason === "") bytes = this.#load(frameMax);
+    const entry = this.#entries[this.#sending];
+    const first = this.#cursor;
+    this.#cursor = entry.first + entry.packets;
+    this.#sending++;
+    this.#offset = 0;
+    return { first, packets: this.#cursor - first, bytes, reason: entry.reason };
+  }
+
+  #offsetIn(bytes: Uint8Array): number {
+    return this.#offset || offsetAfter(bytes, this.#cursor - this.#entries[this.#sending].first);
+  }
+
+  /** The packets of the present entry from `#cursor` on; undefined when it is divided and begins with a loss now. */
+  #load(frameMax: number): Uint8Array<ArrayBuffer> | undefined {
+    const entry = this.#entries[this.#sending];
+    const packets = entry.first + entry.packets - this.#cursor;
+    let [runs, offset]: [Run[], number] = [[], this.#offset];
+    let bytes: Uint8Array<ArrayBuffer> | undefined;
+    try {
+      bytes = this.#spool!.load(entry.part!);
+      offset = this.#offsetIn(bytes);
+      bytes = bytes.subarray(offset);
+      runs = runsOf(bytes, packets, frameMax);
+    } catch (error) {
+      const { message } = error as Error;
+      const { path } = entry.part!;
+      runs = [{ packets, lengthBytes: entry.lengthBytes - offset, isTooLong: false }];
+      this.#divide(offset, runs, "spool-failed");
+      this.#options.lost(packets, "spool-failed", `${path}: packets are lost: ${message}`);
+      return undefined;
+    }
+    if (runs.length > 1 || runs[0].isTooLong) this.#divide(offset, runs, "over-mtu");
+    for (const run of runs) if (run.isTooLong) this.#options.lost(run.packets, "over-mtu");
+    return runs[0].isTooLong ? undefined : bytes.subarray(0, runs[0].lengthBytes);
+  }
+
+  /** Puts an entry for each run in the place of the present one; what was sent of it gets one of its own. */
+  #divide(offset: number, runs: readonly Run[], reason: "over-mtu" | "spool-failed"): void {
+    const entry = this.#entries[this.#sending];
+    const sent = { packets: this.#cursor - entry.first, lengthBytes: offset };
+    const isAcknowledged = this.#cursor === this.first;
+    // Its bytes are not counted yet.
+    if (isAcknowledged) this.#options.acknowledged(0, offset);
+    const [before, ...pieces] = divided(entry, sent, runs, reason);
+    if (sent.packets === 0 || isAcknowledged) this.#entries.splice(this.#sending, 1, ...pieces);
+    else this.#entries.splice(this.#sending++, 1, before, ...pieces);
+    this.#offset = 0;
+  }
+
+  /** The collector has everything below `have`. Throws a `RangeError` when that cannot be. */
+  acknowledge(have: number): void {
+    if (have > this.next) {
+      if (!this.#isRecovered) throw new RangeError(`${have} packets acknowledged of ${this.next}`);
+      have = this.next;
+    }
+    while (this.#head < this.#entries.length) {
+      const entry = this.#entries[this.#head];
+      const end = entry.first + entry.packets;
+      const done = Math.min(have, end) - Math.max(this.first, entry.first);
+      if (done <= 0) break;
+      const isWhole = have >= end;
+      if (entry.reason === "") this.#options.acknowledged(done, isWhole ? entry.lengthBytes : 0);
+      this.first += done;
+      if (!isWhole) break;
+      if (entry.bytes !== undefined) {
+        this.memoryBytes -= entry.bytes.buffer.byteLength + ENTRY_BYTES;
+        if (this.#options.recycles) this.#memory.giveBack(entry.bytes);
+        entry.bytes = undefined;
+      }
+      this.#head++;
+    }
+    if (this.#cursor < this.first) {
+      this.#cursor = this.first;
+      this.#offset = 0;
+    }
+    if (this.#sending < this.#head) this.#sending = this.#head;
+    if (this.#head > 256 && this.#head * 2 > this.#entries.length) {
+      this.#entries.splice(0, this.#head);
+      this.#sending -= this.#head;
+      this.#head = 0;
+    }
+    this.#spool?.acknowledge(this.first);
+  }
+
+  /** Packets that were taken and not acknowledged, lost ones left out: those on disk, and those only in memory. */
+  countWaiting(): { readonly onDisk: number; readonly inMemory: number } {
+    let [onDisk, inMemory] = [0, 0];
+    for (let at = this.#head; at < this.#entries.length; at++) {
+      const entry = this.#entries[at];
+      if (entry.reason !== "") continue;
+      const waiting = entry.packets - Math.max(0, this.first - entry.first);
+      if (entry.part === undefined) inMemory += waiting;
+      else onDisk += waiting;
+    }
+    return { onDisk, inMemory };
+  }
+
+  /** Closes what is on disk, and deletes it when all is acknowledged. */
+  close(): void {
+    this.#spool?.close(this.isEmpty);
+  }
+
+  #add(entry: Entry): void {
+    this.#entries.push(entry);
+    this.next = entry.first + entry.packets;
+  }
+}

@@ -1,0 +1,194 @@
+/** One connection of an agent: sends a session's packets and takes the acknowledgements. @module */
+import type { Socket } from "node:net";
+import {
+  LINK_FRAME_MAX,
+  LINK_FRAME_OVERHEAD,
+  linkBlock,
+  linkHead,
+  type LinkMessage,
+} from "../blocks/link.ts";
+import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
+import type { Outbox } from "../session/outbox.ts";
+
+/** Either end says something at least so often, and gives up when it heard nothing for three times as long. */
+export const HEARTBEAT_MS = 5000;
+
+export interface SenderOptions {
+  readonly application: string;
+  readonly interfaceName: string;
+  /** What the agent calls itself. */
+  readonly name: string;
+  readonly mtu: number;
+  readonly heartbeatMs: number;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** The collector takes packets from now on. */
+  readonly welcomed: () => void;
+  /** More packets are acknowledged than before. */
+  readonly progressed: () => void;
+}
+
+/** Why a connection ended: the session is complete, or a reason for the log. */
+export type SenderEnd = { readonly isComplete: true } | {
+  readonly isComplete: false;
+  readonly reason: string;
+};
+
+/** Ends by itself when the session is complete or the connection is no more; {@linkcode Sender.ended} tells. */
+export class Sender {
+  readonly ended: Promise<SenderEnd>;
+  readonly #socket: Socket;
+  readonly #outbox: Outbox;
+  readonly #options: SenderOptions;
+  readonly #resolve: (end: SenderEnd) => void;
+  readonly #reader: LinkReader;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #heardMs: number;
+  #isWelcome = false;
+  #isEnding = false;
+  #endSent = false;
+  #isOver = false;
+  /** Number that the collector takes the next packet for. */
+  #wireNext = -1;
+  /** Longest frame that the collector takes. */
+  #frameMax = LINK_FRAME_MAX;
+
+  constructor(socket: Socket, outbox: Outbox, options: SenderOptions) {
+    const { promise, resolve } = Promise.withResolvers<SenderEnd>();
+    this.ended = promise;
+    this.#resolve = resolve;
+    this.#socket = socket;
+    this.#outbox = outbox;
+    this.#options = options;
+    this.#heardMs = options.now();
+    this.#reader = new LinkReader(0, SMALL_MEMORY, {
+      keptBytes: Infinity,
+      packets: () => this.breakOff("collector sent packets"),
+      message: (message) => this.#take(message),
+    });
+    socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
+    socket.on("drain", () => this.kick());
+    socket.on("error", (error: Error) => this.breakOff(error.message));
+    socket.on("close", () =>
+      this.breakOff(
+        this.#isWelcome ? "connection closed" : "collector closed the connection; its log says why",
+      ));
+    this.#timer = setInterval(() => this.#tick(), options.heartbeatMs);
+    outbox.rewind();
+    socket.write(linkHead(options.application, options.interfaceName));
+    socket.write(linkBlock({
+      kind: "hello",
+      session: outbox.session,
+      first: outbox.first,
+      next: outbox.next,
+      mtu: options.mtu,
+      name: options.name,
+    }));
+  }
+
+  /** Nothing will be added to the outbox any more. */
+  finish(): void {
+    this.#isEnding = true;
+    this.kick();
+  }
+
+  /** Sends what waits, as far as the connection takes it. */
+  kick(): void {
+    const socket = this.#socket;
+    if (!this.#isWelcome || this.#isOver) return;
+    while (!socket.writableNeedDrain) {
+      const outgoing = this.#outbox.shift(this.#frameMax);
+      if (outgoing === undefined) break;
+      const { first, packets, bytes, reason } = outgoing;
+      this.#position(first, "");
+      if (bytes === undefined) this.#position(first + packets, reason);
+      else {
+        socket.write(bytes);
+        this.#wireNext = first + packets;
+      }
+    }
+    if (this.#isEnding && !this.#endSent && this.#outbox.isSent) {
+      this.#endSent = true;
+      socket.write(linkBlock({ kind: "end", next: this.#outbox.next }));
+    }
+  }
+
+  /** Ends the connection before the session is complete. */
+  breakOff(reason: string): void {
+    this.#over({ isComplete: false, reason });
+  }
+
+  #position(next: number, reason: string): void {
+    if (this.#wireNext === next) return;
+    this.#socket.write(linkBlock({ kind: "position", next, reason }));
+    this.#wireNext = next;
+  }
+
+  #read(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#heardMs = this.#options.now();
+    try {
+      for (let at = 0; at < bytes.length && !this.#isOver;) at += this.#reader.push(bytes, at);
+    } catch (error) {
+      this.breakOff(`collector sent rubbish: ${(error as Error).message}`);
+    }
+  }
+
+  #take(message: LinkMessage): void {
+    switch (message.kind) {
+      case "welcome":
+        if (this.#isWelcome) throw new RangeError("a second welcome");
+        if (message.mtu < this.#options.mtu) {
+          return this.breakOff(
+            `collector takes IP packets of at most ${message.mtu} bytes and this agent sends up to ${this.#options.mtu}: start it with --mtu ${message.mtu}`,
+          );
+        }
+        this.#acknowledge(message.have);
+        this.#outbox.rewind();
+        this.#isWelcome = true;
+        this.#frameMax = message.mtu + LINK_FRAME_OVERHEAD;
+        this.#options.welcomed();
+        this.kick();
+        break;
+      case "ack":
+        this.#acknowledge(message.have);
+        // Every end is acknowledged, that of an empty session too.
+        if (this.#endSent && this.#outbox.isEmpty) this.#over({ isComplete: true });
+        break;
+      case "refused":
+        this.breakOff(`refused by the collector: ${message.reason}`);
+        break;
+      default:
+        throw new RangeError(`a message of kind ${message.kind}`);
+    }
+  }
+
+  /** An acknowledgement that is only said again is no progress. */
+  #acknowledge(have: number): void {
+    const before = this.#outbox.first;
+    this.#outbox.acknowledge(have);
+    if (this.#outbox.first > before) this.#options.progressed();
+  }
+
+  #tick(): void {
+    const silentMs = this.#options.now() - this.#heardMs;
+    if (silentMs >= 3 * this.#options.heartbeatMs) {
+      return this.breakOff(`collector silent for ${Math.round(silentMs / 1000)} s`);
+    }
+    if (this.#isWelcome && !this.#socket.writableNeedDrain) {
+      this.#socket.write(
+        linkBlock({ kind: "heartbeat", next: this.#outbox.next, waitedMs: this.#outbox.waitedMs }),
+      );
+    }
+  }
+
+  /** The first answer counts. */
+  #over(end: SenderEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearInterval(this.#timer);
+    if (end.isComplete) this.#socket.end();
+    else this.#socket.destroy();
+    this.#resolve(end);
+  }
+}

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { CollectorState } from "../../../net/collector/collector_state.ts";
+import { Sessions } from "../../../net/collector/sessions.ts";
+import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
+import { cuttingProxy } from "../../support/cutting_proxy.ts";
+import { netnsMissing } from "../../support/netns.ts";
+import { missing, runOk, withTempDir } from "../../support/run.ts";
+
+for (const format of ["pcapng", "pcap"]) {
+  Deno.test({
+    name: `a ${format} file that a power cut has shortened is gone on with behind its last whole packet`,
+    ignore: format === "pcap" && missing("editcap"),
+    fn: () =>
+      withPki(async (pki) => {
+        const out = `${pki.folder}/out.${format}`;
+        const statePath = `${pki.folder}/state`;
+        const log = new TestLog();
+        let sink!: ReturnType<typeof remoteSink>;
+        const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+        for (let round = 0; round < 2; round++) {
+          const receiver = await startReceiver(pki, out, log, { statePath });
+          sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+          packets.make(1000);
+          await sink.flush();
+          await sink.close();
+          await receiver.close();
+          if (round === 0) Deno.truncateSync(out, Deno.statSync(out).size - 4096);
+        }
+        if (format === "pcap") await runOk("editcap", "-F", "pcapng", out, `${out}ng`);
+        const numbers = numbersIn(Deno.readFileSync(`${pki.folder}/out.pcapng`));
+        const left = numbers.indexOf(1000);
+        assert.ok(left > 990 && left < 1000, `${left} left of the first thousand`);
+        assertEachOnce(numbers.slice(0, left), left);
+        assertEachOnce(numbers.slice(left).map((number) => number - 1000), 1000);
+        await log.find(/out\.\w+: \d+ of \d+ bytes are left, as after a power cut; going on behind the last/);
+      }),
+  });
+}
+
+Deno.test("what is left of a file that is no capture any more is moved aside, not erased", () =>
+  withPki(async (pki) => {
+    const out = `${pki.folder}/out.pcapng`;
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    await (await startReceiver(pki, out, log, { statePath })).close();
+    const rest = Deno.readFileSync(out).subarray(0, 40);
+    Deno.truncateSync(out, rest.length);
+    await (await startReceiver(pki, out, log, { statePath })).close();
+    assert.deepEqual(Deno.readFileSync(`${out}.old-1`), rest);
+    assert.deepEqual(numbersIn(Deno.readFileSync(out)), []);
+  }));
+
+Deno.test("a file keeps its packets: its name spelled otherwise, its state lost, another file meanwhile", () =>
+  withPki(async (pki) => {
+    const out = `${pki.folder}/out.pcapng`;
+    const other = `${pki.folder}/other.pcapng`;
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    let sent = 0;
+    const run = async (path: string) => {
+      const receiver = await startReceiver(pki, path, log, { statePath });
+      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+      packets.make(2);
+      sent += packets.count;
+      while (sink.counters.written < packets.count) await new Promise((resolve) => setTimeout(resolve, 1));
+      await sink.close();
+      await receiver.close();
+    };
+    const packetsIn = (path: string) => numbersIn(Deno.readFileSync(path)).length;
+    await run(out);
+    await run(`${pki.folder}/./out.pcapng`);
+    assert.equal(packetsIn(out), sent);
+    await Deno.remove(statePath);
+    await run(out);
+    assert.equal(packetsIn(out) + packetsIn(`${out}.old-1`), sent);
+    assert(log.lines.some((line) => line.endsWith(`moved to ${out}.old-1`)), log.lines.join("\n"));
+    await run(other);
+    await run(out);
+    const all = [out, other, `${out}.old-1`, `${out}.old-2`];
+    assert.equal(all.map(packetsIn).reduce((sum, count) => sum + count), sent);
+  }));
+
+Deno.test({
+  name: "a full disk under the state ends the collector: it acknowledges what it noted and no more",
+  ignore: netnsMissing(), // it takes root to mount
+  fn: () =>
+    withPki(async (pki) => {
+      const disk = `${pki.folder}/disk`;
+      await Deno.mkdir(disk);
+      await runOk("mount", "-t", "tmpfs", "-o", "size=64k", "none", disk);
+      try {
+        const log = new TestLog();
+        const out = `${pki.folder}/out.pcapng`;
+        const statePath = `${disk}/state`;
+        let receiver = await startReceiver(pki, out, log, { statePath });
+        let port = receiver.port;
+        await using proxy = cuttingProxy(() => port, () => Infinity);
+        const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 50 });
+        const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+        let failure: Error | undefined;
+        void receiver.failed.then((error) => failure = error);
+        using filler = Deno.openSync(`${disk}/filler`, { write: true, create: true });
+        assert.throws(() => {
+          while (true) filler.writeSync(new Uint8Array(4096));
+        });
+        // What is left of the state's last page is still written.
+        while (failure === undefined) {
+          packets.make(1);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        assert.match(failure.message, /cannot write the state file .*No space left on device/);
+        packets.make(20);
+        await receiver.close();
+        const acknowledged = sink.counters.written;
+        assert.ok(acknowledged < packets.count);
+        const lines = Deno.readTextFileSync(statePath).split("\n");
+        assert.equal(lines.pop(), "", "no part of a line");
+        assert.equal(JSON.parse(lines.at(-1)!).have, acknowledged);
+        Deno.removeSync(`${disk}/filler`);
+        filler.truncateSync(0);
+        receiver = await startReceiver(pki, out, log, { statePath });
+        port = receiver.port;
+        while (sink.counters.written < packets.count) await new Promise((resolve) => setTimeout(resolve, 5));
+        await sink.close();
+        await receiver.close();
+        assertEachOnce(numbersIn(Deno.readFileSync(out)), packets.count);
+      } finally {
+        await runOk("umount", disk);
+      }
+    }),
+});
+
+Deno.test("a file of a series that was begun after the last commit is removed: its packets come again", () =>
+  withPki(async (pki) => {
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    const out = `${pki.folder}/out.pcapng`;
+    const options = { statePath, sinkOptions: { rotateBytes: 50_000 } };
+    let receiver = await startReceiver(pki, out, log, options);
+    const [sink] = receiver.sinks;
+    // As when it is killed within a write: nothing of this is committed.
+    new NumberedPackets((batch) => sink.write(batch), 10, 1000).make(170);
+    Deno.copyFileSync(statePath, `${statePath}.killed`);
+    const series = () =>
+      [...Deno.readDirSync(pki.folder)].map(({ name }) => name).filter((name) => name.startsWith("out_"));
+    assert.equal(series().length, 4);
+    await receiver.close();
+    Deno.renameSync(`${statePath}.killed`, statePath);
+    receiver = await startReceiver(pki, out, log, options);
+    const agent = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+    new NumberedPackets((batch) => agent.write(batch), 10, 1000).make(170);
+    await agent.flush();
+    await agent.close();
+    await receiver.close();
+    const numbers = series().flatMap((name) => numbersIn(Deno.readFileSync(`${pki.folder}/${name}`)));
+    assertEachOnce(numbers.sort((a, b) => a - b), 170);
+  }));
+
+Deno.test("a session that may be in use is never pushed out", () => {
+  const sessions = new Sessions(256);
+  for (let round = 0; round < 3; round++) {
+    for (let at = 0; at < 256; at++) sessions.set(`web1/${at}`, round);
+  }
+  for (let at = 0; at < 200; at++) sessions.set(`web1/gone-${at}`, 1);
+  assert.equal([...sessions].length, 356);
+  assert.equal(sessions.get("web1/255"), 2);
+});
+
+Deno.test("what the kernel kept of a file beyond its note stays when the host went down", () =>
+  withPki(async (pki) => {
+    const out = `${pki.folder}/out.pcapng`;
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    const run = async (packetCount: number) => {
+      const receiver = await startReceiver(pki, out, log, { statePath });
+      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      new NumberedPackets((batch) => sink.write(batch), 10, 1000).make(packetCount);
+      await sink.flush();
+      await sink.close();
+      await receiver.close();
+    };
+    await run(20);
+    const older = Deno.readTextFileSync(statePath);
+    await run(30);
+    for (const [boot, left] of [["another", 50], ["", 50]] as const) {
+      Deno.writeTextFileSync(statePath, older.replace(/"boot":"[^"]*"/, `"boot":"${boot}"`));
+      await run(0);
+      assert.equal(numbersIn(Deno.readFileSync(out)).length, left);
+    }
+    assert(
+      log.lines.some((line) => /\d+ bytes more than were noted when the host went down are kept$/.test(line)),
+    );
+    Deno.writeTextFileSync(statePath, older);
+    await run(0);
+    assert.equal(numbersIn(Deno.readFileSync(out)).length, 20, "without that, they come again");
+  }));
+
+Deno.test("an agent's sessions push out none of another agent", () =>
+  withTempDir((folder) => {
+    let state = new CollectorState(`${folder}/state`, 1);
+    state.commit("web1/aa", 100, []);
+    for (let at = 0; at < 20_000; at++) state.commit(`rude/${at}`, 1, []);
+    for (let at = 0; at < 20_000; at++) state.commit(`plaintext 192.0.2.${at}/aa`, 1, []);
+    for (let opened = 0; opened < 2; opened++) {
+      assert.equal(state.sessions.get("web1/aa"), 100);
+      assert.equal(state.sessions.get("rude/19999"), 1);
+      assert.equal([...state.sessions].length, 203);
+      state.close();
+      if (opened === 0) state = new CollectorState(`${folder}/state`, 1);
+    }
+  }));
