@@ -22,7 +22,6 @@ export { raw } from "./codecs/raw.ts";
 export { BUILT_IN_CODECS, checkCodec } from "./codecs/registry.ts";
 export type {
   CaptureAddress,
-  CaptureDirection,
   CaptureEnd,
   CaptureGrade,
   CaptureHello,

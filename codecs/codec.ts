@@ -9,15 +9,12 @@
  *
  * @module
  */
+import { type Direction, TO_CLIENT, TO_SERVER } from "./direction.ts";
 
 /** Version of this contract; a plugin names the one it was written for. */
 export const CODEC_CONTRACT = 1;
 
-/** Direction of bytes: client to server. */
-export const TO_SERVER = 0;
-/** Direction of bytes: server to client. */
-export const TO_CLIENT = 1;
-export type Direction = typeof TO_SERVER | typeof TO_CLIENT;
+export { type Direction, TO_CLIENT, TO_SERVER };
 
 /** What is known of a flow when its codec is chosen. */
 export interface CodecFlow {

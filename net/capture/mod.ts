@@ -5,7 +5,6 @@
  */
 export type {
   CaptureAddress,
-  CaptureDirection,
   CaptureEnd,
   CaptureGrade,
   CaptureHello,

@@ -7,9 +7,7 @@
  *
  * @module
  */
-
-/** 0: client to server, 1: server to client. */
-export type CaptureDirection = 0 | 1;
+import type { Direction } from "../../codecs/direction.ts";
 
 /** A mirrored process, as long as one sub-ring belongs to it. */
 export interface CaptureProgram {
@@ -78,7 +76,7 @@ export interface CaptureTarget {
   data(
     program: CaptureProgram,
     flow: number,
-    direction: CaptureDirection,
+    direction: Direction,
     offset: number,
     bytes: Uint8Array,
     timeNs: number,
@@ -87,7 +85,7 @@ export interface CaptureTarget {
   gap(
     program: CaptureProgram,
     flow: number,
-    direction: CaptureDirection,
+    direction: Direction,
     offset: number,
     length: number,
     neverUser: boolean,

@@ -7,7 +7,7 @@
  */
 import { dirname } from "node:path";
 import type { FileProgress } from "../sinks/file.ts";
-import { systemError } from "../sinks/sink_options.ts";
+import { systemError } from "../ffi/system_error.ts";
 import { FileLock } from "../ffi/file_lock.ts";
 import { Sessions } from "./sessions.ts";
 

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Direction } from "../../codecs/codec.ts";
-import { TO_CLIENT, TO_SERVER } from "../direction.ts";
+import { TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
 import { CLIENT_MAC, type ForgeSettings, GAP_LENGTH_MAX, KEEP_ALIVE_NS, SERVER_MAC } from "./settings.ts";
 import { LaneEnd } from "./endpoint.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
+import type { Direction } from "../../codecs/direction.ts";
 import type { Codec } from "../../codecs/codec.ts";
 import type {
-  CaptureDirection,
   CaptureEnd,
   CaptureHello,
   CaptureOpen,
@@ -107,7 +107,7 @@ export class Pipeline implements CaptureTarget {
   data(
     program: CaptureProgram,
     number: number,
-    direction: CaptureDirection,
+    direction: Direction,
     offset: number,
     bytes: Uint8Array,
     timeNs: number,
@@ -131,7 +131,7 @@ export class Pipeline implements CaptureTarget {
   gap(
     program: CaptureProgram,
     number: number,
-    direction: CaptureDirection,
+    direction: Direction,
     offset: number,
     length: number,
     neverUser: boolean,
@@ -203,7 +203,7 @@ export class Pipeline implements CaptureTarget {
    * Where a record lies in its direction: tells a gap for what is missing before it and answers how many of its bytes, counted
    * from their end, are new. Two processes that share a session after a fork may both tell of the same bytes.
    */
-  #place(flow: Flow, direction: CaptureDirection, offset: number, length: number, timeNs: number): number {
+  #place(flow: Flow, direction: Direction, offset: number, length: number, timeNs: number): number {
     flow.lastSeenNs = timeNs;
     const expected = flow.offsets[direction];
     if (offset > expected) this.#deliverGap(flow, direction, offset - expected, "unreported", timeNs);
@@ -213,7 +213,7 @@ export class Pipeline implements CaptureTarget {
     return Math.min(length, end - expected);
   }
 
-  #deliver(flow: Flow, direction: CaptureDirection, bytes: Uint8Array, timeNs: number): void {
+  #deliver(flow: Flow, direction: Direction, bytes: Uint8Array, timeNs: number): void {
     if (flow.state === "dropped") return flow.counters.lose(flow.dropReason, direction, bytes.length);
     if (flow.state === "held") return this.#flows.hold(flow, direction, bytes.slice(), bytes.length, timeNs);
     if (flow.state === "resting") this.#mirror(flow);
@@ -223,7 +223,7 @@ export class Pipeline implements CaptureTarget {
     flow.chain!.data(direction, bytes, timeNs);
   }
 
-  #deliverGap(flow: Flow, direction: CaptureDirection, length: number, reason: string, timeNs: number): void {
+  #deliverGap(flow: Flow, direction: Direction, length: number, reason: string, timeNs: number): void {
     flow.counters.lose(reason, direction, length);
     if (flow.state === "dropped") return;
     if (flow.state === "held") return this.#flows.hold(flow, direction, undefined, length, timeNs);

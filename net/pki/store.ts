@@ -5,7 +5,7 @@
  * @module
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { systemError } from "../sinks/sink_options.ts";
+import { systemError } from "../ffi/system_error.ts";
 import type { Credentials, Role } from "./credentials.ts";
 import * as issue from "./issue.ts";
 import { Authorities, type CertificateFacts, certificateFacts } from "./verify.ts";

@@ -4,7 +4,8 @@ import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Sink, SinkCounters } from "./sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";
 import { rotatedFiles, rotatedPath } from "./rotated_path.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions, systemError } from "./sink_options.ts";
+import { systemError } from "../ffi/system_error.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "./sink_options.ts";
 
 /** A file, told from others in the same place, and its length in bytes. */
 export interface FileProgress {

@@ -33,9 +33,3 @@ export function newSinkCounters(): SinkCounters {
 export function countDropped(counters: SinkCounters, reason: string, packets: number): void {
   if (packets > 0) counters.dropped.set(reason, (counters.dropped.get(reason) ?? 0) + packets);
 }
-
-/** What an error of the system is called: its code and text, without the decoration that Deno adds. */
-export function systemError(error: unknown): { readonly code: string; readonly text: string } {
-  const { code, message } = error as { code?: string; message?: string };
-  return { code: code ?? "", text: (message ?? String(error)).replace(/ \(os error \d+\).*$/s, "") };
-}

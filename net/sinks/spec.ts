@@ -7,7 +7,8 @@ import { InterfaceSink } from "./interface.ts";
 import { interfaceNames } from "./interfaces.ts";
 import { openForSending, unknownInterface } from "./pcap_handle.ts";
 import { PcapOverIpSink } from "./pcap_over_ip.ts";
-import { type SinkOptions, systemError } from "./sink_options.ts";
+import { systemError } from "../ffi/system_error.ts";
+import type { SinkOptions } from "./sink_options.ts";
 import { StdoutSink } from "./stdout.ts";
 
 export interface FileSpec {

@@ -3,7 +3,8 @@ import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Sink, SinkCounters } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
 import { Outlet, type OutletWriter, type Parcel } from "./outlet.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions, systemError } from "./sink_options.ts";
+import { systemError } from "../ffi/system_error.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "./sink_options.ts";
 
 /** Bytes that wait for a slow reader: at 2 Gbps some 64 ms. Batches beyond it are dropped whole. */
 export const STDOUT_QUEUE_BYTES = 16 << 20;

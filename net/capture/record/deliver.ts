@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { CaptureDirection, CaptureProgram, CaptureTarget } from "../target.ts";
+import type { Direction } from "../../../codecs/direction.ts";
+import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import { FLAG, KIND, parseHello, parseOpen, RecordError } from "./layout.ts";
 
 /**
@@ -31,7 +32,7 @@ export function deliver(
   switch (kind) {
     case KIND.data:
       if (payload.length > 0) {
-        target.data(program, flow, direction as CaptureDirection, offset, payload, timeNs);
+        target.data(program, flow, direction as Direction, offset, payload, timeNs);
       }
       return;
     case KIND.gap:
@@ -39,7 +40,7 @@ export function deliver(
       target.gap(
         program,
         flow,
-        direction as CaptureDirection,
+        direction as Direction,
         offset,
         amount,
         (flags & FLAG.neverUser) !== 0,

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { Direction } from "../../../codecs/direction.ts";
 import type {
-  CaptureDirection,
   CaptureEnd,
   CaptureHello,
   CaptureOpen,
@@ -92,7 +92,7 @@ export class RecordingWriter implements CaptureTarget {
   data(
     program: CaptureProgram,
     flow: number,
-    direction: CaptureDirection,
+    direction: Direction,
     offset: number,
     bytes: Uint8Array,
     timeNs: number,
@@ -104,7 +104,7 @@ export class RecordingWriter implements CaptureTarget {
   gap(
     program: CaptureProgram,
     flow: number,
-    direction: CaptureDirection,
+    direction: Direction,
     offset: number,
     length: number,
     neverUser: boolean,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemError } from "../../sinks/sink_options.ts";
+import { systemError } from "../../ffi/system_error.ts";
 import { FileLock } from "../../ffi/file_lock.ts";
 import { linkBlock, linkHead } from "../blocks/link.ts";
 import { readSegment, type SpoolPart } from "./spool_part.ts";

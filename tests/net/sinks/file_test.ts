@@ -236,7 +236,7 @@ Deno.test({
       const url = (name: string) => JSON.stringify(new URL(`../../../net/${name}`, import.meta.url).href);
       const code = `
         import { FileSink } from ${url("sinks/file.ts")};
-        import { PacketBuffer } from ${url("packet_batch.ts")};
+        import { PacketBuffer } from ${url("forge/packet_batch.ts")};
         const stopped = (_, message) => console.log(message);
         // The signal comes late where processors are busy, so that it may meet a sink that was closed since.
         for (let run = 1; run <= 10; run++) {

@@ -1,0 +1,7 @@
+/** Directions of a flow's bytes, for every room: the codec contract numbers them. @module */
+
+/** Client to server. */
+export const TO_SERVER = 0;
+/** Server to client. */
+export const TO_CLIENT = 1;
+export type Direction = typeof TO_SERVER | typeof TO_CLIENT;
