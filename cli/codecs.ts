@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Codec } from "../codecs/codec.ts";
 import { BUILT_IN_CODECS, checkCodec } from "../codecs/registry.ts";
-import { printableLine } from "../net/mirror/flow_comment.ts";
+import { printableLine } from "../net/wire/printable.ts";
 import { systemError } from "../net/ffi/system_error.ts";
 import { BadInput } from "./bad_input.ts";
 import { builtInCodec } from "./codec_settings.ts";

@@ -1,7 +1,7 @@
 /** `sslcollector codecs [CODEC...]`: the built-in codecs, or whether these plugins would load. @module */
 import { BUILT_IN_CODECS } from "../codecs/registry.ts";
 import type { Codec } from "../codecs/codec.ts";
-import { printableLine } from "../net/mirror/flow_comment.ts";
+import { printableLine } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
 import { codecSettings } from "./codec_settings.ts";
 import { loadCodec } from "./codecs.ts";

@@ -1,7 +1,8 @@
 /** Lines for people as flows open and close. @module */
 import type { Flow } from "../net/mirror/flow.ts";
 import { formatFlowKey } from "../net/wire/flow_key.ts";
-import { printable, printableLine, tlsName } from "../net/mirror/flow_comment.ts";
+import { printable, printableLine } from "../net/wire/printable.ts";
+import { tlsName } from "../net/mirror/flow_comment.ts";
 import type { PipelineObserver } from "../net/mirror/pipeline.ts";
 import { log, printError } from "./log.ts";
 import { formatBytes } from "./summary.ts";

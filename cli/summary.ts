@@ -1,6 +1,6 @@
 /** The exit summary: a line a program, then totals, on standard error; or the same as one JSON object. @module */
 import { Counters, type PerDirection } from "../net/mirror/counters.ts";
-import { printable } from "../net/mirror/flow_comment.ts";
+import { printable } from "../net/wire/printable.ts";
 import type { ProgramRow } from "../net/mirror/pipeline.ts";
 import type { Sink } from "../net/sinks/sink.ts";
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Direction } from "../../codecs/codec.ts";
+import type { Direction } from "../../codecs/direction.ts";
 import { TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
 import { CLIENT_MAC, type ForgeSettings, GAP_LENGTH_MAX, KEEP_ALIVE_NS, SERVER_MAC } from "./settings.ts";

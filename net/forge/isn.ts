@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Direction } from "../../codecs/codec.ts";
+import type { Direction } from "../../codecs/direction.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
 import { type SequenceNumber, sequenceNumber } from "../wire/seq.ts";
 

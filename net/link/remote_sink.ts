@@ -1,8 +1,8 @@
 /** Packets to a collector on another host. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Credentials } from "../pki/credentials.ts";
-import type { Sink, SinkCounters } from "../sinks/sink.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "../sinks/sink_options.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "../sinks/sink.ts";
+import type { SinkOptions } from "../sinks/sink_options.ts";
 import { dial } from "./transport/dial.ts";
 import { DropLog } from "./session/drop_log.ts";
 import { newSessionId } from "./blocks/link.ts";

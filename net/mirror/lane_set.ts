@@ -1,7 +1,7 @@
 /** The lanes of one flow: where its codec chain writes, and a forger for each. @module */
 import type { CodecOutput, Direction, Lane } from "../../codecs/codec.ts";
 import type { Counters } from "./counters.ts";
-import { describeLane } from "./flow_comment.ts";
+import { describeLane } from "./lane_comment.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
 import type { ForgeSettings } from "../forge/settings.ts";
 import { LaneForger } from "../forge/connection.ts";

@@ -1,11 +1,11 @@
 /** Packets into a capture file, or a series of them. @module */
 import { surviveFileSizeLimit } from "../ffi/file_size_limit.ts";
 import type { PacketBatch } from "../forge/packet_batch.ts";
-import type { Sink, SinkCounters } from "./sink.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";
 import { rotatedFiles, rotatedPath } from "./rotated_path.ts";
 import { systemError } from "../ffi/system_error.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "./sink_options.ts";
+import type { SinkOptions } from "./sink_options.ts";
 
 /** A file, told from others in the same place, and its length in bytes. */
 export interface FileProgress {

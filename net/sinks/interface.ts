@@ -1,11 +1,11 @@
 /** Packets onto a network interface, through libpcap. @module */
 import { DLT_EN10MB, lastError, type PcapSymbols } from "../ffi/pcap.ts";
 import { FrameCursor, type PacketBatch } from "../forge/packet_batch.ts";
-import type { Sink, SinkCounters } from "./sink.ts";
+import { countDropped, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { addressOf, FrameBurst } from "./frame_burst.ts";
 import { interfaceMtu, isInterfaceUp } from "./interfaces.ts";
 import { openForSending } from "./pcap_handle.ts";
-import { countDropped, newSinkCounters, type SinkOptions } from "./sink_options.ts";
+import type { SinkOptions } from "./sink_options.ts";
 
 /** How long one frame is tried again while the interface's queue is full. */
 const RETRY_FRAME_MS = 2;

@@ -1,6 +1,6 @@
 /** Which interfaces there are. @module */
 import { allInterfaces, pcapLibrary } from "../ffi/pcap.ts";
-import { DEFAULT_MTU } from "./sink_options.ts";
+import { DEFAULT_MTU } from "./sink.ts";
 
 const LINUX_FOLDER = "/sys/class/net";
 /** In the flags of an interface. */

@@ -1,9 +1,9 @@
 /** PCAP-over-IP: a TCP server; every client gets a pcapng stream from the moment it connects. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
-import type { Sink, SinkCounters } from "./sink.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
 import { Outlet, type Parcel } from "./outlet.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "./sink_options.ts";
+import type { SinkOptions } from "./sink_options.ts";
 
 /** Bytes that wait for one slow client; batches beyond it are left out whole, so that its stream stays valid. */
 export const CLIENT_QUEUE_BYTES = 16 << 20;

@@ -30,3 +30,14 @@ export interface Sink {
   /** Flushes and releases; idempotent. */
   close(): Promise<void>;
 }
+
+/** Bytes of IP packet in one frame where nothing says otherwise. */
+export const DEFAULT_MTU = 1500;
+
+export function newSinkCounters(): SinkCounters {
+  return { packets: 0, written: 0, writtenBytes: 0, kept: 0, dropped: new Map() };
+}
+
+export function countDropped(counters: SinkCounters, reason: string, packets: number): void {
+  if (packets > 0) counters.dropped.set(reason, (counters.dropped.get(reason) ?? 0) + packets);
+}

@@ -1,5 +1,5 @@
-/** What all sinks are made with, and counting. @module */
-import type { Sink, SinkCounters } from "./sink.ts";
+/** What all sinks are made with. @module */
+import type { Sink } from "./sink.ts";
 
 export interface SinkOptions {
   /** Program and version, for the head of a capture: `sslcollector 0.1.0`. */
@@ -22,14 +22,4 @@ export interface SinkOptions {
   readonly warn?: (message: string) => void;
   /** Takes one line on why the sink takes no more packets from now on; once. */
   readonly stopped?: (sink: Sink, message: string) => void;
-}
-
-export const DEFAULT_MTU = 1500;
-
-export function newSinkCounters(): SinkCounters {
-  return { packets: 0, written: 0, writtenBytes: 0, kept: 0, dropped: new Map() };
-}
-
-export function countDropped(counters: SinkCounters, reason: string, packets: number): void {
-  if (packets > 0) counters.dropped.set(reason, (counters.dropped.get(reason) ?? 0) + packets);
 }

@@ -1,10 +1,10 @@
 /** Packets as pcapng to standard output, mostly a pipe. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
-import type { Sink, SinkCounters } from "./sink.ts";
+import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
 import { Outlet, type OutletWriter, type Parcel } from "./outlet.ts";
 import { systemError } from "../ffi/system_error.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type SinkOptions } from "./sink_options.ts";
+import type { SinkOptions } from "./sink_options.ts";
 
 /** Bytes that wait for a slow reader: at 2 Gbps some 64 ms. Batches beyond it are dropped whole. */
 export const STDOUT_QUEUE_BYTES = 16 << 20;
