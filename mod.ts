@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Library entry: the codec contract for plugin authors, and the pipeline for those who bring their own capture source
  * or sink.

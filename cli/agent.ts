@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The agent: mirrors every program of this host that has the hook, until it is told to stop or has no sink left. @module */
 import { Capture } from "./capture.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Programs, their rings and the mirror they feed: what the agent, `run` and the demo start and stop. @module */
 import { HookReceiver, RecordingWriter } from "../net/capture/mod.ts";
 import { AgentLock } from "../net/capture/preload/agent_lock.ts";

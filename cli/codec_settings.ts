@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Settings of built-in codecs on the command line: `http2to1:stream-after=5s:reopen-after=0`. @module */
 import type { Codec } from "../codecs/codec.ts";
 import { http2to1, type Http2To1Options } from "../codecs/http2to1/codec.ts";

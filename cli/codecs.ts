@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Finds the codecs that `--codec` names: built in, or plugins from disk. @module */
 import { resolve } from "node:path";
 import type { Codec } from "../codecs/codec.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector codecs [CODEC...]`: the built-in codecs, or whether these plugins would load. @module */
 import { BUILT_IN_CODECS } from "../codecs/registry.ts";
 import type { Codec } from "../codecs/codec.ts";

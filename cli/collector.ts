@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `-C`: the collector. @module */
 import { dirname } from "node:path";
 import type { AgentBooks } from "../net/collector/agent_books.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which command has which options, read from the parsers: to name a command where an option is given to another. @module */
 import type { Usage } from "@optique/core/usage";
 import { agentParser, collectorParser, commandsParser } from "./options.ts";

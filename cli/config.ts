@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What the command line leaves open comes from the environment (`SSLCOLLECTOR_CODEC`), then from `/etc/sslcollector.toml`
  * (`codec = "…"`): names are those of the long options.

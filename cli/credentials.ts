@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Certificates of a running command: read again on SIGHUP and when they change. @module */
 import type { Credentials, Role } from "../net/pki/credentials.ts";
 import { LiveCredentials } from "../net/pki/live_credentials.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where packets go when no -o is given. @module */
 import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector demo`: an HTTPS server in this process, curl mirrored against it, and what the capture then shows. @module */
 import { BadInput } from "./bad_input.ts";
 import { Capture } from "./capture.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A self-signed certificate for the demo's server, made on the spot. @module */
 import "reflect-metadata"; // what @peculiar/x509 is built on
 import * as x509 from "@peculiar/x509";

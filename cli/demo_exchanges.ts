@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** HTTP/1.1 exchanges out of a capture that this program forged: in order and without gaps. @module */
 import { parseEthernet } from "../net/wire/ethernet.ts";
 import { parseIpv4 } from "../net/wire/ipv4.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector hook path | install | uninstall | status`. @module */
 import { BadInput } from "./bad_input.ts";
 import * as install from "./hook_install.ts";

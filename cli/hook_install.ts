@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Makes services start with the hook, and undoes it. @module */
 import { dirname, join } from "node:path";
 import { LIBRARY_NAME, put, readLibrary } from "./hook_library.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where the hook library is: built in the checkout, or embedded in the binary and put on disk when needed. @module */
 import { dirname, join } from "node:path";
 

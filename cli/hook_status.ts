@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Who has the hook loaded, and which agent it would find. @module */
 import { join } from "node:path";
 import { CONTROL, MAGIC, PAGE } from "../net/capture/record/layout.ts";

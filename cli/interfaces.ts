@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Interfaces of this host. @module */
 import { BadInput } from "./bad_input.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Messages for people, on standard error, through LogTape. @module */
 import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 

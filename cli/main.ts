@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector`: reads the command line and runs one command. @module */
 import { run, type RunOptions } from "@optique/run";
 import { message } from "@optique/core/message";

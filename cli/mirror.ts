@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Everything from the codec chain to the sinks, put together from options: what the agent, `run` and `replay` share. @module */
 import { raw } from "../codecs/raw.ts";
 import type { ForgeSettings } from "../net/forge/settings.ts";

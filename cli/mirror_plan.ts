@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a command that mirrors is to do: options checked as far as the machine can tell, and nothing opened yet. @module */
 import { checkSink, type SinkSpec } from "../net/sinks/spec.ts";
 import { interfaceMtu } from "../net/sinks/interfaces.ts";

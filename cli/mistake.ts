@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Mistakes on the command line, in one line that names the option, the value and what would be right. @module */
 import { COMMANDS, isCommand, ownersOf, subcommands } from "./command_options.ts";
 import { endOfOptions, isCollector } from "./options.ts";

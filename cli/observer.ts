@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Lines for people as flows open and close. @module */
 import type { Flow } from "../net/mirror/flow.ts";
 import { formatFlowKey } from "../net/wire/flow_key.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The command line: every command with its options, parsed into one typed value. @module */
 import { object, or } from "@optique/core/constructs";
 import { type Message, message } from "@optique/core/message";

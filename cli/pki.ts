@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `pki`: certificates for agents and collectors. @module */
 import { isIP } from "node:net";
 import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What an executable on disk says about whether a hook can reach it. @module */
 import { join } from "node:path";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Options of the remote link: of agents that mirror to a collector, of the collector, and of its certificates. @module */
 import { object, or } from "@optique/core/constructs";
 import { message } from "@optique/core/message";

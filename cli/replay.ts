@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector replay FILE`: a recording through the same pipeline, to the same packets. @module */
 import { RecordingError, RecordingReader } from "../net/capture/mod.ts";
 import { BadInput } from "./bad_input.ts";

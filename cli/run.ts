@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector run -- COMMAND`: one program, mirrored; its exit status is returned. @module */
 import { resolveProgram } from "./program.ts";
 import { BadInput } from "./bad_input.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where hooks find the agent of this user. */
 export function defaultRuntimeDir(): string {
   if (Deno.uid() === 0) return "/run/sslcollector";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** SIGINT, SIGTERM and SIGHUP: the first asks to drain, the second ends at once. */
 export class Shutdown {
   readonly asked: Promise<void>;

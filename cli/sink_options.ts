@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Options of every command that ends in packets. @module */
 import { message } from "@optique/core/message";
 import { multiple, optional } from "@optique/core/modifiers";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The exit summary: a line a program, then totals, on standard error; or the same as one JSON object. @module */
 import { Counters, type PerDirection } from "../net/mirror/counters.ts";
 import { printable } from "../net/wire/printable.ts";

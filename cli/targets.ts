@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `-t`: the sink that mirrors to collectors. @module */
 import { hostname } from "node:os";
 import type { RemoteSink } from "../net/link/remote_sink.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a systemd service preloads already (systemd.exec(5), systemd.syntax(7), systemd.unit(5)). @module */
 import { join } from "node:path";
 

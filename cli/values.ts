@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
 import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";

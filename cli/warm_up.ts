@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Has the code between ring and sink compiled before the first program comes: cold, the first megabytes take ten times as
  * long, and a fast program fills its ring meanwhile.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Made-up HTTP/2 for {@linkcode warmUp}: what the codec's code paths need to be compiled, some 2 MiB. @module */
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The codec contract: how a plugin rewrites the clear text of one flow.
  *

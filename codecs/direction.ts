@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Directions of a flow's bytes, for every room: the codec contract numbers them. @module */
 
 /** Client to server. */

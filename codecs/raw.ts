@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The identity: clear text as it is, on the flow's own 5-tuple. @module */
 import { type Codec, CODEC_CONTRACT, type CodecOutput, type CodecSession } from "./codec.ts";
 

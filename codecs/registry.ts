@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The built-in codecs by name, and what makes a value a codec. @module */
 import { type Codec, CODEC_CONTRACT } from "./codec.ts";
 import { http2to1 } from "./http2to1/codec.ts";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The addresses of a socket. */
 #ifndef SSLC_ADDRESS_H
 #define SSLC_ADDRESS_H

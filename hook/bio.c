@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* BIO_f_ssl: a program that stacks this BIO never calls SSL_read or SSL_write by name (`openssl s_server`). It is given a
  * method of the same type whose reading and writing pass through here. */
 #include "call.h"

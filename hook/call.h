@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What surrounds every call of a TLS library: telling a call by the program from one by the library itself, taking the
  * time, and handing on what passed. */
 #ifndef SSLC_CALL_H

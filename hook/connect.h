@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Meeting the agent: its control page, a region of our own, the greeting. */
 #ifndef SSLC_CONNECT_H
 #define SSLC_CONNECT_H

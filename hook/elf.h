@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Symbol look-up over the loaded objects, in place of dlsym: it finds what was loaded privately, allocates
  * nothing, and asks nothing of the C library but dl_iterate_phdr. */
 #ifndef SSLC_ELF_H

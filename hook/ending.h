@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Ends of flows, the last of which found no room wait here: the agent would hold a flow open whose close was dropped. */
 #ifndef SSLC_ENDING_H
 #define SSLC_ENDING_H

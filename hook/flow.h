@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Flows: what of a session the agent is told, in which order, and what is counted when it cannot be told.
  *
  * `open` goes before the first data or gap; offsets count every byte; bytes that found no room are told of by a gap before the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hello.h"
 
 #include "address.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finds ClientHellos in what passes sockets and the clear text of TLS sessions, and tells the agent of them.
  *
  * Read so far that the random is known: record header, handshake header, version, random (RFC 8446, 4.1.2 and 5.1). */

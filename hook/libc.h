@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The C library's own functions behind those that the hook interposes, and the clock. */
 #ifndef SSLC_LIBC_H
 #define SSLC_LIBC_H

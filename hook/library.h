@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The TLS libraries in this process, each with its functions. Two of the same name can live side by side. */
 #ifndef SSLC_LIBRARY_H
 #define SSLC_LIBRARY_H

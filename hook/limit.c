@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* `setrlimit` and its kin: a program that limits the addresses it may have counts its own. Once the limit is there, what the hook
  * keeps mapped for others than this process is given back. */
 #include "libc.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What happens when the program is loaded. Nothing that a program without TLS would notice: no system call. */
 #include "library.h"
 #include "libc.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* memcpy, memset and memcmp, which compilers call even in code that is linked to no C library. */
 #include "sys.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The `open` record: who talks to whom in a flow. */
 #ifndef SSLC_OPEN_H
 #define SSLC_OPEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The memory that a mirrored program shares with the agent: control page, ring, records.
  *
  * All integers are little-endian and naturally aligned. `record.ts` reads what is laid out here and a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The shared memory of this process: how it is made, offered to the agent, claimed by a forked child. */
 #ifndef SSLC_REGION_H
 #define SSLC_REGION_H

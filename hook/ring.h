@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A sub-ring as its producers see it, and the producer's side of the protocol that record.h specifies. */
 #ifndef SSLC_RING_H
 #define SSLC_RING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether this process may touch memory that nobody made ready for it: a page of shared memory is charged to who touches it
  * first, and past the limit of its memory cgroup the kernel ends a process. */
 #ifndef SSLC_ROOM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether a seccomp filter is in force. A filter may kill on a system call that the program itself never makes, so
  * from then on the hook makes none: it connects and wakes no more, and learns no addresses. */
 #ifndef SSLC_SECCOMP_H

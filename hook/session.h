@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The TLS sessions of this process that the hook follows, found by the address of their SSL object.
  *
  * Lock-free: an index of 64-bit words, each a key and the number of a record in one word, and dense records that are

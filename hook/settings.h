@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the hook was told when the program was loaded, copied then: programs overwrite their environment. */
 #ifndef SSLC_SETTINGS_H
 #define SSLC_SETTINGS_H

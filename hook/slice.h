@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Large writes, published in slices while their TLS records leave.
  *
  * OpenSSL cuts a write into records of 16,384 bytes. Each whole record of application data that a socket took is a lower bound

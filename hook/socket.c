@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The interposed functions that move bytes through sockets. They look for ClientHellos, and, inside a TLS call, for the
  * socket that carries the session. When there is nothing to do they cost a few loads. */
 #include "address.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the hook asks of kernel and compiler: raw system calls, which never touch errno, and memory functions.
  *
  * The hook is linked to no C library. Every call here returns a value of at least 0 or a negated error number.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* `syscall`, through which libseccomp puts filters in force.
  *
  * A C wrapper could not forward it: the number of arguments is unknown, and the system call behind it may return twice or on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the hook knows of the thread it runs in: the TLS calls that are under way, outermost first.
  *
  * The list lives in thread-local memory and names stack frames only by address, so a frame that a longjmp skipped

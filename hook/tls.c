@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The interposed functions of TLS libraries. Each calls the original with the caller's own arguments and returns what that
  * returned; errno and the error queue are the original's. */
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `deno task compile`: builds the hook and makes `dist/sslcollector` with it embedded. `deno compile` downloads its base
  * executable; where that is out of reach, DENORT_BIN names one.

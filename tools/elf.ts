@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The dynamic symbols of a 64-bit little-endian ELF file, as far as checking a shared library needs them. @module */
 
 const SECTION_DYNSYM = 11;

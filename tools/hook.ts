@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Builds the capture hook, `dist/libsslcollector_hook.so`, with the system's C compiler, and checks that it will load
  * wherever it must: nothing exported but the interposed names, nothing wanted but the dynamic loader's list of objects,

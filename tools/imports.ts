@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Fails on an import that the folders' rules (docs/architecture.md) do not allow, and on files that import each other in
  * a circle: TypeScript by its imports, types included, and the hook's C by its includes.

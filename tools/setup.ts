@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Installs what a task needs and this machine lacks: `setup.ts demo|test|bench`. As root on Debian it calls apt-get;
  * otherwise it prints the one command to run and stops with status 1.

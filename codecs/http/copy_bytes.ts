@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Copying short runs of bytes. @module */
 
 /** Copies below this by a loop: for the lengths that header fields have it beats the views that `set` needs. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * HTTP without a version: what a reader of one version tells and a writer of another makes messages of.
  *

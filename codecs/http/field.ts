@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Names of HTTP fields that decide how a message is framed, routed or written; every other field is carried as it is.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A header list as bytes: all names and values in one arena, told apart by offsets, so that decoding a header block
  * allocates nothing and no byte of a value is ever read as text.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Small buffers used again: most heads and bodies fit one, and a new buffer costs more than what it is for. @module */
 
 /** Above the heads that browsers and servers send (0.5 to 1.5 KB). */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Bytes appended to a buffer that grows and is used again. @module */
 import { copyBytes } from "../http/copy_bytes.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Field lines of HTTP/1.1 heads and trailers, and what they tell of the message: names that are tokens, values without a byte
  * that ends a line, lines of a length that parsers take.

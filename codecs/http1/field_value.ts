@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Values that decide whether an HTTP/1.1 parser goes on. @module */
 import type { FieldList } from "../http/field_list.ts";
 

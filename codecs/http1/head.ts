@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * HTTP/1.1 heads from version-neutral ones, all but the framing: what decides it is returned as {@linkcode HeadFacts},
  * because the framing depends on the body, which comes later.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One message on its way to HTTP/1.1: what is known of it, and how it is framed once it is written.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Methods that make the first bytes of a connection HTTP to an IDS, and nothing else. @module */
 
 /**

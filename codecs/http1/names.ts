@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * How methods, field names, targets and values have to look in HTTP/1.1 so that no byte of them ends a line or a name.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Both directions of one HTTP/2 connection as HTTP events: streams, header blocks, settings (RFC 9113).
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One direction of an HTTP/2 connection: frames to events.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * HTTP/2 frames (RFC 9113, sections 4 and 6): numbers, the 9-byte header, and what a header must satisfy.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Cuts one direction of an HTTP/2 connection into frames, at whatever places the bytes come in pieces. DATA is handed
  * on as it comes; the payload of frames that matter is put together; everything else is passed over.

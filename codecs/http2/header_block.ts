@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Header blocks on their way: a HEADERS or PUSH_PROMISE frame and the CONTINUATION frames behind it
  * (RFC 9113, section 4.3).

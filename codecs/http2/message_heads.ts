@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Header blocks of one direction as what they are on their streams: heads, interim responses, trailers, promises
  * (RFC 9113, section 8).

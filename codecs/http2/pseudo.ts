@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Pseudo-header fields (RFC 9113, section 8.3): from a decoded list to a request or response head, or to the reason
  * why a receiver must treat the message as malformed and what it meant cannot be told.

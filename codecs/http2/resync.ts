@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Finding a frame boundary in a direction whose start, or a part of which, was not seen.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * SETTINGS (RFC 9113, section 6.5) as far as they change how the other direction is read.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `http2to1`: each HTTP/2 exchange of a flow as one HTTP/1.1 request and response that an IDS pairs rightly.
  *

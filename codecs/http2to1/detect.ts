@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Whether a flow is HTTP/2: by ALPN, by the connection preface (answered in kind where ALPN says HTTP/1.1), or, for a flow whose start was not seen, by its frames.
  *

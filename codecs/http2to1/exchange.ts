@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One request with its response, on its way to a lane. @module */
 import type { Lane } from "../codec.ts";
 import type { BytePool } from "../http1/byte_pool.ts";

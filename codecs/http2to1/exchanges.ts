@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * HTTP events to HTTP/1.1 exchanges: collects heads, bodies and ends, and lets {@linkcode Lanes} write them.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Which exchange is written when and on which lane.
  *

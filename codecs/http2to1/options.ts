@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What of `http2to1` can be set. @module */
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/connection.ts";
 

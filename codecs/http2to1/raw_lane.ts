@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A lane for bytes that could not be read as HTTP: as they are, but never so that an IDS takes them for a message that
  * neither peer saw as one.

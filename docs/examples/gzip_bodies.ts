@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Decodes gzip bodies of HTTP/1.1, so that an IDS sees what they say: `--codec http2to1,./gzip_bodies.ts`, or alone.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A codec at its smallest: every ASCII letter in upper case. */
 import type { Codec } from "../../codecs/codec.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The agent's side of the capture hook: live programs, and recordings of them.
  *

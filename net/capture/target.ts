@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What comes out of a hook, in the words of the rest of the program: the seam between capture sources and the
  * pipeline. A source calls one {@linkcode CaptureTarget}; bytes are borrowed for the call.

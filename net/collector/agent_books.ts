@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What came from one agent. @module */
 
 /** Why agents lose packets (docs/link.md); an agent that gives other reasons must not make the books grow. */

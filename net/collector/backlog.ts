@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What agents sent while the sinks could not take it. @module */
 import type { Sink } from "../sinks/sink.ts";
 import type { AgentMessage } from "../link/session/intake_port.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The collector: many agents in, sinks out. @module */
 import * as net from "node:net";
 import { resolve } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What a collector must know after it was killed: how many packets of each session it has, and how long its files were
  * when it had them. One JSON line for each commit, appended with one write; the file is written anew, and renamed into

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How far a collector's files were at its last commit, and going on with them after it was ended at any moment. @module */
 import type { FileProgress } from "../sinks/file.ts";
 import { systemError } from "../ffi/system_error.ts";

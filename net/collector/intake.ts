@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The packets of all agents into the sinks, each once. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Sink } from "../sinks/sink.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Lines that strangers can cause, in the log: no flood. @module */
 
 const PERIOD_MS = 10_000;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How many packets of which session a collector has. @module */
 
 /** Sessions of one agent that are remembered beside those that may be in use; those unused for longest are forgotten first. */

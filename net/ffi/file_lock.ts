@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One process at a time with files that two must not write. @module */
 import { cString, EAGAIN, errno, errnoName, libc } from "./libc.ts";
 

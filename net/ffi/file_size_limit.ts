@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A process that may only write files of a certain size (`ulimit -f`). @module */
 
 let survives = false;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * libc through FFI, Linux on x86_64 and arm64 (both LP64 and little-endian; the structures that callers lay out are
  * the same for glibc and musl there). Opened on demand by {@linkcode libc}, never at import.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Shared memory of a file as `ArrayBuffer`s that cannot outlive it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * libpcap through FFI (wpcap.dll of Npcap on Windows). Opened on demand by {@linkcode pcapLibrary}, never at import.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Errors of the operating system, as the runtime hands them out. @module */
 
 /** What an error of the system is called: its code and text, without the decoration that Deno adds. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Forging: the packets that an IDS would have seen had the session never been encrypted. One {@linkcode LaneForger} is
  * one TCP connection, or several one after the other on the same 5-tuple.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One end of a forged connection: its headers, made once, and its place in the sequence. @module */
 import type { Endpoint } from "../wire/flow_key.ts";
 import { type ForgeSettings, MTU_MAX, MTU_MIN } from "./settings.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Packets on their way from the forgers to the sinks, laid out as the pcapng Enhanced Packet Blocks that a file
  * wants, so that a file sink writes the batch as it is and an interface sink injects each frame from where it lies.

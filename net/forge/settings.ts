@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How lanes are forged: what the operator may choose, and its defaults. @module */
 import type { InitialSequenceNumbers } from "./isn.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One number for both directions of a connection. @module */
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN } from "../wire/ethernet.ts";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../wire/tcp.ts";

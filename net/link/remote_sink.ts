@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Packets to a collector on another host. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Credentials } from "../pki/credentials.ts";

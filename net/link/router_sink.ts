@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Flows spread over several collectors. @module */
 import {
   BATCH_CAPACITY,

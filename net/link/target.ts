@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The values of `-t` and `-L`. @module */
 import { LINK_PORT } from "./blocks/link.ts";
 

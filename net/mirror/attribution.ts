@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Which TCP connection a flow belongs to. A ClientHello seen on a socket is remembered under its random, 32 bytes that
  * the TLS session later shows again: the only exact way when the session works on memory (asyncio, nodejs).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The codecs of one flow, one behind the other: every lane that a codec writes is a flow to the next one. A codec is
  * asked whether it wants the flow; who declines is passed by. One that throws is replaced by `raw` from there.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The first bytes of a flow, kept until a codec has decided about it: one log of all pieces of both directions, so that
  * what a flow holds is bounded by the bytes it sent and not by how small it cut them.

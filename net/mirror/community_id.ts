@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Community ID, version 1 (corelight/community-id-spec): one name for both directions of a flow. @module */
 import { createHash } from "node:crypto";
 import type { Endpoint, FlowKey } from "../wire/flow_key.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The books of a flow, a program or the whole run. For every direction
  *

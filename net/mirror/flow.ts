@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One mirrored TLS session. @module */
 import type { CaptureEnd, CaptureOpen, CaptureProgram } from "../capture/target.ts";
 import type { Attribution } from "./attribution.ts";

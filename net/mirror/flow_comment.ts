@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the first packet of a flow says about it to people. @module */
 import { communityId } from "./community_id.ts";
 import type { Flow } from "./flow.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The flows that are open, by program and number, by 5-tuple and by client random; what has no addresses yet is held for a
  * bounded time and size.

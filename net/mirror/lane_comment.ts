@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the first packet of a lane says about it to people. @module */
 import { type FlowKey, formatFlowKey } from "../wire/flow_key.ts";
 import { communityId } from "./community_id.ts";

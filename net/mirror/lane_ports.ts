@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Client ports for the lanes of a flow beyond its own 5-tuple: 30201 to 32767, below Linux's ephemeral range and free of
  * dissector registrations. A real flow that arrives on a lane's 5-tuple wins. Of one client address and server each flow has at

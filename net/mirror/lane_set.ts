@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The lanes of one flow: where its codec chain writes, and a forger for each. @module */
 import type { CodecOutput, Direction, Lane } from "../../codecs/codec.ts";
 import type { Counters } from "./counters.ts";

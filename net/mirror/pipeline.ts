@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * From captured clear text to forged packets: a {@linkcode CaptureTarget} that keeps the flows, drives a codec chain for each
  * and one forger for each lane. Pure: time comes with the records, so a recording gives the same packets again.

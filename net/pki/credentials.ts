@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What one end of a link shows and trusts. @module */
 
 /** PEM texts, checked to belong together. */

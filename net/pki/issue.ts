@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Making a CA and its certificates: ECDSA on P-256. @module */
 import { isIP } from "node:net";
 import type { Role } from "./credentials.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Credentials that are read again when they change on disk. @module */
 import type { Credentials, Role } from "./credentials.ts";
 import { loadCredentials } from "./store.ts";

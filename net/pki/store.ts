@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The directory with certificates and keys: `ca.crt`, `ca.key`, and for each certificate `ROLE-NAME.crt` and
  * `ROLE-NAME.key`. A host needs `ca.crt` and its own pair; `ca.key` may stay elsewhere.

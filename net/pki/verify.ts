@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Who a peer is, from the certificate that it showed. @module */
 import type { Role } from "./credentials.ts";
 import { USAGES } from "./issue.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The two file formats, as seen by a file sink: a head, whole records, a tail. @module */
 import { FrameCursor, type PacketBatch } from "../forge/packet_batch.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Packets into a capture file, or a series of them. @module */
 import { surviveFileSizeLimit } from "../ffi/file_size_limit.ts";
 import type { PacketBatch } from "../forge/packet_batch.ts";

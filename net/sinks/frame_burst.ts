@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Frames on their way onto an interface, handed to the kernel many at a time. @module */
 import { libc } from "../ffi/libc.ts";
 import type { PcapSymbols } from "../ffi/pcap.ts";

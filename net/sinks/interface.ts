@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Packets onto a network interface, through libpcap. @module */
 import { DLT_EN10MB, lastError, type PcapSymbols } from "../ffi/pcap.ts";
 import { FrameCursor, type PacketBatch } from "../forge/packet_batch.ts";

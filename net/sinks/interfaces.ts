@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Which interfaces there are. @module */
 import { allInterfaces, pcapLibrary } from "../ffi/pcap.ts";
 import { DEFAULT_MTU } from "./sink.ts";

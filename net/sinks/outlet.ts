@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A bounded queue of packets before a reader that may be slow: a pipe or a TCP connection. @module */
 
 /** Accepts part or all of `bytes` and answers how many; `Deno.stdout` and `Deno.Conn` are such. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Opening an interface for sending only. @module */
 import * as ffi from "../ffi/pcap.ts";
 import { interfaceNames } from "./interfaces.ts";

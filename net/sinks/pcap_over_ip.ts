@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** PCAP-over-IP: a TCP server; every client gets a pcapng stream from the moment it connects. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Names of a series of capture files, as `dumpcap -b` makes them. @module */
 
 import { basename, dirname, join } from "node:path";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Whether two paths name one file. @module */
 import { basename, dirname, join, resolve } from "node:path";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where forged packets go. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What all sinks are made with. @module */
 import type { Sink } from "./sink.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The values of `-o`: reading, checking before anything starts, opening. @module */
 import { accessSync, constants } from "node:fs";
 import { basename, dirname } from "node:path";

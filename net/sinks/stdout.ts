@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Packets as pcapng to standard output, mostly a pipe. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";

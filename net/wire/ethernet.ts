@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Ethernet II headers, with or without one 802.1Q tag. Integers are big-endian. @module */
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Names of a TCP connection's ends. @module */
 
 export interface Endpoint {

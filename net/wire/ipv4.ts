@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** IPv4 headers without options (RFC 791). Integers are big-endian. @module */
 import { checksumOfSum, networkSum } from "./checksum.ts";
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** IPv6 headers without extension headers (RFC 8200). Integers are big-endian. @module */
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The classic capture file (draft-ietf-opsawg-pcap) with nanosecond times, little-endian. @module */
 import { LINKTYPE_ETHERNET, SNAP_LENGTH } from "./pcapng.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Writing pcapng (draft-ietf-opsawg-pcapng), little-endian: section header, interface description, enhanced packet
  * and interface statistics blocks. {@link ./pcapng_reader.ts} reads them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading pcapng of either byte order, block by block, from a stream. @module */
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 import * as pcapng from "./pcapng.ts";

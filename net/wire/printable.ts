@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Text that came from a program or its peer, made fit for a line of a log or a terminal. @module */
 
 /** Names come from the program or its peer: what could break a line or mislead a terminal is replaced. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** TCP sequence numbers: 32 bits, compared modulo 2^32 (RFC 9293 section 3.4). @module */
 
 declare const brand: unique symbol;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** TCP headers and the options that open a connection (RFC 9293, RFC 7323). Integers are big-endian. @module */
 import { checksumOfSum, networkSum } from "./checksum.ts";
 import { IP_PROTOCOL_TCP } from "./ipv4.ts";

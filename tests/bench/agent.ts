@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An agent as users run it: the compiled binary, as a process of its own. @module */
 import { compile } from "../../tools/compile.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What the hook costs the program: CPU time of an nginx worker per request, hooked and not, alternating; beside it the
  * agent's own CPU, and kernel uprobes on the same calls where bpftrace runs. Times are the scheduler's (`schedstat`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** How fast packets are forged, and put on an interface. @module */
 import { LaneForger } from "../../net/forge/connection.ts";
 import { PacketBuffer } from "../../net/forge/packet_batch.ts";

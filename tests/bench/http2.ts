@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What `http2to1` can do on one core: bodies, small exchanges, HPACK beside npm `hpack`, memory of an open flow. @module */
 import { Buffer } from "node:buffer";
 import type { CodecOutput, CodecSession, Direction } from "../../codecs/codec.ts";

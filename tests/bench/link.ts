@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The remote link: agent to collector to interface, against a bare TLS copy; memory; what a dead link costs. @module */
 import * as tls from "node:tls";
 import type { PacketBatch } from "../../net/forge/packet_batch.ts";

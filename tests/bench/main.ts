@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `deno task bench [NAME...]`: speed, cost for the program and memory, as ratios within one run; a table for people, never a test.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Figures out of a run: medians, spreads, CPU time of other processes. @module */
 
 export interface Spread {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the agent holds for flows that are open and at rest. @module */
 import { isInstalled, runOk, withTempDir } from "../support/run.ts";
 import { startAgent } from "./agent.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An nginx with one worker, for measuring. @module */
 import { makeCertificate } from "../support/certificate.ts";
 import { runOk } from "../support/run.ts";

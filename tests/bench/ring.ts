@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What reading a ring costs by itself: records to a target that does nothing. The ring is filled by a producer in the
  * same thread; only the reading is timed.

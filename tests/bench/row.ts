@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a benchmark reports. @module */
 
 export interface BenchRow {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * From one writing program through ring, agent and sink without loss: the highest of a ladder of rates at which every
  * byte arrives, the program's peer and the agent on the same machine.

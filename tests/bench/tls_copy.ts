@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A bare `node:tls` server as a process of its own: reads, counts, and says so. @module */
 import * as tls from "node:tls";
 import type { PacketBatch } from "../../net/forge/packet_batch.ts";

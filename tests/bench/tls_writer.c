@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* tls_writer serve CERT KEY: listens on a free port of 127.0.0.1, prints it, and reads what one client after the other sends.
  * tls_writer write PORT MEGABITS SECONDS: writes records of 16 KiB at that rate (of clear text), then prints the bytes
  *   and the rate that it reached.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Mistakes that only the machine can tell: found before anything starts, in one line, with exit status 2. @module */
 import assert from "node:assert/strict";
 import { type CommandOptions, runCommand, spawnCommand } from "../support/command.ts";

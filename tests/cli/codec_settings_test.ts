@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Each setting of `http2to1` on the command line does what it says. */
 import assert from "node:assert/strict";
 import { FrameType } from "../../codecs/http2/frame.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector codecs`, and plugins that cannot be loaded: one line with path and reason, exit status 2. */
 import assert from "node:assert/strict";
 import { MODES, runSslcollector } from "../e2e/support/sslcollector.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { BadInput } from "../../cli/bad_input.ts";
 import { defaultStatePath } from "../../cli/collector.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import * as install from "../../cli/hook_install.ts";
 import { runCommand } from "../support/command.ts";

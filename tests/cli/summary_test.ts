@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { formatBytes, jsonSummary, type SummaryInput, textSummary } from "../../cli/summary.ts";
 import { Counters } from "../../net/mirror/counters.ts";

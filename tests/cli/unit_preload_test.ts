@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { unitPreload } from "../../cli/unit_preload.ts";

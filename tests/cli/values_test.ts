@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ValueParser } from "@optique/core/valueparser";
 import * as values from "../../cli/values.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { missing } from "../support/run.ts";
 import { type Mode, MODES } from "./support/sslcollector.ts";
 import { checkDownloads, curlArguments } from "./support/curl.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing } from "../support/run.ts";

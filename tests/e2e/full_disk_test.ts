@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A full disk stops one sink with a message; what it wrote stays readable, and the other sink goes on. @module */
 import assert from "node:assert/strict";
 import { missing, runOk } from "../support/run.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Whatever becomes of the agent, the program does as without it: a download of 1 GiB. @module */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

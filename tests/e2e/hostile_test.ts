@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Hostile programs beside a good one: the agent goes on, and only what is theirs is lost. @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

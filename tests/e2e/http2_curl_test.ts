@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** curl mirrored with `--codec http2to1`, against the HTTP/2 servers of Node and Deno, which no hook sees. */
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";

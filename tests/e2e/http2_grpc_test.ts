@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** gRPC itself with `--codec http2to1`, mirrored on either side: four kinds of calls, their messages and trailers. */
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A connection that was there before the agent: `http2to1` reads on from the middle, where the bytes as they are say nothing. */
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";

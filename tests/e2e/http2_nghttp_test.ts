@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** nghttp2's programs with `--codec http2to1`: nghttp, h2load and nghttpd, mirrored on either side. */
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";

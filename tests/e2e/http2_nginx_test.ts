@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * nginx's HTTP/2 mirrored with `--codec http2to1`, with the clients of curl, Node and Deno. Node and Deno have their TLS
  * inside themselves (OpenSSL and rustls, linked statically), where no hook sees it: they can only be the peer.

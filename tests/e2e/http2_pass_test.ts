@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is no HTTP/2 passes through `--codec http2to1` unchanged. */
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";

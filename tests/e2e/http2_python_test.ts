@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Python's HTTP/2 with `--codec http2to1`: httpx and hypercorn, both on h2 and asyncio, mirrored on either side. */
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";

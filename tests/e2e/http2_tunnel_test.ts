@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Tunnels over HTTP/2 with `--codec http2to1`: WebSockets by extended CONNECT (RFC 8441), and plain CONNECT. */
 import assert from "node:assert/strict";
 import { readHttp1 } from "../support/http1_reader.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Into a veth whose other end has a live Suricata: it sees what the capture file shows, packet for packet. @module */
 import assert from "node:assert/strict";
 import { judge, judgeMissing, type Verdict } from "../support/judge.ts";

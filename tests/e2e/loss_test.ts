@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Loss is honest: what a full ring could not take is counted to the byte and shows as a gap of its length. @module */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

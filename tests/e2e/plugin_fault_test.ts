@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A plugin that throws on data, in a real run: its flow is downgraded and counted, and no other notices. */
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";

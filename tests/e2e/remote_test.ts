@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Agents that mirror to collectors over mutual TLS, from the command line. */
 import assert from "node:assert/strict";
 import { FakeCollector } from "../support/fake_collector.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { missing } from "../support/run.ts";

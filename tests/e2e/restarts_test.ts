@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** nginx under load while its agent is killed and restarted: no request fails, and the last agent mirrors again. @module */
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is fuzzed of HTTP/2: whole conversations through the codec, and header blocks. */
 import assert from "node:assert/strict";
 import { PSEUDO_BYTES } from "../../codecs/http/field_list.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * `deno task fuzz [SECONDS]`: every target with fresh seeds for so long (60 by default). A failure names the seed; run it again
  * with SEED.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is fuzzed: each takes random input and throws when a promise of the program is broken. @module */
 import assert from "node:assert/strict";
 import type { CaptureOpen } from "../../net/capture/target.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import { withSeed } from "../support/random.ts";
 import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bench: nanoseconds per call of SSL_write_ex of a library that does nothing, at 100 B and 16 KiB, and per read of a socket pair.
  * Run it with the hook and without; the difference is what the hook costs. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cgroupRoomBytes, roomOfGroups } from "../../net/capture/preload/cgroup.ts";
 import { HookReceiver } from "../../net/capture/preload/hook_source.ts";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* collect DIRECTORY: an agent that prints each record as a line of JSON, until its standard input ends.
  *
  * Prints {"kind":"ready"} when hooks can connect. Data is shown as a running sum of its flow and direction, modulo 2^64: of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A program that uses TLS and memory when it is told to. @module */
 import { TextLineStream } from "../support/lines.ts";
 import { compile, hooked, WORK } from "./native.ts";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Does what each line of its standard input says and answers with a line of what memory it shares and maps, in KiB:
  * `write KIB` passes so much through one session of the fake library, `allocate MIB` takes memory, `limit MIB` sets RLIMIT_AS
  * by the call that the first argument names. A command that fails answers "failed". */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* deaf PATH: listens there with a queue for one and never accepts, until its standard input ends. */
 #include <stdio.h>
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A small agent for tests of the hook: serves the control page and the socket, maps what hooks send, and consumes their
  * rings by the protocol of record.h, checking every word it reads. */
 #ifndef DRAIN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A TLS library without TLS: sessions whose clear text is a known function of a seed, so that whoever sees it can check every
  * byte. Built as a library of its own; the hook finds it by the pointer in each session's first word. */
 #include "fake_tls.h"

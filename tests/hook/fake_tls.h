@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef FAKE_TLS_H
 #define FAKE_TLS_H
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ABI, MAGIC, RING_NO_WAKE, SLOTS_MAX } from "../../net/capture/record/layout.ts";
 import { HookReceiver } from "../../net/capture/preload/hook_source.ts";

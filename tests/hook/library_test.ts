@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { readDynamicSymbols } from "../../tools/elf.ts";
 import { buildHook, checkSymbols } from "../../tools/hook.ts";

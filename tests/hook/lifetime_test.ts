@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
 import { RING, WORD } from "../../net/capture/record/layout.ts";

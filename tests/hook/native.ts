@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What tests of the hook share: its C programs, a certificate, an agent that collects records, programs with the hook. @module */
 import { makeCertificate } from "../support/certificate.ts";
 import { TextLineStream } from "../support/lines.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
 import { certificateFiles, Collector, compile, type Flow, hooked, run, sumOf, WORK } from "./native.ts";

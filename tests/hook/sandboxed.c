@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* sandboxed prctl|syscall|none [before]: uses a session, puts a seccomp filter in force that kills on every system call which
  * the hook makes and this program does not, uses that session and another. With `before`, no session comes first. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One session of the fake library: writes 100 bytes, reads 60. */
 #include "fake_tls.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stress DIRECTORY SEED [roomy]: threads and forked children use sessions of a fake TLS library through the hook, whose objects are linked
  * into this program, while an agent in this same process drains their rings, which are too small for what comes, unless `roomy`.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* switch CERT KEY: two ends of one TLS session in this process. The handshake and "one" pass through memory, then the session
  * goes on over a TCP connection with "two": only then are there addresses. Prints client and server address. */
 #include <arpa/inet.h>

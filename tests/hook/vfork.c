@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* vfork prctl|syscall: uses a session, then has a child of vfork confine itself by a filter that allows everything, and uses the
  * session again. */
 #include <linux/filter.h>

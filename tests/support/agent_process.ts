@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An agent's sink as a process of its own, to be killed. Tells how many packets it has written. @module */
 import { loadCredentials } from "../../net/pki/store.ts";
 import { RemoteSink } from "../../net/link/remote_sink.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Bytes put together. @module */
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Forging into a capture file in tests, and reading one back. @module */
 import type { FlowKey } from "../../net/wire/flow_key.ts";
 import type { ForgeSettings } from "../../net/forge/settings.ts";

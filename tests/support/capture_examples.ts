@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Records as a hook would send them. @module */
 import type { CaptureOpen } from "../../net/capture/target.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A {@linkcode CaptureTarget} that keeps what it is told.
  *

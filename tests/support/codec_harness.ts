@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Drives a codec by hand and keeps what it writes: by lane and connection, and as packets for an IDS to judge. @module */
 import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../../codecs/codec.ts";
 import type { FlowKey } from "../../net/wire/flow_key.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A collector as a process of its own, to be killed. Prints its port; ends when standard input does. @module */
 import { loadCredentials } from "../../net/pki/store.ts";
 import { RemoteReceiver } from "../../net/collector/collector.ts";

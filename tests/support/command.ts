@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector` as a process of its own, from source or, where `SSLCOLLECTOR_BINARY` names one, the binary. @module */
 import { fileURLToPath } from "node:url";
 import type { Finished } from "./run.ts";

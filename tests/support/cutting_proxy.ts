@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A TCP proxy that breaks connections. @module */
 
 export interface CuttingProxy extends AsyncDisposable {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The collector's end of a link without a collector: says what the test wants it to say. @module */
 import { linkBlock, linkHead, type LinkMessage } from "../../net/link/blocks/link.ts";
 

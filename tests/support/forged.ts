@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reads forged packets back, strictly: what a receiver that trusts nothing would make of them. @module */
 import { parseEthernet } from "../../net/wire/ethernet.ts";
 import { parseIpv4 } from "../../net/wire/ipv4.ts";

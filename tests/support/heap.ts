@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What V8 holds: objects and the buffers outside its heap. @module */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

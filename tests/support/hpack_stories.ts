@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The http2jp stories that npm `hpack` ships, and its encoder. @module */
 import { readdirSync, readFileSync } from "node:fs";
 import hpackModule from "hpack";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A strict HTTP/1.1 reader: takes one connection's two directions apart into exchanges as an IDS that trusts the
  * framing does, and throws at anything a parser could stumble over. Written apart from the code it judges.

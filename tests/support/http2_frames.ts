@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** HTTP/2 bytes made by hand, valid or not. @module */
 import { CONNECTION_PREFACE, Flag, FRAME_HEADER_BYTES, FrameType } from "../../codecs/http2/frame.ts";
 import { concat } from "./bytes.ts";

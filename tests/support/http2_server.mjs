@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // An HTTP/2 server for Node, in clear text or, given a certificate and a key, over TLS: answers by its path's query and says
 // as JSON lines what it did.
 import { createHash } from "node:crypto";

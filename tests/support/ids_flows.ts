@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Flows of HTTP/2 through the codec and the forger, for an IDS to judge. @module */
 import { http2to1 } from "../../codecs/http2to1/codec.ts";
 import { Recorder } from "./capture.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What Suricata makes of a capture, through `../shared/ids/judge`. @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Cuts text into lines, without their ends. */
 export class TextLineStream extends TransformStream<string, string> {
   constructor() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Collectors and agents' sinks with certificates of their own. @module */
 import { initAuthority, issueInto, loadCredentials } from "../../net/pki/store.ts";
 import { daysFrom } from "../../net/pki/issue.ts";

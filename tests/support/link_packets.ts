@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Packets that tell which they are, to see whether each arrives once and in order. @module */
 import assert from "node:assert/strict";
 import { type PacketBatch, PacketBuffer } from "../../net/forge/packet_batch.ts";

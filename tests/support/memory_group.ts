@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A memory control group of its own, of whichever version this machine has. @module */
 
 const FOLDERS = [

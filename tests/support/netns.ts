@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Network namespaces that a test makes for itself. @module */
 import { missing, run, runOk } from "./run.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A pipeline with a program in front and its packets read back behind. @module */
 import { concat } from "./bytes.ts";
 import type { Codec } from "../../codecs/codec.ts";

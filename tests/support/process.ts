@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Programs of the tests' own that run beside a test. @module */
 import { fileURLToPath } from "node:url";
 

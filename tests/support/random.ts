@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Random input that can be made again: set `SEED` to the number that a failing test printed.
  *

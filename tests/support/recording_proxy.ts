@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A TCP proxy that remembers what passed: a real conversation as a codec would be given it. @module */
 import type { Direction } from "../../codecs/codec.ts";
 import type { CodecHarness } from "./codec_harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A program of its own that joins the agent in the directory given, writes, and waits to be killed: an open flow with
  * `finished` bytes, one record begun and not finished, one after it.

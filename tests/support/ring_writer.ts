@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The producer's side of `record.h`, honest or not, for tests of the agent's side without a hooked program.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Running outside programs. @module */
 
 export interface Finished {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A link that loses and delays: two TUN devices, what goes into one comes out of the other later, or never.
 
 Usage: slow_link.py NEAR FAR FAR_NAMESPACE NEAR_ADDRESS FAR_ADDRESS DELAY_MS LOSS SEED

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What arrives at the far end of a veth. @module */
 import type { Veth } from "./netns.ts";
 

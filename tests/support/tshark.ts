@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What tshark reads out of a capture. @module */
 import { createHash } from "node:crypto";
 import { runOk, withTempDir } from "./run.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * HPACK decoder (RFC 7541) of one direction. Input is hostile: every length is bounded, nothing throws, and a block
  * that would decode to more than the list takes is still read to its end, for what it does to the table.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The Huffman code of HPACK (RFC 7541, section 5.2 and appendix B), decoded one input byte per step.
  *

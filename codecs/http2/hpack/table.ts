@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The tables of HPACK (RFC 7541, sections 2.3 and 4): the static one, and one direction's dynamic one.
  *

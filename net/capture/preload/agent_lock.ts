@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One agent at a time in a runtime directory.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The socket that hooks send their rings to.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * How much memory a program's control group would still let it touch: a page of shared memory is charged to whoever touches it
  * first, and beyond the limit the kernel ends a process.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The agent's control page: what every hook maps to find out whether an agent is there and whether it sleeps.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The agent's side of the hook: one loop that takes programs in, reads their rings and sleeps when there is nothing.
  *

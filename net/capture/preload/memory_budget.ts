@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Memory over all rings.
  *

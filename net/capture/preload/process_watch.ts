@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Who a mirrored process is and whether it still lives, asked of the kernel rather than of the process.
  *

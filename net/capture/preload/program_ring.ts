@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One sub-ring that a process writes to, with the memory that it was granted.
  *

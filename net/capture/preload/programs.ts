@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The mirrored programs: their regions, the sub-rings that they and their children claim, and their end.
  *

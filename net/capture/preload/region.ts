@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The memory of one program: checked once when it arrives, mapped, and given to rings piece by piece.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The consumer of one sub-ring, by the protocol of `record.h`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * One record, checked and handed to a {@linkcode CaptureTarget}: what rings and recordings have in common.
  *

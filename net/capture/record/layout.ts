@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The layout of `record.h` in TypeScript: offsets, bounds, and the readers of what a record carries.
  *

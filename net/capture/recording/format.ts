@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A recording: every call that a {@linkcode CaptureTarget} got, in order, so that it can be made again.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Reads a recording and makes the calls that it holds again. The layout is in `recording_format.ts`.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Writers of what `record.ts` reads, for recordings and for whatever else produces records.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Keeps what a capture source tells, on the way to where it goes. The layout is in `recording_format.ts`.
  *

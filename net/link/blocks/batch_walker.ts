@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Checking blocks of a link where they lie. @module */
 import * as pcapng from "../../wire/pcapng.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * The link between agent and collector: a pcapng stream each way, packets as Enhanced Packet Blocks, everything else in
  * Custom Blocks. docs/link.md is the specification; this file is its constants, writers and parsers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Reading a link: packets stay where they lie, as runs of whole blocks; messages are parsed. @module */
 import { BatchWalker } from "./batch_walker.ts";
 import { LINK_BLOCK_MAX, type LinkMessage } from "./link.ts";

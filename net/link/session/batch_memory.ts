@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Copies of batches, in memory that is used again. @module */
 import { BATCH_CAPACITY } from "../../forge/packet_batch.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Dropped packets in the log: a line now and then, for a loss may come and go many times a second. @module */
 
 const PERIOD_MS = 60_000;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Between the connections of agents and the one place that writes their packets: one thread, or two. @module */
 import type { LinkMessage } from "../blocks/link.ts";
 

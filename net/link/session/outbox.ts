@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Packets of one session on the agent's side, from being taken to being acknowledged. @module */
 import { BatchMemory, memoryFor } from "./batch_memory.ts";
 import { offsetAfter, type Run, runsOf } from "../blocks/batch_walker.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What an outbox keeps account of. @module */
 import type { Run } from "../blocks/batch_walker.ts";
 import type { SpoolPart } from "./spool_part.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Waiting for somebody else for as long as he makes progress. @module */
 
 export class Progress {

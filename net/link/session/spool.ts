@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Packets on disk until they are acknowledged, so that they outlive the agent. One directory for each target; in it, for
  * each session, segments `SESSION-NNNNNNNNNN.pcapng`, each a link stream of its own (docs/link.md) that tshark opens.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where packets lie in the segments of a spool. @module */
 import { BatchWalker } from "../blocks/batch_walker.ts";
 import { LINK_FRAME_MAX } from "../blocks/link.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One connection of an agent, on the collector's side. @module */
 import type { Socket } from "node:net";
 import { goOnReading, stopReading } from "./flow_control.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** From the agent to its collector. @module */
 import * as net from "node:net";
 import * as tls from "node:tls";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Not reading a socket for a while. @module */
 import type { Socket } from "node:net";
 

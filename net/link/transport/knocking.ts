@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Connections whose handshake is under way. @module */
 import type * as net from "node:net";
 

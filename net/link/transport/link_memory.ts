@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Memory that the packets of one thread's connections are received into. @module */
 import { LINK_BLOCK_MAX } from "../blocks/link.ts";
 import type { ReaderMemory } from "../blocks/link_reader.ts";

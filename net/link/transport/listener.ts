@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Where agents connect: who gets in, and how many may knock at a time. @module */
 import * as net from "node:net";
 import * as tls from "node:tls";

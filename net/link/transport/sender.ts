@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** One connection of an agent: sends a session's packets and takes the acknowledgements. @module */
 import type { Socket } from "node:net";
 import {

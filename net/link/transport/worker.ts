@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A thread of the collector's: connections of some of the agents, up to packets that are checked. @module */
 /// <reference lib="deno.worker" />
 import { LINK_BLOCK_MAX } from "../blocks/link.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A {@linkcode Listener} on a thread of its own. @module */
 import type { Credentials } from "../../pki/credentials.ts";
 import type { IntakePort, LinkPeer } from "../session/intake_port.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Between the collector's thread and those that hold connections. @module */
 import type { Credentials } from "../../pki/credentials.ts";
 import type { AgentIdentity, AgentMessage, Hello } from "../session/intake_port.ts";

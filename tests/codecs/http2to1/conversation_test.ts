@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Real clients and servers in clear text, recorded between them: what comes out is what both of them report. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

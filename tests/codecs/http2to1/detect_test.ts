@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { detectHttp2 } from "../../../codecs/http2to1/detect.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";
 import { CodecHarness } from "../../support/codec_harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Header lists and blocks over their bounds: Go takes 1 MiB and h2o answers too, so what fits is told and the rest marked. */
 import assert from "node:assert/strict";
 import { FrameType } from "../../../codecs/http2/frame.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What a peer can send to make an IDS see other messages than its peer saw: never forged, never shifted, counted. */
 import assert from "node:assert/strict";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What peers send to make an IDS see what neither of them said: requests inside bodies, other protocols, promises that nobody took.
  * Through the codec, the forger and Suricata; behind each case comes a good exchange that must be seen as well.

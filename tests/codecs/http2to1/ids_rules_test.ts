@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What the rules of an IDS look at is what they would find in HTTP/1.1: names, cookies, hosts, reasons, bodies, trailers. */
 import assert from "node:assert/strict";
 import type { CodecHarness } from "../../support/codec_harness.ts";

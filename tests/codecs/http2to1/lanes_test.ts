@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The seven rules for lanes, and the bounds on what a flow holds. */
 import assert from "node:assert/strict";
 import { http2to1, type Http2To1Options } from "../../../codecs/http2to1/codec.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * Connection errors that some real peer does not mind: nginx 1.22, nghttpd 1.52, haproxy 2.6 and Node answer what comes behind
  * them, each its own. What the laxest answers is told, and the fault is counted; nothing is told that nobody saw.

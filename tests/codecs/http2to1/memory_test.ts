@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What one flow can make the codec hold: the bound on waiting exchanges, by its own account and by that of V8, whatever the
  * peers leave unfinished.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Flows joined late, bytes lost, and bytes cut anywhere. */
 import assert from "node:assert/strict";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";

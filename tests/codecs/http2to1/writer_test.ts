@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The twelve rules for the HTTP/1.1 writer, one or more tests each. */
 import assert from "node:assert/strict";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* confined COMMAND [ARG]...: runs a command under a seccomp filter that allows everything, as a container's would be in force
  * before the command's first instruction. */
 #include <linux/filter.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """gRPC client for tests: grpc_client.py PORT CERTIFICATE COUNT
 
 Makes each kind of call COUNT times, all at a time over one connection, and says as JSON lines what was sent and what came.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the gRPC programs of the tests share: the service, its calls, and how an exchange is told of.
 
 A message is bytes; on the wire it has five bytes before it (a flag and its length), and no compression.

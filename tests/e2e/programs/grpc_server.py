@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """gRPC server for tests: grpc_server.py CERTIFICATE KEY
 
 Says "listening PORT", then as JSON lines what it served, until SIGTERM.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """ASGI application for hypercorn, an HTTP/2 server: hypercorn http2_app:app, with the folder of bodies in BODIES.
 
 GET sends a file, or the `events` of the query as they come; PUT takes anything and answers 204; a WebSocket gets back what it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Many requests at a time over one HTTP/2 connection of Node: http2_client.mjs URL CERTIFICATE COUNT PATH...
 // Each path is had COUNT times and put back once under /put/. Says as JSON lines what was sent and what came.
 import { createHash } from "node:crypto";

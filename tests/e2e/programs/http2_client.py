@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests at a time over one HTTP/2 connection of httpx: http2_client.py URL CERTIFICATE PATH...
 
 A path under /put/ is sent as many random bytes as its query's `bytes` says, the others are had. Says as JSON lines what was

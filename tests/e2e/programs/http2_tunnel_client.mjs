@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Node's HTTP/2 client with tunnels: http2_tunnel_client.mjs URL CERTIFICATE WORD...
 // Each WORD is a path, for a WebSocket that sends messages and closes, or an authority, for a CONNECT that asks there by
 // HTTP/1.1; all at a time on one connection. Says as JSON lines each exchange with what its tunnel carried.

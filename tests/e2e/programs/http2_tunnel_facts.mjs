@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the programs with HTTP/2 tunnels tell of an exchange.
 import { createHash } from "node:crypto";
 

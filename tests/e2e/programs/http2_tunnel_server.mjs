@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Node's HTTP/2 server with both kinds of tunnels: http2_tunnel_server.mjs CERTIFICATE KEY
 // CONNECT reaches the authority, but for port 1, which is refused; a WebSocket gets back what it sends; everything else is
 // answered with 404. Says as JSON lines the port, and each exchange with what its tunnel carried.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tunnels over HTTP/2 with h2, which is told not to demand a :path of every CONNECT.
 
 http2_tunnels.py server CERTIFICATE KEY: CONNECT reaches the authority, but for port 1, which is refused. Says "listening

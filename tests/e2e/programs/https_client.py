@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTPS client for tests: https_client.py STYLE HOST PORT CERTIFICATE FOLDER CONNECTION...
 
 Each CONNECTION is a list of requests joined with commas: GET:/path, PUT:/path (sends the file of FOLDER with the path's last

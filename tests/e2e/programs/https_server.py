@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTPS server for tests: https_server.py STYLE HOST CERTIFICATE KEY FOLDER CONNECTIONS
 
 GET sends a file of FOLDER, PUT takes anything and answers 204. Prints "listening PORT" and, for each body received, its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // WebSocket frames (RFC 6455, section 5.2), unfragmented.
 
 export const TEXT = 1, CLOSE = 8;

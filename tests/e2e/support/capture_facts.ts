@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What tshark finds in a capture: connections, bodies, complaints. @module */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The one question of every end-to-end test: does the capture show what really passed? @module */
 import assert from "node:assert/strict";
 import { type Exchange, judgeMissing, judgeStrict } from "../../support/judge.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A program that a test starts, waits for by what it prints, and ends. @module */
 
 /** No test's program runs as long as this; a stuck one is ended, so that its test fails. */

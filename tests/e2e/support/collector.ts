@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector -C` with certificates of its own. @module */
 import assert from "node:assert/strict";
 import { runChild } from "./child.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** curl: mirrored as a program under test, or without a hook as the peer of a mirrored server. @module */
 import assert from "node:assert/strict";
 import { sha256 } from "../../support/tshark.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The requests of a test, and what the unmirrored side saw of them. @module */
 import { type Body, type Fixture, LARGE_SIZE, MEDIUM_SIZE, SMALL_SIZES } from "./fixture.ts";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** A mirrored curl whose output the test reads as it comes. @module */
 import { createHash } from "node:crypto";
 import type { Fixture } from "./fixture.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * A program that means harm to the agent whose runtime directory it is given: `fault_hostile.ts HOW DIRECTORY`. Before that it
  * mirrors a flow of its own, honestly, so that there is something to lose. Says "done", and stays until it is killed.

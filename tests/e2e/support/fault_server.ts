@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An HTTPS server in the test's own process that sends when the test says so, and counts what passed. @module */
 import type { Fixture } from "./fixture.ts";
 

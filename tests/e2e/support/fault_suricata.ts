@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Suricata at work on an interface in a namespace. @module */
 import assert from "node:assert/strict";
 import type { Veth } from "../../support/netns.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Waiting for what other processes do to files, without looking again and again. @module */
 import { dirname } from "node:path";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What every end-to-end test needs: a folder open to all users, a certificate for this host, and bodies. @module */
 import { makeCertificate } from "../../support/certificate.ts";
 import { withTempDir } from "../../support/run.ts";

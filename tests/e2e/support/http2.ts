@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Does a capture made with `--codec http2to1` show the exchanges that took place over HTTP/2? @module */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Programs that speak HTTP/2, started with `run --codec http2to1`. @module */
 import assert from "node:assert/strict";
 import type { Child } from "./child.ts";

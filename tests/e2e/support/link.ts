@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /**
  * What holds the unmirrored side of a test back. Over loopback a connection's two ends and the agent share the same cores, and a
  * TLS library that gets one of them for itself outruns any reader: of a body larger than a ring, some would be lost whenever

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** HTTP/1.1 as the unmirrored side of a test reads it from TLS. @module */
 import { createHash } from "node:crypto";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The two ways of mirroring a test's programs, with what every use of them shares. @module */
 import assert from "node:assert/strict";
 import { checkMirror, type MirrorExpectation } from "./check_mirror.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** nghttpd: mirrored, or the peer of a mirrored client. @module */
 import { Child } from "./child.ts";
 import { mirrorOptions, type Mode, startSslcollector, type Summary, summaryOf } from "./sslcollector.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** nginx as a daemon: its master belongs to root, its workers to another user. @module */
 import assert from "node:assert/strict";
 import { missing } from "../../support/run.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An HTTPS client in the test's own process, which no hook sees: for bodies that curl would ask for too fast. @module */
 import assert from "node:assert/strict";
 import type { Target } from "./curl.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** An HTTPS server in the test's own process, which no hook sees: it counts and logs what really passed. @module */
 import { createHash } from "node:crypto";
 import { endpoint, type Seen } from "./exchange.ts";

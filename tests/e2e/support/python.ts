@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Debian's Python, its packages, and the programs of the tests that are written in it. @module */
 import { fileURLToPath } from "node:url";
 import type { Mode } from "./sslcollector.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** `sslcollector` itself, from source and as the compiled binary. @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

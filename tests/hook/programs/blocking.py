@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """blocking.py CERT KEY BYTES [tls12] [nonblocking] [closes] [ipv6]: a server thread writes BYTES in one call, a client reads them."""
 import os
 import select

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """prefork.py CERT KEY CHILDREN: for each of CHILDREN connections the parent answers once and forks; the child goes on with the
 session and ends. Prints the children's process ids."""
 import os

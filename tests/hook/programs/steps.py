@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """steps.py CERT KEY: a TLS client and server in one process; for each line read, the client sends it over the one connection
 and prints the answer."""
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """streams.py CERT KEY BYTES: asyncio server and client, whose TLS runs over memory."""
 import asyncio
 import ssl

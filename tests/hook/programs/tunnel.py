@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tunnel.py CERT KEY: a TLS session inside another, over memory; prints what the inner one carried."""
 import socket
 import ssl

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { CollectorState } from "../../../net/collector/collector_state.ts";
 import { Sessions } from "../../../net/collector/sessions.ts";

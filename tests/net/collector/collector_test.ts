@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { CollectorState } from "../../../net/collector/collector_state.ts";
 import { fileProgress, resumeFile } from "../../../net/collector/file_progress.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import * as tls from "node:tls";
 import { issueInto, loadCredentials } from "../../../net/pki/store.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { AgentBooks } from "../../../net/collector/agent_books.ts";
 import { Intake } from "../../../net/collector/intake.ts";

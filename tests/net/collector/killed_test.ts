@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
 import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cString, libc } from "../../../net/ffi/libc.ts";
 import { SharedMapping } from "../../../net/ffi/mapping.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
 import { LaneForger } from "../../../net/forge/connection.ts";

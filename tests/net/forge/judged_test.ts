@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Forged HTTP/1.1 judged by outsiders: Suricata and tshark. */
 import assert from "node:assert/strict";
 import { TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";

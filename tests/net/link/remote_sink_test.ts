@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The agent's side where its collector or its spool fails it. */
 import assert from "node:assert/strict";
 import type { PacketBatch } from "../../../net/forge/packet_batch.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { FrameCursor, type PacketBatch } from "../../../net/forge/packet_batch.ts";
 import { type HashedFrame, hashFlow } from "../../../net/link/flow_hash.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** What is kept of a flow while a codec has not decided about it: how often it is asked, and how much memory that takes. */
 import assert from "node:assert/strict";
 import {

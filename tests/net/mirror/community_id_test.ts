@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { communityId } from "../../../net/mirror/community_id.ts";
 import type { FlowKey } from "../../../net/wire/flow_key.ts";

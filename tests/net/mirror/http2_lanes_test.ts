@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** The built-in codec for HTTP/2 inside the pipeline: its lanes, their ports and labels, and flows that rest. */
 import assert from "node:assert/strict";
 import { BUILT_IN_CODECS } from "../../../codecs/registry.ts";

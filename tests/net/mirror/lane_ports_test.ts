@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { type FlowKey, formatFlowKey } from "../../../net/wire/flow_key.ts";
 import { LanePorts } from "../../../net/mirror/lane_ports.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { CaptureProgramEnd } from "../../../net/capture/target.ts";
 import { type Codec, CODEC_CONTRACT } from "../../../codecs/codec.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { daysFrom } from "../../../net/pki/issue.ts";
 import { LiveCredentials } from "../../../net/pki/live_credentials.ts";

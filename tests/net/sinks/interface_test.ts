@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { LaneForger } from "../../../net/forge/connection.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Outlet, type Parcel } from "../../../net/sinks/outlet.ts";
 import { withSeed } from "../../support/random.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { isSameFile } from "../../../net/sinks/same_file.ts";
 import { withTempDir } from "../../support/run.ts";

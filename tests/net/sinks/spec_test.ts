@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { checkSink, openSink, parseSinkSpec } from "../../../net/sinks/spec.ts";
 import { withTempDir } from "../../support/run.ts";

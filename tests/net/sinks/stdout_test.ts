@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { StdoutSink } from "../../../net/sinks/stdout.ts";
 import { LaneForger } from "../../../net/forge/connection.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { formatEndpoint, formatFlowKey, formatIp } from "../../../net/wire/flow_key.ts";
 

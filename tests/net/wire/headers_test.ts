@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /** Ethernet, IPv4, IPv6 and TCP headers share one set of tests: golden bytes, cuts, patterns, mutations. */
 import assert from "node:assert/strict";
 import * as ethernet from "../../../net/wire/ethernet.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { WordView } from "../../../net/wire/checksum.ts";
 import { pcapFileHeader, writePcapRecord } from "../../../net/wire/pcap.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { sequenceAdd, sequenceBefore, sequenceDistance, sequenceNumber } from "../../../net/wire/seq.ts";
 import { withSeed } from "../../support/random.ts";

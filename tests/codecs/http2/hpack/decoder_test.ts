@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { HpackDecoder } from "../../../../codecs/http2/hpack/decoder.ts";
 import { FrameReader, type FrameSink } from "../../../../codecs/http2/frame_reader.ts";

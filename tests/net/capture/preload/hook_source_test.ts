@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { HookReceiver, type HookReceiverOptions } from "../../../../net/capture/preload/hook_source.ts";
 import { MemoryBudget } from "../../../../net/capture/preload/memory_budget.ts";

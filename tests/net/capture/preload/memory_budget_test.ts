@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { MemoryBudget } from "../../../../net/capture/preload/memory_budget.ts";
 

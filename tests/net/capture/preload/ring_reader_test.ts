@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { RingReader } from "../../../../net/capture/preload/ring_reader.ts";
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import * as record from "../../../../net/capture/record/layout.ts";
 import { encodeHello, encodeOpen, openFlags } from "../../../../net/capture/recording/record_writer.ts";

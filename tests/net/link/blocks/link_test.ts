@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { linkBlock, linkHead, type LinkMessage, newSessionId } from "../../../../net/link/blocks/link.ts";
 import { LinkReader, SMALL_MEMORY } from "../../../../net/link/blocks/link_reader.ts";

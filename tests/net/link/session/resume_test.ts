@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { withSeed } from "../../../support/random.ts";
 import { cuttingProxy } from "../../../support/cutting_proxy.ts";

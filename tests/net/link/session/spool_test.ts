@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Outbox } from "../../../../net/link/session/outbox.ts";
 import { Spool, SpoolSession } from "../../../../net/link/session/spool.ts";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { LINK_BLOCK_MAX } from "../../../../net/link/blocks/link.ts";
 import { LinkMemory } from "../../../../net/link/transport/link_memory.ts";
