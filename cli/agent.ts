@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** The agent: mirrors every program of this host that has the hook, until it is told to stop or has no sink left. @module */
-import { Capture } from "./capture.ts";
+import { Capture } from "../net/agent/capture.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
-import { libraryPath } from "./hook_library.ts";
+import { libraryPath } from "../net/agent/hook_library.ts";
 import { log, printError } from "./log.ts";
-import { planMirror } from "./mirror_plan.ts";
+import { planMirror } from "../net/agent/mirror_plan.ts";
 import type { AgentCommand } from "./options.ts";
-import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "./runtime_dir.ts";
+import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "../net/agent/runtime_dir.ts";
 import { Shutdown } from "./shutdown.ts";
 
 /** Answers the exit status: 1 when no sink was left. */

@@ -6,7 +6,7 @@ import { RemoteReceiver } from "../net/collector/collector.ts";
 import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import type { Sink } from "../net/sinks/sink.ts";
 import { BadInput } from "./bad_input.ts";
-import { type OpenCredentials, openCredentials } from "./credentials.ts";
+import { type OpenCredentials, openCredentials } from "../net/settings/credentials.ts";
 import { configureLog, log, printError } from "./log.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { Shutdown } from "./shutdown.ts";

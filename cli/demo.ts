@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector demo`: an HTTPS server in this process, curl mirrored against it, and what the capture then shows. @module */
 import { BadInput } from "./bad_input.ts";
-import { Capture } from "./capture.ts";
+import { Capture } from "../net/agent/capture.ts";
 import { makeCertificate } from "./demo_certificate.ts";
 import { httpExchanges } from "./demo_exchanges.ts";
-import { libraryPath } from "./hook_library.ts";
+import { libraryPath } from "../net/agent/hook_library.ts";
 import { print } from "./log.ts";
-import { planMirror } from "./mirror_plan.ts";
+import { planMirror } from "../net/agent/mirror_plan.ts";
 import { commandLine, type DemoCommand, type RunCommand } from "./options.ts";
 import { resolveProgram } from "./program.ts";
 import { parseSync } from "@optique/core/parser";

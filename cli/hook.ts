@@ -2,10 +2,10 @@
 /** `sslcollector hook path | install | uninstall | status`. @module */
 import { BadInput } from "./bad_input.ts";
 import * as install from "./hook_install.ts";
-import { libraryPath } from "./hook_library.ts";
-import { describeAgent, hookedPrograms } from "./hook_status.ts";
+import { libraryPath } from "../net/agent/hook_library.ts";
+import { describeAgent, hookedPrograms } from "../net/agent/hook_status.ts";
 import { print } from "./log.ts";
-import { defaultRuntimeDir } from "./runtime_dir.ts";
+import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import type { HookCommand } from "./options.ts";
 
 /** Answers the exit status. */

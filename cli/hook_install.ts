@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Makes services start with the hook, and undoes it. @module */
 import { dirname, join } from "node:path";
-import { LIBRARY_NAME, put, readLibrary } from "./hook_library.ts";
+import { LIBRARY_NAME, put, readLibrary } from "../net/agent/hook_library.ts";
 import { unitPreload } from "./unit_preload.ts";
 
 /** Where the library lives for good; not under a folder that is emptied at boot. */

@@ -2,11 +2,11 @@
 /** `sslcollector run -- COMMAND`: one program, mirrored; its exit status is returned. @module */
 import { resolveProgram } from "./program.ts";
 import { BadInput } from "./bad_input.ts";
-import { Capture } from "./capture.ts";
+import { Capture } from "../net/agent/capture.ts";
 import { datedFile } from "./default_sink.ts";
-import { libraryPath } from "./hook_library.ts";
+import { libraryPath } from "../net/agent/hook_library.ts";
 import { printError } from "./log.ts";
-import { planMirror } from "./mirror_plan.ts";
+import { planMirror } from "../net/agent/mirror_plan.ts";
 import type { RunCommand } from "./options.ts";
 
 const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const satisfies [Deno.Signal, number][];

@@ -2,7 +2,7 @@
 /** Whatever becomes of the agent, the program does as without it: a download of 1 GiB. @module */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { libraryPath } from "../../cli/hook_library.ts";
+import { libraryPath } from "../../net/agent/hook_library.ts";
 import { missing } from "../support/run.ts";
 import { Agent } from "./support/sslcollector.ts";
 import { Download } from "./support/fault_curl.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Who has the hook loaded, and which agent it would find. @module */
 import { join } from "node:path";
-import { CONTROL, MAGIC, PAGE } from "../net/capture/record/layout.ts";
-import { printable } from "../net/wire/printable.ts";
+import { CONTROL, MAGIC, PAGE } from "../capture/record/layout.ts";
+import { printable } from "../wire/printable.ts";
 import { LIBRARY_NAME } from "./hook_library.ts";
 
 export interface HookedProgram {

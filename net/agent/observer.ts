@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Lines for people as flows open and close. @module */
-import type { Flow } from "../net/mirror/flow.ts";
-import { formatFlowKey } from "../net/wire/flow_key.ts";
-import { printable, printableLine } from "../net/wire/printable.ts";
-import { tlsName } from "../net/mirror/flow_comment.ts";
-import type { PipelineObserver } from "../net/mirror/pipeline.ts";
-import { log, printError } from "./log.ts";
-import { formatBytes } from "./summary.ts";
+import type { Flow } from "../mirror/flow.ts";
+import { formatFlowKey } from "../wire/flow_key.ts";
+import { printable, printableLine } from "../wire/printable.ts";
+import { tlsName } from "../mirror/flow_comment.ts";
+import type { PipelineObserver } from "../mirror/pipeline.ts";
+import { log, printError } from "../../cli/log.ts";
+import { formatBytes } from "../../cli/summary.ts";
 
 /** Logs what went wrong; with `flowLines` also a line for each flow as it opens and closes. */
 export function makeObserver(flowLines: boolean): PipelineObserver {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** What a command that mirrors is to do: options checked as far as the machine can tell, and nothing opened yet. @module */
-import { checkSink, type SinkSpec } from "../net/sinks/spec.ts";
-import { interfaceMtu } from "../net/sinks/interfaces.ts";
-import { BadInput } from "./bad_input.ts";
-import { loadCodecs } from "./codecs.ts";
+import { checkSink, type SinkSpec } from "../sinks/spec.ts";
+import { interfaceMtu } from "../sinks/interfaces.ts";
+import { BadInput } from "../../cli/bad_input.ts";
+import { loadCodecs } from "../../cli/codecs.ts";
 import { hasAddress, interfaceAddresses } from "./interfaces.ts";
-import { configureLog, log } from "./log.ts";
-import type { MirrorCommand } from "./options.ts";
-import { checkSinks, fileOf } from "./sink_options.ts";
+import { configureLog, log } from "../../cli/log.ts";
+import type { MirrorCommand } from "../../cli/options.ts";
+import { checkSinks, fileOf } from "../../cli/sink_options.ts";
 import { planTargets, type TargetPlan } from "./targets.ts";
 
 /** What a command hands over: options that are checked, codecs that are loaded, and nothing opened yet. */

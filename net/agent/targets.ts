@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** `-t`: the sink that mirrors to collectors. @module */
 import { hostname } from "node:os";
-import type { RemoteSink } from "../net/link/remote_sink.ts";
-import { RouterSink } from "../net/link/router_sink.ts";
-import { hasSegments } from "../net/link/session/spool.ts";
-import { type RemoteTarget, spoolFolder } from "../net/link/target.ts";
-import type { Sink } from "../net/sinks/sink.ts";
-import { BadInput } from "./bad_input.ts";
-import type { OpenCredentials } from "./credentials.ts";
-import { log } from "./log.ts";
-import type { RemoteValues } from "./remote_options.ts";
-import { VERSION } from "./version.ts";
+import type { RemoteSink } from "../link/remote_sink.ts";
+import { RouterSink } from "../link/router_sink.ts";
+import { hasSegments } from "../link/session/spool.ts";
+import { type RemoteTarget, spoolFolder } from "../link/target.ts";
+import type { Sink } from "../sinks/sink.ts";
+import { BadInput } from "../../cli/bad_input.ts";
+import type { OpenCredentials } from "../settings/credentials.ts";
+import { log } from "../../cli/log.ts";
+import type { RemoteValues } from "../../cli/remote_options.ts";
+import { VERSION } from "../../cli/version.ts";
 
 /** Collectors, or none, checked; not yet connected to. */
 export interface TargetPlan {
@@ -33,7 +33,7 @@ export async function planTargets(values: RemoteValues): Promise<TargetPlan> {
   if (twice >= 0) throw new BadInput(`--target: ${targets[twice].name} is given twice`);
   if (targets.every(({ isPlaintext }) => isPlaintext)) return { values, credentials: undefined };
   // Imported on demand, as all of the link: TLS and certificates take as long to load as everything else together.
-  const { openCredentials } = await import("./credentials.ts");
+  const { openCredentials } = await import("../settings/credentials.ts");
   return { values, credentials: await openCredentials(values.pki, "agent", values.identity) };
 }
 
@@ -48,7 +48,7 @@ export async function openTargets(
 ): Promise<Sink | undefined> {
   const { target: targets, queue, spool, spoolMax } = plan.values;
   if (targets.length === 0) return undefined;
-  const { RemoteSink } = await import("../net/link/remote_sink.ts");
+  const { RemoteSink } = await import("../link/remote_sink.ts");
   if (spool !== undefined) warnOfOthers(spool, targets);
   const sinks: RemoteSink[] = [];
   for (const target of targets) {

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** Everything from the codec chain to the sinks, put together from options: what the agent, `run` and `replay` share. @module */
-import { raw } from "../codecs/raw.ts";
-import type { ForgeSettings } from "../net/forge/settings.ts";
-import { InitialSequenceNumbers } from "../net/forge/isn.ts";
-import { PacketBuffer } from "../net/forge/packet_batch.ts";
-import { Pipeline } from "../net/mirror/pipeline.ts";
-import { RouterSink } from "../net/link/router_sink.ts";
-import type { Sink } from "../net/sinks/sink.ts";
-import { openSink } from "../net/sinks/spec.ts";
-import { BadInput } from "./bad_input.ts";
-import { log, printError } from "./log.ts";
+import { raw } from "../../codecs/raw.ts";
+import type { ForgeSettings } from "../forge/settings.ts";
+import { InitialSequenceNumbers } from "../forge/isn.ts";
+import { PacketBuffer } from "../forge/packet_batch.ts";
+import { Pipeline } from "../mirror/pipeline.ts";
+import { RouterSink } from "../link/router_sink.ts";
+import type { Sink } from "../sinks/sink.ts";
+import { openSink } from "../sinks/spec.ts";
+import { BadInput } from "../../cli/bad_input.ts";
+import { log, printError } from "../../cli/log.ts";
 import { makeObserver } from "./observer.ts";
 import { type MirrorPlan, warnOfMeeting } from "./mirror_plan.ts";
-import type { MirrorCommand } from "./options.ts";
-import { jsonSummary, textSummary } from "./summary.ts";
+import type { MirrorCommand } from "../../cli/options.ts";
+import { jsonSummary, textSummary } from "../../cli/summary.ts";
 import { openTargets, type TargetPlan } from "./targets.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../../cli/version.ts";
 
 const IDLE_NS = 3600e9;
 /** Flows mirrored at a time: at some 4 KB each, 400 MB. */

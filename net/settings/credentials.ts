@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Certificates of a running command: read again on SIGHUP and when they change. @module */
-import type { Credentials, Role } from "../net/pki/credentials.ts";
-import { LiveCredentials } from "../net/pki/live_credentials.ts";
-import { PKI_DIRECTORY } from "../net/pki/store.ts";
-import { BadInput } from "./bad_input.ts";
-import { log } from "./log.ts";
+import type { Credentials, Role } from "../pki/credentials.ts";
+import { LiveCredentials } from "../pki/live_credentials.ts";
+import { PKI_DIRECTORY } from "../pki/store.ts";
+import { BadInput } from "../../cli/bad_input.ts";
+import { log } from "../../cli/log.ts";
 
 const DAY_MS = 86_400_000;
 /** A certificate with fewer days left is spoken of. */

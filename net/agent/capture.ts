@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Programs, their rings and the mirror they feed: what the agent, `run` and the demo start and stop. @module */
-import { HookReceiver, RecordingWriter } from "../net/capture/mod.ts";
-import { AgentLock } from "../net/capture/preload/agent_lock.ts";
-import { BadInput } from "./bad_input.ts";
-import { log } from "./log.ts";
+import { HookReceiver, RecordingWriter } from "../capture/mod.ts";
+import { AgentLock } from "../capture/preload/agent_lock.ts";
+import { BadInput } from "../../cli/bad_input.ts";
+import { log } from "../../cli/log.ts";
 import { Mirror } from "./mirror.ts";
 import type { MirrorPlan } from "./mirror_plan.ts";
-import type { AgentCommand, RunCommand } from "./options.ts";
-import { warmUp } from "./warm_up.ts";
+import type { AgentCommand, RunCommand } from "../../cli/options.ts";
+import { warmUp } from "../../cli/warm_up.ts";
 
 /** A receiver at work in front of a mirror. */
 export class Capture {

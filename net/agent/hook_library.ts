@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 export const LIBRARY_NAME = "libsslcollector_hook.so";
 
 /** Where `deno task hook` puts it; in the binary, where it is embedded. */
-const BUILT = new URL(`../dist/${LIBRARY_NAME}`, import.meta.url);
+const BUILT = new URL(`../../dist/${LIBRARY_NAME}`, import.meta.url);
 
 /** The library's bytes. Throws when it was never built. */
 export async function readLibrary(): Promise<Uint8Array<ArrayBuffer>> {
@@ -15,7 +15,7 @@ export async function readLibrary(): Promise<Uint8Array<ArrayBuffer>> {
 
 /** Rebuilds the library of a checkout when its sources are newer. */
 async function build(): Promise<void> {
-  const { buildHook } = await import("../tools/hook.ts");
+  const { buildHook } = await import("../../tools/hook.ts");
   await buildHook();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Interfaces of this host. @module */
-import { BadInput } from "./bad_input.ts";
+import { BadInput } from "../../cli/bad_input.ts";
 
 /** Whether hosts are reached through it: an address that the kernel gives every interface by itself does not count. */
 export function hasAddress(name: string): boolean {
