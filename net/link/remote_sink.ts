@@ -17,7 +17,7 @@ import type { RemoteTarget } from "./target.ts";
 export const QUEUE_BYTES = 64 * 1024 * 1024;
 /** Bytes that a spool may take when nothing else is asked for. */
 export const SPOOL_BYTES = 1024 * 1024 * 1024;
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_MS = 10_000;
 /** The first wait after a failure; each is twice the one before. */
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
@@ -44,6 +44,7 @@ export interface RemoteSinkOptions extends SinkOptions {
   readonly info?: (message: string) => void;
   /** Told once when closing takes a while: packets that wait for the collector, and how much longer it may take. */
   readonly waiting?: (packets: number, longestMs: number) => void;
+  readonly connectMs?: number;
   readonly heartbeatMs?: number;
   readonly backoffMaxMs?: number;
   readonly stalledMs?: number;
@@ -156,8 +157,8 @@ export class RemoteSink implements Sink {
   }
 
   /**
-   * Settles when all was acknowledged, or nothing more was for some seconds; after that, at once until the collector is
-   * reached again.
+   * Settles when all was acknowledged, or nothing more was for some seconds; after that, in one turn of the event loop until
+   * the collector is reached again.
    */
   async flush(): Promise<void> {
     await this.#progress.settled(() => this.#outboxes.every((outbox) => outbox.isEmpty));
@@ -237,7 +238,8 @@ export class RemoteSink implements Sink {
       if (credentials === undefined && !this.#target.isPlaintext) {
         throw new Error("no certificate is configured");
       }
-      socket = await dial(this.#target, credentials, CONNECT_TIMEOUT_MS, this.#abort.signal);
+      const timeoutMs = this.#options.connectMs ?? CONNECT_MS;
+      socket = await dial(this.#target, credentials, timeoutMs, this.#abort.signal);
     } catch (error) {
       return { isComplete: false, reason: (error as Error).message };
     }

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** PCAP-over-IP: a TCP server; every client gets a pcapng stream from the moment it connects. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
+import {
+  countDropped,
+  DEFAULT_MTU,
+  eventLoopTurn,
+  newSinkCounters,
+  type Sink,
+  type SinkCounters,
+} from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
 import { Outlet, type Parcel } from "./outlet.ts";
 import type { SinkOptions } from "./sink_options.ts";
@@ -179,7 +186,10 @@ export class PcapOverIpSink implements Sink {
   /** Settles when the client has it all (true), is gone, or took nothing for {@linkcode STALLED_MS}. */
   async #drained(client: Client): Promise<boolean> {
     const { outlet } = client;
-    if (outlet.writtenBytes === client.stalledAt) return false;
+    if (outlet.writtenBytes === client.stalledAt) {
+      await eventLoopTurn();
+      return false;
+    }
     const drained = outlet.drained();
     let timer: ReturnType<typeof setInterval> | undefined;
     const stalled = new Promise<false>((resolve) => {

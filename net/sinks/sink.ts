@@ -26,7 +26,11 @@ export interface Sink {
    * own: the sink counts what it dropped, says so once in the log, and the other sinks go on.
    */
   write(batch: PacketBatch): void;
-  /** Waits until what was taken has left, as far as the sink can know; used on shutdown and for back-pressure. */
+  /**
+   * Waits until what was taken has left, as far as the sink can know, or until more waiting is of no use; used on shutdown
+   * and for back-pressure. Where packets are neither written nor dropped when it settles, at least one
+   * {@linkcode eventLoopTurn} has passed: whoever flushes until all has left cannot keep the sink from its timers and sockets.
+   */
   flush(): Promise<void>;
   /** Flushes and releases; idempotent. */
   close(): Promise<void>;
@@ -34,6 +38,11 @@ export interface Sink {
 
 /** Bytes of IP packet in one frame where nothing says otherwise. */
 export const DEFAULT_MTU = 1500;
+
+/** Settles when timers that are due, and sockets, have had their turn; what only awaits settled promises leaves them none. */
+export function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
 
 export function newSinkCounters(): SinkCounters {
   return { packets: 0, written: 0, writtenBytes: 0, kept: 0, dropped: new Map() };

@@ -10,10 +10,13 @@ export interface CollectorArguments {
   readonly state: string;
   readonly workers: number;
   readonly hostname?: string;
+  readonly heartbeatMs?: number;
 }
 
 if (import.meta.main) {
-  const { pki, sink, state, workers, hostname = "127.0.0.1" }: CollectorArguments = JSON.parse(Deno.args[0]);
+  const { pki, sink, state, workers, hostname = "127.0.0.1", heartbeatMs }: CollectorArguments = JSON.parse(
+    Deno.args[0],
+  );
   const receiver = await RemoteReceiver.start({
     application: "test",
     hostname,
@@ -22,6 +25,7 @@ if (import.meta.main) {
     credentials: await loadCredentials(pki, "collector"),
     statePath: state,
     workers,
+    heartbeatMs,
     info: (line) => console.error(line),
     warn: (line) => console.error(line),
   });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Waiting for somebody else for as long as he makes progress. @module */
+import { eventLoopTurn } from "../../sinks/sink.ts";
 
 export class Progress {
   readonly #stalledMs: number;
@@ -32,8 +33,12 @@ export class Progress {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  /** Settles when `isDone`, when nothing moves any more, or after `longestMs`; at once when nothing has moved since the last stall. */
+  /**
+   * Settles when `isDone`, when nothing moves any more, or after `longestMs`; where nothing has moved since the last stall,
+   * after one turn of the event loop.
+   */
   async settled(isDone: () => boolean, longestMs = Infinity): Promise<void> {
+    if (!isDone() && this.#stalledAt === this.#steps) return await eventLoopTurn();
     const endMs = this.#now() + longestMs;
     let [steps, movedMs] = [this.#steps, this.#now()];
     while (!isDone() && this.#stalledAt !== this.#steps) {

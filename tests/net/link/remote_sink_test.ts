@@ -183,6 +183,21 @@ Deno.test("after a stall, flushing does not wait again until the collector is th
     await receiver.close();
   }));
 
+Deno.test("flushing in a loop while the collector is away lets the sink come back to it", () =>
+  withPki(async (pki) => {
+    const log = new TestLog();
+    const port = deadPort();
+    const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, { stalledMs: 1, backoffMaxMs: 1 });
+    new NumberedPackets((batch) => sink.write(batch)).make(10);
+    await log.find(/ECONNREFUSED/);
+    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, { port });
+    let flushes = 0;
+    for (; sink.counters.written < 10 && flushes < 100_000; flushes++) await sink.flush();
+    assert.equal(sink.counters.written, 10, `after ${flushes} flushes`);
+    await sink.close();
+    await receiver.close();
+  }));
+
 Deno.test("the log has a line a minute for dropped packets, however often they begin to be dropped", async () => {
   const log = new TestLog();
   let aheadMs = 0;
