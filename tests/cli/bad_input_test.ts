@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { type CommandOptions, runCommand, spawnCommand } from "../support/command.ts";
 import { netnsMissing, withVeth } from "../support/netns.ts";
 import { missing, withTempDir } from "../support/run.ts";
+import { notRoot, skipIf } from "../support/skip.ts";
 
 /** The one line, without the program's name. */
 async function mistake(args: readonly string[], options: CommandOptions = {}): Promise<string> {
@@ -14,7 +15,6 @@ async function mistake(args: readonly string[], options: CommandOptions = {}): P
   return line[1];
 }
 
-const isRoot = Deno.uid() === 0;
 const run = (...options: string[]) => ["run", ...options, "--", "true"];
 
 Deno.test("bad input: an unknown interface, observed or written to", async () => {
@@ -61,8 +61,7 @@ Deno.test("bad input: a directory that is missing, no directory or not writable"
   assert.match(await mistake(run("-o", unwritable)), new RegExp(`^--output: cannot write "${unwritable}": `));
 });
 
-const capabilitiesStay = missing("setpriv") ||
-  (!isRoot && (console.error("skipped: dropping capabilities needs root"), true));
+const capabilitiesStay = missing("setpriv") ?? notRoot("dropping capabilities");
 
 /** Root without some of its rights: any other user may not read this checkout or the cache of its modules. */
 const without = (...names: string[]) => {
@@ -72,7 +71,7 @@ const without = (...names: string[]) => {
 
 Deno.test(
   "bad input: a directory or a file without the permission to write",
-  { ignore: capabilitiesStay },
+  skipIf(capabilitiesStay),
   async () => {
     await withTempDir(async (folder) => {
       await Deno.mkdir(`${folder}/closed`);
@@ -96,7 +95,7 @@ Deno.test(
 
 Deno.test(
   "bad input: an interface without the permission names the capability",
-  { ignore: capabilitiesStay },
+  skipIf(capabilitiesStay),
   async () => {
     assert.equal(
       await mistake(run("-o", "lo"), without("net_raw")),
@@ -170,7 +169,7 @@ Deno.test("bad input: options that contradict each other", async () => {
 
 Deno.test({
   name: "bad input: packets that the interface does not take",
-  ignore: netnsMissing(),
+  ...skipIf(netnsMissing()),
   fn: () =>
     withVeth(async ({ near }) => {
       assert.equal(

@@ -5,6 +5,7 @@ import { MODES, runSslcollector } from "../e2e/support/sslcollector.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { missing, withTempDir } from "../support/run.ts";
 import { runCommand } from "../support/command.ts";
+import { skipIf } from "../support/skip.ts";
 
 const GOOD =
   `export default { name: "good", contract: 1, description: "does\\nnothing", probe() {}, open() {} };`;
@@ -34,7 +35,7 @@ Deno.test("codecs lists what is built in, with its settings", async () => {
 for (const mode of MODES) {
   Deno.test({
     name: `codecs (${mode}) checks plugins: a line for each, exit status 2 when one is bad`,
-    ignore: missing("openssl"),
+    ...skipIf(missing("openssl")),
     fn: () =>
       withFixture(async (fixture) => {
         for (const [name, [source]] of Object.entries(BAD)) {

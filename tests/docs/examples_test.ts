@@ -11,12 +11,13 @@ import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
 import { bytesOf, join, textOf } from "../support/http2_frames.ts";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { mirrorOptions, type Mode, MODES, runSslcollector, summaryOf } from "../e2e/support/sslcollector.ts";
 import { type Fixture, withFixture } from "../e2e/support/fixture.ts";
 import { hash, NodeServer } from "../e2e/support/http2.ts";
 
 const DOCS = fileURLToPath(new URL("../../docs", import.meta.url));
-const ignore = missing("curl", "openssl", "node");
+const lacking = missing("curl", "openssl", "node");
 const noJudge = judgeMissing();
 
 Deno.test("docs/codecs.md shows the example as it is", () => {
@@ -136,7 +137,7 @@ async function mirrored(mode: Mode, fixture: Fixture, codecs: string, paths: rea
 for (const mode of MODES) {
   Deno.test({
     name: `--codec http2to1,./upper_case.ts (${mode})`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const { capture, connections } = await mirrored(mode, fixture, "http2to1,./upper_case.ts", [
@@ -151,7 +152,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `--codec http2to1,./gzip_bodies.ts (${mode})`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const sizes = [70_000, 900_000, 20];

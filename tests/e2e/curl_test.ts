@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { type Mode, MODES } from "./support/sslcollector.ts";
 import { checkDownloads, curlArguments } from "./support/curl.ts";
 import { type Connection, large, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkClient } from "./support/mirrored.ts";
 
-const ignore = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark");
 
 /** curl, mirrored, makes these requests. */
 async function checkCurl(
@@ -29,25 +30,25 @@ async function checkCurl(
 for (const mode of MODES) {
   Deno.test({
     name: `run (${mode}) mirrors curl over IPv4: 1 B to 1.5 MB both ways`,
-    ignore,
+    ...skipIf(lacking),
     fn: () => withFixture((fixture) => checkCurl(mode, fixture, "127.0.0.1", smallAndMedium(fixture))),
   });
 }
 
 Deno.test({
   name: "run mirrors curl over IPv6: 1 B to 1.5 MB both ways",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkCurl("source", fixture, "::1", smallAndMedium(fixture))),
 });
 
 Deno.test({
   name: "run mirrors curl over IPv4: 50 MB both ways",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkCurl("source", fixture, "127.0.0.1", large(fixture), true)),
 });
 
 Deno.test({
   name: "run (binary) mirrors curl over IPv6: 50 MB both ways",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkCurl("binary", fixture, "::1", large(fixture), true)),
 });

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { MODES, runSslcollector } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 
 for (const mode of MODES) {
   Deno.test({
     name: `demo (${mode}) shows what curl asked for`,
-    ignore: missing("curl", "openssl"),
+    ...skipIf(missing("curl", "openssl")),
     fn: () =>
       withFixture(async (fixture) => {
         const capture = fixture.path("demo.pcapng");

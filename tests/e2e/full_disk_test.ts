@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** A full disk stops one sink with a message; what it wrote stays readable, and the other sink goes on. @module */
 import assert from "node:assert/strict";
+import { mountMissing } from "../support/mount.ts";
 import { missing, runOk } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { checkMirror } from "./support/check_mirror.ts";
 import { Download } from "./support/fault_curl.ts";
 import { Agent, mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
@@ -10,15 +12,7 @@ import { type Connection, get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { PeerServer } from "./support/peer_server.ts";
 
-function mountMissing(): boolean {
-  if (Deno.build.os === "linux" && Deno.uid() === 0) {
-    return missing("curl", "openssl", "tshark", "mergecap", "mount");
-  }
-  console.error("skipped: mounting a small file system needs root on Linux");
-  return true;
-}
-
-const ignore = mountMissing();
+const lacking = mountMissing() ?? missing("curl", "openssl", "tshark", "mergecap");
 
 const DISK_BYTES = 1 << 20;
 
@@ -96,7 +90,7 @@ async function checkFullDisk(
 for (const name of ["full.pcapng", "full.pcap"]) {
   Deno.test({
     name: `a full disk stops ${name}, which stays readable, and the other file is whole`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture((fixture) =>
         withSmallDisk(fixture, async (disk) => {
@@ -109,7 +103,7 @@ for (const name of ["full.pcapng", "full.pcap"]) {
 
 Deno.test({
   name: "an agent whose only sink has stopped ends with status 1",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture((fixture) =>
       withSmallDisk(fixture, async (disk) => {
@@ -129,7 +123,7 @@ Deno.test({
 
 Deno.test({
   name: "a disk that fills up at a later file of a rotation leaves all of them readable",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture((fixture) =>
       withSmallDisk(fixture, async (disk) => {

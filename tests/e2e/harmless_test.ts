@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { libraryPath } from "../../net/agent/hook_library.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { Agent } from "./support/sslcollector.ts";
 import { Download } from "./support/fault_curl.ts";
 import { StepServer } from "./support/fault_server.ts";
 import { fileExceeds } from "./support/fault_wait.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 
-const ignore = missing("curl", "openssl");
+const lacking = missing("curl", "openssl");
 
 const BLOCK_BYTES = 1 << 20;
 const BLOCKS = 1024;
@@ -49,7 +50,7 @@ async function checkDownload(
 
 Deno.test({
   name: "a download of 1 GiB is whole without an agent",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const env = { LD_PRELOAD: await libraryPath(), SSLCOLLECTOR_RUNTIME: fixture.path("nobody-here") };
@@ -59,7 +60,7 @@ Deno.test({
 
 Deno.test({
   name: "a download of 1 GiB is whole when the agent is killed in its middle",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const capture = fixture.path("killed.pcapng");
@@ -74,7 +75,7 @@ Deno.test({
 
 Deno.test({
   name: "a download of 1 GiB is whole when the agent stops in its middle, which then counts every byte",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const capture = fixture.path("stopped.pcapng");

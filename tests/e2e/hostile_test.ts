@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
 import { Child } from "./support/child.ts";
 import { Agent, type Summary } from "./support/sslcollector.ts";
@@ -12,7 +13,7 @@ import { ATTACKS, HONEST_BYTES } from "./support/fault_hostile.ts";
 import { StepServer } from "./support/fault_server.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 
-const ignore = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark");
 const HOSTILE = fileURLToPath(new URL("./support/fault_hostile.ts", import.meta.url));
 type Attack = keyof typeof ATTACKS;
 
@@ -102,7 +103,7 @@ function theirs({ programs }: Summary) {
 
 Deno.test({
   name: "hostile: rubbish in rings",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withstand(["rubbish"], (summary) => {
       const { rows, captured, retired } = theirs(summary);
@@ -113,7 +114,7 @@ Deno.test({
 
 Deno.test({
   name: "hostile: records that no hook writes end their ring, each with a reason",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withstand(["records"], (summary, stderr) => {
       assert.deepEqual(theirs(summary), { rows: 8, captured: 8 * HONEST_BYTES, retired: 8, unfinished: 0 });
@@ -123,7 +124,7 @@ Deno.test({
 
 Deno.test({
   name: "hostile: memory that could be cut off is refused, sealed memory holds",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withstand(["truncate"], (summary) => {
       assert.deepEqual(summary.programEvents, { "bad-region": 4 });
@@ -134,7 +135,7 @@ Deno.test({
 
 Deno.test({
   name: "hostile: sub-rings in the name of others are booked on the program itself",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withstand(["impersonate"], (summary) => {
       const rows = summary.programs.filter(({ program }) => program !== "curl");
@@ -146,7 +147,7 @@ Deno.test({
 
 Deno.test({
   name: "hostile: a program that ends in the middle of a record loses that record",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withstand(["die"], (summary) => {
       const { rows, captured, unfinished } = theirs(summary);
@@ -158,7 +159,7 @@ Deno.test({
 
 Deno.test({
   name: "hostile: a program that stops in the middle of a record keeps what is behind it",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withstand(["stop"], (summary) => {
       const { rows, captured } = theirs(summary);
@@ -168,7 +169,7 @@ Deno.test({
 
 Deno.test({
   name: "hostile: all at a time",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withstand(Object.keys(ATTACKS) as Attack[], (summary) => {
       assert.equal(summary.programEvents["bad-region"], 4);

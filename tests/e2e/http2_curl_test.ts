@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import {
   mirrorOptions,
   type Mode,
@@ -14,7 +15,7 @@ import {
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkHttp2, hash, NodeServer, type Served } from "./support/http2.ts";
 
-const ignore = missing("curl", "openssl", "node");
+const lacking = missing("curl", "openssl", "node");
 
 const CODEC = ["--codec", "http2to1"];
 
@@ -52,7 +53,7 @@ const inTurn = (...transfers: readonly string[][]) =>
 for (const mode of MODES) {
   Deno.test({
     name: `http2to1 (${mode}): curl with bodies both ways, HEAD, empty responses, hints and fields`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         await using server = await NodeServer.start(fixture);
@@ -83,7 +84,7 @@ for (const mode of MODES) {
 
 Deno.test({
   name: "http2to1: a gRPC-shaped exchange keeps its trailers",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await using server = await NodeServer.start(fixture);
@@ -109,7 +110,7 @@ Deno.test({
 
 Deno.test({
   name: "http2to1: server-sent events have a lane of their own beside ordinary requests",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await using server = await NodeServer.start(fixture);
@@ -131,7 +132,7 @@ Deno.test({
 
 Deno.test({
   name: "http2to1: curl against Deno's HTTP/2 server",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const served: Served[] = [];

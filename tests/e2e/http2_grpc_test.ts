@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { Child, runChild } from "./support/child.ts";
 import { withFixture } from "./support/fixture.ts";
 import { type Captured, checkHttp2, type Served } from "./support/http2.ts";
 import { jsonLines, mirrorClient, MirroredServer } from "./support/http2_mirrored.ts";
 import { python, pythonLacks } from "./support/python.ts";
 
-const ignore = missing("openssl") || pythonLacks("grpc");
+const lacking = missing("openssl") || pythonLacks("grpc");
 
 const LISTENING = /^listening (\d+)$/m;
 /** Calls of each of the four kinds. */
@@ -34,7 +35,7 @@ function checkTrailers({ exchanges }: Captured, calls: readonly Call[]): void {
 
 Deno.test({
   name: "http2to1: a gRPC client, mirrored, with 40 calls on one connection",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const [command, ...args] = python("grpc_server.py", fixture.certificate, fixture.key);
@@ -53,7 +54,7 @@ Deno.test({
 
 Deno.test({
   name: "http2to1: a gRPC server, mirrored, with 40 calls on one connection",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await using server = await MirroredServer.start(fixture, {

@@ -5,11 +5,12 @@ import { forgedConnections } from "../support/forged.ts";
 import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
 import { judge, judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { Agent, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 
-const ignore = nginxMissing() || missing("openssl") || judgeMissing();
+const lacking = nginxMissing() || missing("openssl") || judgeMissing();
 
 /** nginx looks for a new agent once a second. */
 const VISITS_MAX = 20_000;
@@ -18,7 +19,7 @@ const HEAD_BYTES = 4096;
 
 Deno.test({
   name: "http2to1: a flow joined in the middle shows its paths, statuses and bodies",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const { name, length } = fixture.body(3000);

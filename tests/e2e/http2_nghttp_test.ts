@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { runChild } from "./support/child.ts";
 import { MODES, type Summary } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -10,7 +11,7 @@ import { type Captured, checkHttp2, got, hash, type Served } from "./support/htt
 import { mirrorClient } from "./support/http2_mirrored.ts";
 import { Nghttpd } from "./support/nghttpd.ts";
 
-const ignore = missing("nghttp", "nghttpd", "h2load", "openssl");
+const lacking = missing("nghttp", "nghttpd", "h2load", "openssl");
 
 /** Larger than an exchange may wait. */
 const LARGE = 1_500_000;
@@ -48,7 +49,7 @@ function checkTrailers({ exchanges }: Captured, summary: Summary): void {
 for (const mode of MODES) {
   Deno.test({
     name: `http2to1 (${mode}): nghttp, mirrored, gets bodies, a push and trailers`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         await using server = await Nghttpd.start(fixture, pushing(fixture));
@@ -61,7 +62,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `http2to1 (${mode}): nghttpd, mirrored, serves bodies, a push, trailers and an upload`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const capture = fixture.path("nghttpd.pcapng");
@@ -104,7 +105,7 @@ const streamed = (fixture: Fixture) => Array.from({ length: STREAMED }, () => se
 
 Deno.test({
   name: "http2to1: h2load, mirrored, with 100 streams at a time",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       fixture.body(1000);
@@ -118,7 +119,7 @@ Deno.test({
 
 Deno.test({
   name: "http2to1: nghttpd, mirrored, serves h2load with 100 streams at a time",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const capture = fixture.path("nghttpd.pcapng");

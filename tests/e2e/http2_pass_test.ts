@@ -4,19 +4,20 @@ import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
 import { seededRandom } from "../support/random.ts";
+import { skipIf } from "../support/skip.ts";
 import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkClient } from "./support/mirrored.ts";
 
-const ignore = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark");
 
 const OPTIONS = ["--codec", "http2to1"];
 
 Deno.test({
   name: "http2to1 leaves HTTP/1.1 as it is: 1 B to 1.5 MB both ways",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const { summary } = await checkClient("source", fixture, {
@@ -94,7 +95,7 @@ const GREETED: Talk = {
 
 Deno.test({
   name: "http2to1 leaves PostgreSQL, a server that speaks first and random bytes as they are",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await checkTalk(fixture, POSTGRES);

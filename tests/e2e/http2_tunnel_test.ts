@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { readHttp1 } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { Child, runChild } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { type Captured, checkHttp2, hash, type Served } from "./support/http2.ts";
 import { jsonLines, mirrorClient, MirroredServer } from "./support/http2_mirrored.ts";
 import { hypercorn, PROGRAMS, python, pythonLacks } from "./support/python.ts";
 
-const ignore = missing("node", "openssl", "tshark") || pythonLacks("h2", "wsproto", "hypercorn");
+const lacking = missing("node", "openssl", "tshark") || pythonLacks("h2", "wsproto", "hypercorn");
 
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -61,7 +62,7 @@ async function checkMessages(capture: string, webSockets: number): Promise<void>
 
 Deno.test({
   name: "http2to1: a client in Python, mirrored, with two WebSockets, a CONNECT and a refused one at a time",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await using origin = startOrigin();
@@ -91,7 +92,7 @@ async function nodeTunnels(fixture: Fixture, port: number, ...words: string[]): 
 
 Deno.test({
   name: "http2to1: a proxy in Python, mirrored, with three CONNECTs and a refused one at a time",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await using origin = startOrigin();
@@ -114,7 +115,7 @@ Deno.test({
 
 Deno.test({
   name: "http2to1: hypercorn, mirrored, with a WebSocket",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await using server = await MirroredServer.start(fixture, hypercorn("source", fixture));

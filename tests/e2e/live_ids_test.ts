@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { judge, judgeMissing, type Verdict } from "../support/judge.ts";
 import { netnsMissing, received, withVeth } from "../support/netns.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { checkMirror } from "./support/check_mirror.ts";
 import { Agent, mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { checkDownloads, curlArguments, curlPeer } from "./support/curl.ts";
@@ -13,7 +14,7 @@ import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Nginx } from "./support/nginx.ts";
 import { PeerServer } from "./support/peer_server.ts";
 
-const ignore = netnsMissing() || judgeMissing() || missing("curl", "openssl", "tshark");
+const lacking = netnsMissing() || judgeMissing() || missing("curl", "openssl", "tshark");
 
 type SeenHttp = Pick<Verdict["http"][number], "http_method" | "url" | "status" | "length">;
 
@@ -56,7 +57,7 @@ async function withIds(
 
 Deno.test({
   name: "live: Suricata sees a client's connections on the interface as in the file",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture((fixture) =>
       withIds(fixture, async (near, ids, packets) => {
@@ -89,7 +90,7 @@ Deno.test({
 
 Deno.test({
   name: "live: Suricata sees what nginx serves, over IPv4 and IPv6, on the interface as in the file",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture((fixture) =>
       withIds(fixture, async (near, ids, packets) => {

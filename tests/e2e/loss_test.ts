@@ -7,13 +7,14 @@ import { slotsFor } from "../../net/capture/preload/program_ring.ts";
 import { forgedConnections } from "../support/forged.ts";
 import { judgeMissing, judgeStrict } from "../support/judge.ts";
 import { missing, runOk } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { Agent, type Summary } from "./support/sslcollector.ts";
 import { Download } from "./support/fault_curl.ts";
 import { type StepConnection, StepServer } from "./support/fault_server.ts";
 import { fileExceeds } from "./support/fault_wait.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 
-const ignore = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark");
 
 /** More than any ring holds, by less than a MiB, and by much. */
 const LITTLE_OVER_BYTES = DATA_MAX + 900_000;
@@ -150,13 +151,13 @@ async function checkSecond(capture: string): Promise<void> {
 
 Deno.test({
   name: "loss: a little more than the largest ring passes while the agent is stopped",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkLoss(fixture, LITTLE_OVER_BYTES, 1)),
 });
 
 Deno.test({
   name: "loss: the agent is stopped twice, and twice the largest ring passes each time",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkLoss(fixture, FAR_OVER_BYTES, 2)),
 });
 
@@ -195,7 +196,7 @@ async function unattended(fixture: Fixture, bodyBytes: number, recordBytes: numb
 
 Deno.test({
   name: "loss: the gap of a program that has ended meanwhile is told too",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const { total, lost, cut, passed } = await unattended(fixture, LITTLE_OVER_BYTES, 1 << 16);
@@ -208,7 +209,7 @@ Deno.test({
 
 Deno.test({
   name: "loss: without room even for the gap the bytes are counted, and the connection is cut off",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const records = slotsFor(0, Infinity) + 1000;

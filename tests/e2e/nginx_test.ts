@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { checkMirror } from "./support/check_mirror.ts";
 import { Agent, type Mode, MODES } from "./support/sslcollector.ts";
 import { curlPeer, together } from "./support/curl.ts";
@@ -9,7 +10,7 @@ import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 import { peerClient } from "./support/peer_client.ts";
 
-const ignore = nginxMissing() || missing("curl", "openssl", "tshark");
+const lacking = nginxMissing() || missing("curl", "openssl", "tshark");
 
 /** nginx, started with the agent's hook, serves unmirrored curls over IPv4 and IPv6. */
 async function checkNginx(
@@ -42,7 +43,7 @@ for (const mode of MODES) {
   Deno.test({
     name:
       `agent (${mode}) mirrors nginx, a daemon with workers of another user: 1 B to 1.5 MB, IPv4 and IPv6`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture((fixture) => checkNginx(mode, fixture, ["127.0.0.1", "::1"], smallAndMedium(fixture))),
   });
@@ -50,12 +51,12 @@ for (const mode of MODES) {
 
 Deno.test({
   name: "agent mirrors nginx: 50 MB both ways over IPv4",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkNginx("source", fixture, ["127.0.0.1"], large(fixture), true)),
 });
 
 Deno.test({
   name: "agent (binary) mirrors nginx: 50 MB both ways over IPv6",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkNginx("binary", fixture, ["::1"], large(fixture), true)),
 });

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
 import { type Connection, get, put, type Request } from "./support/exchange.ts";
 import { type Fixture, LARGE_SIZE, MEDIUM_SIZE, SMALL_SIZES, withFixture } from "./support/fixture.ts";
 import { checkClient, checkServer } from "./support/mirrored.ts";
 
-const ignore = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark");
 
 /** `openssl s_server -WWW` serves files of its folder and closes after each; uploads it does not take. */
 async function checkServerOf(fixture: Fixture, hostname: "127.0.0.1" | "::1", sizes: readonly number[]) {
@@ -62,19 +63,19 @@ async function checkClientOf(
 
 Deno.test({
   name: "openssl s_server over IPv4: 1 B to 1.5 MB",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkServerOf(fixture, "127.0.0.1", [...SMALL_SIZES, MEDIUM_SIZE])),
 });
 
 Deno.test({
   name: "openssl s_server over IPv6: 50 MB",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkServerOf(fixture, "::1", [LARGE_SIZE])),
 });
 
 Deno.test({
   name: "openssl s_client: 1 B to 1.5 MB, down over IPv6, up over IPv4",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       for (const size of [...SMALL_SIZES, MEDIUM_SIZE]) {
@@ -86,7 +87,7 @@ Deno.test({
 
 Deno.test({
   name: "openssl s_client: 50 MB, down over IPv4, up over IPv6",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await checkClientOf(fixture, "127.0.0.1", get(fixture.body(LARGE_SIZE)));
@@ -97,7 +98,7 @@ Deno.test({
 // It reads a kilobyte at a time, which fills the slots of a ring long before its bytes.
 Deno.test({
   name: "openssl s_client: 50 MB down while the agent stalls",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture((fixture) => checkClientOf(fixture, "127.0.0.1", get(fixture.body(LARGE_SIZE)), true)),
 });

@@ -6,11 +6,12 @@ import { type Http1Exchange, readHttp1 } from "../support/http1_reader.ts";
 import { textOf } from "../support/http2_frames.ts";
 import { judge, judgeMissing } from "../support/judge.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { type Mode, MODES, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { hash, NodeServer, type Served } from "./support/http2.ts";
 
-const ignore = missing("curl", "node", "openssl");
+const lacking = missing("curl", "node", "openssl");
 const noJudge = judgeMissing();
 
 /** Passes everything on until it sees the word. */
@@ -101,7 +102,7 @@ async function checkFault(mode: Mode, fixture: Fixture): Promise<void> {
 for (const mode of MODES) {
   Deno.test({
     name: `a plugin that throws on data (${mode}) costs its flow the rest of its codec, and others nothing`,
-    ignore,
+    ...skipIf(lacking),
     fn: () => withFixture((fixture) => checkFault(mode, fixture)),
   });
 }

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { type Connection, get, large, put, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, SMALL_SIZES, withFixture } from "./support/fixture.ts";
 import { checkClient } from "./support/mirrored.ts";
 
-const ignore = missing("python3", "openssl", "tshark");
+const lacking = missing("python3", "openssl", "tshark");
 const PROGRAM = fileURLToPath(new URL("programs/https_client.py", import.meta.url));
 
 type Style = "blocking" | "asyncio" | "closing";
@@ -42,26 +43,26 @@ async function checkPython(
 for (const style of ["blocking", "asyncio"] as const) {
   Deno.test({
     name: `a Python client, ${style}, over IPv4: 1 B to 1.5 MB both ways`,
-    ignore,
+    ...skipIf(lacking),
     fn: () => withFixture((fixture) => checkPython(style, fixture, "127.0.0.1", smallAndMedium(fixture))),
   });
 }
 
 Deno.test({
   name: "a Python client, asyncio, over IPv6: 50 MB both ways",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkPython("asyncio", fixture, "::1", large(fixture), true)),
 });
 
 Deno.test({
   name: "a Python client, blocking, over IPv6: 50 MB both ways, sent by a single call",
-  ignore,
+  ...skipIf(lacking),
   fn: () => withFixture((fixture) => checkPython("blocking", fixture, "::1", large(fixture), true)),
 });
 
 Deno.test({
   name: "a program that closes descriptors it does not know at start and between connections",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture((fixture) => {
       const exchanges = SMALL_SIZES.map((size) => fixture.body(size)).map((body) => [get(body), put(body)]);

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { type Connection, get, large, put, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, SMALL_SIZES, withFixture } from "./support/fixture.ts";
 import { checkServer, type Mirrored, type ServerTest } from "./support/mirrored.ts";
 
-const ignore = missing("python3", "curl", "openssl", "tshark");
+const lacking = missing("python3", "curl", "openssl", "tshark");
 const PROGRAM = fileURLToPath(new URL("programs/https_server.py", import.meta.url));
 
 type Style = "blocking" | "threaded" | "prefork" | "asyncio";
@@ -38,7 +39,7 @@ async function checkPython(
 for (const style of ["blocking", "asyncio"] as const) {
   Deno.test({
     name: `a Python server, ${style}, over IPv6: 1 B to 1.5 MB both ways`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         await checkPython(style, fixture, { hostname: "::1", clients: [smallAndMedium(fixture)] });
@@ -48,7 +49,7 @@ for (const style of ["blocking", "asyncio"] as const) {
     name: `a Python server, ${style}, over IPv4: 50 MB both ways${
       style === "blocking" ? ", sent by a single call" : ""
     }`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const clients = [large(fixture)];
@@ -64,7 +65,7 @@ function small(fixture: Fixture): Connection {
 
 Deno.test({
   name: "a threaded server with six clients at a time",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const clients = Array.from({ length: 6 }, () => [small(fixture)]);
@@ -74,7 +75,7 @@ Deno.test({
 
 Deno.test({
   name: "a pre-forking server: the parent serves a client, then three children share six at a time",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const clients = Array.from({ length: 6 }, () => [small(fixture)]);

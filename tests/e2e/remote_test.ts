@@ -5,6 +5,7 @@ import { FakeCollector } from "../support/fake_collector.ts";
 import { judge, judgeMissing } from "../support/judge.ts";
 import { inNamespace, netnsMissing, withVeth } from "../support/netns.ts";
 import { missing, runOk } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { Child } from "./support/child.ts";
 import {
   mirrorOptions,
@@ -17,7 +18,7 @@ import {
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { BodyServer, clientsOf, Collector, makePki } from "./support/collector.ts";
 
-const ignore = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark");
 const AGENT = "10.213.9.2";
 const COLLECTOR = "10.213.9.1";
 const REQUESTS = 20;
@@ -38,7 +39,7 @@ function mirror(mode: Mode, fixture: Fixture, options: readonly string[], progra
 Deno.test({
   name:
     "remote: programs in one namespace, collector and IDS in another: it finds what it finds on a local capture",
-  ignore: ignore || netnsMissing() || judgeMissing(),
+  ...skipIf(lacking, netnsMissing(), judgeMissing()),
   fn: () =>
     withFixture((fixture) =>
       withVeth(async (veth) => {
@@ -104,7 +105,7 @@ Deno.test({
 for (const mode of MODES) {
   Deno.test({
     name: `remote (${mode}): two collectors share the connections, each whole, and the books agree`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const pki = await makePki(fixture);
@@ -137,7 +138,7 @@ for (const mode of MODES) {
 
 Deno.test({
   name: "remote: what no collector took stays in the spool, and a later run delivers it",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const pki = await makePki(fixture);
@@ -174,7 +175,7 @@ Deno.test({
 
 Deno.test({
   name: "remote: what the spool has for one collector goes to no other, and is told of until it is sent",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const pki = await makePki(fixture);
@@ -217,7 +218,7 @@ Deno.test({
 
 Deno.test({
   name: "remote: a wait for the collector at the end is told, and a signal ends it",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       await using collector = new FakeCollector((turn, say) =>
@@ -242,7 +243,7 @@ Deno.test({
 
 Deno.test({
   name: "remote: an agent that is not on the list sends nothing, and both sides say so",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const pki = await makePki(fixture, ["127.0.0.1"], ["web1", "web2"]);
@@ -270,7 +271,7 @@ Deno.test({
 
 Deno.test({
   name: "remote: plain TCP only where both sides ask for it, and both say so",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const pki = await makePki(fixture);
@@ -298,7 +299,7 @@ Deno.test({
 
 Deno.test({
   name: "remote: certificates are read again on SIGHUP, and the connection goes on",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const pki = await makePki(fixture);

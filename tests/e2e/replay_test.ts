@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { missing } from "../support/run.ts";
 import { blocks } from "../support/forged.ts";
+import { skipIf } from "../support/skip.ts";
 import { BLOCK_ENHANCED_PACKET } from "../../net/wire/pcapng.ts";
 import {
   Agent,
@@ -18,7 +19,7 @@ import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkClient } from "./support/mirrored.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 
-const ignore = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark");
 
 /** Enhanced Packet Blocks of a capture, byte for byte. */
 function packetBlocks(capture: string): Uint8Array[] {
@@ -52,7 +53,7 @@ async function checkReplay(mode: Mode, fixture: Fixture, recording: string, capt
 for (const mode of MODES) {
   Deno.test({
     name: `replay (${mode}) of a recorded curl gives the same packets`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const recording = fixture.path("curl.sslc");
@@ -70,7 +71,7 @@ for (const mode of MODES) {
 
 Deno.test({
   name: "replay of a recorded nginx gives the same packets",
-  ignore: ignore || nginxMissing(),
+  ...skipIf(lacking, nginxMissing()),
   fn: () =>
     withFixture(async (fixture) => {
       const recording = fixture.path("nginx.sslc");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { Child } from "./support/child.ts";
 import { Agent } from "./support/sslcollector.ts";
 import { curlPeer } from "./support/curl.ts";
@@ -11,7 +12,7 @@ import { fileExceeds } from "./support/fault_wait.ts";
 import { withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 
-const ignore = nginxMissing() || missing("wrk", "curl", "openssl");
+const lacking = nginxMissing() || missing("wrk", "curl", "openssl");
 
 const RESTARTS = 20;
 /** Of these agents the test waits until nginx has found them, which it does when the one before is seen to be dead. */
@@ -48,7 +49,7 @@ function readLoad(report: string): Load {
 
 Deno.test({
   name: `nginx under load fails no request while its agent is killed and restarted ${RESTARTS} times`,
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const body = fixture.body(BODY_BYTES);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing, runOk } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import type { Ended } from "./support/child.ts";
 import { Download } from "./support/fault_curl.ts";
 import {
@@ -17,8 +18,8 @@ import { get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { PeerServer } from "./support/peer_server.ts";
 
-const ignore = missing("openssl");
-const ignoreCompiler = ignore || missing("cc");
+const lacking = missing("openssl");
+const lackingCompiler = lacking ?? missing("cc");
 const CONFINED = fileURLToPath(new URL("programs/confined.c", import.meta.url));
 const STATIC = fileURLToPath(new URL("programs/static.c", import.meta.url));
 
@@ -39,7 +40,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 for (const mode of MODES) {
   Deno.test({
     name: `run (${mode}) returns the program's status, and passes its input and output on`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const args = ["run", "--quiet", "-o", fixture.path("out.pcapng"), "--", "sh", "-c", "cat; exit 7"];
@@ -52,7 +53,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `run (${mode}) returns 126, 127 and 128 + n as a shell does`,
-    ignore,
+    ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
         const plain = fixture.path("plain.txt");
@@ -74,7 +75,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `run (${mode}) says that a statically linked program was not mirrored`,
-    ignore: ignoreCompiler,
+    ...skipIf(lackingCompiler),
     fn: () =>
       withFixture(async (fixture) => {
         const program = fixture.path("static");
@@ -93,7 +94,7 @@ for (const mode of MODES) {
 
 Deno.test({
   name: "an agent that hangs up writes all down, as on any other signal to end",
-  ignore: ignore || missing("curl"),
+  ...skipIf(lacking, missing("curl")),
   fn: () =>
     withFixture(async (fixture) => {
       const capture = fixture.path("out.pcapng");
@@ -114,7 +115,7 @@ Deno.test({
 
 Deno.test({
   name: "run writes all down when a signal comes as the program begins and ends",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
       const run = async (number: number) => {
@@ -132,7 +133,7 @@ Deno.test({
 
 Deno.test({
   name: "run's text summary has a line for the program and totals; a flow's line is left out by --quiet",
-  ignore: ignore || missing("curl"),
+  ...skipIf(lacking, missing("curl")),
   fn: () =>
     withFixture(async (fixture) => {
       await using server = new PeerServer(fixture);
@@ -152,7 +153,7 @@ Deno.test({
 
 Deno.test({
   name: "a program that a seccomp filter confines from its start is mirrored only when asked for",
-  ignore: ignore || ignoreCompiler || missing("curl"),
+  ...skipIf(lacking, lackingCompiler, missing("curl")),
   fn: () =>
     withFixture(async (fixture) => {
       await using server = new PeerServer(fixture);

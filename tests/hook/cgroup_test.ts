@@ -6,9 +6,10 @@ import { CaptureLog } from "../support/capture_log.ts";
 import { withTempDir } from "../support/run.ts";
 import { Commanded } from "./commanded.ts";
 import { MemoryGroup, noMemoryGroups } from "../support/memory_group.ts";
+import { skipIf } from "../support/skip.ts";
 import { Collector } from "./native.ts";
 
-const ignore = noMemoryGroups();
+const lacking = noMemoryGroups();
 
 /** Calls `use` with a folder that has these files. */
 function withFiles(files: Record<string, string>, use: (root: string) => void): Promise<void> {
@@ -55,7 +56,7 @@ Deno.test("the room of a group is the least on its way up, and none where it can
 
 Deno.test({
   name: "a program in a small memory group fills no ring that the agent did not make ready",
-  ignore,
+  ...skipIf(lacking),
   fn: async () => {
     const collector = await Collector.start();
     try {
@@ -72,7 +73,7 @@ Deno.test({
 
 Deno.test({
   name: "a program in a small memory group is granted what the agent has made ready",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withTempDir(async (directory) => {
       const log = new CaptureLog();

@@ -6,6 +6,7 @@ import { CaptureLog } from "../support/capture_log.ts";
 import { certificateFiles, Collector, compile, hooked, run, WORK } from "./native.ts";
 import { Commanded } from "./commanded.ts";
 import { TextLineStream } from "../support/lines.ts";
+import { notRoot, skipIf } from "../support/skip.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 const LATE = 4, UPDATE = 1;
@@ -198,15 +199,9 @@ function openRegion(pid: number): Deno.FsFile {
   return Deno.openSync(`/proc/${pid}/map_files/${range}`, { read: true, write: true });
 }
 
-/** For `ignore`: true, after saying why, where no user may do that. */
-function isNotRoot(): boolean {
-  if (Deno.uid() !== 0) console.error("skipped: only root opens another process's memory files");
-  return Deno.uid() !== 0;
-}
-
 Deno.test(
   "a program of which a record is never finished makes another ring",
-  { ignore: isNotRoot() },
+  skipIf(notRoot("opening another process's memory")),
   async () => {
     const runtime = Deno.makeTempDirSync({ dir: WORK });
     const log = new CaptureLog();

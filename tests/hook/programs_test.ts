@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { certificateFiles, Collector, compile, type Flow, hooked, run, sumOf, WORK } from "./native.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
@@ -158,7 +159,7 @@ async function acceptPort(server: Deno.ChildProcess): Promise<number> {
 
 Deno.test({
   name: "the sessions of a program of musl's are seen",
-  ignore: missing("musl-gcc"),
+  ...skipIf(missing("musl-gcc")),
   fn: async () => {
     await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"], "musl-gcc");
     const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 import { compile, run, WORK } from "./native.ts";
 
 const SOURCES = new URL("../../hook/", import.meta.url).pathname;
@@ -24,7 +25,7 @@ const BUILDS: Record<string, string[]> = {
 for (const [name, flags] of Object.entries(BUILDS)) {
   Deno.test({
     name: `16 producing threads and forks, ${name}`,
-    ignore: missing("clang"),
+    ...skipIf(missing("clang")),
     fn: async () => {
       const seed = crypto.getRandomValues(new Uint32Array(1))[0];
       console.log(`seed ${seed}`);

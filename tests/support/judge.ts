@@ -2,7 +2,8 @@
 /** What Suricata makes of a capture, through `../shared/ids/judge`. @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { isInstalled, run, withTempDir } from "./run.ts";
+import { missing, run, withTempDir } from "./run.ts";
+import type { Reason } from "./skip.ts";
 
 const JUDGE = fileURLToPath(new URL("../../../shared/ids/judge", import.meta.url));
 
@@ -45,21 +46,8 @@ export interface JudgeOptions {
   readonly rules?: string;
 }
 
-/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when the judge or Suricata is not there. */
-export function judgeMissing(): boolean {
-  let reason: string | undefined;
-  if (!isInstalled("suricata")) reason = "Suricata is not installed";
-  else if (!isInstalled("python3")) reason = "python3 is not installed";
-  else {
-    try {
-      Deno.statSync(JUDGE);
-    } catch {
-      reason = "../shared/ids/judge is not there";
-    }
-  }
-  if (reason !== undefined) console.error(`skipped: ${reason}`);
-  return reason !== undefined;
-}
+/** The reason to skip what Suricata judges, when it cannot. */
+export const judgeMissing = (): Reason => missing("suricata", "python3");
 
 /** Suricata's verdict on a capture file. Throws when it cannot be read; faults are in the verdict. */
 export async function judge(capture: string, options: JudgeOptions = {}): Promise<Verdict> {

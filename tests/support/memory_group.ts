@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A memory control group of its own, of whichever version this machine has. @module */
+import type { Reason } from "./skip.ts";
 
 const FOLDERS = [
   { folder: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes" },
@@ -53,13 +54,12 @@ export class MemoryGroup implements Disposable {
   }
 }
 
-/** For `Deno.test`'s `ignore`: true, after saying why on stderr, where no group can be made. */
-export function noMemoryGroups(): boolean {
+/** The reason to skip what needs a group, where none can be made. */
+export function noMemoryGroups(): Reason {
   try {
     MemoryGroup.make(1 << 30)[Symbol.dispose]();
-    return false;
+    return undefined;
   } catch (error) {
-    console.error(`skipped: no memory control groups: ${(error as Error).message}`);
-    return true;
+    return `no memory control groups: ${(error as Error).message}`;
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Network namespaces that a test makes for itself. @module */
 import { missing, run, runOk } from "./run.ts";
+import { notRoot, type Reason } from "./skip.ts";
 
 export interface Veth {
   /** Name of the end in the test's own namespace. */
@@ -12,28 +13,33 @@ export interface Veth {
 
 let made = 0;
 
-/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when namespaces cannot be made here. */
-export function netnsMissing(): boolean {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
-    console.error("skipped: network namespaces need root on Linux");
-    return true;
-  }
-  if (missing("ip")) return true;
-  const { success } = new Deno.Command("ip", {
-    args: ["netns", "exec", "no-such-namespace", "true"],
-    stderr: "null",
-  }).outputSync();
-  return success; // it cannot be: there is none of that name
+/** The reason to skip what needs network namespaces, when they cannot be made here. */
+export function netnsMissing(): Reason {
+  return notRoot("network namespaces") ?? missing("ip") ?? (noNamespaces ??= tryNamespace()).reason;
 }
 
-/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when there are no TUN devices. */
-export function tunMissing(): boolean {
+/** Looked at once. */
+let noNamespaces: { readonly reason: Reason } | undefined;
+
+/** A namespace is made and removed, since kernels and containers forbid it in many ways. */
+function tryNamespace(): { readonly reason: Reason } {
+  const name = `ssl-try-${Deno.pid}`;
+  const ip = (...args: string[]) => {
+    const { success, stderr } = new Deno.Command("ip", { args, stderr: "piped" }).outputSync();
+    return success ? undefined : new TextDecoder().decode(stderr).trim().split("\n")[0];
+  };
+  const failure = ip("netns", "add", name) ?? ip("-n", name, "link", "add", "try0", "type", "veth");
+  ip("netns", "del", name);
+  return { reason: failure === undefined ? undefined : `network namespaces: ${failure}` };
+}
+
+/** The reason to skip what needs a TUN device, when there are none. */
+export function tunMissing(): Reason {
   try {
     Deno.openSync("/dev/net/tun", { read: true, write: true }).close();
-    return false;
+    return undefined;
   } catch {
-    console.error("skipped: /dev/net/tun cannot be opened");
-    return true;
+    return "/dev/net/tun cannot be opened";
   }
 }
 

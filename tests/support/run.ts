@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Running outside programs. @module */
+import type { Reason } from "./skip.ts";
 
 export interface Finished {
   readonly code: number;
@@ -34,11 +35,10 @@ export function isInstalled(command: string): boolean {
   });
 }
 
-/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when a program is missing. */
-export function missing(...commands: string[]): boolean {
+/** The reason to skip what needs these programs, when one is missing. */
+export function missing(...commands: string[]): Reason {
   const absent = commands.filter((command) => !isInstalled(command));
-  if (absent.length > 0) console.error(`skipped: not installed: ${absent.join(", ")}`);
-  return absent.length > 0;
+  return absent.length > 0 ? `not installed: ${absent.join(", ")}` : undefined;
 }
 
 /** Makes a directory for the call and removes it afterwards. */

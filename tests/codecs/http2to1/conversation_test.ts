@@ -11,6 +11,7 @@ import { judgeMissing, judgeStrict } from "../../support/judge.ts";
 import { bytesOf } from "../../support/http2_frames.ts";
 import { type Recorded, recordingProxy, replay } from "../../support/recording_proxy.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 
 const codec = http2to1();
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
@@ -111,7 +112,7 @@ function freePort(): number {
 
 Deno.test({
   name: "curl: bodies both ways, HEAD, empty responses",
-  ignore: missing("curl", "node"),
+  ...skipIf(missing("curl", "node")),
   fn: () =>
     withServer(async (port, served) => {
       const proxy = recordingProxy(port);
@@ -135,7 +136,7 @@ Deno.test({
 
 Deno.test({
   name: "60 requests at a time on one connection: hints, trailers, all kinds of bodies",
-  ignore: missing("node"),
+  ...skipIf(missing("node")),
   fn: () =>
     withServer(async (port, served) => {
       const proxy = recordingProxy(port);
@@ -207,7 +208,7 @@ async function withNghttpd(
 
 Deno.test({
   name: "nghttp with push, trailers and an upload",
-  ignore: missing("nghttp", "nghttpd"),
+  ...skipIf(missing("nghttp", "nghttpd")),
   fn: () =>
     withNghttpd(["-p", "/index.html=/style.css", "--trailer", "x-checksum: 42"], async (port, folder) => {
       const proxy = recordingProxy(port);
@@ -246,7 +247,7 @@ Deno.test({
 
 Deno.test({
   name: "h2load: 100 streams at a time on one connection",
-  ignore: missing("h2load", "nghttpd"),
+  ...skipIf(missing("h2load", "nghttpd")),
   fn: () =>
     withNghttpd([], async (port) => {
       const proxy = recordingProxy(port);

@@ -22,8 +22,9 @@ import {
 import { answer, ask, good, judged, text } from "../../support/ids_flows.ts";
 import { judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
 import { withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 
-const ignore = judgeMissing();
+const lacking = judgeMissing();
 
 /** Time passes as the pipeline has it pass. */
 function wait(flow: CodecHarness, seconds: number): void {
@@ -32,7 +33,7 @@ function wait(flow: CodecHarness, seconds: number): void {
 
 Deno.test({
   name: "Suricata forgets no flow that was silent for 700 s, between exchanges or within one",
-  ignore,
+  ...skipIf(lacking),
   fn: async () => {
     const between = (flow: CodecHarness) => {
       ask(flow, 1, request("GET", "/before"));
@@ -66,7 +67,7 @@ Deno.test({
 
 Deno.test({
   name: "Suricata sees 60 connections in a row on one 5-tuple, each reset",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     judged([(flow) => {
       for (let i = 0; i < 60; i++) {
@@ -83,7 +84,7 @@ Deno.test({
 
 Deno.test({
   name: "gaps cost no other exchange",
-  ignore,
+  ...skipIf(lacking),
   fn: () => {
     const gapped = (claim: Fields, streamed: boolean) => (flow: CodecHarness) => {
       ask(flow, 1, request("GET", "/gap"));
@@ -134,7 +135,7 @@ Deno.test({
 
 Deno.test({
   name: "a flow joined in the middle: paths and statuses, where its bytes as they are give nothing",
-  ignore,
+  ...skipIf(lacking),
   fn: async () => {
     const client = newNpmHpack(), server = newNpmHpack();
     const events: [0 | 1, Uint8Array][] = [];

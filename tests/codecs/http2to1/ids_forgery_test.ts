@@ -24,15 +24,16 @@ import {
 import { answer, ask, good, judged, one, text } from "../../support/ids_flows.ts";
 import { type Exchange, judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
 import { withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 
-const ignore = judgeMissing();
+const lacking = judgeMissing();
 type Run = (flow: CodecHarness) => void;
 const EVIL = "GET /evil HTTP/1.1\r\nHost: evil.test\r\n\r\n";
 const LENGTH = ["content-length", `${EVIL.length}`] as const;
 
 Deno.test({
   name: "a body behind an early final response is no request, whatever the client expects",
-  ignore,
+  ...skipIf(lacking),
   fn: () => {
     const early = (status: number, ...fields: Fields): Run => (flow) => {
       flow.data(0, headers(1, request("POST", "/early", ...fields))).tick(2e9);
@@ -61,7 +62,7 @@ const METHODS =
 
 Deno.test({
   name: "a method that begins another protocol hides nothing, not even its own exchange",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     judged(METHODS.map((method) => one(request(method, "/first"), response(405))), async (capture) => {
       const expect = METHODS.flatMap((method, i): Exchange[] => [[method, "/first", 405, null], good(i)]);
@@ -75,7 +76,7 @@ Deno.test({
 
 Deno.test({
   name: "every registered method may be the first on a connection",
-  ignore,
+  ...skipIf(lacking),
   fn: () => {
     const methods =
       "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PROPFIND PROPPATCH PUT QUERY REBIND REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL"
@@ -93,7 +94,7 @@ Deno.test({
 
 Deno.test({
   name: "promises that the client does not take are no requests",
-  ignore,
+  ...skipIf(lacking),
   fn: () => {
     const promised = (fields: Fields): Run => (flow) => {
       ask(flow, 1, request("GET", "/page"));
@@ -127,7 +128,7 @@ Deno.test({
 
 Deno.test({
   name: "a raw lane is no session of SSH or TLS",
-  ignore,
+  ...skipIf(lacking),
   fn: async () => {
     const tls = (type: number, random: string, rest: string) => {
       const body = `\x03\x03${random.repeat(32)}\0${rest}`;
@@ -165,7 +166,7 @@ Deno.test({
 
 Deno.test({
   name: "an extended CONNECT makes Suricata switch to no other parser",
-  ignore,
+  ...skipIf(lacking),
   fn: () => {
     const extended = (protocol: string): Run => (flow) => {
       flow.data(0, headers(1, [...request("CONNECT", "/tunnel"), [":protocol", protocol]]));
@@ -196,7 +197,7 @@ Deno.test({
 
 Deno.test({
   name: "a request behind GOAWAY is marked",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     judged([(flow) => {
       ask(flow, 1, request("GET", "/before"));
@@ -220,7 +221,7 @@ Deno.test({
 
 Deno.test({
   name: "fields that trailers and interim responses repeat stay under the bound of warnings",
-  ignore,
+  ...skipIf(lacking),
   fn: () => {
     const names: Fields = Array.from({ length: 100 }, (_, i) => [`x-${i}`, "1"]);
     const links: Fields = Array.from({ length: 100 }, () => ["link", "</a>"]);
@@ -254,7 +255,7 @@ const RULES =
 
 Deno.test({
   name: "one frame in a body behind a gap is no request; a chain of them is one that is marked",
-  ignore,
+  ...skipIf(lacking),
   fn: () => {
     const upload = (...forged: Uint8Array[]): Run => (flow) => {
       flow.data(0, headers(1, request("POST", "/upload"))).gap(0, 500);

@@ -5,6 +5,7 @@ import type { CodecHarness } from "../../support/codec_harness.ts";
 import { answer, ask, judged, text } from "../../support/ids_flows.ts";
 import { data, END_STREAM, headers, request, response } from "../../support/http2_frames.ts";
 import { judge, judgeMissing } from "../../support/judge.ts";
+import { skipIf } from "../../support/skip.ts";
 
 /** What each rule looks for in the one exchange. */
 const SEEN = {
@@ -80,7 +81,7 @@ const WAYS: Record<string, (flow: CodecHarness) => void> = {
 for (const [way, run] of Object.entries(WAYS)) {
   Deno.test({
     name: `Suricata's rules find what the peers saw, ${way}`,
-    ignore: judgeMissing(),
+    ...skipIf(judgeMissing()),
     fn: () =>
       judged([run], async (capture) => {
         const { alerts } = await judge(capture, { rules });

@@ -17,6 +17,7 @@ import {
   reset,
   response,
 } from "../../support/http2_frames.ts";
+import { skipIf } from "../../support/skip.ts";
 
 type Case = [name: string, run: (flow: CodecHarness) => void, expect: Exchange[]];
 
@@ -284,11 +285,11 @@ const BEYOND: [name: string, asked: Fields, answered: Fields][] = [
   ], response(200)],
 ];
 
-const ignore = judgeMissing();
+const lacking = judgeMissing();
 
 Deno.test({
   name: "Suricata sees the messages that the peers saw",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     judged(CASES.map(([, run]) => run), async (capture) => {
       const expect = CASES.flatMap(([, , expected], i) => [...expected, good(i)]);
@@ -299,7 +300,7 @@ Deno.test({
 
 Deno.test({
   name: "what Suricata cannot parse costs no other exchange",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     judged(BEYOND.map(([, asked, answered]) => one(asked, answered)), async (capture) => {
       const verdict = await judge(capture);

@@ -2,6 +2,7 @@
 /** nginx as a daemon: its master belongs to root, its workers to another user. @module */
 import assert from "node:assert/strict";
 import { missing } from "../../support/run.ts";
+import { notRoot, type Reason } from "../../support/skip.ts";
 import { sha256 } from "../../support/tshark.ts";
 import { Child } from "./child.ts";
 import type { Fixture } from "./fixture.ts";
@@ -136,11 +137,7 @@ http {
 `;
 }
 
-/** For `Deno.test`'s `ignore`: true, after saying why on stderr, when nginx cannot be started as it must be here. */
-export function nginxMissing(): boolean {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
-    console.error("skipped: nginx gives its workers another user only when root starts it");
-    return true;
-  }
-  return missing("nginx");
+/** The reason to skip what needs nginx, when it cannot be started as it must be here. */
+export function nginxMissing(): Reason {
+  return notRoot("nginx that gives its workers another user") ?? missing("nginx");
 }

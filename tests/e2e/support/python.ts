@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Mode } from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
 import type { ServerStart } from "./http2_mirrored.ts";
+import type { Reason } from "../../support/skip.ts";
 
 const PYTHON = "/usr/bin/python3";
 export const PROGRAMS = fileURLToPath(new URL("../programs", import.meta.url));
@@ -26,18 +27,16 @@ export const hypercorn = (mode: Mode, fixture: Fixture, codec?: string): ServerS
   env: { PYTHONPATH: PROGRAMS, BODIES: fixture.bodies },
 });
 
-/** For `Deno.test`'s `ignore`: true, after saying so on stderr, when a module cannot be imported. */
-export function pythonLacks(...modules: string[]): boolean {
+/** The reason to skip what needs these modules, when one cannot be imported. */
+export function pythonLacks(...modules: string[]): Reason {
   const find =
     `import importlib.util, sys\nfor name in sys.argv[1:]:\n if not importlib.util.find_spec(name): print(name)`;
   try {
     const { success, stdout } = new Deno.Command(PYTHON, { args: ["-c", find, ...modules] }).outputSync();
     const lacks = new TextDecoder().decode(stdout).trim().split("\n").filter((name) => name !== "");
-    if (success && lacks.length === 0) return false;
-    console.error(`skipped: Python has no ${lacks.join(", ")}`);
+    return success && lacks.length === 0 ? undefined : `Python has no ${lacks.join(", ")}`;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.error(`skipped: no ${PYTHON}`);
+    return `not installed: ${PYTHON}`;
   }
-  return true;
 }

@@ -5,13 +5,14 @@ import { Sessions } from "../../../net/collector/sessions.ts";
 import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
-import { netnsMissing } from "../../support/netns.ts";
+import { mountMissing } from "../../support/mount.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 
 for (const format of ["pcapng", "pcap"]) {
   Deno.test({
     name: `a ${format} file that a power cut has shortened is gone on with behind its last whole packet`,
-    ignore: format === "pcap" && missing("editcap"),
+    ...skipIf(format === "pcap" && missing("editcap")),
     fn: () =>
       withPki(async (pki) => {
         const out = `${pki.folder}/out.${format}`;
@@ -85,7 +86,7 @@ Deno.test("a file keeps its packets: its name spelled otherwise, its state lost,
 
 Deno.test({
   name: "a full disk under the state ends the collector: it acknowledges what it noted and no more",
-  ignore: netnsMissing(), // it takes root to mount
+  ...skipIf(mountMissing()),
   fn: () =>
     withPki(async (pki) => {
       const disk = `${pki.folder}/disk`;

@@ -6,8 +6,9 @@ import { parseListenAddress, parseTarget } from "../../../net/link/target.ts";
 import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
-import { netnsMissing } from "../../support/netns.ts";
+import { mountMissing } from "../../support/mount.ts";
 import { runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 
 Deno.test("state: sessions and files survive, a torn line does not hurt, growth is bounded", () =>
   withTempDir((folder) => {
@@ -118,7 +119,7 @@ Deno.test("an agent whose packets are longer than the collector takes is told so
 
 Deno.test({
   name: "a full disk ends the collector; what it did not acknowledge is sent again, each packet once",
-  ignore: netnsMissing(), // it takes root to mount
+  ...skipIf(mountMissing()),
   fn: () =>
     withPki(async (pki) => {
       const disk = `${pki.folder}/disk`;

@@ -11,6 +11,7 @@ import { IPV4_KEY, IPV6_KEY, Recorder, testSettings } from "../../support/captur
 import { type Exchange, judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
 import { Random } from "../../support/random.ts";
 import { missing, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 import {
   sha256,
   tsharkFields,
@@ -118,7 +119,7 @@ const VARIANTS: [string, Partial<ForgeSettings>][] = [
 for (const [name, changes] of VARIANTS) {
   Deno.test({
     name: `HTTP/1.1 ${name}: no fault for Suricata, every exchange seen, every body whole in tshark`,
-    ignore: noJudge || noTshark,
+    ...skipIf(noJudge, noTshark),
     fn: () =>
       withTempDir(async (folder) => {
         const recorder = new Recorder();
@@ -142,7 +143,7 @@ for (const [name, changes] of VARIANTS) {
 
 Deno.test({
   name: "sequence wrap in the middle of a body: no fault, the body whole",
-  ignore: noJudge || noTshark,
+  ...skipIf(noJudge, noTshark),
   fn: () =>
     withTempDir(async (folder) => {
       let seed = 0;
@@ -167,7 +168,7 @@ Deno.test({
 
 Deno.test({
   name: "a 5-tuple opened 60 times: Suricata sees every exchange",
-  ignore: noJudge,
+  ...skipIf(noJudge),
   fn: () =>
     withTempDir(async (folder) => {
       const recorder = new Recorder();
@@ -186,7 +187,7 @@ Deno.test({
 Deno.test({
   name:
     "a gap inside a body: one gap for Suricata, the file marked, later exchanges right; tshark measures it",
-  ignore: noJudge || noTshark,
+  ...skipIf(noJudge, noTshark),
   fn: () =>
     withTempDir(async (folder) => {
       for (const [length, later] of [[50_000, 3], [900_000, 3], [20_000_000, 0]]) {
@@ -230,7 +231,7 @@ Deno.test({
 
 Deno.test({
   name: "an opaque flow arrives whole in both directions; comments and Community IDs as tshark has them",
-  ignore: noTshark,
+  ...skipIf(noTshark),
   fn: () =>
     withTempDir(async (folder) => {
       const random = new Random(3);

@@ -11,6 +11,7 @@ import { withSeed } from "../../support/random.ts";
 import { missing, runOk } from "../../support/run.ts";
 import { startTcpdump } from "../../support/tcpdump.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
+import { skipIf } from "../../support/skip.ts";
 
 const NEAR = "10.213.7.1";
 const FAR = "10.213.7.2";
@@ -98,7 +99,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 Deno.test({
   name: "a link that is cut until the connection and the next attempt are given up loses nothing",
-  ignore: netnsMissing(),
+  ...skipIf(netnsMissing()),
   fn: () =>
     withLink((link) =>
       checkThrough(link, async (packets, { counters }, log) => {
@@ -116,7 +117,7 @@ Deno.test({
 
 Deno.test({
   name: "5 % packet loss and 100 ms delay each way lose nothing",
-  ignore: netnsMissing() || tunMissing() || missing("python3"),
+  ...skipIf(netnsMissing(), tunMissing(), missing("python3")),
   fn: () =>
     withSeed((random) =>
       withSlowLink(100, 0.05, random.seed, (link) =>
@@ -131,7 +132,7 @@ Deno.test({
 
 Deno.test({
   name: "an interface gets each packet once, in order",
-  ignore: netnsMissing() || missing("tcpdump"),
+  ...skipIf(netnsMissing(), missing("tcpdump")),
   fn: () =>
     withPki((pki) =>
       withVeth(async (veth) => {
@@ -152,7 +153,7 @@ Deno.test({
 Deno.test({
   name:
     "an interface of a collector that is killed gets each packet at least once, and a run of them twice at most",
-  ignore: netnsMissing() || missing("tcpdump"),
+  ...skipIf(netnsMissing(), missing("tcpdump")),
   fn: () =>
     withSeed((random) =>
       withPki((pki) =>

@@ -4,6 +4,7 @@ import { daysFrom } from "../../../net/pki/issue.ts";
 import { LiveCredentials } from "../../../net/pki/live_credentials.ts";
 import { initAuthority, issueInto, listCertificates, loadCredentials } from "../../../net/pki/store.ts";
 import { isInstalled, runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 
 const VALIDITY = daysFrom(Date.now(), 10);
 
@@ -91,7 +92,7 @@ Deno.test("beside half a pair, no other half is written", () =>
 
 Deno.test({
   name: "a key that others can read is refused",
-  ignore: Deno.build.os === "windows",
+  ...skipIf(Deno.build.os === "windows" && "permissions of files: not on Windows"),
   fn: () =>
     withTempDir(async (folder) => {
       await initAuthority(folder, "test CA", VALIDITY);

@@ -8,8 +8,10 @@ import { FileSink } from "../../../net/sinks/file.ts";
 import { rotatedPath } from "../../../net/sinks/rotated_path.ts";
 import type { SinkOptions } from "../../../net/sinks/sink_options.ts";
 import { PcapngReader } from "../../../net/wire/pcapng_reader.ts";
+import { mountMissing } from "../../support/mount.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 import { tsharkFields } from "../../support/tshark.ts";
 
 const OPTIONS: SinkOptions = { application: "sslcollector test", interfaceName: "eth7" };
@@ -73,7 +75,7 @@ Deno.test("pcapng: all packets, the interface and its statistics", () =>
 
 Deno.test({
   name: "pcap and pcapng: tshark reads the same packets and nanoseconds from both",
-  ignore: missing("tshark", "capinfos"),
+  ...skipIf(missing("tshark", "capinfos")),
   fn: () =>
     withTempDir(async (folder) => {
       const rows = [];
@@ -181,13 +183,10 @@ Deno.test("names of rotated files", () => {
   assert.equal(rotatedPath("./.hidden", 123456, timeMs), "./.hidden_123456_20240131235958");
 });
 
-const noTmpfs = Deno.build.os !== "linux" || Deno.uid() !== 0;
-if (noTmpfs) console.error("skipped: a disk to fill needs root on Linux");
-
 for (const format of ["pcapng", "pcap"]) {
   Deno.test({
     name: `a full disk stops the sink once, with what was written readable (${format})`,
-    ignore: noTmpfs || missing("tshark"),
+    ...skipIf(mountMissing(), missing("tshark")),
     fn: () =>
       withTempDir(async (folder) => {
         await runOk("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder);
@@ -230,7 +229,7 @@ Deno.test("a directory that vanishes stops a rotating sink, not its caller", () 
 
 Deno.test({
   name: "the process's file size limit stops the sink, not the process",
-  ignore: missing("prlimit", "tshark"),
+  ...skipIf(missing("prlimit", "tshark")),
   fn: () =>
     withTempDir(async (folder) => {
       const path = `${folder}/out.pcapng`;

@@ -4,12 +4,13 @@ import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InterfaceSink } from "../../../net/sinks/interface.ts";
 import { TIME_BASE_NS } from "../../support/capture.ts";
 import { netnsMissing, received, withVeth } from "../../support/netns.ts";
+import { skipIf } from "../../support/skip.ts";
 
 const FRAMES = 1000;
 
 Deno.test({
   name: "a frame that cannot be sent costs none of those around it, wherever in a burst it comes",
-  ignore: netnsMissing(),
+  ...skipIf(netnsMissing()),
   fn: () =>
     withVeth(async (veth) => {
       const sink = new InterfaceSink(veth.near, { application: "test", interfaceName: "any" });

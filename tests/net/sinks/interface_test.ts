@@ -8,8 +8,9 @@ import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../suppor
 import { netnsMissing, received, type Veth, withVeth } from "../../support/netns.ts";
 import { startTcpdump } from "../../support/tcpdump.ts";
 import { missing, run, runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 
-const ignore = netnsMissing() || missing("tcpdump");
+const lacking = netnsMissing() || missing("tcpdump");
 const OPTIONS = { application: "test", interfaceName: "any" };
 
 function forge(sink: InterfaceSink, segments: number, mtu = sink.mtu): void {
@@ -36,7 +37,7 @@ async function capturing(veth: Veth, packets: number, path: string): Promise<() 
 
 Deno.test({
   name: "frames arrive at the other end of a veth, byte for byte and all of them",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withVeth((veth) =>
       withTempDir(async (folder) => {
@@ -63,7 +64,7 @@ Deno.test({
 
 Deno.test({
   name: "frames over the MTU and an interface that is down are counted; one that is gone stops the sink",
-  ignore,
+  ...skipIf(lacking),
   fn: () =>
     withVeth(async (veth) => {
       const warnings: string[] = [];
@@ -97,7 +98,7 @@ Deno.test({
 
 Deno.test({
   name: "without the right to raw sockets the message names the capability",
-  ignore: ignore || missing("setpriv"),
+  ...skipIf(lacking, missing("setpriv")),
   fn: async () => {
     const script = new URL("../../../net/sinks/spec.ts", import.meta.url).href;
     const code = `import { checkSink, parseSinkSpec } from ${

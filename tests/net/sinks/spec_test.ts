@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { checkSink, openSink, parseSinkSpec } from "../../../net/sinks/spec.ts";
 import { withTempDir } from "../../support/run.ts";
+import { notLinux, skipIf } from "../../support/skip.ts";
 
 Deno.test("every form of -o", () => {
   assert.deepEqual(parseSinkSpec("-"), { kind: "stdout", name: "-" });
@@ -82,7 +83,7 @@ Deno.test("files: the directory must be there and writable; nothing is left behi
 
 Deno.test(
   "interfaces: an unknown one is refused with the known",
-  { ignore: Deno.build.os !== "linux" },
+  skipIf(notLinux("interfaces")),
   () => {
     const spec = parseSinkSpec("nosuchif0");
     assert.throws(() => checkSink(spec), /no interface is named "nosuchif0": give one of .*\blo\b.*\.pcapng/);

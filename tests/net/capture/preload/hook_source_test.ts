@@ -27,6 +27,7 @@ import {
 } from "../../../support/ring_writer.ts";
 
 import { MemoryGroup, noMemoryGroups } from "../../../support/memory_group.ts";
+import { skipIf } from "../../../support/skip.ts";
 
 const text = (bytes: unknown) => new TextDecoder().decode(bytes as Uint8Array);
 const payload = new TextEncoder().encode("some clear text");
@@ -579,7 +580,7 @@ Deno.test("idle for a minute, a ring gives memory back, all but a little where m
 
 Deno.test({
   name: "a bulk transfer in a memory group with a limit is granted memory that is there",
-  ignore: noMemoryGroups(),
+  ...skipIf(noMemoryGroups()),
   fn: async () => {
     using group = MemoryGroup.make(1 << 30);
     const sleeper = new Deno.Command("sh", { args: ["-c", `${group.enter}; exec sleep 60`] }).spawn();

@@ -5,6 +5,7 @@ import { cuttingProxy } from "../../../support/cutting_proxy.ts";
 import { remoteSink, startReceiver, TestLog, withPki } from "../../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../../support/link_packets.ts";
 import { missing, runOk } from "../../../support/run.ts";
+import { skipIf } from "../../../support/skip.ts";
 
 for (const workers of [0, 2]) {
   Deno.test(`packets reach the collector's file, each once and in order, ${workers} workers`, () =>
@@ -125,7 +126,7 @@ Deno.test("without a collector the sink costs its queue and no more, and says wh
 
 Deno.test({
   name: "a recording of the agent's side opens in tshark",
-  ignore: missing("tshark"),
+  ...skipIf(missing("tshark")),
   fn: () =>
     withPki(async (pki) => {
       const log = new TestLog();

@@ -7,6 +7,7 @@ import { FrameCursor } from "../../../../net/forge/packet_batch.ts";
 import { NumberedPackets, numberOf } from "../../../support/link_packets.ts";
 import { missing, runOk, withTempDir } from "../../../support/run.ts";
 import { withSeed } from "../../../support/random.ts";
+import { skipIf } from "../../../support/skip.ts";
 
 const SESSION = "00112233445566778899aabbccddeeff";
 
@@ -310,7 +311,7 @@ Deno.test("one agent at a time has a spool", () =>
 
 Deno.test({
   name: "segments open in tshark",
-  ignore: missing("tshark"),
+  ...skipIf(missing("tshark")),
   fn: () =>
     withTempDir(async (directory) => {
       const spool = new Spool(options(directory));

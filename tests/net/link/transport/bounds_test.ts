@@ -10,6 +10,7 @@ import { assertEachOnce, NumberedPackets, numberOf } from "../../../support/link
 import { FrameCursor } from "../../../../net/forge/packet_batch.ts";
 import { netnsMissing, received, withVeth } from "../../../support/netns.ts";
 import { runOk } from "../../../support/run.ts";
+import { skipIf } from "../../../support/skip.ts";
 
 /** A connection that reads what it is sent and minds no end. */
 function connect(port: number, localAddress = "127.0.0.1"): Promise<net.Socket> {
@@ -243,7 +244,7 @@ Deno.test("the log tells what an agent calls itself, where that is not its certi
 
 Deno.test({
   name: "packets for an interface that is down wait with the agent, and all go out when it is up",
-  ignore: netnsMissing(),
+  ...skipIf(netnsMissing()),
   fn: () =>
     withPki((pki) =>
       withVeth(async (veth) => {

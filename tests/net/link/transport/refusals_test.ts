@@ -15,6 +15,7 @@ import {
 } from "../../../support/link_harness.ts";
 import { missing, runOk } from "../../../support/run.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../../support/link_packets.ts";
+import { skipIf } from "../../../support/skip.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -197,7 +198,7 @@ Deno.test("the agent sends nothing to somebody with an agent's certificate, or o
 Deno.test({
   name:
     "the agent sends nothing to a certificate without a role, or with its name nowhere but in the subject",
-  ignore: missing("openssl"),
+  ...skipIf(missing("openssl")),
   fn: () =>
     withPki(async (pki) => {
       const { folder, directory } = pki;
