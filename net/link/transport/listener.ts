@@ -5,6 +5,7 @@ import * as tls from "node:tls";
 import type { Credentials } from "../../pki/credentials.ts";
 import { Authorities } from "../../pki/verify.ts";
 import { AgentLink } from "./agent_link.ts";
+import { assertReadingStops } from "./flow_control.ts";
 import type { AgentIdentity, IntakePort, LinkPeer } from "../session/intake_port.ts";
 import { Knocking } from "./knocking.ts";
 import { LINK_ALPN } from "../blocks/link.ts";
@@ -51,7 +52,10 @@ export class Listener implements LinkPeer {
   #nextLink: number;
   #isClosed = false;
 
-  /** `refused` takes every connection that did not get in. Credentials are left out for plaintext only. */
+  /**
+   * `refused` takes every connection that did not get in. Credentials are left out for plaintext only. Throws on a runtime
+   * whose TLS connections cannot be made to wait.
+   */
   constructor(
     settings: ListenerSettings,
     credentials: Credentials | undefined,
@@ -66,6 +70,7 @@ export class Listener implements LinkPeer {
       this.#server = net.createServer((socket) => this.#admitPlaintext(socket));
     } else {
       if (credentials === undefined) throw new Error("a listener with TLS needs a certificate");
+      assertReadingStops();
       this.#authorities = new Authorities(credentials.authorities);
       const server = tls.createServer(secureOptions(credentials), (socket) => void this.#admit(socket));
       server.on("connection", (socket: net.Socket) => this.#knocks(socket));
