@@ -199,10 +199,10 @@ Deno.test("100,000 random lists encoded by npm hpack", () =>
     }
   }));
 
-Deno.test("1,000,000 mutated blocks: a list or an error, within the bounds", () =>
+Deno.test("100,000 mutated blocks: a list or an error, within the bounds", () =>
   withSeed((random) => {
     const errors = new Map<string, number>();
-    hpackTarget(random, 1_000_000, errors);
+    hpackTarget(random, 100_000, errors);
     assert.deepEqual([...errors.keys()].sort(), [
       "hpack-huffman",
       "hpack-index",
