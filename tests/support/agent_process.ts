@@ -4,6 +4,7 @@ import { loadCredentials } from "../../net/pki/store.ts";
 import { RemoteSink } from "../../net/link/remote_sink.ts";
 import { parseTarget } from "../../net/link/target.ts";
 import { NumberedPackets } from "./link_packets.ts";
+import { PATIENT_AGENT } from "./patience.ts";
 
 export interface AgentArguments {
   readonly pki: string;
@@ -24,6 +25,7 @@ if (import.meta.main) {
     credentials: () => credentials,
     spool: spool === undefined ? undefined : { directory: spool },
     backoffMaxMs: 200,
+    ...PATIENT_AGENT,
     info: (line) => console.error(line),
     warn: (line) => console.error(line),
   });

@@ -3,6 +3,7 @@
 import { loadCredentials } from "../../net/pki/store.ts";
 import { RemoteReceiver } from "../../net/collector/collector.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
+import { PATIENT_COLLECTOR } from "./patience.ts";
 
 export interface CollectorArguments {
   readonly pki: string;
@@ -14,9 +15,9 @@ export interface CollectorArguments {
 }
 
 if (import.meta.main) {
-  const { pki, sink, state, workers, hostname = "127.0.0.1", heartbeatMs }: CollectorArguments = JSON.parse(
-    Deno.args[0],
-  );
+  const args: CollectorArguments = JSON.parse(Deno.args[0]);
+  const { pki, sink, state, workers, hostname = "127.0.0.1", heartbeatMs = PATIENT_COLLECTOR.heartbeatMs } =
+    args;
   const receiver = await RemoteReceiver.start({
     application: "test",
     hostname,

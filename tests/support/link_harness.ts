@@ -7,6 +7,7 @@ import { type ReceiverOptions, RemoteReceiver } from "../../net/collector/collec
 import { RemoteSink, type RemoteSinkOptions } from "../../net/link/remote_sink.ts";
 import { parseTarget } from "../../net/link/target.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
+import { PATIENT_AGENT, PATIENT_COLLECTOR } from "./patience.ts";
 import { withTempDir } from "./run.ts";
 
 /** Lines of a log, to wait for. */
@@ -67,7 +68,7 @@ export function withPki<T>(use: (pki: TestPki) => Promise<T>, addresses = ["127.
   });
 }
 
-/** A collector on a free port of 127.0.0.1 that writes to one sink. */
+/** A collector on a free port of 127.0.0.1 that writes to one sink, and gives no agent up. */
 export function startReceiver(
   pki: TestPki,
   sink: string,
@@ -81,13 +82,14 @@ export function startReceiver(
     sinks: [parseSinkSpec(sink)],
     credentials: pki.collector,
     workers: 0,
+    ...PATIENT_COLLECTOR,
     info: log.add,
     warn: log.add,
     ...options,
   });
 }
 
-/** An agent's sink that tries again soon. */
+/** An agent's sink that tries again soon, and gives no collector up. */
 export function remoteSink(
   target: string,
   agent: Credentials | undefined,
@@ -100,6 +102,7 @@ export function remoteSink(
     agentName: "test host",
     credentials: agent && (() => agent),
     backoffMaxMs: 200,
+    ...PATIENT_AGENT,
     info: log.add,
     warn: log.add,
     ...options,

@@ -8,6 +8,7 @@ import { Listener, type ListenerSettings } from "../../../../net/link/transport/
 import { remoteSink, startReceiver, TestLog, withPki } from "../../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numberOf } from "../../../support/link_packets.ts";
 import { FrameCursor } from "../../../../net/forge/packet_batch.ts";
+import { PATIENT_COLLECTOR } from "../../../support/patience.ts";
 import { netnsMissing, received, withVeth } from "../../../support/netns.ts";
 import { runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
@@ -42,7 +43,7 @@ const SETTINGS: ListenerSettings = {
   allow: undefined,
   isPlaintext: true,
   mtu: 1500,
-  heartbeatMs: 5000,
+  ...PATIENT_COLLECTOR,
   firstLink: 0,
 };
 
@@ -173,7 +174,6 @@ for (const workers of [0, 1]) {
       const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, {
         credentials: undefined,
         workers,
-        heartbeatMs: 60_000,
       });
       const sockets: net.Socket[] = [];
       for (let at = 0; at <= 2000; at++) {
