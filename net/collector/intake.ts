@@ -64,6 +64,8 @@ export interface IntakeOptions {
   readonly books: (name: string) => AgentBooks;
   /** Something went wrong that the collector cannot go on with. */
   readonly failed: (error: Error) => void;
+  /** {@linkcode FLUSH_MAX_MS} when absent. */
+  readonly flushMaxMs?: number;
 }
 
 /** Sessions belong to the name of a certificate: no agent can spoil another's. */
@@ -229,8 +231,9 @@ export class Intake implements IntakePort {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#backlog.close();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await Promise.race([this.#flushing, new Promise((resolve) => timer = setTimeout(resolve, FLUSH_MAX_MS))]);
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, this.#options.flushMaxMs ?? FLUSH_MAX_MS);
+    await Promise.race([this.#flushing, patience.promise]);
     clearTimeout(timer);
     for (const [link, open] of this.#links) {
       this.#ack(link, open);

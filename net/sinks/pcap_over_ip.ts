@@ -35,6 +35,12 @@ interface Client {
   stalledAt: number;
 }
 
+export interface PcapOverIpLimits {
+  /** {@linkcode CLIENT_QUEUE_BYTES} when absent. */
+  readonly queueBytes?: number;
+  readonly stalledMs?: number;
+}
+
 /**
  * A packet counts as written when at least one client got it whole, else as dropped: `no-client`, `slow-client` when
  * no queue had room, `client-gone` when all that it was queued for went before they had it.
@@ -48,6 +54,7 @@ export class PcapOverIpSink implements Sink {
   readonly #head: Uint8Array;
   readonly #options: SinkOptions;
   readonly #queueBytes: number;
+  readonly #stalledMs: number;
   readonly #accepting: Promise<void>;
   #isClosed = false;
 
@@ -57,12 +64,13 @@ export class PcapOverIpSink implements Sink {
     hostname: string,
     port: number,
     options: SinkOptions,
-    queueBytes = CLIENT_QUEUE_BYTES,
+    limits: PcapOverIpLimits = {},
   ) {
     this.name = name;
     this.mtu = options.mtu ?? DEFAULT_MTU;
     this.#options = options;
-    this.#queueBytes = queueBytes;
+    this.#queueBytes = limits.queueBytes ?? CLIENT_QUEUE_BYTES;
+    this.#stalledMs = limits.stalledMs ?? STALLED_MS;
     this.#head = pcapngHead(options);
     this.#listener = Deno.listen({ hostname, port });
     this.#accepting = this.#accept();
@@ -183,7 +191,7 @@ export class PcapOverIpSink implements Sink {
     }
   }
 
-  /** Settles when the client has it all (true), is gone, or took nothing for {@linkcode STALLED_MS}. */
+  /** Settles when the client has it all (true), is gone, or took nothing for `#stalledMs`. */
   async #drained(client: Client): Promise<boolean> {
     const { outlet } = client;
     if (outlet.writtenBytes === client.stalledAt) {
@@ -200,7 +208,7 @@ export class PcapOverIpSink implements Sink {
           resolve(false);
         }
         before = outlet.writtenBytes;
-      }, STALLED_MS);
+      }, this.#stalledMs);
     });
     const hasAll = await Promise.race([drained.then(() => true), stalled]);
     clearInterval(timer);

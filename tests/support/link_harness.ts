@@ -9,37 +9,24 @@ import { parseTarget } from "../../net/link/target.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
 import { PATIENT_AGENT, PATIENT_COLLECTOR } from "./patience.ts";
 import { withTempDir } from "./run.ts";
+import { until } from "./until.ts";
 
 /** Lines of a log, to wait for. */
 export class TestLog {
   readonly lines: string[] = [];
-  readonly #waiting: (() => void)[] = [];
 
   readonly add = (line: string): void => {
     this.lines.push(line);
-    this.#wake();
   };
 
-  /** The first line that matches, now or later; fails when there is none within `withinMs`. */
-  async find(pattern: RegExp, withinMs = 30_000): Promise<string> {
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      this.#wake();
-    }, withinMs);
-    while (true) {
-      const found = this.lines.find((line) => pattern.test(line));
-      if (found !== undefined || isLate) {
-        clearTimeout(timer);
-        if (found !== undefined) return found;
-        throw new Error(`no line matches ${pattern} within ${withinMs} ms:\n${this.lines.join("\n")}`);
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** The first line that matches, now or later; prints all there are when it is given up. */
+  async find(pattern: RegExp): Promise<string> {
+    try {
+      return await until(`a line ${pattern}`, () => this.lines.find((line) => pattern.test(line)), 1);
+    } catch (error) {
+      console.error(this.lines.join("\n"));
+      throw error;
     }
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Programs of the tests' own that run beside a test. @module */
 import { fileURLToPath } from "node:url";
+import { awaited } from "./until.ts";
 
 /** A `tests/support` program under Deno, its output line by line. */
 export class TestProcess {
@@ -37,7 +38,7 @@ export class TestProcess {
         if (found) return found;
       }
       if (this.#isOver) throw new Error(`it ended without ${pattern}: ${this.lines.join("\n")}`);
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await awaited(`a line ${pattern}`, new Promise<void>((resolve) => this.#waiting.push(resolve)));
     }
   }
 
@@ -52,7 +53,7 @@ export class TestProcess {
   /** Ends its standard input and waits until it is over; answers its exit status. */
   async finish(): Promise<number> {
     await this.child.stdin.close().catch(() => {});
-    const { code } = await this.child.status;
+    const { code } = await awaited("the program's end", this.child.status);
     await this.drained;
     return code;
   }

@@ -8,6 +8,7 @@ import { cuttingProxy } from "../../support/cutting_proxy.ts";
 import { mountMissing } from "../../support/mount.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
+import { until } from "../../support/until.ts";
 
 for (const format of ["pcapng", "pcap"]) {
   Deno.test({
@@ -66,7 +67,7 @@ Deno.test("a file keeps its packets: its name spelled otherwise, its state lost,
       const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
       packets.make(2);
       sent += packets.count;
-      while (sink.counters.written < packets.count) await new Promise((resolve) => setTimeout(resolve, 1));
+      await until("all packets written", () => sink.counters.written === packets.count);
       await sink.close();
       await receiver.close();
     };
@@ -108,11 +109,11 @@ Deno.test({
           while (true) filler.writeSync(new Uint8Array(4096));
         });
         // What is left of the state's last page is still written.
-        while (failure === undefined) {
-          packets.make(1);
-          await new Promise((resolve) => setTimeout(resolve, 1));
-        }
-        assert.match(failure.message, /cannot write the state file .*No space left on device/);
+        const { message } = await until("the collector to fail", () => {
+          if (failure === undefined) packets.make(1);
+          return failure;
+        }, 1);
+        assert.match(message, /cannot write the state file .*No space left on device/);
         packets.make(20);
         await receiver.close();
         const acknowledged = sink.counters.written;
@@ -124,7 +125,7 @@ Deno.test({
         filler.truncateSync(0);
         receiver = await startReceiver(pki, out, log, { statePath });
         port = receiver.port;
-        while (sink.counters.written < packets.count) await new Promise((resolve) => setTimeout(resolve, 5));
+        await until("all packets written", () => sink.counters.written === packets.count);
         await sink.close();
         await receiver.close();
         assertEachOnce(numbersIn(Deno.readFileSync(out)), packets.count);

@@ -9,6 +9,7 @@ import { cuttingProxy } from "../../support/cutting_proxy.ts";
 import { mountMissing } from "../../support/mount.ts";
 import { runOk, withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
+import { until } from "../../support/until.ts";
 
 Deno.test("state: sessions and files survive, a torn line does not hurt, growth is bounded", () =>
   withTempDir((folder) => {
@@ -141,7 +142,7 @@ Deno.test({
         await runOk("mount", "-o", "remount,size=16m", disk);
         receiver = await startReceiver(pki, out, log, { statePath });
         port = receiver.port;
-        while (sink.counters.written < 3000) await new Promise((resolve) => setTimeout(resolve, 5));
+        await until("all packets written", () => sink.counters.written === 3000);
         await sink.close();
         await receiver.close();
         assertEachOnce(numbersIn(await Deno.readFile(out)), 3000);

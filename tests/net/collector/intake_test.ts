@@ -10,6 +10,7 @@ import { type FileProgress, FileSink } from "../../../net/sinks/file.ts";
 import { StdoutSink } from "../../../net/sinks/stdout.ts";
 import { NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { withTempDir } from "../../support/run.ts";
+import { until } from "../../support/until.ts";
 
 const OPTIONS = { application: "test", interfaceName: "any", mtu: 65535 };
 const SESSION = "00112233445566778899aabbccddeeff";
@@ -27,7 +28,7 @@ class Harness {
   failure: Error | undefined;
   canCommit = true;
 
-  constructor(sinks: readonly Sink[], flushes: boolean) {
+  constructor(sinks: readonly Sink[], flushes: boolean, flushMaxMs?: number) {
     this.intake = new Intake({
       sinks: () => sinks,
       flushes,
@@ -42,6 +43,7 @@ class Harness {
       log() {},
       books: () => this.books,
       failed: (error) => this.failure = error,
+      flushMaxMs,
     });
     this.intake.connect({
       welcome: (_, have) => this.welcomed.push(have),
@@ -204,7 +206,7 @@ Deno.test("what agents send while a sink is down waits in its order, and that of
   assert.equal(harness.taken, taken);
   harness.intake.closed(2, "cut");
   sink.isDown = false;
-  while (harness.taken < taken + 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until("what was held to be taken", () => harness.taken >= taken + 2);
   assert.equal(sink.counters.packets, 10);
   assert.equal(harness.sessions.get(`web1/${"1".repeat(32)}`), 15);
   await harness.intake.close();
@@ -233,7 +235,7 @@ Deno.test("what comes while the collector ends is neither taken nor acknowledged
 });
 
 Deno.test("closing does not wait for a sink that never empties its queue", async () => {
-  const harness = new Harness([new SlowSink()], true);
+  const harness = new Harness([new SlowSink()], true, 10);
   harness.open(1);
   harness.say(1, start);
   harness.packets(1).make(10);

@@ -5,6 +5,7 @@ import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { TestProcess } from "../../support/process.ts";
 import { withSeed } from "../../support/random.ts";
+import { until } from "../../support/until.ts";
 
 const KILLS = 50;
 
@@ -34,7 +35,7 @@ Deno.test(`a collector killed and restarted ${KILLS} times has each packet once 
         });
         port = Number((await collector.find(/^port (\d+)/))[1]);
         const before = sink.counters.written;
-        while (sink.counters.written === before) await new Promise((resolve) => setTimeout(resolve, 1));
+        await until("more packets written", () => sink.counters.written > before, 1);
         await new Promise((resolve) => setTimeout(resolve, random.below(30)));
         if (kills < KILLS) {
           await collector.kill();

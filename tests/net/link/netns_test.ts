@@ -12,6 +12,7 @@ import { missing, runOk } from "../../support/run.ts";
 import { startTcpdump } from "../../support/tcpdump.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
 import { skipIf } from "../../support/skip.ts";
+import { until } from "../../support/until.ts";
 
 const NEAR = "10.213.7.1";
 const FAR = "10.213.7.2";
@@ -87,7 +88,7 @@ async function checkThrough(
     const sink = remoteSink(`${FAR}:${port}`, pki.agent, log, patience);
     const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
     await send(packets, sink, log);
-    while (sink.counters.written < packets.count) await sink.flush();
+    await until("all packets written", () => sink.counters.written === packets.count);
     await sink.close();
     assert.equal(sink.counters.dropped.size, 0);
     assert.equal(await collector.finish(), 0);
@@ -104,7 +105,7 @@ Deno.test({
     withLink((link) =>
       checkThrough(link, async (packets, { counters }, log) => {
         const running = setInterval(() => packets.make(20), 10);
-        while (counters.written < 200) await wait(5);
+        await until("200 packets written", () => counters.written >= 200);
         // Beyond: without its near end the way to the collector would lead elsewhere.
         await inNamespace(link, "ip", "link", "set", link.far, "down");
         await log.find(/lost: collector silent/);
@@ -176,7 +177,7 @@ Deno.test({
             });
             port = Number((await collector.find(/^port (\d+)/))[1]);
             const before = sink.counters.written;
-            while (sink.counters.written === before) await wait(1);
+            await until("more packets written", () => sink.counters.written > before, 1);
             await wait(random.below(30));
             if (kills < KILLS) {
               await collector.kill();
@@ -209,9 +210,16 @@ class Capture {
 
   /** Waits until the packets below `count` are written, ends and answers the numbers of all. */
   async finish(count: number): Promise<number[]> {
-    while ((await received(this.veth)).packets < count) await wait(10);
-    const deadline = Date.now() + 10_000;
-    while (new Set(await this.#numbers()).size < count && Date.now() < deadline) await wait(50);
+    await until(
+      `${count} packets at the far end`,
+      async () => (await received(this.veth)).packets >= count,
+      10,
+    );
+    await until(
+      `${count} packets in the capture`,
+      async () => new Set(await this.#numbers()).size >= count,
+      50,
+    );
     this.child.kill("SIGINT");
     await this.child.status;
     return await this.#numbers();

@@ -5,6 +5,7 @@ import { LiveCredentials } from "../../../net/pki/live_credentials.ts";
 import { initAuthority, issueInto, listCertificates, loadCredentials } from "../../../net/pki/store.ts";
 import { isInstalled, runOk, withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
+import { until } from "../../support/until.ts";
 
 const VALIDITY = daysFrom(Date.now(), 10);
 
@@ -142,7 +143,7 @@ Deno.test("a directory that took the place of another is noticed", () =>
     };
     const live = await LiveCredentials.open(`${folder}/pki`, "agent", "web1", events, 20);
     await Deno.remove(`${folder}/pki`);
-    while (failures.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until("a failure", () => failures.length > 0);
     await Deno.symlink("two", `${folder}/pki`);
     await changed.promise;
     assert.equal(failures.length, 1, "the same trouble is told once");

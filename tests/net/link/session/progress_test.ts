@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { eventLoopTurn } from "../../../../net/sinks/sink.ts";
+import { timesBeforeTimer } from "../../../support/turns.ts";
 import { Progress } from "../../../../net/link/session/progress.ts";
-
-/** How often `wait` settles before a timer that is due has had its turn; `most` where it never does. */
-async function settledBeforeTimer(wait: () => Promise<void>, most: number): Promise<number> {
-  let isDue = false;
-  const timer = setTimeout(() => isDue = true, 0);
-  let times = 0;
-  for (; !isDue && times < most; times++) await wait();
-  clearTimeout(timer);
-  return times;
-}
 
 Deno.test("whoever waits again and again after a stall keeps no timer from its turn", async () => {
   let nowMs = 0;
   const progress = new Progress(1, () => nowMs++);
   const wait = () => progress.settled(() => false);
   await wait();
-  assert.ok(await settledBeforeTimer(wait, 1000) < 1000);
+  assert.ok(await timesBeforeTimer(wait, 1000) < 1000);
 });
 
 Deno.test("what is done needs no waiting", async () => {
   const progress = new Progress(1000, () => 0);
-  assert.equal(await settledBeforeTimer(() => progress.settled(() => true), 1000), 1000);
+  assert.equal(await timesBeforeTimer(() => progress.settled(() => true), 1000), 1000);
 });
 
 Deno.test("a step forward after a stall is reason to wait again", async () => {
@@ -36,7 +28,7 @@ Deno.test("a step forward after a stall is reason to wait again", async () => {
   progress.advance();
   let isSettled = false;
   const waiting = progress.settled(() => isDone).then(() => isSettled = true);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await eventLoopTurn();
   assert.ok(!isSettled, "it waits for the next step");
   isDone = true;
   progress.advance();

@@ -12,6 +12,7 @@ import { PATIENT_COLLECTOR } from "../../../support/patience.ts";
 import { netnsMissing, received, withVeth } from "../../../support/netns.ts";
 import { runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
+import { until } from "../../../support/until.ts";
 
 /** A connection that reads what it is sent and minds no end. */
 function connect(port: number, localAddress = "127.0.0.1"): Promise<net.Socket> {
@@ -30,10 +31,6 @@ const closed = (socket: net.Socket) =>
 
 const hello = () =>
   linkBlock({ kind: "hello", session: newSessionId(), first: 0, next: 0, mtu: 1500, name: "x" });
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 const SETTINGS: ListenerSettings = {
   application: "test",
@@ -258,16 +255,16 @@ Deno.test({
         await sink.flush();
         assert.equal(sink.counters.written, 0);
         await runOk("ip", "link", "set", veth.near, "up");
-        await until(() => sink.counters.written >= 1000);
+        await until("packets on the interface", () => sink.counters.written >= 1000);
         // From now on, what finds it down is lost, and no more than that.
         await runOk("ip", "link", "set", veth.near, "down");
         packets.make(10);
-        await until(() => sink.counters.written >= 1010);
+        await until("packets on the interface", () => sink.counters.written >= 1010);
         packets.make(1000);
         await sink.flush();
         assert.equal(sink.counters.written, 1010);
         await runOk("ip", "link", "set", veth.near, "up");
-        await until(() => sink.counters.written >= 2010);
+        await until("packets on the interface", () => sink.counters.written >= 2010);
         await sink.close();
         await receiver.close();
         assert.deepEqual([...receiver.sinks[0].counters.dropped], [["interface-down", 10]]);
