@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Direction } from "../codec.ts";
+import { type Direction, TO_SERVER } from "../direction.ts";
 
 export const FRAME_HEADER_BYTES = 9;
 
@@ -26,7 +26,12 @@ const EXTENSION_TYPES: readonly number[] = [0xa, 0xc, 0x10];
 
 export const Flag = { END_STREAM: 0x1, ACK: 0x1, END_HEADERS: 0x4, PADDED: 0x8, PRIORITY: 0x20 } as const;
 
-export const Setting = { HEADER_TABLE_SIZE: 0x1, ENABLE_PUSH: 0x2, MAX_FRAME_SIZE: 0x5 } as const;
+export const Setting = {
+  HEADER_TABLE_SIZE: 0x1,
+  ENABLE_PUSH: 0x2,
+  INITIAL_WINDOW_SIZE: 0x4,
+  MAX_FRAME_SIZE: 0x5,
+} as const;
 export const SETTING_BYTES = 6;
 /** SETTINGS_MAX_FRAME_SIZE when nothing was agreed on, and the largest that can be. */
 export const DEFAULT_MAX_FRAME_SIZE = 16384;
@@ -47,18 +52,22 @@ export interface FrameHeader {
 
 /** Reads the header at `bytes[at, at + 9)`, which the caller has checked to be there, into `header`. */
 export function readFrameHeader(bytes: Uint8Array, at: number, header: FrameHeader): void {
-  header.lengthBytes = bytes[at] << 16 | bytes[at + 1] << 8 | bytes[at + 2];
+  header.lengthBytes = readFrameLength(bytes, at);
   header.type = bytes[at + 3];
   header.flags = bytes[at + 4];
   header.streamId = readStreamId(bytes, at + 5);
 }
+
+/** Payload length in the header at `bytes[at]`. */
+export const readFrameLength = (bytes: Uint8Array, at: number): number =>
+  bytes[at] << 16 | bytes[at + 1] << 8 | bytes[at + 2];
 
 /** 31 bits at `bytes[at, at + 4)`; the reserved bit is ignored. */
 export const readStreamId = (bytes: Uint8Array, at: number): number =>
   (bytes[at] & 0x7f) << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
 
 /** Why a frame ends the connection. */
-export type FrameError = "frame-size" | "frame-stream" | "frame-padding";
+type FrameError = "frame-size" | "frame-stream" | "frame-padding";
 
 /**
  * What makes every receiver end the connection on sight of the header (RFC 9113, section 6): a length that the type cannot
@@ -130,8 +139,8 @@ export function isPlausibleHeader(
   if (type === FrameType.PRIORITY && (bytes[at + 2] !== 5 || bytes[at + 1] !== 0 || streamId === 0)) {
     return false;
   }
-  if ((type === FrameType.PUSH_PROMISE) && direction === 0) return false;
-  if (type === FrameType.HEADERS && direction === 0 && streamId % 2 === 0) return false;
+  if (type === FrameType.PUSH_PROMISE && direction === TO_SERVER) return false;
+  if (type === FrameType.HEADERS && direction === TO_SERVER && streamId % 2 === 0) return false;
   // SETTINGS, GOAWAY: far shorter than a frame may be.
   if ((type === FrameType.SETTINGS || type === FrameType.GOAWAY) && (bytes[at] !== 0 || bytes[at + 1] > 1)) {
     return false;

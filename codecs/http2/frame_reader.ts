@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { Direction } from "../codec.ts";
+import { type Direction, TO_SERVER } from "../direction.ts";
+import { BoundarySearch, type FoundBoundary } from "./boundary_search.ts";
 import {
   CONNECTION_PREFACE,
   DEFAULT_MAX_FRAME_SIZE,
@@ -16,10 +17,11 @@ import {
   FrameType,
   readFrameHeader,
 } from "./frame.ts";
-import { findFrameBoundary, findRequest } from "./resync.ts";
 
 /** What a reader tells. All bytes are borrowed for the call. A returned string is the reason to give the direction up. */
 export interface FrameSink {
+  /** Whether frames certainly begin where they are read; where not, a fault means that they begin elsewhere. */
+  readonly isSure: boolean;
   /** A header that is valid by itself; its payload follows. */
   frame(header: FrameHeader): string | undefined;
   /** The whole payload of a HEADERS, PUSH_PROMISE, CONTINUATION, RST_STREAM, SETTINGS or GOAWAY frame. */
@@ -42,6 +44,16 @@ export interface FrameSink {
   unreadable(reason: string, bytes: Uint8Array): void;
 }
 
+/**
+ * ```
+ * PREFACE ─▶ HEADER ─┬─▶ KEEP ─────────────▶ HEADER
+ *                    ├─▶ PAD_LENGTH ─▶ DATA
+ *                    ├─▶ DATA ─▶ SKIP (padding)
+ *                    └─▶ SKIP ─────────────▶ HEADER
+ * any ──place lost──▶ RESYNC ──boundary found──▶ HEADER, PREFACE
+ * any ──fault──▶ UNREADABLE
+ * ```
+ */
 const State = {
   PREFACE: 0,
   HEADER: 1,
@@ -51,17 +63,12 @@ const State = {
   SKIP: 3,
   PAD_LENGTH: 4,
   DATA: 5,
+  /** The next boundary is looked for. */
   RESYNC: 6,
   UNREADABLE: 7,
 } as const;
 type State = typeof State[keyof typeof State];
 
-/** Room for three frames of the default maximum and their headers: the chain that proves a boundary. */
-const RESYNC_BYTES = 64 * 1024;
-/** So much without any boundary is no HTTP/2: 64 frames of the default maximum. */
-const RESYNC_GIVE_UP_BYTES = 1024 * 1024;
-/** Pieces whose starts are remembered while looking; others are found by their chain. */
-const RESYNC_PIECES = 64;
 /** Boundaries that turn out to be none and are looked for anew: each may cost a search of all that is kept. */
 const MAX_FALSE_BOUNDARIES = 8;
 
@@ -72,8 +79,6 @@ export class FrameReader {
   maxFrameSize = DEFAULT_MAX_FRAME_SIZE;
   /** Longest frame that counts as a sign of a boundary: what was seen to be allowed, or the default. */
   likelyMaxFrameSize = DEFAULT_MAX_FRAME_SIZE;
-  /** False from where frames had to be looked for until the owner sets it: they may be bytes of a body. */
-  sure: boolean;
   #state: State;
   readonly #header: FrameHeader = { lengthBytes: 0, type: 0, flags: 0, streamId: 0 };
   readonly #headerBytes = new Uint8Array(FRAME_HEADER_BYTES);
@@ -83,15 +88,13 @@ export class FrameReader {
   #remaining = 0;
   /** Bytes to pass over after that. */
   #padding = 0;
-  /** KEEP: payload so far. RESYNC: bytes in which a boundary may lie. Empty at rest. */
+  /** KEEP: payload so far. Empty else. */
   #kept = NO_BYTES;
   #keptLength = 0;
-  #pieces: number[] = [];
-  #skipped = 0;
-  #reason = "";
-  /** No frame of this direction was ever read. */
-  #isBeginning: boolean;
+  readonly #search: BoundarySearch;
   #falseBoundaries = 0;
+  /** UNREADABLE: why. */
+  #reason = "";
 
   /**
    * `joinedLate`: the first bytes are from somewhere inside the direction. `maxKeptBytes` bounds one payload that is
@@ -103,19 +106,14 @@ export class FrameReader {
     joinedLate: boolean,
     readonly maxKeptBytes: number,
   ) {
-    this.sure = !joinedLate;
-    this.#isBeginning = joinedLate;
-    this.#state = joinedLate ? State.RESYNC : direction === 0 ? State.PREFACE : State.HEADER;
+    this.#search = new BoundarySearch(direction, joinedLate, (streamId) => sink.isExpected(streamId));
+    const first = direction === TO_SERVER ? State.PREFACE : State.HEADER;
+    this.#state = joinedLate ? State.RESYNC : first;
   }
 
   /** Bytes in which no boundary has been found so far. */
   get unsyncedBytes(): number {
-    return this.#state === State.RESYNC ? this.#skipped + this.#keptLength : 0;
-  }
-
-  /** Whether it looks for a boundary. */
-  get isSearching(): boolean {
-    return this.#state === State.RESYNC;
+    return this.#state === State.RESYNC ? this.#search.unsyncedBytes : 0;
   }
 
   data(bytes: Uint8Array): void {
@@ -174,7 +172,7 @@ export class FrameReader {
       case State.KEEP:
       case State.PAD_LENGTH:
         this.sink.payloadLost(header);
-        this.#release();
+        this.#releaseKept();
         // A padding length that is not known makes data and padding one.
         this.#state = State.SKIP;
         // falls through
@@ -190,25 +188,22 @@ export class FrameReader {
   /** Where frames begin is not known any more. */
   loseSync(): void {
     if (this.#state === State.UNREADABLE) return;
-    if (this.#state === State.RESYNC) this.#skipped += this.#keptLength;
-    this.#release();
+    this.#search.restart();
+    this.#releaseKept();
     this.#state = State.RESYNC;
-    this.sure = false;
     this.sink.syncLost();
   }
 
-  /** The server answers this stream: its request may be among what is kept. */
+  /** The server answers this stream: its request may be among the bytes in which a boundary is looked for. */
   answered(streamId: number): void {
-    if (this.#state !== State.RESYNC || this.#keptLength === 0) return;
-    const kept = this.#kept;
-    const at = findRequest(kept, this.#keptLength, this.#pieces, streamId, this.likelyMaxFrameSize);
-    if (at >= 0) this.#found(kept, at, this.#keptLength, State.HEADER);
+    if (this.#state !== State.RESYNC) return;
+    const found = this.#search.lookForRequest(streamId, this.likelyMaxFrameSize);
+    if (found !== undefined) this.#readFrom(found);
   }
 
-  #release(): void {
+  #releaseKept(): void {
     this.#kept = NO_BYTES;
     this.#keptLength = 0;
-    this.#pieces = [];
   }
 
   #nextFrame(): void {
@@ -300,7 +295,7 @@ export class FrameReader {
     this.#remaining -= length;
     if (this.#remaining > 0) return at + length;
     const kept = this.#kept;
-    this.#release();
+    this.#releaseKept();
     this.#deliver(kept, 0, needed);
     return at + length;
   }
@@ -342,63 +337,34 @@ export class FrameReader {
   }
 
   #resync(bytes: Uint8Array, at: number): number {
-    const room = RESYNC_BYTES - this.#keptLength;
-    const length = Math.min(room, bytes.length - at);
-    if (this.#pieces.length < RESYNC_PIECES) this.#pieces.push(this.#keptLength);
-    const joined = new Uint8Array(this.#keptLength + length);
-    joined.set(this.#kept.subarray(0, this.#keptLength));
-    joined.set(bytes.subarray(at, at + length), this.#keptLength);
-    const found = findFrameBoundary(
-      joined,
-      joined.length,
-      this.#pieces,
-      this.direction,
-      this.likelyMaxFrameSize,
-      // Of a flow that was joined late nothing is known; a connection of which something was read has had its preface.
-      this.#isBeginning ? undefined : (streamId) => this.sink.isExpected(streamId),
-      this.#isBeginning,
-    );
-    if (found.found) {
-      this.#found(joined, found.at, joined.length, found.preface ? State.PREFACE : State.HEADER);
-      return at + length;
-    }
-    // A candidate that is not decided with the buffer full never is.
-    const keepFrom = joined.length < RESYNC_BYTES
-      ? found.keepFrom
-      : Math.max(found.keepFrom, RESYNC_BYTES / 2);
-    this.#kept = joined.slice(keepFrom);
-    this.#keptLength = joined.length - keepFrom;
-    this.#skipped += keepFrom;
-    this.#pieces = this.#pieces.filter((piece) => piece >= keepFrom).map((piece) => piece - keepFrom);
-    if (this.#skipped > RESYNC_GIVE_UP_BYTES) {
-      const kept = this.#kept;
+    const search = this.#search;
+    const end = at + Math.min(search.roomBytes, bytes.length - at);
+    const found = search.look(bytes, at, end, this.likelyMaxFrameSize);
+    if (found !== undefined) this.#readFrom(found);
+    else if (search.isHopeless) {
+      const kept = search.release();
       this.#fail("no-frame-boundary");
       this.sink.unreadable(this.#reason, kept);
     }
-    return at + length;
+    return end;
   }
 
-  /** Reads on from `bytes[at]`. */
-  #found(bytes: Uint8Array, at: number, end: number, state: State): void {
-    const skipped = this.#skipped + at;
-    this.#release();
-    this.#isBeginning = false;
-    this.#skipped = 0;
+  #readFrom({ bytes, at, isPreface, skippedBytes }: FoundBoundary): void {
     this.#headerLength = 0;
-    this.#state = state;
-    this.sink.synced(skipped);
-    this.data(bytes.subarray(at, end));
+    this.#state = isPreface ? State.PREFACE : State.HEADER;
+    this.sink.synced(skippedBytes);
+    this.data(bytes.subarray(at));
   }
 
   #fail(reason: string): void {
-    this.#release();
+    this.#releaseKept();
     this.#reason = reason;
     this.#state = State.UNREADABLE;
   }
 
   /** Gives the direction up from the header of this frame on; `payload` is what of it has been taken. */
   #failFrame(reason: string, payload: Uint8Array): void {
-    if (!this.sure && this.#falseBoundaries < MAX_FALSE_BOUNDARIES) {
+    if (!this.sink.isSure && this.#falseBoundaries < MAX_FALSE_BOUNDARIES) {
       this.#falseBoundaries++;
       return this.loseSync();
     }

@@ -26,32 +26,50 @@ export interface BlockOwner {
   endStream: boolean;
 }
 
-/** The block that is being put together; no memory is held between blocks. */
+/**
+ * ```
+ * CLOSED ──begin──▶ OPEN ──over the bound──▶ CUT
+ *   ▲                │                        │
+ *   │                └─────part missing───────┴─▶ LOST
+ *   └──────────────────close, from every state─────┘
+ * ```
+ */
+export const BlockState = {
+  /** No block is at hand; no memory is held. */
+  CLOSED: 0,
+  /** Every byte so far is kept. */
+  OPEN: 1,
+  /** What is kept is only the block's beginning. */
+  CUT: 2,
+  /** A part is missing: the block cannot be decoded. */
+  LOST: 3,
+} as const;
+export type BlockState = typeof BlockState[keyof typeof BlockState];
+
+const NO_BYTES = new Uint8Array(0);
+
+/** The block that is being put together. */
 export class HeaderBlock {
   readonly owner: BlockOwner = { streamId: 0, promisedId: 0, endStream: false };
-  open = false;
-  /** Something is missing: the block cannot be decoded. */
-  lost = false;
-  /** The bound was passed: what is kept is only its beginning. */
-  cut = false;
-  bytes = new Uint8Array(0);
+  state: BlockState = BlockState.CLOSED;
+  /** What is kept, in its first `lengthBytes`. */
+  bytes = NO_BYTES;
   lengthBytes = 0;
   #continuations = 0;
 
   constructor(readonly maxBytes: number, readonly maxContinuations: number) {}
 
   begin(): void {
-    this.open = true;
-    this.lost = this.cut = false;
+    this.state = BlockState.OPEN;
     this.#continuations = 0;
   }
 
   /** Copies a fragment, or what of it there is room for. */
   append(bytes: Uint8Array, start: number, end: number): void {
-    if (this.lost || this.cut) return;
+    if (this.state !== BlockState.OPEN) return;
     const room = this.#continuations > this.maxContinuations ? 0 : this.maxBytes - this.lengthBytes;
     if (end - start > room) {
-      this.cut = true;
+      this.state = BlockState.CUT;
       end = start + room;
     }
     const needed = this.lengthBytes + end - start;
@@ -69,18 +87,19 @@ export class HeaderBlock {
     this.#continuations++;
   }
 
-  drop(): void {
-    this.lost = true;
+  /** A fragment of the block at hand, if there is one, is missing. */
+  lose(): void {
+    if (this.state !== BlockState.CLOSED) this.state = BlockState.LOST;
     this.#release();
   }
 
   close(): void {
-    this.open = false;
+    this.state = BlockState.CLOSED;
     this.#release();
   }
 
   #release(): void {
-    this.bytes = new Uint8Array(0);
+    this.bytes = NO_BYTES;
     this.lengthBytes = 0;
   }
 }

@@ -5,198 +5,189 @@
  *
  * @module
  */
-import type { Direction } from "../codec.ts";
-import type { Doubt } from "../http/event.ts";
+import { type Direction, TO_CLIENT, TO_SERVER } from "../direction.ts";
+import type { Doubt, HttpEvents } from "../http/event.ts";
 import { FieldId } from "../http/field.ts";
-import type { Http2Connection, Stream } from "./connection.ts";
+import type { FieldList } from "../http/field_list.ts";
 import type { BlockOwner } from "./header_block.ts";
-import { hasPseudo, type MutableRequestHead, readRequestHead, readResponseHead } from "./pseudo.ts";
+import {
+  type DecodeScratch,
+  hasPseudo,
+  type MutableRequestHead,
+  readRequestHead,
+  readResponseHead,
+} from "./pseudo.ts";
+import { lacksHead, type Stream, StreamState } from "./stream.ts";
+import type { StreamTable } from "./streams.ts";
 
 export class MessageHeads<Exchange> {
-  constructor(readonly connection: Http2Connection<Exchange>, readonly direction: Direction) {}
+  readonly #events: HttpEvents<Exchange>;
 
-  /** Takes the block that was decoded to the connection's scratch. A string is the reason to give the direction up. */
+  constructor(
+    readonly direction: Direction,
+    readonly streams: StreamTable<Exchange>,
+    readonly scratch: DecodeScratch,
+  ) {
+    this.#events = streams.events;
+  }
+
+  /** Tells the block that was decoded to the scratch. A string is the reason to give the direction up. */
   block(owner: BlockOwner): string | undefined {
     if (owner.promisedId !== 0) return this.#promise(owner);
-    if (this.direction === 0) this.#request(owner);
+    if (this.direction === TO_SERVER) this.#request(owner);
     else this.#response(owner);
     return undefined;
   }
 
-  /** A stream whose request was not seen. */
-  orphan(streamId: number): Stream<Exchange> {
-    const { connection } = this;
-    const side = streamId % 2 === 1 ? 0 : 1;
-    if (streamId > connection.lastStreamId[side]) {
-      if (side === 0) connection.skipTo(streamId);
-      connection.lastStreamId[side] = streamId;
+  #request({ streamId, endStream }: BlockOwner): void {
+    const { streams } = this;
+    const known = streams.get(streamId);
+    if (known !== undefined && !known.isOrphan) return this.#trailers(known, endStream);
+    if (known === undefined && streamId <= streams.lastId[0]) {
+      return this.#events.count("headers-on-closed-stream");
     }
-    connection.found(streamId);
-    const stream = connection.addStream(streamId, connection.events.orphan(streamId));
-    stream.orphan = true;
-    connection.cutClosed(stream);
-    return stream;
-  }
-
-  #request(owner: BlockOwner): void {
-    const { connection } = this;
-    const { scratch, lastStreamId, events } = connection;
-    const { streamId, endStream } = owner;
-    let stream = connection.streams.get(streamId);
-    if (stream !== undefined && stream.head[0]) {
-      return this.#trailers(stream, endStream);
-    }
-    if (stream === undefined && streamId <= lastStreamId[0]) {
-      return connection.events.count("headers-on-closed-stream");
-    }
-    const { request } = scratch;
-    if (
-      stream !== undefined ||
-      (connection.halves[0].incomplete && !hasPseudo(request.fields) && request.fields.lostCount === 0)
-    ) {
+    const { request } = this.scratch;
+    if (known !== undefined || (streams.directions[TO_SERVER].isIncomplete && isTrailers(request))) {
       // Trailers of a request whose head was not seen.
-      if (streamId > lastStreamId[0]) lastStreamId[0] = streamId;
-      if (stream !== undefined && endStream) connection.cut(stream, 0, "gap");
+      if (streamId > streams.lastId[0]) streams.lastId[0] = streamId;
+      if (known !== undefined && endStream) streams.cut(known, TO_SERVER, "gap");
       return;
     }
-    if (connection.halves[0].mayHaveSkipped) {
-      connection.halves[0].mayHaveSkipped = false;
-      connection.skipTo(streamId);
-    }
-    lastStreamId[0] = streamId;
+    streams.nextRequest(streamId);
+    const stream = streams.add(streamId, this.#tellRequest(streamId));
+    if (endStream) streams.finish(stream, TO_SERVER);
+    streams.cutClosed(stream);
+  }
+
+  /** The request in the scratch; nothing when it is refused. */
+  #tellRequest(streamId: number): Exchange | undefined {
+    const { request } = this.scratch;
     const fault = readRequestHead(request);
     if (fault !== undefined) {
-      connection.events.count(`refused-${fault}`);
-      stream = connection.addStream(streamId, undefined);
-    } else {
-      for (const one of request.faults) events.count(`tolerated-${one}`);
-      request.doubt = this.#doubt(streamId);
-      stream = connection.addStream(streamId, events.request(streamId, request, false));
+      this.#events.count(`refused-${fault}`);
+      return undefined;
     }
-    stream.head[0] = true;
-    if (endStream) connection.finish(stream, 0);
-    connection.cutClosed(stream);
+    for (const one of request.faults) this.#events.count(`tolerated-${one}`);
+    request.doubt = this.#doubt(streamId);
+    return this.#events.request(streamId, request, false);
   }
 
-  #response(owner: BlockOwner): void {
-    const { connection } = this;
-    const { streamId, endStream } = owner;
-    const { response } = connection.scratch;
-    let stream = connection.streams.get(streamId);
+  #response({ streamId, endStream }: BlockOwner): void {
+    const { streams } = this;
+    const { response } = this.scratch;
+    let stream = streams.get(streamId);
     if (stream === undefined) {
-      if (!connection.mayBeLost(streamId)) {
-        connection.events.count("headers-on-closed-stream");
-        return;
-      }
-      if (!hasPseudo(response.fields) && response.fields.lostCount === 0) return;
-      stream = this.orphan(streamId);
+      if (!streams.mayBeLost(streamId)) return this.#events.count("headers-on-closed-stream");
+      if (isTrailers(response)) return;
+      stream = streams.addOrphan(streamId);
     }
-    if (stream.head[1] && !this.#wasInterim(stream)) {
+    if (!lacksHead(stream.states[TO_CLIENT]) && !this.#wasInterim(stream)) {
       return this.#trailers(stream, endStream);
     }
-    if (stream.ended[1]) {
-      return connection.events.count("headers-after-end-stream");
+    if (stream.states[TO_CLIENT] === StreamState.ENDED) {
+      return this.#events.count("headers-after-end-stream");
     }
-    if (stream.exchange === undefined) {
-      if (endStream) connection.finish(stream, 1);
-      return;
-    }
+    if (stream.exchange !== undefined) this.#tellResponse(stream, stream.exchange, endStream);
+    if (endStream) streams.finish(stream, TO_CLIENT);
+  }
+
+  /** The final or interim response in the scratch, or nothing when it is refused. */
+  #tellResponse(stream: Stream<Exchange>, exchange: Exchange, endStream: boolean): void {
+    const { streams } = this;
+    const { response } = this.scratch;
     const fault = readResponseHead(response) ?? (response.status === 101 ? "invalid-status" : undefined) ??
-      (response.status >= 100 && response.status < 200 && endStream ? "interim-end-stream" : undefined);
-    if (fault !== undefined) {
-      connection.refuse(stream, fault);
-      if (endStream) connection.finish(stream, 1);
-      return;
-    }
-    for (const one of response.faults) connection.events.count(`tolerated-${one}`);
-    connection.confirm(stream);
-    response.doubt = connection.halves[1].reader.sure ? "" : "resync";
-    if (response.status >= 100 && response.status < 200) {
-      return connection.events.interim(stream.exchange, response);
-    }
-    stream.head[1] = true;
-    stream.statusLost = response.status === 0 && !endStream && !response.faults.includes("status");
-    connection.events.response(stream.exchange, response);
-    if (endStream) connection.finish(stream, 1);
+      (isInterim(response.status) && endStream ? "interim-end-stream" : undefined);
+    if (fault !== undefined) return streams.refuse(stream, fault);
+    for (const one of response.faults) this.#events.count(`tolerated-${one}`);
+    streams.confirm(stream);
+    response.doubt = streams.directions[TO_CLIENT].isSure ? "" : "resync";
+    if (isInterim(response.status)) return this.#events.interim(exchange, response);
+    streams.responseHead(stream);
+    stream.mayBeInterim = response.status === 0 && !endStream && !response.faults.includes("status");
+    this.#events.response(exchange, response);
   }
 
   /** Whether the block at hand is another head, so that the one before, of unknown status, was that of an interim response. */
   #wasInterim(stream: Stream<Exchange>): boolean {
-    const { events, scratch } = this.connection;
-    if (!stream.statusLost || stream.exchange === undefined || !hasPseudo(scratch.response.fields)) {
+    if (!stream.mayBeInterim || stream.exchange === undefined || !hasPseudo(this.scratch.response.fields)) {
       return false;
     }
-    stream.statusLost = false;
-    if (!events.retract(stream.exchange)) return false;
-    stream.head[1] = false;
+    stream.mayBeInterim = false;
+    if (!this.#events.retract(stream.exchange)) return false;
+    this.streams.takeHeadBack(stream);
     return true;
   }
 
   /** A block behind the head (RFC 9113, section 8.1). */
   #trailers(stream: Stream<Exchange>, endStream: boolean): void {
-    const { connection, direction } = this;
-    if (stream.ended[direction]) {
-      connection.events.count("headers-after-end-stream");
-    } else if (!endStream) {
-      connection.refuse(stream, "headers-in-body");
-    } else {
-      const { fields } = connection.scratch.request;
-      if (fields.overflow) connection.events.count("trailers-over-bound");
-      else if (stream.exchange !== undefined && !stream.lost[direction]) {
-        connection.events.trailers(stream.exchange, direction, fields);
-      }
-      connection.finish(stream, direction);
+    const { streams, direction } = this;
+    const state = stream.states[direction];
+    if (state === StreamState.ENDED) return this.#events.count("headers-after-end-stream");
+    if (!endStream) return streams.refuse(stream, "headers-in-body");
+    const { fields } = this.scratch.request;
+    if (fields.overflow) this.#events.count("trailers-over-bound");
+    else if (stream.exchange !== undefined && state === StreamState.BODY) {
+      this.#events.trailers(stream.exchange, direction, fields);
     }
+    streams.finish(stream, direction);
   }
 
-  #promise(owner: BlockOwner): string | undefined {
-    const { connection } = this;
-    const { lastStreamId, events, scratch } = connection;
-    const { promisedId } = owner;
-    if (promisedId % 2 === 1 || promisedId <= lastStreamId[1]) {
-      return connection.incomplete && promisedId % 2 === 0 ? undefined : "stream-id";
+  #promise({ streamId, promisedId }: BlockOwner): string | undefined {
+    const { streams } = this;
+    if (promisedId % 2 === 1 || promisedId <= streams.lastId[1]) {
+      return streams.isIncomplete && promisedId % 2 === 0 ? undefined : "stream-id";
     }
-    lastStreamId[1] = promisedId;
-    const fault = this.#promiseFault(owner.streamId) ?? readRequestHead(scratch.request) ??
-      promisedRequestFault(scratch.request);
-    let exchange: Exchange | undefined;
-    if (fault !== undefined) events.count(`refused-${fault}`);
-    else {
-      scratch.request.doubt = this.#doubt(promisedId);
-      exchange = events.request(promisedId, scratch.request, true);
-    }
-    const stream = connection.addStream(promisedId, exchange);
-    stream.head[0] = true;
-    connection.finish(stream, 0);
-    connection.cutClosed(stream);
+    streams.lastId[1] = promisedId;
+    const stream = streams.add(promisedId, this.#tellPromise(streamId, promisedId));
+    streams.finish(stream, TO_SERVER);
+    streams.cutClosed(stream);
     return undefined;
   }
 
-  /** Why the client takes no promise here, whatever it is. */
+  /** The promised request in the scratch; nothing when the client does not take it. */
+  #tellPromise(streamId: number, promisedId: number): Exchange | undefined {
+    const { request } = this.scratch;
+    const fault = this.#promiseFault(streamId) ?? readRequestHead(request) ?? promisedRequestFault(request);
+    if (fault !== undefined) {
+      this.#events.count(`refused-${fault}`);
+      return undefined;
+    }
+    request.doubt = this.#doubt(promisedId);
+    return this.#events.request(promisedId, request, true);
+  }
+
+  /** Why the client takes no promise on this stream, whatever it is. */
   #promiseFault(streamId: number): string | undefined {
-    const { halves, streams, incomplete } = this.connection;
-    if (!halves[0].pushAllowed) return "push-disabled";
-    if (!halves[1].reader.sure) return "push-unconfirmed";
+    const { streams } = this;
+    if (!streams.pushAllowed) return "push-disabled";
+    if (!streams.directions[TO_CLIENT].isSure) return "push-unconfirmed";
     const stream = streams.get(streamId);
-    if (stream === undefined ? !incomplete : stream.ended[1]) return "push-on-closed-stream";
-    return undefined;
+    const isClosed = stream === undefined
+      ? !streams.isIncomplete
+      : stream.states[TO_CLIENT] === StreamState.ENDED;
+    return isClosed ? "push-on-closed-stream" : undefined;
   }
 
   /** Of a request of this direction's sender, or of one that it promises. */
   #doubt(streamId: number): Doubt {
-    const { connection, direction } = this;
-    if (!connection.halves[direction].reader.sure) return "resync";
-    if (streamId <= connection.lastTakenId[direction]) return "";
-    connection.events.count("request-after-goaway");
+    if (!this.streams.directions[this.direction].isSure) return "resync";
+    if (!this.streams.isRefusedByGoAway(streamId)) return "";
+    this.#events.count("request-after-goaway");
     return "goaway";
   }
 }
+
+/** Whether the list is no head: it has no pseudo-header field, and has lost none. */
+const isTrailers = ({ fields }: { readonly fields: FieldList }): boolean =>
+  !hasPseudo(fields) && fields.lostCount === 0;
+
+const isInterim = (status: number): boolean => status >= 100 && status < 200;
 
 /** Promised requests are safe, cacheable and without a body (RFC 9113, section 8.4). */
 function promisedRequestFault(head: MutableRequestHead): string | undefined {
   const { fields, method, protocol, firstRegular, faults } = head;
   if (fields.overflow) return "header-list-size";
-  // It is servers that take these.
+  // A server takes requests with such faults, a client no such promise.
   if (faults.includes("protocol")) return "protocol-pseudo-header";
   if (faults.includes("scheme")) return "missing-pseudo-header";
   if (protocol >= 0 || !(fields.valueIs(method, "GET") || fields.valueIs(method, "HEAD"))) {

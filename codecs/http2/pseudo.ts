@@ -7,7 +7,8 @@
  */
 import type { RequestHead, ResponseHead } from "../http/event.ts";
 import { FieldId, isPseudo } from "../http/field.ts";
-import type { FieldList } from "../http/field_list.ts";
+import { FieldList } from "../http/field_list.ts";
+import { decoderSlackBytes } from "./hpack/decoder.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -22,7 +23,7 @@ type HeadFault = "pseudo-header-order" | "protocol" | "scheme" | "status" | "for
 export type MutableRequestHead = Mutable<RequestHead> & Faults;
 export type MutableResponseHead = Mutable<ResponseHead> & Faults;
 
-export const newRequestHead = (fields: FieldList): MutableRequestHead => ({
+const newRequestHead = (fields: FieldList): MutableRequestHead => ({
   fields,
   method: -1,
   target: -1,
@@ -33,13 +34,27 @@ export const newRequestHead = (fields: FieldList): MutableRequestHead => ({
   doubt: "",
 });
 
-export const newResponseHead = (fields: FieldList): MutableResponseHead => ({
+const newResponseHead = (fields: FieldList): MutableResponseHead => ({
   fields,
   status: 0,
   firstRegular: 0,
   faults: [],
   doubt: "",
 });
+
+/** What the decoder fills and heads point into; borrowed by one call at a time, so that all connections can share it. */
+export interface DecodeScratch {
+  readonly request: MutableRequestHead;
+  readonly response: MutableResponseHead;
+}
+
+/** `maxListBytes` bounds a decoded list, `maxBlockBytes` the block that it comes from. */
+export function newDecodeScratch(
+  { maxListBytes, maxBlockBytes }: { readonly maxListBytes: number; readonly maxBlockBytes: number },
+): DecodeScratch {
+  const fields = new FieldList(maxListBytes, decoderSlackBytes(maxBlockBytes));
+  return { request: newRequestHead(fields), response: newResponseHead(fields) };
+}
 
 /** Whether the list holds a pseudo-header field: a head, no trailers. */
 export function hasPseudo(fields: FieldList): boolean {
@@ -78,10 +93,6 @@ function order(head: Faults & { readonly fields: FieldList }): number {
   fields.moveFirst(isPseudoOrLost);
   return firstRegular(fields);
 }
-
-/** Whether the request's method is this one. */
-export const isMethod = (head: RequestHead, method: string): boolean =>
-  head.fields.valueIs(head.method, method);
 
 /** Fills `head` from its `fields`; returns why it is malformed. */
 export function readRequestHead(head: MutableRequestHead): string | undefined {
@@ -124,16 +135,16 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
   if (head.method < 0 || fields.valueEnd[head.method] === fields.valueStart[head.method]) {
     return "missing-pseudo-header";
   }
-  const connect = isMethod(head, "CONNECT");
+  const isConnect = fields.valueIs(head.method, "CONNECT");
   const { protocol } = head;
   // It makes only a CONNECT another request, and only by its value.
   const meansNothing = protocol >= 0 &&
-    (!connect || fields.valueEnd[protocol] === fields.valueStart[protocol]);
+    (!isConnect || fields.valueEnd[protocol] === fields.valueStart[protocol]);
   if (meansNothing) {
     head.faults.push("protocol");
     head.protocol = -1;
   }
-  if (connect && head.protocol < 0) {
+  if (isConnect && head.protocol < 0) {
     if (!meansNothing && (head.target >= 0 || schemes > 0)) return "connect-pseudo-header";
     return head.authority < 0 ? "missing-pseudo-header" : undefined;
   }

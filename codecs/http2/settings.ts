@@ -15,7 +15,6 @@ export interface SettingsChange {
   badPush: boolean;
 }
 
-const INITIAL_WINDOW_SIZE = 0x4;
 const LARGEST_WINDOW_SIZE = 0x7fffffff;
 
 /** Reads the payload `bytes[start, end)`, a multiple of 6 long; a string is the reason to end the connection. */
@@ -36,7 +35,7 @@ export function readSettings(bytes: Uint8Array, start: number, end: number): Set
         if (value < DEFAULT_MAX_FRAME_SIZE || value > LARGEST_MAX_FRAME_SIZE) return "settings-value";
         change.maxFrameSize = value;
         break;
-      case INITIAL_WINDOW_SIZE:
+      case Setting.INITIAL_WINDOW_SIZE:
         if (value > LARGEST_WINDOW_SIZE) return "settings-value";
         break;
     }

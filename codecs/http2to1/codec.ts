@@ -7,7 +7,8 @@
 import { type Codec, CODEC_CONTRACT, type CodecFlow, type CodecOutput, type CodecSession } from "../codec.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
 import { MessageWriter } from "../http1/message.ts";
-import { Http2Connection, newDecodeScratch } from "../http2/connection.ts";
+import { Http2Connection } from "../http2/connection.ts";
+import { newDecodeScratch } from "../http2/pseudo.ts";
 import { detectHttp2 } from "./detect.ts";
 import { Exchanges } from "./exchanges.ts";
 import { type Http2To1Options, resolveOptions } from "./options.ts";

@@ -42,7 +42,13 @@ function detectLate(toServer: Uint8Array, toClient: Uint8Array, final: boolean):
   for (const direction of [0, 1] as const) {
     const bytes = direction === 0 ? toServer : toClient;
     if (bytes.length < FRAME_HEADER_BYTES) continue;
-    if (findFrameBoundary(bytes, bytes.length, [0], direction, DEFAULT_MAX_FRAME_SIZE).found) return "accept";
+    const search = {
+      direction,
+      maxFrameSize: DEFAULT_MAX_FRAME_SIZE,
+      isExpected: () => true,
+      mayPreface: true,
+    };
+    if (findFrameBoundary(bytes, [0], search).isFound) return "accept";
   }
   return final || toServer.length + toClient.length > LATE_SAMPLE_BYTES ? "reject" : "more";
 }

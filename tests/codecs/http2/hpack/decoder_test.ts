@@ -126,6 +126,7 @@ Deno.test("every final story, each block in a frame that comes one byte at a tim
     const decoder = new HpackDecoder();
     const decoded: (readonly [string, string])[][] = [];
     const sink: FrameSink = {
+      isSure: true,
       frame: () => undefined,
       payload(_header, bytes, start, end) {
         const error = decoder.decode(bytes, start, end, list);
