@@ -48,4 +48,6 @@ export { RemoteReceiver } from "./net/collector/collector.ts";
 export { RemoteSink, type RemoteSinkOptions } from "./net/link/remote_sink.ts";
 export { RouterSink } from "./net/link/router_sink.ts";
 export type { Sink, SinkCounters } from "./net/sinks/sink.ts";
-export { openSink, parseSinkSpec, type SinkSpec } from "./net/sinks/spec.ts";
+export type { CaptureFile, SinkKind, SinkSpec } from "./net/sinks/kind.ts";
+export { SINK_KINDS } from "./net/sinks/list.ts";
+export { parseSinkSpec } from "./net/sinks/spec.ts";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Where packets go when no -o is given. @module */
-import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
+import type { SinkSpec } from "../net/sinks/kind.ts";
+import { parseSinkSpec } from "../net/sinks/spec.ts";
 
 /** `sslcollector-YYYYMMDD-HHMMSS-PID.pcapng` in the working directory, local time: a file of its own for every run. */
 export function datedFile(): SinkSpec {

@@ -16,7 +16,7 @@ const LATE_SIGNAL_MS = 500;
 /** Answers the program's exit status as a shell would: 126 not executable, 127 not found, 128 + n by signal n. */
 export async function runProgram(command: RunCommand): Promise<number> {
   const plan = await planMirror(command, datedFile);
-  if (plan.sinks.some((sink) => sink.kind === "stdout")) {
+  if (plan.sinks.some(({ takesStdout }) => takesStdout)) {
     throw new BadInput(
       "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
     );

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /** Options of every command that ends in packets. @module */
-import { message } from "@optique/core/message";
+import { message, text } from "@optique/core/message";
 import { multiple, optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { isSameFile } from "../net/sinks/same_file.ts";
-import { checkSink, type SinkSpec } from "../net/sinks/spec.ts";
+import type { SinkSpec } from "../net/sinks/kind.ts";
+import { sinkForms } from "../net/sinks/spec.ts";
 import { BadInput } from "./bad_input.ts";
 import { duration, sink, size, wholeNumber, word } from "./values.ts";
 
 export const sinkOptions = {
   output: multiple(option("-o", "--output", sink(), {
-    description:
-      message`Where packets go: an interface, a .pcap or .pcapng file, - for standard output, or pcap-over-ip:[ADDR:]PORT. May be given more than once.`,
+    description: message`Where packets go: ${text(sinkForms())}. May be given more than once.`,
   })),
   rotateSize: optional(option("--rotate-size", size(4096), {
     description: message`Begin a new file when this one has reached SIZE.`,
@@ -43,7 +43,7 @@ export interface Rotation {
 
 /** Name of the sink that writes the file at `path`. */
 export function fileOf(sinks: readonly SinkSpec[], path: string): string | undefined {
-  return sinks.find((sink) => sink.kind === "file" && isSameFile(sink.path, path))?.name;
+  return sinks.find(({ file }) => file !== undefined && isSameFile(file.path, path))?.name;
 }
 
 /** Opens nothing. Throws {@linkcode BadInput}. */
@@ -52,7 +52,7 @@ export function checkSinks(sinks: readonly SinkSpec[], { rotateSize, rotateTime,
   if (keep !== undefined && !rotates) {
     throw new BadInput("--keep: needs --rotate-size or --rotate-time, without which there is one file");
   }
-  if (rotates && !sinks.some(({ kind }) => kind === "file")) {
+  if (rotates && !sinks.some(({ file }) => file)) {
     throw new BadInput(
       "--rotate-size and --rotate-time: need a file among the sinks, for example -o out.pcapng",
     );
@@ -61,12 +61,12 @@ export function checkSinks(sinks: readonly SinkSpec[], { rotateSize, rotateTime,
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
   for (const [index, sink] of sinks.entries()) {
-    const other = sink.kind === "file" ? fileOf(sinks.slice(0, index), sink.path) : undefined;
+    const other = sink.file && fileOf(sinks.slice(0, index), sink.file.path);
     if (other !== undefined) throw new BadInput(`--output: ${sink.name} is the same file as ${other}`);
   }
   for (const sink of sinks) {
     try {
-      checkSink(sink);
+      sink.check();
     } catch (error) {
       throw new BadInput(`--output: ${(error as Error).message}`);
     }

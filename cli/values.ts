@@ -3,7 +3,8 @@
 import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";
 import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/link/target.ts";
-import { parseSinkSpec, type SinkSpec } from "../net/sinks/spec.ts";
+import type { SinkSpec } from "../net/sinks/kind.ts";
+import { parseSinkSpec } from "../net/sinks/spec.ts";
 
 function valueParser<T>(
   metavar: string,

@@ -7,7 +7,6 @@ import { PacketBuffer } from "../forge/packet_batch.ts";
 import { Pipeline } from "../mirror/pipeline.ts";
 import { RouterSink } from "../link/router_sink.ts";
 import type { Sink } from "../sinks/sink.ts";
-import { openSink } from "../sinks/spec.ts";
 import { BadInput } from "../../cli/bad_input.ts";
 import { log, printError } from "../../cli/log.ts";
 import { makeObserver } from "./observer.ts";
@@ -75,7 +74,7 @@ export class Mirror {
     const { promise: failed, resolve: fail } = Promise.withResolvers<void>();
     try {
       for (const spec of plan.sinks) {
-        sinks.push(openSink(spec, {
+        sinks.push(spec.open({
           application: `sslcollector ${VERSION}`,
           interfaceName,
           mtu,

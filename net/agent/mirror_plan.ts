@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What a command that mirrors is to do: options checked as far as the machine can tell, and nothing opened yet. @module */
-import { checkSink, type SinkSpec } from "../sinks/spec.ts";
-import { interfaceMtu } from "../sinks/interfaces.ts";
+import { checkFile } from "../sinks/file_kind.ts";
+import type { SinkSpec } from "../sinks/kind.ts";
 import { BadInput } from "../../cli/bad_input.ts";
 import { loadCodecs } from "../../cli/codecs.ts";
 import { hasAddress, interfaceAddresses } from "./interfaces.ts";
@@ -53,7 +53,7 @@ function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): voi
     throw new BadInput(`--record: ${JSON.stringify(path)} is a sink already, give another file`);
   }
   try {
-    checkSink({ kind: "file", name: path, path, format: "pcapng" });
+    checkFile(path);
   } catch (error) {
     throw new BadInput(`--record: ${(error as Error).message}`);
   }
@@ -62,7 +62,7 @@ function checkRecording(command: MirrorCommand, sinks: readonly SinkSpec[]): voi
 /** Throws {@linkcode BadInput} where an interface would drop every full packet. */
 function checkMtu(mtu: number, sinks: readonly SinkSpec[]): void {
   for (const sink of sinks) {
-    const most = sink.kind === "interface" ? interfaceMtu(sink.interfaceName) : mtu;
+    const most = sink.mtuMax?.() ?? mtu;
     if (most < mtu) {
       throw new BadInput(`--mtu: expected at most the ${most} that ${sink.name} takes, got ${mtu}`);
     }
@@ -74,9 +74,10 @@ export function warnOfMeeting({ command, sinks }: MirrorPlan): void {
   if (command.portMap.length > 0 || command.vlan !== undefined) return;
   const observed = "interface" in command ? command.interface : undefined;
   for (const sink of sinks) {
-    if (sink.kind !== "interface" || (sink.name !== observed && !hasAddress(sink.interfaceName))) continue;
+    const { interfaceName } = sink;
+    if (interfaceName === undefined || (interfaceName !== observed && !hasAddress(interfaceName))) continue;
     log.warn(
-      `${sink.name} carries this host's own traffic: an IDS there sees the encrypted flow on the same 5-tuple and ` +
+      `${interfaceName} carries this host's own traffic: an IDS there sees the encrypted flow on the same 5-tuple and ` +
         "nothing of the mirror; give --port-map 443=80, --vlan ID or an interface of its own",
     );
   }

@@ -4,11 +4,10 @@ import * as net from "node:net";
 import { resolve } from "node:path";
 import type { Credentials } from "../pki/credentials.ts";
 import type { Sink } from "../sinks/sink.ts";
-import { type FileProgress, FileSink } from "../sinks/file.ts";
-import { InterfaceSink } from "../sinks/interface.ts";
+import type { CaptureFile, SinkSpec } from "../sinks/kind.ts";
 import { splitName } from "../sinks/rotated_path.ts";
+import type { FileProgress, SinkFiles } from "../sinks/sink_files.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
-import { type FileSpec, openSink, type SinkSpec } from "../sinks/spec.ts";
 import { AgentBooks } from "./agent_books.ts";
 import { CollectorState } from "./collector_state.ts";
 import { cutToCommit, keepAside, resumeFile } from "./file_progress.ts";
@@ -61,8 +60,8 @@ export class RemoteReceiver {
   readonly #state: CollectorState | undefined;
   /** Without a state file: the same for this run. */
   readonly #sessions: Sessions;
-  /** Sinks of files that grow. */
-  readonly #fileSinks: readonly FileSink[];
+  /** Of sinks whose files grow. */
+  readonly #sinkFiles: readonly SinkFiles[];
   /** The same files at the last commit. */
   #committedFiles: readonly FileProgress[] = [];
   readonly #intake: Intake;
@@ -102,9 +101,7 @@ export class RemoteReceiver {
     const sinks: Sink[] = [];
     try {
       for (const spec of options.sinks) sinks.push(this.#open(spec));
-      this.#fileSinks = sinks.filter((sink) => sink instanceof FileSink).filter((sink) =>
-        sink.progress !== undefined
-      );
+      this.#sinkFiles = sinks.flatMap((sink) => sink.files ?? []);
       this.#commitFiles();
     } catch (error) {
       for (const sink of sinks) void sink.close();
@@ -115,7 +112,7 @@ export class RemoteReceiver {
     this.#atWork = [...sinks];
     this.#intake = new Intake({
       sinks: () => this.#atWork,
-      flushes: sinks.some((sink) => !(sink instanceof FileSink || sink instanceof InterfaceSink)),
+      flushes: options.sinks.some(({ flushes }) => flushes),
       committed: (session) => this.#sessions.get(session),
       files: () => this.#files(),
       commit: (session, have, files) => this.#commit(session, have, files),
@@ -160,16 +157,14 @@ export class RemoteReceiver {
     }
   }
 
-  #open(given: SinkSpec): Sink {
+  #open(spec: SinkSpec): Sink {
     const { application, sinkOptions, warn } = this.#options;
-    // The state outlives the working directory.
-    const spec = given.kind === "file" ? { ...given, path: resolve(given.path) } : given;
-    return openSink(spec, {
+    return spec.open({
       application,
       interfaceName: "collector",
       mtu: MTU_MAX,
       ...sinkOptions,
-      continueAt: spec.kind === "file" ? this.#resume(spec) : undefined,
+      continueAt: spec.file && this.#resume(spec.file),
       begun: () => this.#seriesWentOn(),
       warn,
       stopped: (sink, message) => this.#stopped(sink, message),
@@ -177,19 +172,21 @@ export class RemoteReceiver {
   }
 
   /** Makes the files of a sink as they were at the last commit; answers where its one file is to be gone on with, if it is. */
-  #resume(spec: FileSpec): number | undefined {
+  #resume(file: CaptureFile): number | undefined {
+    // The state outlives the working directory.
+    const path = resolve(file.path);
     const { sinkOptions, warn } = this.#options;
     const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
     const { files = [], hasRebooted = false } = this.#state ?? {};
     let continueAt: number | undefined;
     for (const committed of files) {
-      if (!rotates && resolve(committed.path) === spec.path) {
-        continueAt = resumeFile(committed, spec.format, hasRebooted, warn);
-      } else if (isOf(spec, resolve(committed.path)) && !hasRebooted) {
+      if (!rotates && resolve(committed.path) === path) {
+        continueAt = resumeFile(committed, file.format, hasRebooted, warn);
+      } else if (isOf(path, resolve(committed.path)) && !hasRebooted) {
         cutToCommit(committed);
       }
     }
-    if (!rotates && continueAt === undefined) keepAside(spec.path, warn);
+    if (!rotates && continueAt === undefined) keepAside(path, warn);
     return continueAt;
   }
 
@@ -231,7 +228,7 @@ export class RemoteReceiver {
   }
 
   #files(): FileProgress[] {
-    return this.#fileSinks.map((sink) => sink.progress!);
+    return this.#sinkFiles.map(({ progress }) => progress);
   }
 
   /** Throws when it cannot be kept. */
@@ -257,7 +254,7 @@ export class RemoteReceiver {
 
   /** With those of the same series that were begun later: nothing of them is committed. */
   #withBegun(files: readonly FileProgress[]): readonly FileProgress[] {
-    const begun = this.#fileSinks.flatMap((sink, at) => sink.begunAfter(files[at].path));
+    const begun = this.#sinkFiles.flatMap((sink, at) => sink.begunAfter(files[at].path));
     return begun.length === 0 ? files : [...files, ...begun];
   }
 
@@ -294,8 +291,8 @@ async function checkFree(host: string, port: number): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** Whether a path is that of the sink's file, or of one of its series. */
-function isOf(spec: FileSpec, path: string): boolean {
-  const [stem] = splitName(spec.path);
-  return path === spec.path || path.startsWith(`${stem}_`);
+/** Whether `path` is that of a sink's file, or of one of its series. */
+function isOf(sinkPath: string, path: string): boolean {
+  const [stem] = splitName(sinkPath);
+  return path === sinkPath || path.startsWith(`${stem}_`);
 }

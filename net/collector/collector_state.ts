@@ -7,7 +7,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { FileProgress } from "../sinks/file.ts";
+import type { FileProgress } from "../sinks/sink_files.ts";
 import { systemError } from "../ffi/system_error.ts";
 import { FileLock } from "../ffi/file_lock.ts";
 import { Sessions } from "./sessions.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** How far a collector's files were at its last commit, and going on with them after it was ended at any moment. @module */
-import type { FileProgress } from "../sinks/file.ts";
+import type { FileProgress } from "../sinks/sink_files.ts";
 import { systemError } from "../ffi/system_error.ts";
 import { BLOCK_INTERFACE_DESCRIPTION, BLOCK_OVERHEAD, BLOCK_SECTION_HEADER } from "../wire/pcapng.ts";
 

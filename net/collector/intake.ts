@@ -2,7 +2,7 @@
 /** The packets of all agents into the sinks, each once. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Sink } from "../sinks/sink.ts";
-import type { FileProgress } from "../sinks/file.ts";
+import type { FileProgress } from "../sinks/sink_files.ts";
 import { offsetAfter } from "../link/blocks/batch_walker.ts";
 import type { AgentBooks } from "./agent_books.ts";
 import { Backlog, type Held } from "./backlog.ts";

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** Packets into a capture file, or a series of them. @module */
+import { resolve } from "node:path";
 import { surviveFileSizeLimit } from "../ffi/file_size_limit.ts";
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";
 import { rotatedFiles, rotatedPath } from "./rotated_path.ts";
 import { systemError } from "../ffi/system_error.ts";
+import type { FileProgress, SinkFiles } from "./sink_files.ts";
 import type { SinkOptions } from "./sink_options.ts";
-
-/** A file, told from others in the same place, and its length in bytes. */
-export interface FileProgress {
-  readonly path: string;
-  readonly device: number;
-  readonly inode: number | null;
-  readonly size: number;
-}
 
 /**
  * A file that is made is for its owner only: it holds clear text. Writes at once and synchronously, a batch in one piece, so that nothing waits in memory and a reader can follow the
  * file. When writing fails, the sink stops for good and cuts the file after the last whole packet.
  */
-export class FileSink implements Sink {
+export class FileSink implements Sink, SinkFiles {
   readonly name: string;
   readonly mtu: number;
   readonly counters: SinkCounters = newSinkCounters();
@@ -44,11 +38,11 @@ export class FileSink implements Sink {
   constructor(path: string, isPcapng: boolean, options: SinkOptions, now: () => number = Date.now) {
     this.name = path;
     this.mtu = options.mtu ?? DEFAULT_MTU;
-    this.#path = path;
+    this.#path = resolve(path);
     this.#options = options;
     this.#format = captureFormat(isPcapng, options);
     this.#now = now;
-    this.#older = this.#rotates && options.keep !== undefined ? rotatedFiles(path) : [];
+    this.#older = this.#rotates && options.keep !== undefined ? rotatedFiles(this.#path) : [];
     this.#open();
     this.#deleteOldest();
     surviveFileSizeLimit();
@@ -59,13 +53,16 @@ export class FileSink implements Sink {
     return this.#files[this.#files.length - 1].path;
   }
 
-  /** The same file and all that was written to it; undefined when it is none that grows: a pipe, a device. */
-  get progress(): FileProgress | undefined {
-    const { path, device, inode, size } = this.#files[this.#files.length - 1];
-    return size < 0 ? undefined : { path, device, inode, size: this.#fileBytes };
+  /** Absent when it is none that grows: a pipe, a device. */
+  get files(): SinkFiles | undefined {
+    return this.#files[this.#files.length - 1].size < 0 ? undefined : this;
   }
 
-  /** Files of this run that were begun after the one at `path`, oldest first, with a size of 0. */
+  get progress(): FileProgress {
+    const { path, device, inode } = this.#files[this.#files.length - 1];
+    return { path, device, inode, size: this.#fileBytes };
+  }
+
   begunAfter(path: string): FileProgress[] {
     return this.#files.slice(this.#files.findLastIndex((file) => file.path === path) + 1);
   }

@@ -4,9 +4,38 @@ import { DLT_EN10MB, lastError, type PcapSymbols } from "../ffi/pcap.ts";
 import { FrameCursor, type PacketBatch } from "../forge/packet_batch.ts";
 import { countDropped, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { addressOf, FrameBurst } from "./frame_burst.ts";
-import { interfaceMtu, isInterfaceUp } from "./interfaces.ts";
-import { openForSending } from "./pcap_handle.ts";
+import { interfaceMtu, interfaceNames, isInterfaceUp } from "./interfaces.ts";
+import type { SinkKind } from "./kind.ts";
+import { openForSending, unknownInterface } from "./pcap_handle.ts";
 import type { SinkOptions } from "./sink_options.ts";
+
+/** `IFNAMSIZ` less its NUL. */
+const INTERFACE_NAME_MAX = 15;
+
+export const interfaceKind: SinkKind = {
+  form: "an interface",
+  description: "frames onto a network interface, for whoever listens there; needs `CAP_NET_RAW`",
+  parse(text) {
+    const isName = Deno.build.os === "linux"
+      ? text.length <= INTERFACE_NAME_MAX && /^[^\s/:]+$/.test(text)
+      : text.length > 0;
+    if (!isName) return undefined;
+    return {
+      name: text,
+      flushes: false,
+      interfaceName: text,
+      mtuMax: () => interfaceMtu(text),
+      check: () => checkInterface(text),
+      open: (options) => new InterfaceSink(text, options),
+    };
+  },
+};
+
+function checkInterface(name: string): void {
+  if (!interfaceNames().includes(name)) throw new RangeError(unknownInterface(name));
+  const { pcap, handle } = openForSending(name);
+  pcap.pcap_close(handle);
+}
 
 /** How long one frame is tried again while the interface's queue is full. */
 const RETRY_FRAME_MS = 2;

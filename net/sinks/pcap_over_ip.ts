@@ -10,8 +10,60 @@ import {
   type SinkCounters,
 } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
+import { systemError } from "../ffi/system_error.ts";
+import { type SinkKind, wrongForm } from "./kind.ts";
 import { Outlet, type Parcel } from "./outlet.ts";
 import type { SinkOptions } from "./sink_options.ts";
+
+const PREFIX = "pcap-over-ip:";
+const FORM = `${PREFIX}[ADDR:]PORT`;
+/** Mirrored clear text is not shown to the network unless asked for. */
+const DEFAULT_HOSTNAME = "127.0.0.1";
+
+export const pcapOverIpKind: SinkKind = {
+  form: FORM,
+  description:
+    `a TCP server, on ${DEFAULT_HOSTNAME} unless an address is given; each client gets pcapng from when it connects`,
+  parse(text) {
+    if (!text.startsWith(PREFIX)) return undefined;
+    const { hostname, port } = parseAddress(text);
+    const listening = <T>(listen: () => T): T => {
+      try {
+        return listen();
+      } catch (error) {
+        throw new Error(listenError(text, hostname, port, error));
+      }
+    };
+    return {
+      name: text,
+      flushes: true,
+      check: () => listening(() => Deno.listen({ hostname, port })).close(),
+      open: (options) => listening(() => new PcapOverIpSink(text, hostname, port, options)),
+    };
+  },
+};
+
+/** Port 0: any free one. Throws as {@linkcode wrongForm} does. */
+function parseAddress(text: string): { hostname: string; port: number } {
+  const parts = /^(?:(\[[^\]]+\]|[^[\]]+):)?(\d{1,5})$/.exec(text.slice(PREFIX.length));
+  const port = Number(parts?.[2] ?? NaN);
+  if (!(port <= 65535)) throw wrongForm(`${FORM} with a port from 1 to 65535, such as ${PREFIX}57012`, text);
+  return { hostname: parts?.[1]?.replace(/^\[|\]$/g, "") ?? DEFAULT_HOSTNAME, port };
+}
+
+function listenError(name: string, hostname: string, port: number, error: unknown): string {
+  const shown = JSON.stringify(name);
+  switch (systemError(error).code) {
+    case "EADDRINUSE":
+      return `cannot listen for ${shown}: port ${port} is taken, choose another`;
+    case "EADDRNOTAVAIL":
+      return `cannot listen for ${shown}: ${hostname} is no address of this host`;
+    case "EACCES":
+      return `cannot listen for ${shown}: port ${port} needs the capability CAP_NET_BIND_SERVICE, choose one above 1023`;
+    default:
+      return `cannot listen for ${shown}: ${systemError(error).text}`;
+  }
+}
 
 /** Bytes that wait for one slow client; batches beyond it are left out whole, so that its stream stays valid. */
 export const CLIENT_QUEUE_BYTES = 16 << 20;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Where forged packets go. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
+import type { SinkFiles } from "./sink_files.ts";
 
 /** What a sink has done with the packets it was given: `packets` = `written` + `kept` + the sum of `dropped`. */
 export interface SinkCounters {
@@ -21,6 +22,8 @@ export interface Sink {
   readonly counters: SinkCounters;
   /** Whether it would drop what it is given now, and may take it later; absent: never. */
   readonly isDown?: boolean;
+  /** Files that a later run can go on with; absent: it writes none. */
+  readonly files?: SinkFiles;
   /**
    * Takes every packet of the batch; the batch is borrowed for the call. Never throws for a failure of the sink's
    * own: the sink counts what it dropped, says so once in the log, and the other sinks go on.

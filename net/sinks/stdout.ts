@@ -3,9 +3,26 @@
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
+import type { SinkKind } from "./kind.ts";
 import { Outlet, type OutletWriter, type Parcel } from "./outlet.ts";
 import { systemError } from "../ffi/system_error.ts";
 import type { SinkOptions } from "./sink_options.ts";
+
+export const stdoutKind: SinkKind = {
+  form: "- for standard output",
+  description:
+    "pcapng to whoever reads the pipe; packets that a slow reader has no room for are dropped and counted",
+  parse(text) {
+    if (text !== "-") return undefined;
+    return {
+      name: text,
+      flushes: true,
+      takesStdout: true,
+      check() {},
+      open: (options) => new StdoutSink(options),
+    };
+  },
+};
 
 /** Bytes that wait for a slow reader: at 2 Gbps some 64 ms. Batches beyond it are dropped whole. */
 export const STDOUT_QUEUE_BYTES = 16 << 20;

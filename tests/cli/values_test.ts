@@ -104,7 +104,7 @@ Deno.test("values: codec lists keep their order, sinks say what they could be", 
     refusal(values.codecList(), "a,,b"),
     'expected codec names or paths joined with commas, got "a,,b"',
   );
-  assert.equal(parse(values.sink(), "out.pcap").kind, "file");
+  assert.equal(parse(values.sink(), "out.pcap").file?.format, "pcap");
   assert.match(
     refusal(values.sink(), "a name with spaces"),
     /^expected an interface, a file ending in .+, got "a name with spaces"$/,

@@ -6,7 +6,8 @@ import type { AgentMessage } from "../../../net/link/session/intake_port.ts";
 import { LimitedLog } from "../../../net/collector/limited_log.ts";
 import { Sessions } from "../../../net/collector/sessions.ts";
 import { newSinkCounters, type Sink } from "../../../net/sinks/sink.ts";
-import { type FileProgress, FileSink } from "../../../net/sinks/file.ts";
+import { FileSink } from "../../../net/sinks/file.ts";
+import type { FileProgress } from "../../../net/sinks/sink_files.ts";
 import { StdoutSink } from "../../../net/sinks/stdout.ts";
 import { NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { withTempDir } from "../../support/run.ts";
@@ -33,7 +34,7 @@ class Harness {
       sinks: () => sinks,
       flushes,
       committed: (session) => this.sessions.get(session),
-      files: () => sinks.filter((sink) => sink instanceof FileSink).map((sink) => sink.progress!),
+      files: () => sinks.flatMap(({ files }) => files?.progress ?? []),
       commit: (session, have, files) => {
         if (!this.canCommit) throw new Error("no room");
         this.sessions.set(session, have);

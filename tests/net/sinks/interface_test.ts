@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { LaneForger } from "../../../net/forge/connection.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InterfaceSink } from "../../../net/sinks/interface.ts";
-import { checkSink, parseSinkSpec } from "../../../net/sinks/spec.ts";
+import { parseSinkSpec } from "../../../net/sinks/spec.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 import { netnsMissing, received, type Veth, withVeth } from "../../support/netns.ts";
 import { startTcpdump } from "../../support/tcpdump.ts";
 import { missing, run, runOk, withTempDir } from "../../support/run.ts";
-import { skipIf } from "../../support/skip.ts";
+import { notLinux, skipIf } from "../../support/skip.ts";
 
 const lacking = netnsMissing() || missing("tcpdump");
 const OPTIONS = { application: "test", interfaceName: "any" };
@@ -41,7 +41,7 @@ Deno.test({
   fn: () =>
     withVeth((veth) =>
       withTempDir(async (folder) => {
-        checkSink(parseSinkSpec(veth.near));
+        parseSinkSpec(veth.near).check();
         const sink = new InterfaceSink(veth.near, OPTIONS);
         assert.equal(sink.mtu, 1600);
         const expected = 3 + 2000 + 1000 + 3;
@@ -101,9 +101,7 @@ Deno.test({
   ...skipIf(lacking, missing("setpriv")),
   fn: async () => {
     const script = new URL("../../../net/sinks/spec.ts", import.meta.url).href;
-    const code = `import { checkSink, parseSinkSpec } from ${
-      JSON.stringify(script)
-    }; checkSink(parseSinkSpec("lo"));`;
+    const code = `import { parseSinkSpec } from ${JSON.stringify(script)}; parseSinkSpec("lo").check();`;
     const { code: status, stderr } = await run("setpriv", [
       "--bounding-set",
       "-net_raw,-net_admin",
@@ -116,4 +114,10 @@ Deno.test({
     assert.notEqual(status, 0);
     assert.match(stderr, /CAP_NET_RAW/);
   },
+});
+
+Deno.test("an unknown interface is refused with the known", skipIf(notLinux("interfaces")), () => {
+  const spec = parseSinkSpec("nosuchif0");
+  assert.throws(() => spec.check(), /no interface is named "nosuchif0": give one of .*\blo\b.*\.pcapng/);
+  assert.throws(() => spec.open(OPTIONS), /nosuchif0/);
 });

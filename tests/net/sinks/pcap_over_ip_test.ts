@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { LaneForger } from "../../../net/forge/connection.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
-import { PcapOverIpSink } from "../../../net/sinks/pcap_over_ip.ts";
+import { pcapOverIpKind, PcapOverIpSink } from "../../../net/sinks/pcap_over_ip.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 import { NEVER_MS } from "../../support/patience.ts";
 import { timesBeforeTimer } from "../../support/turns.ts";
@@ -130,4 +130,42 @@ Deno.test("a port that is taken is refused at once", async () => {
     Deno.errors.AddrInUse,
   );
   await sink.close();
+});
+
+Deno.test("pcap-over-ip: listens where the value says, on loopback unless it gives an address", async () => {
+  const forms = [
+    ["pcap-over-ip:0", "127.0.0.1"],
+    ["pcap-over-ip:0.0.0.0:0", "0.0.0.0"],
+    ["pcap-over-ip:[::1]:0", "::1"],
+    ["pcap-over-ip:::1:0", "::1"],
+  ];
+  for (const [text, hostname] of forms) {
+    const sink = pcapOverIpKind.parse(text)!.open(OPTIONS) as PcapOverIpSink;
+    assert.equal(sink.address.hostname, hostname);
+    assert.equal(sink.name, text);
+    await sink.close();
+  }
+});
+
+Deno.test("pcap-over-ip: what has no port is refused with what would be right", () => {
+  for (const rest of ["", "x", "65536", "1:2:", ":80"]) {
+    assert.throws(
+      () => pcapOverIpKind.parse(`pcap-over-ip:${rest}`),
+      /^RangeError: expected pcap-over-ip:\[ADDR:\]PORT.* got "pcap-over-ip:/,
+    );
+  }
+});
+
+Deno.test("pcap-over-ip: a taken port and a foreign address are refused", () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const spec = pcapOverIpKind.parse(`pcap-over-ip:${port}`)!;
+  assert.throws(() => spec.check(), /port \d+ is taken/);
+  assert.throws(() => spec.open(OPTIONS), /port \d+ is taken/);
+  listener.close();
+  spec.check();
+  assert.throws(
+    () => pcapOverIpKind.parse("pcap-over-ip:192.0.2.1:0")!.check(),
+    /192\.0\.2\.1 is no address of this host/,
+  );
 });

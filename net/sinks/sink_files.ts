@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+/** What a sink tells of files that it writes, so that a later run can go on with them. @module */
+
+/** A file, told from others in the same place, and its length in bytes. */
+export interface FileProgress {
+  /** Absolute. */
+  readonly path: string;
+  readonly device: number;
+  readonly inode: number | null;
+  readonly size: number;
+}
+
+/** The files of one sink, one after the other. */
+export interface SinkFiles {
+  /** The file that is being written, or was last, and all that was written to it. */
+  readonly progress: FileProgress;
+  /** Files of this run that were begun after the one at `path`, oldest first, with a size of 0. */
+  begunAfter(path: string): FileProgress[];
+}
