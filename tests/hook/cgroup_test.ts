@@ -8,6 +8,7 @@ import { Commanded } from "./commanded.ts";
 import { MemoryGroup, noMemoryGroups } from "../support/memory_group.ts";
 import { skipIf } from "../support/skip.ts";
 import { Collector } from "./native.ts";
+import { until } from "../support/until.ts";
 
 const lacking = noMemoryGroups();
 
@@ -87,7 +88,7 @@ Deno.test({
         using group = MemoryGroup.make(12 << 20);
         await using program = await Commanded.start(directory, group.enter);
         await program.do("write", 16);
-        while (receiver.usedMemory < 16 << 20) await new Promise((resolve) => setTimeout(resolve, 10));
+        await until("memory made ready", () => receiver.usedMemory >= 16 << 20);
         // More than the group has room for: what lies in the ring is the agent's.
         const { shared } = await program.do("write", 15 << 10);
         assert(shared > 600, `${shared} KiB`);

@@ -5,6 +5,7 @@ import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { Commanded } from "./commanded.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
+import { until } from "../support/until.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 
@@ -224,9 +225,7 @@ Deno.test("a limit on addresses that a mirrored program sets leaves it what it l
         await program.do("allocate", ALLOCATED_MIB);
         const { records } = receiver.counters;
         await program.do("write", 64);
-        while (receiver.counters.records < records + 4) {
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        }
+        await until("four more records", () => receiver.counters.records >= records + 4);
       } finally {
         await receiver.close();
         await running;

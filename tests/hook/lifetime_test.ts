@@ -7,6 +7,7 @@ import { certificateFiles, Collector, compile, hooked, run, WORK } from "./nativ
 import { Commanded } from "./commanded.ts";
 import { TextLineStream } from "../support/lines.ts";
 import { notRoot, skipIf } from "../support/skip.ts";
+import { until } from "../support/until.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 const LATE = 4, UPDATE = 1;
@@ -152,17 +153,14 @@ Deno.test("an agent that was killed costs a program no memory for long", async (
   await collector.kill();
   const { shared } = await program.do("write", 8 << 10);
   assert(shared > 8 << 10);
-  const startMs = performance.now();
-  while ((await program.do("write", 16)).shared > 200) {
-    assert(performance.now() - startMs < 20_000, "the memory does not come back");
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  await until("the memory to come back", async () => (await program.do("write", 16)).shared <= 200, 200);
   assert((await program.do("write", 64 << 10)).shared < 200);
   // The next agent sees the program.
   const second = await Collector.start(collector.runtime);
-  const arrived = second.until((line) => line.kind === "data").then(() => true);
-  const later = () => new Promise<false>((resolve) => setTimeout(() => resolve(false), 100));
-  while (!await Promise.race([arrived, later()])) await program.do("write", 16);
+  await until("data of the program", async () => {
+    await program.do("write", 16);
+    return second.lines.some((line) => line.kind === "data");
+  }, 100);
   await second.stop();
 });
 
@@ -221,10 +219,10 @@ Deno.test(
       head.setBigUint64(0, sequence | 1n << BigInt(WORD.slotShift) | 1n << BigInt(WORD.freshShift), true);
       region.seekSync(RING.head, Deno.SeekMode.Start);
       region.writeSync(new Uint8Array(head.buffer));
-      while (log.of("programStart").length < 2) {
+      await until("another ring", async () => {
         await program.do("write", 16);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+        return log.of("programStart").length >= 2;
+      }, 50);
       assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 1, unmirrored: 0, retired: undefined });
       const data = log.of("data").length;
       const { mapped } = await program.do("write", 16);

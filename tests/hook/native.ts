@@ -2,6 +2,7 @@
 /** What tests of the hook share: its C programs, a certificate, an agent that collects records, programs with the hook. @module */
 import { makeCertificate } from "../support/certificate.ts";
 import { TextLineStream } from "../support/lines.ts";
+import { awaited } from "../support/until.ts";
 import { buildHook } from "../../tools/hook.ts";
 
 const HERE = new URL("./", import.meta.url).pathname;
@@ -135,20 +136,20 @@ export class Collector {
 
   /** Resolves with the first line, present or future, that satisfies `wanted`. */
   until(wanted: (line: Line) => boolean): Promise<Line> {
-    return new Promise((resolve) => {
-      let looked = 0;
-      const look = () => {
-        while (looked < this.lines.length) {
-          const line = this.lines[looked++];
-          if (!wanted(line)) continue;
-          this.#waiting.delete(look);
-          resolve(line);
-          return;
-        }
-      };
-      this.#waiting.add(look);
-      look();
-    });
+    const { promise, resolve } = Promise.withResolvers<Line>();
+    let looked = 0;
+    const look = () => {
+      while (looked < this.lines.length) {
+        const line = this.lines[looked++];
+        if (!wanted(line)) continue;
+        this.#waiting.delete(look);
+        resolve(line);
+        return;
+      }
+    };
+    this.#waiting.add(look);
+    look();
+    return awaited(`a line of the collector: ${wanted}`, promise);
   }
 
   /** Ends it once everything is read. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { CaptureProgram, CaptureProgramEnd, CaptureTarget } from "../../net/capture/target.ts";
+import { awaited } from "./until.ts";
 
 /** Every call in order: the method's name, then its arguments; bytes are copied. */
 export type CaptureCall = [string, ...unknown[]];
@@ -21,7 +22,9 @@ export class CaptureLog implements CaptureTarget {
   /** Resolves as soon as `condition` holds; it is asked after every call. */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ condition, resolve }));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ condition, resolve });
+    return awaited(`${condition}`, promise);
   }
 
   /** Calls of one method. */

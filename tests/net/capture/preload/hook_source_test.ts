@@ -28,6 +28,7 @@ import {
 
 import { MemoryGroup, noMemoryGroups } from "../../../support/memory_group.ts";
 import { skipIf } from "../../../support/skip.ts";
+import { until } from "../../../support/until.ts";
 
 const text = (bytes: unknown) => new TextDecoder().decode(bytes as Uint8Array);
 const payload = new TextEncoder().encode("some clear text");
@@ -277,7 +278,7 @@ Deno.test("a child that claims a sub-ring is a program of its own; a lie about w
     const { region, ring } = joinAgent(directory);
     ring.write({ kind: KIND.data, payload });
     await log.until(() => log.of("data").length === 1);
-    const other = new Deno.Command("sleep", { args: ["60"], uid: 12345, cwd: "/" }).spawn();
+    const other = new Deno.Command("sleep", { args: ["infinity"], uid: 12345, cwd: "/" }).spawn();
     region.claim(3, other.pid).write({ kind: KIND.data, flow: 3, payload });
     region.claim(4, 0x3fff_ffff).write({ kind: KIND.data, flow: 4, payload });
     await log.until(() => log.of("data").length === 3);
@@ -313,12 +314,12 @@ Deno.test("an agent that goes leaves no memory behind and lets none be taken", a
 
 Deno.test("a program that finds no room keeps no memory either", async () => {
   await withAgent(async ({ directory, receiver }) => {
-    const joined = [];
-    while (!receiver.counters.refused.has("memory")) {
+    const joined: ReturnType<typeof joinAgent>[] = [];
+    await until("a program that finds no room", () => {
+      if (receiver.counters.refused.has("memory")) return true;
       joined.push(joinAgent(directory));
       joined.at(-1)!.ring.write({ kind: KIND.data, payload: new Uint8Array(32 << 10) });
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    });
     const refused = joined.find(({ ring }) => ring.retired)!;
     assert(blocksOf(refused.region.fd) * 512 <= 8 * PAGE);
     for (const { region } of joined) region.close();
@@ -332,7 +333,7 @@ Deno.test("an agent that was taken for dead grants again", async () => {
     ring.view.setUint32(RING.grantedData, 0, true);
     ring.view.setUint32(RING.grantedSlots, 0, true);
     assert(!ring.write({ kind: KIND.data, payload }));
-    while (ring.grantedData === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until("a grant", () => ring.grantedData > 0);
     assert(ring.write({ kind: KIND.data, payload }));
     await log.until(() => log.of("data").length === 1);
     region.close();
@@ -350,7 +351,7 @@ Deno.test("a spare whose child ended before it had a ring is one again, and no o
     );
     Atomics.store(owners[0], 0, ended.pid);
     Atomics.store(owners[1], 0, Deno.pid);
-    while (Atomics.load(owners[0], 0) !== 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until("the spare to be free", () => Atomics.load(owners[0], 0) === 0);
     assert.equal(Atomics.load(owners[1], 0), Deno.pid);
     assert.equal(log.of("programStart").length, 1);
     region.close();
@@ -363,9 +364,8 @@ Deno.test("beyond the total, programs go unmirrored and are counted", async () =
     joined[0].ring.write({ kind: KIND.data, payload });
     await log.until(() => log.of("data").length === 1);
     for (let i = 1; i < 16; i++) joined.push(joinAgent(directory));
-    while (receiver.counters.programs + (receiver.counters.refused.get("memory") ?? 0) < 16) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    const answered = () => receiver.counters.programs + (receiver.counters.refused.get("memory") ?? 0);
+    await until("16 programs to be taken or refused", () => answered() === 16, 1);
     assert(receiver.usedMemory <= 2 << 20);
     assert.equal(receiver.counters.refused.get("memory"), 16 - receiver.counters.programs);
     assert.match(warnings[0], /the rings have all the memory they may have/);
@@ -414,12 +414,11 @@ Deno.test("rings that never run empty do not keep timers, other rings or new pro
   await withAgent(async ({ directory, receiver, running }) => {
     joined.push(joinAgent(directory), joinAgent(directory));
     for (const { ring } of joined) fill(ring);
-    while ((records.get(1) ?? 0) < 2000 || (records.get(2) ?? 0) < 2000) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    const has = (program: number, count: number) => (records.get(program) ?? 0) >= count;
+    await until("2000 records of two rings", () => has(1, 2000) && has(2, 2000));
     joined.push(joinAgent(directory));
     joined[2].ring.write({ kind: KIND.data, payload: block });
-    while ((records.get(3) ?? 0) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until("a record of the third ring", () => has(3, 1));
     assert.equal(receiver.counters.sleeps, 0);
     const [first, second] = [records.get(1)!, records.get(2)!];
     assert(Math.min(first, second) > Math.max(first, second) / 3, `${first} and ${second} records`);
@@ -457,7 +456,7 @@ Deno.test("a sleeping agent finds what is written without a wake", async () => {
 Deno.test("a wake reaches the sleeping agent", async () => {
   await withAgent(async ({ directory, log, receiver }) => {
     const { region, ring } = joinAgent(directory);
-    while (wakeAgent(directory) !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until("the agent to sleep", () => wakeAgent(directory) === 1, 1);
     const { sleeps } = receiver.counters;
     assert(sleeps > 0);
     assert.notEqual(readControl(`${directory}/control`).view.getUint32(CONTROL.sleeping, true), 0);
@@ -583,10 +582,9 @@ Deno.test({
   ...skipIf(noMemoryGroups()),
   fn: async () => {
     using group = MemoryGroup.make(1 << 30);
-    const sleeper = new Deno.Command("sh", { args: ["-c", `${group.enter}; exec sleep 60`] }).spawn();
-    while (!Deno.readTextFileSync(`/proc/${sleeper.pid}/cgroup`).includes("sslcollector-test")) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    const sleeper = new Deno.Command("sh", { args: ["-c", `${group.enter}; exec sleep infinity`] }).spawn();
+    const membership = () => Deno.readTextFileSync(`/proc/${sleeper.pid}/cgroup`);
+    await until("the program to be in the group", () => membership().includes("sslcollector-test"), 1);
     const geometry = {
       subringCount: 1,
       slotCapacity: 16_384,
@@ -609,7 +607,7 @@ Deno.test({
         taken.reader.read(new CaptureLog(), program, { records: 1, bytes: 1e9 }, times);
       }
       taken.relieve();
-      while (ring.grantedData < 8 << 20) await new Promise((resolve) => setTimeout(resolve, 1));
+      await until("a grant of 8 MiB", () => ring.grantedData >= 8 << 20, 1);
       assert(blocksOf(writer.fd) * 512 >= 8 << 20, `${blocksOf(writer.fd)} blocks`);
       taken.release();
       await region.close();
