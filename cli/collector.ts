@@ -10,9 +10,10 @@ import { type OpenCredentials, openCredentials } from "../net/settings/credentia
 import { configureLog, log, printError } from "./log.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { Shutdown } from "./shutdown.ts";
-import { checkSinks, fileOf } from "./sink_options.ts";
-import { formatBytes, sinkJson, sinkLine } from "./summary.ts";
-import { VERSION } from "./version.ts";
+import { checkSinks, fileOf } from "../net/settings/sinks.ts";
+import { sinkJson } from "../net/settings/sink_books.ts";
+import { formatBytes, sinkLine } from "./summary.ts";
+import { VERSION } from "../net/settings/version.ts";
 
 /** Connection threads beyond which more would not help the one that writes. */
 const WORKERS_MAX = 4;
@@ -29,15 +30,14 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   let receiver: RemoteReceiver | undefined;
   const credentials = command.insecurePlaintext
     ? undefined
-    : await openCredentials(command.pki, "collector", command.identity, (changed) =>
-      receiver?.setCredentials(changed));
+    : await openCredentials(command, "collector", (changed) => receiver?.setCredentials(changed));
   try {
     receiver = await start(command, hostname, port, statePath, credentials);
   } catch (error) {
     credentials?.close();
     throw new BadInput(explain(error as Error & { code?: string }, hostname, port));
   }
-  const shutdown = new Shutdown({ hangUpReloads: credentials !== undefined });
+  const shutdown = new Shutdown({ onHangUp: credentials && (() => credentials.reload()) });
   const names = receiver.sinks.map(({ name }) => name).join(", ");
   log.info(`collecting on ${formatHostPort(hostname, receiver.port)} into ${names}; stop with Ctrl-C`);
   if (command.insecurePlaintext) {
@@ -59,7 +59,11 @@ function check(command: CollectorCommand): void {
   if (command.insecurePlaintext && command.allow.length > 0) {
     throw new BadInput("--allow: looks at certificates, and there are none with --insecure-plaintext");
   }
-  checkSinks(command.output, command);
+  checkSinks(command.output, {
+    rotateBytes: command.rotateSize,
+    rotateMs: command.rotateTime,
+    keep: command.keep,
+  });
 }
 
 async function start(

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector demo`: an HTTPS server in this process, curl mirrored against it, and what the capture then shows. @module */
+import { startAgent } from "../net/agent/agent.ts";
+import { libraryPath } from "../net/agent/hook_library.ts";
+import { hookSource } from "../net/agent/source.ts";
 import { BadInput } from "./bad_input.ts";
-import { Capture } from "../net/agent/capture.ts";
 import { makeCertificate } from "./demo_certificate.ts";
 import { httpExchanges } from "./demo_exchanges.ts";
-import { libraryPath } from "../net/agent/hook_library.ts";
-import { print } from "./log.ts";
-import { planMirror } from "../net/agent/mirror_plan.ts";
-import { commandLine, type DemoCommand, type RunCommand } from "./options.ts";
+import { configureLog, print } from "./log.ts";
+import type { DemoCommand } from "./options.ts";
 import { resolveProgram } from "./program.ts";
-import { parseSync } from "@optique/core/parser";
 import { formatBytes } from "./summary.ts";
 
 const BODY_BYTES = 1_000_000;
@@ -18,15 +17,17 @@ const BODY_BYTES = 1_000_000;
 export async function runDemo({ output }: DemoCommand): Promise<number> {
   if (!resolveProgram("curl")) throw new BadInput("demo: curl is needed: apt-get install curl");
   const path = output ?? "demo.pcapng";
-  const command = runCommand(path);
-  const plan = await planMirror(command, () => command.output[0]);
-  const server = await startServer();
+  configureLog("info");
   const runtimeDir = Deno.makeTempDirSync({ prefix: "sslcollector-" });
-  const capture = await Capture.start(plan, command, runtimeDir);
+  const agent = await startAgent({
+    sinks: [path.startsWith("/") ? path : `./${path}`],
+    sources: [hookSource({ runtimeDir })],
+  });
+  const server = await startServer();
   const origin = `https://localhost:${server.addr.port}`;
   print(`an HTTPS server on ${origin}, and curl against it:`);
   const done = await curl(origin, { LD_PRELOAD: await libraryPath(), SSLCOLLECTOR_RUNTIME: runtimeDir });
-  await capture.finish();
+  await agent.finish();
   await server.shutdown();
   Deno.removeSync(runtimeDir, { recursive: true });
   const exchanges = httpExchanges(Deno.readFileSync(path));
@@ -46,23 +47,6 @@ const REQUESTS: readonly (readonly string[])[] = [
   ["/form", "--data", "user=alice&secret=clear"],
   ["/large"],
 ];
-
-function runCommand(path: string): RunCommand {
-  const parsed = parseSync(commandLine, [
-    "run",
-    "--quiet",
-    "--summary",
-    "none",
-    "-o",
-    `./${path}`.replace(/^\.\/\//, "/"),
-    "--",
-    "curl",
-  ]);
-  if (!parsed.success || parsed.value.command !== "run") {
-    throw new BadInput(`--output: cannot write ${JSON.stringify(path)}`);
-  }
-  return parsed.value;
-}
 
 async function startServer() {
   const { certificate, key } = await makeCertificate("localhost");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Messages for people, on standard error, through LogTape. @module */
-import { configureSync, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { configureSync, type LogLevel, type LogRecord } from "@logtape/logtape";
 
-export const log = getLogger(["sslcollector"]);
+export { log } from "../net/settings/log.ts";
 
 const encoder = new TextEncoder();
 

@@ -3,7 +3,8 @@
 import { run, type RunOptions } from "@optique/run";
 import { message } from "@optique/core/message";
 import { surviveFileSizeLimit } from "../net/ffi/file_size_limit.ts";
-import { BadInput } from "./bad_input.ts";
+import { BadSetting } from "../net/settings/bad_setting.ts";
+import { BadInput, inOptions } from "./bad_input.ts";
 import { CONFIG_PATH, findSettings, type FoundSetting } from "./config.ts";
 import { print, printError } from "./log.ts";
 import { describeMistake } from "./mistake.ts";
@@ -15,7 +16,7 @@ import {
   isCollector,
   usage,
 } from "./options.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../net/settings/version.ts";
 
 /** Commands that take settings from the environment and the configuration file. */
 const CONFIGURABLE = ["agent", "run", "replay", "collector", "pki init", "pki issue", "pki show"];
@@ -122,8 +123,8 @@ if (import.meta.main) {
   try {
     Deno.exit(await execute(withSettings(Deno.args, parseCommandLine(Deno.args))));
   } catch (error) {
-    if (!(error instanceof BadInput)) throw error;
-    printError(`sslcollector: ${error.message}`);
+    if (!(error instanceof BadInput || error instanceof BadSetting)) throw error;
+    printError(`sslcollector: ${error instanceof BadSetting ? inOptions(error) : error.message}`);
     Deno.exit(2);
   }
 }

@@ -1,43 +1,42 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector replay FILE`: a recording through the same pipeline, to the same packets. @module */
-import { RecordingError, RecordingReader } from "../net/capture/mod.ts";
+import { startAgent } from "../net/agent/agent.ts";
+import { type CaptureSource, openRecording, RecordingError } from "../net/agent/source.ts";
+import { fileOf } from "../net/settings/sinks.ts";
 import { BadInput } from "./bad_input.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { printError } from "./log.ts";
-import { Mirror } from "../net/agent/mirror.ts";
-import { planMirror } from "../net/agent/mirror_plan.ts";
+import { mirrorSettings } from "./mirror_settings.ts";
 import type { ReplayCommand } from "./options.ts";
-import { fileOf } from "./sink_options.ts";
-import { formatBytes } from "./summary.ts";
+import { formatBytes, summarize } from "./summary.ts";
 
 /** Answers the exit status: 1 when the recording is damaged; what stands before the damage is mirrored. */
 export async function runReplay(command: ReplayCommand): Promise<number> {
-  const plan = await planMirror(command, pipeOrDatedFile);
+  const settings = mirrorSettings(command, pipeOrDatedFile);
   const path = command.recording;
-  const sink = fileOf(plan.sinks, path);
+  const sink = fileOf(command.output, path);
   if (sink !== undefined) throw new BadInput(`--output: ${sink} is the recording itself, give another file`);
-  const recording = await open(path);
-  const mirror = await Mirror.start(plan, recording.timeBaseNs);
   const progress = new Progress(path);
+  const recording = await open(path, progress);
+  const agent = await startAgent({ ...settings, sources: [recording] });
   let damage: RecordingError | undefined;
   try {
-    await recording.replay(mirror.pipeline, {
-      onBatch: () => mirror.settle(),
-      progress: (bytesRead, totalBytes) => progress.show(bytesRead, totalBytes),
-    });
+    await agent.ended;
   } catch (error) {
     if (!(error instanceof RecordingError)) throw error;
     damage = error;
   }
   progress.clear();
-  await mirror.finish();
+  summarize(await agent.finish(), command.summary);
   if (damage) printError(`sslcollector: replay: ${path}: ${damage.message}`);
   return damage ? 1 : 0;
 }
 
-async function open(path: string): Promise<RecordingReader> {
+async function open(path: string, progress: Progress): Promise<CaptureSource> {
   try {
-    return await RecordingReader.open(path);
+    return await openRecording(path, {
+      progress: (bytesRead, totalBytes) => progress.show(bytesRead, totalBytes),
+    });
   } catch (error) {
     const { message } = error as Error;
     throw new BadInput(`replay: ${message.includes(path) ? "" : `${path}: `}${message}`);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector run -- COMMAND`: one program, mirrored; its exit status is returned. @module */
-import { resolveProgram } from "./program.ts";
-import { BadInput } from "./bad_input.ts";
-import { Capture } from "../net/agent/capture.ts";
-import { datedFile } from "./default_sink.ts";
+import { type Agent, startAgent } from "../net/agent/agent.ts";
 import { libraryPath } from "../net/agent/hook_library.ts";
+import { hookSource } from "../net/agent/source.ts";
+import { BadInput } from "./bad_input.ts";
+import { datedFile } from "./default_sink.ts";
 import { printError } from "./log.ts";
-import { planMirror } from "../net/agent/mirror_plan.ts";
+import { mirrorSettings } from "./mirror_settings.ts";
 import type { RunCommand } from "./options.ts";
+import { resolveProgram } from "./program.ts";
+import { summarize } from "./summary.ts";
 
 const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const satisfies [Deno.Signal, number][];
 /** A signal that ends the program may be told to us after that; later ones ask to wait for nothing any more. */
@@ -15,8 +17,8 @@ const LATE_SIGNAL_MS = 500;
 
 /** Answers the program's exit status as a shell would: 126 not executable, 127 not found, 128 + n by signal n. */
 export async function runProgram(command: RunCommand): Promise<number> {
-  const plan = await planMirror(command, datedFile);
-  if (plan.sinks.some(({ takesStdout }) => takesStdout)) {
+  const settings = mirrorSettings(command, datedFile);
+  if (command.output.some(({ takesStdout }) => takesStdout)) {
     throw new BadInput(
       "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
     );
@@ -28,13 +30,16 @@ export async function runProgram(command: RunCommand): Promise<number> {
   }
   const library = await libraryPath();
   const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
-  const capture = await Capture.start(plan, command, runtimeDir);
-  const status = await execute(command.program, {
+  const agent = await startAgent({
+    ...settings,
+    sources: [hookSource({ runtimeDir, memoryBytes: command.memory })],
+  });
+  const status = await execute(command.program, agent, {
     LD_PRELOAD: preload(library),
     SSLCOLLECTOR_RUNTIME: runtimeDir,
   });
-  const mirrored = capture.programs > 0;
-  await capture.finish(mirrored ? [] : whyUnmirrored(name, status));
+  const isMirrored = agent.programs > 0;
+  summarize(await agent.finish(), command.summary, isMirrored ? [] : whyUnmirrored(name, status));
   return status;
 }
 
@@ -52,10 +57,15 @@ function preload(library: string): string {
   return given ? `${given}:${library}` : library;
 }
 
-async function execute([program, ...args]: readonly string[], env: Record<string, string>): Promise<number> {
+async function execute(
+  [program, ...args]: readonly string[],
+  agent: Agent,
+  env: Record<string, string>,
+): Promise<number> {
   let child: Deno.ChildProcess | undefined;
   let endedMs = Infinity;
   const onSignal = (signal: Deno.Signal, number: number) => {
+    if (signal === "SIGHUP") void agent.reloadCertificates();
     if (performance.now() - endedMs > LATE_SIGNAL_MS) Deno.exit(128 + number);
     // A terminal sends SIGINT to the program too; any other sender means us to pass it on.
     if (signal === "SIGINT" && Deno.stdin.isTerminal()) return;

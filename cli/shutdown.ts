@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: MIT
+export interface ShutdownOptions {
+  readonly onHangUp?: () => unknown;
+  readonly onRepeat?: () => void;
+}
+
 /** SIGINT, SIGTERM and SIGHUP: the first asks to drain, the second ends at once. */
 export class Shutdown {
   readonly asked: Promise<void>;
@@ -6,17 +11,18 @@ export class Shutdown {
   readonly #onHangUp: () => void;
 
   /**
-   * `onRepeat` is called for every signal after the first; by default the process ends. With `hangUpReloads`, SIGHUP is one to
-   * read certificates again, unless the terminal that the process was started on is gone.
+   * `onRepeat` is called for every signal after the first; by default the process ends. With `onHangUp`, SIGHUP calls it and asks
+   * for nothing, unless the terminal that the process was started on is gone.
    */
-  constructor({ hangUpReloads = false, onRepeat = () => Deno.exit(130) } = {}) {
+  constructor({ onHangUp, onRepeat = () => Deno.exit(130) }: ShutdownOptions = {}) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.asked = promise;
     let count = 0;
     this.#onSignal = () => ++count === 1 ? resolve() : onRepeat();
     const hadTerminal = hasTerminal();
     this.#onHangUp = () => {
-      if (!hangUpReloads || (hadTerminal && !hasTerminal())) this.#onSignal();
+      if (onHangUp === undefined || (hadTerminal && !hasTerminal())) this.#onSignal();
+      else onHangUp();
     };
     for (const signal of SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
     if (HANG_UP) Deno.addSignalListener(HANG_UP, this.#onHangUp);

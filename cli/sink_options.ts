@@ -3,10 +3,7 @@
 import { message, text } from "@optique/core/message";
 import { multiple, optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { isSameFile } from "../net/sinks/same_file.ts";
-import type { SinkSpec } from "../net/sinks/kind.ts";
 import { sinkForms } from "../net/sinks/spec.ts";
-import { BadInput } from "./bad_input.ts";
 import { duration, sink, size, wholeNumber, word } from "./values.ts";
 
 export const sinkOptions = {
@@ -33,42 +30,3 @@ export const sinkOptions = {
     }),
   ),
 };
-
-/** What {@linkcode sinkOptions} say of files that rotate. */
-export interface Rotation {
-  readonly rotateSize?: number;
-  readonly rotateTime?: number;
-  readonly keep?: number;
-}
-
-/** Name of the sink that writes the file at `path`. */
-export function fileOf(sinks: readonly SinkSpec[], path: string): string | undefined {
-  return sinks.find(({ file }) => file !== undefined && isSameFile(file.path, path))?.name;
-}
-
-/** Opens nothing. Throws {@linkcode BadInput}. */
-export function checkSinks(sinks: readonly SinkSpec[], { rotateSize, rotateTime, keep }: Rotation): void {
-  const rotates = rotateSize !== undefined || rotateTime !== undefined;
-  if (keep !== undefined && !rotates) {
-    throw new BadInput("--keep: needs --rotate-size or --rotate-time, without which there is one file");
-  }
-  if (rotates && !sinks.some(({ file }) => file)) {
-    throw new BadInput(
-      "--rotate-size and --rotate-time: need a file among the sinks, for example -o out.pcapng",
-    );
-  }
-  const names = sinks.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new BadInput(`--output: ${twice} is given twice`);
-  for (const [index, sink] of sinks.entries()) {
-    const other = sink.file && fileOf(sinks.slice(0, index), sink.file.path);
-    if (other !== undefined) throw new BadInput(`--output: ${sink.name} is the same file as ${other}`);
-  }
-  for (const sink of sinks) {
-    try {
-      sink.check();
-    } catch (error) {
-      throw new BadInput(`--output: ${(error as Error).message}`);
-    }
-  }
-}

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** The exit summary: a line a program, then totals, on standard error; or the same as one JSON object. @module */
-import { Counters, type PerDirection } from "../net/mirror/counters.ts";
+import { booksJson, type MirrorBooks, totalOf } from "../net/agent/books.ts";
+import type { SinkBooks } from "../net/settings/sink_books.ts";
+import type { Counters, PerDirection } from "../net/mirror/counters.ts";
 import { printable } from "../net/wire/printable.ts";
-import type { ProgramRow } from "../net/mirror/pipeline.ts";
-import type { Sink } from "../net/sinks/sink.ts";
+import { printError } from "./log.ts";
 
-export interface SummaryInput {
-  readonly rows: readonly ProgramRow[];
-  readonly sinks: readonly Sink[];
-  /** Remarks about programs that were not mirrored. */
-  readonly remarks: readonly string[];
-  /** Things that happened to programs as a whole, by reason (refused, unmirrored). */
-  readonly programEvents: ReadonlyMap<string, number>;
-}
+/** What the summary looks like. */
+export type SummaryForm = "text" | "json" | "none";
 
 /** `1.5 MiB`. */
 export function formatBytes(bytes: number): string {
@@ -57,74 +52,39 @@ function describe(counters: Counters): string {
 }
 
 /** What a sink did, for people. */
-export function sinkLine({ name, counters }: Sink): string {
+export function sinkLine({ name, counters }: SinkBooks): string {
   const parts = [plural(counters.written, "packet"), formatBytes(counters.writtenBytes)];
   if (counters.kept > 0) parts.push(`${counters.kept} kept for the next run`);
   parts.push(...[...counters.dropped].map(([reason, packets]) => `${packets} dropped: ${reason}`));
   return `${name}: ${parts.join(", ")}`;
 }
 
-/** The same as an object. */
-export function sinkJson({ name, counters }: Sink): Record<string, unknown> {
-  return {
-    name,
-    packets: counters.packets,
-    written: counters.written,
-    writtenBytes: counters.writtenBytes,
-    kept: counters.kept,
-    dropped: Object.fromEntries(counters.dropped),
-  };
-}
-
-/** Lines for people. */
-export function textSummary(input: SummaryInput): string[] {
-  const lines = input.rows
-    .filter((row) => row.counters.flows > 0 || sum(row.counters.captured) > 0 || row.counters.events.size > 0)
+/** Lines for people; `remarks` are about programs that were not mirrored. */
+export function textSummary(books: MirrorBooks, remarks: readonly string[]): string[] {
+  const lines = books.programs
+    .filter(({ counters }) => counters.flows > 0 || sum(counters.captured) > 0 || counters.events.size > 0)
     .map(({ program, counters }) => `${printable(program.comm)}[${program.pid}]: ${describe(counters)}`);
-  lines.push(`total: ${describe(total(input.rows))}`);
-  lines.push(...input.sinks.map(sinkLine));
-  for (const [reason, amount] of input.programEvents) {
+  lines.push(`total: ${describe(totalOf(books))}`);
+  lines.push(...books.sinks.map(sinkLine));
+  for (const [reason, amount] of books.refused) {
     lines.push(`${plural(amount, "program")} not mirrored: ${reason}`);
   }
-  return [...lines, ...input.remarks];
-}
-
-function total(rows: readonly ProgramRow[]): Counters {
-  const counters = new Counters();
-  for (const row of rows) counters.add(row.counters);
-  return counters;
-}
-
-function toJson(counters: Counters): Record<string, unknown> {
-  const direction = ([toServer, toClient]: Readonly<PerDirection>) => ({ toServer, toClient });
-  const map = (entries: ReadonlyMap<string, Readonly<PerDirection>>) =>
-    Object.fromEntries([...entries].map(([reason, pair]) => [reason, direction(pair)]));
-  return {
-    flows: counters.flows,
-    captured: direction(counters.captured),
-    decoded: direction(counters.decoded),
-    lost: map(counters.lost),
-    written: direction(counters.written),
-    forged: direction(counters.forged),
-    unforged: map(counters.unforged),
-    events: Object.fromEntries(counters.events),
-    packets: counters.packets,
-    imbalance: counters.imbalance(),
-  };
+  return [...lines, ...remarks];
 }
 
 /** One object with every count; bytes per direction. */
-export function jsonSummary(input: SummaryInput): Record<string, unknown> {
-  return {
-    programs: input.rows.map(({ program, counters }) => ({
-      program: program.comm,
-      pid: program.pid,
-      uid: program.uid,
-      ...toJson(counters),
-    })),
-    total: toJson(total(input.rows)),
-    sinks: input.sinks.map(sinkJson),
-    programEvents: Object.fromEntries(input.programEvents),
-    remarks: input.remarks,
-  };
+export function jsonSummary(books: MirrorBooks, remarks: readonly string[]): Record<string, unknown> {
+  return { ...booksJson(books), remarks };
+}
+
+/** Shows the summary on standard error. */
+export function summarize(
+  books: MirrorBooks,
+  form: SummaryForm = "text",
+  remarks: readonly string[] = [],
+): void {
+  if (form === "text") {
+    for (const line of textSummary(books, remarks)) printError(`sslcollector: ${line}`);
+  }
+  if (form === "json") printError(JSON.stringify(jsonSummary(books, remarks)));
 }

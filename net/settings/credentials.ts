@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** Certificates of a running command: read again on SIGHUP and when they change. @module */
+/** Certificates of a running agent or collector: read again when they change, and when asked to. @module */
 import type { Credentials, Role } from "../pki/credentials.ts";
 import { LiveCredentials } from "../pki/live_credentials.ts";
 import { PKI_DIRECTORY } from "../pki/store.ts";
-import { BadInput } from "../../cli/bad_input.ts";
-import { log } from "../../cli/log.ts";
+import { BadSetting } from "./bad_setting.ts";
+import { log } from "./log.ts";
 
 const DAY_MS = 86_400_000;
 /** A certificate with fewer days left is spoken of. */
@@ -15,21 +15,29 @@ export function daysLeft(validToMs: number, nowMs: number): number {
   return Math.floor((validToMs - nowMs) / DAY_MS);
 }
 
+/** Where certificates are, and which one is shown. */
+export interface CredentialSettings {
+  /** Directory of the certificates. Default: `/etc/sslcollector/pki`. */
+  readonly pki?: string;
+  /** Name of the certificate to show. Default: the one whose key is there, which must then be the only one. */
+  readonly identity?: string;
+}
+
 export interface OpenCredentials {
   readonly current: Credentials;
+  /** Reads them again now; keeps those it has when what is on disk is of no use, and says so in the log. */
+  reload(): Promise<void>;
   close(): void;
 }
 
-/** Throws {@linkcode BadInput} when there are none of use. `changed` takes others. */
+/** Throws {@linkcode BadSetting} when there are none of use. `changed` takes others. */
 export async function openCredentials(
-  directory: string = PKI_DIRECTORY,
+  { pki = PKI_DIRECTORY, identity }: CredentialSettings,
   role: Role,
-  identity: string | undefined,
   changed: (credentials: Credentials) => void = () => {},
 ): Promise<OpenCredentials> {
-  let live: LiveCredentials;
   try {
-    live = await LiveCredentials.open(directory, role, identity, {
+    const live = await LiveCredentials.open(pki, role, identity, {
       changed: (credentials) => {
         log.info(`certificates were read again: ${credentials.name}`);
         warnIfSoon(credentials);
@@ -37,21 +45,11 @@ export async function openCredentials(
       },
       failed: (text) => log.warn(text),
     });
+    warnIfSoon(live.current);
+    return live;
   } catch (error) {
-    throw new BadInput(`--pki: ${(error as Error).message}`);
+    throw new BadSetting("pki", (error as Error).message);
   }
-  warnIfSoon(live.current);
-  const onHangUp = () => void live.reload();
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", onHangUp);
-  return {
-    get current() {
-      return live.current;
-    },
-    close: () => {
-      if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", onHangUp);
-      live.close();
-    },
-  };
 }
 
 function warnIfSoon({ name, validToMs }: Credentials): void {

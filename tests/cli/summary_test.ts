@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { formatBytes, jsonSummary, type SummaryInput, textSummary } from "../../cli/summary.ts";
+import { formatBytes, jsonSummary, textSummary } from "../../cli/summary.ts";
+import type { MirrorBooks } from "../../net/agent/books.ts";
 import { Counters } from "../../net/mirror/counters.ts";
 import type { Sink } from "../../net/sinks/sink.ts";
 
@@ -26,8 +27,8 @@ const sink = (name: string, written: number, dropped: [string, number][], kept =
 });
 
 /** One program that lost some, one with a name that plays tricks, one that did nothing. */
-const INPUT: SummaryInput = {
-  rows: [
+const BOOKS: MirrorBooks = {
+  programs: [
     {
       ended: true,
       program: { id: 1, pid: 100, uid: 0, comm: "curl" },
@@ -55,9 +56,9 @@ const INPUT: SummaryInput = {
     { ended: true, program: { id: 3, pid: 102, uid: 0, comm: "idle" }, counters: new Counters() },
   ],
   sinks: [sink("out.pcapng", 12, []), sink("veth0", 10, [["interface-busy", 2]]), sink("hub", 3, [], 9)],
-  remarks: ["true was not mirrored"],
-  programEvents: new Map([["memory", 1], ["bad-region", 2]]),
+  refused: new Map([["memory", 1], ["bad-region", 2]]),
 };
+const REMARKS = ["true was not mirrored"];
 
 Deno.test("summary: bytes for people", () => {
   const cases: [number, string][] = [[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [10240, "10 KiB"], [
@@ -68,7 +69,7 @@ Deno.test("summary: bytes for people", () => {
 });
 
 Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
-  assert.deepEqual(textSummary(INPUT), [
+  assert.deepEqual(textSummary(BOOKS, REMARKS), [
     "curl[100]: 1 flow, 3.0 MiB captured, 2.0 KiB forged, 12 packets; " +
     "dropped: 3.0 MiB ring-full, 10 B lane-closed; events: 1 gap-skipped",
     "a_[2J_b[101]: 0 flows, 0 B captured, 0 B forged, 0 packets; events: 2 codec-failed",
@@ -84,7 +85,7 @@ Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
 });
 
 Deno.test("summary: JSON has every count, by direction, and what does not add up", () => {
-  const summary = JSON.parse(JSON.stringify(jsonSummary(INPUT)));
+  const summary = JSON.parse(JSON.stringify(jsonSummary(BOOKS, REMARKS)));
   assert.deepEqual(summary.total, {
     flows: 1,
     captured: { toServer: 80, toClient: 2000 + (3 << 20) },
@@ -118,6 +119,9 @@ Deno.test("summary: JSON has every count, by direction, and what does not add up
 });
 
 Deno.test("summary: an imbalance shows", () => {
-  const rows = [{ ...INPUT.rows[0], counters: counters((it) => it.captured[0] = 5) }];
-  assert.equal((jsonSummary({ ...INPUT, rows }) as { total: { imbalance: number } }).total.imbalance, 5);
+  const programs = [{ ...BOOKS.programs[0], counters: counters((it) => it.captured[0] = 5) }];
+  assert.equal(
+    (jsonSummary({ ...BOOKS, programs }, []) as { total: { imbalance: number } }).total.imbalance,
+    5,
+  );
 });

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/** An agent at work: sources, the mirror that they feed, and the sinks behind it. @module */
+import { warmUp } from "../../cli/warm_up.ts";
+import { RecordingWriter } from "../capture/recording/writer.ts";
+import type { CaptureTarget } from "../capture/target.ts";
+import { BadSetting } from "../settings/bad_setting.ts";
+import { log } from "../settings/log.ts";
+import type { Sink } from "../sinks/sink.ts";
+import type { MirrorBooks } from "./books.ts";
+import { Mirror } from "./mirror.ts";
+import { type MirrorPlan, planMirror } from "./plan.ts";
+import type { AgentSettings } from "./settings.ts";
+import type { OpenSource } from "./source.ts";
+
+/**
+ * Mirrors until {@linkcode Agent.finish}. Everything is checked before anything is opened; programs can connect when this is
+ * done. What happens meanwhile is logged through LogTape, category `sslcollector`.
+ *
+ * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine; nothing is left open then.
+ */
+export async function startAgent(settings: AgentSettings): Promise<Agent> {
+  return await Agent.start(await planMirror(settings));
+}
+
+/** An agent at work, made by {@linkcode startAgent}. */
+export class Agent {
+  /** Settles when no sink takes packets any more. */
+  readonly failed: Promise<void>;
+  /** Settles when all sources have told everything; those of live programs do not end. Rejects when a source fails. */
+  readonly ended: Promise<void>;
+  readonly #plan: MirrorPlan;
+  readonly #mirror: Mirror;
+  readonly #sources: readonly OpenSource[];
+  readonly #recorder: RecordingWriter | undefined;
+  #finishing: Promise<MirrorBooks> | undefined;
+
+  private constructor(
+    plan: MirrorPlan,
+    mirror: Mirror,
+    sources: readonly OpenSource[],
+    recorder: RecordingWriter | undefined,
+  ) {
+    this.#plan = plan;
+    this.#mirror = mirror;
+    this.#sources = sources;
+    this.#recorder = recorder;
+    this.failed = mirror.failed;
+    this.ended = Promise.all(sources.map((source) => source.run())).then(() => {});
+  }
+
+  /** Opens sinks, then sources, and sets them to work. */
+  static async start(plan: MirrorPlan): Promise<Agent> {
+    warmUp(plan.codecs);
+    const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??
+      BigInt(Date.now()) * 1_000_000n;
+    const mirror = await Mirror.start(plan, timeBaseNs);
+    const sources: OpenSource[] = [];
+    let recorder: RecordingWriter | undefined;
+    try {
+      const pipeline = plan.settings.intercept?.(mirror.pipeline) ?? mirror.pipeline;
+      recorder = openRecorder(plan.settings.record, timeBaseNs, pipeline);
+      const context = {
+        timeBaseNs,
+        flush: () => mirror.flush(),
+        settle: () => mirror.settle(),
+        warn: (message: string) => log.warn(message),
+      };
+      for (const source of plan.sources) sources.push(source.open(recorder ?? pipeline, context));
+      return new Agent(plan, mirror, sources, recorder);
+    } catch (error) {
+      for (const source of sources) await source.close();
+      recorder?.finish();
+      await mirror.finish();
+      throw error;
+    }
+  }
+
+  /** Where packets go. */
+  get sinks(): readonly Sink[] {
+    return this.#mirror.sinks;
+  }
+
+  /** Programs that the sources have told of so far. */
+  get programs(): number {
+    return this.#sources.reduce((sum, { counters }) => sum + (counters?.programs ?? 0), 0);
+  }
+
+  /** Whether it shows a certificate to collectors, for {@linkcode reloadCertificates}. */
+  get hasCertificates(): boolean {
+    return this.#plan.targets.credentials !== undefined;
+  }
+
+  /** What was captured, forged and written so far, open flows included. */
+  books(): MirrorBooks {
+    const refused = new Map<string, number>();
+    for (const { counters } of this.#sources) {
+      for (const [reason, programs] of counters?.refused ?? []) {
+        refused.set(reason, (refused.get(reason) ?? 0) + programs);
+      }
+    }
+    return { ...this.#mirror.books(), refused };
+  }
+
+  /** Reads certificates again at once; they are also when they change. */
+  async reloadCertificates(): Promise<void> {
+    await this.#plan.targets.credentials?.reload();
+  }
+
+  /** Takes in what the sources still have, ends all flows, empties and closes the sinks; idempotent. Answers the last books. */
+  finish(): Promise<MirrorBooks> {
+    return this.#finishing ??= this.#finish();
+  }
+
+  /** {@linkcode finish}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.finish();
+  }
+
+  async #finish(): Promise<MirrorBooks> {
+    for (const source of this.#sources) await source.close();
+    this.#recorder?.finish();
+    await this.#mirror.finish();
+    return this.books();
+  }
+}
+
+function openRecorder(
+  path: string | undefined,
+  timeBaseNs: bigint,
+  target: CaptureTarget,
+): RecordingWriter | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return new RecordingWriter(path, { timeBaseNs, target, failed: (message) => log.error(message) });
+  } catch (error) {
+    throw new BadSetting("record", (error as Error).message);
+  }
+}

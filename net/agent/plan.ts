@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/** What an agent is to do: settings checked as far as the machine can tell, and nothing opened yet. @module */
+import type { Codec } from "../../codecs/codec.ts";
+import { checkCodec } from "../../codecs/registry.ts";
+import { loadCodecs } from "../../cli/codecs.ts";
+import { BadSetting } from "../settings/bad_setting.ts";
+import { log } from "../settings/log.ts";
+import { checkSinks, fileOf } from "../settings/sinks.ts";
+import { checkFile } from "../sinks/file_kind.ts";
+import type { SinkSpec } from "../sinks/kind.ts";
+import { hasAddress, interfaceAddresses } from "./interfaces.ts";
+import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
+import { type CaptureSource, hookSource } from "./source.ts";
+import { planTargets, type TargetPlan } from "./targets.ts";
+
+/** Settings that are checked, codecs that are loaded, and nothing opened yet. */
+export interface MirrorPlan {
+  readonly settings: CheckedSettings;
+  readonly sources: readonly CaptureSource[];
+  readonly codecs: readonly Codec[];
+  readonly localAddresses: ReadonlySet<string> | undefined;
+  readonly targets: TargetPlan;
+}
+
+/** Checks everything that can be wrong before anything starts. Throws {@linkcode BadSetting}. */
+export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
+  const settings = checkSettings(given);
+  const codecs = await codecsOf(settings.codecs);
+  const { interfaceName, mtu, record, sinks } = settings;
+  const localAddresses = interfaceName === "any" ? undefined : interfaceAddresses(interfaceName);
+  checkSinks(sinks, settings);
+  if (record !== undefined) checkRecording(record, sinks);
+  if (mtu !== undefined) checkMtu(mtu, sinks);
+  const { sources = [hookSource()] } = settings;
+  if (sources.filter(({ timeBaseNs }) => timeBaseNs !== undefined).length > 1) {
+    throw new BadSetting("sources", "only one may have a time base of its own");
+  }
+  for (const source of sources) source.check?.();
+  return { settings, sources, codecs, localAddresses, targets: await planTargets(settings) };
+}
+
+async function codecsOf(given: readonly (string | Codec)[]): Promise<Codec[]> {
+  const codecs: Codec[] = [];
+  for (const codec of given) {
+    if (typeof codec === "string") codecs.push(...await loadCodecs([codec]));
+    else codecs.push(checked(codec));
+  }
+  return codecs;
+}
+
+function checked(codec: Codec): Codec {
+  try {
+    return checkCodec(codec);
+  } catch (error) {
+    throw new BadSetting("codecs", (error as Error).message);
+  }
+}
+
+function checkRecording(path: string, sinks: readonly SinkSpec[]): void {
+  if (fileOf(sinks, path) !== undefined) {
+    throw new BadSetting("record", `${JSON.stringify(path)} is a sink already, give another file`);
+  }
+  try {
+    checkFile(path);
+  } catch (error) {
+    throw new BadSetting("record", (error as Error).message);
+  }
+}
+
+/** Throws {@linkcode BadSetting} where an interface would drop every full packet. */
+function checkMtu(mtu: number, sinks: readonly SinkSpec[]): void {
+  for (const sink of sinks) {
+    const most = sink.mtuMax?.() ?? mtu;
+    if (most < mtu) {
+      throw new BadSetting("mtu", `expected at most the ${most} that ${sink.name} takes, got ${mtu}`);
+    }
+  }
+}
+
+/** An IDS tells flows by 5-tuple: the encrypted one and its mirror on one interface are one flow to it, and no HTTP. */
+export function warnOfMeeting({ settings }: MirrorPlan): void {
+  if (settings.portMap.size > 0 || settings.vlan !== undefined) return;
+  for (const { interfaceName } of settings.sinks) {
+    if (interfaceName === undefined) continue;
+    if (interfaceName !== settings.interfaceName && !hasAddress(interfaceName)) continue;
+    log.warn(
+      `${interfaceName} carries this host's own traffic: an IDS there sees the encrypted flow on the same 5-tuple and ` +
+        "nothing of the mirror; map the server's port (443=80), tag frames with a VLAN, or write to an interface of its own",
+    );
+  }
+}

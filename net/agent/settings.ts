@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/** Settings of an agent: plain objects, checked when they are given. @module */
+import * as v from "valibot";
+import type { Codec } from "../../codecs/codec.ts";
+import type { CaptureTarget } from "../capture/target.ts";
+import type { RemoteTarget } from "../link/target.ts";
+import { parseTarget } from "../link/target.ts";
+import { BadSetting } from "../settings/bad_setting.ts";
+import type { CredentialSettings } from "../settings/credentials.ts";
+import { list, objectOf, parsed, read, wholeNumber } from "../settings/schema.ts";
+import { type RotationSettings, type SinkSetting, sinkSpec } from "../settings/sinks.ts";
+import type { AgentObserver } from "./observer.ts";
+import type { CaptureSource } from "./source.ts";
+
+/** Bytes that a forged IP packet may be limited to, as `mtu`. */
+export const MTU_MIN = 576;
+export const MTU_MAX = 65535;
+/** Numbers of a VLAN. */
+export const VLAN_MAX = 4094;
+/** Bytes below which rings, a queue or a spool are of no use. */
+export const MEMORY_MIN = 2 ** 20;
+export const QUEUE_MIN = 2 ** 20;
+export const SPOOL_MIN = 2 ** 24;
+
+/** How collectors are reached. */
+export interface TargetSettings extends CredentialSettings {
+  /**
+   * Collectors to mirror to, `HOST[:PORT]`, port 3005 by default; `tcp://HOST` without TLS. Forged connections are spread over
+   * several, each whole on one. Default: none.
+   */
+  readonly targets?: readonly (string | RemoteTarget)[];
+  /** Bytes of memory for packets that a collector has not acknowledged, for each; at least 1 MiB. Default: 64 MiB. */
+  readonly queueBytes?: number;
+  /** Directory that keeps such packets on disk as well, so that they outlive the agent. Default: none. */
+  readonly spool?: string;
+  /** Bytes of disk that the spool may take, for each collector; at least 16 MiB. Default: 1 GiB. */
+  readonly spoolMaxBytes?: number;
+}
+
+/** What an agent does. Everything may be left out, but a place for packets: `sinks`, `targets` or both. */
+export interface AgentSettings extends TargetSettings, RotationSettings {
+  /** Where packets go. Default: none. */
+  readonly sinks?: readonly SinkSetting[];
+  /** Where clear text comes from. Default: every program with the hook, `[hookSource()]`. */
+  readonly sources?: readonly CaptureSource[];
+  /**
+   * Stands between the sources and the pipeline: what it answers gets every call of the sources, and passes on to `pipeline`
+   * what is to be mirrored. Default: the pipeline itself.
+   */
+  readonly intercept?: (pipeline: CaptureTarget) => CaptureTarget;
+  /** A file that keeps what the sources tell, for `openRecording`. Default: none. */
+  readonly record?: string;
+  /** The codec chain, first applied first: built-in names, paths of plugins, codecs. Default: `["raw"]`. */
+  readonly codecs?: readonly (string | Codec)[];
+  /** Mirrors only flows whose local address is on this interface; `any`: all. Default: `any`. */
+  readonly interfaceName?: string;
+  /** Bytes of the largest IP packet forged, 576 to 65535. Default: the smallest MTU of the sinks, 1500 for a file. */
+  readonly mtu?: number;
+  /** Forged server port by the real one. Default: none is changed. */
+  readonly portMap?: ReadonlyMap<number, number>;
+  /** VLAN that forged frames are tagged with, 1 to 4094. Default: no tag. */
+  readonly vlan?: number;
+  /** Source MAC address of every forged frame, 6 bytes. Default: one for clients, one for servers. */
+  readonly markMac?: Uint8Array;
+  /** Does not mirror flows whose addresses stay unknown. Default: they get addresses for documentation. */
+  readonly requireAttribution?: boolean;
+  /** Milliseconds without traffic after which a flow's forged connection is closed; it opens again on demand. Default: 1 h. */
+  readonly idleMs?: number;
+  /** Told of flows as they pass. Default: nobody. */
+  readonly observer?: AgentObserver;
+}
+
+const isObject = (value: unknown) => typeof value === "object" && value !== null;
+
+const settingsSchema = v.strictObject({
+  sinks: list(read(sinkSpec)),
+  sources: v.optional(v.array(objectOf<CaptureSource>("a source such as hookSource()"))),
+  intercept: v.optional(
+    v.custom<(pipeline: CaptureTarget) => CaptureTarget>((value) => typeof value === "function"),
+  ),
+  record: v.optional(v.string()),
+  codecs: v.optional(
+    v.array(v.union([v.string(), v.custom<Codec>(isObject)], "expected a name, a path or a codec")),
+    ["raw"],
+  ),
+  interfaceName: v.optional(v.string(), "any"),
+  mtu: v.optional(wholeNumber(MTU_MIN, MTU_MAX)),
+  portMap: v.optional(v.map(wholeNumber(1, 65535), wholeNumber(1, 65535)), () => new Map()),
+  vlan: v.optional(wholeNumber(1, VLAN_MAX)),
+  markMac: v.optional(
+    v.pipe(
+      v.instance(Uint8Array),
+      v.check((mac) => mac.length === 6 && (mac[0] & 1) === 0, "expected a unicast MAC address of 6 bytes"),
+    ),
+  ),
+  requireAttribution: v.optional(v.boolean(), false),
+  idleMs: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), 3_600_000),
+  observer: v.optional(objectOf<AgentObserver>("an object of functions"), () => ({})),
+  rotateBytes: v.optional(wholeNumber(4096, Number.MAX_SAFE_INTEGER)),
+  rotateMs: v.optional(wholeNumber(1000, Number.MAX_SAFE_INTEGER)),
+  keep: v.optional(wholeNumber(1, 1_000_000)),
+  targets: list(
+    read((target: string | RemoteTarget) => typeof target === "string" ? parseTarget(target) : target),
+  ),
+  queueBytes: v.optional(wholeNumber(QUEUE_MIN, Number.MAX_SAFE_INTEGER)),
+  spool: v.optional(v.string()),
+  spoolMaxBytes: v.optional(wholeNumber(SPOOL_MIN, Number.MAX_SAFE_INTEGER)),
+  pki: v.optional(v.string()),
+  identity: v.optional(v.string()),
+});
+
+/** Settings that are known to be of the right form, with their defaults. */
+export type CheckedSettings = v.InferOutput<typeof settingsSchema>;
+
+/** Looks at the form only, not at the machine. Throws {@linkcode BadSetting}. */
+export function checkSettings(settings: AgentSettings): CheckedSettings {
+  const checked = parsed(settingsSchema, settings);
+  if (checked.sinks.length === 0 && checked.targets.length === 0) {
+    throw new BadSetting(
+      "sinks",
+      (name) => `nowhere to write: give a place for packets, or a collector as ${name("targets")}`,
+    );
+  }
+  return checked;
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/** Where clear text comes from: programs with the hook, a recording of them, or a source of the caller's own. @module */
+import { AgentLock } from "../capture/preload/agent_lock.ts";
+import { HookReceiver } from "../capture/preload/hook_source.ts";
+import { RecordingReader } from "../capture/recording/reader.ts";
+import type { CaptureTarget } from "../capture/target.ts";
+import { BadSetting } from "../settings/bad_setting.ts";
+import { defaultRuntimeDir } from "./runtime_dir.ts";
+
+export { RecordingError } from "../capture/recording/reader.ts";
+
+/** A source as it is given to an agent, not yet at work. */
+export interface CaptureSource {
+  /** Where the sessions were seen, for the head of a capture. */
+  readonly name: string;
+  /** Nanoseconds since 1970 that its times count from. Default: the agent's start. */
+  readonly timeBaseNs?: bigint;
+  /** Throws {@linkcode BadSetting} when it could not be opened, and leaves nothing behind: asked before any sink is opened. */
+  check?(): void;
+  /** Opens it. `target` is called for every record from {@linkcode OpenSource.run} on. Throws {@linkcode BadSetting}. */
+  open(target: CaptureTarget, context: SourceContext): OpenSource;
+}
+
+/** What an agent offers to a source. */
+export interface SourceContext {
+  /** Nanoseconds since 1970 that times given to the target count from. */
+  readonly timeBaseNs: bigint;
+  /** Hands on what came of the records so far: to be called after every stretch of them. */
+  flush(): void;
+  /** Does so and waits until slow sinks have caught up: for sources that can wait. */
+  settle(): Promise<void>;
+  /** Takes a line for people. */
+  warn(message: string): void;
+}
+
+/** A source at work. */
+export interface OpenSource {
+  /** Tells what it captures until there is no more, or it is closed. */
+  run(): Promise<void>;
+  /** Tells what it still has and ends its programs; {@linkcode run} settles before this does. */
+  close(): Promise<void>;
+  /** Absent where nothing is counted. */
+  readonly counters?: SourceCounters;
+}
+
+/** Programs of a source. */
+export interface SourceCounters {
+  /** Mirrored so far. */
+  readonly programs: number;
+  /** Not mirrored, by reason, kebab-case. */
+  readonly refused: ReadonlyMap<string, number>;
+}
+
+/** How programs with the hook find the agent, and what they may use. */
+export interface HookSourceOptions {
+  /**
+   * Where hooks find the agent; made when missing. Programs have to be told of any other than `/run/sslcollector` by
+   * `SSLCOLLECTOR_RUNTIME`. Default: {@linkcode defaultRuntimeDir}.
+   */
+  readonly runtimeDir?: string;
+  /** Bytes of all rings together; programs beyond it go unmirrored. Default: 512 MiB. */
+  readonly memoryBytes?: number;
+}
+
+/** Every program of this host that starts with the hook in its `LD_PRELOAD`. */
+export function hookSource(
+  { runtimeDir = defaultRuntimeDir(), memoryBytes }: HookSourceOptions = {},
+): CaptureSource {
+  const checked = <T>(use: () => T): T => {
+    try {
+      return use();
+    } catch (error) {
+      throw new BadSetting("runtimeDir", (error as Error).message);
+    }
+  };
+  return {
+    name: "any",
+    // The files of the sinks may be those that another agent writes.
+    check: () => checked(() => AgentLock.take(runtimeDir).release()),
+    open: (target, { timeBaseNs, flush, warn }) =>
+      checked(() =>
+        new HookReceiver({
+          runtimeDir,
+          timeBaseNs,
+          totalMemory: memoryBytes,
+          target,
+          onBatch: flush,
+          warn,
+        })
+      ),
+  };
+}
+
+/** What may be asked of a recording on its way through. */
+export interface RecordingSourceOptions {
+  /** Told as it is read; `totalBytes` is undefined when nobody knows. */
+  readonly progress?: (bytesRead: number, totalBytes: number | undefined) => void;
+}
+
+/**
+ * What was kept of a run (`record` of its settings), for the same packets again. {@linkcode OpenSource.run} rejects with a
+ * `RecordingError` where it is damaged; what stands before is told. Throws an `Error` that names the path when it cannot be
+ * opened or is none.
+ */
+export async function openRecording(
+  path: string,
+  { progress }: RecordingSourceOptions = {},
+): Promise<CaptureSource> {
+  const recording = await RecordingReader.open(path);
+  return {
+    name: "replay",
+    timeBaseNs: recording.timeBaseNs,
+    open(target, { settle }) {
+      const cut = new AbortController();
+      let replaying: Promise<unknown> | undefined;
+      return {
+        async run() {
+          replaying = recording.replay(target, { onBatch: settle, progress, signal: cut.signal });
+          try {
+            await replaying;
+          } catch (error) {
+            if (error !== cut.signal.reason) throw error;
+          }
+        },
+        async close() {
+          cut.abort();
+          // Whoever waits for `run` gets its error.
+          await replaying?.catch(() => {});
+        },
+      };
+    },
+  };
+}
