@@ -24,8 +24,10 @@ export { BUILT_IN_CODECS, checkCodec } from "./codecs/registry.ts";
 export type {
   CaptureAddress,
   CaptureEnd,
+  CaptureGap,
   CaptureGrade,
   CaptureHello,
+  CaptureLoss,
   CaptureOpen,
   CaptureProgram,
   CaptureProgramEnd,

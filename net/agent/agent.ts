@@ -2,6 +2,7 @@
 /** An agent at work: sources, the mirror that they feed, and the sinks behind it. @module */
 import { warmUp } from "../../cli/warm_up.ts";
 import { RecordingWriter } from "../capture/recording/writer.ts";
+import { type CaptureFeed, CaptureSources } from "../capture/sources.ts";
 import type { CaptureTarget } from "../capture/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
@@ -37,15 +38,16 @@ export class Agent {
   private constructor(
     plan: MirrorPlan,
     mirror: Mirror,
-    sources: readonly OpenSource[],
+    sources: ReadonlyMap<OpenSource, CaptureFeed>,
     recorder: RecordingWriter | undefined,
   ) {
     this.#plan = plan;
     this.#mirror = mirror;
-    this.#sources = sources;
+    this.#sources = [...sources.keys()];
     this.#recorder = recorder;
     this.failed = mirror.failed;
-    this.ended = Promise.all(sources.map((source) => source.run())).then(() => {});
+    const runs = sources.entries().map(([source, feed]) => source.run().finally(feed.end));
+    this.ended = Promise.all(runs).then(() => {});
   }
 
   /** Opens sinks, then sources, and sets them to work. */
@@ -54,21 +56,25 @@ export class Agent {
     const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??
       BigInt(Date.now()) * 1_000_000n;
     const mirror = await Mirror.start(plan, timeBaseNs);
-    const sources: OpenSource[] = [];
+    const sources = new Map<OpenSource, CaptureFeed>();
     let recorder: RecordingWriter | undefined;
     try {
       const pipeline = plan.settings.intercept?.(mirror.pipeline) ?? mirror.pipeline;
       recorder = openRecorder(plan.settings.record, timeBaseNs, pipeline);
+      const feeds = new CaptureSources(recorder ?? pipeline);
       const context = {
         timeBaseNs,
         flush: () => mirror.flush(),
         settle: () => mirror.settle(),
         warn: (message: string) => log.warn(message),
       };
-      for (const source of plan.sources) sources.push(source.open(recorder ?? pipeline, context));
+      for (const source of plan.sources) {
+        const feed = feeds.add();
+        sources.set(source.open(feed.target, { ...context, nextProgram: feed.nextProgram }), feed);
+      }
       return new Agent(plan, mirror, sources, recorder);
     } catch (error) {
-      for (const source of sources) await source.close();
+      for (const source of sources.keys()) await source.close();
       recorder?.finish();
       await mirror.finish();
       throw error;

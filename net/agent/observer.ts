@@ -62,8 +62,8 @@ export function makeObserver(watcher: AgentObserver): PipelineObserver {
       watcher.codecFailed?.(flow, codec, error);
     },
     programEnded(program, end) {
-      if (end.retired !== undefined) {
-        log.warn(`${printable(program.comm)}[${program.pid}] is no longer mirrored: ${end.retired}`);
+      if (end.stopped !== undefined) {
+        log.warn(`${printable(program.comm)}[${program.pid}] is no longer mirrored: ${end.stopped}`);
       }
       watcher.programEnded?.(program, end);
     },

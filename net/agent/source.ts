@@ -25,6 +25,8 @@ export interface CaptureSource {
 export interface SourceContext {
   /** Nanoseconds since 1970 that times given to the target count from. */
   readonly timeBaseNs: bigint;
+  /** The number of the next program that the source tells of: no program of another source has it. */
+  nextProgram(): number;
   /** Hands on what came of the records so far: to be called after every stretch of them. */
   flush(): void;
   /** Does so and waits until slow sinks have caught up: for sources that can wait. */
@@ -77,13 +79,14 @@ export function hookSource(
     name: "any",
     // The files of the sinks may be those that another agent writes.
     check: () => checked(() => AgentLock.take(runtimeDir).release()),
-    open: (target, { timeBaseNs, flush, warn }) =>
+    open: (target, { timeBaseNs, nextProgram, flush, warn }) =>
       checked(() =>
         new HookReceiver({
           runtimeDir,
           timeBaseNs,
           totalMemory: memoryBytes,
           target,
+          nextProgram,
           onBatch: flush,
           warn,
         })
@@ -110,12 +113,17 @@ export async function openRecording(
   return {
     name: "replay",
     timeBaseNs: recording.timeBaseNs,
-    open(target, { settle }) {
+    open(target, { nextProgram, settle }) {
       const cut = new AbortController();
       let replaying: Promise<unknown> | undefined;
       return {
         async run() {
-          replaying = recording.replay(target, { onBatch: settle, progress, signal: cut.signal });
+          replaying = recording.replay(target, {
+            nextProgram,
+            onBatch: settle,
+            progress,
+            signal: cut.signal,
+          });
           try {
             await replaying;
           } catch (error) {

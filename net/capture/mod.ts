@@ -7,8 +7,10 @@
 export type {
   CaptureAddress,
   CaptureEnd,
+  CaptureGap,
   CaptureGrade,
   CaptureHello,
+  CaptureLoss,
   CaptureOpen,
   CaptureProgram,
   CaptureProgramEnd,

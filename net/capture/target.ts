@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: MIT
 /**
- * What comes out of a hook, in the words of the rest of the program: the seam between capture sources and the
- * pipeline. A source calls one {@linkcode CaptureTarget}; bytes are borrowed for the call.
+ * What comes out of a capture source, in the words of the rest of the program: the seam between sources and the
+ * pipeline. Several sources may feed one {@linkcode CaptureTarget} through `sources.ts`; bytes are borrowed for the call.
  *
  * Times are nanoseconds since `timeBaseNs` of the source (a recording's or the agent's start), so that they
  * are exact in a double for 104 days.
+ *
+ * What a program is asked about itself is a claim. Who it is (`pid`, `uid`, `networkNamespace`, `ancestors`) and what is
+ * `confirmed` of its addresses is the kernel's word.
  *
  * @module
  */
 import type { Direction } from "../../codecs/direction.ts";
 
-/** A mirrored process, as long as one sub-ring belongs to it. */
+/** A mirrored process, as long as its source reads what it tells. */
 export interface CaptureProgram {
-  /** Number of this program in this run of the source, from 1. */
+  /** Number of this program among those of all sources of the run, from 1. */
   readonly id: number;
   /** Process id in the agent's pid namespace. */
   readonly pid: number;
   readonly uid: number;
   /** Name of the process, at most 15 characters. */
   readonly comm: string;
+  /** Inode number of its network namespace; absent when it is not known. */
+  readonly networkNamespace?: number;
+  /**
+   * Process ids of its parent, its parent's parent and so on, and of those it was seen to share memory with by fork; absent
+   * when the source does not know.
+   */
+  readonly ancestors?: readonly number[];
 }
 
 export type CaptureGrade = "none" | "socket" | "nested" | "hello";
@@ -30,10 +40,12 @@ export interface CaptureAddress {
   readonly localPort: number;
   readonly remoteIp: Uint8Array;
   readonly remotePort: number;
+  /** Whether the kernel says that the program's user has this connection; absent when it could not be asked. */
+  readonly confirmed?: boolean;
 }
 
 export interface CaptureOpen {
-  /** Absent while the hook does not know it. */
+  /** Absent while the source does not know it. */
   readonly address: CaptureAddress | undefined;
   /** Lower-case hex of the 32 bytes; empty when unknown. */
   readonly clientRandom: string;
@@ -53,7 +65,7 @@ export interface CaptureOpen {
   readonly update: boolean;
   /** The process got this flow by fork; it is the continuation of another program's flow of the same client random. */
   readonly inherited: boolean;
-  /** The session had begun before the hook looked. */
+  /** The session had begun before the source looked. */
   readonly late: boolean;
 }
 
@@ -66,14 +78,41 @@ export interface CaptureHello {
   readonly carrier: number;
 }
 
+/** Bytes of a flow that passed and that nobody has. */
+export interface CaptureGap {
+  readonly direction: Direction;
+  /** Bytes of the direction that passed before. */
+  readonly offset: number;
+  readonly length: number;
+  /** Why they are missing, kebab-case: `ring-full`, `sendfile`. */
+  readonly reason: string;
+}
+
 /** How a flow ended: `orderly` with a close_notify, `abrupt` without, `died` when its process ended without saying. */
 export type CaptureEnd = "orderly" | "abrupt" | "died";
+
+/** What a source missed of a program, besides what gaps told of. */
+export interface CaptureLoss {
+  /** Kebab-case. */
+  readonly reason: string;
+  readonly unit: "bytes" | "records" | "sessions";
+  /** More than 0. */
+  readonly amount: number;
+}
+
+/** How a program's telling ended. */
+export interface CaptureProgramEnd {
+  readonly losses: readonly CaptureLoss[];
+  /** Why its source stopped reading, one line for people; undefined when the process just ended. */
+  readonly stopped: string | undefined;
+}
 
 /** `flow` is a number below 2^52 that means something only together with its program. */
 export interface CaptureTarget {
   programStart(program: CaptureProgram, timeNs: number): void;
   open(program: CaptureProgram, flow: number, open: CaptureOpen, timeNs: number): void;
   hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void;
+  /** Called for every record: its arguments are no object, so that none is made. */
   data(
     program: CaptureProgram,
     flow: number,
@@ -82,31 +121,10 @@ export interface CaptureTarget {
     bytes: Uint8Array,
     timeNs: number,
   ): void;
-  /** `neverUser`: the bytes never were in user memory (sendfile), else the ring was full. */
-  gap(
-    program: CaptureProgram,
-    flow: number,
-    direction: Direction,
-    offset: number,
-    length: number,
-    neverUser: boolean,
-    timeNs: number,
-  ): void;
+  gap(program: CaptureProgram, flow: number, gap: CaptureGap, timeNs: number): void;
   close(program: CaptureProgram, flow: number, end: CaptureEnd, timeNs: number): void;
-  /**
-   * The program writes no more; its open flows have ended. `unreported` are bytes that its ring had no room for and
-   * that no gap told of; `holes` are records that were begun and never finished; `retired` is why the ring was given up,
-   * absent when the process just ended.
-   */
+  /** The program tells no more; its open flows have ended. */
   programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void;
   /** Time passes; no record is older than this. */
   tick(timeNs: number): void;
-}
-
-export interface CaptureProgramEnd {
-  readonly unreportedBytes: number;
-  readonly holes: number;
-  /** Sessions that found no room in the hook's own table. */
-  readonly unmirrored: number;
-  readonly retired: string | undefined;
 }

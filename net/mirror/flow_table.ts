@@ -122,7 +122,7 @@ export class FlowTable {
   }
 
   programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void {
-    const lossy = end.holes > 0 || end.unreportedBytes > 0 || end.retired !== undefined;
+    const lossy = end.stopped !== undefined || end.losses.some(({ unit }) => unit !== "sessions");
     for (const [number, flow] of [...this.#byProgram.get(program.id) ?? []]) {
       if (lossy) flow.cutShort = true;
       this.close(program, number, "died", timeNs);

@@ -9,6 +9,7 @@ import type { Direction } from "../../codecs/direction.ts";
 import type { Codec } from "../../codecs/codec.ts";
 import type {
   CaptureEnd,
+  CaptureGap,
   CaptureHello,
   CaptureOpen,
   CaptureProgram,
@@ -129,17 +130,9 @@ export class Pipeline implements CaptureTarget {
     );
   }
 
-  gap(
-    program: CaptureProgram,
-    number: number,
-    direction: Direction,
-    offset: number,
-    length: number,
-    neverUser: boolean,
-    timeNs: number,
-  ): void {
+  gap(program: CaptureProgram, number: number, gap: CaptureGap, timeNs: number): void {
     this.#nowNs = timeNs;
-    const reason = neverUser ? "sendfile" : "ring-full";
+    const { direction, offset, length, reason } = gap;
     const flow = this.#flows.get(program, number);
     if (!flow) {
       this.#row(program).counters.lose(reason, direction, length);
@@ -158,11 +151,12 @@ export class Pipeline implements CaptureTarget {
     this.#nowNs = timeNs;
     const row = this.#row(program);
     const { counters } = row;
-    // Whose direction they were is not known any more: they are booked as sent to the server.
-    if (end.unreportedBytes > 0) counters.lose("ring-full", 0, end.unreportedBytes);
-    if (end.holes > 0) counters.count("unfinished-records", end.holes);
-    if (end.unmirrored > 0) counters.count("sessions-unmirrored", end.unmirrored);
-    if (end.retired !== undefined) counters.count("ring-retired");
+    for (const { reason, unit, amount } of end.losses) {
+      // Whose direction they were is not known any more: they are booked as sent to the server.
+      if (unit === "bytes") counters.lose(reason, 0, amount);
+      else counters.count(reason, amount);
+    }
+    if (end.stopped !== undefined) counters.count("source-stopped");
     this.#flows.programEnd(program, end, timeNs);
     this.#options.observer.programEnded(program, end);
     row.ended = true;

@@ -96,7 +96,7 @@ function theirs({ programs }: Summary) {
   return {
     rows: rows.length,
     captured,
-    retired: count("ring-retired"),
+    retired: count("source-stopped"),
     unfinished: count("unfinished-records"),
   };
 }

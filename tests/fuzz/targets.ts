@@ -48,10 +48,7 @@ function feed(harness: PipelineHarness, random: Random): void {
         pipeline.gap(
           program,
           flow,
-          direction,
-          random.below(5000),
-          1 + random.below(3e6),
-          random.below(2) === 0,
+          { direction, offset: random.below(5000), length: 1 + random.below(3e6), reason: "ring-full" },
           timeNs,
         );
         break;
@@ -64,10 +61,8 @@ function feed(harness: PipelineHarness, random: Random): void {
       case 5:
         if (random.below(4) === 0) {
           const end = {
-            unreportedBytes: random.below(2) * 10,
-            holes: random.below(2),
-            unmirrored: 0,
-            retired: undefined,
+            losses: [{ reason: "ring-full", unit: "bytes", amount: 1 + random.below(9) }] as const,
+            stopped: random.below(2) ? "by chance" : undefined,
           };
           pipeline.programEnd(program, end, timeNs);
         }

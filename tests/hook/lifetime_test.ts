@@ -223,7 +223,10 @@ Deno.test(
         await program.do("write", 16);
         return log.of("programStart").length >= 2;
       }, 50);
-      assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 1, unmirrored: 0, retired: undefined });
+      assert.deepEqual(log.end(1), {
+        losses: [{ reason: "unfinished-records", unit: "records", amount: 1 }],
+        stopped: undefined,
+      });
       const data = log.of("data").length;
       const { mapped } = await program.do("write", 16);
       await log.until(() => log.of("data").length > data);

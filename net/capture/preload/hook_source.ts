@@ -68,6 +68,8 @@ export interface HookReceiverOptions {
   readonly runtimeDir: string;
   /** What is called for every record. */
   readonly target: CaptureTarget;
+  /** Gives the number of each program that comes; absent: they are counted from 1. */
+  readonly nextProgram?: () => number;
   /** CLOCK_REALTIME that the target's times count from. */
   readonly timeBaseNs: bigint;
   /** Most bytes of data area that one ring is granted; a multiple of 64. */
@@ -152,8 +154,10 @@ export class HookReceiver {
       this.#lock.release();
       throw error;
     }
+    let numbered = 0;
     this.#programs = new Programs({
       target: options.target,
+      nextProgram: options.nextProgram ?? (() => ++numbered),
       identity: this.#control.identity,
       timeBaseNs: options.timeBaseNs,
       limits,

@@ -8,7 +8,7 @@
  * @module
  */
 import { MemoryBudget } from "./memory_budget.ts";
-import type { CaptureProgram, CaptureTarget } from "../target.ts";
+import type { CaptureLoss, CaptureProgram, CaptureProgramEnd, CaptureTarget } from "../target.ts";
 import {
   mappedInodes,
   mapsInode,
@@ -21,6 +21,7 @@ import {
 } from "./process_watch.ts";
 import { type GrantLimits, ProgramRing } from "./program_ring.ts";
 import { MAGIC, PAGE, RING } from "../record/layout.ts";
+import type { RingReader } from "./ring_reader.ts";
 import { Region, RegionError } from "./region.ts";
 import type { Arrival } from "./agent_socket.ts";
 
@@ -68,6 +69,8 @@ export interface ProgramCounters {
 
 export interface ProgramsOptions {
   readonly target: CaptureTarget;
+  /** The number of the next program. */
+  readonly nextProgram: () => number;
   readonly identity: bigint;
   readonly timeBaseNs: bigint;
   readonly limits: GrantLimits;
@@ -129,7 +132,7 @@ export class Programs {
       scanEveryMs: 1000,
     };
     this.#guests.add(guest);
-    const program = { id: this.counters.programs + 1, pid, uid, comm: guest.comm };
+    const program = { id: this.#options.nextProgram(), pid, uid, comm: guest.comm };
     if (this.#crowded(uid)) {
       this.#refuse("too-many-regions", `Cannot mirror ${name(program)}: there are ${this.regions} regions`);
       this.#dismiss(guest);
@@ -207,7 +210,7 @@ export class Programs {
     const pid = resolveOwner(owner, guest.pid, guest.region.greeting.pid);
     // The owner's number is the program's word; that process counts only if it really has this memory.
     const status = pid !== undefined && mapsInode(pid, guest.region.inode) ? processStatus(pid) : undefined;
-    const id = this.counters.programs + 1;
+    const id = this.#options.nextProgram();
     let program: CaptureProgram;
     let process: WatchedProcess;
     if (pid !== undefined && status !== undefined) {
@@ -233,12 +236,7 @@ export class Programs {
     if (ring.process.dead && reader.retired === undefined) {
       for (const flow of reader.flows) target.close(program, flow, "died", timeNs);
     }
-    target.programEnd(program, {
-      unreportedBytes: Math.max(0, reader.droppedBytes - reader.toldGapBytes),
-      holes: reader.holes,
-      unmirrored: reader.unmirrored,
-      retired: reader.retired,
-    }, timeNs);
+    target.programEnd(program, endOf(reader), timeNs);
     this.counters.holes += reader.holes;
     if (reader.retired !== undefined) {
       this.counters.retired++;
@@ -352,6 +350,16 @@ function isClaimed(guest: Guest, subring: number): boolean {
   const header = guest.headers[subring];
   return guest.rings[subring] === undefined && Atomics.load(header, RING.owner >> 2) !== 0 &&
     Atomics.load(header, RING.magic >> 2) === MAGIC && Atomics.load(header, RING.retired >> 2) === 0;
+}
+
+/** What a ring that is read no more leaves to tell. */
+function endOf(reader: RingReader): CaptureProgramEnd {
+  const losses: CaptureLoss[] = [
+    { reason: "ring-full", unit: "bytes", amount: reader.droppedBytes - reader.toldGapBytes },
+    { reason: "unfinished-records", unit: "records", amount: reader.holes },
+    { reason: "sessions-unmirrored", unit: "sessions", amount: reader.unmirrored },
+  ];
+  return { losses: losses.filter(({ amount }) => amount > 0), stopped: reader.retired };
 }
 
 function name(program: CaptureProgram): string {

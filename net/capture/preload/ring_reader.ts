@@ -9,7 +9,7 @@
  * @module
  */
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
-import { deliver } from "../record/deliver.ts";
+import { deliver, RecordHead, type RecordMeaning, RING_MEANING } from "../record/deliver.ts";
 import {
   counterOf,
   dataStart,
@@ -86,6 +86,8 @@ export class RingReader {
   #unit = 0;
   #lastFlow = 0;
   readonly #flows = new Set<number>();
+  readonly #head = new RecordHead();
+  readonly #meaning: RecordMeaning;
 
   /**
    * Goes on where the ring's tail is.
@@ -94,7 +96,14 @@ export class RingReader {
    * @param timeBaseNs CLOCK_REALTIME that times are counted from
    * @param dataBytes how much of the data area may be read: what was ever granted
    */
-  constructor(memory: ArrayBuffer, slotCapacity: number, timeBaseNs: bigint, dataBytes: number) {
+  constructor(
+    memory: ArrayBuffer,
+    slotCapacity: number,
+    timeBaseNs: bigint,
+    dataBytes: number,
+    meaning: RecordMeaning = RING_MEANING,
+  ) {
+    this.#meaning = meaning;
     this.#slotCapacity = slotCapacity;
     this.#baseLow = Number(BigInt.asUintN(32, timeBaseNs));
     this.#baseHigh = Number(BigInt.asUintN(32, timeBaseNs >> 32n));
@@ -343,7 +352,15 @@ export class RingReader {
     this.recordsRead++;
     this.bytesRead += length;
     const payload = length === 0 ? EMPTY : this.#data.subarray(position, position + length);
-    deliver(target, program, kind, (kinds >>> 8) & 0xff, flags, flow, offset, amount, payload, this.timeNs);
+    const head = this.#head;
+    head.kind = kind;
+    head.direction = (kinds >>> 8) & 0xff;
+    head.flags = flags;
+    head.flow = flow;
+    head.offset = offset;
+    head.amount = amount;
+    head.timeNs = this.timeNs;
+    deliver(target, program, head, payload, this.#meaning);
     if (kind === KIND.gap && (flags & FLAG.neverUser) === 0) this.toldGapBytes += amount;
     return true;
   }

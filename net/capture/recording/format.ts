@@ -12,24 +12,53 @@
  *                          16  body, then zeros up to the next multiple of 8
  *
  *     type 1, start of a program      0  u64 time    8  u32 pid    12  u32 uid    16  comm, 16 bytes, NUL padded
- *     type 2, record                  0  struct sslc_slot of record.h    64  its payload, as in record.h
- *                                     (sequence, position and thread are 0; flag 0x8000 of a close: the process died)
- *     type 3, end of a program        0  u64 time    8  u64 unreported bytes    16  u64 holes    24  u64 unmirrored
- *                                    32  u32 retired (0 or 1)    36  u32 zero    40  why, UTF-8
+ *                                    32  u64 network namespace (0: unknown)
+ *                                    40  u32 ancestors (2^32 - 1: unknown)    44  u32 pid of each
+ *     type 2, record                  0  struct sslc_slot of record.h    64  its payload, as in record.h; of a gap why, UTF-8
+ *                                     (sequence, position and thread are 0; flag 0x8000 of a close: the process died; of an
+ *                                     open or a hello 0x4000: its address is confirmed, 0x2000: the kernel denies it)
+ *     type 3, end of a program        0  u64 time    8  u32 stopped (0 or 1)    12  u32 losses    16  each, then why it was
+ *                                     stopped, UTF-8
+ *                 a loss              0  u32 unit (0 bytes, 1 records, 2 sessions)    4  u32 bytes of its reason
+ *                                     8  u64 amount    16  reason, UTF-8
  *     type 4, tick (program 0)        0  u64 time
  *     type 5, end (program 0)         0  u64 entries before this one
  *
+ * Version 1, which is still read, ends the start of a program after its comm; its gaps have no payload but the flag of
+ * record.h for what never was in user memory; its addresses are neither confirmed nor denied; and in it
+ *
+ *     type 3, end of a program        0  u64 time    8  u64 unreported bytes    16  u64 holes    24  u64 unmirrored
+ *                                    32  u32 retired (0 or 1)    36  u32 zero    40  why, UTF-8
+ *
  * @module
  */
+import type { CaptureLoss } from "../target.ts";
 import { DATA_MAX, SLOT } from "../record/layout.ts";
 
 export const RECORDING_MAGIC = Uint8Array.of(0x73, 0x73, 0x6c, 0x63, 0x72, 0x65, 0x63, 0);
-export const RECORDING_VERSION = 1;
+export const RECORDING_VERSION = 2;
+export const RECORDING_VERSION_LEAST = 1;
 export const RECORDING_HEADER = { magic: 0, version: 8, headerBytes: 12, timeBaseNs: 16, size: 32 } as const;
 export const ENTRY = { type: 0, program: 4, bodyBytes: 8, size: 16 } as const;
 export const ENTRY_TYPE = { start: 1, record: 2, end: 3, tick: 4, finish: 5 } as const;
-export const START = { timeNs: 0, pid: 8, uid: 12, comm: 16, size: 32 } as const;
-export const END = {
+export const START = {
+  timeNs: 0,
+  pid: 8,
+  uid: 12,
+  comm: 16,
+  networkNamespace: 32,
+  ancestors: 40,
+  size: 44,
+} as const;
+/** Number of ancestors where they are not known. */
+export const UNKNOWN = 0xffff_ffff;
+export const END = { timeNs: 0, stopped: 8, losses: 12, size: 16 } as const;
+export const LOSS = { unit: 0, reasonBytes: 4, amount: 8, size: 16 } as const;
+/** By their number in a loss. */
+export const LOSS_UNITS: readonly CaptureLoss["unit"][] = ["bytes", "records", "sessions"];
+/** Version 1. */
+export const START_1 = { size: 32 } as const;
+export const END_1 = {
   timeNs: 0,
   unreported: 8,
   holes: 16,
@@ -38,7 +67,8 @@ export const END = {
   reason: 40,
   size: 40,
 } as const;
-export const FLAG_DIED = 0x8000;
+/** Flags of a slot that no ring has. */
+export const RECORDING_FLAG = { died: 0x8000, confirmed: 0x4000, denied: 0x2000 } as const;
 /** No body is longer: a record's payload fits a data area. */
 export const BODY_MAX = SLOT.size + DATA_MAX;
 

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 /**
- * Reads a recording and makes the calls that it holds again. The layout is in `recording_format.ts`.
+ * Reads a recording and makes the calls that it holds again. The layout is in `format.ts`.
  *
  * @module
  */
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
-import { deliver } from "../record/deliver.ts";
-import { FLAG, KIND, numberOf, paddedText, RecordError, SLOT } from "../record/layout.ts";
+import { deliver, RecordHead, type RecordMeaning, RING_MEANING } from "../record/deliver.ts";
+import { FLAG, KIND, RecordError, SLOT } from "../record/layout.ts";
 import {
   BODY_MAX,
-  END,
   ENTRY,
   ENTRY_TYPE,
   entryBytes,
-  FLAG_DIED,
+  RECORDING_FLAG,
   RECORDING_HEADER,
   RECORDING_MAGIC,
   RECORDING_VERSION,
-  START,
+  RECORDING_VERSION_LEAST,
 } from "./format.ts";
+import { decodeEnd, decodeStart, readUint64 } from "./program_entries.ts";
 
 export { type RecordingOptions, RecordingWriter } from "./writer.ts";
 
@@ -44,6 +44,8 @@ export interface RecordingSource {
 }
 
 export interface ReplayOptions {
+  /** Gives the number of each program that starts; absent: those of the recording. */
+  readonly nextProgram?: () => number;
   /** Called after a stretch of entries, to pass on what came of them; reading waits for it. */
   readonly onBatch?: () => void | Promise<void>;
   /** `totalBytes` is undefined when the source does not know it. */
@@ -67,7 +69,11 @@ export class RecordingReader {
   #offset = 0;
   #entries = 0;
   #finished = false;
+  #version = RECORDING_VERSION;
+  readonly #head = new RecordHead();
+  /** By their number in the file. */
   readonly #programs = new Map<number, CaptureProgram>();
+  #nextProgram: (() => number) | undefined;
 
   private constructor(source: RecordingSource, readonly totalBytes: number | undefined) {
     this.#source = source;
@@ -122,12 +128,13 @@ export class RecordingReader {
     }
     if (!whole) throw new RecordingError("The recording is cut in its header", this.#end);
     const found = this.#view.getUint32(version, true);
-    if (found !== RECORDING_VERSION) {
+    if (found < RECORDING_VERSION_LEAST || found > RECORDING_VERSION) {
       throw new RecordingError(
-        `The recording is of version ${found}, this program reads ${RECORDING_VERSION}`,
+        `The recording is of version ${found}, this program reads ${RECORDING_VERSION_LEAST} to ${RECORDING_VERSION}`,
         version,
       );
     }
+    this.#version = found;
     if (this.#view.getUint32(headerBytes, true) !== size) {
       throw new RecordingError("The recording's header is damaged", headerBytes);
     }
@@ -141,6 +148,7 @@ export class RecordingReader {
    * @throws {RecordingError} where the recording is cut or damaged, after all calls before that place.
    */
   async replay(target: CaptureTarget, options: ReplayOptions = {}): Promise<ReplayResult> {
+    this.#nextProgram = options.nextProgram;
     try {
       for (;;) {
         const entries = this.#entries;
@@ -203,7 +211,12 @@ export class RecordingReader {
       if (bodyBytes > BODY_MAX) throw this.#damaged(`an entry of ${bodyBytes} bytes`);
       const bytes = entryBytes(bodyBytes);
       if (available < bytes) return bytes;
-      this.#deliverEntry(target, this.#start + ENTRY.size, bodyBytes);
+      try {
+        this.#deliverEntry(target, this.#start + ENTRY.size, bodyBytes);
+      } catch (error) {
+        if (error instanceof RecordError) throw this.#damaged(error.message);
+        throw error;
+      }
       this.#entries++;
       this.#start += bytes;
       this.#offset += bytes;
@@ -223,7 +236,9 @@ export class RecordingReader {
       case ENTRY_TYPE.record:
         return this.#deliverRecord(target, this.#program(id), body, bodyBytes);
       case ENTRY_TYPE.end:
-        return this.#deliverEnd(target, this.#program(id), body, bodyBytes);
+        this.#deliverEnd(target, this.#program(id), body, bodyBytes);
+        this.#programs.delete(id);
+        return;
       case ENTRY_TYPE.tick:
         if (bodyBytes !== 8) throw this.#damaged("a tick of the wrong size");
         return target.tick(this.#number(body));
@@ -245,22 +260,18 @@ export class RecordingReader {
   }
 
   #number(at: number): number {
-    const value = numberOf(this.#view.getInt32(at, true), this.#view.getInt32(at + 4, true));
-    if (Number.isNaN(value)) throw this.#damaged("a number out of range");
-    return value;
+    return readUint64(this.#view, at);
+  }
+
+  #body(body: number, bodyBytes: number): Uint8Array {
+    return this.#buffer.subarray(body, body + bodyBytes);
   }
 
   #deliverStart(target: CaptureTarget, id: number, body: number, bodyBytes: number): void {
-    if (bodyBytes !== START.size) throw this.#damaged("a program's start of the wrong size");
     if (this.#programs.has(id)) throw this.#damaged(`a second start of program ${id}`);
     if (this.#programs.size >= PROGRAMS_MAX) throw this.#damaged("too many programs");
-    const program: CaptureProgram = {
-      id,
-      pid: this.#view.getUint32(body + START.pid, true),
-      uid: this.#view.getUint32(body + START.uid, true),
-      comm: paddedText(this.#buffer, body + START.comm, 16),
-    };
-    const timeNs = this.#number(body + START.timeNs);
+    const number = this.#nextProgram?.() ?? id;
+    const [program, timeNs] = decodeStart(this.#body(body, bodyBytes), number, this.#version);
     this.#programs.set(id, program);
     target.programStart(program, timeNs);
   }
@@ -270,38 +281,32 @@ export class RecordingReader {
     if (bodyBytes < SLOT.size) throw this.#damaged("a record without its slot");
     const length = view.getUint32(body + SLOT.length, true);
     if (SLOT.size + length !== bodyBytes) throw this.#damaged("a record of the wrong size");
-    const kind = view.getUint8(body + SLOT.kind);
-    const flags = view.getUint16(body + SLOT.flags, true);
-    const flow = this.#number(body + SLOT.flow);
-    const timeNs = this.#number(body + SLOT.timeNs);
+    const head = this.#head;
+    head.kind = view.getUint8(body + SLOT.kind);
+    head.direction = view.getUint8(body + SLOT.direction);
+    head.flags = view.getUint16(body + SLOT.flags, true);
+    head.flow = this.#number(body + SLOT.flow);
+    head.offset = this.#number(body + SLOT.offset);
+    head.amount = this.#number(body + SLOT.amount);
+    head.timeNs = this.#number(body + SLOT.timeNs);
     const payload = this.#buffer.subarray(body + SLOT.size, body + bodyBytes);
-    if (kind === KIND.close && (flags & (FLAG_DIED | FLAG.orderly)) === FLAG_DIED) {
+    const { kind, flags, flow, timeNs } = head;
+    if (kind === KIND.close && (flags & (RECORDING_FLAG.died | FLAG.orderly)) === RECORDING_FLAG.died) {
       return target.close(program, flow, "died", timeNs);
     }
-    const direction = view.getUint8(body + SLOT.direction);
-    const offset = this.#number(body + SLOT.offset);
-    const amount = this.#number(body + SLOT.amount);
-    try {
-      deliver(target, program, kind, direction, flags, flow, offset, amount, payload, timeNs);
-    } catch (error) {
-      if (error instanceof RecordError) throw this.#damaged(error.message);
-      throw error;
-    }
+    deliver(target, program, head, payload, this.#version === 1 ? RING_MEANING : RECORDING_MEANING);
   }
 
   #deliverEnd(target: CaptureTarget, program: CaptureProgram, body: number, bodyBytes: number): void {
-    if (bodyBytes < END.size) throw this.#damaged("a program's end of the wrong size");
-    const retired = this.#view.getUint32(body + END.retired, true) !== 0;
-    const end = {
-      unreportedBytes: this.#number(body + END.unreported),
-      holes: this.#number(body + END.holes),
-      unmirrored: this.#number(body + END.unmirrored),
-      retired: retired
-        ? decoder.decode(this.#buffer.subarray(body + END.reason, body + bodyBytes))
-        : undefined,
-    };
-    const timeNs = this.#number(body + END.timeNs);
-    this.#programs.delete(program.id);
+    const [end, timeNs] = decodeEnd(this.#body(body, bodyBytes), this.#version);
     target.programEnd(program, end, timeNs);
   }
 }
+
+const RECORDING_MEANING: RecordMeaning = {
+  confirms: (_program, _address, flags) => {
+    if ((flags & RECORDING_FLAG.confirmed) !== 0) return true;
+    return (flags & RECORDING_FLAG.denied) !== 0 ? false : undefined;
+  },
+  gapReason: (_flags, payload) => decoder.decode(payload),
+};

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /**
- * Keeps what a capture source tells, on the way to where it goes. The layout is in `recording_format.ts`.
+ * Keeps what a capture source tells, on the way to where it goes. The layout is in `format.ts`.
  *
  * @module
  */
 import type { Direction } from "../../../codecs/direction.ts";
 import type {
+  CaptureAddress,
   CaptureEnd,
+  CaptureGap,
   CaptureHello,
   CaptureOpen,
   CaptureProgram,
@@ -16,16 +18,15 @@ import type {
 import { FLAG, KIND, SLOT } from "../record/layout.ts";
 import { encodeHello, encodeOpen, openFlags, setUint64 } from "./record_writer.ts";
 import {
-  END,
   ENTRY,
   ENTRY_TYPE,
   entryBytes,
-  FLAG_DIED,
+  RECORDING_FLAG,
   RECORDING_HEADER,
   RECORDING_MAGIC,
   RECORDING_VERSION,
-  START,
 } from "./format.ts";
+import { encodeEnd, encodeStart } from "./program_entries.ts";
 
 const BUFFER_BYTES = 1 << 20;
 const EMPTY = new Uint8Array(0);
@@ -71,22 +72,20 @@ export class RecordingWriter implements CaptureTarget {
   }
 
   programStart(program: CaptureProgram, timeNs: number): void {
-    const at = this.#entry(ENTRY_TYPE.start, program.id, START.size);
-    setUint64(this.#view, at + START.timeNs, timeNs);
-    this.#view.setUint32(at + START.pid, program.pid, true);
-    this.#view.setUint32(at + START.uid, program.uid, true);
-    this.#buffer.set(encoder.encode(program.comm).subarray(0, 16), at + START.comm);
+    this.#body(ENTRY_TYPE.start, program.id, encodeStart(program, timeNs));
     this.#target.programStart(program, timeNs);
   }
 
   open(program: CaptureProgram, flow: number, open: CaptureOpen, timeNs: number): void {
-    const [toServer, toClient] = open.offsets;
-    this.#record(program, KIND.open, 0, openFlags(open), flow, toServer, toClient, timeNs, encodeOpen(open));
+    const [offset, amount] = open.offsets;
+    const flags = openFlags(open) | standingFlags(open.address);
+    this.#record(program, { kind: KIND.open, flags, flow, offset, amount, timeNs }, encodeOpen(open));
     this.#target.open(program, flow, open, timeNs);
   }
 
   hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void {
-    this.#record(program, KIND.hello, 0, 0, 0, 0, 0, timeNs, encodeHello(hello));
+    const flags = standingFlags(hello.address);
+    this.#record(program, { kind: KIND.hello, flags, timeNs }, encodeHello(hello));
     this.#target.hello(program, hello, timeNs);
   }
 
@@ -98,39 +97,28 @@ export class RecordingWriter implements CaptureTarget {
     bytes: Uint8Array,
     timeNs: number,
   ): void {
-    this.#record(program, KIND.data, direction, 0, flow, offset, 0, timeNs, bytes);
+    this.#record(program, { kind: KIND.data, direction, flow, offset, timeNs }, bytes);
     this.#target.data(program, flow, direction, offset, bytes, timeNs);
   }
 
-  gap(
-    program: CaptureProgram,
-    flow: number,
-    direction: Direction,
-    offset: number,
-    length: number,
-    neverUser: boolean,
-    timeNs: number,
-  ): void {
-    const flags = neverUser ? FLAG.neverUser : 0;
-    this.#record(program, KIND.gap, direction, flags, flow, offset, length, timeNs, EMPTY);
-    this.#target.gap(program, flow, direction, offset, length, neverUser, timeNs);
+  gap(program: CaptureProgram, flow: number, gap: CaptureGap, timeNs: number): void {
+    const { direction, offset, length: amount } = gap;
+    this.#record(
+      program,
+      { kind: KIND.gap, direction, flow, offset, amount, timeNs },
+      encoder.encode(gap.reason),
+    );
+    this.#target.gap(program, flow, gap, timeNs);
   }
 
   close(program: CaptureProgram, flow: number, end: CaptureEnd, timeNs: number): void {
-    const flags = end === "orderly" ? FLAG.orderly : end === "died" ? FLAG_DIED : 0;
-    this.#record(program, KIND.close, 0, flags, flow, 0, 0, timeNs, EMPTY);
+    const flags = end === "orderly" ? FLAG.orderly : end === "died" ? RECORDING_FLAG.died : 0;
+    this.#record(program, { kind: KIND.close, flags, flow, timeNs }, EMPTY);
     this.#target.close(program, flow, end, timeNs);
   }
 
   programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void {
-    const reason = encoder.encode(end.retired ?? "").subarray(0, 4096);
-    const at = this.#entry(ENTRY_TYPE.end, program.id, END.size + reason.length);
-    setUint64(this.#view, at + END.timeNs, timeNs);
-    setUint64(this.#view, at + END.unreported, end.unreportedBytes);
-    setUint64(this.#view, at + END.holes, end.holes);
-    setUint64(this.#view, at + END.unmirrored, end.unmirrored);
-    this.#view.setUint32(at + END.retired, end.retired === undefined ? 0 : 1, true);
-    this.#buffer.set(reason, at + END.reason);
+    this.#body(ENTRY_TYPE.end, program.id, encodeEnd(end, timeNs));
     this.#target.programEnd(program, end, timeNs);
   }
 
@@ -150,17 +138,8 @@ export class RecordingWriter implements CaptureTarget {
     this.#file.close();
   }
 
-  #record(
-    program: CaptureProgram,
-    kind: number,
-    direction: number,
-    flags: number,
-    flow: number,
-    offset: number,
-    amount: number,
-    timeNs: number,
-    payload: Uint8Array,
-  ): void {
+  #record(program: CaptureProgram, head: Head, payload: Uint8Array): void {
+    const { kind, timeNs, direction = 0, flags = 0, flow = 0, offset = 0, amount = 0 } = head;
     const bodyBytes = SLOT.size + payload.length;
     const whole = entryBytes(bodyBytes) <= BUFFER_BYTES;
     const at = this.#entry(ENTRY_TYPE.record, program.id, bodyBytes, whole ? bodyBytes : SLOT.size);
@@ -179,6 +158,12 @@ export class RecordingWriter implements CaptureTarget {
       this.#writeAll(payload);
       this.#writeAll(EMPTY_PADDING.subarray(0, entryBytes(bodyBytes) - ENTRY.size - bodyBytes));
     }
+  }
+
+  /** An entry whose body is short. */
+  #body(type: number, program: number, body: Uint8Array): void {
+    const at = this.#entry(type, program, body.length);
+    this.#buffer.set(body, at);
   }
 
   /** Begins an entry and answers where its body goes; the first `inBuffer` bytes of it are zeroed. */
@@ -213,3 +198,20 @@ export class RecordingWriter implements CaptureTarget {
 }
 
 const EMPTY_PADDING = new Uint8Array(8);
+
+/** What the slot of a record says; what is absent is 0. */
+interface Head {
+  readonly kind: number;
+  readonly direction?: Direction;
+  readonly flags?: number;
+  readonly flow?: number;
+  readonly offset?: number;
+  readonly amount?: number;
+  readonly timeNs: number;
+}
+
+/** Flags for what the kernel says of an address. */
+function standingFlags(address: CaptureAddress | undefined): number {
+  if (address?.confirmed === undefined) return 0;
+  return address.confirmed ? RECORDING_FLAG.confirmed : RECORDING_FLAG.denied;
+}

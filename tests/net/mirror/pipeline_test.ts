@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { CaptureProgramEnd } from "../../../net/capture/target.ts";
 import { type Codec, CODEC_CONTRACT } from "../../../codecs/codec.ts";
 import {
   CLIENT_IP,
@@ -11,7 +10,6 @@ import {
   text,
 } from "../../support/pipeline_harness.ts";
 
-const ENDED: CaptureProgramEnd = { unreportedBytes: 0, holes: 0, unmirrored: 0, retired: undefined };
 const address = (localPort: number) => ({ ...makeOpen().address!, localPort });
 
 Deno.test("a flow becomes one connection with both streams, ended by FIN", () => {
@@ -83,7 +81,7 @@ Deno.test("what comes before the addresses is held and then forged first", () =>
   const { pipeline, program } = harness;
   pipeline.open(program, 1, makeOpen({ address: undefined }), 1e9);
   harness.data(1, 0, 0, "one ");
-  pipeline.gap(program, 1, 0, 4, 6, false, 1e9);
+  pipeline.gap(program, 1, { direction: 0, offset: 4, length: 6, reason: "ring-full" }, 1e9);
   assert.equal(harness.connections().length, 0);
   pipeline.open(
     program,
@@ -123,9 +121,9 @@ Deno.test("a gap from a full ring skips exactly its length, and the books tell t
   const { pipeline, program } = harness;
   pipeline.open(program, 1, makeOpen(), 1e9);
   harness.data(1, 1, 0, "abc");
-  pipeline.gap(program, 1, 1, 3, 5000, false, 1e9);
+  pipeline.gap(program, 1, { direction: 1, offset: 3, length: 5000, reason: "ring-full" }, 1e9);
   harness.data(1, 1, 5003, "def");
-  pipeline.gap(program, 1, 1, 5006, 10, true, 1e9);
+  pipeline.gap(program, 1, { direction: 1, offset: 5006, length: 10, reason: "sendfile" }, 1e9);
   const [connection] = harness.connections();
   assert.deepEqual(connection.gaps[1], [{ offset: 3, length: 5000 }]);
   const total = harness.total();
@@ -228,7 +226,11 @@ Deno.test("a flow that ended abruptly is closed a second later, one whose progra
   assert.equal(harness.connections()[0].end, "open");
   pipeline.tick(3.1e9);
   assert.equal(harness.connections()[0].end, "fin");
-  pipeline.programEnd(program, { ...ENDED, unreportedBytes: 9, holes: 1 }, 4e9);
+  const losses = [
+    { reason: "ring-full", unit: "bytes", amount: 9 },
+    { reason: "unfinished-records", unit: "records", amount: 1 },
+  ] as const;
+  pipeline.programEnd(program, { losses, stopped: undefined }, 4e9);
   pipeline.tick(6e9);
   assert.equal(harness.connections()[1].end, "reset");
   assert.deepEqual(harness.total().lost.get("ring-full"), [9, 0]);
@@ -273,7 +275,7 @@ Deno.test("flows beyond the bound are counted, not mirrored", () => {
 Deno.test("data of a flow that was never opened is counted", () => {
   const harness = new PipelineHarness();
   harness.data(99, 1, 0, "abc");
-  harness.pipeline.gap(harness.program, 99, 0, 0, 5, false, 1e9);
+  harness.pipeline.gap(harness.program, 99, { direction: 0, offset: 0, length: 5, reason: "ring-full" }, 1e9);
   assert.deepEqual(harness.total().lost.get("unknown-flow"), [0, 3]);
   assert.deepEqual(harness.total().lost.get("ring-full"), [5, 0]);
   assert.equal(harness.total().imbalance(), 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import type { CaptureGap } from "../../../../net/capture/target.ts";
 import { HookReceiver, type HookReceiverOptions } from "../../../../net/capture/preload/hook_source.ts";
 import { MemoryBudget } from "../../../../net/capture/preload/memory_budget.ts";
 import { ProgramRing } from "../../../../net/capture/preload/program_ring.ts";
@@ -82,7 +83,7 @@ Deno.test("a program's records arrive; more memory is granted; room is made", as
     assert.equal(ring.grantedData, 16 << 20);
     await receiver.close();
     assert.equal(ring.outstanding, 0);
-    assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 0, unmirrored: 0, retired: undefined });
+    assert.deepEqual(log.end(1), { losses: [], stopped: undefined });
     assert.equal(receiver.counters.records, 1);
     region.close();
   });
@@ -218,7 +219,14 @@ Deno.test("a killed program: what it finished arrives, the rest is counted, its 
     const calls = log.calls.filter((call) => call[0] !== "tick").map((call) => [call[0], call[2]]);
     assert.deepEqual(calls.slice(1, -1), [["data", 5], ["gap", 5], ["data", 6], ["close", 5], ["close", 6]]);
     assert.deepEqual(log.of("close").map((call) => call[3]), ["died", "died"]);
-    assert.deepEqual(log.end(1), { unreportedBytes: 70, holes: 1, unmirrored: 0, retired: undefined });
+    assert.deepEqual(log.end(1), {
+      losses: [{ reason: "ring-full", unit: "bytes", amount: 70 }, {
+        reason: "unfinished-records",
+        unit: "records",
+        amount: 1,
+      }],
+      stopped: undefined,
+    });
     const [, started] = log.of("programStart")[0] as [string, { pid: number; comm: string }];
     assert.deepEqual([started.pid, started.comm], [program.pid, "deno"]);
     assert.equal(receiver.usedMemory, 0);
@@ -238,7 +246,10 @@ Deno.test("a record that is never finished costs the flows of its ring, not the 
     await log.until(() => log.end(1) !== undefined);
     assert.equal(ring.view.getUint32(RING.retired, true), RETIRED.again);
     assert.deepEqual(log.of("data").map((call) => call[2]), [1, 2]);
-    assert.deepEqual(log.end(1), { unreportedBytes: 0, holes: 1, unmirrored: 0, retired: undefined });
+    assert.deepEqual(log.end(1), {
+      losses: [{ reason: "unfinished-records", unit: "records", amount: 1 }],
+      stopped: undefined,
+    });
     assert.equal(receiver.usedMemory, 0);
     // Whoever still writes does no harm.
     ring.publish(place, { kind: KIND.data, payload: payload.subarray(0, 10) });
@@ -262,7 +273,7 @@ Deno.test("a ring with rubbish is given up alone", async () => {
     first.ring.publish(place, { kind: KIND.data, payload: payload.subarray(0, 4) });
     first.ring.view.setUint32(PAGE + place.slot * SLOT.size + SLOT.length, 1 << 31, true);
     await log.until(() => log.of("programEnd").length === 1);
-    assert.match(log.end(1)?.retired ?? "", /outside what was granted/);
+    assert.match(log.end(1)?.stopped ?? "", /outside what was granted/);
     assert.match(warnings[0], /Stopped mirroring/);
     assert(first.ring.retired);
     child.write({ kind: KIND.data, flow: 9, payload });
@@ -394,8 +405,11 @@ Deno.test("a ring under pressure is granted more, up to the most", async () => {
     await log.until(() => log.of("close").length === 1);
     let at = 0;
     for (const call of log.calls.filter(([name]) => name === "data" || name === "gap")) {
-      assert.equal(call[4], at);
-      at += call[0] === "gap" ? call[5] as number : (call[5] as Uint8Array).length;
+      const { offset, length } = call[0] === "gap"
+        ? call[3] as CaptureGap
+        : { offset: call[4], length: (call[5] as Uint8Array).length };
+      assert.equal(offset, at);
+      at += length;
     }
     assert(dropped > 0);
     region.close();
@@ -498,7 +512,7 @@ Deno.test("a target that throws loses that ring and no other", async () => {
     second.write({ kind: KIND.data, flow: 2, payload });
     await both;
     await log.until(() => log.end(1) !== undefined);
-    assert.match(log.end(1)!.retired!, /internal error: broken/);
+    assert.match(log.end(1)!.stopped!, /internal error: broken/);
     assert.equal(warnings.length, 1);
     assert.deepEqual(seen.sort(), [1, 2]);
     first.region.close();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import type { CaptureGap } from "../../../../net/capture/target.ts";
 import { RingReader } from "../../../../net/capture/preload/ring_reader.ts";
 import {
   DATA_MAX,
@@ -66,8 +67,8 @@ Deno.test("records of every kind arrive as they were written", () => {
   assert.deepEqual(log.calls.map((call) => call.filter((argument) => argument !== PROGRAM)).slice(0, 4), [
     ["open", 7, { ...OPEN_EXAMPLE, pid: 42, uid: 1000 }, 1],
     ["data", 7, 1, 2 ** 51, new TextEncoder().encode("hello"), time],
-    ["gap", 7, 0, 9, 2 ** 33, false, time],
-    ["gap", 7, 0, 0, 1, true, time],
+    ["gap", 7, { direction: 0, offset: 9, length: 2 ** 33, reason: "ring-full" }, time],
+    ["gap", 7, { direction: 0, offset: 0, length: 1, reason: "sendfile" }, time],
   ]);
   assert.deepEqual(log.of("close").map((call) => call.slice(2, 4)), [[7, "orderly"], [8, "abrupt"]]);
   assert.equal(writer.outstanding, 0);
@@ -97,7 +98,7 @@ Deno.test("whatever fits comes out, in order, through many laps, rewinds and cha
     reader.grant(geometry.dataCapacity, geometry.slotCapacity);
     while (read() > 0);
     const seen = log.calls.map((call) =>
-      call[0] === "gap" ? [call[4], new Uint8Array(0)] : [call[4], call[5]]
+      call[0] === "gap" ? [(call[3] as CaptureGap).offset, new Uint8Array(0)] : [call[4], call[5]]
     ) as unknown[];
     assert.deepEqual(seen, expected);
     assert(expected.length > 500);

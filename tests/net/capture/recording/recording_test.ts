@@ -29,27 +29,42 @@ function source(bytes: Uint8Array, most = 65_536): RecordingSource {
 
 /** Every kind of call, in one of its shapes. */
 function tell(target: CaptureTarget): void {
-  const program = { id: 1, pid: 4_000_000_000, uid: 33, comm: "nginx" };
-  const other = { id: 2, pid: 7, uid: 0, comm: "" };
+  const program = {
+    id: 1,
+    pid: 4_000_000_000,
+    uid: 33,
+    comm: "nginx",
+    networkNamespace: 4_026_531_840,
+    ancestors: [7, 1],
+  };
+  const other = { id: 2, pid: 7, uid: 0, comm: "", ancestors: [] };
   const ip = Uint8Array.from({ length: 16 }, (_, i) => 255 - i);
   const address: CaptureAddress = { grade: "nested", localIp: ip, localPort: 1, remoteIp: ip, remotePort: 2 };
   const { clientRandom } = OPEN_EXAMPLE;
   target.programStart(program, 0);
   target.tick(250_000_000);
   target.open(program, 2 ** 52 - 1, OPEN_EXAMPLE, 300_000_000);
+  const confirmed = { ...OPEN_EXAMPLE.address!, confirmed: true };
+  target.open(program, 3, { ...OPEN_EXAMPLE, address: confirmed }, 300_000_000);
   target.programStart(other, 300_000_000);
   target.hello(other, { address, clientRandom, received: true, carrier: 0 }, 300_000_001);
+  const denied = { ...address, confirmed: false };
+  target.hello(other, { address: denied, clientRandom, received: true, carrier: 0 }, 300_000_001);
   target.hello(other, { address: undefined, clientRandom: "", received: false, carrier: 2 ** 40 }, 2 ** 51);
   target.data(program, 2 ** 52 - 1, 1, 2 ** 51, new TextEncoder().encode("clear text"), 300_000_001);
   target.data(other, 1, 0, 0, Uint8Array.of(1), 300_000_001);
-  target.gap(other, 1, 0, 1, 2 ** 50, false, 300_000_002);
-  target.gap(other, 1, 1, 0, 1, true, 300_000_002);
+  target.gap(other, 1, { direction: 0, offset: 1, length: 2 ** 50, reason: "ring-full" }, 300_000_002);
+  target.gap(other, 1, { direction: 1, offset: 0, length: 1, reason: "never-seen-✗" }, 300_000_002);
   target.close(program, 2 ** 52 - 1, "orderly", 300_000_003);
   target.close(other, 1, "abrupt", 300_000_003);
   target.close(other, 2, "died", 300_000_003);
-  const counts = { unreportedBytes: 2 ** 51, holes: 3, unmirrored: 4 };
-  target.programEnd(program, { ...counts, retired: undefined }, 300_000_004);
-  target.programEnd(other, { ...counts, retired: "it wrote ✗" }, 300_000_004);
+  const losses = [
+    { reason: "ring-full", unit: "bytes", amount: 2 ** 51 },
+    { reason: "unfinished-records", unit: "records", amount: 3 },
+    { reason: "sessions-unmirrored", unit: "sessions", amount: 4 },
+  ] as const;
+  target.programEnd(program, { losses, stopped: undefined }, 300_000_004);
+  target.programEnd(other, { losses: [], stopped: "it wrote ✗" }, 300_000_004);
   target.tick(500_000_000);
 }
 
@@ -125,7 +140,7 @@ Deno.test("large payloads and long recordings are read with bounded memory and t
     writer.data(program, 1, 0, offset, blocks[i], offset);
     offset += blocks[i].length;
   }
-  writer.programEnd(program, { unreportedBytes: 0, holes: 0, unmirrored: 0, retired: undefined }, offset);
+  writer.programEnd(program, { losses: [], stopped: undefined }, offset);
   writer.finish();
   assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
   let at = 0;
@@ -174,8 +189,8 @@ Deno.test("other files are refused by name", async () => {
   const pcapng = Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a, ...new Uint8Array(100));
   await assert.rejects(RecordingReader.from(source(pcapng)), /This is no recording/);
   const newer = bytes.slice();
-  newer[8] = 2;
-  await assert.rejects(RecordingReader.from(source(newer)), /of version 2, this program reads 1/);
+  newer[8] = 3;
+  await assert.rejects(RecordingReader.from(source(newer)), /of version 3, this program reads 1 to 2/);
   const longer = Uint8Array.of(...bytes, 0);
   assert.match((await replay(longer)).error!.message, /goes on after its end mark/);
 });
