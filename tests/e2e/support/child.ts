@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A program that a test starts, waits for by what it prints, and ends. @module */
+import { awaited } from "../../support/until.ts";
 
-/** No test's program runs as long as this; a stuck one is ended, so that its test fails. */
-const LIFETIME_MS = 90_000;
 /** Between asking a program to end and ending it. */
 const GRACE_MS = 5_000;
 
@@ -21,11 +20,10 @@ export interface Ended {
 }
 
 export class Child implements AsyncDisposable {
-  readonly ended: Promise<Ended>;
+  readonly #ended: Promise<Ended>;
   readonly #process: Deno.ChildProcess;
   readonly #name: string;
   readonly #outputs: Record<"stdout" | "stderr", Output>;
-  readonly #lifetime: ReturnType<typeof setTimeout>;
   #running = true;
 
   constructor(command: string, options: ChildOptions = {}) {
@@ -41,10 +39,14 @@ export class Child implements AsyncDisposable {
       detached: true,
     }).spawn();
     this.#outputs = { stdout: new Output(this.#process.stdout), stderr: new Output(this.#process.stderr) };
-    this.#lifetime = setTimeout(() => this.#killGroup(), LIFETIME_MS);
-    this.ended = this.#end(options.input);
+    this.#ended = this.#end(options.input);
     // A test that fails earlier never asks.
-    this.ended.catch(() => {});
+    this.#ended.catch(() => {});
+  }
+
+  /** Resolves when it has ended and all that it printed is read. */
+  get ended(): Promise<Ended> {
+    return awaited(`the end of ${this.#name}`, this.#ended);
   }
 
   get pid(): number {
@@ -62,13 +64,12 @@ export class Child implements AsyncDisposable {
       this.#outputs.stdout.all,
       this.#outputs.stderr.all,
     ]);
-    clearTimeout(this.#lifetime);
     return { code, stdout, stderr: new TextDecoder().decode(stderr) };
   }
 
   /** What `pattern` finds in the output so far, or as soon as it does. Rejects when the output ends without. */
   async found(stream: "stdout" | "stderr", pattern: RegExp): Promise<RegExpExecArray> {
-    const match = await this.#outputs[stream].found(pattern);
+    const match = await awaited(`${pattern} from ${this.#name}`, this.#outputs[stream].found(pattern));
     if (match) return match;
     const { code, stdout, stderr } = await this.ended;
     throw new Error(

@@ -2,9 +2,7 @@
 /** A mirrored curl whose output the test reads as it comes. @module */
 import { createHash } from "node:crypto";
 import type { Fixture } from "./fixture.ts";
-
-/** No download of a test takes longer. */
-const LIFETIME_MS = 60_000;
+import { awaited } from "../../support/until.ts";
 
 export interface Downloaded {
   readonly code: number;
@@ -14,10 +12,8 @@ export interface Downloaded {
 }
 
 export class Download implements AsyncDisposable {
-  /** Resolves when curl has ended. */
-  readonly ended: Promise<Downloaded>;
+  readonly #ended: Promise<Downloaded>;
   readonly #process: Deno.ChildProcess;
-  readonly #lifetime: ReturnType<typeof setTimeout>;
   #received = 0;
   #marks: { readonly bytes: number; readonly reached: () => void }[] = [];
   #running = true;
@@ -44,10 +40,14 @@ export class Download implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#lifetime = setTimeout(() => this.#kill(), LIFETIME_MS);
-    this.ended = this.#read(pause);
+    this.#ended = this.#read(pause);
     // A test that fails earlier never asks.
-    this.ended.catch(() => {});
+    this.#ended.catch(() => {});
+  }
+
+  /** Resolves when curl has ended. */
+  get ended(): Promise<Downloaded> {
+    return awaited("the end of curl", this.#ended);
   }
 
   get pid(): number {
@@ -59,12 +59,13 @@ export class Download implements AsyncDisposable {
     if (this.#received >= bytes) return Promise.resolve();
     const mark = Promise.withResolvers<void>();
     this.#marks.push({ bytes, reached: mark.resolve });
-    return Promise.race([
+    const reached = Promise.race([
       mark.promise,
-      this.ended.then(({ stderr }) =>
+      this.#ended.then(({ stderr }) =>
         Promise.reject(new Error(`curl ended at ${this.#received} bytes: ${stderr}`))
       ),
     ]);
+    return awaited(`${bytes} bytes of the download`, reached);
   }
 
   async #read(pause?: { readonly at: number; readonly until: () => Promise<void> }): Promise<Downloaded> {
@@ -82,7 +83,6 @@ export class Download implements AsyncDisposable {
     }
     const { code } = await this.#process.status;
     this.#running = false;
-    clearTimeout(this.#lifetime);
     return { code, stderr: await stderr, lengthBytes: this.#received, sha256: hash.digest("hex") };
   }
 
@@ -92,6 +92,6 @@ export class Download implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#kill();
-    await this.ended.catch(() => {});
+    await this.#ended.catch(() => {});
   }
 }

@@ -18,6 +18,7 @@ import {
   sendToAgent,
 } from "../../support/ring_writer.ts";
 import { seededRandom } from "../../support/random.ts";
+import { until } from "../../support/until.ts";
 
 /** What a hostile program does; its name is its first argument. */
 export const ATTACKS = {
@@ -39,14 +40,9 @@ export const ATTACKS = {
 export const HONEST_BYTES = 1000;
 
 const PAYLOAD = new Uint8Array(HONEST_BYTES).fill(0x68);
-/** The agent looks at a ring at least this often by far; a ring that it does not look at is left. */
+/** A ring that the agent need not go on with is left after so long. */
 const PATIENCE_MS = 3000;
 const ROUNDS = 25;
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!condition() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
-}
 
 /** A ring of which the agent has read an open flow. */
 async function honest(directory: string, port: number) {
@@ -56,11 +52,17 @@ async function honest(directory: string, port: number) {
   const open = { ...OPEN_EXAMPLE, address, update: false, late: false, offsets: [0, 0] as const };
   ring.write({ kind: KIND.open, flow: 1, payload: encodeOpen(open) });
   ring.write({ kind: KIND.data, flow: 1, payload: PAYLOAD });
-  await until(() => ring.outstanding === 0);
+  await until("the ring to be read", () => ring.outstanding === 0, 2);
   return joined;
 }
 
-const settled = (ring: RingWriter) => until(() => ring.retired || ring.outstanding === 0);
+const isSettled = (ring: RingWriter) => ring.retired || ring.outstanding === 0;
+
+/** Waits until the agent has taken or given up what is in the ring, or for {@linkcode PATIENCE_MS}. */
+async function settled(ring: RingWriter): Promise<void> {
+  const endMs = performance.now() + PATIENCE_MS;
+  await until("the ring to be settled", () => isSettled(ring) || performance.now() > endMs, 2);
+}
 
 async function rubbish(directory: string): Promise<void> {
   const random = seededRandom("rubbish");
@@ -113,7 +115,7 @@ async function records(directory: string): Promise<void> {
     });
     spoil(ring, at);
     Atomics.store(ring.words, at >> 2, place.sequence | 0);
-    await settled(ring);
+    await until("the ring to be given up", () => ring.retired, 2);
   }
 }
 
@@ -151,7 +153,7 @@ async function half(directory: string, port: number): Promise<void> {
   ring.write({ kind: KIND.data, flow: 1, offset: HONEST_BYTES, payload: PAYLOAD });
   ring.reserve(500);
   ring.write({ kind: KIND.data, flow: 1, offset: 2 * HONEST_BYTES + 500, payload: PAYLOAD });
-  await until(() => ring.outstanding === 2);
+  await until("the record in front to be read", () => ring.outstanding === 2, 2);
 }
 
 const self = openLibrary(LIBC_NAMES, { raise: { parameters: ["i32"], result: "i32" } });

@@ -7,7 +7,7 @@ import { TestProcess } from "../../support/process.ts";
 import { withSeed } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 
-const KILLS = 50;
+const KILLS = 20;
 
 Deno.test(`a collector killed and restarted ${KILLS} times has each packet once and in order`, () =>
   withSeed((random) =>
