@@ -32,6 +32,8 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   hostname: ["--listen"],
   port: ["--listen", "-L ADDR:PORT"],
   allow: ["--allow"],
+  plaintext: ["--insecure-plaintext"],
+  collector: ["--collector"],
   statePath: ["--state", "--state FILE"],
   workers: ["--workers"],
 };

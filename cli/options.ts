@@ -6,6 +6,7 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
+import { MEMORY_MIN, MTU_MAX, MTU_MIN, VLAN_MAX } from "../net/settings/limits.ts";
 import { type CollectorCommand, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { codecList, duration, macAddress, portMap, size, text, wholeNumber } from "./values.ts";
@@ -19,14 +20,14 @@ const mirrorOptions = {
     description:
       message`Codecs to apply, joined with commas: built-in names (see sslcollector codecs) or paths of plugins. Default: raw.`,
   })),
-  mtu: optional(option("--mtu", wholeNumber("BYTES", 576, 65535), {
+  mtu: optional(option("--mtu", wholeNumber("BYTES", MTU_MIN, MTU_MAX), {
     description: message`Largest IP packet forged. Default: the smallest MTU of the sinks, 1500 for a file.`,
   })),
   portMap: multiple(option("--port-map", portMap(), {
     description:
       message`Forge another server port, so that the mirror does not meet the encrypted flow: 443=80.`,
   })),
-  vlan: optional(option("--vlan", wholeNumber("ID", 1, 4094), {
+  vlan: optional(option("--vlan", wholeNumber("ID", 1, VLAN_MAX), {
     description: message`Tag forged frames with this VLAN.`,
   })),
   markMac: optional(option("--mark-mac", macAddress(), {
@@ -58,7 +59,7 @@ const captureOptions = {
   record: optional(option("--record", text("FILE"), {
     description: message`Keep what the hooks told, for replay.`,
   })),
-  memory: optional(option("--memory", size(2 ** 20), {
+  memory: optional(option("--memory", size(MEMORY_MIN), {
     description: message`Memory of all rings together; programs beyond it go unmirrored. Default: 512MiB.`,
   })),
   runtimeDir: optional(option("--runtime-dir", text("DIR"), {

@@ -5,6 +5,7 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
+import { MTU_MAX, MTU_MIN, QUEUE_MIN, SPOOL_MIN, WORKERS_MAX } from "../net/settings/limits.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { listenAddress, remoteTarget, size, text, wholeNumber, word } from "./values.ts";
 
@@ -21,14 +22,14 @@ export const remoteOptions = {
     description:
       message`Mirror to the collector on this host, HOST or HOST:PORT, 3005 by default; tcp://HOST without TLS. May be given more than once: connections are spread.`,
   })),
-  queue: optional(option("--queue", size(2 ** 20), {
+  queue: optional(option("--queue", size(QUEUE_MIN), {
     description: message`Memory for packets that a collector has not acknowledged, for each. Default: 64MiB.`,
   })),
   spool: optional(option("--spool", text("DIR"), {
     description:
       message`Keep packets that are not acknowledged on disk as well, so that they outlive the agent.`,
   })),
-  spoolMax: optional(option("--spool-max", size(2 ** 24), {
+  spoolMax: optional(option("--spool-max", size(SPOOL_MIN), {
     description: message`Disk space that the spool may take, for each collector. Default: 1GiB.`,
   })),
   pki,
@@ -47,7 +48,7 @@ export const collectorParser = object("Collector", {
     description: message`Where agents connect. Default: port 3005 of every address.`,
   })),
   ...sinkOptions,
-  mtu: optional(option("--mtu", wholeNumber("BYTES", 576, 65535), {
+  mtu: optional(option("--mtu", wholeNumber("BYTES", MTU_MIN, MTU_MAX), {
     description: message`Longest IP packet taken for a sink without an MTU of its own. Default: 65535.`,
   })),
   allow: multiple(option("--allow", text("NAME"), {
@@ -63,7 +64,7 @@ export const collectorParser = object("Collector", {
     description:
       message`What must outlive the collector. Default: collector-PORT.state in /var/lib/sslcollector.`,
   })),
-  workers: optional(option("--workers", wholeNumber("N", 0, 64), {
+  workers: optional(option("--workers", wholeNumber("N", 0, WORKERS_MAX), {
     description:
       message`Threads for connections; 0: none but the main one. Default: one for each core but one.`,
   })),

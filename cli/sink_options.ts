@@ -3,6 +3,7 @@
 import { message, text } from "@optique/core/message";
 import { multiple, optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
+import { KEEP_MAX, ROTATE_BYTES_MIN, ROTATE_MS_MIN } from "../net/settings/limits.ts";
 import { sinkForms } from "../net/sinks/spec.ts";
 import { duration, sink, size, wholeNumber, word } from "./values.ts";
 
@@ -10,13 +11,13 @@ export const sinkOptions = {
   output: multiple(option("-o", "--output", sink(), {
     description: message`Where packets go: ${text(sinkForms())}. May be given more than once.`,
   })),
-  rotateSize: optional(option("--rotate-size", size(4096), {
+  rotateSize: optional(option("--rotate-size", size(ROTATE_BYTES_MIN), {
     description: message`Begin a new file when this one has reached SIZE.`,
   })),
-  rotateTime: optional(option("--rotate-time", duration(1000), {
+  rotateTime: optional(option("--rotate-time", duration(ROTATE_MS_MIN), {
     description: message`Begin a new file after DURATION.`,
   })),
-  keep: optional(option("--keep", wholeNumber("N", 1, 1_000_000), {
+  keep: optional(option("--keep", wholeNumber("N", 1, KEEP_MAX), {
     description:
       message`Keep the newest N files of the series when rotating, those of earlier runs among them.`,
   })),

@@ -7,20 +7,12 @@ import type { RemoteTarget } from "../link/target.ts";
 import { parseTarget } from "../link/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import type { CredentialSettings } from "../settings/credentials.ts";
-import { list, objectOf, parsed, read, wholeNumber } from "../settings/schema.ts";
-import { type RotationSettings, type SinkSetting, sinkSpec } from "../settings/sinks.ts";
+import { QUEUE_MIN, SPOOL_MIN, VLAN_MAX } from "../settings/limits.ts";
+import { credentialEntries, list, objectOf, parsed, read, wholeNumber } from "../settings/schema.ts";
+import { sinkEntries } from "../settings/sink_schema.ts";
+import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { AgentObserver } from "./observer.ts";
 import type { CaptureSource } from "./source.ts";
-
-/** Bytes that a forged IP packet may be limited to, as `mtu`. */
-export const MTU_MIN = 576;
-export const MTU_MAX = 65535;
-/** Numbers of a VLAN. */
-export const VLAN_MAX = 4094;
-/** Bytes below which rings, a queue or a spool are of no use. */
-export const MEMORY_MIN = 2 ** 20;
-export const QUEUE_MIN = 2 ** 20;
-export const SPOOL_MIN = 2 ** 24;
 
 /** How collectors are reached. */
 export interface TargetSettings extends CredentialSettings {
@@ -70,44 +62,33 @@ export interface AgentSettings extends TargetSettings, RotationSettings {
   readonly observer?: AgentObserver;
 }
 
-const isObject = (value: unknown) => typeof value === "object" && value !== null;
-
 const settingsSchema = v.strictObject({
-  sinks: list(read(sinkSpec)),
+  ...sinkEntries,
+  ...credentialEntries,
   sources: v.optional(v.array(objectOf<CaptureSource>("a source such as hookSource()"))),
   intercept: v.optional(
-    v.custom<(pipeline: CaptureTarget) => CaptureTarget>((value) => typeof value === "function"),
+    v.custom<Required<AgentSettings>["intercept"]>((value) => typeof value === "function"),
   ),
   record: v.optional(v.string()),
-  codecs: v.optional(
-    v.array(v.union([v.string(), v.custom<Codec>(isObject)], "expected a name, a path or a codec")),
-    ["raw"],
-  ),
+  codecs: v.optional(v.array(v.union([v.string(), objectOf<Codec>("a codec")])), ["raw"]),
   interfaceName: v.optional(v.string(), "any"),
-  mtu: v.optional(wholeNumber(MTU_MIN, MTU_MAX)),
   portMap: v.optional(v.map(wholeNumber(1, 65535), wholeNumber(1, 65535)), () => new Map()),
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
-  markMac: v.optional(
-    v.pipe(
-      v.instance(Uint8Array),
-      v.check((mac) => mac.length === 6 && (mac[0] & 1) === 0, "expected a unicast MAC address of 6 bytes"),
-    ),
-  ),
+  markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),
   requireAttribution: v.optional(v.boolean(), false),
-  idleMs: v.optional(wholeNumber(1, Number.MAX_SAFE_INTEGER), 3_600_000),
+  idleMs: v.optional(wholeNumber(1), 3_600_000),
   observer: v.optional(objectOf<AgentObserver>("an object of functions"), () => ({})),
-  rotateBytes: v.optional(wholeNumber(4096, Number.MAX_SAFE_INTEGER)),
-  rotateMs: v.optional(wholeNumber(1000, Number.MAX_SAFE_INTEGER)),
-  keep: v.optional(wholeNumber(1, 1_000_000)),
   targets: list(
     read((target: string | RemoteTarget) => typeof target === "string" ? parseTarget(target) : target),
   ),
-  queueBytes: v.optional(wholeNumber(QUEUE_MIN, Number.MAX_SAFE_INTEGER)),
+  queueBytes: v.optional(wholeNumber(QUEUE_MIN)),
   spool: v.optional(v.string()),
-  spoolMaxBytes: v.optional(wholeNumber(SPOOL_MIN, Number.MAX_SAFE_INTEGER)),
-  pki: v.optional(v.string()),
-  identity: v.optional(v.string()),
+  spoolMaxBytes: v.optional(wholeNumber(SPOOL_MIN)),
 });
+
+function isUnicastMac(bytes: unknown): boolean {
+  return bytes instanceof Uint8Array && bytes.length === 6 && (bytes[0] & 1) === 0;
+}
 
 /** Settings that are known to be of the right form, with their defaults. */
 export type CheckedSettings = v.InferOutput<typeof settingsSchema>;

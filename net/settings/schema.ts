@@ -4,10 +4,9 @@ import * as v from "valibot";
 import { BadSetting } from "./bad_setting.ts";
 
 /** A whole number from `least` to `most`. */
-export function wholeNumber(least: number, most: number): v.GenericSchema<number> {
-  const expected = most === Number.MAX_SAFE_INTEGER
-    ? `expected a whole number from ${least}`
-    : `expected a whole number from ${least} to ${most}`;
+export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER): v.GenericSchema<number> {
+  const upTo = most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`;
+  const expected = `expected a whole number from ${least}${upTo}`;
   const message = ({ received }: { received: string }) => `${expected}, got ${received}`;
   return v.pipe(
     v.number(message),
@@ -57,3 +56,9 @@ export function parsed<Schema extends v.GenericSchema>(
   const name = path === undefined ? "settings" : String(path[0].key);
   throw new BadSetting(name, type === "strict_object" && path ? "there is no such setting" : message);
 }
+
+/** Entries of a schema for where certificates are. */
+export const credentialEntries = {
+  pki: v.optional(v.string()),
+  identity: v.optional(v.string()),
+};

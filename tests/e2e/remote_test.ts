@@ -195,7 +195,7 @@ Deno.test({
       assert.ok(kept > 0);
       await using other = await Collector.start("source", fixture, captures[1], ...pki);
       const told = new RegExp(
-        `^sslcollector: warning: --spool: ${spool}/127\\.0\\.0\\.1-${gone.port} has packets for a collector that no -t`,
+        `^sslcollector: warning: ${spool}/127\\.0\\.0\\.1-${gone.port} has packets for a collector that this run does not mirror to`,
         "m",
       );
       const without = await run(other.port);

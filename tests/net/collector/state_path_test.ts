@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { BadInput } from "../../cli/bad_input.ts";
-import { defaultStatePath } from "../../cli/collector.ts";
+import { BadSetting } from "../../../net/settings/bad_setting.ts";
+import { defaultStatePath } from "../../../net/collector/state_path.ts";
 
 Deno.test("the state file is in a place of the user's own, or asked for", () => {
   const path = (isRoot: boolean, environment: Record<string, string>) =>
@@ -17,6 +17,6 @@ Deno.test("the state file is in a place of the user's own, or asked for", () => 
   );
   assert.throws(
     () => path(false, {}),
-    (error) => error instanceof BadInput && /^--state: /.test(error.message),
+    (error) => error instanceof BadSetting && /^statePath: /.test(error.message),
   );
 });

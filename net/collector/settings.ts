@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/** Settings of a collector: a plain object, checked when it is given. @module */
+import * as v from "valibot";
+import { LINK_PORT } from "../link/blocks/link.ts";
+import { BadSetting } from "../settings/bad_setting.ts";
+import type { CredentialSettings } from "../settings/credentials.ts";
+import { WORKERS_MAX } from "../settings/limits.ts";
+import { credentialEntries, parsed, wholeNumber } from "../settings/schema.ts";
+import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
+import { sinkEntries } from "../settings/sink_schema.ts";
+
+/** Connection threads beyond which more would not help the one that writes. */
+const WORKERS_OF_USE = 4;
+
+/** What a collector does. */
+export interface CollectorSettings extends CredentialSettings, RotationSettings {
+  /** Where packets go, at least one. */
+  readonly sinks: readonly SinkSetting[];
+  /** Address or name to listen on. Default: `::`, every address. */
+  readonly hostname?: string;
+  /** TCP port to listen on; 0: any free one. Default: 3005. */
+  readonly port?: number;
+  /** Bytes of the longest IP packet taken for a sink without an MTU of its own, 576 to 65535. Default: 65535. */
+  readonly mtu?: number;
+  /** Takes only agents whose certificate has one of these names. Default: all of the CA. */
+  readonly allow?: readonly string[];
+  /** No TLS: anybody may send, and on the way read and forge. Default: false. */
+  readonly plaintext?: boolean;
+  /**
+   * File that keeps what must outlive the collector, its directory made when missing. Default: nothing is kept, and a
+   * collector that is interrupted gets packets twice.
+   */
+  readonly statePath?: string;
+  /** Threads for connections, 0 to 64; 0: the caller's. Default: one for each core but one, 4 at most. */
+  readonly workers?: number;
+}
+
+const settingsSchema = v.strictObject({
+  ...sinkEntries,
+  ...credentialEntries,
+  hostname: v.optional(v.string(), "::"),
+  port: v.optional(wholeNumber(0, 65535), LINK_PORT),
+  allow: v.optional(v.array(v.string()), () => []),
+  plaintext: v.optional(v.boolean(), false),
+  statePath: v.optional(v.string()),
+  workers: v.optional(
+    wholeNumber(0, WORKERS_MAX),
+    () => Math.min(WORKERS_OF_USE, navigator.hardwareConcurrency - 1),
+  ),
+});
+
+/** Settings that are known to be of the right form, with their defaults. */
+export type CheckedSettings = v.InferOutput<typeof settingsSchema>;
+
+/** Looks at the form only, not at the machine. Throws {@linkcode BadSetting}. */
+export function checkSettings(settings: CollectorSettings): CheckedSettings {
+  const checked = parsed(settingsSchema, settings);
+  if (checked.sinks.length === 0) throw new BadSetting("sinks", "expected at least one place for packets");
+  if (checked.plaintext && checked.allow.length > 0) {
+    throw new BadSetting(
+      "allow",
+      (name) => `looks at certificates, and there are none with ${name("plaintext")}`,
+    );
+  }
+  return checked;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/** A collector out of settings: certificates, state, sinks and listeners. @module */
+import { dirname } from "node:path";
+import { BadSetting } from "../settings/bad_setting.ts";
+import { type OpenCredentials, openCredentials } from "../settings/credentials.ts";
+import { log } from "../settings/log.ts";
+import { checkSinks, fileOf } from "../settings/sinks.ts";
+import { VERSION } from "../settings/version.ts";
+import type { Sink } from "../sinks/sink.ts";
+import type { CollectorBooks } from "./books.ts";
+import { RemoteReceiver } from "./collector.ts";
+import { type CheckedSettings, checkSettings, type CollectorSettings } from "./settings.ts";
+
+/**
+ * Takes packets of agents until {@linkcode Collector.close}. Everything is checked before anything is opened; agents can
+ * connect when this is done. What happens meanwhile is logged through LogTape, category `sslcollector`.
+ *
+ * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine; nothing is left open then.
+ */
+export async function startCollector(settings: CollectorSettings): Promise<Collector> {
+  return await Collector.start(checkSettings(settings));
+}
+
+/** A collector at work, made by {@linkcode startCollector}. */
+export class Collector {
+  /** Settles with an error when it cannot go on: no sink is left, or its state cannot be kept. */
+  readonly failed: Promise<Error>;
+  readonly #receiver: RemoteReceiver;
+  readonly #credentials: OpenCredentials | undefined;
+
+  private constructor(receiver: RemoteReceiver, credentials: OpenCredentials | undefined) {
+    this.#receiver = receiver;
+    this.#credentials = credentials;
+    this.failed = receiver.failed;
+  }
+
+  /** Opens everything. */
+  static async start(settings: CheckedSettings): Promise<Collector> {
+    const { statePath, sinks } = settings;
+    checkSinks(sinks, settings);
+    if (statePath !== undefined && fileOf(sinks, statePath) !== undefined) {
+      throw new BadSetting("statePath", `${JSON.stringify(statePath)} is a sink already, give another file`);
+    }
+    let receiver: RemoteReceiver | undefined;
+    const credentials = settings.plaintext
+      ? undefined
+      : await openCredentials(settings, "collector", (changed) => receiver?.setCredentials(changed));
+    try {
+      if (statePath !== undefined) makeFolder(statePath);
+      receiver = await listen(settings, credentials);
+      return new Collector(receiver, credentials);
+    } catch (error) {
+      credentials?.close();
+      throw error instanceof BadSetting ? error : explained(error as Error & { code?: string }, settings);
+    }
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    return this.#receiver.port;
+  }
+
+  /** Where packets go. */
+  get sinks(): readonly Sink[] {
+    return this.#receiver.sinks;
+  }
+
+  /** Whether it shows a certificate to agents, for {@linkcode reloadCertificates}. */
+  get hasCertificates(): boolean {
+    return this.#credentials !== undefined;
+  }
+
+  /** What came and was written so far. */
+  books(): CollectorBooks {
+    return { agents: [...this.#receiver.agents.values()], sinks: this.#receiver.sinks };
+  }
+
+  /** Reads certificates again at once; they are also when they change. */
+  async reloadCertificates(): Promise<void> {
+    await this.#credentials?.reload();
+  }
+
+  /** Lets agents go, empties and closes the sinks. Answers the last books. */
+  async close(): Promise<CollectorBooks> {
+    await this.#receiver.close();
+    this.#credentials?.close();
+    return this.books();
+  }
+
+  /** {@linkcode close}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function makeFolder(statePath: string): void {
+  try {
+    Deno.mkdirSync(dirname(statePath), { recursive: true });
+  } catch (error) {
+    throw new BadSetting(
+      "statePath",
+      (name) =>
+        `cannot keep ${statePath}: ${(error as Error).message}; give another place with ${name("statePath")}`,
+    );
+  }
+}
+
+function listen(
+  settings: CheckedSettings,
+  credentials: OpenCredentials | undefined,
+): Promise<RemoteReceiver> {
+  const { hostname, port, sinks, mtu, rotateBytes, rotateMs, keep, allow, statePath, workers } = settings;
+  return RemoteReceiver.start({
+    application: `sslcollector ${VERSION}`,
+    hostname,
+    port,
+    sinks,
+    sinkOptions: { ...mtu === undefined ? {} : { mtu }, rotateBytes, rotateMs, keep },
+    credentials: credentials?.current,
+    allow: allow.length > 0 ? allow : undefined,
+    statePath,
+    workers,
+    info: (text) => log.info(text),
+    warn: (text) => log.warn(text),
+  });
+}
+
+function explained(error: Error & { code?: string }, { hostname, port }: CheckedSettings): BadSetting {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new BadSetting("port", (name) => `port ${port} is taken: give another with ${name("port")}`);
+    case "EADDRNOTAVAIL":
+    case "EINVAL":
+      return new BadSetting("hostname", `${hostname} is no address of this host`);
+    case "EACCES":
+      return new BadSetting(
+        "port",
+        `port ${port} needs the capability CAP_NET_BIND_SERVICE, choose one above 1023`,
+      );
+    case "ENOTFOUND":
+      return new BadSetting("hostname", `there is no host ${hostname}`);
+    default:
+      return new BadSetting("collector", error.message);
+  }
+}
