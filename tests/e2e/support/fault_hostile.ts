@@ -139,7 +139,7 @@ async function truncate(directory: string): Promise<void> {
 
 async function impersonate(directory: string): Promise<void> {
   const { region } = await honest(directory, 13_000);
-  const owners = [1, 2, Deno.ppid, 4_000_000, -1, Deno.pid];
+  const owners = [1, Deno.ppid, 4_000_000, -1, Deno.pid];
   for (const [number, owner] of owners.entries()) {
     const ring = region.claim(number + 1, owner);
     ring.write({ kind: KIND.data, flow: 1, payload: PAYLOAD });
