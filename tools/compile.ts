@@ -7,23 +7,6 @@
  */
 import { buildHook } from "./hook.ts";
 
-const NEIGHBOUR = new URL("../../shared/denort/get", import.meta.url).pathname;
-
-/** A base executable from beside the checkout when there is one and none is named. */
-function findBase(): string | undefined {
-  const named = Deno.env.get("DENORT_BIN");
-  if (named) return named;
-  try {
-    Deno.statSync(NEIGHBOUR);
-  } catch {
-    return undefined;
-  }
-  const { success, stdout, stderr } = new Deno.Command(NEIGHBOUR).outputSync();
-  if (success) return new TextDecoder().decode(stdout).trim();
-  console.error(new TextDecoder().decode(stderr).trim());
-  return undefined;
-}
-
 /**
  * V8 gives young objects up to 32 MiB before it collects: with 10,000 flows at rest that was most of the agent's memory, and a
  * smaller share costs no throughput, since hot paths allocate next to nothing.
@@ -35,7 +18,6 @@ export async function compile(): Promise<string> {
   const hook = await buildHook();
   const root = new URL("..", import.meta.url).pathname;
   const output = `${root}dist/sslcollector`;
-  const base = findBase();
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: [
       "compile",
@@ -52,7 +34,6 @@ export async function compile(): Promise<string> {
       `${root}cli/main.ts`,
     ],
     cwd: root,
-    env: base ? { DENORT_BIN: base } : {},
     stdout: "inherit",
     stderr: "inherit",
   }).output();

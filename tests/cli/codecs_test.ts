@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector codecs`, and plugins that cannot be loaded: one line with path and reason, exit status 2. */
 import assert from "node:assert/strict";
-import { MODES, runSslcollector } from "../e2e/support/sslcollector.ts";
+import { modeMissing, MODES, runSslcollector } from "../e2e/support/sslcollector.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { missing, withTempDir } from "../support/run.ts";
 import { runCommand } from "../support/command.ts";
@@ -35,7 +35,7 @@ Deno.test("codecs lists what is built in, with its settings", async () => {
 for (const mode of MODES) {
   Deno.test({
     name: `codecs (${mode}) checks plugins: a line for each, exit status 2 when one is bad`,
-    ...skipIf(missing("openssl")),
+    ...skipIf(missing("openssl"), modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         for (const [name, [source]] of Object.entries(BAD)) {

@@ -9,6 +9,7 @@ import {
   Agent,
   mirrorOptions,
   type Mode,
+  modeMissing,
   MODES,
   runSslcollector,
   summaryOf,
@@ -40,7 +41,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 for (const mode of MODES) {
   Deno.test({
     name: `run (${mode}) returns the program's status, and passes its input and output on`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const args = ["run", "--quiet", "-o", fixture.path("out.pcapng"), "--", "sh", "-c", "cat; exit 7"];
@@ -53,7 +54,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `run (${mode}) returns 126, 127 and 128 + n as a shell does`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const plain = fixture.path("plain.txt");
@@ -75,7 +76,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `run (${mode}) says that a statically linked program was not mirrored`,
-    ...skipIf(lackingCompiler),
+    ...skipIf(lackingCompiler, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const program = fixture.path("static");

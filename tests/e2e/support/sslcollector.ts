@@ -3,11 +3,20 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { compile } from "../../../tools/compile.ts";
+import type { Reason } from "../../support/skip.ts";
+import { baseMissing } from "./base.ts";
 import { Child, type ChildOptions, type Ended } from "./child.ts";
 import type { Fixture } from "./fixture.ts";
 
 export const MODES = ["source", "binary"] as const;
 export type Mode = typeof MODES[number];
+
+const noBase = await baseMissing();
+
+/** The reason to skip what runs in this mode, when that cannot be. */
+export function modeMissing(mode: Mode): Reason {
+  return mode === "binary" && !isFresh() ? noBase : undefined;
+}
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const BINARY = `${ROOT}dist/sslcollector`;
@@ -117,9 +126,11 @@ let compiling: Promise<string> | undefined;
 
 /** The binary, made when it is missing or older than what it is made of. */
 function binary(): Promise<string> {
-  const made = modifiedMs(BINARY);
-  if (made > Math.max(...SOURCES.map((name) => newestMs(ROOT + name)))) return Promise.resolve(BINARY);
-  return compiling ??= compile();
+  return isFresh() ? Promise.resolve(BINARY) : compiling ??= compile();
+}
+
+function isFresh(): boolean {
+  return modifiedMs(BINARY) > Math.max(...SOURCES.map((name) => newestMs(ROOT + name)));
 }
 
 function newestMs(path: string): number {
