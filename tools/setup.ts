@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { debianRelease, install, installFromBackports, runApt } from "./apt.ts";
 
 /** A Debian package and a file that shows it is there; a bare name is looked for in PATH. */
 interface Need {
@@ -69,15 +70,47 @@ function isThere(need: Need): boolean {
   );
 }
 
-function run(command: string, args: string[]): boolean {
-  const { success } = new Deno.Command(command, {
-    args,
-    env: { DEBIAN_FRONTEND: "noninteractive" },
-    stdout: "null",
-    stderr: "inherit",
-    stdin: "null",
-  }).outputSync();
-  return success;
+/** Suricata judges forged captures; tests that need it are skipped by name where it is not. */
+function installJudge(): void {
+  if (isThere({ package: "suricata", shows: "suricata" })) return;
+  const release = debianRelease();
+  const isOld = release === "bookworm"; // Its own Suricata is too old for the tests.
+  const from = isOld ? `Debian's ${release}-backports` : "its package";
+  if (!release || Deno.uid() !== 0) {
+    console.error(`setup: no Suricata: tests that need it are skipped; as root, install it from ${from}`);
+    return;
+  }
+  console.error(`setup: installing suricata from ${from}`);
+  if (isOld ? installFromBackports(release, "suricata") : install(["suricata"])) return;
+  console.error(`setup: Suricata cannot be installed from ${from}: tests that need it are skipped`);
+}
+
+/** A system made by debootstrap does not know its own name, and programs of the tests connect to it. */
+function nameLocalhost(): void {
+  const path = "/etc/hosts";
+  const text = exists(path) ? Deno.readTextFileSync(path) : "";
+  if (/^[^#]*\slocalhost(\s|$)/m.test(text)) return;
+  if (Deno.uid() !== 0) {
+    console.error(`setup: ${path} does not name localhost: tests that connect to it will fail`);
+    return;
+  }
+  console.error(`setup: naming localhost in ${path}`);
+  Deno.writeTextFileSync(path, "127.0.0.1 localhost\n::1 localhost\n", { append: true });
+}
+
+function installNeeds(needs: readonly Need[]): number {
+  const missing = needs.filter((need) => !isThere(need)).map((need) => need.package);
+  if (missing.length === 0) return 0;
+  const command = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+  if (Deno.uid() !== 0 || !exists("/etc/debian_version")) {
+    console.error(`setup: missing on this machine; as root: apt-get update && ${command}`);
+    return 1;
+  }
+  console.error(`setup: installing ${missing.join(", ")}`);
+  runApt("update");
+  if (install(missing)) return 0;
+  console.error(`setup: this failed: ${command}`);
+  return 1;
 }
 
 function setUp(task: string): number {
@@ -87,19 +120,12 @@ function setUp(task: string): number {
     return 2;
   }
   if (Deno.build.os !== "linux") return 0;
-  const missing = needs.filter((need) => !isThere(need)).map((need) => need.package);
-  if (missing.length === 0) return 0;
-  const install = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
-  if (Deno.uid() !== 0 || !exists("/etc/debian_version")) {
-    console.error(`setup: missing on this machine; as root: apt-get update && ${install}`);
-    return 1;
+  const status = installNeeds(needs);
+  if (status === 0 && task === "test") {
+    installJudge();
+    nameLocalhost();
   }
-  console.error(`setup: installing ${missing.join(", ")}`);
-  const options = ["-o", "DPkg::Lock::Timeout=300", "-qq"];
-  run("apt-get", [...options, "update"]);
-  if (run("apt-get", [...options, "install", "-y", "--no-install-recommends", ...missing])) return 0;
-  console.error(`setup: this failed: ${install}`);
-  return 1;
+  return status;
 }
 
 Deno.exit(setUp(Deno.args[0] ?? "test"));

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
-import { type Mode, MODES } from "./support/sslcollector.ts";
+import { type Mode, modeMissing, MODES } from "./support/sslcollector.ts";
 import { checkDownloads, curlArguments } from "./support/curl.ts";
 import { type Connection, large, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkClient } from "./support/mirrored.ts";
 
-const lacking = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark") ?? judgeMissing();
 
 /** curl, mirrored, makes these requests. */
 async function checkCurl(
@@ -30,7 +31,7 @@ async function checkCurl(
 for (const mode of MODES) {
   Deno.test({
     name: `run (${mode}) mirrors curl over IPv4: 1 B to 1.5 MB both ways`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () => withFixture((fixture) => checkCurl(mode, fixture, "127.0.0.1", smallAndMedium(fixture))),
   });
 }
@@ -49,6 +50,6 @@ Deno.test({
 
 Deno.test({
   name: "run (binary) mirrors curl over IPv6: 50 MB both ways",
-  ...skipIf(lacking),
+  ...skipIf(lacking, modeMissing("binary")),
   fn: () => withFixture((fixture) => checkCurl("binary", fixture, "::1", large(fixture), true)),
 });

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { judgeMissing, judgeStrict } from "../support/judge.ts";
+import { judgeMissing, judgeStrict } from "../ids/judge.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
-import { MODES, runSslcollector } from "./support/sslcollector.ts";
+import { modeMissing, MODES, runSslcollector } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 
 for (const mode of MODES) {
   Deno.test({
     name: `demo (${mode}) shows what curl asked for`,
-    ...skipIf(missing("curl", "openssl")),
+    ...skipIf(missing("curl", "openssl"), judgeMissing(), modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const capture = fixture.path("demo.pcapng");
@@ -21,7 +21,6 @@ for (const mode of MODES) {
         assert.match(text, /^ +\d+ +POST \/form +201 +\d+ B +\d+ B$/m);
         assert.match(text, /^ +\d+ +GET \/large +200 +0 B +977 KiB$/m);
         assert.ok(text.includes(`wireshark ${capture}`), text);
-        if (judgeMissing()) return;
         const { http } = await judgeStrict(capture, {
           expect: [
             ["GET", "/hello", 200, null],

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { mountMissing } from "../support/mount.ts";
 import { missing, runOk } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { checkMirror } from "./support/check_mirror.ts";
 import { Download } from "./support/fault_curl.ts";
@@ -12,7 +13,7 @@ import { type Connection, get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { PeerServer } from "./support/peer_server.ts";
 
-const lacking = mountMissing() ?? missing("curl", "openssl", "tshark", "mergecap");
+const lacking = mountMissing() ?? missing("curl", "openssl", "tshark", "mergecap") ?? judgeMissing();
 
 const DISK_BYTES = 1 << 20;
 

@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import {
   mirrorOptions,
   type Mode,
+  modeMissing,
   MODES,
   runSslcollector,
   type Summary,
@@ -15,7 +17,7 @@ import {
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkHttp2, hash, NodeServer, type Served } from "./support/http2.ts";
 
-const lacking = missing("curl", "openssl", "node");
+const lacking = missing("curl", "openssl", "node") ?? judgeMissing();
 
 const CODEC = ["--codec", "http2to1"];
 
@@ -53,7 +55,7 @@ const inTurn = (...transfers: readonly string[][]) =>
 for (const mode of MODES) {
   Deno.test({
     name: `http2to1 (${mode}): curl with bodies both ways, HEAD, empty responses, hints and fields`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         await using server = await NodeServer.start(fixture);

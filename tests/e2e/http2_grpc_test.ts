@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { Child, runChild } from "./support/child.ts";
 import { withFixture } from "./support/fixture.ts";
@@ -10,7 +11,7 @@ import { type Captured, checkHttp2, type Served } from "./support/http2.ts";
 import { jsonLines, mirrorClient, MirroredServer } from "./support/http2_mirrored.ts";
 import { python, pythonLacks } from "./support/python.ts";
 
-const lacking = missing("openssl") || pythonLacks("grpc");
+const lacking = missing("openssl") ?? pythonLacks("grpc") ?? judgeMissing();
 
 const LISTENING = /^listening (\d+)$/m;
 /** Calls of each of the four kinds. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
-import { judge, judgeMissing, judgeStrict } from "../support/judge.ts";
+import { judge, judgeMissing, judgeStrict } from "../ids/judge.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { Agent, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";

@@ -3,15 +3,16 @@
 import assert from "node:assert/strict";
 import { fieldOf } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { runChild } from "./support/child.ts";
-import { MODES, type Summary } from "./support/sslcollector.ts";
+import { modeMissing, MODES, type Summary } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { type Captured, checkHttp2, got, hash, type Served } from "./support/http2.ts";
 import { mirrorClient } from "./support/http2_mirrored.ts";
 import { Nghttpd } from "./support/nghttpd.ts";
 
-const lacking = missing("nghttp", "nghttpd", "h2load", "openssl");
+const lacking = missing("nghttp", "nghttpd", "h2load", "openssl") ?? judgeMissing();
 
 /** Larger than an exchange may wait. */
 const LARGE = 1_500_000;
@@ -49,7 +50,7 @@ function checkTrailers({ exchanges }: Captured, summary: Summary): void {
 for (const mode of MODES) {
   Deno.test({
     name: `http2to1 (${mode}): nghttp, mirrored, gets bodies, a push and trailers`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         await using server = await Nghttpd.start(fixture, pushing(fixture));
@@ -62,7 +63,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `http2to1 (${mode}): nghttpd, mirrored, serves bodies, a push, trailers and an upload`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const capture = fixture.path("nghttpd.pcapng");

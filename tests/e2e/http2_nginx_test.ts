@@ -6,14 +6,15 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { runChild } from "./support/child.ts";
-import { Agent, type Mode, MODES } from "./support/sslcollector.ts";
+import { Agent, type Mode, modeMissing, MODES } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkHttp2, got, type Served } from "./support/http2.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 
-const lacking = nginxMissing() || missing("curl", "node", "openssl", "h2load");
+const lacking = nginxMissing() ?? missing("curl", "node", "openssl", "h2load") ?? judgeMissing();
 
 const NODE_CLIENT = fileURLToPath(new URL("programs/http2_client.mjs", import.meta.url));
 const SIZES = [1, 999, 16_384, 70_000];
@@ -79,7 +80,7 @@ async function checkNginx(mode: Mode, fixture: Fixture): Promise<void> {
 for (const mode of MODES) {
   Deno.test({
     name: `http2to1 (${mode}): nginx, mirrored, with the clients of Node, Deno and curl at a time`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () => withFixture((fixture) => checkNginx(mode, fixture)),
   });
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
 import { seededRandom } from "../support/random.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
@@ -11,7 +12,7 @@ import { smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkClient } from "./support/mirrored.ts";
 
-const lacking = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark") ?? judgeMissing();
 
 const OPTIONS = ["--codec", "http2to1"];
 

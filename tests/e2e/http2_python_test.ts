@@ -2,15 +2,17 @@
 /** Python's HTTP/2 with `--codec http2to1`: httpx and hypercorn, both on h2 and asyncio, mirrored on either side. */
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { runChild } from "./support/child.ts";
-import { MODES } from "./support/sslcollector.ts";
+import { modeMissing, MODES } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 import { type Captured, checkHttp2, factsOf, NodeServer, type Served } from "./support/http2.ts";
 import { jsonLines, mirrorClient, MirroredServer } from "./support/http2_mirrored.ts";
 import { hypercorn, PROGRAMS, python, pythonLacks } from "./support/python.ts";
 
-const lacking = missing("node", "curl", "openssl") || pythonLacks("httpx", "h2", "hypercorn");
+const lacking = missing("node", "curl", "openssl") ?? pythonLacks("httpx", "h2", "hypercorn") ??
+  judgeMissing();
 
 const SIZES = [1, 999, 16_384, 70_000];
 /** What stays open for longer goes to a lane of its own; the events take more than twice as long. */
@@ -31,7 +33,7 @@ function checkEvents({ connections, exchanges }: Captured): void {
 for (const mode of MODES) {
   Deno.test({
     name: `http2to1 (${mode}): httpx, mirrored, with events beside 40 requests at a time`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         await using server = await NodeServer.start(fixture);
@@ -54,7 +56,7 @@ for (const mode of MODES) {
 
   Deno.test({
     name: `http2to1 (${mode}): hypercorn, mirrored, with events of curl beside Node's 60 requests at a time`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const paths = SIZES.map((size) => `/${fixture.body(size).name}`);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readHttp1 } from "../support/http1_reader.ts";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { Child, runChild } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -10,7 +11,8 @@ import { type Captured, checkHttp2, hash, type Served } from "./support/http2.ts
 import { jsonLines, mirrorClient, MirroredServer } from "./support/http2_mirrored.ts";
 import { hypercorn, PROGRAMS, python, pythonLacks } from "./support/python.ts";
 
-const lacking = missing("node", "openssl", "tshark") || pythonLacks("h2", "wsproto", "hypercorn");
+const lacking = missing("node", "openssl", "tshark") ?? pythonLacks("h2", "wsproto", "hypercorn") ??
+  judgeMissing();
 
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 

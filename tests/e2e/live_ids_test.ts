@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Into a veth whose other end has a live Suricata: it sees what the capture file shows, packet for packet. @module */
 import assert from "node:assert/strict";
-import { judge, judgeMissing, type Verdict } from "../support/judge.ts";
+import { judge, judgeMissing, type Verdict } from "../ids/judge.ts";
 import { netnsMissing, received, withVeth } from "../support/netns.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { checkMirror } from "./support/check_mirror.ts";
-import { Agent, type Mode, MODES } from "./support/sslcollector.ts";
+import { Agent, type Mode, modeMissing, MODES } from "./support/sslcollector.ts";
 import { curlPeer, together } from "./support/curl.ts";
 import { type Connection, large, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 import { peerClient } from "./support/peer_client.ts";
 
-const lacking = nginxMissing() || missing("curl", "openssl", "tshark");
+const lacking = nginxMissing() ?? missing("curl", "openssl", "tshark") ?? judgeMissing();
 
 /** nginx, started with the agent's hook, serves unmirrored curls over IPv4 and IPv6. */
 async function checkNginx(
@@ -43,7 +44,7 @@ for (const mode of MODES) {
   Deno.test({
     name:
       `agent (${mode}) mirrors nginx, a daemon with workers of another user: 1 B to 1.5 MB, IPv4 and IPv6`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture((fixture) => checkNginx(mode, fixture, ["127.0.0.1", "::1"], smallAndMedium(fixture))),
   });
@@ -57,6 +58,6 @@ Deno.test({
 
 Deno.test({
   name: "agent (binary) mirrors nginx: 50 MB both ways over IPv6",
-  ...skipIf(lacking),
+  ...skipIf(lacking, modeMissing("binary")),
   fn: () => withFixture((fixture) => checkNginx("binary", fixture, ["::1"], large(fixture), true)),
 });

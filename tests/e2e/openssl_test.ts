@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
 import { type Connection, get, put, type Request } from "./support/exchange.ts";
 import { type Fixture, LARGE_SIZE, MEDIUM_SIZE, SMALL_SIZES, withFixture } from "./support/fixture.ts";
 import { checkClient, checkServer } from "./support/mirrored.ts";
 
-const lacking = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark") ?? judgeMissing();
 
 /** `openssl s_server -WWW` serves files of its folder and closes after each; uploads it does not take. */
 async function checkServerOf(fixture: Fixture, hostname: "127.0.0.1" | "::1", sizes: readonly number[]) {

@@ -4,15 +4,14 @@ import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { type Http1Exchange, readHttp1 } from "../support/http1_reader.ts";
 import { textOf } from "../support/http2_frames.ts";
-import { judge, judgeMissing } from "../support/judge.ts";
+import { judge, judgeMissing } from "../ids/judge.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
-import { type Mode, MODES, runSslcollector, summaryOf } from "./support/sslcollector.ts";
+import { type Mode, modeMissing, MODES, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { hash, NodeServer, type Served } from "./support/http2.ts";
 
-const lacking = missing("curl", "node", "openssl");
-const noJudge = judgeMissing();
+const lacking = missing("curl", "node", "openssl") ?? judgeMissing();
 
 /** Passes everything on until it sees the word. */
 const TOUCHY = `
@@ -90,7 +89,6 @@ async function checkFault(mode: Mode, fixture: Fixture): Promise<void> {
   assert.match(textOf(after.streams[0]), /^GET \/2\/third/);
   assert.match(textOf(after.streams[1]), /X-Path: \/2\/touch-me[^]*X-Path: \/2\/third/);
 
-  if (noJudge) return;
   const { http } = await judge(capture);
   const [client] = before.name.split(">");
   const unharmed = http.filter(({ flow }) => !flow.includes(client)).map(({ url, status }) =>
@@ -102,7 +100,7 @@ async function checkFault(mode: Mode, fixture: Fixture): Promise<void> {
 for (const mode of MODES) {
   Deno.test({
     name: `a plugin that throws on data (${mode}) costs its flow the rest of its codec, and others nothing`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () => withFixture((fixture) => checkFault(mode, fixture)),
   });
 }

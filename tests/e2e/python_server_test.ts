@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { missing } from "../support/run.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { type Connection, get, large, put, smallAndMedium } from "./support/exchange.ts";
 import { type Fixture, SMALL_SIZES, withFixture } from "./support/fixture.ts";
 import { checkServer, type Mirrored, type ServerTest } from "./support/mirrored.ts";
 
-const lacking = missing("python3", "curl", "openssl", "tshark");
+const lacking = missing("python3", "curl", "openssl", "tshark") ?? judgeMissing();
 const PROGRAM = fileURLToPath(new URL("programs/https_server.py", import.meta.url));
 
 type Style = "blocking" | "threaded" | "prefork" | "asyncio";

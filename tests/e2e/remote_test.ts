@@ -2,7 +2,7 @@
 /** Agents that mirror to collectors over mutual TLS, from the command line. */
 import assert from "node:assert/strict";
 import { FakeCollector } from "../support/fake_collector.ts";
-import { judge, judgeMissing } from "../support/judge.ts";
+import { judge, judgeMissing } from "../ids/judge.ts";
 import { inNamespace, netnsMissing, withVeth } from "../support/netns.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
@@ -10,6 +10,7 @@ import { Child } from "./support/child.ts";
 import {
   mirrorOptions,
   type Mode,
+  modeMissing,
   MODES,
   runSslcollector,
   startSslcollector,
@@ -105,7 +106,7 @@ Deno.test({
 for (const mode of MODES) {
   Deno.test({
     name: `remote (${mode}): two collectors share the connections, each whole, and the books agree`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const pki = await makePki(fixture);

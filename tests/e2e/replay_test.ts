@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { missing } from "../support/run.ts";
 import { blocks } from "../support/forged.ts";
+import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { BLOCK_ENHANCED_PACKET } from "../../net/wire/pcapng.ts";
 import {
   Agent,
   mirrorOptions,
   type Mode,
+  modeMissing,
   MODES,
   runSslcollector,
   summaryOf,
@@ -19,7 +21,7 @@ import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkClient } from "./support/mirrored.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 
-const lacking = missing("curl", "openssl", "tshark");
+const lacking = missing("curl", "openssl", "tshark") ?? judgeMissing();
 
 /** Enhanced Packet Blocks of a capture, byte for byte. */
 function packetBlocks(capture: string): Uint8Array[] {
@@ -53,7 +55,7 @@ async function checkReplay(mode: Mode, fixture: Fixture, recording: string, capt
 for (const mode of MODES) {
   Deno.test({
     name: `replay (${mode}) of a recorded curl gives the same packets`,
-    ...skipIf(lacking),
+    ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const recording = fixture.path("curl.sslc");

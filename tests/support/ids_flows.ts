@@ -13,7 +13,7 @@ import {
   response,
   serverStart,
 } from "./http2_frames.ts";
-import type { Exchange } from "./judge.ts";
+import type { Exchange } from "../ids/judge.ts";
 import { withTempDir } from "./run.ts";
 
 const codec = http2to1();

@@ -20,7 +20,7 @@ import {
   response,
 } from "../../support/http2_frames.ts";
 import { answer, ask, good, judged, text } from "../../support/ids_flows.ts";
-import { judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
+import { judge, judgeMissing, judgeStrict } from "../../ids/judge.ts";
 import { withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
 

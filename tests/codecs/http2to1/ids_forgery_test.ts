@@ -22,7 +22,7 @@ import {
   settings,
 } from "../../support/http2_frames.ts";
 import { answer, ask, good, judged, one, text } from "../../support/ids_flows.ts";
-import { type Exchange, judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
+import { type Exchange, judge, judgeMissing, judgeStrict } from "../../ids/judge.ts";
 import { withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { CodecHarness } from "../../support/codec_harness.ts";
 import { answer, ask, judged, text } from "../../support/ids_flows.ts";
 import { data, END_STREAM, headers, request, response } from "../../support/http2_frames.ts";
-import { judge, judgeMissing } from "../../support/judge.ts";
+import { judge, judgeMissing } from "../../ids/judge.ts";
 import { skipIf } from "../../support/skip.ts";
 
 /** What each rule looks for in the one exchange. */

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { CodecHarness } from "../../support/codec_harness.ts";
 import { answer, ask, good, judged, one, text } from "../../support/ids_flows.ts";
-import { type Exchange, judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
+import { type Exchange, judge, judgeMissing, judgeStrict } from "../../ids/judge.ts";
 import {
   data,
   END_STREAM,

@@ -30,7 +30,7 @@ import {
   textOf,
 } from "../../support/http2_frames.ts";
 import { good, judged } from "../../support/ids_flows.ts";
-import { type Exchange, judgeMissing, judgeStrict } from "../../support/judge.ts";
+import { type Exchange, judgeMissing, judgeStrict } from "../../ids/judge.ts";
 import { skipIf } from "../../support/skip.ts";
 
 const codec = http2to1();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The one question of every end-to-end test: does the capture show what really passed? @module */
 import assert from "node:assert/strict";
-import { type Exchange, judgeMissing, judgeStrict } from "../../support/judge.ts";
+import { type Exchange, judgeStrict } from "../../ids/judge.ts";
 import { captureFacts } from "./capture_facts.ts";
 import type { Summary } from "./sslcollector.ts";
 import type { Seen } from "./exchange.ts";
@@ -19,12 +19,9 @@ export interface MirrorExpectation {
   readonly allow?: readonly string[];
 }
 
-/** Said once a file of tests. */
-let hasJudge: boolean | undefined;
-
 /**
  * Fails unless capture and summary agree with what the unmirrored side saw: 5-tuples, bodies, exchanges, bytes. tshark and
- * Suricata judge the capture; without Suricata its part is left out, and that is said.
+ * Suricata judge the capture.
  */
 export async function checkMirror(
   capture: string,
@@ -40,10 +37,9 @@ export async function checkMirror(
     status,
     requestBytes || responseBytes,
   ]);
-  hasJudge ??= !judgeMissing();
   const [facts, verdict] = await Promise.all([
     captureFacts(capture, [...new Set(ports)], seen.connections.length, expectation.isLarge ?? false),
-    hasJudge ? judgeStrict(capture, { expect, allow: expectation.allow }) : undefined,
+    judgeStrict(capture, { expect, allow: expectation.allow }),
   ]);
   assert.deepEqual(sorted(facts.connections), sorted(seen.connections), "5-tuples");
   assert.deepEqual(

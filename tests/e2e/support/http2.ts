@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { type ForgedConnection, forgedConnections } from "../../support/forged.ts";
 import { fieldOf, type Http1Exchange, readHttp1 } from "../../support/http1_reader.ts";
-import { type Exchange, judgeMissing, judgeStrict, type Verdict } from "../../support/judge.ts";
+import { type Exchange, judgeStrict, type Verdict } from "../../ids/judge.ts";
 import { Child } from "./child.ts";
 import type { Summary } from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
@@ -52,8 +52,8 @@ export interface Captured {
   readonly connections: ForgedConnection[];
   /** The n-th of `connections` carried these. */
   readonly exchanges: (Http1Exchange & { readonly connection: number })[];
-  /** Suricata's, when it is there. */
-  readonly verdict: Verdict | undefined;
+  /** Suricata's. */
+  readonly verdict: Verdict;
 }
 
 export interface Http2Expectation {
@@ -67,8 +67,6 @@ export interface Http2Expectation {
 
 /** `stream.reassembly.depth` of stock Suricata. */
 const DEPTH = 1 << 20;
-/** Said once a file of tests. */
-let hasJudge: boolean | undefined;
 
 /** Fails unless capture, books and Suricata agree with the peer: no exchange lost, changed or invented. */
 export async function checkHttp2(
@@ -102,8 +100,6 @@ export async function checkHttp2(
   checkFields(exchanges, served);
   checkComments(connections);
 
-  hasJudge ??= !judgeMissing();
-  if (!hasJudge) return { connections, exchanges, verdict: undefined };
   const { inside = [] } = expectation;
   const expect = [
     ...served.map(({ method, path, status, requestBytes, responseBytes }): Exchange => [

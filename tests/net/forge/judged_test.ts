@@ -8,7 +8,7 @@ import type { ForgeSettings } from "../../../net/forge/settings.ts";
 import { LaneForger } from "../../../net/forge/connection.ts";
 import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
 import { IPV4_KEY, IPV6_KEY, Recorder, testSettings } from "../../support/capture.ts";
-import { type Exchange, judge, judgeMissing, judgeStrict } from "../../support/judge.ts";
+import { type Exchange, judge, judgeMissing, judgeStrict } from "../../ids/judge.ts";
 import { Random } from "../../support/random.ts";
 import { missing, withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
