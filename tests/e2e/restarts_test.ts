@@ -14,9 +14,9 @@ import { Nginx, nginxMissing } from "./support/nginx.ts";
 
 const lacking = nginxMissing() || missing("wrk", "curl", "openssl");
 
-const RESTARTS = 20;
+const RESTARTS = 10;
 /** Of these agents the test waits until nginx has found them, which it does when the one before is seen to be dead. */
-const AWAITED = [1, 10, 20];
+const AWAITED = [1, 5, 10];
 /** Some seconds of visits. */
 const VISITS_MAX = 300;
 /** A capture without packets is smaller. */
@@ -63,7 +63,7 @@ Deno.test({
       const url = `https://127.0.0.1:${nginx.port}/${body.name}`;
       // It is ended when the last agent has mirrored; the duration only bounds it.
       const load = new Child("wrk", {
-        args: ["--threads", "1", "--connections", "8", "--duration", "80s", "--timeout", "5s", url],
+        args: ["--threads", "1", "--connections", "8", "--duration", "300s", "--timeout", "60s", url],
       });
       agents.use(load);
       await fileExceeds(capture(0), HEAD_BYTES);
