@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Direction } from "../codec.ts";
+import type { Direction } from "../direction.ts";
 import type { FieldList } from "./field_list.ts";
 
 /** A valid request head. Numbers are positions in `fields`, -1 where there is no such field. */
@@ -58,7 +58,7 @@ export interface HttpEvents<Exchange> {
   bodyGap(exchange: Exchange, direction: Direction, lengthBytes: number): void;
   trailers(exchange: Exchange, direction: Direction, fields: FieldList): void;
   ended(exchange: Exchange, direction: Direction): void;
-  /** What follows in this direction is missing or must not be taken. */
+  /** What follows in this direction is missing, or is no part of the message. */
   truncated(exchange: Exchange, direction: Direction, why: Partial): void;
   /** The request has ended by a reset; a response may follow, or `aborted`, or `truncated` of it. */
   reset(exchange: Exchange): void;

@@ -22,7 +22,7 @@ export const FieldId = {
   CONNECTION: 10,
   COOKIE: 11,
   AUTHORIZATION: 12,
-  /** Begins with `x-sslcollector-`, the prefix of what the writer adds. */
+  /** Begins with {@linkcode RESERVED_PREFIX}. */
   RESERVED: 13,
   /** `content-*` other than the length. */
   CONTENT: 14,
@@ -41,9 +41,11 @@ export const isPseudo = (id: number): boolean => id >= FieldId.METHOD && id <= F
 const ascii = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
 const CONTENT_PREFIX = ascii("content-");
-const RESERVED_PREFIX = ascii("x-sslcollector-");
+/** Prefix of every field name that the writer adds or renames. */
+export const RESERVED_PREFIX = "x-sslcollector-";
+const RESERVED_PREFIX_BYTES = ascii(RESERVED_PREFIX);
 
-/** Whole names, by length: no two of the same length and first letter but those listed one after the other. */
+/** Whole names, by their length. */
 const NAMES: { bytes: Uint8Array; id: FieldId }[][] = [];
 for (
   const [name, id] of [
@@ -94,7 +96,8 @@ export function fieldId(bytes: Uint8Array, start: number, end: number): FieldId 
     return FieldId.CONTENT;
   }
   if (
-    (first | 0x20) === 0x78 && length >= RESERVED_PREFIX.length && beginsWith(bytes, start, RESERVED_PREFIX)
+    (first | 0x20) === 0x78 && length >= RESERVED_PREFIX_BYTES.length &&
+    beginsWith(bytes, start, RESERVED_PREFIX_BYTES)
   ) {
     return FieldId.RESERVED;
   }

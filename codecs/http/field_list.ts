@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { FieldId, fieldId, isPseudo } from "./field.ts";
+import { FieldId, isPseudo, RESERVED_PREFIX } from "./field.ts";
 
 /** RFC 7541, section 4.1: what an entry weighs besides its bytes. */
 export const FIELD_OVERHEAD_BYTES = 32;
@@ -26,11 +26,12 @@ export function copyWords(
   else for (let i = 0; i < words; i++) target[at + i] = source[start + i];
 }
 
-/** Room for pseudo-header fields beyond the bound, and how many of them are taken: there are six. */
+/** Room for pseudo-header fields beyond the bound. */
 export const PSEUDO_BYTES: number = 64 * 1024;
+/** How many of them may go there: there are six. */
 const MAX_PSEUDO = 8;
 
-const LOST_NAME = Uint8Array.from("x-sslcollector-unknown", (c) => c.charCodeAt(0));
+const LOST_NAME = Uint8Array.from(`${RESERVED_PREFIX}unknown`, (c) => c.charCodeAt(0));
 const LOST_VALUE = 0x3f;
 
 /**
@@ -38,11 +39,11 @@ const LOST_VALUE = 0x3f;
  * Field `i` has its name in `bytes[nameStart[i] … valueStart[i])` and its value in `bytes[valueStart[i] … valueEnd[i])`.
  *
  * `maxBytes` bounds the list (names, values and 32 a field), and so does `limitBytes` where it is less; what comes after is left
- * out and `overflow` is set. Pseudo-header fields are taken all the same, with {@linkcode PSEUDO_BYTES} more.
+ * out and `overflow` is set. Pseudo-header fields have {@linkcode PSEUDO_BYTES} more.
  */
 export class FieldList {
   readonly bytes: Uint8Array;
-  /** The same memory in words. Every field begins at a word, so that it can be copied word by word. */
+  /** `bytes` in words. Every field begins at a word, so that it can be copied word by word. */
   readonly words: Int32Array;
   readonly nameStart: Int32Array;
   readonly valueStart: Int32Array;
@@ -58,9 +59,9 @@ export class FieldList {
   overflow = false;
   /** Pseudo-header fields may be among them. */
   pseudoLost = false;
-  #pseudoCount = 0;
   /** Fields of which something was lost. */
   lostCount = 0;
+  #pseudoCount = 0;
 
   /** `slackBytes`: the longest name and value together that a decoder may put at `end` before it asks {@linkcode add}. */
   constructor(readonly maxBytes: number, slackBytes: number) {
@@ -123,7 +124,7 @@ export class FieldList {
     this.overflow = this.pseudoLost = true;
   }
 
-  /** Takes the field that lies at `end`: name up to `valueStart`, value up to `valueEnd`. */
+  /** Adds the field that lies at `end`: name up to `valueStart`, value up to `valueEnd`. */
   add(valueStart: number, valueEnd: number, id: number): void {
     const nameStart = this.end;
     if (!this.fits(valueEnd - nameStart, id)) return;
@@ -149,13 +150,5 @@ export class FieldList {
     const valueStart = this.putLostName();
     this.bytes[valueStart] = LOST_VALUE;
     this.add(valueStart, valueStart + 1, FieldId.LOST);
-  }
-
-  /** Adds a field given as bytes; for tests and for readers of other versions. */
-  addField(name: Uint8Array, value: Uint8Array): void {
-    const valueStart = this.end + name.length;
-    this.bytes.set(name, this.end);
-    this.bytes.set(value, valueStart);
-    this.add(valueStart, valueStart + value.length, fieldId(name, 0, name.length));
   }
 }

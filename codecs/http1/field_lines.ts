@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { FieldId } from "../http/field.ts";
+import { FieldId, RESERVED_PREFIX } from "../http/field.ts";
 import type { Doubt } from "../http/event.ts";
 import type { FieldList } from "../http/field_list.ts";
 import type { ByteWriter } from "./byte_writer.ts";
@@ -45,15 +45,10 @@ export const newFacts = (): HeadFacts => ({
   repeatedFields: 0,
 });
 
-/** Facts of a head, or of trailers, whose lines are written next. */
-export function beginHead(): HeadFacts {
-  headNumber = (headNumber + 1) >>> 0;
-  return newFacts();
-}
+export const CRLF = "\r\n";
 
-/** Prefix of every field that is added or renamed here. */
-export const PREFIX = "x-sslcollector-";
-const CRLF = "\r\n";
+/** The line that tells why a message is not whole, or not sure. */
+export const partialLine = (why: string): string => `${RESERVED_PREFIX}partial: ${why}${CRLF}`;
 
 /** Heads in which a name of this hash was seen last; one head is written at a time. */
 const seenNames = new Uint32Array(1024);
@@ -69,148 +64,134 @@ function isRepeated(name: Uint8Array, start: number, end: number): boolean {
   return false;
 }
 
-/** One more `content-length`: like ones are one, differing ones are a claim that cannot be true. */
-export function contentLength(fields: FieldList, i: number, facts: HeadFacts): void {
-  const length = parseContentLength(fields.bytes, fields.valueStart[i], fields.valueEnd[i]);
-  let text = "";
-  for (let at = fields.valueStart[i]; at < fields.valueEnd[i] && text.length < 64; at++) {
-    const c = fields.bytes[at];
-    text += c > 0x20 && c < 0x7f ? String.fromCharCode(c) : "_";
+/** Lines that are written next to `out`, from one list; one head, or one message's trailers, at a time. */
+export class FieldLines {
+  readonly facts: HeadFacts = newFacts();
+
+  constructor(readonly out: ByteWriter, readonly fields: FieldList, readonly count: Count) {
+    headNumber = (headNumber + 1) >>> 0;
   }
-  const line = `${PREFIX}content-length: ${text}\r\n`;
-  if (facts.claim === line) return;
-  facts.declaredLength = facts.claim === "" ? length : LENGTH_INVALID;
-  // Three differing claims tell as much as a thousand.
-  if (facts.claim.length < 300) facts.claim += line;
-}
 
-/** Tells what is not known of a head, or not sure. */
-export function partialMark(out: ByteWriter, fields: FieldList, doubt: Doubt, facts: HeadFacts): void {
-  if (fields.lostCount === 0 && !fields.overflow && doubt === "") return;
-  const marks = [fields.lostCount > 0 ? "fields" : "", fields.overflow ? "bound" : "", doubt];
-  out.ascii(`${PREFIX}partial: ${marks.filter((mark) => mark !== "").join(", ")}\r\n`);
-  facts.fieldCount++;
-  // Another may follow behind the body.
-  facts.repeatedFields++;
-}
-
-/** All cookie crumbs in one line, as the peer reads them (RFC 9113, section 8.2.3). */
-export function cookieLine(
-  out: ByteWriter,
-  fields: FieldList,
-  first: number,
-  facts: HeadFacts,
-  count: Count,
-): void {
-  const start = out.length;
-  out.ascii("Cookie: ");
-  const valueStart = out.length;
-  for (let i = first; i < fields.count; i++) {
-    if (fields.id[i] !== FieldId.COOKIE) continue;
-    if (out.length > valueStart) out.ascii("; ");
-    value(out, fields, i, count);
-  }
-  finishLine(out, start, valueStart, facts);
-}
-
-export function fieldLine(
-  out: ByteWriter,
-  fields: FieldList,
-  i: number,
-  facts: HeadFacts,
-  count: Count,
-): void {
-  const start = out.length;
-  // The placeholder's name is one of ours, in lower case as those are.
-  const lost = fields.id[i] === FieldId.LOST;
-  const fault = (lost ? writeLowerName : writeName)(
-    out,
-    fields.bytes,
-    fields.nameStart[i],
-    fields.valueStart[i],
-  );
-  if (fault !== NameFault.NONE) nameFault(fault, count);
-  finishField(out, fields, i, start, facts, count);
-}
-
-/** The field under `prefix` and its name in lower case. */
-export function renamedLine(
-  out: ByteWriter,
-  fields: FieldList,
-  i: number,
-  prefix: string,
-  facts: HeadFacts,
-  count: Count,
-): void {
-  const start = out.length;
-  out.ascii(prefix);
-  const fault = writeLowerName(out, fields.bytes, fields.nameStart[i], fields.valueStart[i]);
-  if (fault !== NameFault.NONE) nameFault(fault, count);
-  finishField(out, fields, i, start, facts, count);
-}
-
-/** A field of the peer under the prefix of ours: `x-sslcollector-a` becomes `x-sslcollector-peer-a`. */
-export function reservedLine(
-  out: ByteWriter,
-  fields: FieldList,
-  i: number,
-  facts: HeadFacts,
-  count: Count,
-): void {
-  count("renamed-reserved-field");
-  const start = out.length;
-  out.ascii(`${PREFIX}peer-`);
-  writeLowerName(out, fields.bytes, fields.nameStart[i] + PREFIX.length, fields.valueStart[i]);
-  finishField(out, fields, i, start, facts, count);
-}
-
-/** The value behind a name that was written from `start` on. */
-function finishField(
-  out: ByteWriter,
-  fields: FieldList,
-  i: number,
-  start: number,
-  facts: HeadFacts,
-  count: Count,
-): void {
-  out.reserve(2);
-  out.bytes[out.length++] = 0x3a;
-  out.bytes[out.length++] = 0x20;
-  const valueStart = out.length;
-  value(out, fields, i, count);
-  finishLine(out, start, valueStart, facts);
-}
-
-function nameFault(fault: number, count: Count): void {
-  if (fault & NameFault.SUBSTITUTED) count("substituted-name");
-  if (fault & NameFault.UPPER_CASE) count("upper-case-name");
-}
-
-export function value(out: ByteWriter, fields: FieldList, i: number, count: Count): void {
-  const substituted = writeValue(out, fields.bytes, fields.valueStart[i], fields.valueEnd[i]);
-  if (substituted > 0) count("substituted-value-byte", substituted);
-}
-
-/** Ends the line that began at `start`; one that is too long becomes several of the same name. */
-function finishLine(out: ByteWriter, start: number, valueStart: number, facts: HeadFacts): void {
-  facts.fieldCount++;
-  if (isRepeated(out.bytes, start, valueStart)) facts.repeatedFields++;
-  if (out.length - start + CRLF.length <= MAX_LINE_BYTES) return out.ascii(CRLF);
-  const name = out.bytes.slice(start, valueStart);
-  const rest = out.slice(valueStart);
-  const room = MAX_LINE_BYTES - CRLF.length - name.length;
-  if (room < MAX_LINE_BYTES / 2) {
-    facts.apart ||= "long-name";
-    return out.ascii(CRLF);
-  }
-  out.length = valueStart;
-  for (let at = 0; at < rest.length; at += room) {
-    if (at > 0) {
-      out.copy(name, 0, name.length);
-      facts.fieldCount++;
-      facts.repeatedFields++;
+  /** One more `content-length`: like ones are one, differing ones are a claim that cannot be true. */
+  contentLength(i: number): void {
+    const { facts } = this;
+    const { bytes, valueStart, valueEnd } = this.fields;
+    const length = parseContentLength(bytes, valueStart[i], valueEnd[i]);
+    let text = "";
+    for (let at = valueStart[i]; at < valueEnd[i] && text.length < 64; at++) {
+      const c = bytes[at];
+      text += c > 0x20 && c < 0x7f ? String.fromCharCode(c) : "_";
     }
-    out.copy(rest, at, Math.min(at + room, rest.length));
-    out.ascii(CRLF);
+    const line = `${RESERVED_PREFIX}content-length: ${text}${CRLF}`;
+    if (facts.claim === line) return;
+    facts.declaredLength = facts.claim === "" ? length : LENGTH_INVALID;
+    // Three differing claims tell as much as a thousand.
+    if (facts.claim.length < 300) facts.claim += line;
+  }
+
+  /** Tells what is not known of a head, or not sure. */
+  partialMark(doubt: Doubt): void {
+    const { lostCount, overflow } = this.fields;
+    if (lostCount === 0 && !overflow && doubt === "") return;
+    const marks = [lostCount > 0 ? "fields" : "", overflow ? "bound" : "", doubt];
+    this.out.ascii(partialLine(marks.filter((mark) => mark !== "").join(", ")));
+    this.facts.fieldCount++;
+    // Another may follow behind the body.
+    this.facts.repeatedFields++;
+  }
+
+  /** All cookie crumbs, from field `first` on, in one line, as the peer reads them (RFC 9113, section 8.2.3). */
+  cookies(first: number): void {
+    const { out, fields } = this;
+    const start = out.length;
+    out.ascii("Cookie: ");
+    const valueStart = out.length;
+    for (let i = first; i < fields.count; i++) {
+      if (fields.id[i] !== FieldId.COOKIE) continue;
+      if (out.length > valueStart) out.ascii("; ");
+      this.value(i);
+    }
+    this.#finishLine(start, valueStart);
+  }
+
+  /** The field as it is, its name in title case. */
+  field(i: number): void {
+    const { out } = this;
+    const { bytes, nameStart, valueStart, id } = this.fields;
+    const start = out.length;
+    // A placeholder's name has the reserved prefix, and is in lower case as all names with it are.
+    const write = id[i] === FieldId.LOST ? writeLowerName : writeName;
+    this.#nameFault(write(out, bytes, nameStart[i], valueStart[i]));
+    this.#finishField(i, start);
+  }
+
+  /** The field under `prefix` and its name in lower case. */
+  renamed(i: number, prefix: string): void {
+    const { out } = this;
+    const { bytes, nameStart, valueStart } = this.fields;
+    const start = out.length;
+    out.ascii(prefix);
+    this.#nameFault(writeLowerName(out, bytes, nameStart[i], valueStart[i]));
+    this.#finishField(i, start);
+  }
+
+  /** A field of the peer whose name has the reserved prefix: `x-sslcollector-a` becomes `x-sslcollector-peer-a`. */
+  reserved(i: number): void {
+    const { out } = this;
+    const { bytes, nameStart, valueStart } = this.fields;
+    this.count("renamed-reserved-field");
+    const start = out.length;
+    out.ascii(`${RESERVED_PREFIX}peer-`);
+    writeLowerName(out, bytes, nameStart[i] + RESERVED_PREFIX.length, valueStart[i]);
+    this.#finishField(i, start);
+  }
+
+  /** The value alone. */
+  value(i: number): void {
+    const { bytes, valueStart, valueEnd } = this.fields;
+    const substituted = writeValue(this.out, bytes, valueStart[i], valueEnd[i]);
+    if (substituted > 0) this.count("substituted-value-byte", substituted);
+  }
+
+  #nameFault(fault: number): void {
+    if (fault === NameFault.NONE) return;
+    if (fault & NameFault.SUBSTITUTED) this.count("substituted-name");
+    if (fault & NameFault.UPPER_CASE) this.count("upper-case-name");
+  }
+
+  /** The value behind a name that was written from `start` on. */
+  #finishField(i: number, start: number): void {
+    const { out } = this;
+    out.reserve(2);
+    out.bytes[out.length++] = 0x3a;
+    out.bytes[out.length++] = 0x20;
+    const valueStart = out.length;
+    this.value(i);
+    this.#finishLine(start, valueStart);
+  }
+
+  /** Ends the line that began at `start`; one that is too long becomes several of one name. */
+  #finishLine(start: number, valueStart: number): void {
+    const { out, facts } = this;
+    facts.fieldCount++;
+    if (isRepeated(out.bytes, start, valueStart)) facts.repeatedFields++;
+    if (out.length - start + CRLF.length <= MAX_LINE_BYTES) return out.ascii(CRLF);
+    const name = out.bytes.slice(start, valueStart);
+    const rest = out.slice(valueStart);
+    const room = MAX_LINE_BYTES - CRLF.length - name.length;
+    if (room < MAX_LINE_BYTES / 2) {
+      facts.apart ||= "long-name";
+      return out.ascii(CRLF);
+    }
+    out.length = valueStart;
+    for (let at = 0; at < rest.length; at += room) {
+      if (at > 0) {
+        out.copy(name, 0, name.length);
+        facts.fieldCount++;
+        facts.repeatedFields++;
+      }
+      out.copy(rest, at, Math.min(at + room, rest.length));
+      out.ascii(CRLF);
+    }
   }
 }

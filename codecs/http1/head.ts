@@ -3,30 +3,16 @@
  * HTTP/1.1 heads from version-neutral ones, all but the framing: what decides it is returned as {@linkcode HeadFacts},
  * because the framing depends on the body, which comes later.
  *
- * The rules are those for an IDS to read the same message as the peer did: one Host, nothing that changes the framing,
+ * The rules are those for an IDS to read the message that the peer read: one Host, nothing that changes the framing,
  * no byte that ends a line, lines that its parser takes.
  *
  * @module
  */
 import type { RequestHead, ResponseHead } from "../http/event.ts";
-import { FieldId } from "../http/field.ts";
+import { FieldId, RESERVED_PREFIX } from "../http/field.ts";
 import type { FieldList } from "../http/field_list.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import {
-  beginHead,
-  contentLength,
-  cookieLine,
-  type Count,
-  fieldLine,
-  type HeadFacts,
-  MAX_FIELDS,
-  MAX_LINE_BYTES,
-  partialMark,
-  PREFIX,
-  renamedLine,
-  reservedLine,
-  value,
-} from "./field_lines.ts";
+import { type Count, FieldLines, type HeadFacts, MAX_FIELDS, MAX_LINE_BYTES } from "./field_lines.ts";
 import { decodableBasic, sameValue } from "./field_value.ts";
 import { isRegisteredMethod } from "./methods.ts";
 import { reasonPhrase, writeTarget, writeToken } from "./names.ts";
@@ -39,13 +25,13 @@ export type RequestKind = "ordinary" | "head" | "connect" | "upgrade" | "extende
  * goes on with another parser.
  */
 const OPAQUE_PROTOCOLS = ["websocket", "webtransport", "connect-udp", "connect-ip"];
-/** So much is told of another one's name. */
-const MAX_PROTOCOL_BYTES = 256;
+/** So much is told of a protocol's name, by the request and by the response that accepts it; registered ones have 20 bytes at most. */
+export const MAX_PROTOCOL_BYTES = 256;
 
 const LOST_METHOD = "UNKNOWN";
-const LOST_TARGET = "/x-sslcollector-unknown";
+const LOST_TARGET = `/${RESERVED_PREFIX}unknown`;
 /** A status that no peer sends and a parser takes. */
-export const LOST_STATUS = 999;
+const LOST_STATUS = 999;
 
 /** Appends request line and fields, each line with its end, but not the empty line. `kind` as {@linkcode requestKind} says. */
 export function writeRequestHead(
@@ -55,9 +41,9 @@ export function writeRequestHead(
   count: Count,
   pushed = false,
 ): HeadFacts {
-  const { fields } = head;
-  const facts = beginHead();
-  const { method } = head;
+  const { fields, method } = head;
+  const lines = new FieldLines(out, fields, count);
+  const { facts } = lines;
   if (
     kind === "ordinary" && method >= 0 &&
     !isRegisteredMethod(fields.bytes, fields.valueStart[method], fields.valueEnd[method])
@@ -88,7 +74,7 @@ export function writeRequestHead(
   if (host >= 0) {
     const start = out.length;
     out.ascii("Host: ");
-    value(out, fields, host, count);
+    lines.value(host);
     out.ascii("\r\n");
     facts.fieldCount++;
     if (out.length - start > MAX_LINE_BYTES) facts.apart ||= "long-host";
@@ -100,7 +86,7 @@ export function writeRequestHead(
     facts.fieldCount += 2;
   }
   if (kind === "extended") {
-    out.ascii(`${PREFIX}protocol: `);
+    out.ascii(`${RESERVED_PREFIX}protocol: `);
     const start = fields.valueStart[head.protocol];
     writeToken(
       out,
@@ -111,17 +97,17 @@ export function writeRequestHead(
     out.ascii("\r\n");
     facts.fieldCount++;
   }
-  partialMark(out, fields, head.doubt, facts);
+  lines.partialMark(head.doubt);
   if (pushed) {
-    out.ascii(`${PREFIX}pushed: 1\r\n`);
+    out.ascii(`${RESERVED_PREFIX}pushed: 1\r\n`);
     facts.fieldCount++;
   }
-  writeFields(out, fields, head.firstRegular, host, facts, count);
+  writeFields(lines, head.firstRegular, host);
   return facts;
 }
 
 /**
- * The same for a response. `upgraded` is the request head's protocol when this response accepts an upgrade, and the
+ * Appends status line and fields, each line with its end, but not the empty line. `upgraded` is the request head's protocol when this response accepts an upgrade, and the
  * status line then is that of a 101. `interim` are lines that earlier 1xx responses left.
  */
 export function writeResponseHead(
@@ -131,7 +117,8 @@ export function writeResponseHead(
   interim: Uint8Array | undefined,
   count: Count,
 ): HeadFacts {
-  const facts = beginHead();
+  const lines = new FieldLines(out, head.fields, count);
+  const { facts } = lines;
   const status = upgraded !== undefined ? 101 : head.status === 0 ? LOST_STATUS : head.status;
   out.ascii(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
   if (upgraded !== undefined) {
@@ -140,8 +127,8 @@ export function writeResponseHead(
     out.ascii("\r\nConnection: Upgrade\r\n");
     facts.fieldCount += 2;
   }
-  partialMark(out, head.fields, head.doubt, facts);
-  writeFields(out, head.fields, head.firstRegular, -1, facts, count);
+  lines.partialMark(head.doubt);
+  writeFields(lines, head.firstRegular, -1);
   if (interim !== undefined) {
     out.copy(interim, 0, interim.length);
     const lines = interim.reduce((sum, byte) => byte === 0x0a ? sum + 1 : sum, 0);
@@ -154,11 +141,11 @@ export function writeResponseHead(
 
 /** Appends the fields of a 1xx response as lines of the final one. */
 export function writeInterimFields(out: ByteWriter, head: ResponseHead, count: Count): void {
-  const facts = beginHead();
   const { fields } = head;
+  const lines = new FieldLines(out, fields, count);
   for (let i = head.firstRegular; i < fields.count; i++) {
     if (fields.id[i] === FieldId.EMPTY) count("empty-field-name");
-    else renamedLine(out, fields, i, `${PREFIX}${head.status}-`, facts, count);
+    else lines.renamed(i, `${RESERVED_PREFIX}${head.status}-`);
   }
 }
 
@@ -167,23 +154,24 @@ export function writeInterimFields(out: ByteWriter, head: ResponseHead, count: C
  * the head, with which parsers merge them, are not known here.
  */
 export function writeTrailers(out: ByteWriter, fields: FieldList, count: Count): HeadFacts {
-  const facts = beginHead();
+  const lines = new FieldLines(out, fields, count);
+  const { facts } = lines;
   for (let i = 0; i < fields.count; i++) {
     switch (fields.id[i]) {
       case FieldId.OTHER:
       case FieldId.COOKIE:
       case FieldId.LOST:
-        fieldLine(out, fields, i, facts, count);
+        lines.field(i);
         break;
       case FieldId.HOST:
       case FieldId.CONTENT_LENGTH:
       case FieldId.CONTENT:
       case FieldId.AUTHORIZATION:
       case FieldId.EXPECT:
-        renamedLine(out, fields, i, PREFIX, facts, count);
+        lines.renamed(i, RESERVED_PREFIX);
         break;
       case FieldId.RESERVED:
-        reservedLine(out, fields, i, facts, count);
+        lines.reserved(i);
         break;
       case FieldId.CONNECTION:
         count("connection-field-left-out");
@@ -225,51 +213,46 @@ function hostField(head: RequestHead): number {
   return authority;
 }
 
-function writeFields(
-  out: ByteWriter,
-  fields: FieldList,
-  first: number,
-  host: number,
-  facts: HeadFacts,
-  count: Count,
-): void {
+/** Fields from `first` on, and before it what was lost; `host` is the one that was written as Host, or -1. */
+function writeFields(lines: FieldLines, first: number, host: number): void {
+  const { fields, facts, count } = lines;
   let cookiesWritten = false;
   // What was lost before the pseudo-header fields' end has its place too.
-  for (let i = 0; i < first; i++) if (fields.id[i] === FieldId.LOST) fieldLine(out, fields, i, facts, count);
+  for (let i = 0; i < first; i++) if (fields.id[i] === FieldId.LOST) lines.field(i);
   for (let i = first; i < fields.count; i++) {
     switch (fields.id[i]) {
       case FieldId.OTHER:
       case FieldId.CONTENT:
       case FieldId.LOST:
-        fieldLine(out, fields, i, facts, count);
+        lines.field(i);
         break;
       case FieldId.HOST:
         if (i === host || (host >= 0 && sameValue(fields, i, host))) break;
         count("renamed-host");
-        renamedLine(out, fields, i, PREFIX, facts, count);
+        lines.renamed(i, RESERVED_PREFIX);
         break;
       case FieldId.CONTENT_LENGTH:
-        contentLength(fields, i, facts);
+        lines.contentLength(i);
         break;
       case FieldId.CONNECTION:
         count("connection-field-left-out");
         break;
       case FieldId.COOKIE:
-        if (!cookiesWritten) cookieLine(out, fields, i, facts, count);
+        if (!cookiesWritten) lines.cookies(i);
         cookiesWritten = true;
         break;
       case FieldId.AUTHORIZATION:
         if (!decodableBasic(fields.bytes, fields.valueStart[i], fields.valueEnd[i])) {
           facts.apart ||= "undecodable-basic";
         }
-        fieldLine(out, fields, i, facts, count);
+        lines.field(i);
         break;
       case FieldId.EXPECT:
         facts.expects = true;
-        fieldLine(out, fields, i, facts, count);
+        lines.field(i);
         break;
       case FieldId.RESERVED:
-        reservedLine(out, fields, i, facts, count);
+        lines.reserved(i);
         break;
       case FieldId.EMPTY:
         count("empty-field-name");

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: MIT
 /**
- * One message on its way to HTTP/1.1: what is known of it, and how it is framed once it is written.
+ * One message on its way to HTTP/1.1: what came of it and is not written yet, and how far it is written.
  *
  * A message that is whole before anything of it is written gets the real length; one that is written as it comes gets
- * the declared length or chunks. Never both, and never a length that is not kept: see {@linkcode Message.short}.
+ * the declared length or chunks. Never both, and never a length that is not kept: see {@linkcode MessageState.SHORT}.
  *
  * @module
  */
-import type { CodecOutput, Direction, Lane } from "../codec.ts";
+import type { Direction } from "../direction.ts";
 import type { Partial } from "../http/event.ts";
-import { BytePool } from "./byte_pool.ts";
-import { ByteWriter } from "./byte_writer.ts";
-import { LENGTH_ABSENT } from "./field_value.ts";
+import type { BytePool } from "./byte_pool.ts";
+import type { ByteWriter } from "./byte_writer.ts";
 import { type HeadFacts, newFacts } from "./field_lines.ts";
-
-/** Body joined into one chunk, and written at once, at most. */
-export const MAX_CHUNK_BYTES = 16 * 1024;
 
 /** A body is likely to become as long as was declared when that is at most so many times what has come. */
 const LIKELY_TIMES = 16;
@@ -24,55 +20,76 @@ const LIKELY_TIMES = 16;
 const GAP_BYTES = 64;
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
-const CRLF = "\r\n";
 
-const Framing = {
-  /** Nothing is written yet. */
-  UNDECIDED: 0,
-  NONE: 1,
-  LENGTH: 2,
-  CHUNKED: 3,
-  /** A tunnel: bytes as they are. */
-  OPAQUE: 4,
+/**
+ * How far a message is written:
+ *
+ * ```
+ * UNWRITTEN ─┬─whole─────────────────────────▶ DONE
+ *            ├─goes on, length declared─▶ LENGTH ──▶ DONE, or SHORT where bytes are owed
+ *            ├─goes on, of any length───▶ CHUNKED ─▶ DONE
+ *            └─tunnel───────────────────▶ OPAQUE ──▶ DONE
+ * ```
+ */
+export const MessageState = {
+  UNWRITTEN: 0,
+  /** Head with the declared length; `remaining` bytes are owed. */
+  LENGTH: 1,
+  CHUNKED: 2,
+  /** Bytes as they are. */
+  OPAQUE: 3,
+  /** Everything that will be written was written. */
+  DONE: 4,
+  /** So it was, but it is less than the announced length: only a reset tells the truth. */
+  SHORT: 5,
 } as const;
+export type MessageState = typeof MessageState[keyof typeof MessageState];
+
+/** What may follow a message's head. */
+export const BodyRule = {
+  ANY: 0,
+  /** A response that has no body whatever it declares: 204, 304. */
+  NONE: 1,
+  /** A response to HEAD tells the length of what is not sent; it has no place for a body, not even in chunks. */
+  OF_HEAD: 2,
+} as const;
+export type BodyRule = typeof BodyRule[keyof typeof BodyRule];
 
 export class Message {
+  state: MessageState = MessageState.UNWRITTEN;
   /** Lines of the head without framing and empty line, `headLength` bytes; undefined before it came and once written. */
   head: Uint8Array | undefined;
+  /** Above 0 once the head has come, written or not. */
   headLength = 0;
-  hasHead = false;
   facts: HeadFacts = newFacts();
-  /** A response that has no body whatever it declares: to HEAD, 204, 304. */
-  bodyless = false;
-  /** A response to HEAD tells the length of what is not sent; it has no place for a body, not even in chunks. */
-  keepsLength = false;
-  readonly isResponse: boolean;
-  /** Body that is not written yet. */
+  bodyRule: BodyRule = BodyRule.ANY;
+  /** Body that is not written yet, in its first `bodyLength` bytes. */
   body = NO_BYTES;
   bodyLength = 0;
   /** Gaps in it, ascending: `at` bytes of `body` come before. */
   gaps: { at: number; lengthBytes: number }[] = [];
   gapBytes = 0;
   trailers: Uint8Array | undefined;
+  /** Nothing more of it comes. */
   ended = false;
   /** Why it is not whole. */
   partial: Partial | "" = "";
-  framing: number = Framing.UNDECIDED;
   /** LENGTH: bytes still owed. */
   remaining = 0;
-  /** Everything that will be written was written. */
-  done = false;
-  /** Less than the announced length was written: only a reset tells the truth. */
-  short = false;
 
-  constructor(readonly direction: Direction) {
-    this.isResponse = direction === 1;
+  constructor(readonly direction: Direction) {}
+
+  get hasHead(): boolean {
+    return this.headLength > 0;
+  }
+
+  get isDone(): boolean {
+    return this.state >= MessageState.DONE;
   }
 
   /** Whether trailers have a place: not before the head, and not behind a declared length. */
-  get takesTrailers(): boolean {
-    return this.hasHead && !this.done &&
-      (this.framing === Framing.UNDECIDED || this.framing === Framing.CHUNKED);
+  get allowsTrailers(): boolean {
+    return this.hasHead && (this.state === MessageState.UNWRITTEN || this.state === MessageState.CHUNKED);
   }
 
   get sizeBytes(): number {
@@ -80,18 +97,17 @@ export class Message {
   }
 
   /** Keeps the head that `lines` holds. */
-  takeHead(lines: ByteWriter, pool: BytePool): void {
+  keepHead(lines: ByteWriter, pool: BytePool): void {
     this.head = pool.take(lines.length);
     this.head.set(lines.view());
     this.headLength = lines.length;
-    this.hasHead = true;
   }
 
-  /** Takes back a head of which nothing is written. */
+  /** Forgets a head of which nothing is written. */
   dropHead(pool: BytePool): void {
     this.discard(pool);
     this.headLength = 0;
-    this.hasHead = this.bodyless = this.keepsLength = false;
+    this.bodyRule = BodyRule.ANY;
     this.facts = newFacts();
   }
 
@@ -130,8 +146,8 @@ export class Message {
       (this.trailers?.length ?? 0);
   }
 
-  /** Gives the waiting body up. */
-  release(pool: BytePool): void {
+  /** Gives up the body that waits. */
+  releaseBody(pool: BytePool): void {
     pool.give(this.body);
     this.body = NO_BYTES;
     this.bodyLength = 0;
@@ -139,223 +155,11 @@ export class Message {
     this.gapBytes = 0;
   }
 
-  /** Gives everything up that waits: nothing more of it will be written. */
+  /** Gives up everything that waits: nothing more of it will be written. */
   discard(pool: BytePool): void {
     if (this.head !== undefined) pool.give(this.head);
     this.head = undefined;
     this.trailers = undefined;
-    this.release(pool);
-  }
-}
-
-/** Writes messages to lanes. One serves all flows: it keeps nothing between calls. */
-export class MessageWriter {
-  /** Where the messages' heads and bodies wait. */
-  readonly pool = new BytePool();
-  readonly #out = new ByteWriter(2 * MAX_CHUNK_BYTES);
-
-  /** Writes an ended message from its head to its end. */
-  writeWhole(message: Message, output: CodecOutput, lane: Lane): void {
-    const out = this.#start(message);
-    const size = message.sizeBytes;
-    const { facts, trailers, gaps } = message;
-    const cut = message.partial !== "";
-    const chunked = message.bodyless ? size > 0 : gaps.length === 0 && (cut || trailers !== undefined);
-    if (gaps.length > 0) {
-      // A gap has no place inside chunks: with the length known, what would be trailers goes to the head.
-      out.ascii(`x-sslcollector-partial: ${cut ? message.partial : "gap"}\r\n`);
-      if (trailers !== undefined) out.copy(trailers, 0, trailers.length);
-    }
-    if (message.bodyless && !chunked) {
-      if (message.keepsLength && facts.declaredLength >= 0) {
-        out.ascii(`Content-Length: ${facts.declaredLength}\r\n`);
-      } else out.ascii(facts.claim);
-      out.ascii(CRLF);
-    } else if (chunked) {
-      if (facts.declaredLength !== size) out.ascii(facts.claim);
-      out.ascii("Transfer-Encoding: chunked\r\n\r\n");
-    } else {
-      if (facts.declaredLength !== size) out.ascii(facts.claim);
-      if (size > 0 || message.isResponse || facts.declaredLength !== LENGTH_ABSENT) {
-        out.ascii(`Content-Length: ${size}\r\n`);
-      }
-      out.ascii(CRLF);
-    }
-    message.framing = chunked ? Framing.CHUNKED : Framing.NONE;
-    message.done = true;
-    if (chunked) {
-      this.#body(message, output, lane);
-      this.#lastChunk(message);
-    } else if (gaps.length === 0 && size <= 4 * MAX_CHUNK_BYTES) {
-      out.copy(message.body, 0, message.bodyLength);
-    } else {
-      this.#flush(message, output, lane);
-      message.framing = Framing.OPAQUE;
-      this.#body(message, output, lane);
-    }
-    this.#flush(message, output, lane);
-    message.discard(this.pool);
-  }
-
-  /**
-   * Writes what there is of a message that goes on: the head, when its framing can be told, then the body at hand, and
-   * the end when it has ended. Returns bytes that had no place.
-   */
-  advance(message: Message, output: CodecOutput, lane: Lane): number {
-    if (message.done) {
-      const lost = message.sizeBytes;
-      message.release(this.pool);
-      return lost;
-    }
-    if (message.framing === Framing.UNDECIDED) {
-      if (!message.hasHead) return 0;
-      if (message.ended) {
-        this.writeWhole(message, output, lane);
-        return 0;
-      }
-      if (message.bodyless && message.sizeBytes === 0) return 0;
-      this.#startStreaming(message);
-    } else {
-      this.#out.length = 0;
-    }
-    let lost = this.#body(message, output, lane);
-    if (message.ended && !message.done) this.#end(message);
-    this.#flush(message, output, lane);
-    if (message.done) {
-      lost += message.sizeBytes;
-      message.discard(this.pool);
-    }
-    return lost;
-  }
-
-  /** Whether bytes of the body can go to the lane without being joined with others. */
-  passes(message: Message): boolean {
-    return message.bodyLength === 0 && message.gaps.length === 0 && !message.done &&
-      (message.framing === Framing.LENGTH || message.framing === Framing.OPAQUE);
-  }
-
-  /** Writes body bytes for which {@linkcode passes} holds; returns how many had no place. */
-  pass(message: Message, output: CodecOutput, lane: Lane, bytes: Uint8Array): number {
-    if (message.framing === Framing.OPAQUE) {
-      output.write(lane, message.direction, bytes);
-      return 0;
-    }
-    const length = Math.min(bytes.length, message.remaining);
-    message.remaining -= length;
-    if (length > 0) {
-      output.write(lane, message.direction, length === bytes.length ? bytes : bytes.subarray(0, length));
-    }
-    return bytes.length - length;
-  }
-
-  /** Writes the head of a tunnel's request or accepting response; what follows in that direction is opaque. */
-  startTunnel(message: Message, output: CodecOutput, lane: Lane): void {
-    const out = this.#start(message);
-    if (message.facts.claim !== "") out.ascii(message.facts.claim);
-    out.ascii(CRLF);
-    message.framing = Framing.OPAQUE;
-    this.#flush(message, output, lane);
-  }
-
-  /** Takes the head into the buffer. */
-  #start(message: Message): ByteWriter {
-    const out = this.#out;
-    out.length = 0;
-    const head = message.head!;
-    out.copy(head, 0, message.headLength);
-    message.head = undefined;
-    this.pool.give(head);
-    return out;
-  }
-
-  #startStreaming(message: Message): void {
-    const out = this.#start(message);
-    const { facts } = message;
-    // Behind `Expect`, Suricata takes a declared body of which nothing came before a 4xx for the next request.
-    const mayDeclare = !message.bodyless && !facts.expects && message.trailers === undefined;
-    if (mayDeclare && facts.declaredLength >= message.sizeBytes) {
-      out.ascii(`Content-Length: ${facts.declaredLength}\r\n\r\n`);
-      message.framing = Framing.LENGTH;
-      message.remaining = facts.declaredLength;
-    } else {
-      out.ascii(facts.claim);
-      out.ascii("Transfer-Encoding: chunked\r\n\r\n");
-      message.framing = Framing.CHUNKED;
-    }
-  }
-
-  #flush(message: Message, output: CodecOutput, lane: Lane): void {
-    if (this.#out.length > 0) output.write(lane, message.direction, this.#out.view());
-    this.#out.length = 0;
-  }
-
-  /** Writes the body at hand; returns bytes that had no place. */
-  #body(message: Message, output: CodecOutput, lane: Lane): number {
-    const { body, bodyLength, gaps } = message;
-    let at = 0, lost = 0;
-    for (const gap of gaps) {
-      lost += this.#bytes(message, output, lane, body, at, gap.at);
-      at = gap.at;
-      if (message.framing === Framing.CHUNKED) {
-        // The place of what follows is known but cannot be told in chunks: the message ends here.
-        message.partial = "gap";
-        message.trailers = undefined;
-        lost += bodyLength - at;
-        at = bodyLength;
-        this.#lastChunk(message);
-        message.done = true;
-        break;
-      }
-      const length = message.framing === Framing.LENGTH
-        ? Math.min(gap.lengthBytes, message.remaining)
-        : gap.lengthBytes;
-      this.#flush(message, output, lane);
-      if (length > 0) output.gap(lane, message.direction, length);
-      message.remaining -= length;
-    }
-    lost += this.#bytes(message, output, lane, body, at, bodyLength);
-    message.release(this.pool);
-    return lost;
-  }
-
-  #bytes(
-    message: Message,
-    output: CodecOutput,
-    lane: Lane,
-    body: Uint8Array,
-    start: number,
-    end: number,
-  ): number {
-    let lost = 0;
-    if (message.framing === Framing.LENGTH) {
-      lost = Math.max(0, end - start - message.remaining);
-      end -= lost;
-      message.remaining -= end - start;
-    }
-    const chunked = message.framing === Framing.CHUNKED;
-    const out = this.#out;
-    for (let at = start; at < end; at += MAX_CHUNK_BYTES) {
-      const pieceEnd = Math.min(end, at + MAX_CHUNK_BYTES);
-      if (chunked) out.ascii((pieceEnd - at).toString(16) + CRLF);
-      out.copy(body, at, pieceEnd);
-      if (chunked) out.ascii(CRLF);
-      if (out.length >= MAX_CHUNK_BYTES) this.#flush(message, output, lane);
-    }
-    return lost;
-  }
-
-  /** The end of a message that was written as it came. */
-  #end(message: Message): void {
-    message.done = true;
-    if (message.framing === Framing.CHUNKED) this.#lastChunk(message);
-    else if (message.framing === Framing.LENGTH && message.remaining > 0) message.short = true;
-  }
-
-  #lastChunk(message: Message): void {
-    const out = this.#out;
-    out.ascii("0\r\n");
-    if (message.trailers !== undefined) out.copy(message.trailers, 0, message.trailers.length);
-    if (message.partial !== "") out.ascii(`x-sslcollector-partial: ${message.partial}\r\n`);
-    out.ascii(CRLF);
+    this.releaseBody(pool);
   }
 }

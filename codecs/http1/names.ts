@@ -15,7 +15,7 @@ const TOKEN = new Uint8Array(256).fill(UNDERSCORE);
 for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
   TOKEN[c.charCodeAt(0)] = c.charCodeAt(0);
 }
-/** The same in title case: the first letter of a word, and the others. */
+/** Each byte of a name in title case: as the first letter of a word, and as one of the others. */
 const TITLE_FIRST = TOKEN.map((c) => c >= 0x61 && c <= 0x7a ? c - 0x20 : c);
 const TITLE_REST = TOKEN.map((c) => c >= 0x41 && c <= 0x5a ? c + 0x20 : c);
 /** Bytes that a target cannot hold. */

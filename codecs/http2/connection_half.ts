@@ -287,7 +287,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     if (this.direction === TO_SERVER && change.enablePush >= 0) {
       this.#streams.pushAllowed = change.enablePush === 1;
     }
-    // The sender takes such frames from when it has said so; when the other side begins is its own affair.
+    // The sender accepts longer frames from when it has said so; when the other side begins to send them is its own affair.
     const peer = this.#peer.reader;
     if (change.maxFrameSize > peer.maxFrameSize) peer.maxFrameSize = change.maxFrameSize;
     if (change.maxFrameSize > peer.likelyMaxFrameSize) peer.likelyMaxFrameSize = change.maxFrameSize;

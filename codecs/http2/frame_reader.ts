@@ -26,7 +26,7 @@ export interface FrameSink {
   frame(header: FrameHeader): string | undefined;
   /** The whole payload of a HEADERS, PUSH_PROMISE, CONTINUATION, RST_STREAM, SETTINGS or GOAWAY frame. */
   payload(header: FrameHeader, bytes: Uint8Array, start: number, end: number): string | undefined;
-  /** Of such a frame, or of a DATA frame of unknown padding, not all was seen or it is beyond the bound. */
+  /** Of a frame whose payload is put together, or of a DATA frame of unknown padding, not all was seen or it is beyond the bound. */
   payloadLost(header: FrameHeader): void;
   /** A piece of the frame's data, without padding. */
   data(header: FrameHeader, bytes: Uint8Array, start: number, end: number): void;

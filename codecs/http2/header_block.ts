@@ -14,7 +14,7 @@ export const DEFAULT_MAX_BLOCK_BYTES = 256 * 1024;
 
 /**
  * CONTINUATION frames of one block. What they carry is bounded by the block's bytes, so that their number is one of time
- * only. nghttp2 stops at 8, but nginx takes any number up to 32 KiB of fields: twice as many as such a list has bytes.
+ * only. nghttp2 stops at 8, but nginx takes any number up to 32 KiB of fields: twice as many as a list of that size has bytes.
  */
 export const DEFAULT_MAX_CONTINUATIONS: number = 64 * 1024;
 

@@ -11,7 +11,7 @@ import { DirectionState } from "./direction_state.ts";
 import { lacksHead, type Stream, StreamState } from "./stream.ts";
 
 /**
- * A stream that was reset before it was answered is kept for so long: a server that has begun to answer sends that all the same.
+ * How long a stream is kept that was reset before it was answered: a server that has begun to answer goes on all the same.
  * Ten times the longest way there and back.
  */
 const RESET_WAIT_NS = 1_000_000_000;
@@ -102,7 +102,7 @@ export class StreamTable<Exchange> {
     return streamId > this.lastId[sideOf(streamId)] || this.#skipped.has(streamId);
   }
 
-  /** The client's next stream is this one; what was lost before it may be the requests of those between. */
+  /** The client's next stream is this one; the requests of numbers that it passes over may be among what was lost. */
   #skipTo(streamId: number): void {
     const next = this.lastId[0] === 0 ? 1 : this.lastId[0] + 2;
     const from = Math.max(next, streamId - 2 * MAX_SKIPPED);
@@ -114,8 +114,8 @@ export class StreamTable<Exchange> {
   }
 
   /**
-   * The server answers on this stream: where its request was read behind every place at which frames were looked for, both
-   * directions say the same, and such places were boundaries.
+   * The server answers on this stream. Where its request was read behind every boundary that had to be looked for, both
+   * directions agree on the stream, so that the boundaries were true.
    */
   confirm(stream: Stream<Exchange>): void {
     if (stream.isOrphan || stream.boundariesFound !== this.boundariesFound) return;

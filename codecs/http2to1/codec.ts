@@ -6,7 +6,7 @@
  */
 import { type Codec, CODEC_CONTRACT, type CodecFlow, type CodecOutput, type CodecSession } from "../codec.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
-import { MessageWriter } from "../http1/message.ts";
+import { MessageWriter } from "../http1/message_writer.ts";
 import { Http2Connection } from "../http2/connection.ts";
 import { newDecodeScratch } from "../http2/pseudo.ts";
 import { detectHttp2 } from "./detect.ts";
@@ -25,37 +25,37 @@ export function http2to1(options: Http2To1Options = {}): Codec {
     const exchanges = new Exchanges(output, resolved, writeScratch);
     const connection = new Http2Connection(exchanges, decodeScratch, resolved, flow.joinedLate);
     const ended: [boolean, boolean] = [false, false];
-    const begin = (timeNs: number) => {
+    const beginCall = (timeNs: number) => {
       exchanges.timeNs = timeNs;
       connection.advance(timeNs);
     };
-    const advance = (timeNs: number) => {
+    const endCall = (timeNs: number) => {
       exchanges.lanes.flush();
       exchanges.lanes.age(timeNs);
     };
     return {
       data(direction, bytes, timeNs) {
-        begin(timeNs);
+        beginCall(timeNs);
         connection.data(direction, bytes);
-        advance(timeNs);
+        endCall(timeNs);
       },
       gap(direction, lengthBytes, timeNs) {
-        begin(timeNs);
+        beginCall(timeNs);
         connection.gap(direction, lengthBytes);
         exchanges.rawGap(direction, lengthBytes);
-        advance(timeNs);
+        endCall(timeNs);
       },
       end(direction, timeNs) {
         if (ended[direction]) return;
         ended[direction] = true;
-        begin(timeNs);
+        beginCall(timeNs);
         connection.end(direction);
-        advance(timeNs);
+        endCall(timeNs);
         if (ended[0] && ended[1]) exchanges.close();
       },
       tick(timeNs) {
-        begin(timeNs);
-        advance(timeNs);
+        beginCall(timeNs);
+        endCall(timeNs);
       },
     };
   }

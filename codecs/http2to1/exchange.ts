@@ -1,42 +1,93 @@
 // SPDX-License-Identifier: MIT
 /** One request with its response, on its way to a lane. @module */
 import type { Lane } from "../codec.ts";
+import { TO_CLIENT, TO_SERVER } from "../direction.ts";
 import type { BytePool } from "../http1/byte_pool.ts";
-import { Message } from "../http1/message.ts";
 import type { RequestKind } from "../http1/head.ts";
-import type { RawLane } from "./raw_lane.ts";
+import { Message } from "../http1/message.ts";
+import type { RawBytes } from "./raw_bytes.ts";
 
 /** What an exchange costs in memory besides the bytes it holds. */
 export const EXCHANGE_OVERHEAD_BYTES = 1024;
 
-/** {@linkcode Exchange.lane} of one of which nothing is written yet. */
-export const WAITING: Lane = -1;
+/**
+ * ```
+ * HEADLESS ──head──▶ WAITING ──own lane──▶ STREAMING ◀──end of the call──▶ DIRTY
+ *    │               │  ▲  │                   │       more to write        │
+ *    │          reset│  │  │both ended         │both ended                  │
+ *    │               ▼  │answered              ▼                            │
+ *    │            SUSPENDED ─────────────▶ CLOSED ◀──────────────────────────┘
+ *    └──────────────────────────────────────▲
+ * ```
+ */
+export const ExchangeState = {
+  /** Its request was not seen, and no response: there is nothing to write. */
+  HEADLESS: 0,
+  /** Nothing is written yet. */
+  WAITING: 1,
+  /** Nothing is written, the request was reset and nothing of a response has come: it gets no lane of its own. */
+  SUSPENDED: 2,
+  /** On a lane of its own: what comes is written. */
+  STREAMING: 3,
+  /** On a lane of its own, with something to write at the end of the call. */
+  DIRTY: 4,
+  /** Nothing more is written. */
+  CLOSED: 5,
+} as const;
+export type ExchangeState = typeof ExchangeState[keyof typeof ExchangeState];
+
+/** What becomes of a CONNECT of either kind: `UNDECIDED ──2xx──▶ OPEN`, or `──else──▶ REFUSED`. */
+export const Tunnel = {
+  /** No CONNECT. */
+  NONE: 0,
+  /** Not answered: its bytes must wait. */
+  UNDECIDED: 1,
+  /** What follows is opaque. */
+  OPEN: 2,
+  REFUSED: 3,
+} as const;
+export type Tunnel = typeof Tunnel[keyof typeof Tunnel];
 
 export class Exchange {
-  readonly request = new Message(0);
-  readonly response = new Message(1);
+  state: ExchangeState = ExchangeState.HEADLESS;
+  tunnel: Tunnel = Tunnel.NONE;
+  readonly request = new Message(TO_SERVER);
+  readonly response = new Message(TO_CLIENT);
   kind: RequestKind = "ordinary";
   /** Promised by the server, not asked for by the client. */
   pushed = false;
-  lane: Lane = WAITING;
+  /** The lane of its own, while there is one; else 0. */
+  lane: Lane = 0;
   /** Why it must not share a lane; empty when it may. */
   apart = "";
   /** Protocol of an extended CONNECT. */
   protocol: Uint8Array | undefined;
-  /** A CONNECT, answered with success: what follows is opaque. */
-  tunnel = false;
   /** Field lines of interim responses. */
   interim: Uint8Array | undefined;
   /** Bytes counted against the flow's bound. */
   heldBytes = 0;
-  /** Nothing more is taken. */
-  closed = false;
-  /** Waits to be written at the end of the call. */
-  dirty = false;
   /** Body bytes of messages whose head was not seen. */
-  raw: RawLane | undefined;
+  raw: RawBytes | undefined;
 
   constructor(readonly streamId: number, readonly openedNs: number) {}
+
+  get isClosed(): boolean {
+    return this.state === ExchangeState.CLOSED;
+  }
+
+  /** Whether it is written as it comes, on a lane of its own. */
+  get hasLane(): boolean {
+    return this.state === ExchangeState.STREAMING || this.state === ExchangeState.DIRTY;
+  }
+
+  /** Whether its request was seen, and nothing that answers it. */
+  get isUnanswered(): boolean {
+    return this.request.hasHead && !this.response.hasHead;
+  }
+
+  get hasEnded(): boolean {
+    return this.request.ended && this.response.ended;
+  }
 
   /** What it takes on a lane so far, framing apart. */
   get contentBytes(): number {
@@ -56,10 +107,5 @@ export class Exchange {
     this.request.discard(pool);
     this.response.discard(pool);
     this.interim = this.protocol = undefined;
-  }
-
-  /** CONNECT of either kind that has not been answered: its bytes must wait. */
-  get undecidedTunnel(): boolean {
-    return (this.kind === "connect" || this.kind === "upgrade") && !this.response.hasHead;
   }
 }

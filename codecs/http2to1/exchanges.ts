@@ -4,33 +4,35 @@
  *
  * @module
  */
-import type { CodecOutput, Direction } from "../codec.ts";
+import type { CodecOutput } from "../codec.ts";
+import { type Direction, TO_SERVER } from "../direction.ts";
 import type { HttpEvents, Partial, RequestHead, ResponseHead } from "../http/event.ts";
 import type { FieldList } from "../http/field_list.ts";
 import type { ByteWriter } from "../http1/byte_writer.ts";
 import { type Count, MAX_FIELDS } from "../http1/field_lines.ts";
 import {
+  MAX_PROTOCOL_BYTES,
+  type RequestKind,
   requestKind,
   writeInterimFields,
   writeRequestHead,
   writeResponseHead,
   writeTrailers,
 } from "../http1/head.ts";
-import { MAX_CHUNK_BYTES, type Message, type MessageWriter } from "../http1/message.ts";
-import { Exchange, EXCHANGE_OVERHEAD_BYTES, WAITING } from "./exchange.ts";
+import { BodyRule, type Message } from "../http1/message.ts";
+import { MAX_CHUNK_BYTES, type MessageWriter } from "../http1/message_writer.ts";
+import { Exchange, EXCHANGE_OVERHEAD_BYTES, Tunnel } from "./exchange.ts";
 import { Lanes } from "./lanes.ts";
 import type { LanePolicy } from "./options.ts";
-import { RawLane } from "./raw_lane.ts";
+import { RawBytes } from "./raw_bytes.ts";
 
 /** Field lines of interim responses kept for the final one: a few Early Hints with long `link` fields. */
 const MAX_INTERIM_BYTES = 64 * 1024;
 /** Tunnel bytes that wait for the 200: a client may send the ClientHello of the tunnelled session at once. */
 const MAX_TUNNEL_WAITING_BYTES = 64 * 1024;
-/** The response to an upgrade repeats so much of the protocol's name; registered ones have 20 bytes at most. */
-const MAX_PROTOCOL_BYTES = 256;
 
 /** Used by one call at a time, so that all flows can share it. */
-export interface WriteScratch {
+interface WriteScratch {
   readonly head: ByteWriter;
   readonly writer: MessageWriter;
 }
@@ -41,7 +43,7 @@ export class Exchanges implements HttpEvents<Exchange> {
   readonly #count: Count;
   readonly #scratch: WriteScratch;
   /** What cannot be read, from where it cannot. */
-  #remainder: RawLane | undefined;
+  #remainder: RawBytes | undefined;
   readonly #isUnreadable: [boolean, boolean] = [false, false];
 
   constructor(readonly output: CodecOutput, policy: LanePolicy, scratch: WriteScratch) {
@@ -55,6 +57,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     exchange.kind = requestKind(head);
     exchange.pushed = pushed;
     if (exchange.kind !== "ordinary" && exchange.kind !== "head") exchange.apart = "tunnel";
+    if (exchange.kind === "connect" || exchange.kind === "upgrade") exchange.tunnel = Tunnel.UNDECIDED;
     if (exchange.kind === "upgrade") {
       const { bytes, valueStart, valueEnd } = head.fields;
       const start = valueStart[head.protocol];
@@ -64,7 +67,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     out.length = 0;
     if (head.fields.overflow) this.#count("header-list-over-bound");
     exchange.request.facts = writeRequestHead(out, head, exchange.kind, this.#count, pushed);
-    exchange.request.takeHead(out, this.#scratch.writer.pool);
+    exchange.request.keepHead(out, this.#scratch.writer.pool);
     const protocolBytes = exchange.protocol?.length ?? 0;
     this.lanes.add(exchange, EXCHANGE_OVERHEAD_BYTES + protocolBytes + exchange.request.heldBytes);
     return exchange;
@@ -75,7 +78,7 @@ export class Exchanges implements HttpEvents<Exchange> {
   }
 
   interim(exchange: Exchange, head: ResponseHead): void {
-    if (exchange.closed) return;
+    if (exchange.isClosed) return;
     const out = this.#scratch.head;
     out.length = 0;
     if (exchange.interim !== undefined) out.copy(exchange.interim, 0, exchange.interim.length);
@@ -91,21 +94,20 @@ export class Exchanges implements HttpEvents<Exchange> {
   }
 
   response(exchange: Exchange, head: ResponseHead): void {
-    if (exchange.closed) return;
+    if (exchange.isClosed) return;
     const { response, request, kind } = exchange;
-    const accepted = head.status >= 200 && head.status < 300;
-    exchange.tunnel = accepted && (kind === "connect" || kind === "upgrade");
-    const upgraded = exchange.tunnel ? exchange.protocol : undefined;
+    if (exchange.tunnel === Tunnel.UNDECIDED) {
+      exchange.tunnel = head.status >= 200 && head.status < 300 ? Tunnel.OPEN : Tunnel.REFUSED;
+    }
+    const { tunnel } = exchange;
+    const upgraded = tunnel === Tunnel.OPEN ? exchange.protocol : undefined;
     const out = this.#scratch.head;
     out.length = 0;
     if (head.fields.overflow) this.#count("header-list-over-bound");
     response.facts = writeResponseHead(out, head, upgraded, exchange.interim, this.#count);
     exchange.interim = undefined;
-    if (!exchange.tunnel) {
-      response.keepsLength = kind === "head";
-      response.bodyless = kind === "head" || head.status === 204 || head.status === 304;
-    }
-    response.takeHead(out, this.#scratch.writer.pool);
+    if (tunnel !== Tunnel.OPEN) response.bodyRule = responseBodyRule(kind, head.status);
+    response.keepHead(out, this.#scratch.writer.pool);
     if (request.hasHead) {
       this.lanes.resume(exchange);
       this.lanes.hold(exchange, response.heldBytes);
@@ -113,23 +115,21 @@ export class Exchanges implements HttpEvents<Exchange> {
       this.#count("response-without-request");
       this.lanes.add(exchange, EXCHANGE_OVERHEAD_BYTES + response.heldBytes);
     }
-    if (exchange.closed) return;
-    if (exchange.tunnel) {
-      if (exchange.lane === WAITING) this.lanes.beginOrLose(exchange, "tunnel");
-      else this.lanes.advance(exchange);
-    } else if (kind === "connect" || kind === "upgrade") {
+    if (exchange.isClosed) return;
+    if (tunnel === Tunnel.OPEN) {
+      if (exchange.hasLane) this.lanes.writeOwn(exchange);
+      else this.lanes.beginOrLose(exchange, "tunnel");
+    } else if (tunnel === Tunnel.REFUSED) {
       if (request.sizeBytes > 0) this.#count("tunnel-bytes-refused", request.bodyLength);
-      request.release(this.#scratch.writer.pool);
+      request.releaseBody(this.#scratch.writer.pool);
       request.ended = true;
     }
-    if (exchange.lane !== WAITING) this.lanes.touch(exchange);
+    this.lanes.writeLater(exchange);
   }
 
   retract(exchange: Exchange): boolean {
-    const { response, kind } = exchange;
-    if (exchange.closed || response.head === undefined || kind === "connect" || kind === "upgrade") {
-      return false;
-    }
+    const { response, tunnel } = exchange;
+    if (exchange.isClosed || response.head === undefined || tunnel !== Tunnel.NONE) return false;
     this.#count("interim-of-unknown-status");
     const before = response.heldBytes;
     response.dropHead(this.#scratch.writer.pool);
@@ -141,22 +141,12 @@ export class Exchanges implements HttpEvents<Exchange> {
     const { lanes } = this;
     const { writer } = this.#scratch;
     const message = this.#message(exchange, direction);
-    if (exchange.closed || message.ended) return this.#count("body-dropped-bytes", end - start);
-    if (!message.hasHead || message.keepsLength) {
+    if (exchange.isClosed || message.ended) return this.#count("body-dropped-bytes", end - start);
+    if (!hasPlace(message)) {
       return this.#raw(exchange, message).write(direction, bytes.subarray(start, end));
     }
-    if (exchange.lane === WAITING || exchange.undecidedTunnel) {
-      const before = message.heldBytes;
-      const length = end - start;
-      if (
-        exchange.undecidedTunnel &&
-        (message.sizeBytes + length > MAX_TUNNEL_WAITING_BYTES || lanes.isFull(length))
-      ) {
-        this.#count("tunnel-over-bound-bytes", length);
-        message.appendGap(length);
-      } else message.append(bytes, start, end, writer.pool);
-      lanes.hold(exchange, message.heldBytes - before);
-      return;
+    if (!exchange.hasLane || exchange.tunnel === Tunnel.UNDECIDED) {
+      return this.#keepBody(exchange, message, bytes, start, end);
     }
     if (writer.passes(message)) {
       const piece = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
@@ -165,25 +155,39 @@ export class Exchanges implements HttpEvents<Exchange> {
       return;
     }
     message.append(bytes, start, end, writer.pool);
-    if (message.bodyLength >= MAX_CHUNK_BYTES) lanes.advance(exchange);
-    else lanes.touch(exchange);
+    if (message.bodyLength >= MAX_CHUNK_BYTES) lanes.writeOwn(exchange);
+    else lanes.writeLater(exchange);
+  }
+
+  /** Keeps body bytes of which nothing can be written yet, those of a tunnel within their bound. */
+  #keepBody(exchange: Exchange, message: Message, bytes: Uint8Array, start: number, end: number): void {
+    const before = message.heldBytes;
+    const length = end - start;
+    if (
+      exchange.tunnel === Tunnel.UNDECIDED &&
+      (message.sizeBytes + length > MAX_TUNNEL_WAITING_BYTES || this.lanes.isFull(length))
+    ) {
+      this.#count("tunnel-over-bound-bytes", length);
+      message.appendGap(length);
+    } else message.append(bytes, start, end, this.#scratch.writer.pool);
+    this.lanes.hold(exchange, message.heldBytes - before);
   }
 
   bodyGap(exchange: Exchange, direction: Direction, lengthBytes: number): void {
     const message = this.#message(exchange, direction);
-    if (exchange.closed || message.ended) return;
-    if (!message.hasHead || message.keepsLength) return exchange.raw?.gap(direction, lengthBytes);
+    if (exchange.isClosed || message.ended) return;
+    if (!hasPlace(message)) return exchange.raw?.gap(direction, lengthBytes);
     this.#count("body-gap-bytes", lengthBytes);
     const before = message.heldBytes;
     message.appendGap(lengthBytes);
     this.lanes.hold(exchange, message.heldBytes - before);
-    if (exchange.lane !== WAITING) this.lanes.touch(exchange);
+    this.lanes.writeLater(exchange);
   }
 
   trailers(exchange: Exchange, direction: Direction, fields: FieldList): void {
     const message = this.#message(exchange, direction);
-    if (exchange.closed || message.ended) return;
-    if (exchange.tunnel || !message.takesTrailers) return this.#count("trailers-left-out");
+    if (exchange.isClosed || message.ended) return;
+    if (exchange.tunnel === Tunnel.OPEN || !message.allowsTrailers) return this.#count("trailers-left-out");
     const out = this.#scratch.head;
     out.length = 0;
     const facts = writeTrailers(out, fields, this.#count);
@@ -197,30 +201,28 @@ export class Exchanges implements HttpEvents<Exchange> {
 
   ended(exchange: Exchange, direction: Direction): void {
     const message = this.#message(exchange, direction);
-    if (exchange.closed || message.ended) return;
+    if (exchange.isClosed || message.ended) return;
     message.ended = true;
-    this.#advance(exchange);
+    this.#messageEnded(exchange);
   }
 
   truncated(exchange: Exchange, direction: Direction, why: Partial): void {
     const message = this.#message(exchange, direction);
-    if (exchange.closed || message.ended) return;
+    if (exchange.isClosed || message.ended) return;
     if (message.hasHead) {
       message.partial = why;
       this.#count(`partial-${why}`);
     }
     message.ended = true;
-    this.#advance(exchange);
+    this.#messageEnded(exchange);
   }
 
   reset(exchange: Exchange): void {
-    if (!exchange.closed && exchange.lane === WAITING && !exchange.response.hasHead) {
-      this.lanes.suspend(exchange);
-    }
+    if (!exchange.response.hasHead) this.lanes.suspend(exchange);
   }
 
   aborted(exchange: Exchange, why: Partial): void {
-    if (exchange.closed) return;
+    if (exchange.isClosed) return;
     for (const message of [exchange.request, exchange.response]) {
       if (message.ended) continue;
       message.ended = true;
@@ -238,10 +240,10 @@ export class Exchanges implements HttpEvents<Exchange> {
   unreadable(direction: Direction, reason: string, bytes: Uint8Array): void {
     // A flow that is no HTTP/2 from its first byte on is what it is on its own 5-tuple.
     if (this.#remainder === undefined) {
-      this.lanes.rawShared = reason === "preface" && !this.lanes.used;
-      this.#remainder = this.lanes.rawShared
-        ? new RawLane(this.lanes, "", 0)
-        : new RawLane(this.lanes, `what could not be read, from ${reason}`);
+      const { own, shared } = this.lanes;
+      this.#remainder = reason === "preface" && shared.makeRaw()
+        ? new RawBytes(own, "", 0)
+        : new RawBytes(own, `what could not be read, from ${reason}`);
     }
     this.#isUnreadable[direction] = true;
     this.#remainder.write(direction, bytes);
@@ -260,17 +262,26 @@ export class Exchanges implements HttpEvents<Exchange> {
   }
 
   #message(exchange: Exchange, direction: Direction): Message {
-    return direction === 0 ? exchange.request : exchange.response;
+    return direction === TO_SERVER ? exchange.request : exchange.response;
   }
 
   /** For a body that would be read as something else: one whose head is not known, or behind a response to HEAD. */
-  #raw(exchange: Exchange, message: Message): RawLane {
+  #raw(exchange: Exchange, message: Message): RawBytes {
     const what = message.hasHead ? "body of a response to HEAD" : "body without its head";
-    return exchange.raw ??= new RawLane(this.lanes, `stream ${exchange.streamId}, ${what}`);
+    return exchange.raw ??= new RawBytes(this.lanes.own, `stream ${exchange.streamId}, ${what}`);
   }
 
-  #advance(exchange: Exchange): void {
-    if (exchange.request.ended && exchange.response.ended) this.lanes.settle(exchange);
-    else if (exchange.lane !== WAITING) this.lanes.touch(exchange);
+  #messageEnded(exchange: Exchange): void {
+    if (exchange.hasEnded) this.lanes.settle(exchange);
+    else this.lanes.writeLater(exchange);
   }
 }
+
+/** RFC 9112, section 6.3. */
+function responseBodyRule(kind: RequestKind, status: number): BodyRule {
+  if (kind === "head") return BodyRule.OF_HEAD;
+  return status === 204 || status === 304 ? BodyRule.NONE : BodyRule.ANY;
+}
+
+/** Whether bytes of the body can be part of the message. */
+const hasPlace = (message: Message): boolean => message.hasHead && message.bodyRule !== BodyRule.OF_HEAD;

@@ -3,13 +3,13 @@
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/connection.ts";
 
 export interface LanePolicy {
-  /** An exchange unfinished for so long goes to a lane of its own. */
+  /** An exchange that is unfinished after this time goes to a lane of its own. */
   readonly streamAfterNs: number;
-  /** So does one that holds more than this, both directions together. */
+  /** So does an exchange that holds more than this, both directions together. */
   readonly streamAfterBytes: number;
   /** Lane 0 is opened anew before a direction passes this; 0: never. */
   readonly reopenAfterBytes: number;
-  /** Lane 0 without an exchange for so long is closed, and opened anew for the next; 0: never. */
+  /** Lane 0 is closed when this time has passed without an exchange, and opened anew for the next; 0: never. */
   readonly closeAfterNs: number;
   /** What waiting exchanges of one flow may hold together. */
   readonly maxWaitingBytes: number;

@@ -48,7 +48,7 @@ export class HpackDecoder {
   #allowedTableSize = DEFAULT_TABLE_SIZE;
   #position = 0;
   #error: HpackError | undefined;
-  /** What of the last block is an error by the RFC that some peers pass over; the last of such when there were several. */
+  /** What of the last block is an error by the RFC that some peers pass over; the last one where there were several. */
   tolerated: HpackError | undefined;
 
   constructor(maxStoredBytes?: number) {

@@ -85,7 +85,7 @@ export const ENTRY_ID = 3;
 /** Fields as bytes. Both tables are of this one shape, which keeps the decoder's look-ups fast. */
 export class FieldStore {
   bytes: Uint8Array;
-  /** The same memory in words; every entry begins at one. */
+  /** `bytes` in words; every entry begins at one. */
   words: Int32Array;
 
   constructor(lengthBytes: number, public entries: Int32Array) {
@@ -192,7 +192,7 @@ export class DynamicTable {
     this.#storedBytes += length;
   }
 
-  /** Takes a dynamic table size update, or what was agreed on. */
+  /** A dynamic table size update, or what was agreed on. */
   resize(maxSizeBytes: number): void {
     this.maxSizeBytes = maxSizeBytes;
     while (this.count > 0 && this.sizeBytes > maxSizeBytes) this.#evict();
