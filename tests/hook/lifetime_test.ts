@@ -57,13 +57,11 @@ Deno.test("a program goes over to the next agent, its flow marked late, with the
   await first.stop();
   const second = await Collector.start(first.runtime);
   let steps = 1;
-  const arrived = second.until((line) => line.kind === "data");
-  let waiting = true;
-  arrived.then(() => waiting = false);
-  while (waiting) {
+  await until("data of the program", async () => {
     await program.step("more");
     steps++;
-  }
+    return second.lines.some((line) => line.kind === "data");
+  }, 0);
   await program.step("end");
   await program.end();
   await second.stop();
@@ -89,9 +87,10 @@ Deno.test("a session that begins without an agent is late for one that comes", a
   const program = await Steps.start(place.runtime);
   await program.step("unseen");
   const collector = await Collector.start(place.runtime);
-  let waiting = true;
-  collector.until((line) => line.kind === "data").then(() => waiting = false);
-  while (waiting) await program.step("more");
+  await until("data of the program", async () => {
+    await program.step("more");
+    return collector.lines.some((line) => line.kind === "data");
+  }, 0);
   await program.end();
   await collector.stop();
   for (const flow of collector.flows) {

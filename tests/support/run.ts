@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Running outside programs. @module */
 import type { Reason } from "./skip.ts";
+import { awaited } from "./until.ts";
 
 export interface Finished {
   readonly code: number;
@@ -10,7 +11,8 @@ export interface Finished {
 
 /** Runs a program to its end, without a shell and without standard input. */
 export async function run(command: string, args: readonly string[]): Promise<Finished> {
-  const output = await new Deno.Command(command, { args: [...args], stdin: "null" }).output();
+  const running = new Deno.Command(command, { args: [...args], stdin: "null" }).output();
+  const output = await awaited(`the end of ${command}`, running);
   const decoder = new TextDecoder();
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
 }

@@ -12,6 +12,7 @@ import { bytesOf } from "../../support/http2_frames.ts";
 import { type Recorded, recordingProxy, replay } from "../../support/recording_proxy.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
+import { awaited } from "../../support/until.ts";
 
 const codec = http2to1();
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
@@ -33,12 +34,13 @@ async function withServer(
   const process = new Deno.Command("node", { args: [script], stdout: "piped" }).spawn();
   const told: Served[] = [];
   let enough = 0, reached = () => {};
-  const served = (count: number) =>
-    new Promise<Served[]>((resolve) => {
-      enough = count;
-      reached = () => resolve(told);
-      if (told.length >= count) resolve(told);
-    });
+  const served = (count: number) => {
+    const { promise, resolve } = Promise.withResolvers<Served[]>();
+    enough = count;
+    reached = () => resolve(told);
+    if (told.length >= count) reached();
+    return awaited(`${count} exchanges told by the server`, promise);
+  };
   const listening = Promise.withResolvers<number>();
   const reading = (async () => {
     let rest = "";
@@ -54,7 +56,7 @@ async function withServer(
     listening.reject(new Error("the server ended"));
   })();
   try {
-    await use(await listening.promise, served);
+    await use(await awaited("the server to listen", listening.promise), served);
   } finally {
     process.kill("SIGKILL");
     await process.status;

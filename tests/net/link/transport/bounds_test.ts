@@ -12,22 +12,26 @@ import { PATIENT_COLLECTOR } from "../../../support/patience.ts";
 import { netnsMissing, received, withVeth } from "../../../support/netns.ts";
 import { runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
-import { until } from "../../../support/until.ts";
+import { awaited, until } from "../../../support/until.ts";
 
 /** A connection that reads what it is sent and minds no end. */
 function connect(port: number, localAddress = "127.0.0.1"): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ host: "127.0.0.1", port, localAddress }, () => {
-      socket.off("error", reject).on("error", () => {});
-      resolve(socket);
-    });
-    socket.once("error", reject);
-    socket.resume();
+  const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
+  const socket = net.connect({ host: "127.0.0.1", port, localAddress }, () => {
+    socket.off("error", reject).on("error", () => {});
+    resolve(socket);
   });
+  socket.once("error", reject);
+  socket.resume();
+  return awaited("a connection to the listener", promise);
 }
 
-const closed = (socket: net.Socket) =>
-  new Promise<void>((resolve) => socket.destroyed ? resolve() : socket.once("close", () => resolve()));
+function closed(socket: net.Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (socket.destroyed) resolve();
+  else socket.once("close", () => resolve());
+  return awaited("the end of a connection", promise);
+}
 
 const hello = () =>
   linkBlock({ kind: "hello", session: newSessionId(), first: 0, next: 0, mtu: 1500, name: "x" });

@@ -16,6 +16,7 @@ import {
 import { missing, runOk } from "../../../support/run.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../../support/link_packets.ts";
 import { skipIf } from "../../../support/skip.ts";
+import { awaited } from "../../../support/until.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -28,27 +29,27 @@ interface Attempt {
 
 /** Tries to send packets; settles when the collector has closed the connection. */
 function attempt(pki: TestPki, port: number, { certificate, key, options }: Attempt): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = tls.connect({
-      host: "127.0.0.1",
-      port,
-      ca: [...pki.agent.authorities],
-      cert: certificate,
-      key,
-      ALPNProtocols: ["sslcollector/1"],
-      ...options,
-    }, () => {
-      socket.write(linkHead("attempt", "any"));
-      socket.write(
-        linkBlock({ kind: "hello", session: newSessionId(), first: 0, next: 1, mtu: 1500, name: "x" }),
-      );
-      socket.write(linkBlock({ kind: "position", next: 0, reason: "" }));
-      new NumberedPackets((batch) => socket.write(batch.blocks.slice())).make(1);
-    });
-    socket.on("error", () => {});
-    socket.on("data", () => {});
-    socket.on("close", () => resolve());
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const socket = tls.connect({
+    host: "127.0.0.1",
+    port,
+    ca: [...pki.agent.authorities],
+    cert: certificate,
+    key,
+    ALPNProtocols: ["sslcollector/1"],
+    ...options,
+  }, () => {
+    socket.write(linkHead("attempt", "any"));
+    socket.write(
+      linkBlock({ kind: "hello", session: newSessionId(), first: 0, next: 1, mtu: 1500, name: "x" }),
+    );
+    socket.write(linkBlock({ kind: "position", next: 0, reason: "" }));
+    new NumberedPackets((batch) => socket.write(batch.blocks.slice())).make(1);
   });
+  socket.on("error", () => {});
+  socket.on("data", () => {});
+  socket.on("close", () => resolve());
+  return awaited("the collector to close a connection", promise);
 }
 
 async function authorityOf(pki: TestPki) {
