@@ -5,7 +5,7 @@ import { libraryPath } from "../net/agent/hook_library.ts";
 import { hookSource } from "../net/agent/source.ts";
 import { BadInput } from "./bad_input.ts";
 import { makeCertificate } from "./demo_certificate.ts";
-import { httpExchanges } from "./demo_exchanges.ts";
+import { type Exchange, ExchangeReader } from "./demo_exchanges.ts";
 import { configureLog, print } from "./log.ts";
 import type { DemoCommand } from "./options.ts";
 import { resolveProgram } from "./program.ts";
@@ -19,8 +19,9 @@ export async function runDemo({ output }: DemoCommand): Promise<number> {
   const path = output ?? "demo.pcapng";
   configureLog("info");
   const runtimeDir = Deno.makeTempDirSync({ prefix: "sslcollector-" });
+  const reader = new ExchangeReader();
   const agent = await startAgent({
-    sinks: [path.startsWith("/") ? path : `./${path}`],
+    sinks: [path.startsWith("/") ? path : `./${path}`, ({ frame }) => reader.take(frame)],
     sources: [hookSource({ runtimeDir })],
   });
   const server = await startServer();
@@ -30,7 +31,7 @@ export async function runDemo({ output }: DemoCommand): Promise<number> {
   await agent.finish();
   await server.shutdown();
   Deno.removeSync(runtimeDir, { recursive: true });
-  const exchanges = httpExchanges(Deno.readFileSync(path));
+  const exchanges = reader.exchanges();
   print("");
   for (const row of table(exchanges)) print(`  ${row}`);
   print("");
@@ -84,7 +85,7 @@ async function curl(origin: string, env: Record<string, string>): Promise<boolea
   return success;
 }
 
-function table(exchanges: ReturnType<typeof httpExchanges>): string[] {
+function table(exchanges: readonly Exchange[]): string[] {
   const rows = [["client", "request", "status", "sent", "received"]];
   for (const { client, method, target, status, requestBytes, responseBytes } of exchanges) {
     rows.push([client, `${method} ${target}`, status, formatBytes(requestBytes), formatBytes(responseBytes)]);

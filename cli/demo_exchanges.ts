@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** HTTP/1.1 exchanges out of a capture that this program forged: in order and without gaps. @module */
-import { parseEthernet } from "../net/wire/ethernet.ts";
-import { parseIpv4 } from "../net/wire/ipv4.ts";
-import { parsePcapngBlock } from "../net/wire/pcapng_reader.ts";
-import { parseTcp } from "../net/wire/tcp.ts";
+/** HTTP/1.1 exchanges out of packets that this program forged: in order and without gaps. @module */
+import { formatEndpoint } from "../net/wire/flow_key.ts";
+import { parseSegment } from "../net/wire/segment.ts";
 
 export interface Exchange {
   /** Port of the client, to tell connections apart. */
@@ -20,56 +18,51 @@ interface Message {
   readonly bodyBytes: number;
 }
 
-/** Exchanges of every IPv4 connection in the bytes of a pcapng file. */
-export function httpExchanges(capture: Uint8Array): Exchange[] {
-  const exchanges: Exchange[] = [];
-  for (const [client, streams] of connections(capture)) {
-    const responses = messages(streams.toClient);
-    messages(streams.toServer).forEach((request, index) => {
-      const [method, target] = request.firstLine.split(" ");
-      exchanges.push({
-        client,
-        method,
-        target,
-        status: responses[index]?.firstLine.split(" ")[1] ?? "none",
-        requestBytes: request.bodyBytes,
-        responseBytes: responses[index]?.bodyBytes ?? 0,
-      });
-    });
-  }
-  return exchanges;
-}
-
+/** Bytes of both directions as Latin-1 text. */
 interface Streams {
+  readonly clientPort: number;
   toServer: string;
   toClient: string;
 }
 
-/** Payloads by client; the client is who sent the SYN. Bytes as Latin-1 text. */
-function connections(capture: Uint8Array): Map<string, Streams> {
-  const found = new Map<string, Streams>();
-  const latin1 = new TextDecoder("latin1");
-  for (let at = 0; at < capture.length;) {
-    const block = parsePcapngBlock(capture, at, true);
-    if (block.state !== "value") break;
-    at += block.bytesUsed;
-    if (block.value.kind !== "packet") continue;
-    const { frame } = block.value;
-    const ethernet = parseEthernet(frame, 0);
-    const ip = ethernet.state === "value" ? parseIpv4(frame, ethernet.bytesUsed) : ethernet;
-    if (ethernet.state !== "value" || ip.state !== "value") continue;
-    const tcpAt = ethernet.bytesUsed + ip.bytesUsed;
-    const tcp = parseTcp(frame, tcpAt);
-    if (tcp.state !== "value") continue;
-    const payload = latin1.decode(frame.subarray(tcpAt + tcp.bytesUsed));
-    const { sourcePort, destinationPort } = tcp.value;
-    const toServer = `${sourcePort}`;
-    const toClient = `${destinationPort}`;
-    if (found.has(toServer)) found.get(toServer)!.toServer += payload;
-    else if (found.has(toClient)) found.get(toClient)!.toClient += payload;
-    else found.set(toServer, { toServer: payload, toClient: "" });
+/** Collects the payloads of every connection. */
+export class ExchangeReader {
+  /** By the client's endpoint: who sent the SYN. */
+  readonly #streams = new Map<string, Streams>();
+  readonly #latin1 = new TextDecoder("latin1");
+
+  /** Takes the next packet, borrowed for the call. */
+  take(frame: Uint8Array): void {
+    const segment = parseSegment(frame);
+    if (segment === undefined) return;
+    const payload = this.#latin1.decode(segment.payload);
+    const source = formatEndpoint(segment.source);
+    const fromClient = this.#streams.get(source);
+    const fromServer = this.#streams.get(formatEndpoint(segment.destination));
+    if (fromClient) fromClient.toServer += payload;
+    else if (fromServer) fromServer.toClient += payload;
+    else this.#streams.set(source, { clientPort: segment.source.port, toServer: payload, toClient: "" });
   }
-  return found;
+
+  /** What was asked and answered, by connection. */
+  exchanges(): Exchange[] {
+    return [...this.#streams.values()].flatMap(exchangesOf);
+  }
+}
+
+function exchangesOf({ clientPort, toServer, toClient }: Streams): Exchange[] {
+  const responses = messages(toClient);
+  return messages(toServer).map((request, index) => {
+    const [method, target] = request.firstLine.split(" ");
+    return {
+      client: `${clientPort}`,
+      method,
+      target,
+      status: responses[index]?.firstLine.split(" ")[1] ?? "none",
+      requestBytes: request.bodyBytes,
+      responseBytes: responses[index]?.bodyBytes ?? 0,
+    };
+  });
 }
 
 /** Messages with `content-length` or no body; stops at anything else. */
