@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /**
- * Library entry: the codec contract for plugin authors, and the pipeline for those who bring their own capture source
- * or sink.
+ * The library's face: agents and collectors out of plain settings ({@linkcode startAgent}, {@linkcode startCollector}), the
+ * codec contract for those who write plugins, and the contracts of sources and sinks for those who bring their own.
+ *
+ * Messages go to LogTape, category `sslcollector`, and are seen where that is configured. Bytes that are handed to a
+ * function are borrowed for the call unless it says otherwise. A setting that is wrong is a {@linkcode BadSetting}.
  *
  * @module
  */
@@ -21,6 +24,32 @@ export {
 export { http2to1, type Http2To1Options } from "./codecs/http2to1/codec.ts";
 export { raw } from "./codecs/raw.ts";
 export { BUILT_IN_CODECS, checkCodec } from "./codecs/registry.ts";
+
+// Agents.
+export { type Agent, startAgent } from "./net/agent/agent.ts";
+export type { AgentSettings, TargetSettings } from "./net/agent/settings.ts";
+export { booksJson, type MirrorBooks, totalOf } from "./net/agent/books.ts";
+export { type AgentObserver, flowLine, type MirroredFlow } from "./net/agent/observer.ts";
+export { hookLibraryPath } from "./net/agent/hook_library.ts";
+export { defaultRuntimeDir } from "./net/agent/runtime_dir.ts";
+export type { Attribution, Grade } from "./net/mirror/attribution.ts";
+export { Counters, type PerDirection } from "./net/mirror/counters.ts";
+export type { FlowState } from "./net/mirror/flow.ts";
+export type { FlowEnd } from "./net/mirror/flow_table.ts";
+export type { ProgramRow } from "./net/mirror/pipeline.ts";
+
+// Where clear text comes from.
+export {
+  type CaptureSource,
+  hookSource,
+  type HookSourceOptions,
+  openRecording,
+  type OpenSource,
+  RecordingError,
+  type RecordingSourceOptions,
+  type SourceContext,
+  type SourceCounters,
+} from "./net/agent/source.ts";
 export type {
   CaptureAddress,
   CaptureEnd,
@@ -33,23 +62,29 @@ export type {
   CaptureProgramEnd,
   CaptureTarget,
 } from "./net/capture/target.ts";
-export {
-  HookReceiver,
-  type HookReceiverOptions,
-  RecordingError,
-  RecordingReader,
-  RecordingWriter,
-} from "./net/capture/mod.ts";
-export { Counters } from "./net/mirror/counters.ts";
-export type { Endpoint, FlowKey } from "./net/wire/flow_key.ts";
-export type { ForgeSettings } from "./net/forge/settings.ts";
-export { InitialSequenceNumbers } from "./net/forge/isn.ts";
-export { type PacketBatch, PacketBuffer, type PacketBufferOptions } from "./net/forge/packet_batch.ts";
-export { Pipeline, type PipelineObserver, type PipelineOptions } from "./net/mirror/pipeline.ts";
-export { RemoteReceiver } from "./net/collector/collector.ts";
-export { RemoteSink, type RemoteSinkOptions } from "./net/link/remote_sink.ts";
-export { RouterSink } from "./net/link/router_sink.ts";
-export type { Sink, SinkCounters } from "./net/sinks/sink.ts";
+
+// Collectors, and how agents reach them.
+export { type Collector, startCollector } from "./net/collector/start.ts";
+export type { CollectorSettings } from "./net/collector/settings.ts";
+export { type AgentRow, type CollectorBooks, collectorBooksJson } from "./net/collector/books.ts";
+export { defaultStatePath } from "./net/collector/state_path.ts";
+export { parseTarget, type RemoteTarget } from "./net/link/target.ts";
+
+// Settings of both.
+export { BadSetting, type SettingText } from "./net/settings/bad_setting.ts";
+export type { CredentialSettings } from "./net/settings/credentials.ts";
+export type { SinkBooks } from "./net/settings/sink_books.ts";
+export type { RotationSettings, SinkSetting } from "./net/settings/sinks.ts";
+export { surviveFileSizeLimit } from "./net/ffi/file_size_limit.ts";
+
+// Where packets go, and what is in them.
+export type { MirroredPacket, PacketCallback } from "./net/sinks/callback.ts";
 export type { CaptureFile, SinkKind, SinkSpec } from "./net/sinks/kind.ts";
 export { SINK_KINDS } from "./net/sinks/list.ts";
+export type { Sink, SinkCounters } from "./net/sinks/sink.ts";
+export type { FileProgress, SinkFiles } from "./net/sinks/sink_files.ts";
+export type { SinkOptions } from "./net/sinks/sink_options.ts";
 export { parseSinkSpec } from "./net/sinks/spec.ts";
+export { FrameCursor, type PacketBatch } from "./net/forge/packet_batch.ts";
+export { type Endpoint, type FlowKey, formatEndpoint, formatFlowKey } from "./net/wire/flow_key.ts";
+export { parseSegment, type TcpSegment } from "./net/wire/segment.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The agent: mirrors every program of this host that has the hook, until it is told to stop or has no sink left. @module */
 import { startAgent } from "../net/agent/agent.ts";
-import { libraryPath } from "../net/agent/hook_library.ts";
+import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "../net/agent/runtime_dir.ts";
 import { hookSource } from "../net/agent/source.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
@@ -15,7 +15,7 @@ import { summarize } from "./summary.ts";
 export async function runAgent(command: AgentCommand): Promise<number> {
   const settings = mirrorSettings(command, pipeOrDatedFile);
   const runtimeDir = command.runtimeDir ?? defaultRuntimeDir();
-  const library = await libraryPath();
+  const library = await hookLibraryPath();
   const agent = await startAgent({
     ...settings,
     sources: [hookSource({ runtimeDir, memoryBytes: command.memory })],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector demo`: an HTTPS server in this process, curl mirrored against it, and what the capture then shows. @module */
 import { startAgent } from "../net/agent/agent.ts";
-import { libraryPath } from "../net/agent/hook_library.ts";
+import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { hookSource } from "../net/agent/source.ts";
 import { BadInput } from "./bad_input.ts";
 import { makeCertificate } from "./demo_certificate.ts";
@@ -27,7 +27,7 @@ export async function runDemo({ output }: DemoCommand): Promise<number> {
   const server = await startServer();
   const origin = `https://localhost:${server.addr.port}`;
   print(`an HTTPS server on ${origin}, and curl against it:`);
-  const done = await curl(origin, { LD_PRELOAD: await libraryPath(), SSLCOLLECTOR_RUNTIME: runtimeDir });
+  const done = await curl(origin, { LD_PRELOAD: await hookLibraryPath(), SSLCOLLECTOR_RUNTIME: runtimeDir });
   await agent.finish();
   await server.shutdown();
   Deno.removeSync(runtimeDir, { recursive: true });

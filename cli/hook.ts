@@ -2,7 +2,7 @@
 /** `sslcollector hook path | install | uninstall | status`. @module */
 import { BadInput } from "./bad_input.ts";
 import * as install from "./hook_install.ts";
-import { libraryPath } from "../net/agent/hook_library.ts";
+import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { describeAgent, hookedPrograms } from "../net/agent/hook_status.ts";
 import { print } from "./log.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
@@ -12,7 +12,7 @@ import type { HookCommand } from "./options.ts";
 export async function runHookCommand(command: HookCommand): Promise<number> {
   switch (command.command) {
     case "hook path":
-      print(await libraryPath());
+      print(await hookLibraryPath());
       return 0;
     case "hook install":
       return await installHook(command);

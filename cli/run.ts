@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector run -- COMMAND`: one program, mirrored; its exit status is returned. @module */
 import { type Agent, startAgent } from "../net/agent/agent.ts";
-import { libraryPath } from "../net/agent/hook_library.ts";
+import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { hookSource } from "../net/agent/source.ts";
 import { BadInput } from "./bad_input.ts";
 import { datedFile } from "./default_sink.ts";
@@ -28,7 +28,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
     printError(`sslcollector: run: ${name}: command not found`);
     return 127;
   }
-  const library = await libraryPath();
+  const library = await hookLibraryPath();
   const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
   const agent = await startAgent({
     ...settings,

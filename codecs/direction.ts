@@ -5,4 +5,5 @@
 export const TO_SERVER = 0;
 /** Server to client. */
 export const TO_CLIENT = 1;
+/** Which way bytes of a flow went. */
 export type Direction = typeof TO_SERVER | typeof TO_CLIENT;

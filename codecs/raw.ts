@@ -10,6 +10,7 @@ function openRaw(output: CodecOutput): CodecSession {
   };
 }
 
+/** The identity: what was captured is what an IDS sees. */
 export const raw: Codec = {
   name: "raw",
   contract: CODEC_CONTRACT,

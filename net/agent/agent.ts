@@ -50,7 +50,7 @@ export class Agent {
     this.ended = Promise.all(runs).then(() => {});
   }
 
-  /** Opens sinks, then sources, and sets them to work. */
+  /** Opens sinks, then sources, and sets them to work. @internal */
   static async start(plan: MirrorPlan): Promise<Agent> {
     warmUp(plan.codecs);
     const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??

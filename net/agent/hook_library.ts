@@ -23,7 +23,7 @@ async function build(): Promise<void> {
  * A path of the library that any program of any user can load: in a checkout its own, else a file named by its content
  * in the first folder that may be written to and allows execution.
  */
-export async function libraryPath(): Promise<string> {
+export async function hookLibraryPath(): Promise<string> {
   if (!Deno.build.standalone) {
     await build();
     if (isOpenToAll(BUILT.pathname)) return BUILT.pathname;

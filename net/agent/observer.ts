@@ -15,11 +15,13 @@ import { printable, printableLine } from "../wire/printable.ts";
 export interface MirroredFlow {
   /** Number in this run, from 1. */
   readonly id: number;
+  /** Whose session it is; when both ends are mirrored, the one that told it first. */
   readonly program: CaptureProgram;
   /** What its source told of it when it opened. */
   readonly info: CaptureOpen;
   /** Its 5-tuple, and how that is known; undefined while it is not. */
   readonly attribution: Attribution | undefined;
+  /** Where it is in its life. */
   readonly state: FlowState;
   /** Its books so far. */
   readonly counters: Counters;

@@ -11,6 +11,7 @@ import { QUEUE_MIN, SPOOL_MIN, VLAN_MAX } from "../settings/limits.ts";
 import { credentialEntries, list, objectOf, parsed, read, wholeNumber } from "../settings/schema.ts";
 import { sinkEntries } from "../settings/sink_schema.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
+import type { SinkSpec } from "../sinks/kind.ts";
 import type { AgentObserver } from "./observer.ts";
 import type { CaptureSource } from "./source.ts";
 
@@ -62,6 +63,14 @@ export interface AgentSettings extends TargetSettings, RotationSettings {
   readonly observer?: AgentObserver;
 }
 
+type WithDefault = "codecs" | "interfaceName" | "portMap" | "requireAttribution" | "idleMs" | "observer";
+
+/** Settings that are known to be of the right form, with their defaults. */
+export type CheckedSettings =
+  & Omit<AgentSettings, WithDefault | "sinks" | "targets">
+  & Required<Pick<AgentSettings, WithDefault>>
+  & { readonly sinks: readonly SinkSpec[]; readonly targets: readonly RemoteTarget[] };
+
 const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
@@ -90,12 +99,9 @@ function isUnicastMac(bytes: unknown): boolean {
   return bytes instanceof Uint8Array && bytes.length === 6 && (bytes[0] & 1) === 0;
 }
 
-/** Settings that are known to be of the right form, with their defaults. */
-export type CheckedSettings = v.InferOutput<typeof settingsSchema>;
-
 /** Looks at the form only, not at the machine. Throws {@linkcode BadSetting}. */
 export function checkSettings(settings: AgentSettings): CheckedSettings {
-  const checked = parsed(settingsSchema, settings);
+  const checked: CheckedSettings = parsed(settingsSchema, settings);
   if (checked.sinks.length === 0 && checked.targets.length === 0) {
     throw new BadSetting(
       "sinks",

@@ -19,6 +19,7 @@ export interface CaptureProgram {
   readonly id: number;
   /** Process id in the agent's pid namespace. */
   readonly pid: number;
+  /** User id, as the kernel tells it. */
   readonly uid: number;
   /** Name of the process, at most 15 characters. */
   readonly comm: string;
@@ -31,33 +32,49 @@ export interface CaptureProgram {
   readonly ancestors?: readonly number[];
 }
 
+/**
+ * How an address was found: on the `socket` of the session, on a `nested` one that its calls used, or on the one that
+ * its `hello` passed; `none`: not at all.
+ */
 export type CaptureGrade = "none" | "socket" | "nested" | "hello";
 
 /** A TCP connection as the program sees it. Addresses are 4 or 16 bytes in network order. */
 export interface CaptureAddress {
+  /** How it was found. */
   readonly grade: CaptureGrade;
+  /** 4 or 16 bytes. */
   readonly localIp: Uint8Array;
+  /** Of the program's own end. */
   readonly localPort: number;
+  /** 4 or 16 bytes. */
   readonly remoteIp: Uint8Array;
+  /** Of its peer. */
   readonly remotePort: number;
   /** Whether the kernel says that the program's user has this connection; absent when it could not be asked. */
   readonly confirmed?: boolean;
 }
 
+/** A session as its source tells it when it opens, or when more is known of it. */
 export interface CaptureOpen {
   /** Absent while the source does not know it. */
   readonly address: CaptureAddress | undefined;
   /** Lower-case hex of the 32 bytes; empty when unknown. */
   readonly clientRandom: string;
+  /** Whether the program is the server. */
   readonly isServer: boolean;
   /** 0x0303 for TLS 1.2; 0 when unknown. */
   readonly tlsVersion: number;
   /** IANA number; 0 when unknown. */
   readonly cipherSuite: number;
+  /** ALPN protocol agreed on; empty when none or unknown. */
   readonly alpn: string;
+  /** Server name that the client asked for; empty when unknown. */
   readonly sni: string;
+  /** Process id, as the program says. */
   readonly pid: number;
+  /** User id, as the program says. */
   readonly uid: number;
+  /** Name of the process, as the program says. */
   readonly comm: string;
   /** Bytes of each direction that passed before this record: [to server, to client]. */
   readonly offsets: readonly [number, number];
@@ -69,8 +86,11 @@ export interface CaptureOpen {
   readonly late: boolean;
 }
 
+/** A ClientHello that was seen on a connection, to find the addresses of its session. */
 export interface CaptureHello {
+  /** The connection that it was seen on; absent when the source does not know. */
   readonly address: CaptureAddress | undefined;
+  /** Lower-case hex of the 32 bytes. */
   readonly clientRandom: string;
   /** The hello was received: this program is the server. */
   readonly received: boolean;
@@ -80,9 +100,11 @@ export interface CaptureHello {
 
 /** Bytes of a flow that passed and that nobody has. */
 export interface CaptureGap {
+  /** Which way they went. */
   readonly direction: Direction;
   /** Bytes of the direction that passed before. */
   readonly offset: number;
+  /** How many, above 0. */
   readonly length: number;
   /** Why they are missing, kebab-case: `ring-full`, `sendfile`. */
   readonly reason: string;
@@ -95,6 +117,7 @@ export type CaptureEnd = "orderly" | "abrupt" | "died";
 export interface CaptureLoss {
   /** Kebab-case. */
   readonly reason: string;
+  /** What `amount` counts. */
   readonly unit: "bytes" | "records" | "sessions";
   /** More than 0. */
   readonly amount: number;
@@ -102,6 +125,7 @@ export interface CaptureLoss {
 
 /** How a program's telling ended. */
 export interface CaptureProgramEnd {
+  /** In no order; gaps have told of the rest. */
   readonly losses: readonly CaptureLoss[];
   /** Why its source stopped reading, one line for people; undefined when the process just ended. */
   readonly stopped: string | undefined;
@@ -109,8 +133,11 @@ export interface CaptureProgramEnd {
 
 /** `flow` is a number below 2^52 that means something only together with its program. */
 export interface CaptureTarget {
+  /** A program begins to tell. */
   programStart(program: CaptureProgram, timeNs: number): void;
+  /** A session opens, or (`update`) its addresses are known now. */
   open(program: CaptureProgram, flow: number, open: CaptureOpen, timeNs: number): void;
+  /** A ClientHello was seen. */
   hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void;
   /** Called for every record: its arguments are no object, so that none is made. */
   data(
@@ -121,7 +148,9 @@ export interface CaptureTarget {
     bytes: Uint8Array,
     timeNs: number,
   ): void;
+  /** Bytes are missing. */
   gap(program: CaptureProgram, flow: number, gap: CaptureGap, timeNs: number): void;
+  /** A session has ended. */
   close(program: CaptureProgram, flow: number, end: CaptureEnd, timeNs: number): void;
   /** The program tells no more; its open flows have ended. */
   programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void;

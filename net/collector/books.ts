@@ -1,12 +1,34 @@
 // SPDX-License-Identifier: MIT
 /** What a collector has taken and written, as data. @module */
 import { type SinkBooks, sinkJson } from "../settings/sink_books.ts";
-import type { AgentBooks } from "./agent_books.ts";
+
+/** The books of one agent, over all its connections. */
+export interface AgentRow {
+  /** Of its certificate. */
+  readonly name: string;
+  /** Where it is, or was last. */
+  readonly address: string;
+  /** At present. */
+  readonly connections: number;
+  /** Packets that were written. */
+  readonly packets: number;
+  /** Bytes of their blocks. */
+  readonly bytes: number;
+  /** Packets that the agent lost before they could be sent, by its reason. */
+  readonly lost: ReadonlyMap<string, number>;
+  /** Packets that came again after a break and were left out. */
+  readonly duplicates: number;
+  /** Packets that the agent had when it last said so, and the collector has not. */
+  readonly lagPackets: number;
+  /** How many milliseconds the oldest of them had waited then. */
+  readonly lagMs: number;
+}
 
 /** The books of a run. */
 export interface CollectorBooks {
   /** In the order in which they came. */
-  readonly agents: readonly AgentBooks[];
+  readonly agents: readonly AgentRow[];
+  /** In the order of the settings. */
   readonly sinks: readonly SinkBooks[];
 }
 

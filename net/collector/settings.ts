@@ -7,6 +7,7 @@ import type { CredentialSettings } from "../settings/credentials.ts";
 import { WORKERS_MAX } from "../settings/limits.ts";
 import { credentialEntries, parsed, wholeNumber } from "../settings/schema.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
+import type { SinkSpec } from "../sinks/kind.ts";
 import { sinkEntries } from "../settings/sink_schema.ts";
 
 /** Connection threads beyond which more would not help the one that writes. */
@@ -35,6 +36,14 @@ export interface CollectorSettings extends CredentialSettings, RotationSettings 
   readonly workers?: number;
 }
 
+type WithDefault = "hostname" | "port" | "allow" | "plaintext" | "workers";
+
+/** Settings that are known to be of the right form, with their defaults. */
+export type CheckedSettings =
+  & Omit<CollectorSettings, WithDefault | "sinks">
+  & Required<Pick<CollectorSettings, WithDefault>>
+  & { readonly sinks: readonly SinkSpec[] };
+
 const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
@@ -49,12 +58,9 @@ const settingsSchema = v.strictObject({
   ),
 });
 
-/** Settings that are known to be of the right form, with their defaults. */
-export type CheckedSettings = v.InferOutput<typeof settingsSchema>;
-
 /** Looks at the form only, not at the machine. Throws {@linkcode BadSetting}. */
 export function checkSettings(settings: CollectorSettings): CheckedSettings {
-  const checked = parsed(settingsSchema, settings);
+  const checked: CheckedSettings = parsed(settingsSchema, settings);
   if (checked.sinks.length === 0) throw new BadSetting("sinks", "expected at least one place for packets");
   if (checked.plaintext && checked.allow.length > 0) {
     throw new BadSetting(

@@ -34,7 +34,7 @@ export class Collector {
     this.failed = receiver.failed;
   }
 
-  /** Opens everything. */
+  /** Opens everything. @internal */
   static async start(settings: CheckedSettings): Promise<Collector> {
     const { statePath, sinks } = settings;
     checkSinks(sinks, settings);

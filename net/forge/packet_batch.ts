@@ -14,6 +14,7 @@ import {
   writePacketBlock,
 } from "../wire/pcapng.ts";
 
+/** Packets that go to a sink together. */
 export interface PacketBatch {
   /** Packets in it. */
   readonly count: number;
@@ -139,9 +140,11 @@ const encoder = new TextEncoder();
 export class FrameCursor {
   /** Of the present block in `blocks`. */
   blockOffset = 0;
+  /** Of the present block, bytes. */
   blockLength = 0;
   /** Of the present frame in `blocks`. */
   frameOffset = 0;
+  /** Of the present frame, bytes. */
   frameLength = 0;
   #view: DataView = new DataView(new ArrayBuffer(0));
 

@@ -5,11 +5,13 @@ import { LINK_PORT } from "./blocks/link.ts";
 const TARGET_FORM = "HOST[:PORT] such as collector.example:3005 or [2001:db8::1]:3005";
 const LISTEN_FORM = "ADDR:PORT such as 10.0.0.5:3005, [::1]:3005 or :3005";
 
+/** A collector as an agent reaches it. */
 export interface RemoteTarget {
   /** As given. */
   readonly name: string;
   /** Host name or address without brackets. */
   readonly hostname: string;
+  /** TCP port. */
   readonly port: number;
   /** `tcp://`: without TLS. */
   readonly isPlaintext: boolean;

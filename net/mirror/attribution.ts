@@ -8,10 +8,14 @@
 import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "../capture/target.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
 
+/** How a 5-tuple is known: as its source found it, or `wire`, from packets of an interface. */
 export type Grade = CaptureGrade | "wire";
 
+/** Which TCP connection a flow belongs to. */
 export interface Attribution {
+  /** Client and server. */
   readonly key: FlowKey;
+  /** How that is known. */
   readonly grade: Grade;
 }
 

@@ -14,7 +14,9 @@ export type PerDirection = [number, number];
 /** Stands for the maps that most flows never need: 10,000 of them at rest are memory. */
 const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 
+/** Bytes of captured and forged, packets and events; see the sums above. */
 export class Counters {
+  /** Flows that were told of. */
   flows = 0;
   /** Bytes that went through the TLS library, whether or not they reached us. */
   readonly captured: PerDirection = [0, 0];
@@ -30,6 +32,7 @@ export class Counters {
   unforged: ReadonlyMap<string, Readonly<PerDirection>> = NONE;
   /** Things that happened, by reason: no bytes. */
   events: ReadonlyMap<string, number> = NONE;
+  /** Packets forged, those without payload included. */
   packets = 0;
 
   /** Bytes that were captured and did not reach a codec. */
@@ -38,16 +41,19 @@ export class Counters {
     this.lost = added(this.lost, reason, direction, bytes);
   }
 
+  /** Written bytes that no packet carries. */
   leaveUnforged(reason: string, direction: 0 | 1, bytes: number): void {
     this.unforged = added(this.unforged, reason, direction, bytes);
   }
 
+  /** Something happened `amount` times. */
   count(reason: string, amount = 1): void {
     const events = own(this.events);
     events.set(reason, (events.get(reason) ?? 0) + amount);
     this.events = events;
   }
 
+  /** Adds the books of another. */
   add(other: Counters): void {
     this.flows += other.flows;
     this.packets += other.packets;

@@ -35,6 +35,10 @@ export interface FlowHandlers {
   release(flow: Flow, end: FlowEnd, timeNs: number): void;
 }
 
+/**
+ * How a flow ended: as its source tells, `replaced` by another session on its 5-tuple, or `drained` when the agent
+ * ended.
+ */
 export type FlowEnd = CaptureEnd | "replaced" | "drained";
 
 /** How long a flow without addresses is held, and how many bytes of it: a custom BIO tells its socket within a call or two. */

@@ -44,8 +44,11 @@ export interface PipelineObserver {
 
 /** The books of one program, kept after it ended. */
 export interface ProgramRow {
+  /** Whose books they are; id 0 stands for programs that ended long ago. */
   readonly program: CaptureProgram;
+  /** Its flows together. */
   readonly counters: Counters;
+  /** Whether it tells no more. */
   readonly ended: boolean;
 }
 

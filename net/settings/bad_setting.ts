@@ -6,6 +6,7 @@ export type SettingText = string | ((name: (setting: string) => string) => strin
 
 /** A setting that cannot be used: which, its value, and what would be right, in one line. */
 export class BadSetting extends Error {
+  /** What it is called in a stack trace. */
   override readonly name = "BadSetting";
   /** Names of the settings at fault, as in the types of settings; mostly one. */
   readonly settings: readonly string[];

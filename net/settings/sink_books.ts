@@ -4,7 +4,9 @@ import type { SinkCounters } from "../sinks/sink.ts";
 
 /** The books of one sink. */
 export interface SinkBooks {
+  /** As in the settings. */
   readonly name: string;
+  /** Packets and bytes. */
   readonly counters: SinkCounters;
 }
 

@@ -39,8 +39,11 @@ export interface SinkSpec {
   open(options: SinkOptions): Sink;
 }
 
+/** A capture file that a sink writes. */
 export interface CaptureFile {
+  /** As given. */
   readonly path: string;
+  /** What is written there. */
   readonly format: "pcap" | "pcapng";
 }
 

@@ -5,8 +5,11 @@ import type { SinkFiles } from "./sink_files.ts";
 
 /** What a sink has done with the packets it was given: `packets` = `written` + `kept` + the sum of `dropped`. */
 export interface SinkCounters {
+  /** Given to the sink. */
   packets: number;
+  /** Known to have left. */
   written: number;
+  /** Bytes of frames, or of blocks, that were written. */
   writtenBytes: number;
   /** Packets on disk when the sink was closed, for the next run to send. */
   kept: number;
@@ -14,11 +17,13 @@ export interface SinkCounters {
   dropped: Map<string, number>;
 }
 
+/** Takes packets. */
 export interface Sink {
   /** As on the command line. */
   readonly name: string;
   /** Bytes of IP packet that one frame may carry. */
   readonly mtu: number;
+  /** What became of the packets. */
   readonly counters: SinkCounters;
   /** Whether it would drop what it is given now, and may take it later; absent: never. */
   readonly isDown?: boolean;

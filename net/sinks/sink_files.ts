@@ -5,8 +5,11 @@
 export interface FileProgress {
   /** Absolute. */
   readonly path: string;
+  /** Number of the device that it is on. */
   readonly device: number;
+  /** Number of the file there; null where there are none. */
   readonly inode: number | null;
+  /** Bytes. */
   readonly size: number;
 }
 

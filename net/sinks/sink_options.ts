@@ -2,6 +2,7 @@
 /** What all sinks are made with. @module */
 import type { Sink } from "./sink.ts";
 
+/** How a sink is opened. */
 export interface SinkOptions {
   /** Program and version, for the head of a capture: `sslcollector 0.1.0`. */
   readonly application: string;

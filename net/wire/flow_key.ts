@@ -4,12 +4,15 @@
 export interface Endpoint {
   /** 4 or 16 bytes, network order. */
   readonly ip: Uint8Array;
+  /** TCP port. */
   readonly port: number;
 }
 
 /** Client and server of one TCP connection; immutable. Both ends are of the same family. */
 export interface FlowKey {
+  /** Who opened the connection. */
   readonly client: Endpoint;
+  /** Who took it. */
   readonly server: Endpoint;
 }
 

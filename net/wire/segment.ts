@@ -8,12 +8,15 @@ import { parseTcp } from "./tcp.ts";
 
 /** One TCP segment; everything is borrowed from its frame. */
 export interface TcpSegment {
+  /** Who sent it. */
   readonly source: Endpoint;
+  /** To whom. */
   readonly destination: Endpoint;
   /** Of its first byte, or of its SYN; 32 bits, unsigned. */
   readonly sequenceNumber: number;
   /** The header's: FIN 0x01, SYN 0x02, RST 0x04, PSH 0x08, ACK 0x10. */
   readonly flags: number;
+  /** What it carries, without what pads the frame; empty for none. */
   readonly payload: Uint8Array;
 }
 

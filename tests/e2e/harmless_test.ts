@@ -2,7 +2,7 @@
 /** Whatever becomes of the agent, the program does as without it: a download of 1 GiB. @module */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { libraryPath } from "../../net/agent/hook_library.ts";
+import { hookLibraryPath } from "../../net/agent/hook_library.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { Agent } from "./support/sslcollector.ts";
@@ -53,7 +53,7 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const env = { LD_PRELOAD: await libraryPath(), SSLCOLLECTOR_RUNTIME: fixture.path("nobody-here") };
+      const env = { LD_PRELOAD: await hookLibraryPath(), SSLCOLLECTOR_RUNTIME: fixture.path("nobody-here") };
       await checkDownload(fixture, env);
     }),
 });

@@ -29,8 +29,9 @@ const decoder = new TextDecoder();
 
 /** A recording that is cut or damaged; everything before `offset` has been delivered. */
 export class RecordingError extends Error {
+  /** What it is called in a stack trace. */
   override name = "RecordingError";
-  /** @param offset byte of the file at which the reading stopped */
+  /** `message` is followed by the place. @param offset byte of the file at which the reading stopped */
   constructor(message: string, readonly offset: number) {
     super(`${message} (at byte ${offset})`);
   }
