@@ -2,6 +2,7 @@
 /** `sslcollector` as a process of its own, from source or, where `SSLCOLLECTOR_BINARY` names one, the binary. @module */
 import { fileURLToPath } from "node:url";
 import type { Finished } from "./run.ts";
+import { awaited } from "./until.ts";
 
 const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
@@ -36,7 +37,8 @@ export function spawnCommand(args: readonly string[], options: CommandOptions = 
 
 /** Runs it to its end. */
 export async function runCommand(args: readonly string[], options: CommandOptions = {}): Promise<Finished> {
-  const { code, stdout, stderr } = await spawnCommand(args, options).output();
+  const ended = spawnCommand(args, options).output();
+  const { code, stdout, stderr } = await awaited(`the end of sslcollector ${args.join(" ")}`, ended);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
