@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Runs the tests: `main.ts [FILE | FOLDER | OPTION OF deno test]...`, all of them when no file is named. Says at the end which
+ * Runs the tests: `main.ts [FILE | FOLDER | OPTION OF deno test]...`, all of them without arguments. Says at the end which
  * tests were skipped and why, and closes with "N passed, N failed, N skipped".
  *
  * @module
@@ -33,7 +33,7 @@ class Report {
   }
 
   #line(line: string): void {
-    const skip = /^(.*) \[([^[]*)\] \.\.\. ignored \(/.exec(line);
+    const skip = /^(.*?), skipped: (.*) \.\.\. ignored \(/.exec(line);
     if (skip) this.skipped.set(skip[2], [...this.skipped.get(skip[2]) ?? [], skip[1]]);
     const end = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed(?:.*? \| (\d+) ignored)?/.exec(line);
     if (end) this.counts = { passed: Number(end[1]), failed: Number(end[2]), skipped: Number(end[3] ?? 0) };
@@ -53,10 +53,9 @@ async function pass(
 }
 
 async function runTests(args: readonly string[]): Promise<{ code: number; report: Report }> {
-  const hasPath = args.some((arg) => !arg.startsWith("-"));
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--preload", HARNESS, ...args, ...hasPath ? [] : ["tests"]],
-    cwd: hasPath ? undefined : ROOT,
+    args: ["test", "-A", "--preload", HARNESS, ...args.length > 0 ? args : ["tests"]],
+    cwd: args.length > 0 ? undefined : ROOT,
     env: Deno.stdout.isTerminal() ? { FORCE_COLOR: "1" } : {},
     stdin: "null",
     stdout: "piped",

@@ -72,7 +72,7 @@ function prepare(args: readonly unknown[]): Deno.TestDefinition {
   const limitMs = definition.timeout ?? LIMIT_MS;
   return {
     ...definition,
-    name: definition.ignore ? `${definition.name} [${reason}]` : definition.name,
+    name: definition.ignore ? `${definition.name}, skipped: ${reason!.split("\n")[0]}` : definition.name,
     fn: limit(definition.fn, limitMs),
     // Deno's own limit also ends what lets no timer run.
     timeout: limitMs + 2 * GRACE_MS,

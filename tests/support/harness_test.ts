@@ -74,13 +74,13 @@ Deno.test("harness: what a test over its limit started is ended", skipIf(notLinu
 
 Deno.test("harness: a skipped test is listed with its reason and counted", async () => {
   const { code, lines } = await runFile(`
-  Deno.test({ name: "first", ...skipIf(undefined, "no (such) tool"), fn: () => {} });
-  Deno.test("second", skipIf(false, "no (such) tool", "another"), () => {});
+  Deno.test({ name: "first", ...skipIf(undefined, "no [such] tool\\nin the path"), fn: () => {} });
+  Deno.test("second", skipIf(false, "no [such] tool", "another"), () => {});
   Deno.test("third", skipIf(undefined), () => {});
   Deno.test("fourth", skipIf("another"), () => {});`);
   assert.equal(code, 0);
   assert.deepEqual(lines.slice(-6), [
-    "skipped: no (such) tool",
+    "skipped: no [such] tool",
     "    first",
     "    second",
     "skipped: another",
