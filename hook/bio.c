@@ -70,13 +70,13 @@ static SSL *ssl_of(BIO *bio)
 
 static int wrapped_write_ex(BIO *bio, const char *bytes, size_t length, size_t *done)
 {
-    struct call_frame call;
+    struct write_frame write;
     SSL *ssl = ssl_of(bio);
     if (ssl == NULL || bytes == NULL)
         return wrap.write_ex(bio, bytes, length, done);
-    CALL_BEGIN(&call, CALL_WRITE, ssl, bytes, length);
+    CALL_BEGIN_WRITE(&write, ssl, bytes, length);
     int result = wrap.write_ex(bio, bytes, length, done);
-    call_end_write(&call, bytes, result > 0 ? *done : 0);
+    call_end_write(&write, result > 0 ? *done : 0);
     return result;
 }
 
@@ -86,7 +86,7 @@ static int wrapped_read_ex(BIO *bio, char *bytes, size_t length, size_t *done)
     SSL *ssl = ssl_of(bio);
     if (ssl == NULL || bytes == NULL)
         return wrap.read_ex(bio, bytes, length, done);
-    CALL_BEGIN(&call, CALL_READ, ssl, NULL, 0);
+    CALL_BEGIN(&call, CALL_READ, ssl);
     int result = wrap.read_ex(bio, bytes, length, done);
     call_end_read(&call, bytes, result > 0 ? *done : 0);
     return result;
@@ -94,13 +94,13 @@ static int wrapped_read_ex(BIO *bio, char *bytes, size_t length, size_t *done)
 
 static int wrapped_write(BIO *bio, const char *bytes, int length)
 {
-    struct call_frame call;
+    struct write_frame write;
     SSL *ssl = ssl_of(bio);
     if (ssl == NULL || bytes == NULL)
         return wrap.write(bio, bytes, length);
-    CALL_BEGIN(&call, CALL_WRITE, ssl, bytes, length > 0 ? (uint64_t)length : 0);
+    CALL_BEGIN_WRITE(&write, ssl, bytes, length > 0 ? (uint64_t)length : 0);
     int result = wrap.write(bio, bytes, length);
-    call_end_write(&call, bytes, result > 0 ? (uint64_t)result : 0);
+    call_end_write(&write, result > 0 ? (uint64_t)result : 0);
     return result;
 }
 
@@ -110,7 +110,7 @@ static int wrapped_read(BIO *bio, char *bytes, int length)
     SSL *ssl = ssl_of(bio);
     if (ssl == NULL || bytes == NULL)
         return wrap.read(bio, bytes, length);
-    CALL_BEGIN(&call, CALL_READ, ssl, NULL, 0);
+    CALL_BEGIN(&call, CALL_READ, ssl);
     int result = wrap.read(bio, bytes, length);
     call_end_read(&call, bytes, result > 0 ? (uint64_t)result : 0);
     return result;

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "call.h"
 
+#include "hello.h"
 #include "libc.h"
 #include "region.h"
 #include "settings.h"
 #include "slice.h"
 
 __thread struct thread_state thread_state __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+COLD void thread_cut(struct thread_state *thread, uint32_t depth)
+{
+    while (thread->depth > depth) {
+        const struct call *left = &thread->calls[--thread->depth];
+        if (left->buffer != BOUNCE_NONE)
+            bounce_orphan(left->buffer, left->ticket);
+    }
+}
 
 /* Is this a call that the library makes of itself (SSL_write_early_data calls SSL_write_ex), within one by the program on the
  * same session that does the same? The caller's address decides: it holds after a longjmp, too. */
@@ -22,54 +32,50 @@ static bool is_nested(const struct thread_state *thread, enum call_kind kind, co
     return false;
 }
 
-void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *bytes, uint64_t length,
-                const void *frame, const void *caller)
+/* False: the call counts for nothing. Else *entry is a place in the thread's list that `enter` takes, NULL when it is full. */
+static inline bool prepare(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame,
+                           const void *caller, struct call **entry)
 {
     struct thread_state *thread = &thread_state;
     call->ssl = ssl;
     call->frame = frame;
     call->library = library_of(ssl);
-    call->time_ns = 0;
     call->counts = false;
     if (UNLIKELY(load_acquire(&settings.ready) == 0))
-        return;
+        return false;
     if (UNLIKELY(thread_call(thread, frame) != NULL) && is_nested(thread, kind, ssl, caller))
-        return;
+        return false;
     call->counts = true;
-    struct ring_view *view = region_ring_or_attach();
-    if (view != NULL && kind == CALL_WRITE) {
-        call->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
-        region_check(view, call->time_ns);
-    }
-    if (thread->depth == THREAD_CALLS)
-        return;
-    struct call *entry = &thread->calls[thread->depth];
-    entry->ssl = ssl;
-    entry->frame = frame;
-    entry->library = call->library;
-    entry->kind = (uint8_t)kind;
-    entry->sliced = 0;
-    entry->fd = -1;
-    if (UNLIKELY(length >= SLICE_FROM_BYTES) && view != NULL && kind == CALL_WRITE) {
-        entry->bytes = bytes;
-        entry->length = length;
-        entry->time_ns = call->time_ns;
-        entry->guard = &call->guard;
-        entry->guard_value = call->guard = (uintptr_t)call ^ (uintptr_t)call->time_ns;
-        slice_begin(entry);
-    }
-    __atomic_signal_fence(__ATOMIC_RELEASE); /* a signal handler sees whole entries only */
-    thread->depth++;
+    *entry = thread->depth < THREAD_CALLS ? &thread->calls[thread->depth] : NULL;
+    if (*entry == NULL)
+        return true;
+    (*entry)->ssl = ssl;
+    (*entry)->frame = frame;
+    (*entry)->library = call->library;
+    (*entry)->kind = (uint8_t)kind;
+    (*entry)->sliced = 0;
+    (*entry)->fd = -1;
+    (*entry)->buffer = BOUNCE_NONE;
+    return true;
+}
+
+/* A signal handler sees whole entries only. */
+static inline void enter(const struct call *entry)
+{
+    __atomic_signal_fence(__ATOMIC_RELEASE);
+    if (LIKELY(entry != NULL))
+        thread_state.depth++;
 }
 
 /* Takes the call off the list. The socket it used, -1 unknown. */
 static int leave(struct call_frame *call)
 {
-    call->guard = 0; /* an entry that another thread keeps, or a dead one that is met again, is void */
     struct thread_state *thread = &thread_state;
     uint32_t depth = thread->depth;
     while (depth > 0 && thread->calls[depth - 1].frame < call->frame)
         depth--;
+    if (UNLIKELY(depth != thread->depth))
+        thread_cut(thread, depth);
     if (depth == 0 || thread->calls[depth - 1].frame != call->frame)
         return -1; /* a coroutine came back on another thread, or the list was full */
     thread->depth = depth - 1;
@@ -91,6 +97,25 @@ static inline void learn_address(const struct flow_use *use, struct session *ses
         flow_address(use, session);
 }
 
+/* A handshake that went on and used no socket: the program itself will send the ClientHello that this call left in memory. */
+static void expect_hello(const struct flow_use *use)
+{
+    SSL_is_init_finished_type is_finished = LIBRARY(use->library, SSL_is_init_finished);
+    SSL_is_server_type is_server = LIBRARY(use->library, SSL_is_server);
+    if (use->fd < 0 && is_finished != NULL && is_server != NULL && is_finished(use->ssl) == 0 &&
+        is_server(use->ssl) == 0)
+        hello_expect();
+}
+
+void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame, const void *caller)
+{
+    struct call *entry;
+    if (!prepare(call, kind, ssl, frame, caller, &entry))
+        return;
+    region_ring_or_attach();
+    enter(entry);
+}
+
 void call_end_read(struct call_frame *call, const void *bytes, uint64_t length)
 {
     if (!call->counts)
@@ -110,38 +135,97 @@ void call_end_read(struct call_frame *call, const void *bytes, uint64_t length)
         learn_address(&use, session);
         return;
     }
+    expect_hello(&use);
     struct session *session = session_find(call->ssl);
     SSL_get_shutdown_type get_shutdown = LIBRARY(call->library, SSL_get_shutdown);
     if (session != NULL && get_shutdown != NULL && (get_shutdown(call->ssl) & 2) != 0)
         flow_alert(session, false);
 }
 
-void call_end_write(struct call_frame *call, const void *bytes, uint64_t length)
+void call_end(struct call_frame *call)
 {
     if (!call->counts)
         return;
     struct flow_use use = {call->ssl, call->library, leave(call)};
-    if (length == 0) {
-        struct session *session = session_find(call->ssl);
-        if (session != NULL)
-            slice_failed(session);
-        return;
-    }
-    struct session *session = session_of(&use);
-    if (session == NULL)
-        return;
-    uint64_t ahead = slice_done(session, length);
-    if (call->time_ns == 0) /* the ring came during the call */
-        call->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
-    if (bytes == NULL)
-        flow_unseen(&use, session, length, call->time_ns);
-    else if (ahead < length)
-        flow_data(&use, session, true, (const uint8_t *)bytes + ahead, length - ahead, call->time_ns);
-    learn_address(&use, session);
+    expect_hello(&use);
 }
 
-void call_end(struct call_frame *call)
+/* A write that is larger than one TLS record. */
+static COLD void begin_large(struct write_frame *write, struct call *entry)
 {
-    if (call->counts)
-        leave(call);
+    struct flow_use use = {write->call.ssl, write->call.library, -1};
+    struct session *session = flow_session(&use);
+    if (session == NULL)
+        return;
+    if (entry != NULL) {
+        entry->time_ns = write->time_ns;
+        entry->bounce = &write->bounce;
+        entry->guard = &write->guard;
+        entry->guard_value = write->guard = (uintptr_t)write ^ (uintptr_t)write->time_ns;
+    }
+    slice_begin(&use, session, &write->bounce, entry, write->time_ns);
+}
+
+void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
+                      const void *caller)
+{
+    struct call *entry;
+    write->time_ns = 0;
+    write->unseen = bytes == NULL;
+    write->bounce.bytes = NULL;
+    write->bounce.filled = 0;
+    write->bounce.number = BOUNCE_NONE;
+    if (!prepare(&write->call, CALL_WRITE, ssl, frame, caller, &entry))
+        return;
+    struct ring_view *view = region_ring_or_attach();
+    if (view != NULL) {
+        write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
+        region_check(view, write->time_ns);
+        if (LIKELY(bytes != NULL))
+            bounce_begin(&write->bounce, write->stack, bytes, length, load_relaxed(&region_stamp));
+    }
+    if (write->bounce.bytes != NULL && LIKELY(length <= BOUNCE_SMALL))
+        bounce_fill(&write->bounce, length);
+    else if (write->bounce.bytes != NULL)
+        begin_large(write, entry);
+    if (entry != NULL) {
+        entry->buffer = write->bounce.number;
+        entry->ticket = write->bounce.ticket;
+    }
+    enter(entry);
+}
+
+/* Publishes what was written and not told yet, and counts what there is no copy of. */
+static void tell_written(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t length)
+{
+    uint64_t told = slice_done(session, length);
+    uint64_t have = bounce_keep(&write->bounce) ? bounce_have(&write->bounce, told) : 0;
+    have = have < length - told ? have : length - told;
+    if (LIKELY(have != 0))
+        flow_data(use, session, true, write->bounce.bytes + (told - write->bounce.start), have, write->time_ns);
+    if (UNLIKELY(told + have < length))
+        flow_lost(session, length - told - have);
+}
+
+void call_end_write(struct write_frame *write, uint64_t length)
+{
+    write->guard = 0; /* an entry that another thread keeps, or a dead one that is met again, is void */
+    if (!write->call.counts)
+        return;
+    struct flow_use use = {write->call.ssl, write->call.library, leave(&write->call)};
+    struct session *session = length != 0 ? session_of(&use) : session_find(use.ssl);
+    if (length == 0) {
+        expect_hello(&use);
+        if (session != NULL)
+            slice_failed(session);
+    } else if (session != NULL) {
+        if (UNLIKELY(write->time_ns == 0)) /* the ring came during the call */
+            write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
+        if (UNLIKELY(write->unseen))
+            flow_unseen(&use, session, length, write->time_ns);
+        else
+            tell_written(&use, session, write, length);
+        learn_address(&use, session);
+    }
+    bounce_end(&write->bounce);
 }

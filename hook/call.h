@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What surrounds every call of a TLS library: telling a call by the program from one by the library itself, taking the
- * time, and handing on what passed. */
+ * time, copying what is written, and handing on what passed. */
 #ifndef SSLC_CALL_H
 #define SSLC_CALL_H
 
+#include "bounce.h"
 #include "flow.h"
 #include "thread.h"
 
@@ -12,27 +13,37 @@ struct call_frame {
     const void *ssl;
     const struct library *library;
     const char *frame;
-    uint64_t time_ns;            /* of a write: before it */
-    bool counts;                 /* false: the hook is off, or this call is part of an outer one that counts */
-    volatile uintptr_t guard;
+    bool counts; /* false: the hook is off, or this call is part of an outer one that counts */
 };
 
-/* `kind` is what the call does to the session. Writes: `bytes` and `length` are the caller's, so that large ones can be
- * published while they go out. `frame` and `caller` are __builtin_frame_address(0) and __builtin_return_address(0). */
-void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *bytes, uint64_t length,
-                const void *frame, const void *caller);
+struct write_frame {
+    struct call_frame call;
+    uint64_t time_ns; /* before it; 0: there was no ring */
+    bool unseen;      /* the bytes never are in user memory */
+    volatile uintptr_t guard;
+    struct bounce bounce;
+    uint8_t stack[BOUNCE_STACK];
+};
+
+/* A call that writes nothing begins; `kind` is what it does to the session. `frame` and `caller` are
+ * __builtin_frame_address(0) and __builtin_return_address(0). */
+void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame, const void *caller);
 
 /* The call returned, having read `length` bytes into `bytes`; 0: it failed. */
 void call_end_read(struct call_frame *call, const void *bytes, uint64_t length);
 
-/* The call returned, having written `length` bytes of `bytes`; 0: it failed. NULL bytes: never in user memory. */
-void call_end_write(struct call_frame *call, const void *bytes, uint64_t length);
-
 /* The call returned; nothing passed. */
 void call_end(struct call_frame *call);
 
-#define CALL_BEGIN(call, kind, ssl, bytes, length)                                                \
-    call_begin((call), (kind), (ssl), (bytes), (length), __builtin_frame_address(0),              \
-               __builtin_extract_return_addr(__builtin_return_address(0)))
+/* A write of the caller's `length` bytes begins; NULL: they never are in user memory. */
+void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
+                      const void *caller);
+
+/* The write returned, having written `length` bytes; 0: it failed. */
+void call_end_write(struct write_frame *write, uint64_t length);
+
+#define CALL_PLACE __builtin_frame_address(0), __builtin_extract_return_addr(__builtin_return_address(0))
+#define CALL_BEGIN(call, kind, ssl) call_begin((call), (kind), (ssl), CALL_PLACE)
+#define CALL_BEGIN_WRITE(write, ssl, bytes, length) call_begin_write((write), (ssl), (bytes), (length), CALL_PLACE)
 
 #endif

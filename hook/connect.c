@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "bounce.h"
 #include "libc.h"
 #include "room.h"
 #include "seccomp.h"
@@ -303,7 +304,7 @@ struct ring_view *connect_new(uint64_t except, uint32_t pid)
     struct geometry geometry;
     struct ring_view *view = NULL;
     long socket = -1, file = -1;
-    if (choose(control, &geometry) && (socket = open_socket()) >= 0 && sessions_create(geometry.sessions) &&
+    if (choose(control, &geometry) && (socket = open_socket()) >= 0 && sessions_create(geometry.sessions) && bounce_create() &&
         (file = make_file(geometry.subrings * geometry.stride)) >= 0 &&
         (view = map_region(&geometry, control, file, pid)) != NULL && !send_greeting(socket, file, view)) {
         sys2(SYS_munmap, view->base, view->mapped);

@@ -179,6 +179,18 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
     }
 }
 
+COLD void flow_lost(struct session *session, uint64_t length)
+{
+    unsigned direction = direction_of(session, true);
+    struct ring_view *view = region_ring();
+    if (view != NULL) {
+        drop(view, session, direction, length);
+        return;
+    }
+    store_relaxed(&session->offset[direction], load_relaxed(&session->offset[direction]) + length);
+    store_relaxed(&region_missed, 1);
+}
+
 void flow_unseen(const struct flow_use *use, struct session *session, uint64_t length, uint64_t time_ns)
 {
     unsigned direction = direction_of(session, true);
@@ -269,7 +281,6 @@ void flow_end(const struct flow_use *use, struct session *session)
     store_relaxed(&session->flags, SESSION_KNOWN);
     session->flow = 0;
     session->reported = 0;
-    session->bound = 0;
     session->unfinished = 0;
     for (unsigned i = 0; i < 2; i++) {
         store_relaxed(&session->offset[i], 0);

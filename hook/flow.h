@@ -26,6 +26,9 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
 /* `length` > 0 bytes were written that never were in this process's memory. */
 void flow_unseen(const struct flow_use *use, struct session *session, uint64_t length, uint64_t time_ns);
 
+/* `length` > 0 bytes of clear text were written of which there is no copy. */
+void flow_lost(struct session *session, uint64_t length);
+
 /* Tells the address of use->fd if none was told yet. */
 void flow_address(const struct flow_use *use, struct session *session);
 

@@ -30,7 +30,11 @@ struct recent {
     struct sslc_hello hello;
 };
 
+/* Enough for what a program with many connections sends between the making of a hello and its way out. */
+#define EXPECTED 256
+
 uint32_t hello_waiting;
+uint32_t hello_expected;
 static struct piece pieces[PIECES];
 static uint32_t next_victim;
 static struct recent recents[RECENT];
@@ -202,6 +206,18 @@ static void look(uint64_t key, int fd, uint64_t flow, bool received, const uint8
         found(fd, flow, received, bytes);
     else if (verdict == HELLO_MORE && (flow != 0 || address_is_stream(fd)))
         begin_piece(key, bytes, length);
+}
+
+void hello_expect(void)
+{
+    store_relaxed(&hello_expected, EXPECTED);
+}
+
+void hello_look_spent(void)
+{
+    uint32_t left = load_relaxed(&hello_expected);
+    if (left != 0) /* threads at the same time may spend less than one each */
+        store_relaxed(&hello_expected, left - 1);
 }
 
 /* Keys: a descriptor has the high bit set, the address of an SSL object has not; the lowest bit is the direction. */

@@ -14,6 +14,9 @@
 /* Hellos of which a first piece was seen and the rest is awaited. */
 extern uint32_t hello_waiting;
 
+/* Calls that send something for which a ClientHello is still looked for, since a TLS call left one in memory. */
+extern uint32_t hello_expected;
+
 struct ring_view;
 
 /* Looks at the next bytes of a stream; `length` is at least 1, and no more than the first HELLO_BYTES are read. Only worth
@@ -22,6 +25,12 @@ void hello_look_socket(int fd, bool received, const uint8_t *bytes, size_t lengt
 
 /* The same for the clear text of a session, whose flow is open already. */
 void hello_look_session(const void *ssl, uint64_t flow, bool received, const uint8_t *bytes, size_t length);
+
+/* One of those calls was looked at. */
+void hello_look_spent(void);
+
+/* The program will send a ClientHello by itself. */
+void hello_expect(void);
 
 /* Tells a ring that begins of the hellos seen last that it was not told of. */
 void hello_replay(struct ring_view *view);

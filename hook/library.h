@@ -23,10 +23,14 @@ typedef void BIO;
     X(SSL_free, void, (SSL *))                                          \
     X(SSL_clear, int, (SSL *))                                          \
     X(SSL_shutdown, int, (SSL *))                                       \
+    X(SSL_connect, int, (SSL *))                                        \
+    X(SSL_accept, int, (SSL *))                                         \
+    X(SSL_do_handshake, int, (SSL *))                                   \
     X(BIO_f_ssl, const void *, (void))
 
 #define LIBRARY_CALLED(X)                                                           \
     X(SSL_version, int, (const SSL *))                                              \
+    X(SSL_ctrl, long, (const SSL *, int, long, void *))                                   \
     X(SSL_is_server, int, (const SSL *))                                            \
     X(SSL_is_init_finished, int, (const SSL *))                                     \
     X(SSL_get_shutdown, int, (const SSL *))                                         \

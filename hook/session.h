@@ -20,15 +20,30 @@
 #define SESSION_SENT_FIRST 128u
 #define SESSION_SERVER 256u    /* role; valid with SESSION_ROLE */
 #define SESSION_ROLE 512u
-#define SESSION_COUNTED 1024u
+#define SESSION_NESTED 1024u /* its records leave through a socket that this process writes to */
 
-/* Place in the stream of TLS records that a large write sends. */
-struct record_parser {
+#define DEPARTURE_MARKS 2
+
+/* Where in the stream that goes to the socket a record ends, and at least how much clear text is in it. */
+struct departure_mark {
+    uint64_t end;
+    uint64_t plain;
+};
+
+/* The stream of TLS records that a large write sends, in bytes since its beginning. */
+struct departure {
+    uint64_t offered; /* handed to sockets, again and again where these did not take it */
+    uint64_t parsed;  /* seen by the parser below */
+    uint64_t taken;   /* by sockets */
+    uint64_t met;     /* of what was parsed before and is offered again just now */
+    uint64_t bound;   /* clear text that has certainly been sent */
+    struct departure_mark mark[DEPARTURE_MARKS]; /* parsed, not taken */
+    uint32_t marks;
+    uint32_t left;  /* bytes of the record's body still to pass */
+    uint32_t plain; /* lower bound of the clear text in it */
     uint8_t header[5];
     uint8_t have;   /* bytes of the header */
     uint8_t broken; /* what passes is no TLS, or the start of a record was missed */
-    uint32_t left;  /* bytes of the body still to pass */
-    uint32_t plain; /* lower bound of the clear text in this record */
 };
 
 /* Directions are used by one thread each, at most; words that both read are accessed atomically. */
@@ -38,8 +53,6 @@ struct session {
     uint64_t offset[2];  /* bytes that passed, by enum sslc_direction */
     uint64_t pending[2]; /* the last of them, lost to a full ring and not told of yet */
     uint64_t reported;   /* bytes of the large write under way that were published already */
-    uint64_t bound;      /* bytes of it that have certainly been sent */
-    struct record_parser parser;
     uint32_t flags;      /* SESSION_* */
     uint32_t epoch;      /* of the ring that the state here refers to, 0: none yet */
     uint32_t opened;     /* `open` was published there */
@@ -49,6 +62,7 @@ struct session {
     uint32_t next_free;
     uint32_t unfinished; /* a large write is to be tried again */
     int fd;              /* socket that took records of it */
+    struct departure departure; /* of the large write under way */
 };
 
 /* Bytes of memory that a table of so many sessions takes. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "slice.h"
 
-#include "flow.h"
 #include "libc.h"
 
 #define APPLICATION_DATA 23
@@ -9,25 +8,73 @@
 #define BODY_MAX (PLAIN_MAX + 2048)
 #define OVERHEAD_MAX 80u /* TLS 1.2 and below: IV 16, HMAC-SHA384 48, padding 16 (OpenSSL pads no more than it must) */
 #define STACK_BYTES (128u << 10)
+#define CTRL_MODE 33
+#define ENABLE_PARTIAL_WRITE 1
 
-void slice_begin(struct call *entry)
+static bool is_handshaking(const struct flow_use *use)
 {
-    SSL_is_init_finished_type is_finished = LIBRARY(entry->library, SSL_is_init_finished);
-    /* While a handshake is under way its messages would count. */
-    if (is_finished == NULL || is_finished(entry->ssl) != 1)
-        return;
-    struct flow_use use = {entry->ssl, entry->library, -1};
-    struct session *session = flow_session(&use);
-    if (session == NULL)
-        return;
+    SSL_is_init_finished_type is_finished = LIBRARY(use->library, SSL_is_init_finished);
+    return is_finished == NULL || is_finished(use->ssl) != 1;
+}
+
+/* Records were seen to leave through a socket, or the library writes to one. */
+static bool has_socket(const struct flow_use *use, const struct session *session)
+{
+    SSL_get_wbio_type get_wbio = LIBRARY(use->library, SSL_get_wbio);
+    SSL_get_wfd_type get_wfd = LIBRARY(use->library, SSL_get_wfd);
+    /* Without a BIO the latter puts an error into the queue. */
+    return (load_relaxed(&session->flags) & SESSION_NESTED) != 0 ||
+           (get_wbio != NULL && get_wfd != NULL && get_wbio(use->ssl) != NULL && get_wfd(use->ssl) >= 0);
+}
+
+/* All of the write is sent, or none of it. */
+static bool is_whole(const struct flow_use *use)
+{
+    SSL_ctrl_type control = LIBRARY(use->library, SSL_ctrl);
+    return control != NULL && (control(use->ssl, CTRL_MODE, 0, NULL) & ENABLE_PARTIAL_WRITE) == 0;
+}
+
+/* Publishes up to position `end` of the write. */
+static void publish(const struct flow_use *use, struct session *session, struct bounce *bounce, uint64_t end,
+                    uint64_t time_ns)
+{
+    uint64_t told = session->reported, have = bounce_have(bounce, told);
+    have = have < end - told ? have : end - told;
+    if (have != 0)
+        flow_data(use, session, true, bounce->bytes + (told - bounce->start), have, time_ns);
+    if (told + have < end)
+        flow_lost(session, end - told - have);
+    session->reported = end;
+    bounce_pass(bounce, end);
+}
+
+void slice_begin(const struct flow_use *use, struct session *session, struct bounce *bounce, struct call *entry,
+                 uint64_t time_ns)
+{
+    uint64_t told = session->reported < bounce->length ? session->reported : bounce->length;
+    struct departure *departure = &session->departure;
     if (session->unfinished == 0) {
-        session->bound = session->reported;
-        memset(&session->parser, 0, sizeof session->parser);
-    } else {
-        entry->fd = session->fd; /* what comes first may be the rest of a record */
+        memset(departure, 0, sizeof *departure);
+        departure->bound = told;
+    }
+    bounce->start = told;
+    /* While a handshake is under way its messages would count. */
+    if (is_handshaking(use) || entry == NULL) {
+        bounce_fill(bounce, told + bounce->room);
+        return;
     }
     entry->session = session;
     entry->sliced = 1;
+    if (session->unfinished != 0)
+        entry->fd = session->fd; /* what comes first may be the rest of a record */
+    if (has_socket(use, session))
+        return;
+    if (bounce->length - told > bounce->room && is_whole(use)) {
+        uint64_t early = bounce->length - told - bounce->room;
+        flow_data(use, session, true, bounce->from + told, early, time_ns);
+        session->reported = departure->bound = bounce->start = told + early;
+    }
+    bounce_fill(bounce, bounce->start + bounce->room);
 }
 
 /* Lower bound of the clear text in a record with a body of `length` bytes. */
@@ -42,57 +89,102 @@ static uint32_t plain_of(uint8_t type, uint32_t length, bool tls13)
     return length > OVERHEAD_MAX ? length - OVERHEAD_MAX : 0;
 }
 
-/* Passes bytes through the parser; the clear text of the records that they complete. */
-static uint64_t parse(struct record_parser *parser, const uint8_t *bytes, uint64_t length, bool tls13)
+/* A record ends here, `plain` bytes of clear text later. When two are on their way already, the later one waits for this. */
+static void add_mark(struct departure *departure, uint64_t plain)
 {
-    uint64_t plain = 0;
-    while (length != 0 && parser->broken == 0) {
-        if (parser->have < sizeof parser->header) {
-            parser->header[parser->have++] = *bytes++;
-            length--;
-            if (parser->have < sizeof parser->header)
-                continue;
-            const uint8_t *header = parser->header;
-            parser->left = (uint32_t)header[3] << 8 | header[4];
-            parser->plain = plain_of(header[0], parser->left, tls13);
-            parser->broken = header[0] < 20 || header[0] > APPLICATION_DATA || header[1] != 3 || parser->left == 0 ||
-                             parser->left > BODY_MAX;
-            continue;
-        }
-        uint32_t step = length < parser->left ? (uint32_t)length : parser->left;
-        bytes += step;
-        length -= step;
-        parser->left -= step;
-        if (parser->left == 0) {
-            plain += parser->plain;
-            parser->have = 0;
-        }
-    }
-    return plain;
+    if (plain == 0)
+        return;
+    if (departure->marks < DEPARTURE_MARKS)
+        departure->marks++;
+    struct departure_mark *mark = &departure->mark[departure->marks - 1];
+    mark->end = departure->parsed;
+    mark->plain += plain;
 }
 
-void slice_sent(struct call *entry, const uint8_t *bytes, uint64_t length, const char *frame)
+/* Passes bytes that were not parsed yet through the parser. */
+static void parse(struct departure *departure, const uint8_t *bytes, uint64_t length, bool tls13)
 {
-    /* A longjmp may have skipped the write, and its buffer may be gone: the wrapper's frame must be near and unspoilt. */
-    if ((uintptr_t)entry->frame - (uintptr_t)frame > STACK_BYTES || *entry->guard != entry->guard_value)
+    while (length != 0 && departure->broken == 0) {
+        if (departure->have < sizeof departure->header) {
+            departure->header[departure->have++] = *bytes++;
+            departure->parsed++;
+            length--;
+            if (departure->have < sizeof departure->header)
+                continue;
+            const uint8_t *header = departure->header;
+            departure->left = (uint32_t)header[3] << 8 | header[4];
+            departure->plain = plain_of(header[0], departure->left, tls13);
+            departure->broken = header[0] < 20 || header[0] > APPLICATION_DATA || header[1] != 3 || departure->left == 0 ||
+                                departure->left > BODY_MAX;
+            continue;
+        }
+        uint32_t step = length < departure->left ? (uint32_t)length : departure->left;
+        bytes += step;
+        departure->parsed += step;
+        length -= step;
+        departure->left -= step;
+        if (departure->left == 0) {
+            add_mark(departure, departure->plain);
+            departure->have = 0;
+        }
+    }
+}
+
+/* The wrapper's frame is near and unspoilt: a longjmp may have skipped the write, and its buffer may be gone. */
+static bool is_whole_frame(const struct call *entry, const char *frame)
+{
+    return (uintptr_t)entry->frame - (uintptr_t)frame <= STACK_BYTES && *entry->guard == entry->guard_value;
+}
+
+void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length, const char *frame)
+{
+    if (!is_whole_frame(entry, frame))
         return;
     struct session *session = entry->session;
-    SSL_version_type version = LIBRARY(entry->library, SSL_version);
-    bool tls13 = version == NULL || version(entry->ssl) >= 0x0304;
+    struct departure *departure = &session->departure;
+    struct bounce *bounce = entry->bounce;
     session->fd = entry->fd;
-    session->bound += parse(&session->parser, bytes, length, tls13);
-    uint64_t sent = session->bound < entry->length ? session->bound : entry->length;
-    if (sent < session->reported + SLICE_BYTES)
+    departure->offered += length;
+    bounce_fill(bounce, departure->offered);
+    SSL_version_type version = LIBRARY(entry->library, SSL_version);
+    uint64_t again = departure->parsed - departure->taken; /* what the socket did not take before */
+    again = again > departure->met ? again - departure->met : 0;
+    uint64_t skip = again < length ? again : length;
+    departure->met += skip;
+    if (slice_is_clear(entry, bytes)) {
+        departure->parsed += length - skip;
+        add_mark(departure, length - skip);
+    } else {
+        parse(departure, bytes + skip, length - skip, version == NULL || version(entry->ssl) >= 0x0304);
+    }
+}
+
+void slice_left(struct call *entry, uint64_t length, const char *frame)
+{
+    if (!is_whole_frame(entry, frame))
         return;
+    struct session *session = entry->session;
+    struct departure *departure = &session->departure;
     struct flow_use use = {entry->ssl, entry->library, entry->fd};
-    flow_data(&use, session, true, entry->bytes + session->reported, sent - session->reported, entry->time_ns);
-    session->reported = sent;
+    departure->met = 0;
+    departure->taken += length;
+    while (departure->marks != 0 && departure->mark[0].end <= departure->taken) {
+        departure->bound += departure->mark[0].plain;
+        departure->mark[0] = departure->mark[1];
+        memset(&departure->mark[1], 0, sizeof departure->mark[1]);
+        departure->marks--;
+    }
+    uint64_t sent = departure->bound < entry->bounce->length ? departure->bound : entry->bounce->length;
+    if (sent < session->reported + SLICE_BYTES || !bounce_keep(entry->bounce))
+        return;
+    publish(&use, session, entry->bounce, sent, entry->time_ns);
     entry->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
 }
 
 void slice_failed(struct session *session)
 {
-    if (session->reported != 0 || session->bound != 0 || session->parser.have != 0)
+    const struct departure *departure = &session->departure;
+    if (session->reported != 0 || departure->offered != 0)
         session->unfinished = 1;
 }
 
@@ -100,7 +192,7 @@ uint64_t slice_done(struct session *session, uint64_t length)
 {
     uint64_t ahead = session->reported < length ? session->reported : length;
     session->reported -= ahead;
-    session->bound = session->reported;
+    session->departure.offered = 0;
     session->unfinished = 0;
     return ahead;
 }

@@ -3,21 +3,35 @@
  *
  * OpenSSL cuts a write into records of 16,384 bytes. Each whole record of application data that a socket took is a lower bound
  * of what has been sent; the return value settles the rest. Under TLS 1.3 other messages look alike, so there only records
- * of full size count. A program that pads records of a smaller size of its own up to full size would be told of early. */
+ * of full size count. A program that pads records of a smaller size of its own up to full size would be told of early.
+ *
+ * No more clear text can be out than records were handed to sockets, in bytes: so far the caller's memory is copied, each time
+ * before the socket is. Where no socket lies below (memory BIOs), it is copied before the call, and what is more than a copy
+ * can hold is published then. */
 #ifndef SSLC_SLICE_H
 #define SSLC_SLICE_H
 
-#include "session.h"
+#include "bounce.h"
+#include "flow.h"
 #include "thread.h"
 
-#define SLICE_FROM_BYTES (64u << 10)
 #define SLICE_BYTES (16u << 10) /* at least so much is published at a time */
 
-/* A write of `entry` begins; sets entry->sliced if its records can be counted. */
-void slice_begin(struct call *entry);
+/* A write of more than BOUNCE_SMALL bytes begins; sets entry->sliced if its records can be counted. `entry` may be NULL. */
+void slice_begin(const struct flow_use *use, struct session *session, struct bounce *bounce, struct call *entry,
+                 uint64_t time_ns);
 
-/* A socket took `length` bytes during the call of `entry`; `frame` is the current stack frame's address. */
-void slice_sent(struct call *entry, const uint8_t *bytes, uint64_t length, const char *frame);
+/* The bytes are the caller's own, which the kernel will encrypt (kTLS). */
+static inline bool slice_is_clear(const struct call *entry, const uint8_t *bytes)
+{
+    return (uintptr_t)bytes - (uintptr_t)entry->bounce->from < entry->bounce->length;
+}
+
+/* A socket is to take `length` bytes during the call of `entry`; `frame` is the current stack frame's address. */
+void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length, const char *frame);
+
+/* It took `length` bytes of all that it was to take. */
+void slice_left(struct call *entry, uint64_t length, const char *frame);
 
 /* The write failed, and may be tried again: what was published persists. */
 void slice_failed(struct session *session);

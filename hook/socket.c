@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The interposed functions that move bytes through sockets. They look for ClientHellos, and, inside a TLS call, for the
- * socket that carries the session. When there is nothing to do they cost a few loads. */
-#include "address.h"
+ * socket that carries the session. When there is nothing to do they cost a few loads.
+ *
+ * What comes in is looked at when it is there. What goes out must be looked at before the original is called, since a reader on
+ * another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is fatal.
+ * So nothing is looked at but what a TLS library sends within its calls, and, where one has left a ClientHello in memory,
+ * what the program sends next, if it is long enough to be one. */
 #include "hello.h"
 #include "libc.h"
 #include "slice.h"
@@ -9,6 +13,9 @@
 
 #define FLAGS_NO_STREAM (MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_ERRQUEUE)
 #define IOV_MOST 1024
+#define RECORD_HEADER 5u
+#define ADDRESS_LEAST 65536ull /* the kernel maps nothing below */
+#define ADDRESS_MOST (1ull << 56)
 
 /* TLS records begin so, SSLv2 apart. */
 static inline bool is_record(const uint8_t *bytes, size_t length)
@@ -16,114 +23,216 @@ static inline bool is_record(const uint8_t *bytes, size_t length)
     return bytes[0] >= 20 && bytes[0] <= 24 && (length < 2 || bytes[1] == 3);
 }
 
-/* Something to do: see passed(). */
-static inline bool interesting(const void *bytes)
+/* Copies the first bytes, at most HELLO_BYTES. */
+static size_t copy_first(uint8_t *first, const struct iovec *parts, size_t count, size_t length)
 {
-    return *(const uint8_t *)bytes == HELLO_FIRST || load_relaxed(&hello_waiting) != 0 || thread_state.depth != 0;
-}
-
-/* `first` are the first bytes of those that passed `fd`, at least one. Returns the call whose large write they belong to. */
-static COLD struct call *passed(int fd, bool received, const uint8_t *first, size_t length, const char *frame)
-{
-    struct call *call = thread_call(&thread_state, frame);
-    if (call != NULL && call->fd < 0 && is_record(first, length))
-        call->fd = fd;
-    if (first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0)
-        hello_look_socket(fd, received, first, length);
-    return call != NULL && call->sliced != 0 && call->fd == fd && !received ? call : NULL;
-}
-
-static COLD void passed_flat(int fd, bool received, const void *bytes, size_t length, const char *frame)
-{
-    struct call *call = passed(fd, received, bytes, length, frame);
-    if (call != NULL)
-        slice_sent(call, bytes, length, frame);
-}
-
-static COLD void passed_parts(int fd, bool received, const struct iovec *parts, size_t count, size_t length,
-                              const char *frame)
-{
-    uint8_t first[HELLO_BYTES];
     size_t have = 0;
-    for (size_t i = 0; i < count && have < sizeof first && have < length; i++) {
-        size_t room = sizeof first - have, left = length - have, step = parts[i].iov_len;
+    for (size_t i = 0; i < count && have < HELLO_BYTES && have < length; i++) {
+        size_t room = HELLO_BYTES - have, left = length - have, step = parts[i].iov_len;
         step = step < room ? step : room;
         step = step < left ? step : left;
         memcpy(first + have, parts[i].iov_base, step);
         have += step;
     }
-    struct call *call = have == 0 ? NULL : passed(fd, received, first, have, frame);
-    for (size_t i = 0; call != NULL && i < count && length != 0; i++) {
-        size_t step = parts[i].iov_len < length ? parts[i].iov_len : length;
-        slice_sent(call, parts[i].iov_base, step, frame);
-        length -= step;
-    }
+    return have;
 }
 
-#define FRAME ((const char *)__builtin_frame_address(0))
 #define CALL(name, result, parameters, ...) ((result(*) parameters)libc_get(LIBC_##name))(__VA_ARGS__)
 
-static inline ssize_t flat(int fd, bool received, const void *bytes, ssize_t result, const char *frame)
+/* ---- What comes in ---- */
+
+static inline bool is_interesting(const void *bytes)
 {
-    if (result > 0 && UNLIKELY(interesting(bytes)))
-        passed_flat(fd, received, bytes, (size_t)result, frame);
+    return *(const uint8_t *)bytes == HELLO_FIRST || load_relaxed(&hello_waiting) != 0 || thread_state.depth != 0;
+}
+
+/* `first` are the first bytes of those that came from `fd`, at least one. */
+static void came(int fd, const uint8_t *first, size_t length, const char *frame)
+{
+    struct call *call = thread_call(&thread_state, frame);
+    if (call != NULL && call->fd < 0 && is_record(first, length))
+        call->fd = fd;
+    if (first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0)
+        hello_look_socket(fd, true, first, length);
+}
+
+static COLD void came_flat(int fd, const void *bytes, size_t length)
+{
+    came(fd, bytes, length, __builtin_frame_address(0));
+}
+
+static COLD void came_parts(int fd, const struct iovec *parts, size_t count, size_t length)
+{
+    uint8_t first[HELLO_BYTES];
+    size_t have = copy_first(first, parts, count, length);
+    if (have != 0)
+        came(fd, first, have, __builtin_frame_address(0));
+}
+
+static inline ssize_t in_flat(int fd, const void *bytes, ssize_t result)
+{
+    if (result > 0 && UNLIKELY(is_interesting(bytes)))
+        came_flat(fd, bytes, (size_t)result);
     return result;
 }
 
-static inline ssize_t parts(int fd, bool received, const struct iovec *vector, size_t count, ssize_t result,
-                            const char *frame)
+static inline ssize_t in_parts(int fd, const struct iovec *vector, size_t count, ssize_t result)
 {
     size_t i = 0;
     if (result <= 0 || vector == NULL || count > IOV_MOST)
         return result;
     while (i < count && vector[i].iov_len == 0)
         i++;
-    if (i < count && UNLIKELY(interesting(vector[i].iov_base)))
-        passed_parts(fd, received, vector, count, (size_t)result, frame);
+    if (i < count && UNLIKELY(is_interesting(vector[i].iov_base)))
+        came_parts(fd, vector, count, (size_t)result);
     return result;
 }
+
+/* ---- What goes out ---- */
+
+/* On the wrapper's stack around the original. */
+struct sending {
+    int fd;
+    bool sliced; /* the bytes belong to a large write */
+    uint32_t have;
+    uint8_t first[HELLO_BYTES];
+};
+
+/* Whether anything that goes out is looked at now. */
+static inline bool is_watched(void)
+{
+    return thread_state.depth != 0 || (load_relaxed(&hello_expected) | load_relaxed(&hello_waiting)) != 0;
+}
+
+static bool may_read(const void *address)
+{
+    return (uint64_t)(uintptr_t)address - ADDRESS_LEAST < ADDRESS_MOST - ADDRESS_LEAST;
+}
+
+/* Bytes that the parts have together; 0 when one of them cannot be memory. */
+static size_t length_of(const struct iovec *parts, size_t count)
+{
+    size_t length = 0;
+    if (count > IOV_MOST || !may_read(parts))
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].iov_len != 0 && !may_read(parts[i].iov_base))
+            return 0;
+        length += parts[i].iov_len;
+    }
+    return length;
+}
+
+static COLD void sending_begin(struct sending *sending, int fd, const struct iovec *parts, size_t count)
+{
+    const char *frame = (const char *)sending;
+    struct call *call = thread_call(&thread_state, frame);
+    sending->fd = fd;
+    sending->sliced = false;
+    sending->have = 0;
+    bool expected = load_relaxed(&hello_expected) != 0, waiting = load_relaxed(&hello_waiting) != 0;
+    bool carries = call != NULL && call->sliced != 0 && call->fd == fd;
+    if (call == NULL && !expected && !waiting)
+        return;
+    size_t length = length_of(parts, count);
+    if (length == 0 || (length < RECORD_HEADER && !waiting && !carries))
+        return;
+    if (call == NULL && expected)
+        hello_look_spent();
+    sending->have = (uint32_t)copy_first(sending->first, parts, count, length);
+    if (call != NULL && call->fd < 0 &&
+        (is_record(sending->first, sending->have) || (call->sliced != 0 && slice_is_clear(call, parts[0].iov_base))))
+        call->fd = fd;
+    if (call == NULL || call->sliced == 0 || call->fd != fd)
+        return;
+    sending->sliced = true;
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].iov_len != 0)
+            slice_leaving(call, parts[i].iov_base, parts[i].iov_len, frame);
+}
+
+/* `taken` bytes went out. */
+static COLD void sending_end(struct sending *sending, size_t taken)
+{
+    const char *frame = (const char *)sending;
+    if (sending->sliced) {
+        struct call *call = thread_call(&thread_state, frame);
+        if (call != NULL && call->sliced != 0 && call->fd == sending->fd)
+            slice_left(call, taken, frame);
+    }
+    size_t have = taken < sending->have ? taken : sending->have;
+    if (have != 0 && (sending->first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0))
+        hello_look_socket(sending->fd, false, sending->first, have);
+}
+
+/* Calls the original between both. */
+#define OUT_FLAT(fd, bytes, length, original)                          \
+    do {                                                               \
+        struct iovec part = {(void *)(uintptr_t)(bytes), (length)};    \
+        OUT_PARTS(fd, &part, 1, original);                             \
+    } while (0)
+#define OUT_PARTS(fd, parts, count, original)                          \
+    do {                                                               \
+        struct sending sending;                                        \
+        sending_begin(&sending, (fd), (parts), (count));               \
+        ssize_t result = (original);                                   \
+        sending_end(&sending, result > 0 ? (size_t)result : 0);        \
+        return result;                                                 \
+    } while (0)
+
+/* ---- The functions ---- */
 
 SSLC_EXPORT ssize_t read(int fd, void *bytes, size_t length)
 {
     ssize_t result = CALL(read, ssize_t, (int, void *, size_t), fd, bytes, length);
-    return flat(fd, true, bytes, result, FRAME);
+    return in_flat(fd, bytes, result);
 }
 
 SSLC_EXPORT ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room)
 {
     ssize_t result = CALL(__read_chk, ssize_t, (int, void *, size_t, size_t), fd, bytes, length, room);
-    return flat(fd, true, bytes, result, FRAME);
+    return in_flat(fd, bytes, result);
+}
+
+#define WRITE() CALL(write, ssize_t, (int, const void *, size_t), fd, bytes, length)
+static __attribute__((noinline)) ssize_t write_watched(int fd, const void *bytes, size_t length)
+{
+    OUT_FLAT(fd, bytes, length, WRITE());
 }
 
 SSLC_EXPORT ssize_t write(int fd, const void *bytes, size_t length)
 {
-    ssize_t result = CALL(write, ssize_t, (int, const void *, size_t), fd, bytes, length);
-    return flat(fd, false, bytes, result, FRAME);
+    return LIKELY(!is_watched()) ? WRITE() : write_watched(fd, bytes, length);
 }
 
 SSLC_EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
 {
     ssize_t result = CALL(recv, ssize_t, (int, void *, size_t, int), fd, bytes, length, flags);
-    return (flags & FLAGS_NO_STREAM) != 0 ? result : flat(fd, true, bytes, result, FRAME);
+    return (flags & FLAGS_NO_STREAM) != 0 ? result : in_flat(fd, bytes, result);
 }
 
 SSLC_EXPORT ssize_t __recv_chk(int fd, void *bytes, size_t length, size_t room, int flags)
 {
     ssize_t result = CALL(__recv_chk, ssize_t, (int, void *, size_t, size_t, int), fd, bytes, length, room, flags);
-    return (flags & FLAGS_NO_STREAM) != 0 ? result : flat(fd, true, bytes, result, FRAME);
+    return (flags & FLAGS_NO_STREAM) != 0 ? result : in_flat(fd, bytes, result);
+}
+
+#define SEND() CALL(send, ssize_t, (int, const void *, size_t, int), fd, bytes, length, flags)
+static __attribute__((noinline)) ssize_t send_watched(int fd, const void *bytes, size_t length, int flags)
+{
+    OUT_FLAT(fd, bytes, length, SEND());
 }
 
 SSLC_EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
 {
-    ssize_t result = CALL(send, ssize_t, (int, const void *, size_t, int), fd, bytes, length, flags);
-    return (flags & MSG_OOB) != 0 ? result : flat(fd, false, bytes, result, FRAME);
+    return LIKELY(!is_watched()) || (flags & MSG_OOB) != 0 ? SEND() : send_watched(fd, bytes, length, flags);
 }
 
 SSLC_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *from, socklen_t *room)
 {
     ssize_t result = CALL(recvfrom, ssize_t, (int, void *, size_t, int, struct sockaddr *, socklen_t *), fd, bytes,
                           length, flags, from, room);
-    return (flags & FLAGS_NO_STREAM) != 0 ? result : flat(fd, true, bytes, result, FRAME);
+    return (flags & FLAGS_NO_STREAM) != 0 ? result : in_flat(fd, bytes, result);
 }
 
 SSLC_EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t most, int flags, struct sockaddr *from,
@@ -131,27 +240,32 @@ SSLC_EXPORT ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t mo
 {
     ssize_t result = CALL(__recvfrom_chk, ssize_t, (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *),
                           fd, bytes, length, most, flags, from, room);
-    return (flags & FLAGS_NO_STREAM) != 0 ? result : flat(fd, true, bytes, result, FRAME);
+    return (flags & FLAGS_NO_STREAM) != 0 ? result : in_flat(fd, bytes, result);
 }
 
 SSLC_EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to,
                            socklen_t room)
 {
-    ssize_t result = CALL(sendto, ssize_t, (int, const void *, size_t, int, const struct sockaddr *, socklen_t), fd,
-                          bytes, length, flags, to, room);
-    return (flags & MSG_OOB) != 0 ? result : flat(fd, false, bytes, result, FRAME);
+#define SENDTO()                                                                                                  \
+    CALL(sendto, ssize_t, (int, const void *, size_t, int, const struct sockaddr *, socklen_t), fd, bytes, length, \
+         flags, to, room)
+    if (LIKELY(!is_watched()) || (flags & MSG_OOB) != 0)
+        return SENDTO();
+    OUT_FLAT(fd, bytes, length, SENDTO());
 }
 
 SSLC_EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
 {
     ssize_t result = CALL(readv, ssize_t, (int, const struct iovec *, int), fd, vector, count);
-    return parts(fd, true, vector, (size_t)count, result, FRAME);
+    return in_parts(fd, vector, (size_t)count, result);
 }
 
 SSLC_EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
 {
-    ssize_t result = CALL(writev, ssize_t, (int, const struct iovec *, int), fd, vector, count);
-    return parts(fd, false, vector, (size_t)count, result, FRAME);
+#define WRITEV() CALL(writev, ssize_t, (int, const struct iovec *, int), fd, vector, count)
+    if (LIKELY(!is_watched()) || count <= 0)
+        return WRITEV();
+    OUT_PARTS(fd, vector, (size_t)count, WRITEV());
 }
 
 /* The count is cut to 32 bits: musl's structure has padding there that nobody clears. */
@@ -160,13 +274,28 @@ SSLC_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     ssize_t result = CALL(recvmsg, ssize_t, (int, struct msghdr *, int), fd, message, flags);
     if (result <= 0 || (flags & FLAGS_NO_STREAM) != 0)
         return result;
-    return parts(fd, true, message->msg_iov, (uint32_t)message->msg_iovlen, result, FRAME);
+    return in_parts(fd, message->msg_iov, (uint32_t)message->msg_iovlen, result);
 }
 
 SSLC_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    ssize_t result = CALL(sendmsg, ssize_t, (int, const struct msghdr *, int), fd, message, flags);
-    if (result <= 0 || (flags & MSG_OOB) != 0)
-        return result;
-    return parts(fd, false, message->msg_iov, (uint32_t)message->msg_iovlen, result, FRAME);
+#define SENDMSG() CALL(sendmsg, ssize_t, (int, const struct msghdr *, int), fd, message, flags)
+    if (LIKELY(!is_watched()) || (flags & MSG_OOB) != 0 || !may_read(message))
+        return SENDMSG();
+    OUT_PARTS(fd, message->msg_iov, (uint32_t)message->msg_iovlen, SENDMSG());
+}
+
+/* How much of each message went out is told in the caller's memory, where it cannot be read any more. So only a ClientHello
+ * is looked for, in the first one; no library sends its records so. */
+SSLC_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+#define SENDMMSG() CALL(sendmmsg, int, (int, struct mmsghdr *, unsigned, int), fd, messages, count, flags)
+    if (LIKELY(!is_watched()) || (flags & MSG_OOB) != 0 || count == 0 || !may_read(messages))
+        return SENDMMSG();
+    struct sending sending;
+    sending_begin(&sending, fd, messages->msg_hdr.msg_iov, (uint32_t)messages->msg_hdr.msg_iovlen);
+    int result = SENDMMSG();
+    sending.sliced = false;
+    sending_end(&sending, result > 0 ? sending.have : 0);
+    return result;
 }

@@ -10,6 +10,7 @@
 
 #define THREAD_CALLS 4
 
+struct bounce;
 struct session;
 struct library;
 
@@ -22,11 +23,13 @@ struct call {
     uint8_t kind;   /* enum call_kind */
     uint8_t sliced; /* a large write: slices are published as its records leave */
     int fd;         /* socket on which TLS records passed during this call, -1 none yet */
+    uint32_t buffer; /* of the pool, that this call has, BOUNCE_NONE none */
+    uint64_t ticket; /* that it was claimed with */
+    /* of a sliced write */
     uint64_t time_ns;
-    struct session *session; /* of a sliced write */
-    const uint8_t *bytes;
-    uint64_t length;
-    const volatile uintptr_t *guard; /* of a sliced write: word in the wrapper's frame that holds guard_value */
+    struct session *session;
+    struct bounce *bounce;           /* in the wrapper's frame, as is */
+    const volatile uintptr_t *guard; /* a word there that holds guard_value */
     uintptr_t guard_value;
 };
 
@@ -39,13 +42,17 @@ struct thread_state {
 
 extern __thread struct thread_state thread_state __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* Takes all but the outermost `depth` calls off the list: they were left. */
+void thread_cut(struct thread_state *thread, uint32_t depth);
+
 /* The innermost TLS call that is still on the stack above `frame`, else NULL. */
 static inline struct call *thread_call(struct thread_state *thread, const char *frame)
 {
     uint32_t depth = thread->depth;
     while (depth > 0 && thread->calls[depth - 1].frame <= frame)
         depth--;
-    thread->depth = depth;
+    if (UNLIKELY(depth != thread->depth))
+        thread_cut(thread, depth);
     return depth == 0 ? NULL : &thread->calls[depth - 1];
 }
 

@@ -17,7 +17,7 @@
 SSLC_EXPORT int SSL_read(SSL *ssl, void *bytes, int length)
 {
     struct call_frame call;
-    CALL_BEGIN(&call, CALL_READ, ssl, NULL, 0);
+    CALL_BEGIN(&call, CALL_READ, ssl);
     int result = ORIGINAL(&call, SSL_read, -1, ssl, bytes, length);
     call_end_read(&call, bytes, result > 0 ? (uint64_t)result : 0);
     return result;
@@ -26,7 +26,7 @@ SSLC_EXPORT int SSL_read(SSL *ssl, void *bytes, int length)
 SSLC_EXPORT int SSL_read_ex(SSL *ssl, void *bytes, size_t length, size_t *done)
 {
     struct call_frame call;
-    CALL_BEGIN(&call, CALL_READ, ssl, NULL, 0);
+    CALL_BEGIN(&call, CALL_READ, ssl);
     int result = ORIGINAL(&call, SSL_read_ex, 0, ssl, bytes, length, done);
     call_end_read(&call, bytes, result == 1 ? *done : 0);
     return result;
@@ -35,7 +35,7 @@ SSLC_EXPORT int SSL_read_ex(SSL *ssl, void *bytes, size_t length, size_t *done)
 SSLC_EXPORT int SSL_read_early_data(SSL *ssl, void *bytes, size_t length, size_t *done)
 {
     struct call_frame call;
-    CALL_BEGIN(&call, CALL_READ, ssl, NULL, 0);
+    CALL_BEGIN(&call, CALL_READ, ssl);
     int result = ORIGINAL(&call, SSL_read_early_data, 0, ssl, bytes, length, done);
     call_end_read(&call, bytes, result == 1 /* SSL_READ_EARLY_DATA_SUCCESS */ ? *done : 0);
     return result;
@@ -43,48 +43,62 @@ SSLC_EXPORT int SSL_read_early_data(SSL *ssl, void *bytes, size_t length, size_t
 
 SSLC_EXPORT int SSL_write(SSL *ssl, const void *bytes, int length)
 {
-    struct call_frame call;
-    CALL_BEGIN(&call, CALL_WRITE, ssl, bytes, length > 0 ? (uint64_t)length : 0);
-    int result = ORIGINAL(&call, SSL_write, -1, ssl, bytes, length);
-    call_end_write(&call, bytes, result > 0 ? (uint64_t)result : 0);
+    struct write_frame write;
+    CALL_BEGIN_WRITE(&write, ssl, bytes, length > 0 ? (uint64_t)length : 0);
+    int result = ORIGINAL(&write.call, SSL_write, -1, ssl, bytes, length);
+    call_end_write(&write, result > 0 ? (uint64_t)result : 0);
     return result;
 }
 
 SSLC_EXPORT int SSL_write_ex(SSL *ssl, const void *bytes, size_t length, size_t *done)
 {
-    struct call_frame call;
-    CALL_BEGIN(&call, CALL_WRITE, ssl, bytes, length);
-    int result = ORIGINAL(&call, SSL_write_ex, 0, ssl, bytes, length, done);
-    call_end_write(&call, bytes, result == 1 ? *done : 0);
+    struct write_frame write;
+    CALL_BEGIN_WRITE(&write, ssl, bytes, length);
+    int result = ORIGINAL(&write.call, SSL_write_ex, 0, ssl, bytes, length, done);
+    call_end_write(&write, result == 1 ? *done : 0);
     return result;
 }
 
 SSLC_EXPORT int SSL_write_ex2(SSL *ssl, const void *bytes, size_t length, uint64_t flags, size_t *done)
 {
-    struct call_frame call;
-    CALL_BEGIN(&call, CALL_WRITE, ssl, bytes, length);
-    int result = ORIGINAL(&call, SSL_write_ex2, 0, ssl, bytes, length, flags, done);
-    call_end_write(&call, bytes, result == 1 ? *done : 0);
+    struct write_frame write;
+    CALL_BEGIN_WRITE(&write, ssl, bytes, length);
+    int result = ORIGINAL(&write.call, SSL_write_ex2, 0, ssl, bytes, length, flags, done);
+    call_end_write(&write, result == 1 ? *done : 0);
     return result;
 }
 
 SSLC_EXPORT int SSL_write_early_data(SSL *ssl, const void *bytes, size_t length, size_t *done)
 {
-    struct call_frame call;
-    CALL_BEGIN(&call, CALL_WRITE, ssl, NULL, 0);
-    int result = ORIGINAL(&call, SSL_write_early_data, 0, ssl, bytes, length, done);
-    call_end_write(&call, bytes, result == 1 ? *done : 0);
+    struct write_frame write;
+    CALL_BEGIN_WRITE(&write, ssl, bytes, length);
+    int result = ORIGINAL(&write.call, SSL_write_early_data, 0, ssl, bytes, length, done);
+    call_end_write(&write, result == 1 ? *done : 0);
     return result;
 }
 
 SSLC_EXPORT ssize_t SSL_sendfile(SSL *ssl, int fd, off_t offset, size_t length, int flags)
 {
-    struct call_frame call;
-    CALL_BEGIN(&call, CALL_WRITE, ssl, NULL, 0);
-    ssize_t result = ORIGINAL(&call, SSL_sendfile, -1, ssl, fd, offset, length, flags);
-    call_end_write(&call, NULL, result > 0 ? (uint64_t)result : 0);
+    struct write_frame write;
+    CALL_BEGIN_WRITE(&write, ssl, NULL, 0);
+    ssize_t result = ORIGINAL(&write.call, SSL_sendfile, -1, ssl, fd, offset, length, flags);
+    call_end_write(&write, result > 0 ? (uint64_t)result : 0);
     return result;
 }
+
+/* The handshake: no clear text passes, but the ClientHello does, and the socket shows. */
+#define HANDSHAKE(name)                                  \
+    SSLC_EXPORT int name(SSL *ssl)                       \
+    {                                                    \
+        struct call_frame call;                          \
+        CALL_BEGIN(&call, CALL_OTHER, ssl);              \
+        int result = ORIGINAL(&call, name, -1, ssl);     \
+        call_end(&call);                                 \
+        return result;                                   \
+    }
+HANDSHAKE(SSL_connect)
+HANDSHAKE(SSL_accept)
+HANDSHAKE(SSL_do_handshake)
 
 /* Ends the session's flow and forgets it. */
 static void forget(const struct library *library, const void *ssl)
@@ -149,7 +163,7 @@ SSLC_EXPORT int SSL_clear(SSL *ssl)
 SSLC_EXPORT int SSL_shutdown(SSL *ssl)
 {
     struct call_frame call;
-    CALL_BEGIN(&call, CALL_OTHER, ssl, NULL, 0);
+    CALL_BEGIN(&call, CALL_OTHER, ssl);
     SSL_get_shutdown_type get_shutdown = LIBRARY(call.library, SSL_get_shutdown);
     SSL_get_quiet_shutdown_type get_quiet = LIBRARY(call.library, SSL_get_quiet_shutdown);
     struct session *session = get_shutdown == NULL ? NULL : session_find(ssl);

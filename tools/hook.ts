@@ -29,6 +29,9 @@ const INTERPOSED = [
     "SSL_free",
     "SSL_clear",
     "SSL_shutdown",
+    "SSL_connect",
+    "SSL_accept",
+    "SSL_do_handshake",
   ],
   ...[
     "BIO_f_ssl",
@@ -41,7 +44,7 @@ const INTERPOSED = [
     "__recvfrom_chk",
     "recvmsg",
   ],
-  ...["write", "writev", "send", "sendto", "sendmsg", "prctl", "syscall"],
+  ...["write", "writev", "send", "sendto", "sendmsg", "sendmmsg", "prctl", "syscall"],
   ...["setrlimit", "setrlimit64", "prlimit", "prlimit64"],
 ];
 

@@ -5,12 +5,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct method {
     int unused;
 };
 
 static struct method method;
+
+int fake_handshaking;
+int fake_releasing;
 
 struct ssl_st {
     struct method *method;
@@ -62,10 +66,37 @@ int SSL_read_ex(void *ssl, void *bytes, size_t length, size_t *done)
 int SSL_write_ex(void *ssl, const void *bytes, size_t length, size_t *done)
 {
     struct ssl_st *session = ssl;
-    (void)bytes;
     session->offset[1] += length;
     *done = length;
+    if (fake_releasing)
+        munmap((void *)(uintptr_t)bytes, length);
     return 1;
+}
+
+int SSL_write(void *ssl, const void *bytes, int length)
+{
+    size_t done;
+    int (*volatile inner)(void *, const void *, size_t, size_t *) = SSL_write_ex;
+    return inner(ssl, bytes, (size_t)length, &done) == 1 ? (int)done : -1;
+}
+
+int SSL_do_handshake(void *ssl)
+{
+    (void)ssl;
+    return fake_handshaking ? -1 : 1;
+}
+
+int SSL_is_init_finished(const void *ssl)
+{
+    (void)ssl;
+    return !fake_handshaking;
+}
+
+/* No mode is set. */
+long SSL_ctrl(const void *ssl, int command, long number, void *argument)
+{
+    (void)ssl, (void)command, (void)number, (void)argument;
+    return 0;
 }
 
 /* Re-enters by name, as OpenSSL does: an interposer sees both calls. */

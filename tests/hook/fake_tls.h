@@ -14,10 +14,17 @@ struct fake_context {
 
 void fake_context_set(struct fake_context *context, uint64_t seed, int server);
 
+/* Handshakes do not end. */
+extern int fake_handshaking;
+/* What is written is unmapped before the call returns, as a reader on another thread may do. */
+extern int fake_releasing;
+
 void *SSL_new(void *context);
 void SSL_free(void *ssl);
 int SSL_clear(void *ssl);
 int SSL_shutdown(void *ssl);
+int SSL_do_handshake(void *ssl);
+int SSL_write(void *ssl, const void *bytes, int length);
 int SSL_read_ex(void *ssl, void *bytes, size_t length, size_t *done);
 int SSL_write_ex(void *ssl, const void *bytes, size_t length, size_t *done);
 int SSL_write_early_data(void *ssl, const void *bytes, size_t length, size_t *done);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "bounce.h"
+
+#include <sys/mman.h>
+
+#include "thread.h"
+
+#define SMALL_COUNT 128u
+#define LARGE_COUNT 16u
+#define COUNT (SMALL_COUNT + LARGE_COUNT)
+#define POOL_BYTES ((uint64_t)SMALL_COUNT * BOUNCE_SMALL + (uint64_t)LARGE_COUNT * BOUNCE_LARGE)
+#define ORPHAN 1ull /* in a ticket */
+
+/* 0: free. Else a ticket: stamp of the process that claimed it, in the upper half, and a count. */
+static uint64_t claims[COUNT];
+static uint32_t tickets;
+static uint8_t *pool;
+
+bool bounce_create(void)
+{
+    if (load_acquire(&pool) != NULL)
+        return true;
+    uint8_t *memory = map_memory(POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    uint8_t *before = NULL;
+    if (memory == NULL)
+        return false;
+    if (!__atomic_compare_exchange_n(&pool, &before, memory, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        sys2(SYS_munmap, memory, POOL_BYTES);
+    return true;
+}
+
+/* Free, an orphan, or claimed by a thread of the parent process that this one was forked from. */
+static inline bool is_to_have(uint64_t claim, uint32_t stamp)
+{
+    return claim == 0 || (claim & ORPHAN) != 0 || (uint32_t)(claim >> 32) != stamp;
+}
+
+/* A buffer among `count` from `first` on. Each thread begins at a place of its own, where its last copy is in the cache. */
+static uint32_t claim_one(uint32_t first, uint32_t count, uint32_t stamp, uint64_t ticket)
+{
+    uint32_t begin = (uint32_t)((uintptr_t)&thread_state >> 6) * 0x9e3779b1u >> 16;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = first + (begin + i) % count;
+        uint64_t claim = load_relaxed(&claims[number]);
+        if (is_to_have(claim, stamp) &&
+            __atomic_compare_exchange_n(&claims[number], &claim, ticket, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return number;
+    }
+    return BOUNCE_NONE;
+}
+
+static COLD void begin_in_pool(struct bounce *bounce, uint32_t stamp)
+{
+    uint8_t *memory = load_acquire(&pool);
+    bool small = bounce->length <= BOUNCE_SMALL;
+    if (memory == NULL)
+        return;
+    bounce->ticket = (uint64_t)stamp << 32 | (uint32_t)(add_relaxed(&tickets, 1) << 1);
+    bounce->number = small ? claim_one(0, SMALL_COUNT, stamp, bounce->ticket)
+                           : claim_one(SMALL_COUNT, LARGE_COUNT, stamp, bounce->ticket);
+    if (bounce->number == BOUNCE_NONE)
+        return;
+    bounce->room = small ? BOUNCE_SMALL : BOUNCE_LARGE;
+    bounce->bytes = small ? memory + (uint64_t)bounce->number * BOUNCE_SMALL
+                          : memory + (uint64_t)SMALL_COUNT * BOUNCE_SMALL +
+                                (uint64_t)(bounce->number - SMALL_COUNT) * BOUNCE_LARGE;
+}
+
+void bounce_begin(struct bounce *bounce, uint8_t *stack, const void *from, uint64_t length, uint32_t stamp)
+{
+    bounce->from = from;
+    bounce->length = length;
+    bounce->bytes = NULL;
+    bounce->start = 0;
+    bounce->filled = 0;
+    bounce->room = 0;
+    bounce->number = BOUNCE_NONE;
+    if (LIKELY(length <= BOUNCE_STACK)) {
+        bounce->bytes = stack;
+        bounce->room = BOUNCE_STACK;
+    } else {
+        begin_in_pool(bounce, stamp);
+    }
+}
+
+void bounce_fill(struct bounce *bounce, uint64_t end)
+{
+    uint64_t have = bounce->start + bounce->filled, most = bounce->start + bounce->room;
+    end = end < bounce->length ? end : bounce->length;
+    end = end < most ? end : most;
+    if (end <= have)
+        return;
+    memcpy(bounce->bytes + bounce->filled, bounce->from + have, end - have);
+    bounce->filled += (uint32_t)(end - have);
+}
+
+void bounce_pass(struct bounce *bounce, uint64_t position)
+{
+    uint64_t end = bounce->start + bounce->filled;
+    if (position >= end) {
+        bounce->start = position;
+        bounce->filled = 0;
+        return;
+    }
+    /* Not before both parts lie apart. */
+    uint64_t passed = position < bounce->start ? 0 : position - bounce->start, kept = bounce->filled - passed;
+    if (passed < kept || passed < bounce->room / 2)
+        return;
+    memcpy(bounce->bytes, bounce->bytes + passed, kept);
+    bounce->start = position;
+    bounce->filled = (uint32_t)kept;
+}
+
+bool bounce_keep(struct bounce *bounce)
+{
+    if (LIKELY(bounce->number == BOUNCE_NONE))
+        return bounce->bytes != NULL;
+    uint64_t claim = bounce->ticket | ORPHAN;
+    if (LIKELY(load_relaxed(&claims[bounce->number]) == bounce->ticket) ||
+        __atomic_compare_exchange_n(&claims[bounce->number], &claim, bounce->ticket, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED))
+        return true;
+    bounce->number = BOUNCE_NONE;
+    bounce->bytes = NULL;
+    bounce->filled = 0;
+    return false;
+}
+
+void bounce_end(struct bounce *bounce)
+{
+    uint64_t claim = bounce->ticket;
+    if (UNLIKELY(bounce->number != BOUNCE_NONE))
+        __atomic_compare_exchange_n(&claims[bounce->number], &claim, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    bounce->number = BOUNCE_NONE;
+}
+
+COLD void bounce_orphan(uint32_t number, uint64_t ticket)
+{
+    uint64_t claim = ticket;
+    __atomic_compare_exchange_n(&claims[number], &claim, ticket | ORPHAN, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
