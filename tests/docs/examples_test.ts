@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The examples of docs/codecs.md: as they are shown there, by hand, and end to end from a folder of their own. */
+/** The example codecs of docs/codecs.md: as they are shown there, by hand, and end to end from a folder of their own. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
