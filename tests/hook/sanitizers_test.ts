@@ -36,7 +36,7 @@ for (const [name, flags] of Object.entries(BUILDS)) {
       const stress = await compile("stress", sources, [...all, ...linked], "clang");
       for (const room of ["full", "roomy"]) {
         const runtime = Deno.makeTempDirSync({ dir: WORK });
-        const args = ["60", stress, runtime, String(seed), ...(room === "roomy" ? ["roomy"] : [])];
+        const args = ["250", stress, runtime, String(seed), ...(room === "roomy" ? ["roomy"] : [])];
         const output = await run("timeout", args, { SSLCOLLECTOR_RUNTIME: runtime });
         assert.deepEqual([output.code, output.stderr], [0, ""], `${room}, seed ${seed}: ${output.stderr}`);
       }

@@ -103,9 +103,9 @@ Deno.test({
   ...skipIf(netnsMissing()),
   fn: () =>
     withLink((link) =>
-      checkThrough(link, async (packets, { counters }, log) => {
-        const running = setInterval(() => packets.make(20), 10);
-        await until("200 packets written", () => counters.written >= 200);
+      checkThrough(link, async (packets, sink, log) => {
+        const running = setInterval(() => sink.queuedBytes < 8 << 20 && packets.make(20), 10);
+        await until("200 packets written", () => sink.counters.written >= 200);
         // Beyond: without its near end the way to the collector would lead elsewhere.
         await inNamespace(link, "ip", "link", "set", link.far, "down");
         await log.find(/lost: collector silent/);
