@@ -77,5 +77,6 @@ for (const [reason, names] of report.skipped) {
   for (const name of names) console.log(`    ${name}`);
 }
 const { passed, failed, skipped } = report.counts ?? { passed: 0, failed: 1, skipped: 0 };
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+// What fails beside the tests counts too.
+console.log(`${passed} passed, ${code === 0 ? failed : Math.max(failed, 1)} failed, ${skipped} skipped`);
 Deno.exit(code);

@@ -34,7 +34,7 @@ function limit(test: TestFunction, limitMs: number): TestFunction {
     isRunning = true;
     const expired = Promise.withResolvers<void>();
     const timer = setTimeout(expired.resolve, limitMs);
-    const result = Promise.resolve(test(context));
+    const result = Promise.try(test, context);
     try {
       const isOver = await Promise.race([result.then(() => true), expired.promise]);
       if (!isOver) await expire(result, limitMs);

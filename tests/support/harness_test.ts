@@ -44,13 +44,16 @@ Deno.test("harness: a test that is over its limit is named with what it waited f
       }
     },
   });
-  Deno.test("next", () => {});`);
+  Deno.test("next", () => {});
+  Deno.test("thrower", () => {
+    throw new Error("at once");
+  });`);
   assert.notEqual(code, 0);
   const failure = lines.find((line) => line.includes("over its limit of 0.3 s"));
   assert.match(failure!, /waiting for: the moon \(0\.\d s\); the sun \(0\.\d s\)$/);
   assert(lines.includes("cleaned up"));
   assert(lines.some((line) => /^patient => .*some_test\.ts:3:6$/.test(line)), "the place is the test's own");
-  assert.equal(lines.at(-1), "1 passed, 1 failed, 0 skipped");
+  assert.equal(lines.at(-1), "1 passed, 2 failed, 0 skipped");
 });
 
 Deno.test("harness: what a test over its limit started is ended", skipIf(notLinux("/proc")), async () => {
