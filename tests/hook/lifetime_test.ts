@@ -203,7 +203,7 @@ Deno.test(
     const runtime = Deno.makeTempDirSync({ dir: WORK });
     const log = new CaptureLog();
     const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
-    const receiver = new HookReceiver({ runtimeDir: runtime, target: log, timeBaseNs });
+    const receiver = new HookReceiver({ runtimeDir: runtime, target: log, timeBaseNs, blockedMs: 200 });
     const running = receiver.run();
     try {
       await using program = await Commanded.start(runtime);

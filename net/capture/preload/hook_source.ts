@@ -76,6 +76,8 @@ export interface HookReceiverOptions {
   readonly ringDataMax?: number;
   /** Bytes over all rings; beyond, programs go unmirrored. */
   readonly totalMemory?: number;
+  /** {@linkcode BLOCKED_MS} when absent. */
+  readonly blockedMs?: number;
   /** Called after the target was given something, to pass it on; reading waits for it. */
   readonly onBatch?: () => void | Promise<void>;
   /** Takes lines for people, at most about ten a second. */
@@ -92,6 +94,7 @@ export interface ReceiverCounters extends ProgramCounters {
 
 export class HookReceiver {
   readonly #options: HookReceiverOptions;
+  readonly #blockedMs: number;
   readonly #lock: AgentLock;
   readonly #control: ControlPage;
   readonly #socket: HookSocket;
@@ -129,6 +132,7 @@ export class HookReceiver {
       );
     }
     this.#options = options;
+    this.#blockedMs = options.blockedMs ?? BLOCKED_MS;
     this.#baseMs = Number(options.timeBaseNs / 1_000_000n);
     this.#baseRestNs = Number(options.timeBaseNs % 1_000_000n);
     const totalMemory = options.totalMemory ?? TOTAL_MEMORY;
@@ -286,7 +290,7 @@ export class HookReceiver {
       const before = reader.bytesRead;
       ring.relieve();
       records = this.#read(ring);
-      if (records === 0 && !gone && reader.retired === undefined && reader.blocked(nowMs, BLOCKED_MS)) {
+      if (records === 0 && !gone && reader.retired === undefined && reader.blocked(nowMs, this.#blockedMs)) {
         reader.stop(RETIRED.again);
         ring.blocked = gone = true;
       }
