@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readDynamicSymbols } from "../../tools/elf.ts";
 import { buildHook, checkSymbols } from "../../tools/hook.ts";
 
@@ -29,16 +30,9 @@ Deno.test("a symbol too many or too new is named", async () => {
 
 Deno.test("the symbols of a library of the system's", () => {
   const libc = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6"];
-  for (const path of libc) {
-    let file: Uint8Array;
-    try {
-      file = Deno.readFileSync(path);
-    } catch {
-      continue;
-    }
-    const symbols = readDynamicSymbols(file);
-    assert.ok(symbols.defined.includes("read"));
-    assert.ok(symbols.defined.includes("dl_iterate_phdr"));
-    assert.ok(symbols.versions.length > 0);
-  }
+  const path = libc.find((path) => existsSync(path));
+  const symbols = readDynamicSymbols(Deno.readFileSync(path!));
+  assert.ok(symbols.defined.includes("read"));
+  assert.ok(symbols.defined.includes("dl_iterate_phdr"));
+  assert.ok(symbols.versions.length > 0);
 });
