@@ -5,7 +5,7 @@ import { LIBRARY_NAME, put, readLibrary } from "../net/agent/hook_library.ts";
 import { unitPreload } from "./unit_preload.ts";
 
 /** Where the library lives for good; not under a folder that is emptied at boot. */
-export const LIBRARY_FOLDER = "/usr/lib/sslcollector";
+const LIBRARY_FOLDER = "/usr/lib/sslcollector";
 export const LIBRARY_PATH = `${LIBRARY_FOLDER}/${LIBRARY_NAME}`;
 const LIBRARY_PATTERN = LIBRARY_PATH.replaceAll(".", "\\.");
 const PRELOAD = "/etc/ld.so.preload";

@@ -36,9 +36,6 @@ export const remoteOptions = {
   identity,
 };
 
-const remoteParser = object(remoteOptions);
-export type RemoteValues = InferValue<typeof remoteParser>;
-
 export const collectorParser = object("Collector", {
   command: constant("collector" as const),
   collector: flag("-C", "--collector", {

@@ -49,7 +49,7 @@ const INTERPOSED = [
 ];
 
 /** Also for builds of single parts in tests. */
-export const COMPILER_FLAGS: readonly string[] = [
+const COMPILER_FLAGS: readonly string[] = [
   ...["-std=c99", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror"],
   ...["-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector"],
   // The out-of-line atomics live in libgcc, which asks the C library about the processor.

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { dirname, extname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
+import { sources } from "./sources.ts";
 
 interface Rule {
   /** Files that the rule is for: the first rule that fits counts. */
@@ -44,7 +45,10 @@ const RULES: readonly Rule[] = [
     values: ["net/"],
     never: ["net/agent/", "net/capture/", "net/mirror/"],
   },
-  { folder: "net/settings/", values: ["net/settings/", "net/pki/", "net/sinks/", "deno.json"] },
+  {
+    folder: "net/settings/",
+    values: ["net/settings/", "net/pki/", "net/sinks/", "net/forge/settings.ts", "deno.json"],
+  },
   {
     folder: "net/agent/",
     values: ["net/", "codecs/", "cli/codecs.ts", "cli/warm_up.ts", "tools/hook.ts"],
@@ -162,14 +166,6 @@ function circles(edges: ReadonlyMap<string, ReadonlySet<string>>): string[][] {
   };
   for (const node of edges.keys()) if (!order.has(node)) visit(node);
   return found;
-}
-
-function* sources(folder: string): Generator<string> {
-  for (const entry of Deno.readDirSync(folder || ".")) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory && !/^(\.|dist$|node_modules$)/.test(entry.name)) yield* sources(path);
-    else if (entry.isFile && (extname(path) === ".ts" || /^hook\/.*\.[ch]$/.test(path))) yield path;
-  }
 }
 
 if (import.meta.main) {

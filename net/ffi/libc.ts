@@ -89,14 +89,11 @@ export const SYS_PIDFD_OPEN = 434n;
 export const FUTEX_WAIT = 0n;
 export const FUTEX_WAKE = 1n;
 
-export const EPERM = 1;
-export const ENOENT = 2;
 export const ESRCH = 3;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EMFILE = 24;
 export const ENFILE = 23;
-export const EADDRINUSE = 98;
 
 const ERROR_NAMES: Record<number, string> = {
   1: "EPERM",

@@ -32,12 +32,6 @@ export interface LaneCounters {
   probes: number;
 }
 
-/** Hardware addresses of the ends, 6 bytes each. */
-export interface LaneMacs {
-  readonly client: Uint8Array;
-  readonly server: Uint8Array;
-}
-
 /** An unanswered segment is acknowledged after so long at the next tick, as a delayed acknowledgement would be. */
 const ACK_DELAY_NS = 40e6;
 
@@ -66,12 +60,7 @@ export class LaneForger {
   #comment: Uint8Array | undefined;
 
   /** Throws a `RangeError` when the ends are not both IPv4 or both IPv6. */
-  constructor(
-    key: FlowKey,
-    buffer: PacketBuffer,
-    settings: ForgeSettings,
-    macs: LaneMacs = { client: CLIENT_MAC, server: SERVER_MAC },
-  ) {
+  constructor(key: FlowKey, buffer: PacketBuffer, settings: ForgeSettings) {
     const { client, server } = key;
     if (client.ip.length !== server.ip.length || client.ip.length !== 4 && client.ip.length !== 16) {
       throw new RangeError(
@@ -83,8 +72,8 @@ export class LaneForger {
     this.#keepAliveNs = settings.keepAliveNs ?? KEEP_ALIVE_NS;
     const mapped = { ip: server.ip, port: settings.portMap?.get(server.port) ?? server.port };
     this.#ends = [
-      new LaneEnd(client, mapped, macs.client, macs.server, settings),
-      new LaneEnd(mapped, client, macs.server, macs.client, settings),
+      new LaneEnd(client, mapped, CLIENT_MAC, SERVER_MAC, settings),
+      new LaneEnd(mapped, client, SERVER_MAC, CLIENT_MAC, settings),
     ];
     this.#segmentLengthMax = this.#ends[0].maximumSegmentSize;
     this.#hash = settings.initialSequenceNumbers.hash({ client, server: mapped });
@@ -133,26 +122,20 @@ export class LaneForger {
   }
 
   /**
-   * `length` bytes, above 0, are missing here. `skip` leaves their sequence numbers out and acknowledges past them,
-   * which an IDS survives inside an opaque flow or a body of declared length (Suricata as long as the connection stays
-   * within its reassembly depth; beyond it, it inspects no more in any case). `reopen` resets the connection, and the
-   * next write opens a new one. A gap over the settings' `gapLengthMax` is never skipped. The answer is what was done.
-   * Either way the packet that shows it says so in a comment.
+   * `length` bytes, above 0, are missing here. `skip`: their sequence numbers were left out and acknowledged past, which an
+   * IDS survives inside an opaque flow or a body of declared length (Suricata as long as the connection stays within its
+   * reassembly depth; beyond it, it inspects no more in any case). `reset`: they are more than the settings' `gapLengthMax`;
+   * the connection was reset, and the next write opens a new one. Either way the packet that shows it says so in a comment.
    */
-  gap(
-    direction: Direction,
-    length: number,
-    timeNs: number,
-    how: "skip" | "reopen" = "skip",
-  ): "skip" | "reopen" {
+  gap(direction: Direction, length: number, timeNs: number): "skip" | "reset" {
     this.#advance(timeNs);
     this.counters.gapBytes[direction] += length;
-    const isSkipped = how === "skip" && length <= (this.#settings.gapLengthMax ?? GAP_LENGTH_MAX);
+    const isSkipped = length <= (this.#settings.gapLengthMax ?? GAP_LENGTH_MAX);
     if (isSkipped && !this.#open) this.#handshake();
     this.comment(`gap: ${length} bytes to ${direction === TO_CLIENT ? "client" : "server"} are missing`);
     if (!isSkipped) {
       this.#reset();
-      return "reopen";
+      return "reset";
     }
     const sender = this.#ends[direction];
     const receiver = this.#ends[1 - direction];

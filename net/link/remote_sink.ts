@@ -14,9 +14,9 @@ import { Spool, SpoolSession } from "./session/spool.ts";
 import type { RemoteTarget } from "./target.ts";
 
 /** Bytes of packets that wait in memory for one collector when nothing else is asked for. */
-export const QUEUE_BYTES = 64 * 1024 * 1024;
+const QUEUE_BYTES = 64 * 1024 * 1024;
 /** Bytes that a spool may take when nothing else is asked for. */
-export const SPOOL_BYTES = 1024 * 1024 * 1024;
+const SPOOL_BYTES = 1024 * 1024 * 1024;
 const CONNECT_MS = 10_000;
 /** The first wait after a failure; each is twice the one before. */
 const BACKOFF_MIN_MS = 200;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What settings may be at least and at most, wherever they are given. @module */
 
-/** Bytes that an IP packet may be limited to. */
-export const MTU_MIN = 576;
-export const MTU_MAX = 65535;
+export { MTU_MAX, MTU_MIN } from "../forge/settings.ts";
+
 /** Numbers of a VLAN are from 1. */
 export const VLAN_MAX = 4094;
 /** Least bytes and milliseconds of a file that is followed by another, and most files kept. */

@@ -66,7 +66,7 @@ function listenError(name: string, hostname: string, port: number, error: unknow
 }
 
 /** Bytes that wait for one slow client; batches beyond it are left out whole, so that its stream stays valid. */
-export const CLIENT_QUEUE_BYTES = 16 << 20;
+const CLIENT_QUEUE_BYTES = 16 << 20;
 /** A client that has taken nothing for so long is not waited for when flushing, and cut when closing. */
 const STALLED_MS = 5000;
 /** Clients at a time: with their queues full they hold 512 MiB at most, shared blocks counted once for each. */

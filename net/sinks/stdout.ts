@@ -25,7 +25,7 @@ export const stdoutKind: SinkKind = {
 };
 
 /** Bytes that wait for a slow reader: at 2 Gbps some 64 ms. Batches beyond it are dropped whole. */
-export const STDOUT_QUEUE_BYTES = 16 << 20;
+const STDOUT_QUEUE_BYTES = 16 << 20;
 
 /** Never blocks: writing happens beside the event loop, and {@linkcode StdoutSink.flush} waits for the reader. */
 export class StdoutSink implements Sink {

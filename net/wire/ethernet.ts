@@ -2,12 +2,12 @@
 /** Ethernet II headers, with or without one 802.1Q tag. Integers are big-endian. @module */
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 
-export const ETHERNET_DESTINATION = 0;
-export const ETHERNET_SOURCE = 6;
-export const ETHERNET_TYPE = 12;
-export const ETHERNET_HEADER_LENGTH = 14;
+const ETHERNET_DESTINATION = 0;
+const ETHERNET_SOURCE = 6;
+const ETHERNET_TYPE = 12;
+const ETHERNET_HEADER_LENGTH = 14;
 /** An 802.1Q tag goes between the source address and the type: 0x8100, then priority (3 bits), DEI (1), id (12). */
-export const VLAN_TAG_LENGTH = 4;
+const VLAN_TAG_LENGTH = 4;
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_IPV6 = 0x86dd;

@@ -3,20 +3,18 @@
 import { checksumOfSum, networkSum } from "./checksum.ts";
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 
-export const IPV4_VERSION_IHL = 0;
-export const IPV4_DSCP_ECN = 1;
+const IPV4_VERSION_IHL = 0;
+const IPV4_DSCP_ECN = 1;
 export const IPV4_TOTAL_LENGTH = 2;
 export const IPV4_IDENTIFICATION = 4;
 /** Bit 15 reserved, 14 don't fragment, 13 more fragments, 0 to 12 fragment offset in 8 bytes. */
-export const IPV4_FLAGS_FRAGMENT = 6;
-export const IPV4_TIME_TO_LIVE = 8;
-export const IPV4_PROTOCOL = 9;
+const IPV4_FLAGS_FRAGMENT = 6;
+const IPV4_TIME_TO_LIVE = 8;
+const IPV4_PROTOCOL = 9;
 export const IPV4_CHECKSUM = 10;
-export const IPV4_SOURCE = 12;
-export const IPV4_DESTINATION = 16;
+const IPV4_SOURCE = 12;
+const IPV4_DESTINATION = 16;
 export const IPV4_HEADER_LENGTH = 20;
-/** What the length field can tell. */
-export const IPV4_TOTAL_LENGTH_MAX = 65535;
 
 export const IP_PROTOCOL_TCP = 6;
 

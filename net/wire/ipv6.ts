@@ -2,16 +2,13 @@
 /** IPv6 headers without extension headers (RFC 8200). Integers are big-endian. @module */
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 
-/** Version (4 bits), traffic class (8), flow label (20). */
-export const IPV6_VERSION_CLASS_LABEL = 0;
+/** At 0: version (4 bits), traffic class (8), flow label (20). */
 export const IPV6_PAYLOAD_LENGTH = 4;
-export const IPV6_NEXT_HEADER = 6;
-export const IPV6_HOP_LIMIT = 7;
-export const IPV6_SOURCE = 8;
-export const IPV6_DESTINATION = 24;
+const IPV6_NEXT_HEADER = 6;
+const IPV6_HOP_LIMIT = 7;
+const IPV6_SOURCE = 8;
+const IPV6_DESTINATION = 24;
 export const IPV6_HEADER_LENGTH = 40;
-/** What the length field can tell. */
-export const IPV6_PAYLOAD_LENGTH_MAX = 65535;
 
 /** Addresses are 16 bytes. */
 export interface Ipv6Header {

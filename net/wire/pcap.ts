@@ -3,13 +3,13 @@
 import { LINKTYPE_ETHERNET, SNAP_LENGTH } from "./pcapng.ts";
 
 /** Times are seconds and nanoseconds. */
-export const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
-export const PCAP_FILE_HEADER_LENGTH = 24;
+const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
+const PCAP_FILE_HEADER_LENGTH = 24;
 
-export const PCAP_RECORD_SECONDS = 0;
-export const PCAP_RECORD_NANOSECONDS = 4;
+const PCAP_RECORD_SECONDS = 0;
+const PCAP_RECORD_NANOSECONDS = 4;
 export const PCAP_RECORD_CAPTURED_LENGTH = 8;
-export const PCAP_RECORD_ORIGINAL_LENGTH = 12;
+const PCAP_RECORD_ORIGINAL_LENGTH = 12;
 export const PCAP_RECORD_HEADER_LENGTH = 16;
 
 /** A new array. */

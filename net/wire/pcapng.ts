@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * Writing pcapng (draft-ietf-opsawg-pcapng), little-endian: section header, interface description, enhanced packet
- * and interface statistics blocks. {@link ./pcapng_reader.ts} reads them.
+ * and interface statistics blocks.
  *
  * Every block is: type, total length, body, total length again; 32-bit words, padded to 4 bytes. Options are code and
  * length in 16 bits each, value, padding to 4 bytes; a code of 0 ends them.
@@ -13,7 +13,6 @@ export const BLOCK_SECTION_HEADER = 0x0a0d0d0a;
 export const BLOCK_INTERFACE_DESCRIPTION = 1;
 export const BLOCK_INTERFACE_STATISTICS = 5;
 export const BLOCK_ENHANCED_PACKET = 6;
-export const BLOCK_CUSTOM = 0x0bad;
 
 export const BLOCK_TYPE = 0;
 export const BLOCK_LENGTH = 4;
@@ -28,7 +27,6 @@ export const PACKET_INTERFACE = 8;
 export const PACKET_TIME_HIGH = 12;
 export const PACKET_TIME_LOW = 16;
 export const PACKET_CAPTURED_LENGTH = 20;
-export const PACKET_ORIGINAL_LENGTH = 24;
 export const PACKET_FRAME = 28;
 /** Everything but the frame, its padding and options. */
 export const PACKET_OVERHEAD = 32;
@@ -39,14 +37,12 @@ export const SNAP_LENGTH = 262144;
 
 export const OPTION_END = 0;
 export const OPTION_COMMENT = 1;
-export const OPTION_HARDWARE = 2;
-export const OPTION_OS = 3;
 export const OPTION_USER_APPLICATION = 4;
 export const OPTION_IF_NAME = 2;
-export const OPTION_IF_DESCRIPTION = 3;
+const OPTION_IF_DESCRIPTION = 3;
 export const OPTION_IF_TSRESOL = 9;
-export const OPTION_ISB_START_TIME = 2;
-export const OPTION_ISB_END_TIME = 3;
+const OPTION_ISB_START_TIME = 2;
+const OPTION_ISB_END_TIME = 3;
 export const OPTION_ISB_RECEIVED = 4;
 export const OPTION_ISB_DROPPED = 5;
 
@@ -159,7 +155,7 @@ export function writePacketBlock(
 }
 
 /** One option, padded. */
-export function option(code: number, value: Uint8Array): Uint8Array<ArrayBuffer> {
+function option(code: number, value: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4 + padded(value.length));
   const view = new DataView(bytes.buffer);
   view.setUint16(0, code, true);

@@ -15,16 +15,3 @@ export function sequenceNumber(value: number): SequenceNumber {
 export function sequenceAdd(from: SequenceNumber, length: number): SequenceNumber {
   return ((from + length) >>> 0) as SequenceNumber;
 }
-
-/**
- * Bytes from `from` to `to`, -2^31 to 2^31 - 1: positive when `to` is the later one. Right as long as the two are
- * less than 2^31 apart.
- */
-export function sequenceDistance(from: SequenceNumber, to: SequenceNumber): number {
-  return (to - from) | 0;
-}
-
-/** Whether `a` comes before `b`. */
-export function sequenceBefore(a: SequenceNumber, b: SequenceNumber): boolean {
-  return sequenceDistance(a, b) > 0;
-}

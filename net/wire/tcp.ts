@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** TCP headers and the options that open a connection (RFC 9293, RFC 7323). Integers are big-endian. @module */
-import { checksumOfSum, networkSum } from "./checksum.ts";
+import { networkSum } from "./checksum.ts";
 import { IP_PROTOCOL_TCP } from "./ipv4.ts";
 import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 import { type SequenceNumber, sequenceNumber } from "./seq.ts";
 
-export const TCP_SOURCE_PORT = 0;
-export const TCP_DESTINATION_PORT = 2;
+const TCP_SOURCE_PORT = 0;
+const TCP_DESTINATION_PORT = 2;
 export const TCP_SEQUENCE = 4;
 export const TCP_ACKNOWLEDGMENT = 8;
 /** High 4 bits: length of the header in 4-byte words. */
-export const TCP_DATA_OFFSET = 12;
+const TCP_DATA_OFFSET = 12;
 export const TCP_FLAGS = 13;
-export const TCP_WINDOW = 14;
+const TCP_WINDOW = 14;
 export const TCP_CHECKSUM = 16;
-export const TCP_URGENT = 18;
+const TCP_URGENT = 18;
 export const TCP_HEADER_LENGTH = 20;
 
 export const TCP_FIN = 0x01;
@@ -28,7 +28,7 @@ const OPTION_NOP = 1;
 const OPTION_MSS = 2;
 const OPTION_WINDOW_SCALE = 3;
 /** RFC 7323 section 2.3. */
-export const WINDOW_SCALE_MAX = 14;
+const WINDOW_SCALE_MAX = 14;
 
 export interface TcpHeader {
   readonly sourcePort: number;
@@ -54,7 +54,7 @@ export function tcpHeaderLength(header: TcpHeader): number {
 
 /**
  * `bytesUsed` is the whole header; options other than the two known ones are passed over. The checksum is not looked
- * at: see {@linkcode tcpChecksumIsRight}.
+ * at.
  */
 export function parseTcp(bytes: Uint8Array, offset: number): Parsed<TcpHeader> {
   const left = bytes.length - offset;
@@ -127,31 +127,4 @@ export function writeTcp(header: TcpHeader, bytes: Uint8Array, offset: number): 
 export function pseudoHeaderSum(source: Uint8Array, destination: Uint8Array): number {
   return networkSum(source, 0, source.length) + networkSum(destination, 0, destination.length) +
     IP_PROTOCOL_TCP;
-}
-
-/** Puts the checksum of the segment of `length` bytes at `offset` (header and payload) into its header. */
-export function writeTcpChecksum(
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-  source: Uint8Array,
-  destination: Uint8Array,
-): void {
-  bytes[offset + TCP_CHECKSUM] = bytes[offset + TCP_CHECKSUM + 1] = 0;
-  const checksum = checksumOfSum(
-    pseudoHeaderSum(source, destination) + length + networkSum(bytes, offset, length),
-  );
-  bytes[offset + TCP_CHECKSUM] = checksum >> 8;
-  bytes[offset + TCP_CHECKSUM + 1] = checksum & 0xff;
-}
-
-export function tcpChecksumIsRight(
-  bytes: Uint8Array,
-  offset: number,
-  length: number,
-  source: Uint8Array,
-  destination: Uint8Array,
-): boolean {
-  return checksumOfSum(pseudoHeaderSum(source, destination) + length + networkSum(bytes, offset, length)) ===
-    0;
 }

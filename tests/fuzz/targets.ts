@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { CaptureOpen } from "../../net/capture/target.ts";
 import { RecordingError, RecordingReader, RecordingWriter } from "../../net/capture/mod.ts";
-import { type PcapngBlock, PcapngReader } from "../../net/wire/pcapng_reader.ts";
+import { type PcapngBlock, PcapngReader } from "../support/pcapng_reader.ts";
 import { pcapngHead } from "../../net/wire/pcapng.ts";
 import { CLIENT_IP, makeOpen, makeProgram, PipelineHarness, SERVER_IP } from "../support/pipeline_harness.ts";
 import type { Random } from "../support/random.ts";

@@ -10,8 +10,9 @@ import { parseIpv4 } from "../../net/wire/ipv4.ts";
 import { parseIpv6 } from "../../net/wire/ipv6.ts";
 import type { Parsed } from "../../net/wire/parsed.ts";
 import { pcapngHead } from "../../net/wire/pcapng.ts";
-import { PcapngReader } from "../../net/wire/pcapng_reader.ts";
-import { parseTcp, tcpChecksumIsRight, type TcpHeader } from "../../net/wire/tcp.ts";
+import { PcapngReader } from "./pcapng_reader.ts";
+import { parseTcp, type TcpHeader } from "../../net/wire/tcp.ts";
+import { tcpChecksumIsRight } from "./tcp_checksum.ts";
 import { concat } from "./bytes.ts";
 
 export const TIME_BASE_NS = 1_700_000_000_000_000_000n;

@@ -3,7 +3,7 @@
 import { parseEthernet } from "../../net/wire/ethernet.ts";
 import { parseIpv4 } from "../../net/wire/ipv4.ts";
 import { parseIpv6 } from "../../net/wire/ipv6.ts";
-import { parsePcapngBlock, type PcapngBlock } from "../../net/wire/pcapng_reader.ts";
+import { parsePcapngBlock, type PcapngBlock } from "./pcapng_reader.ts";
 import { parseTcp, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../net/wire/tcp.ts";
 import { formatEndpoint } from "../../net/wire/flow_key.ts";
 

@@ -2,7 +2,7 @@
 /** Packets that tell which they are, to see whether each arrives once and in order. @module */
 import assert from "node:assert/strict";
 import { type PacketBatch, PacketBuffer } from "../../net/forge/packet_batch.ts";
-import { PcapngReader } from "../../net/wire/pcapng_reader.ts";
+import { PcapngReader } from "./pcapng_reader.ts";
 
 const HEADERS = 54;
 const NUMBER_AT = HEADERS;

@@ -9,14 +9,14 @@ import { block, BLOCK_OVERHEAD, pcapngHead } from "../../wire/pcapng.ts";
 
 export const LINK_PORT = 3005;
 export const LINK_ALPN = "sslcollector/1";
-export const LINK_VERSION = 1;
+const LINK_VERSION = 1;
 
 /** Custom Block that programs which rewrite a capture must not copy: its contents would no longer be true. */
 export const BLOCK_CUSTOM_NO_COPY = 0x40000bad;
 /** Example enterprise number (RFC 5612): told from others' experiments by {@linkcode LINK_MAGIC}. */
-export const LINK_ENTERPRISE = 32473;
+const LINK_ENTERPRISE = 32473;
 /** `SSLC` in the order of the bytes. */
-export const LINK_MAGIC = 0x434c5353;
+const LINK_MAGIC = 0x434c5353;
 
 /** Longest block on a link: the longest IP packet there is, with room for comments. */
 export const LINK_BLOCK_MAX = 128 * 1024;
@@ -24,7 +24,7 @@ export const LINK_BLOCK_MAX = 128 * 1024;
 export const LINK_FRAME_MAX = 65535 + 18;
 /** Bytes of Ethernet header and VLAN tag that a frame may have beyond the MTU. */
 export const LINK_FRAME_OVERHEAD = 18;
-export const SESSION_ID_LENGTH = 16;
+const SESSION_ID_LENGTH = 16;
 /** UTF-8 bytes of a name or reason; longer ones are cut. */
 const TEXT_MAX = 512;
 
@@ -205,7 +205,7 @@ export function newSessionId(): string {
   return toHex(crypto.getRandomValues(new Uint8Array(SESSION_ID_LENGTH)));
 }
 
-export function toHex(bytes: Uint8Array): string {
+function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

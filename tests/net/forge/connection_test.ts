@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
 import { LaneForger } from "../../../net/forge/connection.ts";
 import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
-import { sequenceAdd, sequenceDistance, type SequenceNumber } from "../../../net/wire/seq.ts";
+import { sequenceAdd, type SequenceNumber } from "../../../net/wire/seq.ts";
+import { CLIENT_MAC, SERVER_MAC } from "../../../net/forge/settings.ts";
+import { sequenceDistance } from "../../support/sequence.ts";
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../../../net/wire/tcp.ts";
 import {
   IPV4_KEY,
@@ -112,7 +114,7 @@ Deno.test("random conversations keep every rule of the forger", () =>
         const choice = random.below(20);
         if (choice === 0) lane.close(random.below(2) ? "fin" : "reset", timeNs, direction);
         else if (choice === 1) {
-          lane.gap(direction, 1 + random.below(1e6), timeNs, random.below(2) ? "skip" : "reopen");
+          lane.gap(direction, 1 + random.below(1e6), timeNs);
         } else if (choice === 2) {
           lane.tick(timeNs);
         } else {
@@ -256,19 +258,17 @@ Deno.test("a gap before anything else opens the connection; its comment is on th
   assert.equal(segments[3].comment, "gap: 7 bytes to server are missing");
 });
 
-Deno.test("a gap that may not be skipped, or is too long, resets; the next write opens anew", () => {
-  for (const [how, length] of [["reopen", 10], ["skip", 101]] as const) {
-    const recorder = new Recorder();
-    const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings({ gapLengthMax: 100 }));
-    lane.write(TO_SERVER, text("a"), 0);
-    assert.equal(lane.gap(TO_CLIENT, length, 1, how), "reopen");
-    assert.equal(lane.isOpen, false);
-    lane.write(TO_SERVER, text("b"), 2);
-    const segments = recorder.segments();
-    assert.deepEqual(segments.map(shown), [...HANDSHAKE, "> P. 1", "< .", "> R.", ...HANDSHAKE, "> P. 1"]);
-    assert.match(segments[4].comment, /^gap: \d+ bytes to client are missing$/);
-    assert.equal(lane.counters.resets, 1);
-  }
+Deno.test("a gap that is too long resets; the next write opens anew", () => {
+  const recorder = new Recorder();
+  const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings({ gapLengthMax: 100 }));
+  lane.write(TO_SERVER, text("a"), 0);
+  assert.equal(lane.gap(TO_CLIENT, 101, 1), "reset");
+  assert.equal(lane.isOpen, false);
+  lane.write(TO_SERVER, text("b"), 2);
+  const segments = recorder.segments();
+  assert.deepEqual(segments.map(shown), [...HANDSHAKE, "> P. 1", "< .", "> R.", ...HANDSHAKE, "> P. 1"]);
+  assert.match(segments[4].comment, /^gap: \d+ bytes to client are missing$/);
+  assert.equal(lane.counters.resets, 1);
 });
 
 Deno.test("tick acknowledges what is left over, then probes every 25 s of silence", () => {
@@ -303,11 +303,10 @@ Deno.test("tick acknowledges what is left over, then probes every 25 s of silenc
   assert.equal(silent.counters.packets, before);
 });
 
-Deno.test("port map, marked MAC, VLAN and given MACs", () => {
+Deno.test("port map, marked MAC and VLAN", () => {
   const recorder = new Recorder();
-  const macs = { client: hex("020000000001"), server: hex("020000000002") };
   const key = { client: IPV4_KEY.client, server: { ip: IPV4_KEY.server.ip, port: 443 } };
-  const plain = new LaneForger(key, recorder.buffer, testSettings({ portMap: new Map([[443, 80]]) }), macs);
+  const plain = new LaneForger(key, recorder.buffer, testSettings({ portMap: new Map([[443, 80]]) }));
   plain.write(TO_CLIENT, text("x"), 0);
   const marked = new LaneForger(
     key,
@@ -317,7 +316,7 @@ Deno.test("port map, marked MAC, VLAN and given MACs", () => {
   marked.write(TO_CLIENT, text("x"), 0);
   const segments = recorder.segments();
   assert.deepEqual(segments.map(shown), [...HANDSHAKE, "< P. 1", ...HANDSHAKE, "< P. 1"]);
-  assert.deepEqual(segments.slice(0, 2).map(({ sourceMac }) => sourceMac), [macs.client, macs.server]);
+  assert.deepEqual(segments.slice(0, 2).map(({ sourceMac }) => sourceMac), [CLIENT_MAC, SERVER_MAC]);
   assert.ok(segments.slice(4).every((segment) => segment.vlan === 7 && segment.sourceMac[5] === 0xff));
 });
 

@@ -8,7 +8,7 @@ import {
   PacketBuffer,
 } from "../../../net/forge/packet_batch.ts";
 import { PACKET_TIME_HIGH, PACKET_TIME_LOW } from "../../../net/wire/pcapng.ts";
-import { parsePcapngBlock } from "../../../net/wire/pcapng_reader.ts";
+import { parsePcapngBlock } from "../../support/pcapng_reader.ts";
 import { withSeed } from "../../support/random.ts";
 
 const ONE_FRAME = 128 * 1024;

@@ -7,7 +7,7 @@ import type { Sink } from "../../../net/sinks/sink.ts";
 import { FileSink } from "../../../net/sinks/file.ts";
 import { rotatedPath } from "../../../net/sinks/rotated_path.ts";
 import type { SinkOptions } from "../../../net/sinks/sink_options.ts";
-import { PcapngReader } from "../../../net/wire/pcapng_reader.ts";
+import { PcapngReader } from "../../support/pcapng_reader.ts";
 import { mountMissing } from "../../support/mount.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";

@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { WordView } from "../../../net/wire/checksum.ts";
 import { pcapFileHeader, writePcapRecord } from "../../../net/wire/pcap.ts";
 import * as pcapng from "../../../net/wire/pcapng.ts";
-import { parsePcapngBlock, type PcapngBlock, PcapngReader } from "../../../net/wire/pcapng_reader.ts";
+import {
+  BLOCK_CUSTOM,
+  parsePcapngBlock,
+  type PcapngBlock,
+  PcapngReader,
+} from "../../support/pcapng_reader.ts";
 import { hex, withSeed } from "../../support/random.ts";
 
 const HEAD = pcapng.pcapngHead({ application: "test", interfaceName: "eth0" });
@@ -62,7 +67,7 @@ Deno.test("what was written is read back", () => {
     received: 5,
     dropped: 2,
   });
-  const custom = pcapng.block(pcapng.BLOCK_CUSTOM, [hex("01000000 aabbccdd")]);
+  const custom = pcapng.block(BLOCK_CUSTOM, [hex("01000000 aabbccdd")]);
   const reader = new PcapngReader();
   reader.push(joined(HEAD, packet(5, "größe"), custom, statistics));
   assert.deepEqual(readAll(reader), [

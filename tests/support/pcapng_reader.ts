@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Reading pcapng of either byte order, block by block, from a stream. @module */
-import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
-import * as pcapng from "./pcapng.ts";
+import { malformed, needMore, type Parsed, parsed } from "../../net/wire/parsed.ts";
+import * as pcapng from "../../net/wire/pcapng.ts";
+
+export const BLOCK_CUSTOM = 0x0bad;
+/** Offset in an Enhanced Packet Block. */
+const PACKET_ORIGINAL_LENGTH = 24;
 
 /** Bound on one block when none is given: a frame of 64 KiB with room for comments. */
 export const BLOCK_LENGTH_MAX = 1 << 20;
@@ -83,7 +87,7 @@ const FIXED_LENGTHS = new Map([
   [pcapng.BLOCK_INTERFACE_DESCRIPTION, 8],
   [pcapng.BLOCK_INTERFACE_STATISTICS, 12],
   [pcapng.BLOCK_ENHANCED_PACKET, 20],
-  [pcapng.BLOCK_CUSTOM, 4],
+  [BLOCK_CUSTOM, 4],
 ]);
 
 class BlockReader {
@@ -134,7 +138,7 @@ class BlockReader {
           interfaceId: this.#word(pcapng.PACKET_INTERFACE),
           timeHigh: this.#word(pcapng.PACKET_TIME_HIGH),
           timeLow: this.#word(pcapng.PACKET_TIME_LOW),
-          originalLength: this.#word(pcapng.PACKET_ORIGINAL_LENGTH),
+          originalLength: this.#word(PACKET_ORIGINAL_LENGTH),
           frame: this.bytes.subarray(frame, frame + captured),
           comment: this.#text(pcapng.OPTION_COMMENT),
         };
@@ -149,7 +153,7 @@ class BlockReader {
           dropped: this.#count(pcapng.OPTION_ISB_DROPPED),
         };
       }
-      case pcapng.BLOCK_CUSTOM:
+      case BLOCK_CUSTOM:
         return { kind: "custom", enterprise: this.#word(body), data: this.#rest(body + 4) };
       default:
         return { kind: "other", type, body: this.#rest(body) };
