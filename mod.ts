@@ -70,6 +70,12 @@ export { type AgentRow, type CollectorBooks, collectorBooksJson } from "./net/co
 export { defaultStatePath } from "./net/collector/state_path.ts";
 export { parseTarget, type RemoteTarget } from "./net/link/target.ts";
 
+// Certificates of both.
+export { type CertificateRequest, daysFrom, type Validity } from "./net/pki/issue.ts";
+export { initAuthority, issueInto, listCertificates, type Listed } from "./net/pki/store.ts";
+export type { CertificateFacts } from "./net/pki/verify.ts";
+export type { Role } from "./net/pki/credentials.ts";
+
 // Settings of both.
 export { BadSetting, type SettingText } from "./net/settings/bad_setting.ts";
 export type { CredentialSettings } from "./net/settings/credentials.ts";

@@ -22,8 +22,11 @@ export interface Issued {
   readonly key: string;
 }
 
+/** When a certificate counts. */
 export interface Validity {
+  /** From then on. */
   readonly notBefore: Date;
+  /** Until then. */
   readonly notAfter: Date;
 }
 
@@ -50,11 +53,15 @@ export async function makeAuthority(name: string, validity: Validity): Promise<I
   return { certificate: certificate.toString("pem"), key: await keyPem(keys.privateKey) };
 }
 
+/** What is to be in a certificate. */
 export interface CertificateRequest {
+  /** What its host may be. */
   readonly role: Role;
+  /** Common name, also of its files. */
   readonly name: string;
   /** Host names and addresses that a collector is reached by. */
   readonly names: readonly string[];
+  /** When it counts. */
   readonly validity: Validity;
 }
 

@@ -21,6 +21,7 @@ const CERTIFICATE_PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE---
 
 /** One certificate file of a directory. */
 export interface Listed extends CertificateFacts {
+  /** Its file. */
   readonly path: string;
   /** Whether its key is beside it. */
   readonly hasKey: boolean;

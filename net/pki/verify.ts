@@ -6,11 +6,17 @@ import * as x509 from "./x509.ts";
 
 /** What a certificate says; times are milliseconds since 1970. */
 export interface CertificateFacts {
+  /** Common name; empty when there is none. */
   readonly name: string;
+  /** What its host may be. */
   readonly roles: readonly Role[];
+  /** Whether it may sign others. */
   readonly isAuthority: boolean;
+  /** Host names and addresses that it is for. */
   readonly names: readonly string[];
+  /** Counts from then on. */
   readonly validFromMs: number;
+  /** Counts until then. */
   readonly validToMs: number;
 }
 
