@@ -3,12 +3,19 @@
 import * as v from "valibot";
 import type { Codec } from "../../codecs/codec.ts";
 import type { CaptureTarget } from "../capture/target.ts";
-import type { RemoteTarget } from "../link/target.ts";
-import { parseTarget } from "../link/target.ts";
+import { parseTarget, type RemoteTarget } from "../link/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import type { CredentialSettings } from "../settings/credentials.ts";
 import { QUEUE_MIN, SPOOL_MIN, VLAN_MAX } from "../settings/limits.ts";
-import { credentialEntries, list, objectOf, parsed, read, wholeNumber } from "../settings/schema.ts";
+import {
+  credentialEntries,
+  list,
+  milliseconds,
+  objectOf,
+  parsed,
+  read,
+  wholeNumber,
+} from "../settings/schema.ts";
 import { sinkEntries } from "../settings/sink_schema.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
@@ -71,6 +78,15 @@ export type CheckedSettings =
   & Required<Pick<AgentSettings, WithDefault>>
   & { readonly sinks: readonly SinkSpec[]; readonly targets: readonly RemoteTarget[] };
 
+const IDLE_MS = 3_600_000;
+
+const targetSchema = v.strictObject({
+  name: v.string(),
+  hostname: v.string(),
+  port: wholeNumber(1, 65535),
+  isPlaintext: v.boolean(),
+});
+
 const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
@@ -79,21 +95,26 @@ const settingsSchema = v.strictObject({
     v.custom<Required<AgentSettings>["intercept"]>((value) => typeof value === "function"),
   ),
   record: v.optional(v.string()),
-  codecs: v.optional(v.array(v.union([v.string(), objectOf<Codec>("a codec")])), ["raw"]),
+  codecs: v.optional(
+    v.array(v.union([v.string(), objectOf<Codec>("a codec")], "expected a name, a path or a codec")),
+    ["raw"],
+  ),
   interfaceName: v.optional(v.string(), "any"),
   portMap: v.optional(v.map(wholeNumber(1, 65535), wholeNumber(1, 65535)), () => new Map()),
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
   markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),
   requireAttribution: v.optional(v.boolean(), false),
-  idleMs: v.optional(wholeNumber(1), 3_600_000),
+  idleMs: v.optional(milliseconds(1), IDLE_MS),
   observer: v.optional(objectOf<AgentObserver>("an object of functions"), () => ({})),
-  targets: list(
-    read((target: string | RemoteTarget) => typeof target === "string" ? parseTarget(target) : target),
-  ),
+  targets: list(read(readTarget)),
   queueBytes: v.optional(wholeNumber(QUEUE_MIN)),
   spool: v.optional(v.string()),
   spoolMaxBytes: v.optional(wholeNumber(SPOOL_MIN)),
 });
+
+function readTarget(target: string | RemoteTarget): RemoteTarget {
+  return typeof target === "string" ? parseTarget(target) : v.parse(targetSchema, target);
+}
 
 function isUnicastMac(bytes: unknown): boolean {
   return bytes instanceof Uint8Array && bytes.length === 6 && (bytes[0] & 1) === 0;

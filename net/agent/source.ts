@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Where clear text comes from: programs with the hook, a recording of them, or a source of the caller's own. @module */
+import * as v from "valibot";
 import { AgentLock } from "../capture/preload/agent_lock.ts";
 import { HookReceiver } from "../capture/preload/hook_source.ts";
 import { RecordingReader } from "../capture/recording/reader.ts";
 import type { CaptureTarget } from "../capture/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
+import { MEMORY_MIN } from "../settings/limits.ts";
+import { parsed, wholeNumber } from "../settings/schema.ts";
 import { defaultRuntimeDir } from "./runtime_dir.ts";
 
 export { RecordingError } from "../capture/recording/reader.ts";
@@ -60,14 +63,18 @@ export interface HookSourceOptions {
    * `SSLCOLLECTOR_RUNTIME`. Default: {@linkcode defaultRuntimeDir}.
    */
   readonly runtimeDir?: string;
-  /** Bytes of all rings together; programs beyond it go unmirrored. Default: 512 MiB. */
+  /** Bytes of all rings together, at least 1 MiB; programs beyond it go unmirrored. Default: 512 MiB. */
   readonly memoryBytes?: number;
 }
 
-/** Every program of this host that starts with the hook in its `LD_PRELOAD`. */
-export function hookSource(
-  { runtimeDir = defaultRuntimeDir(), memoryBytes }: HookSourceOptions = {},
-): CaptureSource {
+const hookSchema = v.strictObject({
+  runtimeDir: v.optional(v.string(), defaultRuntimeDir),
+  memoryBytes: v.optional(wholeNumber(MEMORY_MIN)),
+});
+
+/** Every program of this host that starts with the hook in its `LD_PRELOAD`. Throws {@linkcode BadSetting}. */
+export function hookSource(options: HookSourceOptions = {}): CaptureSource {
+  const { runtimeDir, memoryBytes } = parsed(hookSchema, options);
   const checked = <T>(use: () => T): T => {
     try {
       return use();

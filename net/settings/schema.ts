@@ -16,6 +16,13 @@ export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGE
   );
 }
 
+/** Milliseconds from `least` on, whole or not. */
+export function milliseconds(least: number): v.GenericSchema<number> {
+  const message = ({ received }: { received: string }) =>
+    `expected at least ${least} milliseconds, got ${received}`;
+  return v.pipe(v.number(message), v.finite(message), v.minValue(least, message));
+}
+
 /** What `read` makes of a value that is a text, an object or a function; what it throws is what is wrong with it. */
 export function read<From, To>(read: (value: From) => To): v.GenericSchema<From, To> {
   const isReadable = (value: unknown) =>

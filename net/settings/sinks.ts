@@ -14,10 +14,13 @@ import { BadSetting } from "./bad_setting.ts";
  */
 export type SinkSetting = string | SinkSpec | Sink | PacketCallback;
 
-/** How a sink is checked and opened. Throws a `RangeError` that says what would be right. */
+/** How a sink is checked and opened. Throws an `Error` that says what would be right. */
 export function sinkSpec(setting: SinkSetting): SinkSpec {
   if (typeof setting === "string") return parseSinkSpec(setting);
   if (typeof setting === "object" && "check" in setting) return setting;
+  if (typeof setting === "object" && typeof setting.write !== "function") {
+    throw new TypeError("expected a sink with name, mtu, counters, write, flush and close");
+  }
   const name = setting.name || "callback";
   return {
     name,

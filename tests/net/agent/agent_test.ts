@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { CaptureTarget } from "../../../net/capture/target.ts";
 import { startAgent } from "../../../net/agent/agent.ts";
 import { booksJson, totalOf } from "../../../net/agent/books.ts";
-import { openRecording } from "../../../net/agent/source.ts";
+import { hookSource, openRecording } from "../../../net/agent/source.ts";
 import { FrameCursor, type PacketBatch } from "../../../net/forge/packet_batch.ts";
 import { BadSetting } from "../../../net/settings/bad_setting.ts";
 import { newSinkCounters, type Sink } from "../../../net/sinks/sink.ts";
@@ -150,6 +150,17 @@ Deno.test("settings that are wrong are named before anything is opened", () =>
     const mistakes: [Parameters<typeof startAgent>[0], string][] = [
       [{}, "sinks: nowhere to write: give a place for packets, or a collector as targets"],
       [{ sinks: [`${folder}/`] }, `sinks: expected a file name, got "${folder}/"`],
+      [{ sinks: [{}] } as never, "sinks: expected a sink with name, mtu, counters, write, flush and close"],
+      [{ sinks: [5] } as never, "sinks: got 5"],
+      [
+        { targets: ["collector:"] },
+        'targets: expected HOST[:PORT] such as collector.example:3005 or [2001:db8::1]:3005, got "collector:"',
+      ],
+      [
+        { targets: [{ name: "a", hostname: "a", port: 0, isPlaintext: true }] },
+        "targets: expected a whole number from 1 to 65535, got 0",
+      ],
+      [{ sinks: [output], idleMs: 0.5 }, "idleMs: expected at least 1 milliseconds, got 0.5"],
       [{ sinks: [kept, kept] }, "sinks: kept is given twice"],
       [{ sinks: [output], mtu: 100 }, "mtu: expected a whole number from 576 to 65535, got 100"],
       [{ sinks: [output], vlan: 1.5 }, "vlan: expected a whole number from 1 to 4094, got 1.5"],
@@ -177,6 +188,10 @@ Deno.test("settings that are wrong are named before anything is opened", () =>
         return true;
       });
     }
+    assert.throws(
+      () => hookSource({ memoryBytes: 1000 }),
+      /^BadSetting: memoryBytes: expected a whole number from 1048576/,
+    );
     assert.deepEqual([...Deno.readDirSync(folder)], [], "nothing may be left behind");
     assert(!kept.isClosed);
   }));
