@@ -9,21 +9,38 @@
  * @module
  */
 export {
+  type BooleanSetting,
   type Codec,
   CODEC_CONTRACT,
+  type CodecFace,
   type CodecFlow,
   type CodecOutput,
+  type CodecPlugin,
+  type CodecRewriter,
   type CodecSample,
   type CodecSession,
+  type CodecSetting,
+  type CodecSettings,
+  type CodecValues,
   type CodecVerdict,
+  type CodecWarmUp,
+  type CodecWithSettings,
   type Direction,
   type Lane,
+  type NumberSetting,
+  type SettingFace,
+  type SettingValue,
+  type TextSetting,
   TO_CLIENT,
   TO_SERVER,
+  type WordSetting,
 } from "./codecs/codec.ts";
-export { http2to1, type Http2To1Options } from "./codecs/http2to1/codec.ts";
+export type { BlockLimits } from "./codecs/http2/block_reader.ts";
+export type { ConnectionLimits } from "./codecs/http2/connection.ts";
+export { http2to1, type Http2To1Options, type LanePolicy } from "./codecs/http2to1/codec.ts";
 export { raw } from "./codecs/raw.ts";
-export { BUILT_IN_CODECS, checkCodec } from "./codecs/registry.ts";
+export { BUILT_IN_CODECS, checkCodec, configureCodec } from "./codecs/registry.ts";
+export { type CodecWords, splitWords } from "./codecs/settings.ts";
 
 // Agents.
 export { type Agent, startAgent } from "./net/agent/agent.ts";

@@ -72,9 +72,9 @@ function helpWidth(): number {
   }
 }
 
-/** Adds what the environment and the configuration file say of options that are not given. */
-function withSettings(args: readonly string[], parsed: CommandLine): CommandLine {
-  if (!CONFIGURABLE.includes(parsed.command)) return parsed;
+/** What the environment and the configuration file say of options that are not given. */
+function settingsBeside(parsed: CommandLine): FoundSetting[] {
+  if (!CONFIGURABLE.includes(parsed.command)) return [];
   const options = parsed as unknown as Record<string, unknown>;
   const isGivenOrForeign = (option: string) => {
     const name = option.replace(/-./g, (pair) => pair[1].toUpperCase());
@@ -82,7 +82,14 @@ function withSettings(args: readonly string[], parsed: CommandLine): CommandLine
     return !(name in options) ||
       (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false);
   };
-  const found = findSettings(Deno.env.toObject(), CONFIG_PATH, isGivenOrForeign);
+  return findSettings(Deno.env.toObject(), CONFIG_PATH, isGivenOrForeign);
+}
+
+function withSettings(
+  args: readonly string[],
+  parsed: CommandLine,
+  found: readonly FoundSetting[],
+): CommandLine {
   if (found.length === 0) return parsed;
   // Behind the command's name, before anything that may end the options.
   const at = parsed.command === "agent" || parsed.command === "collector"
@@ -120,11 +127,15 @@ async function execute(command: CommandLine): Promise<number> {
 
 if (import.meta.main) {
   surviveFileSizeLimit();
+  let settings: readonly FoundSetting[] = [];
   try {
-    Deno.exit(await execute(withSettings(Deno.args, parseCommandLine(Deno.args))));
+    const given = parseCommandLine(Deno.args);
+    settings = settingsBeside(given);
+    Deno.exit(await execute(withSettings(Deno.args, given, settings)));
   } catch (error) {
     if (!(error instanceof BadInput || error instanceof BadSetting)) throw error;
-    printError(`sslcollector: ${error instanceof BadSetting ? inOptions(error) : error.message}`);
+    const mistake = error instanceof BadSetting ? inOptions(error) : error.message;
+    printError(`sslcollector: ${nameSource(mistake, settings)}`);
     Deno.exit(2);
   }
 }

@@ -2,6 +2,7 @@
 /** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
 import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";
+import { parseDuration, parseSize } from "../codecs/units.ts";
 import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/link/target.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import { parseSinkSpec } from "../net/sinks/spec.ts";
@@ -35,14 +36,11 @@ export function text(metavar: string): ValueParser<"sync", string> {
   });
 }
 
-const SIZE_UNITS: Record<string, number> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-
 /** `64MiB`, `64M`, `64m`, `65536`: bytes, at least `minimum`. */
 export function size(minimum: number): ValueParser<"sync", number> {
   return valueParser("SIZE", minimum, (text) => {
-    const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text);
-    const bytes = match ? Math.floor(Number(match[1]) * SIZE_UNITS[match[2].toLowerCase()]) : NaN;
-    if (!Number.isSafeInteger(bytes)) {
+    const bytes = parseSize(text);
+    if (Number.isNaN(bytes)) {
       throw new RangeError(`expected a size such as 64MiB, got ${JSON.stringify(text)}`);
     }
     if (bytes < minimum) {
@@ -52,13 +50,10 @@ export function size(minimum: number): ValueParser<"sync", number> {
   });
 }
 
-const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1e3, "": 1e3, m: 60e3, h: 3600e3, d: 86400e3 };
-
 /** `90s`, `10m`, `1h`, `90`: milliseconds, at least `minimumMs`. */
 export function duration(minimumMs = 1): ValueParser<"sync", number> {
   return valueParser("DURATION", 1000, (text) => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text);
-    const ms = match ? Number(match[1]) * DURATION_UNITS[match[2]] : NaN;
+    const ms = parseDuration(text);
     if (!(ms >= 1)) {
       throw new RangeError(`expected a duration such as 90s, 10m or 1h, got ${JSON.stringify(text)}`);
     }

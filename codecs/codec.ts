@@ -12,7 +12,10 @@
  */
 import { type Direction, TO_CLIENT, TO_SERVER } from "./direction.ts";
 
-/** Version of this contract; a plugin names the one it was written for. */
+/**
+ * Version of this contract; a plugin names the one it was written for. It rises when a plugin that was right would no longer be:
+ * a new member that plugins may leave out, or that they may call, keeps it.
+ */
 export const CODEC_CONTRACT = 1;
 
 export { type Direction, TO_CLIENT, TO_SERVER };
@@ -25,15 +28,19 @@ export interface CodecFlow {
   readonly sni: string;
   /** Whether the mirrored program is the server of this session. */
   readonly isServer: boolean;
+  /** TCP port of the server. */
   readonly serverPort: number;
   /** The first bytes of the session were not seen. */
   readonly joinedLate: boolean;
 }
 
-/** The first bytes of a flow, both directions, for {@linkcode Codec.probe}. At most 64 KiB together. */
+/** The first bytes of a flow, both directions, for {@linkcode CodecRewriter.probe}. At most 64 KiB together. */
 export interface CodecSample {
+  /** What is known of it besides. */
   readonly flow: CodecFlow;
+  /** What the client sent, from its first byte on. */
   readonly toServer: Uint8Array;
+  /** What the server sent, from its first byte on. */
   readonly toClient: Uint8Array;
   /** No more bytes will come: answer `accept` or `reject`. */
   readonly final: boolean;
@@ -79,16 +86,11 @@ export interface CodecSession {
   tick?(timeNs: number): void;
 }
 
+/** What {@linkcode CodecRewriter.probe} answers. */
 export type CodecVerdict = "accept" | "reject" | "more";
 
-/** The default export of a plugin. */
-export interface Codec {
-  /** Lower-case letters, digits, `_`, `-`; shown in comments and in `sslcollector codecs`. */
-  readonly name: string;
-  /** {@linkcode CODEC_CONTRACT} that it was written for. */
-  readonly contract: number;
-  /** One line for `sslcollector codecs`. */
-  readonly description?: string;
+/** What makes sessions. */
+export interface CodecRewriter {
   /**
    * Whether this codec wants the flow. `more` asks again with a longer sample: for every piece up to 64 bytes, then when
    * there is twice as much. The bytes are kept until decided.
@@ -97,3 +99,102 @@ export interface Codec {
   /** Takes a flow. All bytes of the sample are given to the session again, in their order. */
   open(flow: CodecFlow, output: CodecOutput): CodecSession;
 }
+
+/** A flow that is made up to have a codec's code compiled before the first real one comes. */
+export interface CodecWarmUp {
+  /** Empty when absent. */
+  readonly alpn?: string;
+  /** What passes the TLS library, in its order; some MiB are enough, and more than 16 MiB are not asked for. */
+  readonly records: Iterable<readonly [direction: Direction, bytes: Uint8Array]>;
+}
+
+/** What every codec tells of itself. */
+export interface CodecFace {
+  /** Lower-case letters, digits, `_`, `-`; shown in comments and in `sslcollector codecs`. */
+  readonly name: string;
+  /** {@linkcode CODEC_CONTRACT} that it was written for. */
+  readonly contract: number;
+  /** One line for `sslcollector codecs`. */
+  readonly description?: string;
+  /** Sends its first flows faster; optional. */
+  warmUp?(): CodecWarmUp;
+}
+
+/** The default export of a plugin of which nothing can be set, and any codec at work. */
+export interface Codec extends CodecFace, CodecRewriter {}
+
+/** The default export of a plugin that can be set: `--codec ./plugin.ts:NAME=VALUE:NAME=VALUE`. */
+export interface CodecWithSettings<Settings extends CodecSettings = CodecSettings> extends CodecFace {
+  /** What can be set. */
+  readonly settings: Settings;
+  /**
+   * Makes the codec with these values: one for each of `settings`, checked, its default where nothing was given. May throw when
+   * they do not fit each other; the message is shown.
+   */
+  configure(values: CodecValues<Settings>): CodecRewriter;
+}
+
+/** The default export of a plugin. */
+export type CodecPlugin = Codec | CodecWithSettings;
+
+/** What can be set, by name: lower-case letters, digits and `-`. */
+export type CodecSettings = Readonly<Record<string, CodecSetting>>;
+
+/** What is to be known of one of them. */
+export type CodecSetting = NumberSetting | WordSetting | TextSetting | BooleanSetting;
+
+/** What every setting tells of itself. */
+export interface SettingFace {
+  /** One line for `sslcollector codecs`; the default is shown behind it. */
+  readonly description: string;
+}
+
+/** A whole number; a `size` in bytes, written as `64KiB`; a `duration` in nanoseconds, as all times here, written as `5s`. */
+export interface NumberSetting extends SettingFace {
+  /** How it is written. */
+  readonly type: "number" | "size" | "duration";
+  /** Its value where none is given. */
+  readonly default: number;
+  /** Least value that is right; 0 when absent. */
+  readonly minimum?: number;
+  /** Greatest value that is right; absent: there is none. */
+  readonly maximum?: number;
+}
+
+/** One of some words. */
+export interface WordSetting extends SettingFace {
+  /** Tells it from the others. */
+  readonly type: "word";
+  /** All that are right. */
+  readonly words: readonly string[];
+  /** Its value where none is given. */
+  readonly default: string;
+}
+
+/** Any text without a comma. */
+export interface TextSetting extends SettingFace {
+  /** Tells it from the others. */
+  readonly type: "text";
+  /** Its value where none is given. */
+  readonly default: string;
+}
+
+/** `true` or `false`. */
+export interface BooleanSetting extends SettingFace {
+  /** Tells it from the others. */
+  readonly type: "boolean";
+  /** Its value where none is given. */
+  readonly default: boolean;
+}
+
+/** A value for each setting. */
+export type CodecValues<Settings extends CodecSettings = CodecSettings> = {
+  readonly [Name in keyof Settings]: SettingValue<Settings[Name]>;
+};
+
+/** What a setting's value is. */
+export type SettingValue<Setting extends CodecSetting> = Setting extends WordSetting
+  ? Setting["words"][number]
+  : Setting extends TextSetting ? string
+  : Setting extends BooleanSetting ? boolean
+  : number;

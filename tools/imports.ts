@@ -51,12 +51,10 @@ const RULES: readonly Rule[] = [
   },
   {
     folder: "net/agent/",
-    values: ["net/", "codecs/", "cli/codecs.ts", "cli/warm_up.ts", "tools/hook.ts"],
+    values: ["net/", "codecs/", "tools/hook.ts"],
     never: ["net/collector/"],
   },
   { folder: "mod.ts", values: ["codecs/", "net/"] },
-  { folder: "cli/warm_up.ts", values: EVERYTHING },
-  { folder: "cli/codecs.ts", values: EVERYTHING },
   {
     folder: "cli/",
     values: [

@@ -16,6 +16,7 @@ import type { StreamTable } from "./streams.ts";
 
 /** Bounds of the header blocks of one direction; see where each default is defined for its derivation. */
 export interface BlockLimits {
+  /** Bytes of one header block as it is sent. */
   readonly maxBlockBytes: number;
   /** CONTINUATION frames of one block. */
   readonly maxContinuations: number;

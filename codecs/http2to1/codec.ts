@@ -4,16 +4,39 @@
  *
  * @module
  */
-import { type Codec, CODEC_CONTRACT, type CodecFlow, type CodecOutput, type CodecSession } from "../codec.ts";
+import {
+  type Codec,
+  CODEC_CONTRACT,
+  type CodecFace,
+  type CodecFlow,
+  type CodecOutput,
+  type CodecSession,
+  type CodecWithSettings,
+} from "../codec.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
 import { MessageWriter } from "../http1/message_writer.ts";
 import { Http2Connection } from "../http2/connection.ts";
 import { newDecodeScratch } from "../http2/pseudo.ts";
 import { detectHttp2 } from "./detect.ts";
 import { Exchanges } from "./exchanges.ts";
-import { type Http2To1Options, resolveOptions } from "./options.ts";
+import { HTTP2TO1_SETTINGS, type Http2To1Options, optionsOf, resolveOptions } from "./options.ts";
+import { madeUpHttp2 } from "./warm_up.ts";
 
-export type { Http2To1Options } from "./options.ts";
+export type { Http2To1Options, LanePolicy } from "./options.ts";
+
+const FACE: CodecFace = {
+  name: "http2to1",
+  contract: CODEC_CONTRACT,
+  description: "HTTP/2 exchanges as HTTP/1.1, in an order that an IDS pairs rightly",
+  warmUp: () => ({ alpn: "h2", records: madeUpHttp2() }),
+};
+
+/** As `--codec` finds it. */
+export const http2to1Codec: CodecWithSettings<typeof HTTP2TO1_SETTINGS> = {
+  ...FACE,
+  settings: HTTP2TO1_SETTINGS,
+  configure: (values) => http2to1(optionsOf(values)),
+};
 
 /** Makes the codec; without options it keeps the defaults of the design. */
 export function http2to1(options: Http2To1Options = {}): Codec {
@@ -60,11 +83,5 @@ export function http2to1(options: Http2To1Options = {}): Codec {
     };
   }
 
-  return {
-    name: "http2to1",
-    contract: CODEC_CONTRACT,
-    description: "HTTP/2 exchanges as HTTP/1.1, in an order that an IDS pairs rightly",
-    probe: detectHttp2,
-    open,
-  };
+  return { ...FACE, probe: detectHttp2, open };
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** What of `http2to1` can be set. @module */
+import type { CodecSettings, CodecValues } from "../codec.ts";
 import { type ConnectionLimits, DEFAULT_LIMITS } from "../http2/connection.ts";
 
+/** Which exchanges go to a lane of their own, and how long lane 0 lives. */
 export interface LanePolicy {
   /** An exchange that is unfinished after this time goes to a lane of its own. */
   readonly streamAfterNs: number;
@@ -19,15 +21,19 @@ export interface LanePolicy {
   readonly maxUnansweredPerSecond: number;
 }
 
+/** Client ports that lanes have. */
+const LANE_PORTS = 2567;
+
+/** What is left out is as the design has it. */
 export interface Http2To1Options extends Partial<LanePolicy>, Partial<ConnectionLimits> {}
 
 /**
  * `reopenAfterBytes`: Suricata inspects 1 MiB of a direction; 768 KiB leaves room for one more exchange's growth in
- * framing. `maxLanes`: a tenth of the 2,567 client ports that lanes have, so that one flow cannot take all of them.
+ * framing. `maxLanes`: a tenth of the client ports that lanes have, so that one flow cannot take all of them.
  * `maxUnansweredPerSecond`: as many streams as servers allow at a time, so that a client may cancel all of them; a rapid reset
  * (CVE-2023-44487) sends some 10,000, of 20 bytes each, and each would be a connection of half a KiB.
  */
-export const DEFAULT_POLICY: LanePolicy = {
+const DEFAULT_POLICY: LanePolicy = {
   streamAfterNs: 1_000_000_000,
   streamAfterBytes: 1024 * 1024,
   reopenAfterBytes: 768 * 1024,
@@ -41,4 +47,64 @@ export const resolveOptions = (options: Http2To1Options): LanePolicy & Connectio
   ...DEFAULT_LIMITS,
   ...DEFAULT_POLICY,
   ...options,
+});
+
+/** On the command line. */
+export const HTTP2TO1_SETTINGS = {
+  "stream-after": {
+    type: "duration",
+    default: DEFAULT_POLICY.streamAfterNs,
+    minimum: 1_000_000,
+    description: "an exchange unfinished for so long gets a lane of its own",
+  },
+  "stream-size": {
+    type: "size",
+    default: DEFAULT_POLICY.streamAfterBytes,
+    description: "so does one that holds more than this",
+  },
+  "reopen-after": {
+    type: "size",
+    default: DEFAULT_POLICY.reopenAfterBytes,
+    description: "lane 0 is opened anew before a direction passes this, 0 never",
+  },
+  "close-after": {
+    type: "duration",
+    default: DEFAULT_POLICY.closeAfterNs,
+    description: "lane 0 is closed when it had no exchange for so long, 0 never",
+  },
+  "waiting": {
+    type: "size",
+    default: DEFAULT_POLICY.maxWaitingBytes,
+    description: "what waiting exchanges of a flow may hold together",
+  },
+  "lanes": {
+    type: "number",
+    default: DEFAULT_POLICY.maxLanes,
+    maximum: LANE_PORTS,
+    description: "lanes of their own that a flow has open at a time",
+  },
+  "unanswered": {
+    type: "number",
+    default: DEFAULT_POLICY.maxUnansweredPerSecond,
+    maximum: 1_000_000,
+    description: "requests without a response that are told a second, each on a connection",
+  },
+  "continuations": {
+    type: "number",
+    default: DEFAULT_LIMITS.maxContinuations,
+    maximum: 16_777_216,
+    description: "CONTINUATION frames of one header block",
+  },
+} as const satisfies CodecSettings;
+
+/** The options that these settings are. */
+export const optionsOf = (values: CodecValues<typeof HTTP2TO1_SETTINGS>): Http2To1Options => ({
+  streamAfterNs: values["stream-after"],
+  streamAfterBytes: values["stream-size"],
+  reopenAfterBytes: values["reopen-after"],
+  closeAfterNs: values["close-after"],
+  maxWaitingBytes: values["waiting"],
+  maxLanes: values["lanes"],
+  maxUnansweredPerSecond: values["unanswered"],
+  maxContinuations: values["continuations"],
 });

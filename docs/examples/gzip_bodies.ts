@@ -7,15 +7,30 @@
  */
 import { Buffer } from "node:buffer";
 import { gunzipSync } from "node:zlib";
-import type { Codec, CodecOutput, CodecSession, Direction } from "../../codecs/codec.ts";
+import type { CodecOutput, CodecSession, CodecSettings, CodecValues, CodecWithSettings, Direction } from "../../codecs/codec.ts";
 
 /** Heads and lines are looked for in so much; http2to1 writes no longer ones. */
 const HEAD_MAX = 256 * 1024;
-/** Kept of one message; and decoded of it, or a small body could fill the memory. */
-const ENCODED_MAX = 4 * 1024 * 1024;
-const DECODED_MAX = 16 * 1024 * 1024;
-/** An IDS inspects 1 MiB of a connection, and decoded bodies are longer: behind this the next request opens a new one. */
-const REOPEN_AFTER = 512 * 1024;
+
+const settings = {
+  "encoded": {
+    type: "size",
+    default: 4 * 1024 * 1024,
+    description: "kept of one message until it is whole; larger ones pass as they came",
+  },
+  "decoded": {
+    type: "size",
+    default: 16 * 1024 * 1024,
+    minimum: 1,
+    description: "of a body at most, or a small one could fill the memory",
+  },
+  // An IDS inspects 1 MiB of a connection, and decoded bodies are longer.
+  "reopen-after": {
+    type: "size",
+    default: 512 * 1024,
+    description: "behind so much the next request opens a connection anew",
+  },
+} as const satisfies CodecSettings;
 
 /** What comes next; `opaque`: bytes that are no message, or one whose end cannot be told. */
 type State = "head" | "body" | "size" | "chunk" | "trailers" | "opaque";
@@ -42,7 +57,7 @@ class GzipSession implements CodecSession {
   readonly #methods: string[] = [];
   #written = 0;
 
-  constructor(readonly output: CodecOutput) {}
+  constructor(readonly output: CodecOutput, readonly values: CodecValues<typeof settings>) {}
 
   data(direction: Direction, bytes: Uint8Array): void {
     const reader = this.#readers[direction];
@@ -112,7 +127,7 @@ class GzipSession implements CodecSession {
     const status = direction === 1 ? Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0) : 0;
     const method = direction === 0 ? /^(?:\r\n)?(\S+) \S+ HTTP\/1\.[01](?=\r\n|$)/.exec(head)?.[1] : this.#methods[0];
     if (direction === 0 && method !== undefined) {
-      if (this.#written > REOPEN_AFTER && this.#methods.length === 0) {
+      if (this.#written > this.values["reopen-after"] && this.#methods.length === 0) {
         this.output.close(0, "fin");
         this.#written = 0;
       }
@@ -150,7 +165,7 @@ class GzipSession implements CodecSession {
     if (!reader.kept) return;
     let body: Uint8Array;
     try {
-      body = gunzipSync(Buffer.concat(reader.body), { maxOutputLength: DECODED_MAX });
+      body = gunzipSync(Buffer.concat(reader.body), { maxOutputLength: this.values.decoded });
     } catch {
       this.output.count("gzip-not-decoded");
       return this.#letGo(direction, reader);
@@ -180,7 +195,7 @@ class GzipSession implements CodecSession {
     if (!reader.kept) return this.#write(direction, bytes);
     reader.kept.push(bytes);
     reader.keptLength += length;
-    if (reader.keptLength > ENCODED_MAX) this.#letGo(direction, reader);
+    if (reader.keptLength > this.values.encoded) this.#letGo(direction, reader);
   }
 
   /** What is kept passes as it came; the end of the message is looked for all the same. */
@@ -212,12 +227,15 @@ function field(head: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*)$`, "im").exec(head)?.[1].trim();
 }
 
-const gzipBodies: Codec = {
+const gzipBodies: CodecWithSettings<typeof settings> = {
   name: "gzip_bodies",
   contract: 1,
   description: "gzip bodies of HTTP/1.1 decoded",
-  probe: () => "accept",
-  open: (_flow, output) => new GzipSession(output),
+  settings,
+  configure: (values) => ({
+    probe: () => "accept",
+    open: (_flow, output) => new GzipSession(output, values),
+  }),
 };
 
 export default gzipBodies;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** An agent at work: sources, the mirror that they feed, and the sinks behind it. @module */
-import { warmUp } from "../../cli/warm_up.ts";
 import { RecordingWriter } from "../capture/recording/writer.ts";
 import { type CaptureFeed, CaptureSources } from "../capture/sources.ts";
 import type { CaptureTarget } from "../capture/target.ts";
@@ -12,6 +11,7 @@ import { Mirror } from "./mirror.ts";
 import { type MirrorPlan, planMirror } from "./plan.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { OpenSource } from "./source.ts";
+import { warmUp } from "./warm_up.ts";
 
 /**
  * Mirrors until {@linkcode Agent.finish}. Everything is checked before anything is opened; programs can connect when this is
@@ -52,7 +52,7 @@ export class Agent {
 
   /** Opens sinks, then sources, and sets them to work. @internal */
   static async start(plan: MirrorPlan): Promise<Agent> {
-    warmUp(plan.codecs);
+    warmUp(plan.codecs, (message) => log.warn(message));
     const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??
       BigInt(Date.now()) * 1_000_000n;
     const mirror = await Mirror.start(plan, timeBaseNs);

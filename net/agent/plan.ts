@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** What an agent is to do: settings checked as far as the machine can tell, and nothing opened yet. @module */
-import type { Codec } from "../../codecs/codec.ts";
-import { checkCodec } from "../../codecs/registry.ts";
-import { loadCodecs } from "../../cli/codecs.ts";
+import type { Codec, CodecPlugin } from "../../codecs/codec.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
+import { loadCodec } from "./codec_loader.ts";
 import { hasAddress, interfaceAddresses } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
 import { type CaptureSource, hookSource } from "./source.ts";
@@ -39,21 +38,14 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   return { settings, sources, codecs, localAddresses, targets: await planTargets(settings) };
 }
 
-async function codecsOf(given: readonly (string | Codec)[]): Promise<Codec[]> {
+async function codecsOf(given: readonly (string | CodecPlugin)[]): Promise<Codec[]> {
   const codecs: Codec[] = [];
-  for (const codec of given) {
-    if (typeof codec === "string") codecs.push(...await loadCodecs([codec]));
-    else codecs.push(checked(codec));
-  }
-  return codecs;
-}
-
-function checked(codec: Codec): Codec {
   try {
-    return checkCodec(codec);
+    for (const one of given) codecs.push((await loadCodec(one)).codec);
   } catch (error) {
     throw new BadSetting("codecs", (error as Error).message);
   }
+  return codecs;
 }
 
 function checkRecording(path: string, sinks: readonly SinkSpec[]): void {

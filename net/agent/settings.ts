@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Settings of an agent: plain objects, checked when they are given. @module */
 import * as v from "valibot";
-import type { Codec } from "../../codecs/codec.ts";
+import type { CodecPlugin } from "../../codecs/codec.ts";
 import type { CaptureTarget } from "../capture/target.ts";
 import { parseTarget, type RemoteTarget } from "../link/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
@@ -50,8 +50,11 @@ export interface AgentSettings extends TargetSettings, RotationSettings {
   readonly intercept?: (pipeline: CaptureTarget) => CaptureTarget;
   /** A file that keeps what the sources tell, for `openRecording`. Default: none. */
   readonly record?: string;
-  /** The codec chain, first applied first: built-in names, paths of plugins, codecs. Default: `["raw"]`. */
-  readonly codecs?: readonly (string | Codec)[];
+  /**
+   * The codec chain, first applied first: built-in names and paths of plugins, with settings if need be (`http2to1:lanes=8`), or
+   * codecs. Default: `["raw"]`.
+   */
+  readonly codecs?: readonly (string | CodecPlugin)[];
   /** Mirrors only flows whose local address is on this interface; `any`: all. Default: `any`. */
   readonly interfaceName?: string;
   /** Bytes of the largest IP packet forged, 576 to 65535. Default: the smallest MTU of the sinks, 1500 for a file. */
@@ -96,7 +99,7 @@ const settingsSchema = v.strictObject({
   ),
   record: v.optional(v.string()),
   codecs: v.optional(
-    v.array(v.union([v.string(), objectOf<Codec>("a codec")], "expected a name, a path or a codec")),
+    v.array(v.union([v.string(), objectOf<CodecPlugin>("a codec")], "expected a name, a path or a codec")),
     ["raw"],
   ),
   interfaceName: v.optional(v.string(), "any"),

@@ -10,6 +10,19 @@ import { skipIf } from "../support/skip.ts";
 const GOOD =
   `export default { name: "good", contract: 1, description: "does\\nnothing", probe() {}, open() {} };`;
 
+const WITH_SETTINGS = `export default {
+  name: "settable",
+  contract: 1,
+  settings: {
+    "keep": { type: "size", default: 4096, minimum: 1024, description: "so\\nmuch" },
+    "letters": { type: "word", words: ["upper", "lower"], default: "upper", description: "which" },
+  },
+  configure({ keep, letters }) {
+    if (letters === "lower" && keep > 8192) throw new RangeError("lower needs keep of 8KiB or less");
+    return { probe: () => "accept", open() {} };
+  },
+};`;
+
 /** What is wrong with a plugin, by its file, and what must be said of it. */
 const BAD: Record<string, readonly [source: string, reason: RegExp]> = {
   "parse.ts": ["// ü\nexport default {\n  a: number b\n};\n", /does not parse: line 3/],
@@ -21,6 +34,10 @@ const BAD: Record<string, readonly [source: string, reason: RegExp]> = {
   "lacks.ts": [`export default { name: "a", contract: 1, probe() {} };`, /the default export has no open/],
   "type.ts": [GOOD.replace("open() {}", "open: 5"), /open must be a function/],
   "name.ts": [GOOD.replace(`"good"`, `"Not so good"`), /name must be 1 to 32 of a-z, 0-9, _ and -/],
+  "setting.ts": [
+    WITH_SETTINGS.replace("default: 4096", "default: 1000"),
+    /settings\.keep: default is not right: expected a size of at least 1KiB$/,
+  ],
   "imports.ts": [`import "./nowhere.ts"; ${GOOD}`, /Module not found/],
 };
 
@@ -29,7 +46,7 @@ Deno.test("codecs lists what is built in, with its settings", async () => {
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   assert.match(stdout, /^raw +clear text as it is$/m);
   assert.match(stdout, /^http2to1 +\S.*$/m);
-  assert.match(stdout, /^ +http2to1:waiting= +\S.*16MiB$/m);
+  assert.match(stdout, /^ +http2to1:waiting=SIZE +\S.*; 16MiB$/m);
 });
 
 for (const mode of MODES) {
@@ -47,7 +64,8 @@ for (const mode of MODES) {
 
         const good = await codecs("./good one?#.ts", "http2to1:lanes=9", "raw");
         assert.equal(good.code, 0, good.stderr);
-        const lines = new TextDecoder().decode(good.stdout).trimEnd().split("\n");
+        const lines = new TextDecoder().decode(good.stdout).trimEnd().split("\n")
+          .filter((line) => !line.startsWith(" "));
         assert.deepEqual(
           lines.map((line) => line.split(" ")[0]),
           ["good", "http2to1", "raw"],
@@ -61,6 +79,7 @@ for (const mode of MODES) {
           "nosuch",
           "http2to1:waiting=x",
           "http2to1:a=1",
+          "http2to1:lanes",
           "raw:a=1",
         ];
         const bad = await codecs("raw", ...names);
@@ -75,7 +94,7 @@ for (const mode of MODES) {
           );
           assert.match(complaints[index], reason);
         });
-        const [missingFile, folder, unknown, value, setting, raw] = complaints.slice(-6);
+        const [missingFile, folder, unknown, value, setting, pair, raw] = complaints.slice(-7);
         assert.match(missingFile, /\/missing\.ts: no such file$/);
         assert.match(folder, /: \/: not a file$/);
         assert.match(
@@ -84,10 +103,72 @@ for (const mode of MODES) {
         );
         assert.match(value, /http2to1:waiting: expected a size such as 64MiB, got "x"$/);
         assert.match(setting, /http2to1 has no setting "a": there are stream-after, /);
-        assert.match(raw, /raw has no settings, got "raw:a=1"$/);
+        assert.match(pair, /http2to1: expected SETTING=VALUE, got "lanes"$/);
+        assert.match(raw, /raw has no settings, got "a=1"$/);
       }),
   });
 }
+
+for (const mode of MODES) {
+  Deno.test({
+    name: `codecs (${mode}) lists a plugin's settings, and says what is wrong with given ones`,
+    ...skipIf(missing("openssl"), modeMissing(mode)),
+    fn: () =>
+      withFixture(async (fixture) => {
+        await Deno.writeTextFile(fixture.path("mine.ts"), WITH_SETTINGS);
+        const codecs = (...names: string[]) =>
+          runSslcollector(mode, fixture, ["codecs", ...names], { cwd: fixture.folder });
+        const good = await codecs("./mine.ts:keep=2KiB:letters=lower");
+        assert.equal(good.code, 0, good.stderr);
+        assert.deepEqual(new TextDecoder().decode(good.stdout).trimEnd().split("\n"), [
+          "settable     no description (./mine.ts:keep=2KiB:letters=lower)",
+          "  settable:keep=SIZE            so_much; 4KiB",
+          "  settable:letters=upper|lower  which; upper",
+        ]);
+        const wrong = {
+          "keep=1": './mine.ts:keep: expected a size of at least 1KiB, got "1"',
+          "letters=both": './mine.ts:letters: expected upper or lower, got "both"',
+          "size=1": './mine.ts has no setting "size": there are keep, letters',
+          "keep=1MiB:letters=lower": "./mine.ts: lower needs keep of 8KiB or less",
+        };
+        const bad = await codecs(...Object.keys(wrong).map((settings) => `./mine.ts:${settings}`));
+        assert.deepEqual([bad.code, new TextDecoder().decode(bad.stdout)], [2, ""]);
+        assert.deepEqual(
+          bad.stderr.trimEnd().split("\n"),
+          Object.values(wrong).map((line) => `sslcollector: codecs: ${line}`),
+        );
+      }),
+  });
+}
+
+Deno.test("a wrong setting starts nothing, and its line names where it stands", async () => {
+  await withTempDir(async (folder) => {
+    await Deno.writeTextFile(`${folder}/mine.ts`, WITH_SETTINGS);
+    const config = `${folder}/settings.toml`;
+    const right = 'expected a size of at least 1KiB, got "1"';
+    const words = "http2to1,./mine.ts:keep=1";
+    const started = async (args: readonly string[], env: Record<string, string>) => {
+      const run = ["run", "-o", "a.pcapng", ...args, "--", "true"];
+      const { code, stdout, stderr } = await runCommand(run, { cwd: folder, env });
+      assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+      return stderr;
+    };
+    assert.equal(await started(["--codec", words], {}), `sslcollector: --codec: ./mine.ts:keep: ${right}\n`);
+    assert.equal(
+      await started([], { SSLCOLLECTOR_CODEC: words }),
+      `sslcollector: SSLCOLLECTOR_CODEC (environment): ./mine.ts:keep: ${right}\n`,
+    );
+    await Deno.writeTextFile(config, `codec = ${JSON.stringify(words)}\n`);
+    assert.equal(
+      await started([], { SSLCOLLECTOR_CONFIG: config }),
+      `sslcollector: codec in ${config}: ./mine.ts:keep: ${right}\n`,
+    );
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
+      "mine.ts",
+      "settings.toml",
+    ]);
+  });
+});
 
 Deno.test("--codec with a plugin that cannot be loaded starts nothing", async () => {
   await withTempDir(async (folder) => {

@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import gzipBodies from "../../docs/examples/gzip_bodies.ts";
 import upperCase from "../../docs/examples/upper_case.ts";
+import { configureCodec } from "../../codecs/registry.ts";
+import { splitWords } from "../../codecs/settings.ts";
 import { CodecHarness } from "../support/codec_harness.ts";
 import { forgedConnections } from "../support/forged.ts";
 import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
@@ -31,6 +33,7 @@ Deno.test("docs/codecs.md shows the example as it is", () => {
   assert.ok(page.includes("```ts\n" + Deno.readTextFileSync(`${DOCS}/examples/upper_case.ts`) + "```\n"));
 });
 
+const gzip = (settings = "") => configureCodec(gzipBodies, splitWords(`gzip_bodies${settings}`));
 const text = (harness: CodecHarness) => harness.connections().map(({ streams }) => streams.map(textOf));
 
 Deno.test("upper_case: letters of both directions, gaps in their place", () => {
@@ -59,8 +62,8 @@ const chunked = (trailer: string) =>
 
 /** What becomes of a response, whole and one byte at a time. */
 function decoded(response: Uint8Array, request = REQUEST): string {
-  const whole = new CodecHarness(gzipBodies).data(0, bytesOf(request)).data(1, response).end();
-  const slowly = new CodecHarness(gzipBodies);
+  const whole = new CodecHarness(gzip()).data(0, bytesOf(request)).data(1, response).end();
+  const slowly = new CodecHarness(gzip());
   for (const byte of bytesOf(request)) slowly.data(0, Uint8Array.of(byte));
   for (const byte of response) slowly.data(1, Uint8Array.of(byte));
   slowly.end();
@@ -102,7 +105,7 @@ Deno.test("gzip_bodies: what it cannot decode passes as it came", () => {
 
 Deno.test("gzip_bodies: a gap inside a body lets it pass, and the next message is decoded", () => {
   const response = withLength(GZIP);
-  const harness = new CodecHarness(gzipBodies).data(0, bytesOf(REQUEST + REQUEST));
+  const harness = new CodecHarness(gzip()).data(0, bytesOf(REQUEST + REQUEST));
   const at = response.length - 10;
   harness.data(1, response.subarray(0, at)).gap(1, 10).data(1, withLength(GZIP)).end();
   const [connection] = harness.connections();
@@ -112,10 +115,24 @@ Deno.test("gzip_bodies: a gap inside a body lets it pass, and the next message i
 
 Deno.test("gzip_bodies: long answers do not share a connection longer than an IDS inspects", () => {
   const large = withLength(new Uint8Array(gzipSync("x".repeat(600_000))));
-  const harness = new CodecHarness(gzipBodies);
+  const harness = new CodecHarness(gzip());
   for (let time = 0; time < 3; time++) harness.data(0, bytesOf(REQUEST)).data(1, large);
   harness.end();
   assert.deepEqual(harness.connections().map(({ end }) => end), ["fin", "fin", "open"]);
+});
+
+Deno.test("gzip_bodies: settings bound what is kept and decoded", () => {
+  const answer = (settings: string) => {
+    const harness = new CodecHarness(gzip(settings)).data(0, bytesOf(REQUEST)).data(1, withLength(GZIP))
+      .end();
+    return text(harness)[0][1];
+  };
+  assert.equal(answer(`:decoded=${BODY.length}`), PLAIN);
+  assert.equal(answer(`:decoded=${BODY.length - 1}`), textOf(withLength(GZIP)));
+  assert.equal(answer(":encoded=20"), textOf(withLength(GZIP)));
+  const often = new CodecHarness(gzip(":reopen-after=100"));
+  for (let time = 0; time < 3; time++) often.data(0, bytesOf(REQUEST)).data(1, withLength(GZIP));
+  assert.deepEqual(often.end().connections().map(({ end }) => end), ["fin", "fin", "open"]);
 });
 
 /** The bodies of Node's server: `i * 31 + (i >> 8)`. */
@@ -176,6 +193,23 @@ for (const mode of MODES) {
           expect: paths.map((path, index) => ["GET", path, 200, bodies[index]] as const),
         });
         assert.equal(verdict.depth_reached, 0);
+      }),
+  });
+
+  Deno.test({
+    name: `--codec http2to1:lanes=3,./gzip_bodies.ts:decoded=100KiB (${mode})`,
+    ...skipIf(lacking, modeMissing(mode)),
+    fn: () =>
+      withFixture(async (fixture) => {
+        const chain = "http2to1:lanes=3,./gzip_bodies.ts:decoded=100KiB";
+        const paths = [70_000, 200_000].map((size) => `/a?gzip&length&size=${size}`);
+        const { total, connections } = await mirrored(mode, fixture, chain, paths);
+        assert.deepEqual([total.events["gzip-decoded"], total.events["gzip-not-decoded"]], [1, 1]);
+        const exchanges = connections.flatMap(({ streams }) => readHttp1(...streams).exchanges);
+        assert.deepEqual(exchanges.map(({ response }) => fieldOf(response!, "content-encoding")), [
+          undefined,
+          "gzip",
+        ]);
       }),
   });
 }

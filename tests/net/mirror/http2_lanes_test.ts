@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The built-in codec for HTTP/2 inside the pipeline: its lanes, their ports and labels, and flows that rest. */
 import assert from "node:assert/strict";
-import { BUILT_IN_CODECS } from "../../../codecs/registry.ts";
+import { http2to1 } from "../../../codecs/http2to1/codec.ts";
 import { communityId } from "../../../net/mirror/community_id.ts";
 import { readHttp1 } from "../../support/http1_reader.ts";
 import {
@@ -24,7 +24,7 @@ import {
   SERVER_IP,
 } from "../../support/pipeline_harness.ts";
 
-const codecs = [BUILT_IN_CODECS.get("http2to1")!];
+const codecs = [http2to1()];
 
 /** One HTTP/2 flow whose bytes are given as they come. */
 class Http2Flow {

@@ -1,34 +1,42 @@
 // SPDX-License-Identifier: MIT
-/** Finds the codecs that `--codec` names: built in, or plugins from disk. @module */
+/** Finds the codecs that `--codec` names: built in, or plugins from disk, made with the settings that it gives them. @module */
 import { resolve } from "node:path";
-import type { Codec } from "../codecs/codec.ts";
-import { BUILT_IN_CODECS, checkCodec } from "../codecs/registry.ts";
-import { printableLine } from "../net/wire/printable.ts";
-import { systemError } from "../net/ffi/system_error.ts";
-import { BadInput } from "./bad_input.ts";
-import { builtInCodec } from "./codec_settings.ts";
+import type { Codec, CodecPlugin } from "../../codecs/codec.ts";
+import { BUILT_IN_CODECS, checkCodec, configureCodec } from "../../codecs/registry.ts";
+import { splitWords } from "../../codecs/settings.ts";
+import { systemError } from "../ffi/system_error.ts";
+import { printableLine } from "../wire/printable.ts";
 
 /** A plugin that waits for longer at its top level is taken to wait forever. */
 const LOADING_MAX_MS = 10_000;
 
-/** The chain, first applied first. Throws {@linkcode BadInput} with the plugin's path and the reason. */
-export async function loadCodecs(names: readonly string[]): Promise<Codec[]> {
-  const codecs: Codec[] = [];
-  for (const name of names) codecs.push(await loadCodec(name, "--codec"));
-  return codecs;
+/** A codec with what it declares, and at work with the settings that it was given. */
+export interface LoadedCodec {
+  readonly plugin: CodecPlugin;
+  readonly codec: Codec;
 }
 
-/** One of them; messages begin with `option`. */
-export async function loadCodec(name: string, option: string): Promise<Codec> {
+/** `NAME:SETTING=VALUE:…`, or what a plugin exports. Throws an `Error` of one line with the name, or the plugin's path, and the reason. */
+export async function loadCodec(given: string | CodecPlugin): Promise<LoadedCodec> {
   try {
-    return builtInCodec(name) ?? await loadPlugin(name);
+    const asked = typeof given === "string" ? splitWords(given) : { name: given.name, pairs: [] };
+    const plugin = typeof given === "string" ? await findCodec(asked.name) : checkCodec(given);
+    return { plugin, codec: configureCodec(plugin, asked) };
   } catch (error) {
-    throw new BadInput(`${option}: ${(error as Error).message}`);
+    throw new Error(printableLine((error as Error).message));
   }
 }
 
-async function loadPlugin(name: string): Promise<Codec> {
+async function findCodec(name: string): Promise<CodecPlugin> {
+  return BUILT_IN_CODECS.get(name) ?? await loadPlugin(name);
+}
+
+async function loadPlugin(name: string): Promise<CodecPlugin> {
   if (!/[/.]/.test(name)) {
+    const [builtIn, ...rest] = name.split(":");
+    if (rest.length > 0 && BUILT_IN_CODECS.has(builtIn)) {
+      throw new Error(`${builtIn}: expected SETTING=VALUE, got ${JSON.stringify(rest.join(":"))}`);
+    }
     const known = [...BUILT_IN_CODECS.keys()].join(", ");
     throw new Error(
       `there is no codec ${JSON.stringify(name)}: built in are ${known}; a plugin is given as a path`,
@@ -39,7 +47,7 @@ async function loadPlugin(name: string): Promise<Codec> {
   try {
     return checkCodec((await importModule(path)).default);
   } catch (error) {
-    throw new Error(`${path}: ${printableLine(reasonOf(error, path))}`);
+    throw new Error(`${path}: ${reasonOf(error, path)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/** Made-up HTTP/2 for {@linkcode warmUp}: what the codec's code paths need to be compiled, some 2 MiB. @module */
+/** Made-up HTTP/2: what the codec's code paths need to be compiled, some 2 MiB. @module */
+import type { Direction } from "../codec.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** The first Huffman-coded request and response of RFC 7541, appendices C.4 and C.6. */
@@ -29,8 +30,8 @@ function frame(type: number, flags: number, streamId: number, payload: Uint8Arra
   return bytes;
 }
 
-/** Records of one connection in their order: direction and bytes. */
-export function* madeUpHttp2(): Generator<[direction: 0 | 1, bytes: Uint8Array]> {
+/** Records of one connection in their order. */
+export function* madeUpHttp2(): Generator<readonly [direction: Direction, bytes: Uint8Array]> {
   const none = new Uint8Array();
   const request = Uint8Array.fromHex(REQUEST);
   const response = Uint8Array.fromHex(RESPONSE);

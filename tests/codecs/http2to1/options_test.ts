@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Each setting of `http2to1` on the command line does what it says. */
 import assert from "node:assert/strict";
-import { FrameType } from "../../codecs/http2/frame.ts";
-import { builtInCodec } from "../../cli/codec_settings.ts";
-import { CodecHarness } from "../support/codec_harness.ts";
+import { FrameType } from "../../../codecs/http2/frame.ts";
+import { http2to1Codec } from "../../../codecs/http2to1/codec.ts";
+import { configureCodec } from "../../../codecs/registry.ts";
+import { splitWords } from "../../../codecs/settings.ts";
+import { CodecHarness } from "../../support/codec_harness.ts";
 import {
   block,
   clientStart,
@@ -17,10 +19,13 @@ import {
   reset,
   response,
   serverStart,
-} from "../support/http2_frames.ts";
+} from "../../support/http2_frames.ts";
 
 const started = (words: string) =>
-  new CodecHarness(builtInCodec(words)!).data(0, clientStart()).data(1, serverStart());
+  new CodecHarness(configureCodec(http2to1Codec, splitWords(words))).data(0, clientStart()).data(
+    1,
+    serverStart(),
+  );
 const finished = (harness: CodecHarness, id: number) =>
   harness.data(0, headers(id, request("GET", "/"), END_STREAM)).data(1, headers(id, response(200)))
     .data(1, data(id, new Uint8Array(10_000), END_STREAM));
