@@ -17,21 +17,6 @@ import { encodeComment, type PacketBuffer } from "./packet_batch.ts";
 import { sequenceAdd } from "../wire/seq.ts";
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../wire/tcp.ts";
 
-/** What a lane has forged since it was made. */
-export interface LaneCounters {
-  packets: number;
-  /** Payload bytes forged: [to server, to client]. */
-  readonly bytes: [number, number];
-  /** Bytes told of as missing: [to server, to client], whether skipped or answered with a reset. */
-  readonly gapBytes: [number, number];
-  /** Connections opened. */
-  opens: number;
-  /** Connections reset. */
-  resets: number;
-  /** Keep-alive probes. */
-  probes: number;
-}
-
 /** An unanswered segment is acknowledged after so long at the next tick, as a delayed acknowledgement would be. */
 const ACK_DELAY_NS = 40e6;
 
@@ -39,14 +24,8 @@ const ACK_DELAY_NS = 40e6;
 const GAP_STEP = 4 << 20;
 
 export class LaneForger {
-  readonly counters: LaneCounters = {
-    packets: 0,
-    bytes: [0, 0],
-    gapBytes: [0, 0],
-    opens: 0,
-    resets: 0,
-    probes: 0,
-  };
+  /** Packets forged since it was made. */
+  packets = 0;
   readonly #buffer: PacketBuffer;
   readonly #settings: ForgeSettings;
   /** By the direction they send in: client, server. */
@@ -84,11 +63,6 @@ export class LaneForger {
     return this.#open;
   }
 
-  /** Time of the lane's last packet; 0 before the first. */
-  get lastTimeNs(): number {
-    return this.#timeNs;
-  }
-
   /** Gives the lane's next packet a comment; several are joined by line feeds. */
   comment(text: string): void {
     const comment = encodeComment(text);
@@ -118,7 +92,6 @@ export class LaneForger {
     }
     this.#segment(sender, receiver, TCP_ACK | TCP_PSH, bytes, at, length - at);
     if (sender.unanswered >= 2) this.#segment(receiver, sender, TCP_ACK, bytes, 0, 0);
-    this.counters.bytes[direction] += length;
   }
 
   /**
@@ -129,7 +102,6 @@ export class LaneForger {
    */
   gap(direction: Direction, length: number, timeNs: number): "skip" | "reset" {
     this.#advance(timeNs);
-    this.counters.gapBytes[direction] += length;
     const isSkipped = length <= (this.#settings.gapLengthMax ?? GAP_LENGTH_MAX);
     if (isSkipped && !this.#open) this.#handshake();
     this.comment(`gap: ${length} bytes to ${direction === TO_CLIENT ? "client" : "server"} are missing`);
@@ -182,7 +154,6 @@ export class LaneForger {
       this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
       client.next = sequenceAdd(client.next, 1);
       this.#segment(server, client, TCP_ACK, NOTHING, 0, 0);
-      this.counters.probes++;
     }
   }
 
@@ -200,7 +171,6 @@ export class LaneForger {
     this.#segment(server, client, TCP_SYN | TCP_ACK, NOTHING, 0, 0);
     this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
     this.#open = true;
-    this.counters.opens++;
   }
 
   #reset(first: Direction = TO_SERVER): void {
@@ -211,7 +181,6 @@ export class LaneForger {
     if (sender.unanswered > 0) this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
     this.#segment(sender, receiver, TCP_RST | TCP_ACK, NOTHING, 0, 0);
     this.#open = false;
-    this.counters.resets++;
   }
 
   #segment(
@@ -227,7 +196,7 @@ export class LaneForger {
     if (comment !== undefined) this.#comment = undefined;
     sender.writeFrame(this.#buffer.memory, at, flags, receiver.next, bytes, start, length);
     receiver.unanswered = 0;
-    this.counters.packets++;
+    this.packets++;
   }
 }
 

@@ -157,7 +157,7 @@ export class LaneSet implements CodecOutput {
   }
 
   #book(open: OpenLane): void {
-    const { packets } = open.forger.counters;
+    const { packets } = open.forger;
     this.#counters.packets += packets - open.booked;
     open.booked = packets;
   }
