@@ -13,10 +13,14 @@ export type Grade = CaptureGrade | "wire";
 
 /** Which TCP connection a flow belongs to. */
 export interface Attribution {
-  /** Client and server. */
+  /** Client and server, as they are forged. */
   readonly key: FlowKey;
   /** How that is known. */
   readonly grade: Grade;
+  /** What the kernel says of it; absent when it was not asked or does not know. */
+  readonly confirmed?: boolean;
+  /** The flow's own 5-tuple, where it is forged on a lane's. */
+  readonly own?: FlowKey;
 }
 
 /**
@@ -53,7 +57,8 @@ function nameOf(program: number, clientRandom: string, received: boolean): strin
 export function attribute(open: CaptureOpen, hello: CaptureHello | undefined): Attribution | undefined {
   const address = hello?.address ?? open.address;
   if (!address || address.grade === "none") return undefined;
-  return { key: keyOf(address, open.isServer), grade: hello?.address ? "hello" : address.grade };
+  const grade = hello?.address ? "hello" : address.grade;
+  return { key: keyOf(address, open.isServer), grade, confirmed: address.confirmed };
 }
 
 function keyOf(address: CaptureAddress, isServer: boolean): FlowKey {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The flows that are open, by program and number, by 5-tuple and by client random; what has no addresses yet is held for a
- * bounded time and size.
+ * The flows that are open: who tells of them, on which 5-tuple they are, and which session each is. What has no addresses
+ * yet is held for a bounded time and size.
  *
  * @module
  */
@@ -12,9 +12,13 @@ import type {
   CaptureProgram,
   CaptureProgramEnd,
 } from "../capture/target.ts";
+import { AheadTellers } from "./ahead.ts";
 import { attribute, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
-import { Flow, NOTHING_HELD } from "./flow.ts";
-import { formatFlowKey, formatIp } from "../wire/flow_key.ts";
+import { type AheadEvent, type EndedSession, Flow, NOTHING_HELD, Teller } from "./flow.ts";
+import { FlowKeys } from "./flow_keys.ts";
+import { formatIp } from "../wire/flow_key.ts";
+import { Sessions } from "./sessions.ts";
+import { areOneSession, type Claim, isAsked, outranks } from "./trust.ts";
 
 export interface FlowTableOptions {
   /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */
@@ -30,6 +34,8 @@ export interface FlowTableOptions {
 /** What the table asks of the pipeline. */
 export interface FlowHandlers {
   mirror(flow: Flow): void;
+  /** What a teller told while it was ahead of the others has its turn. */
+  tell(teller: Teller, event: AheadEvent): void;
   /** A mirrored flow had no traffic for long; told at every tick while it stays mirrored and so. */
   rest(flow: Flow, timeNs: number): void;
   release(flow: Flow, end: FlowEnd, timeNs: number): void;
@@ -48,12 +54,15 @@ const HOLD_BYTES = 256 * 1024;
 const LINGER_NS = 1e9;
 
 export class FlowTable {
+  /** Tellers that are ahead of the others of their flow. */
+  readonly ahead: AheadTellers;
+  /** Which flow has which 5-tuple. */
+  readonly keys: FlowKeys = new FlowKeys((flow, timeNs) => this.#end(flow, "replaced", timeNs));
   readonly #options: FlowTableOptions;
   readonly #handlers: FlowHandlers;
   readonly #flows = new Set<Flow>();
-  readonly #byProgram = new Map<number, Map<number, Flow>>();
-  readonly #byKey = new Map<string, Flow>();
-  readonly #byRandom = new Map<string, Flow>();
+  readonly #byProgram = new Map<number, Map<number, Teller>>();
+  readonly #sessions = new Sessions();
   readonly #held = new Set<Flow>();
   readonly #lingering = new Set<Flow>();
   readonly #hellos = new HelloTable();
@@ -63,6 +72,11 @@ export class FlowTable {
   constructor(options: FlowTableOptions, handlers: FlowHandlers) {
     this.#options = options;
     this.#handlers = handlers;
+    this.ahead = new AheadTellers({
+      tell: handlers.tell,
+      giveUpParent: (flow) => this.#giveUpParent(flow),
+      leave: (teller, timeNs) => this.#leave(teller, timeNs),
+    });
   }
 
   get size(): number {
@@ -73,61 +87,61 @@ export class FlowTable {
     return this.#flows;
   }
 
-  /** Whether a real flow has the 5-tuple of this name. */
-  hasKey(name: string): boolean {
-    return this.#byKey.has(name);
-  }
-
-  get(program: CaptureProgram, number: number): Flow | undefined {
+  get(program: CaptureProgram, number: number): Teller | undefined {
     return this.#byProgram.get(program.id)?.get(number);
   }
 
-  open(program: CaptureProgram, number: number, open: CaptureOpen, timeNs: number): void {
+  /** Answers who tells of the session that has begun; undefined where `open` only updates what is known. */
+  open(program: CaptureProgram, number: number, open: CaptureOpen, timeNs: number): Teller | undefined {
     const known = this.get(program, number);
     if (known && open.update) {
-      if (known.state === "held") this.#settle(known, attribute(open, undefined));
-      return;
+      if (known.flow.state === "held") this.#settle(known.flow, attribute(open, undefined));
+      return undefined;
     }
     if (known) this.close(program, number, "abrupt", timeNs);
-    const flow = this.#inherited(program, open) ?? this.#create(program, open, timeNs);
-    flow.holders.push({ program: program.id, number });
+    const hello = this.#hellos.take(program.id, open.clientRandom, open.isServer);
+    const attribution = attribute(open, hello);
+    const joined = this.#join(program, open, attribution, timeNs);
+    const flow = joined ?? this.#create(program, open, timeNs);
+    const teller = new Teller(program, number, flow, open);
+    flow.tellers.push(teller);
     let numbers = this.#byProgram.get(program.id);
     if (!numbers) this.#byProgram.set(program.id, numbers = new Map());
-    numbers.set(number, flow);
-    if (flow.state !== "held" || this.#held.has(flow)) return;
-    this.#held.add(flow);
-    const hello = this.#hellos.take(program.id, open.clientRandom, open.isServer);
-    this.#settle(flow, attribute(open, hello) ?? this.#carried(program, hello, open));
+    numbers.set(number, teller);
+    if (!joined) this.#awaitParent(flow);
+    this.ahead.align(teller, open, timeNs);
+    if (flow.state === "told" || flow.awaitsParent) flow.attribution ??= attribution;
+    else if (flow.state === "held") {
+      this.#held.add(flow);
+      const first = flow.attribution ?? attribution;
+      this.#settle(flow, first ?? this.#carried(flow, program, hello, open));
+    }
+    return teller;
   }
 
   hello(program: CaptureProgram, hello: CaptureHello, _timeNs: number): void {
     for (const flow of this.#held) {
       if (flow.info.clientRandom !== hello.clientRandom || flow.program !== program) continue;
       if (flow.info.isServer !== hello.received) continue;
-      return this.#settle(flow, attribute(flow.info, hello) ?? this.#carried(program, hello, flow.info));
+      const { info } = flow;
+      return this.#settle(flow, attribute(info, hello) ?? this.#carried(flow, program, hello, info));
     }
     this.#hellos.remember(program.id, hello);
   }
 
   close(program: CaptureProgram, number: number, end: CaptureEnd, timeNs: number): void {
     const numbers = this.#byProgram.get(program.id);
-    const flow = numbers?.get(number);
-    if (!flow) return;
+    const teller = numbers?.get(number);
+    if (!teller) return;
     numbers!.delete(number);
-    const isThis = (holder: Flow["holders"][number]) =>
-      holder.program === program.id && holder.number === number;
-    flow.holders.splice(flow.holders.findIndex(isThis), 1);
-    if (flow.holders.length > 0) return;
-    if (end === "orderly") return this.#end(flow, end, timeNs);
-    flow.endsAtNs = timeNs + LINGER_NS;
-    flow.end = end;
-    flow.endedBy = program.id;
-    this.#lingering.add(flow);
+    teller.ended = end;
+    if (!teller.ahead) this.#leave(teller, timeNs);
+    this.ahead.release(teller.flow, timeNs);
   }
 
   programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void {
     const lossy = end.stopped !== undefined || end.losses.some(({ unit }) => unit !== "sessions");
-    for (const [number, flow] of [...this.#byProgram.get(program.id) ?? []]) {
+    for (const [number, { flow }] of [...this.#byProgram.get(program.id) ?? []]) {
       if (lossy) flow.cutShort = true;
       this.close(program, number, "died", timeNs);
     }
@@ -148,7 +162,18 @@ export class FlowTable {
     if (flow.heldBytes > HOLD_BYTES) this.#giveUp(flow);
   }
 
+  /** What the flow's session tells anew although it had ended: the flow is mirrored again from here on. */
+  revive(flow: Flow): void {
+    flow.state = "held";
+    flow.told = undefined;
+    flow.counters.flows = 1;
+    this.#sessions.add(flow);
+    this.#held.add(flow);
+    this.#settle(flow, flow.attribution);
+  }
+
   tick(timeNs: number): void {
+    this.ahead.tick(timeNs);
     for (const flow of this.#held) if (timeNs - flow.openedNs > HOLD_NS) this.#giveUp(flow);
     for (const flow of this.#lingering) if (timeNs >= flow.endsAtNs) this.#end(flow, flow.end, timeNs);
     for (const flow of this.#flows) {
@@ -156,9 +181,11 @@ export class FlowTable {
         this.#handlers.rest(flow, timeNs);
       }
     }
+    this.#sessions.tick(timeNs);
   }
 
   drain(timeNs: number): void {
+    this.ahead.drain(timeNs);
     for (const flow of [...this.#held]) this.#giveUp(flow);
     for (const flow of [...this.#flows]) {
       this.#end(flow, this.#lingering.has(flow) ? flow.end : "drained", timeNs);
@@ -169,54 +196,105 @@ export class FlowTable {
   #create(program: CaptureProgram, open: CaptureOpen, timeNs: number): Flow {
     const flow = new Flow(++this.#opened, program, open, timeNs);
     this.#flows.add(flow);
-    if (open.clientRandom) this.#byRandom.set(roleName(open), flow);
+    this.#sessions.add(flow);
     if (this.#flows.size > this.#options.flowsMax) this.#drop(flow, "too-many-flows");
     return flow;
   }
 
-  /** The flow that a forked child goes on with: same session, same end, and a parent that it may have been forked from. */
-  #inherited(program: CaptureProgram, open: CaptureOpen): Flow | undefined {
-    if (!open.inherited || !open.clientRandom) return undefined;
-    const flow = this.#byRandom.get(roleName(open));
-    if (!flow || flow.program === program) return undefined;
-    if (flow.program.uid !== program.uid && flow.program.uid !== 0) return undefined;
-    flow.endsAtNs = Infinity;
-    this.#lingering.delete(flow);
+  /** The flow of a session that another program tells too, or has told. */
+  #join(
+    program: CaptureProgram,
+    open: CaptureOpen,
+    attribution: Attribution | undefined,
+    timeNs: number,
+  ): Flow | undefined {
+    if (open.clientRandom === "") return undefined;
+    const claim = { program, isServer: open.isServer, isInherited: open.inherited, attribution };
+    const flow = this.#sessions.open(open.clientRandom);
+    if (flow) {
+      if (!areOneSession(claim, flow.claim)) return this.#createApart(claim, flow.claim, open, timeNs);
+      flow.endsAtNs = Infinity;
+      this.#lingering.delete(flow);
+      return flow;
+    }
+    const ended = this.#sessions.ended(open.clientRandom);
+    return ended && areOneSession(claim, ended.claim)
+      ? this.#createTold(program, open, ended, timeNs)
+      : undefined;
+  }
+
+  /** A flow beside that of another user who claims this session: the kernel's word decides whose it is. */
+  #createApart(claim: Claim, other: Claim, open: CaptureOpen, timeNs: number): Flow {
+    const flow = new Flow(++this.#opened, claim.program, open, timeNs);
+    this.#flows.add(flow);
+    flow.counters.count("another-users-session");
+    if (outranks(claim, other)) this.#sessions.add(flow);
+    if (this.#flows.size > this.#options.flowsMax) this.#drop(flow, "too-many-flows");
     return flow;
   }
 
-  /** Addresses of a session inside another (an HTTPS proxy): the outer connection's, with a client port of the lanes' range. */
+  /** A flow of which everything was told before, as far as that went. */
+  #createTold(program: CaptureProgram, open: CaptureOpen, ended: EndedSession, timeNs: number): Flow {
+    const flow = new Flow(++this.#opened, program, open, timeNs);
+    this.#flows.add(flow);
+    flow.state = "told";
+    flow.told = ended;
+    flow.counters.flows = 0;
+    flow.beginAt(ended.offsets);
+    return flow;
+  }
+
+  /** A teller has told everything: the flow ends with the last one. */
+  #leave(teller: Teller, timeNs: number): void {
+    const { flow } = teller;
+    const end = teller.ended!;
+    const index = flow.tellers.indexOf(teller);
+    if (index < 0) return;
+    flow.tellers.splice(index, 1);
+    if (end === "orderly") flow.isComplete = true;
+    if (flow.tellers.length > 0) return;
+    if (end === "orderly") return this.#end(flow, end, timeNs);
+    flow.endsAtNs = timeNs + LINGER_NS;
+    flow.end = end;
+    flow.endedBy = teller.program.id;
+    this.#lingering.add(flow);
+  }
+
+  /** Addresses of a session inside another (an HTTPS proxy): the outer connection's, with a client port of the lanes. */
   #carried(
+    flow: Flow,
     program: CaptureProgram,
     hello: CaptureHello | undefined,
     open: CaptureOpen,
   ): Attribution | undefined {
-    const outer = hello && hello.carrier > 0 ? this.get(program, hello.carrier) : undefined;
+    const outer = hello && hello.carrier > 0 ? this.get(program, hello.carrier)?.flow : undefined;
     if (!outer?.attribution || open.isServer !== outer.info.isServer) return undefined;
-    const { client, server } = outer.attribution.key;
-    return { key: { client: { ip: client.ip, port: innerPort(client.port) }, server }, grade: "hello" };
+    const key = this.keys.borrow(flow, outer.attribution.key);
+    return key && { key, grade: "hello", confirmed: outer.attribution.confirmed };
   }
 
   #settle(flow: Flow, attribution: Attribution | undefined): void {
     if (!attribution) return;
     this.#held.delete(flow);
     flow.attribution = attribution;
-    const { key } = attribution;
+    const { key, grade, confirmed } = attribution;
     const local = flow.info.isServer ? key.server : key.client;
     const wanted = this.#options.localAddresses;
-    if (wanted && attribution.grade !== "none" && !wanted.has(formatIp(local.ip))) {
+    if (wanted && grade !== "none" && !wanted.has(formatIp(local.ip))) {
       return this.#drop(flow, "not-on-interface");
     }
-    const name = formatFlowKey(key);
-    const other = this.#byKey.get(name);
-    if (other && isOtherEnd(flow, other)) return this.#drop(flow, "other-end-mirrored");
-    if (other) this.#end(other, "replaced", flow.openedNs);
-    this.#byKey.set(name, flow);
+    const refusal = this.keys.claim(flow);
+    if (refusal) return this.#drop(flow, refusal);
+    if (grade !== "none" && isAsked(flow.program) && confirmed !== true) {
+      flow.counters.count("address-claimed");
+    }
     this.#handlers.mirror(flow);
   }
 
   #drop(flow: Flow, reason: string): void {
     this.#held.delete(flow);
+    // Another telling of the session may be on the interface, or have addresses.
+    this.#sessions.remove(flow);
     flow.state = "dropped";
     flow.dropReason = reason;
     flow.counters.count(`flow-${reason}`);
@@ -226,38 +304,38 @@ export class FlowTable {
     flow.held = NOTHING_HELD;
   }
 
+  /** A forked child that comes before its parent is held until that has told what passed before the fork. */
+  #awaitParent(flow: Flow): void {
+    const { inherited, offsets, clientRandom } = flow.info;
+    flow.awaitsParent = flow.state === "held" && inherited && clientRandom !== "" &&
+      offsets[0] + offsets[1] > 0;
+  }
+
+  #giveUpParent(flow: Flow): void {
+    flow.awaitsParent = false;
+    this.#held.add(flow);
+    this.#settle(flow, flow.attribution);
+    this.ahead.flushFlow(flow, flow.lastSeenNs);
+  }
+
+  /** Waits for addresses no longer. */
   #giveUp(flow: Flow): void {
     if (this.#options.requireAttribution) return this.#drop(flow, "no-attribution");
     this.#settle(flow, { key: documentationKey(this.#undocumented++), grade: "none" });
   }
 
   #end(flow: Flow, end: FlowEnd, timeNs: number): void {
+    this.ahead.flushFlow(flow, timeNs);
     if (!this.#flows.delete(flow)) return;
     // Whoever goes on with a flow that was replaced tells of an unknown one.
-    for (const { program, number } of flow.holders) this.#byProgram.get(program)?.delete(number);
+    for (const teller of flow.tellers) {
+      this.#byProgram.get(teller.program.id)?.delete(teller.number);
+    }
     if (flow.state === "held") this.#giveUp(flow);
     this.#held.delete(flow);
     this.#lingering.delete(flow);
-    if (flow.attribution) {
-      const name = formatFlowKey(flow.attribution.key);
-      if (this.#byKey.get(name) === flow) this.#byKey.delete(name);
-    }
-    if (this.#byRandom.get(roleName(flow.info)) === flow) this.#byRandom.delete(roleName(flow.info));
+    this.keys.release(flow);
+    this.#sessions.end(flow, flow.isComplete, timeNs);
     this.#handlers.release(flow, end, timeNs);
   }
-}
-
-function roleName(open: CaptureOpen): string {
-  return `${open.isServer ? "<" : ">"}${open.clientRandom}`;
-}
-
-/** Whether two flows on one 5-tuple are the two ends of the same session, both mirrored on this host. */
-function isOtherEnd(flow: Flow, other: Flow): boolean {
-  return flow.info.clientRandom !== "" && flow.info.clientRandom === other.info.clientRandom &&
-    flow.info.isServer !== other.info.isServer;
-}
-
-/** A client port for the session inside, of the lanes' range (30201 to 32767), fixed by the outer port. */
-function innerPort(outer: number): number {
-  return 30_201 + outer % 2_567;
 }

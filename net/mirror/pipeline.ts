@@ -18,10 +18,9 @@ import type {
 } from "../capture/target.ts";
 import { openChain } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";
-import { type Flow, NOTHING_HELD } from "./flow.ts";
+import { type AheadEvent, type Flow, NOTHING_HELD, type Teller } from "./flow.ts";
 import { type FlowEnd, FlowTable, type FlowTableOptions } from "./flow_table.ts";
 import { describeFlow } from "./flow_comment.ts";
-import { LanePorts } from "./lane_ports.ts";
 import { type Forging, LaneSet } from "./lane_set.ts";
 
 export interface PipelineOptions extends FlowTableOptions {
@@ -64,7 +63,6 @@ export class Pipeline implements CaptureTarget {
   readonly #forging: Forging;
   readonly #flows: FlowTable;
   readonly #programs = new Map<number, ProgramRow>();
-  readonly #lanePorts = new LanePorts((name) => this.#flows.hasKey(name));
   #nowNs = 0;
 
   constructor(options: PipelineOptions, forging: Forging) {
@@ -72,6 +70,7 @@ export class Pipeline implements CaptureTarget {
     this.#forging = forging;
     this.#flows = new FlowTable(options, {
       mirror: (flow) => this.#mirror(flow),
+      tell: (teller, event) => this.#tellEvent(teller, event),
       rest: (flow, timeNs) => this.#rest(flow, timeNs),
       release: (flow, end, timeNs) => this.#release(flow, end, timeNs),
     });
@@ -100,8 +99,9 @@ export class Pipeline implements CaptureTarget {
 
   open(program: CaptureProgram, flow: number, open: CaptureOpen, timeNs: number): void {
     this.#nowNs = timeNs;
-    this.#row(program);
-    this.#flows.open(program, flow, open, timeNs);
+    const row = this.#row(program);
+    const teller = this.#flows.open(program, flow, open, timeNs);
+    if (teller?.isOtherEnd) row.counters.count("flow-other-end-mirrored");
   }
 
   hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void {
@@ -118,31 +118,34 @@ export class Pipeline implements CaptureTarget {
     timeNs: number,
   ): void {
     this.#nowNs = timeNs;
-    const flow = this.#flows.get(program, number);
-    if (!flow) {
-      this.#row(program).counters.lose("unknown-flow", direction, bytes.length);
-      return;
+    const teller = this.#flows.get(program, number);
+    if (!teller) return this.#row(program).counters.lose("unknown-flow", direction, bytes.length);
+    if (this.#flows.ahead.isAhead(teller, direction, offset)) {
+      const { length } = bytes;
+      const copy = bytes.slice();
+      return this.#flows.ahead.wait(teller, {
+        direction,
+        offset,
+        length,
+        bytes: copy,
+        reason: undefined,
+        timeNs,
+      });
     }
-    const fresh = this.#place(flow, direction, offset, bytes.length, timeNs);
-    if (fresh === 0) return;
-    this.#deliver(
-      flow,
-      direction,
-      fresh === bytes.length ? bytes : bytes.subarray(bytes.length - fresh),
-      timeNs,
-    );
+    this.#tell(teller, direction, offset, bytes, timeNs);
+    this.#flows.ahead.advance(teller.flow, timeNs);
   }
 
   gap(program: CaptureProgram, number: number, gap: CaptureGap, timeNs: number): void {
     this.#nowNs = timeNs;
     const { direction, offset, length, reason } = gap;
-    const flow = this.#flows.get(program, number);
-    if (!flow) {
-      this.#row(program).counters.lose(reason, direction, length);
-      return;
+    const teller = this.#flows.get(program, number);
+    if (!teller) return this.#row(program).counters.lose(reason, direction, length);
+    if (this.#flows.ahead.isAhead(teller, direction, offset + length)) {
+      return this.#flows.ahead.wait(teller, { direction, offset, length, bytes: undefined, reason, timeNs });
     }
-    const fresh = this.#place(flow, direction, offset, length, timeNs);
-    if (fresh > 0) this.#deliverGap(flow, direction, fresh, reason, timeNs);
+    this.#tellGap(teller, gap, timeNs);
+    this.#flows.ahead.advance(teller.flow, timeNs);
   }
 
   close(program: CaptureProgram, number: number, end: CaptureEnd, timeNs: number): void {
@@ -197,16 +200,48 @@ export class Pipeline implements CaptureTarget {
     this.#row(EARLIER).counters.add(oldest.counters);
   }
 
+  #tellEvent(teller: Teller, event: AheadEvent): void {
+    const { direction, offset, length, bytes, reason = "unreported", timeNs } = event;
+    if (bytes) this.#tell(teller, direction, offset, bytes, timeNs);
+    else this.#tellGap(teller, { direction, offset, length, reason }, timeNs);
+  }
+
+  #tell(teller: Teller, direction: Direction, offset: number, bytes: Uint8Array, timeNs: number): void {
+    const { flow } = teller;
+    const fresh = this.#place(teller, direction, offset, bytes.length, timeNs);
+    if (fresh < bytes.length) {
+      this.#row(teller.program).counters.lose(teller.repeats, direction, bytes.length - fresh);
+    }
+    if (fresh === 0) return;
+    this.#deliver(
+      flow,
+      direction,
+      fresh === bytes.length ? bytes : bytes.subarray(bytes.length - fresh),
+      timeNs,
+    );
+  }
+
+  #tellGap(teller: Teller, { direction, offset, length, reason }: CaptureGap, timeNs: number): void {
+    const fresh = this.#place(teller, direction, offset, length, timeNs);
+    if (fresh > 0) this.#deliverGap(teller.flow, direction, fresh, reason, timeNs);
+  }
+
   /**
    * Where a record lies in its direction: tells a gap for what is missing before it and answers how many of its bytes, counted
-   * from their end, are new. Two processes that share a session after a fork may both tell of the same bytes.
+   * from their end, are new. Several may tell of the same bytes.
    */
-  #place(flow: Flow, direction: Direction, offset: number, length: number, timeNs: number): number {
+  #place(teller: Teller, direction: Direction, offset: number, length: number, timeNs: number): number {
+    const { flow } = teller;
+    if (teller.isMute) return 0;
     flow.lastSeenNs = timeNs;
     const expected = flow.offsets[direction];
-    if (offset > expected) this.#deliverGap(flow, direction, offset - expected, "unreported", timeNs);
     const end = offset + length;
     if (end <= expected) return 0;
+    if (flow.state === "told") {
+      if (flow.told!.isComplete) return 0;
+      this.#flows.revive(flow);
+    }
+    if (offset > expected) this.#deliverGap(flow, direction, offset - expected, "unreported", timeNs);
     flow.offsets[direction] = end;
     return Math.min(length, end - expected);
   }
@@ -235,11 +270,10 @@ export class Pipeline implements CaptureTarget {
     const { codecs, raw, observer } = this.#options;
     const key = flow.attribution!.key;
     flow.state = "mirrored";
-    this.#lanePorts.evict(key);
     flow.lanes = new LaneSet(
       key,
       this.#forging,
-      this.#lanePorts,
+      this.#flows.keys.ports,
       flow.counters,
       () => describeFlow(flow),
       (description) => observer.laneOpened(flow, description),
@@ -251,7 +285,7 @@ export class Pipeline implements CaptureTarget {
         sni: info.sni,
         isServer: info.isServer,
         serverPort: key.server.port,
-        joinedLate: info.late || flow.rested || info.offsets[0] + info.offsets[1] > 0,
+        joinedLate: info.late || flow.rested || flow.start[0] + flow.start[1] > 0,
       },
       raw,
       failed: (codec: Codec, error: unknown) => {
