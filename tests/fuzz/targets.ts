@@ -2,7 +2,8 @@
 /** What is fuzzed: each takes random input and throws when a promise of the program is broken. @module */
 import assert from "node:assert/strict";
 import type { CaptureOpen } from "../../net/capture/target.ts";
-import { RecordingError, RecordingReader, RecordingWriter } from "../../net/capture/mod.ts";
+import { RecordingError, RecordingReader } from "../../net/capture/recording/reader.ts";
+import { RecordingWriter } from "../../net/capture/recording/writer.ts";
 import { type PcapngBlock, PcapngReader } from "../support/pcapng_reader.ts";
 import { pcapngHead } from "../../net/wire/pcapng.ts";
 import { CLIENT_IP, makeOpen, makeProgram, PipelineHarness, SERVER_IP } from "../support/pipeline_harness.ts";

@@ -83,7 +83,7 @@ export const ENTRY_VALUE_END = 2;
 export const ENTRY_ID = 3;
 
 /** Fields as bytes. Both tables are of this one shape, which keeps the decoder's look-ups fast. */
-export class FieldStore {
+class FieldStore {
   bytes: Uint8Array;
   /** `bytes` in words; every entry begins at one. */
   words: Int32Array;

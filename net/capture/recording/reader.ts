@@ -20,8 +20,6 @@ import {
 } from "./format.ts";
 import { decodeEnd, decodeStart, readUint64 } from "./program_entries.ts";
 
-export { type RecordingOptions, RecordingWriter } from "./writer.ts";
-
 const BUFFER_BYTES = 1 << 20;
 /** As many programs at once as there can be sub-rings. */
 const PROGRAMS_MAX = 65_536;

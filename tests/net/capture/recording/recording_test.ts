@@ -5,8 +5,8 @@ import {
   RecordingError,
   RecordingReader,
   type RecordingSource,
-  RecordingWriter,
 } from "../../../../net/capture/recording/reader.ts";
+import { RecordingWriter } from "../../../../net/capture/recording/writer.ts";
 import { OPEN_EXAMPLE } from "../../../support/capture_examples.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
 import { seededRandom } from "../../../support/random.ts";
