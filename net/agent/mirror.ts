@@ -5,7 +5,6 @@ import type { ForgeSettings } from "../forge/settings.ts";
 import { InitialSequenceNumbers } from "../forge/isn.ts";
 import { PacketBuffer } from "../forge/packet_batch.ts";
 import { Pipeline } from "../mirror/pipeline.ts";
-import { RouterSink } from "../link/router_sink.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
@@ -111,7 +110,7 @@ export class Mirror {
 
   /** What was done so far, but for what sources refused. */
   books(): Omit<MirrorBooks, "refused"> {
-    const sinks = this.sinks.flatMap((sink) => sink instanceof RouterSink ? sink.sinks : sink);
+    const sinks = this.sinks.flatMap((sink) => sink.sinks ?? sink);
     return { programs: this.pipeline.rows(), sinks };
   }
 

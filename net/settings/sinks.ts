@@ -8,9 +8,8 @@ import { parseSinkSpec } from "../sinks/spec.ts";
 import { BadSetting } from "./bad_setting.ts";
 
 /**
- * A place for packets: as on the command line (an interface, a file ending in `.pcapng` or `.pcap` or with a slash, `-`,
- * `pcap-over-ip:[ADDR:]PORT`), what `parseSinkSpec` makes of that, a sink of the caller's own, or a function that gets each
- * packet.
+ * A place for packets: as `-o` takes it (`mirror0`, `out.pcapng`), what `parseSinkSpec` makes of that, a sink of the caller's
+ * own, or a function that gets each packet.
  */
 export type SinkSetting = string | SinkSpec | Sink | PacketCallback;
 

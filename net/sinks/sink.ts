@@ -27,6 +27,8 @@ export interface Sink {
   readonly counters: SinkCounters;
   /** Whether it would drop what it is given now, and may take it later; absent: never. */
   readonly isDown?: boolean;
+  /** Sinks that it spreads packets over, each with counters of its own; absent: it is one itself. */
+  readonly sinks?: readonly Sink[];
   /** Files that a later run can go on with; absent: it writes none. */
   readonly files?: SinkFiles;
   /**
