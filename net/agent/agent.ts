@@ -10,7 +10,7 @@ import type { MirrorBooks } from "./books.ts";
 import { Mirror } from "./mirror.ts";
 import { type MirrorPlan, planMirror } from "./plan.ts";
 import type { AgentSettings } from "./settings.ts";
-import type { OpenSource } from "./source.ts";
+import type { CaptureSource, OpenSource } from "./source.ts";
 import { warmUp } from "./warm_up.ts";
 
 /**
@@ -20,7 +20,13 @@ import { warmUp } from "./warm_up.ts";
  * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine; nothing is left open then.
  */
 export async function startAgent(settings: AgentSettings): Promise<Agent> {
-  return await Agent.start(await planMirror(settings));
+  const opened = new Set<CaptureSource>();
+  try {
+    return await Agent.start(await planMirror(settings), opened);
+  } catch (error) {
+    for (const source of settings.sources ?? []) if (!opened.has(source)) source.discard?.();
+    throw error;
+  }
 }
 
 /** An agent at work, made by {@linkcode startAgent}. */
@@ -50,8 +56,8 @@ export class Agent {
     this.ended = Promise.all(runs).then(() => {});
   }
 
-  /** Opens sinks, then sources, and sets them to work. @internal */
-  static async start(plan: MirrorPlan): Promise<Agent> {
+  /** Opens sinks, then sources, and sets them to work; tells which sources it has opened. @internal */
+  static async start(plan: MirrorPlan, opened: Set<CaptureSource>): Promise<Agent> {
     warmUp(plan.codecs, (message) => log.warn(message));
     const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??
       BigInt(Date.now()) * 1_000_000n;
@@ -71,6 +77,7 @@ export class Agent {
       for (const source of plan.sources) {
         const feed = feeds.add();
         sources.set(source.open(feed.target, { ...context, nextProgram: feed.nextProgram }), feed);
+        opened.add(source);
       }
       return new Agent(plan, mirror, sources, recorder);
     } catch (error) {

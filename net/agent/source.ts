@@ -22,6 +22,8 @@ export interface CaptureSource {
   check?(): void;
   /** Opens it. `target` is called for every record from {@linkcode OpenSource.run} on. Throws {@linkcode BadSetting}. */
   open(target: CaptureTarget, context: SourceContext): OpenSource;
+  /** Gives back what it holds: called when the agent does not start, and it was not opened. */
+  discard?(): void;
 }
 
 /** What an agent offers to a source. */
@@ -120,6 +122,7 @@ export async function openRecording(
   return {
     name: "replay",
     timeBaseNs: recording.timeBaseNs,
+    discard: () => recording.close(),
     open(target, { nextProgram, settle }) {
       const cut = new AbortController();
       let replaying: Promise<unknown> | undefined;
@@ -139,6 +142,7 @@ export async function openRecording(
         },
         async close() {
           cut.abort();
+          if (replaying === undefined) recording.close();
           // Whoever waits for `run` gets its error.
           await replaying?.catch(() => {});
         },

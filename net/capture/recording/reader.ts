@@ -166,6 +166,11 @@ export class RecordingReader {
     }
   }
 
+  /** Gives the source back, of a recording that is not replayed. */
+  close(): void {
+    this.#source.close?.();
+  }
+
   #checkEnd(): void {
     const end = this.#offset + this.#end - this.#start;
     if (this.#finished) return;

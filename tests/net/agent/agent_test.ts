@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { CaptureTarget } from "../../../net/capture/target.ts";
 import { startAgent } from "../../../net/agent/agent.ts";
 import { booksJson, totalOf } from "../../../net/agent/books.ts";
-import { hookSource, openRecording } from "../../../net/agent/source.ts";
+import { type CaptureSource, hookSource, openRecording } from "../../../net/agent/source.ts";
 import { FrameCursor, type PacketBatch } from "../../../net/forge/packet_batch.ts";
 import { BadSetting } from "../../../net/settings/bad_setting.ts";
 import { newSinkCounters, type Sink } from "../../../net/sinks/sink.ts";
@@ -108,6 +108,40 @@ Deno.test("a recording gives the same packets again", () =>
     assert(first.frames.length > 0);
     assert.deepEqual(second.frames, first.frames);
   }));
+
+Deno.test({
+  name: "a source that cannot be opened leaves none, and no sink, open",
+  sanitizeResources: true,
+  fn: () =>
+    withTempDir(async (folder) => {
+      const record = `${folder}/run.sslc`;
+      const agent = await startAgent({
+        sources: [scriptedSource(REQUESTS, RESPONSE)],
+        sinks: [() => {}],
+        record,
+      });
+      await agent.ended;
+      await agent.finish();
+      const kept = new KeptFrames();
+      const refusing: CaptureSource = {
+        name: "refusing",
+        open: () => {
+          throw new BadSetting("sources", "refused");
+        },
+      };
+      for (
+        const sources of [[refusing, await openRecording(record)], [await openRecording(record), refusing]]
+      ) {
+        await assert.rejects(startAgent({ sources, sinks: [kept] }), /^BadSetting: sources: refused$/);
+      }
+      await assert.rejects(
+        startAgent({ sources: [await openRecording(record)] }),
+        /^BadSetting: sinks: nowhere/,
+      );
+      assert(kept.isClosed);
+      assert.deepEqual(kept.frames, []);
+    }),
+});
 
 Deno.test("a function that throws gets no more, and an agent that has no other sink has failed", async () => {
   let calls = 0;
