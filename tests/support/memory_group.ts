@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A memory control group of its own, of whichever version this machine has. @module */
-import type { Reason } from "./skip.ts";
+import { notRoot, type Reason } from "./skip.ts";
 
 const FOLDERS = [
   { folder: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes" },
@@ -56,6 +56,8 @@ export class MemoryGroup implements Disposable {
 
 /** The reason to skip what needs a group, where none can be made. */
 export function noMemoryGroups(): Reason {
+  const reason = notRoot("memory control groups");
+  if (reason !== undefined) return reason;
   try {
     MemoryGroup.make(1 << 30)[Symbol.dispose]();
     return undefined;

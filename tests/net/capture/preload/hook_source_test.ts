@@ -28,7 +28,7 @@ import {
 } from "../../../support/ring_writer.ts";
 
 import { MemoryGroup, noMemoryGroups } from "../../../support/memory_group.ts";
-import { skipIf } from "../../../support/skip.ts";
+import { notRoot, skipIf } from "../../../support/skip.ts";
 import { until } from "../../../support/until.ts";
 
 const text = (bytes: unknown) => new TextDecoder().decode(bytes as Uint8Array);
@@ -284,24 +284,30 @@ Deno.test("a ring with rubbish is given up alone", async () => {
   });
 });
 
-Deno.test("a child that claims a sub-ring is a program of its own; a lie about who it is does not help", async () => {
-  await withAgent(async ({ directory, log }) => {
-    const { region, ring } = joinAgent(directory);
-    ring.write({ kind: KIND.data, payload });
-    await log.until(() => log.of("data").length === 1);
-    const other = new Deno.Command("sleep", { args: ["infinity"], uid: 12345, cwd: "/" }).spawn();
-    region.claim(3, other.pid).write({ kind: KIND.data, flow: 3, payload });
-    region.claim(4, 0x3fff_ffff).write({ kind: KIND.data, flow: 4, payload });
-    await log.until(() => log.of("data").length === 3);
-    const starts = log.of("programStart").map((call) => call[1] as { id: number; pid: number; uid: number });
-    assert.deepEqual(starts.map(({ id, uid }) => [id, uid]), [1, 2, 3].map((id) => [id, Deno.uid()]));
-    assert.equal(starts[1].pid, Deno.pid);
-    await log.until(() => log.end(3) !== undefined);
-    other.kill("SIGKILL");
-    await other.status;
-    region.close();
-  });
-});
+Deno.test(
+  "a child that claims a sub-ring is a program of its own; a lie about who it is does not help",
+  skipIf(notRoot("a program of another user")),
+  async () => {
+    await withAgent(async ({ directory, log }) => {
+      const { region, ring } = joinAgent(directory);
+      ring.write({ kind: KIND.data, payload });
+      await log.until(() => log.of("data").length === 1);
+      const other = new Deno.Command("sleep", { args: ["infinity"], uid: 12345, cwd: "/" }).spawn();
+      region.claim(3, other.pid).write({ kind: KIND.data, flow: 3, payload });
+      region.claim(4, 0x3fff_ffff).write({ kind: KIND.data, flow: 4, payload });
+      await log.until(() => log.of("data").length === 3);
+      const starts = log.of("programStart").map((call) =>
+        call[1] as { id: number; pid: number; uid: number }
+      );
+      assert.deepEqual(starts.map(({ id, uid }) => [id, uid]), [1, 2, 3].map((id) => [id, Deno.uid()]));
+      assert.equal(starts[1].pid, Deno.pid);
+      await log.until(() => log.end(3) !== undefined);
+      other.kill("SIGKILL");
+      await other.status;
+      region.close();
+    });
+  },
+);
 
 const blocksOf = (fd: number) => Deno.statSync(`/proc/self/fd/${fd}`).blocks!;
 
