@@ -36,7 +36,8 @@ const plural = (count: number, word: string) => `${count} ${word}${count === 1 ?
 
 function describe(counters: Counters): string {
   const parts = [
-    plural(counters.flows, "flow"),
+    plural(counters.flows, "flow") +
+    (counters.claimed > 0 ? ` (${counters.claimed} with address=claimed)` : ""),
     `${formatBytes(sum(counters.captured))} captured`,
     `${formatBytes(sum(counters.forged))} forged`,
     plural(counters.packets, "packet"),

@@ -42,6 +42,7 @@ function countersJson(counters: Counters): Record<string, unknown> {
     Object.fromEntries([...entries].map(([reason, pair]) => [reason, direction(pair)]));
   return {
     flows: counters.flows,
+    claimed: counters.claimed,
     captured: direction(counters.captured),
     decoded: direction(counters.decoded),
     lost: map(counters.lost),

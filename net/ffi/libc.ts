@@ -26,6 +26,12 @@ const SYMBOLS = {
   accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
   /** `ssize_t recvmsg(int fd, struct msghdr *message, int flags)` */
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
+  /** `ssize_t send(int fd, const void *data, size_t length, int flags)` */
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  /** `ssize_t recv(int fd, void *data, size_t length, int flags)` */
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  /** `int setns(int fd, int type)`: of the calling thread alone */
+  setns: { parameters: ["i32", "i32"], result: "i32" },
   /** `int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)`; the address as a number, see `pcap_inject` */
   sendmmsg: { parameters: ["i32", "usize", "u32", "i32"], result: "i32" },
   /** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */

@@ -18,6 +18,8 @@ const NONE: ReadonlyMap<string, never> = new Map<string, never>();
 export class Counters {
   /** Flows that were told of. */
   flows = 0;
+  /** Flows of these whose addresses the kernel was asked about and did not confirm. */
+  claimed = 0;
   /** Bytes that went through the TLS library, whether or not they reached us. */
   readonly captured: PerDirection = [0, 0];
   /** Bytes given to the codec. */
@@ -56,6 +58,7 @@ export class Counters {
   /** Adds the books of another. */
   add(other: Counters): void {
     this.flows += other.flows;
+    this.claimed += other.claimed;
     this.packets += other.packets;
     for (const name of ["captured", "decoded", "written", "forged"] as const) {
       this[name][0] += other[name][0];

@@ -285,9 +285,8 @@ export class FlowTable {
     }
     const refusal = this.keys.claim(flow);
     if (refusal) return this.#drop(flow, refusal);
-    if (grade !== "none" && isAsked(flow.program) && confirmed !== true) {
-      flow.counters.count("address-claimed");
-    }
+    if (grade !== "none" && isAsked(flow.program) && confirmed !== true) flow.counters.claimed = 1;
+    if (confirmed === false) flow.counters.count("address-denied");
     this.#handlers.mirror(flow);
   }
 

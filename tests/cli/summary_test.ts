@@ -88,6 +88,7 @@ Deno.test("summary: JSON has every count, by direction, and what does not add up
   const summary = JSON.parse(JSON.stringify(jsonSummary(BOOKS, REMARKS)));
   assert.deepEqual(summary.total, {
     flows: 1,
+    claimed: 0,
     captured: { toServer: 80, toClient: 2000 + (3 << 20) },
     decoded: { toServer: 80, toClient: 2000 },
     lost: { "ring-full": { toServer: 0, toClient: 3 << 20 } },

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { CaptureProgram } from "../target.ts";
+import { namespaceInode } from "../../ffi/sock_diag.ts";
 import { errno, ESRCH, libc, SYS_PIDFD_OPEN } from "../../ffi/libc.ts";
 import { printable } from "../record/layout.ts";
 
@@ -113,6 +115,33 @@ export function processStatus(pid: number): { uid: number; namespacePids: number
   if (uid === null) return undefined;
   const pids = /^NSpid:\s+(.*)$/m.exec(text)?.[1].trim().split(/\s+/).map(Number);
   return { uid: Number(uid[1]), namespacePids: pids ?? [pid] };
+}
+
+/** Generations that are asked for: a shell, its script, a supervisor and what started that. */
+const ANCESTORS_MAX = 8;
+
+/** Parent, its parent and so on; undefined when the process is gone or hidden. */
+export function ancestorsOf(pid: number): number[] | undefined {
+  const ancestors: number[] = [];
+  for (let at = pid; at > 1 && ancestors.length < ANCESTORS_MAX;) {
+    const stat = readText(`/proc/${at}/stat`);
+    if (stat === undefined) break;
+    at = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    ancestors.push(at);
+  }
+  return ancestors.length > 0 ? ancestors : undefined;
+}
+
+/** What the kernel says of a process's place: its network namespace, and whom it descends from, `kin` besides. */
+export function processPlace(
+  pid: number,
+  kin: readonly number[] = [],
+): Pick<CaptureProgram, "networkNamespace" | "ancestors"> {
+  const ancestors = ancestorsOf(pid);
+  return {
+    networkNamespace: namespaceInode(`/proc/${pid}/ns/net`),
+    ancestors: ancestors && [...new Set([...kin, ...ancestors])],
+  };
 }
 
 /** Every process that this namespace shows. */

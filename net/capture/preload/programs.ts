@@ -13,6 +13,7 @@ import {
   mappedInodes,
   mapsInode,
   processName,
+  processPlace,
   processProgram,
   processStatus,
   ProcessWatch,
@@ -132,7 +133,7 @@ export class Programs {
       scanEveryMs: 1000,
     };
     this.#guests.add(guest);
-    const program = { id: this.#options.nextProgram(), pid, uid, comm: guest.comm };
+    const program = { id: this.#options.nextProgram(), pid, uid, comm: guest.comm, ...processPlace(pid) };
     if (this.#crowded(uid)) {
       this.#refuse("too-many-regions", `Cannot mirror ${name(program)}: there are ${this.regions} regions`);
       this.#dismiss(guest);
@@ -214,7 +215,13 @@ export class Programs {
     let program: CaptureProgram;
     let process: WatchedProcess;
     if (pid !== undefined && status !== undefined) {
-      program = { id, pid, uid: status.uid, comm: processName(pid) ?? guest.comm };
+      program = {
+        id,
+        pid,
+        uid: status.uid,
+        comm: processName(pid) ?? guest.comm,
+        ...processPlace(pid, [guest.pid]),
+      };
       process = this.#watch.watch(pid);
     } else if (pid === undefined) {
       program = { id, pid: owner, uid: guest.uid, comm: guest.comm };

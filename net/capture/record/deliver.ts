@@ -5,6 +5,7 @@
  * @module
  */
 import type { Direction } from "../../../codecs/direction.ts";
+import { AddressCheck } from "../address_check.ts";
 import type { CaptureAddress, CaptureProgram, CaptureTarget } from "../target.ts";
 import { FLAG, KIND, parseHello, parseOpen, RecordError } from "./layout.ts";
 
@@ -31,11 +32,20 @@ export interface RecordMeaning {
   gapReason(flags: number, payload: Uint8Array): string;
 }
 
-/** Of the records of a ring whose program nobody asks the kernel about. */
+function gapReason(flags: number): string {
+  return (flags & FLAG.neverUser) !== 0 ? "sendfile" : "ring-full";
+}
+
+const addresses = new AddressCheck();
+
+/** Of the records of a ring: the kernel is asked about its program's addresses. */
 export const RING_MEANING: RecordMeaning = {
-  confirms: () => undefined,
-  gapReason: (flags) => (flags & FLAG.neverUser) !== 0 ? "sendfile" : "ring-full",
+  confirms: (program, address) => addresses.confirms(program, address),
+  gapReason,
 };
+
+/** Of records that are read when nobody can be asked about their program any more. */
+export const PAST_MEANING: RecordMeaning = { confirms: () => undefined, gapReason };
 
 /**
  * Calls the one method of `target` that the record is for. `payload` is borrowed.

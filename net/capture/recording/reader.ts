@@ -5,7 +5,7 @@
  * @module
  */
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
-import { deliver, RecordHead, type RecordMeaning, RING_MEANING } from "../record/deliver.ts";
+import { deliver, PAST_MEANING, RecordHead, type RecordMeaning } from "../record/deliver.ts";
 import { FLAG, KIND, RecordError, SLOT } from "../record/layout.ts";
 import {
   BODY_MAX,
@@ -298,7 +298,7 @@ export class RecordingReader {
     if (kind === KIND.close && (flags & (RECORDING_FLAG.died | FLAG.orderly)) === RECORDING_FLAG.died) {
       return target.close(program, flow, "died", timeNs);
     }
-    deliver(target, program, head, payload, this.#version === 1 ? RING_MEANING : RECORDING_MEANING);
+    deliver(target, program, head, payload, this.#version === 1 ? PAST_MEANING : RECORDING_MEANING);
   }
 
   #deliverEnd(target: CaptureTarget, program: CaptureProgram, body: number, bodyBytes: number): void {

@@ -26,6 +26,7 @@ const SOURCES = ["cli", "codecs", "hook", "net", "deno.json", "deno.lock"];
 /** Counts of `--summary json`. */
 export interface Counts {
   readonly flows: number;
+  readonly claimed: number;
   readonly captured: { readonly toServer: number; readonly toClient: number };
   readonly forged: { readonly toServer: number; readonly toClient: number };
   readonly lost: Record<string, unknown>;

@@ -78,7 +78,7 @@ Deno.test("a 5-tuple that the kernel says nothing of does not end another user's
   const [, claimed] = scene.connections();
   assert.match(claimed.name, /^10\.0\.0\.1:3\d{4}>10\.0\.0\.2:443$/);
   assert.match(claimed.comments[0], /uid=1000 .*own-flow=10\.0\.0\.1:40000>10\.0\.0\.2:443 address=claimed/);
-  assert.deepEqual(scene.eventsOf(nobody), { "address-claimed": 1 });
+  assert.equal(scene.total().claimed, 2);
 });
 
 Deno.test("whoever claimed a 5-tuple first, its owner and root get it", () => {
@@ -204,4 +204,12 @@ Deno.test("the two ends of one session may lie in two network namespaces", () =>
   scene.say(web, 0, "GET /");
   scene.say(server, 0, "GET / HTTP");
   assert.deepEqual(scene.words(), ["GET / HTTP"]);
+});
+
+Deno.test("an address that the kernel gives to another is marked and counted where nobody else told of it", () => {
+  const scene = new Scene();
+  scene.open(nobody, { address: addressOf(false) });
+  scene.say(nobody, 0, "claimed");
+  assert.match(scene.connections()[0].comments[0], /address=claimed/);
+  assert.deepEqual(scene.eventsOf(nobody), { "address-denied": 1 });
 });
