@@ -34,9 +34,9 @@ export class ConnectionHalf<Exchange> implements FrameSink {
   #peer!: ConnectionHalf<Exchange>;
   /** SETTINGS sent in this direction and not acknowledged in the other. */
   #pendingSettings: SettingsChange[] = [];
-  /** Stream of the DATA frame at hand, where the frame has one that goes on. */
+  /** Stream of the DATA frame at hand, where there is one and its stream goes on. */
   #dataStream: Stream<Exchange> | undefined;
-  /** The reason to count under what the DATA frame at hand has; empty where it is told. */
+  /** The reason under which data is counted that is not told; empty where it is told. */
   #dropReason = "data-dropped-bytes";
 
   private constructor(readonly direction: Direction, shared: SharedParts<Exchange>, joinedLate: boolean) {
@@ -150,6 +150,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
         this.#streams.reset(header.streamId, this.direction);
         return;
       case FrameType.DATA: {
+        this.#endData();
         const stream = this.#streams.get(header.streamId);
         if (stream !== undefined) this.#streams.lose(stream, this.direction);
         return;
@@ -236,7 +237,6 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   /** The header of a DATA frame: whose its bytes are. */
   #dataFrame({ streamId }: FrameHeader): string | undefined {
-    this.#endData();
     if (this.#streams.isIdle(streamId)) return this.#state.tolerate("idle-stream");
     const stream = this.#streams.get(streamId) ??
       (this.#streams.mayBeLost(streamId) ? this.#streams.addOrphan(streamId) : undefined);
@@ -260,7 +260,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     return undefined;
   }
 
-  /** No DATA frame is at hand that belongs to a stream. */
+  /** No DATA frame is at hand. */
   #endData(): void {
     this.#dataStream = undefined;
     this.#dropReason = "data-dropped-bytes";

@@ -114,7 +114,7 @@ export class MessageHeads<Exchange> {
     }
     stream.mayBeInterim = false;
     if (!this.#events.retract(stream.exchange)) return false;
-    this.streams.takeHeadBack(stream);
+    this.streams.retractHead(stream);
     return true;
   }
 

@@ -6,13 +6,13 @@
  *
  * ```
  * HEAD ─────head────▶ BODY ───END_STREAM───▶ ENDED
- *  │ ◀──taken back──   │                       ▲
+ *  │ ◀──retracted───  │                       ▲
  *  │ bytes lost        │ bytes lost            │ END_STREAM, reset or end of the direction,
  *  ▼                   ▼                       │ from every state
  * LOST_HEAD ──head──▶ LOST ────────────────────┘
- *    ◀──taken back──
+ *    ◀──retracted───
  * ```
- * A head is taken back when it turns out to be that of an interim response. A request begins with BODY, or with HEAD for
+ * A head is retracted when it turns out to be that of an interim response. A request begins with BODY, or with HEAD for
  * ever where its head was not seen.
  */
 export const StreamState = {

@@ -93,7 +93,7 @@ export class StreamTable<Exchange> {
 
   /** Whether nobody can have opened this stream yet (RFC 9113, section 5.1). */
   isIdle(streamId: number): boolean {
-    return !this.isIncomplete && streamId > this.lastId[sideOf(streamId)];
+    return streamId > this.lastId[sideOf(streamId)] && !this.isIncomplete;
   }
 
   /** Whether a stream that is not known may be one whose request was lost. */
@@ -185,7 +185,7 @@ export class StreamTable<Exchange> {
   }
 
   /** The response's head that was read is none of a final response: another is still to come. */
-  takeHeadBack(stream: Stream<Exchange>): void {
+  retractHead(stream: Stream<Exchange>): void {
     const { states } = stream;
     if (states[TO_CLIENT] === StreamState.BODY) states[TO_CLIENT] = StreamState.HEAD;
     else if (states[TO_CLIENT] === StreamState.LOST) states[TO_CLIENT] = StreamState.LOST_HEAD;

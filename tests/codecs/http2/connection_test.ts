@@ -200,6 +200,19 @@ Deno.test("a fault of one direction ends that direction, from its frame on", () 
   ]);
 });
 
+Deno.test("DATA on streams that are unknown, without their head, or ended is counted, each under its name", () => {
+  const { log } = started()
+    .say(client(headers(1, request("GET", "/"), END_STREAM), data(1, "late")))
+    .say(server(data(1, "early"), headers(1, response(200), END_STREAM), data(1, "after")));
+  assert.deepEqual(log.exchanges, ["request 1 GET /", "ended 1 >", "response 1 200", "ended 1 <"]);
+  assert.deepEqual(log.counts, {
+    "data-after-end-stream": 1,
+    "data-before-headers": 1,
+    "data-on-closed-stream": 1,
+    "data-dropped-bytes": 14,
+  });
+});
+
 Deno.test("a table size is allowed once its SETTINGS are acknowledged", () => {
   const larger = Uint8Array.from(hpackInteger(8192, 5, 0x20));
   const block = join(larger, ...request("GET", "/").map(([name, value]) => literal(name, value)));

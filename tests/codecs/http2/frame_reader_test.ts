@@ -161,6 +161,19 @@ Deno.test("a gap within a frame's data is told with its length, and the next fra
   ]);
 });
 
+Deno.test("a gap up to a frame's last byte ends it at once, whether that was data or padding", () => {
+  for (const bytes of [data(1, "hello"), padded(1, "hello", 3)]) {
+    for (const received of [10, 12, 13]) {
+      const { log, reader } = newReader();
+      reader.data(bytes.subarray(0, received));
+      reader.gap(bytes.length - received);
+      assert.ok(log.lines.includes("data end"));
+      reader.data(reset(3));
+      assert.equal(log.lines.at(-1), "payload of RST_STREAM/3: 00000008");
+    }
+  }
+});
+
 Deno.test("a gap anywhere: what lies before it is told as it was, and what lies behind is found", () => {
   const frameStarts: number[] = [];
   for (let at = 0; at < FRAMES.length;) {
