@@ -23,13 +23,15 @@ export interface CaptureProgram {
   readonly uid: number;
   /** Name of the process, at most 15 characters. */
   readonly comm: string;
-  /** Inode number of its network namespace; absent when it is not known. */
+  /** Inode number of its network namespace; absent when it is not known: the process had gone. */
   readonly networkNamespace?: number;
   /**
    * Process ids of its parent, its parent's parent and so on, and of those it was seen to share memory with by fork; absent
    * when the source does not know.
    */
   readonly ancestors?: readonly number[];
+  /** Nobody asked the kernel, and what it claims is to be taken as it is: a recording of a version that kept no more. */
+  readonly isTrusted?: true;
 }
 
 /**

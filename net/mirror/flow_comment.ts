@@ -2,7 +2,6 @@
 /** What the first packet of a flow says about it to people. @module */
 import { communityId } from "./community_id.ts";
 import type { Flow } from "./flow.ts";
-import { isAsked } from "./trust.ts";
 import { formatFlowKey } from "../wire/flow_key.ts";
 import { printable } from "../wire/printable.ts";
 
@@ -25,7 +24,7 @@ export function describeFlow(flow: Flow): string {
   }
   if (attribution?.own) fields.push(["own-flow", formatFlowKey(attribution.own)]);
   const isKnown = attribution?.confirmed === true || attribution?.grade === "none";
-  if (attribution && isAsked(flow.program) && !isKnown) fields.push(["address", "claimed"]);
+  if (attribution && !flow.program.isTrusted && !isKnown) fields.push(["address", "claimed"]);
   if (info.late) fields.push(["joined", "late"]);
   return fields.map(([name, value]) => `${name}=${printable(String(value))}`).join(" ");
 }

@@ -18,7 +18,7 @@ import { type AheadEvent, type EndedSession, Flow, NOTHING_HELD, Teller } from "
 import { FlowKeys } from "./flow_keys.ts";
 import { formatIp } from "../wire/flow_key.ts";
 import { Sessions } from "./sessions.ts";
-import { areOneSession, type Claim, isAsked, outranks } from "./trust.ts";
+import { areOneSession, type Claim, outranks } from "./trust.ts";
 
 export interface FlowTableOptions {
   /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */
@@ -285,7 +285,7 @@ export class FlowTable {
     }
     const refusal = this.keys.claim(flow);
     if (refusal) return this.#drop(flow, refusal);
-    if (grade !== "none" && isAsked(flow.program) && confirmed !== true) flow.counters.claimed = 1;
+    if (grade !== "none" && !flow.program.isTrusted && confirmed !== true) flow.counters.claimed = 1;
     if (confirmed === false) flow.counters.count("address-denied");
     this.#handlers.mirror(flow);
   }

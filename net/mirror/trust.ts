@@ -3,8 +3,8 @@
  * Whom to believe. What a program tells of a session is a claim: no claim of one user ends, replaces, joins or hides what
  * another user's program tells, unless the kernel stands behind it.
  *
- * A program without a network namespace comes from a source that does not ask the kernel (a recording of version 1): there
- * only a child of another user is looked at.
+ * The programs of a recording of version 1 are trusted, since it kept nothing of the kernel's: there only a child of another
+ * user is looked at.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export function areOneSession(one: Claim, other: Claim): boolean {
   if (one.isInherited && mayInherit(one.program, other.program)) return true;
   if (other.isInherited && mayInherit(other.program, one.program)) return true;
   if (one.isServer === other.isServer) return false;
-  if (!isAsked(one.program) || !isAsked(other.program)) return true;
+  if (one.program.isTrusted && other.program.isTrusted) return true;
   const [mine, theirs] = [one.attribution, other.attribution];
   if (!mine || !theirs || mine.confirmed === false || theirs.confirmed === false) return false;
   return mine.confirmed === true && theirs.confirmed === true || ownName(mine) === ownName(theirs);
@@ -41,17 +41,12 @@ export function areOneSession(one: Claim, other: Claim): boolean {
 /** Whether the flow of `other` ends when `one` claims its 5-tuple for another session. */
 export function mayReplace(one: Claim, other: Claim): boolean {
   const { uid } = one.program;
-  return uid === other.program.uid || uid === 0 || isConfirmed(one) || !isAsked(one.program);
+  return uid === other.program.uid || uid === 0 || isConfirmed(one) || one.program.isTrusted === true;
 }
 
 /** Whether a session goes by `one` rather than by `other`, another user's claim to it. */
 export function outranks(one: Claim, other: Claim): boolean {
   return one.program.uid === 0 || isConfirmed(one) && !isConfirmed(other);
-}
-
-/** Whether the kernel was asked about this program's addresses. */
-export function isAsked(program: CaptureProgram): boolean {
-  return program.networkNamespace !== undefined;
 }
 
 function isConfirmed({ attribution }: Claim): boolean {
@@ -63,5 +58,5 @@ function ownName({ own, key }: Attribution): string {
 }
 
 function mayInherit(child: CaptureProgram, parent: CaptureProgram): boolean {
-  return child.ancestors === undefined ? parent.uid === 0 : child.ancestors.includes(parent.pid);
+  return child.isTrusted ? parent.uid === 0 : child.ancestors?.includes(parent.pid) === true;
 }

@@ -13,7 +13,8 @@
  *
  *     type 1, start of a program      0  u64 time    8  u32 pid    12  u32 uid    16  comm, 16 bytes, NUL padded
  *                                    32  u64 network namespace (0: unknown)
- *                                    40  u32 ancestors (2^32 - 1: unknown)    44  u32 pid of each
+ *                                    40  u32 ancestors (2^32 - 1: unknown)    44  u32 trusted (0 or 1)
+ *                                    48  u32 pid of each ancestor
  *     type 2, record                  0  struct sslc_slot of record.h    64  its payload, as in record.h; of a gap why, UTF-8
  *                                     (sequence, position and thread are 0; flag 0x8000 of a close: the process died; of an
  *                                     open or a hello 0x4000: its address is confirmed, 0x2000: the kernel denies it)
@@ -48,7 +49,8 @@ export const START = {
   comm: 16,
   networkNamespace: 32,
   ancestors: 40,
-  size: 44,
+  trusted: 44,
+  size: 48,
 } as const;
 /** Number of ancestors where they are not known. */
 export const UNKNOWN = 0xffff_ffff;

@@ -33,6 +33,7 @@ export function encodeStart(program: CaptureProgram, timeNs: number): Uint8Array
   bytes.set(encoder.encode(program.comm).subarray(0, 16), START.comm);
   setUint64(view, START.networkNamespace, program.networkNamespace ?? 0);
   view.setUint32(START.ancestors, ancestors?.length ?? UNKNOWN, true);
+  view.setUint32(START.trusted, program.isTrusted ? 1 : 0, true);
   ancestors?.forEach((pid, i) => view.setUint32(START.size + 4 * i, pid, true));
   return bytes;
 }
@@ -53,7 +54,7 @@ export function decodeStart(body: Uint8Array, id: number, version: number): [Cap
   };
   if (version === 1) {
     if (body.length !== START_1.size) throw new RecordError("a program's start is of the wrong size");
-    return [program, timeNs];
+    return [{ ...program, isTrusted: true }, timeNs];
   }
   const networkNamespace = readUint64(view, START.networkNamespace);
   const count = view.getUint32(START.ancestors, true);
@@ -66,6 +67,7 @@ export function decodeStart(body: Uint8Array, id: number, version: number): [Cap
     ...program,
     ...networkNamespace === 0 ? {} : { networkNamespace },
     ...count === UNKNOWN ? {} : { ancestors },
+    ...view.getUint32(START.trusted, true) === 0 ? {} : { isTrusted: true },
   }, timeNs];
 }
 

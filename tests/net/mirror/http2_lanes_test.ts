@@ -70,7 +70,7 @@ Deno.test("a lane's first packet and a line for the log tie it to its flow", () 
   const description = "http2to1: stream 1, long exchange " +
     `lane=${LANE} lane-community-id=${communityId(key(30_201))} ` +
     "program=curl pid=100 uid=1000 role=client sni=example.test alpn=h2 tls=1.3 codec=http2to1 attribution=socket " +
-    `flow=10.0.0.1:40000>10.0.0.2:443 community-id=${communityId(key(40_000))}`;
+    `flow=10.0.0.1:40000>10.0.0.2:443 community-id=${communityId(key(40_000))} address=claimed`;
   assert.equal(lane.comments[0], description);
   assert.deepEqual(flow.harness.events, ["open", `lane ${description}`, "close orderly"]);
   assert.equal(flow.harness.total().events.get("lanes"), 1);

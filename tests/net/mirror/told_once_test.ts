@@ -229,3 +229,42 @@ Deno.test("one that joined late cannot be laid beside the other: nothing of it i
   assert.deepEqual(harness.total().lost.get("other-end-mirrored"), [5000, 0]);
   assert.equal(harness.total().imbalance(), 0);
 });
+
+Deno.test("nobody is waited for with more than 256 KiB, and what waited is told in order", () => {
+  const harness = new PipelineHarness();
+  const { pipeline, program } = harness;
+  pipeline.open(program, 1, makeOpen(), 1e9);
+  pipeline.open(makeProgram(2), 1, makeOpen({ isServer: true, address: SERVER_END }), 1e9);
+  pipeline.gap(program, 1, { direction: 0, offset: 0, length: 9, reason: "ring-full" }, 1e9);
+  const piece = "x".repeat(100_000);
+  for (const number of [0, 1]) harness.data(1, 0, 9 + number * piece.length, piece);
+  assert.equal(harness.connections().length, 0);
+  harness.data(1, 0, 9 + 2 * piece.length, piece);
+  harness.data(1, 0, 9 + 3 * piece.length, "the end");
+  const [connection] = harness.connections();
+  assert.deepEqual(connection.gaps[0], [{ offset: 0, length: 9 }]);
+  assert.equal(text(connection.streams[0]), "\0".repeat(9) + piece.repeat(3) + "the end");
+  assert.equal(harness.total().imbalance(), 0);
+});
+
+Deno.test("what waits when its flow ends is told, and booked", () => {
+  const harness = new PipelineHarness();
+  const { pipeline, program } = harness;
+  pipeline.open(program, 1, makeOpen(), 1e9);
+  pipeline.open(makeProgram(2), 1, makeOpen({ isServer: true, address: SERVER_END }), 1e9);
+  harness.data(1, 0, 5, "after a gap");
+  pipeline.open(makeProgram(3), 1, makeOpen({ clientRandom: "cc".repeat(32) }), 1e9);
+  const [connection] = harness.connections();
+  assert.equal(text(connection.streams[0]), "\0".repeat(5) + "after a gap");
+  assert.equal(harness.total().imbalance(), 0);
+});
+
+Deno.test("an ended session is remembered for two minutes", () => {
+  for (const [laterNs, connections] of [[119e9, 1], [122e9, 2]] as const) {
+    const harness = new PipelineHarness();
+    for (const step of telling(harness.program, false, [REQUEST], [])) step(harness, 1e9);
+    harness.pipeline.tick(1e9 + laterNs);
+    for (const step of telling(makeProgram(2), true, [REQUEST], [])) step(harness, 1e9 + laterNs);
+    assert.equal(harness.connections().length, connections);
+  }
+});

@@ -95,11 +95,11 @@ Deno.test("whoever claimed a 5-tuple first, its owner and root get it", () => {
   }
 });
 
-Deno.test("an address that the kernel confirms is not marked, nor one of a source that does not ask", () => {
+Deno.test("an address that the kernel confirms is not marked, nor one of a program that is trusted", () => {
   const scene = new Scene();
   scene.open(web, { address: addressOf(true) });
   scene.say(web, 0, "x");
-  const unasked = makeProgram(9);
+  const unasked = makeProgram(9, { isTrusted: true });
   scene.open(unasked, { address: addressOf(undefined, { localPort: 40_001 }), clientRandom: OTHER_RANDOM });
   scene.say(unasked, 0, "x");
   for (const { comments } of scene.connections()) assert.doesNotMatch(comments[0], /address=/);
@@ -212,4 +212,22 @@ Deno.test("an address that the kernel gives to another is marked and counted whe
   scene.say(nobody, 0, "claimed");
   assert.match(scene.connections()[0].comments[0], /address=claimed/);
   assert.deepEqual(scene.eventsOf(nobody), { "address-denied": 1 });
+});
+
+Deno.test("a program that had gone before the kernel could be asked about it has no rights for that", () => {
+  const gone = makeProgram(3, { uid: NOBODY });
+  for (
+    const lie of [{ clientRandom: OTHER_RANDOM }, { inherited: true, offsets: [4, 0] }] as Partial<
+      CaptureOpen
+    >[]
+  ) {
+    const scene = new Scene();
+    scene.open(root, { address: addressOf(true) });
+    scene.say(root, 0, "own ");
+    scene.open(gone, { address: addressOf(), ...lie });
+    scene.say(gone, 4, "a lie");
+    scene.say(root, 4, "words");
+    assert.deepEqual(scene.words(), ["own words"]);
+    assert.equal(scene.total().claimed, 1);
+  }
 });

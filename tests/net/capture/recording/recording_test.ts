@@ -37,7 +37,7 @@ function tell(target: CaptureTarget): void {
     networkNamespace: 4_026_531_840,
     ancestors: [7, 1],
   };
-  const other = { id: 2, pid: 7, uid: 0, comm: "", ancestors: [] };
+  const other = { id: 2, pid: 7, uid: 0, comm: "", ancestors: [], isTrusted: true } as const;
   const ip = Uint8Array.from({ length: 16 }, (_, i) => 255 - i);
   const address: CaptureAddress = { grade: "nested", localIp: ip, localPort: 1, remoteIp: ip, remotePort: 2 };
   const { clientRandom } = OPEN_EXAMPLE;
@@ -104,6 +104,16 @@ Deno.test("a replay makes the calls that were recorded", async () => {
   assert.deepEqual(again.log.calls, expected);
   assert.equal(again.reader!.timeBaseNs, TIME_BASE_NS);
   assert.deepEqual(again.result, { entries: expected.length + 1, bytesRead: bytes.length });
+});
+
+Deno.test("programs have other numbers where those of the recording may be taken", async () => {
+  const [bytes, told] = await record(tell);
+  const log = new CaptureLog();
+  let number = 40;
+  await (await RecordingReader.from(source(bytes))).replay(log, { nextProgram: () => number++ });
+  const ids = (calls: CaptureLog["calls"]) =>
+    calls.filter(([name]) => name !== "tick").map(([, program]) => (program as { id: number }).id);
+  assert.deepEqual(ids(log.calls), ids(told.calls).map((id) => id + 39));
 });
 
 Deno.test("what arrives a byte at a time is the same", async () => {
