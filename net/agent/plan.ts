@@ -34,8 +34,15 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   if (sources.filter(({ timeBaseNs }) => timeBaseNs !== undefined).length > 1) {
     throw new BadSetting("sources", "only one may have a time base of its own");
   }
-  for (const source of sources) source.check?.();
-  return { settings, sources, codecs, localAddresses, targets: await planTargets(settings) };
+  const targets = await planTargets(settings);
+  try {
+    // Last: to find out whether an agent could serve here keeps others from it for a moment.
+    for (const source of sources) source.check?.();
+  } catch (error) {
+    targets.credentials?.close();
+    throw error;
+  }
+  return { settings, sources, codecs, localAddresses, targets };
 }
 
 async function codecsOf(given: readonly (string | CodecPlugin)[]): Promise<Codec[]> {

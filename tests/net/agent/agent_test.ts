@@ -176,6 +176,25 @@ Deno.test("a source that fails is told by `ended`, and what it told before is mi
   assert.equal(payloads(kept.frames).length, 4);
 });
 
+Deno.test("a source is asked whether it could be opened when nothing else is wrong, before any sink is opened", async () => {
+  const kept = new KeptFrames();
+  let asked = 0;
+  const refusing: CaptureSource = {
+    ...scriptedSource([], ""),
+    check: () => {
+      asked++;
+      throw new BadSetting("sources", "refused");
+    },
+  };
+  const start = (settings: Parameters<typeof startAgent>[0]) =>
+    startAgent({ sources: [refusing], ...settings });
+  await assert.rejects(start({ sinks: [kept], queueBytes: 2 ** 20 }), /^BadSetting: queueBytes: needs/);
+  assert.equal(asked, 0);
+  await assert.rejects(start({ sinks: [kept] }), /^BadSetting: sources: refused$/);
+  assert.equal(asked, 1);
+  assert(!kept.isClosed, "it was never opened");
+});
+
 Deno.test("settings that are wrong are named before anything is opened", () =>
   withTempDir(async (folder) => {
     const kept = new KeptFrames();
