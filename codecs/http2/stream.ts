@@ -6,7 +6,7 @@
  *
  * ```
  * HEAD ─────head────▶ BODY ───END_STREAM───▶ ENDED
- *  │ ◀──retracted───  │                       ▲
+ *  │ ◀──retracted───   │                       ▲
  *  │ bytes lost        │ bytes lost            │ END_STREAM, reset or end of the direction,
  *  ▼                   ▼                       │ from every state
  * LOST_HEAD ──head──▶ LOST ────────────────────┘
