@@ -9,24 +9,41 @@ import { pcapngHead } from "../../net/wire/pcapng.ts";
 import { CLIENT_IP, makeOpen, makeProgram, PipelineHarness, SERVER_IP } from "../support/pipeline_harness.ts";
 import type { Random } from "../support/random.ts";
 
-/** Anything a hook may tell, in any order: the books balance and the packets are those of whole connections. */
+/**
+ * Anything that programs may tell, in any order: the books balance, every byte told is in them, and the packets are those of
+ * whole connections.
+ */
 export function pipelineTarget(random: Random): void {
   const harness = new PipelineHarness({
     idleNs: 20e9,
     flowsMax: 1 + random.below(8),
     requireAttribution: random.below(4) === 0,
   });
-  feed(harness, random);
+  const told = feed(harness, random);
   harness.pipeline.drain();
   harness.connections();
-  assert.equal(harness.total().imbalance(), 0);
+  const total = harness.total();
+  assert.equal(total.imbalance(), 0);
+  const missed = ["ring-full", "unreported"].flatMap((reason) => total.lost.get(reason) ?? [0]);
+  assert.equal(sum(total.captured) - sum(missed), told);
   assert.equal(harness.pipeline.openFlows, 0);
 }
 
-function feed(harness: PipelineHarness, random: Random): void {
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+
+/** Answers how many bytes of clear text were told. */
+function feed(harness: PipelineHarness, random: Random): number {
   const { pipeline } = harness;
-  const programs = [1, 2, 3].map((id) => makeProgram(id, { uid: random.below(2) * 1000 }));
+  const programs = [1, 2, 3].map((id) =>
+    makeProgram(id, {
+      uid: random.below(2) * 1000,
+      ...random.below(3) === 0 ? {} : { networkNamespace: 1 + random.below(2) },
+      ...random.below(3) === 0 ? {} : { ancestors: [101 + random.below(3)] },
+      ...random.below(4) === 0 ? { isTrusted: true } : {},
+    })
+  );
   let timeNs = 1e9;
+  let told = 0;
   for (let calls = random.below(60); calls > 0; calls--) {
     timeNs += random.below(3) === 0 ? random.below(30) * 1e9 : random.below(1000);
     const program = programs[random.below(programs.length)];
@@ -68,10 +85,14 @@ function feed(harness: PipelineHarness, random: Random): void {
           pipeline.programEnd(program, end, timeNs);
         }
         break;
-      default:
-        pipeline.data(program, flow, direction, random.below(5000), random.bytes(random.below(4000)), timeNs);
+      default: {
+        const bytes = random.bytes(random.below(4000));
+        told += bytes.length;
+        pipeline.data(program, flow, direction, random.below(5000), bytes, timeNs);
+      }
     }
   }
+  return told;
 }
 
 function randomOpen(random: Random): CaptureOpen {
@@ -85,6 +106,7 @@ function randomOpen(random: Random): CaptureOpen {
     localPort: local[1],
     remoteIp: remote[0],
     remotePort: remote[1],
+    ...random.below(3) === 0 ? {} : { confirmed: random.below(2) === 0 },
   };
   return makeOpen({
     isServer,
