@@ -95,7 +95,9 @@ export class FlowTable {
   open(program: CaptureProgram, number: number, open: CaptureOpen, timeNs: number): Teller | undefined {
     const known = this.get(program, number);
     if (known && open.update) {
-      if (known.flow.state === "held") this.#settle(known.flow, attribute(open, undefined));
+      const { flow } = known;
+      if (flow.awaitsParent) flow.attribution ??= attribute(open, undefined);
+      else if (flow.state === "held") this.#settle(flow, attribute(open, undefined));
       return undefined;
     }
     if (known) this.close(program, number, "abrupt", timeNs);
@@ -212,7 +214,7 @@ export class FlowTable {
     const claim = { program, isServer: open.isServer, isInherited: open.inherited, attribution };
     const flow = this.#sessions.open(open.clientRandom);
     if (flow) {
-      if (!areOneSession(claim, flow.claim)) return this.#createApart(claim, flow.claim, open, timeNs);
+      if (!areOneSession(claim, flow.claim)) return this.#createApart(claim, flow, open, timeNs);
       flow.endsAtNs = Infinity;
       this.#lingering.delete(flow);
       return flow;
@@ -224,11 +226,12 @@ export class FlowTable {
   }
 
   /** A flow beside that of another user who claims this session: the kernel's word decides whose it is. */
-  #createApart(claim: Claim, other: Claim, open: CaptureOpen, timeNs: number): Flow {
+  #createApart(claim: Claim, other: Flow, open: CaptureOpen, timeNs: number): Flow {
     const flow = new Flow(++this.#opened, claim.program, open, timeNs);
     this.#flows.add(flow);
-    flow.counters.count("another-users-session");
-    if (outranks(claim, other)) this.#sessions.add(flow);
+    const isOwner = outranks(claim, other.claim);
+    if (isOwner) this.#sessions.add(flow);
+    (isOwner ? other : flow).counters.count("another-users-session");
     if (this.#flows.size > this.#options.flowsMax) this.#drop(flow, "too-many-flows");
     return flow;
   }

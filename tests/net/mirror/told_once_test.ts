@@ -171,6 +171,20 @@ Deno.test("a child that is read before its parent waits for what the parent told
   }
 });
 
+Deno.test("a child that waits for its parent may learn its addresses meanwhile", () => {
+  const harness = new PipelineHarness();
+  const { pipeline, program } = harness;
+  const child = makeProgram(2);
+  const inherited = { inherited: true, offsets: [REQUEST.length, 0] } as const;
+  pipeline.open(child, 1, makeOpen({ ...inherited, address: undefined }), 1e9);
+  pipeline.data(child, 1, 1, 0, new TextEncoder().encode(RESPONSE), 1e9);
+  pipeline.open(child, 1, makeOpen({ ...inherited, update: true }), 1e9);
+  assert.equal(harness.connections().length, 0);
+  for (const step of telling(program, false, [REQUEST], []).slice(0, 2)) step(harness, 1e9);
+  pipeline.tick(9e9);
+  assert.deepEqual(harness.connections().map(({ streams }) => streams.map(text)), [[REQUEST, RESPONSE]]);
+});
+
 Deno.test("a child whose parent tells nothing is mirrored from where it began, a second later", () => {
   const harness = new PipelineHarness();
   const { pipeline, program } = harness;
