@@ -109,5 +109,5 @@ export type { FileProgress, SinkFiles } from "./net/sinks/sink_files.ts";
 export type { SinkOptions } from "./net/sinks/sink_options.ts";
 export { parseSinkSpec } from "./net/sinks/spec.ts";
 export { FrameCursor, type PacketBatch } from "./net/forge/packet_batch.ts";
-export { type Endpoint, type FlowKey, formatEndpoint, formatFlowKey } from "./net/wire/flow_key.ts";
+export { type FlowKey, formatFlowKey, formatSocketAddress, type SocketAddress } from "./net/wire/flow_key.ts";
 export { parseSegment, type TcpSegment } from "./net/wire/segment.ts";

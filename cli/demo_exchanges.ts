@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** HTTP/1.1 exchanges out of packets that this program forged: in order and without gaps. @module */
-import { formatEndpoint } from "../net/wire/flow_key.ts";
+import { formatSocketAddress } from "../net/wire/flow_key.ts";
 import { parseSegment } from "../net/wire/segment.ts";
 
 export interface Exchange {
@@ -27,7 +27,7 @@ interface Streams {
 
 /** Collects the payloads of every connection. */
 export class ExchangeReader {
-  /** By the client's endpoint: who sent the SYN. */
+  /** By the client's address: who sent the SYN. */
   readonly #streams = new Map<string, Streams>();
   readonly #latin1 = new TextDecoder("latin1");
 
@@ -36,9 +36,9 @@ export class ExchangeReader {
     const segment = parseSegment(frame);
     if (segment === undefined) return;
     const payload = this.#latin1.decode(segment.payload);
-    const source = formatEndpoint(segment.source);
+    const source = formatSocketAddress(segment.source);
     const fromClient = this.#streams.get(source);
-    const fromServer = this.#streams.get(formatEndpoint(segment.destination));
+    const fromServer = this.#streams.get(formatSocketAddress(segment.destination));
     if (fromClient) fromClient.toServer += payload;
     else if (fromServer) fromServer.toClient += payload;
     else this.#streams.set(source, { clientPort: segment.source.port, toServer: payload, toClient: "" });

@@ -4,7 +4,7 @@
  *
  *     deno run -A docs/examples/print_requests.ts curl --silent https://example.org
  */
-import { formatEndpoint, hookLibraryPath, hookSource, parseSegment, startAgent, totalOf } from "../../mod.ts";
+import { formatSocketAddress, hookLibraryPath, hookSource, parseSegment, startAgent, totalOf } from "../../mod.ts";
 
 const [program, ...args] = Deno.args;
 const runtimeDir = await Deno.makeTempDir();
@@ -13,7 +13,7 @@ const decoder = new TextDecoder("latin1");
 function printRequest(frame: Uint8Array): void {
   const segment = parseSegment(frame);
   const [line] = /^[A-Z]+ \S+ HTTP\/1\.1(?=\r\n)/.exec(decoder.decode(segment?.payload)) ?? [];
-  if (segment && line) console.log(`${formatEndpoint(segment.destination)} ${line}`);
+  if (segment && line) console.log(`${formatSocketAddress(segment.destination)} ${line}`);
 }
 
 const agent = await startAgent({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** One end of a forged connection: its headers, made once, and its place in the sequence. @module */
-import type { Endpoint } from "../wire/flow_key.ts";
+import type { SocketAddress } from "../wire/flow_key.ts";
 import { type ForgeSettings, MTU_MAX, MTU_MIN } from "./settings.ts";
 import { checksumOfSum, foldSum, nativeSum, swap16, WordView } from "../wire/checksum.ts";
 import {
@@ -37,8 +37,8 @@ export class LaneEnd {
   readonly #isIpv6: boolean;
   readonly #ipOffset: number;
   readonly #tcpOffset: number;
-  readonly #from: Endpoint;
-  readonly #to: Endpoint;
+  readonly #from: SocketAddress;
+  readonly #to: SocketAddress;
   readonly #ethernet: EthernetHeader;
   /** Ethernet, IP and TCP header of a segment without options. That of a SYN is made when needed: flows at rest are many. */
   readonly #template: Uint16Array;
@@ -48,8 +48,8 @@ export class LaneEnd {
   #identification = 0;
 
   constructor(
-    from: Endpoint,
-    to: Endpoint,
+    from: SocketAddress,
+    to: SocketAddress,
     fromMac: Uint8Array,
     toMac: Uint8Array,
     settings: ForgeSettings,

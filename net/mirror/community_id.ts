@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Community ID, version 1 (corelight/community-id-spec): one name for both directions of a flow. @module */
 import { createHash } from "node:crypto";
-import type { Endpoint, FlowKey } from "../wire/flow_key.ts";
+import type { FlowKey, SocketAddress } from "../wire/flow_key.ts";
 
 const TCP = 6;
 
@@ -22,7 +22,7 @@ export function communityId(key: FlowKey, seed = 0): string {
 }
 
 /** The smaller address comes first, of equal ones the smaller port. */
-function precedes(a: Endpoint, b: Endpoint): boolean {
+function precedes(a: SocketAddress, b: SocketAddress): boolean {
   for (let at = 0; at < a.ip.length; at++) {
     if (a.ip[at] !== b.ip[at]) return a.ip[at] < b.ip[at];
   }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type FlowKey, formatEndpoint, formatFlowKey, formatIp } from "../wire/flow_key.ts";
+import { type FlowKey, formatFlowKey, formatIp, formatSocketAddress } from "../wire/flow_key.ts";
 
 const FIRST = 30_201;
 const LAST = 32_767;
@@ -103,4 +103,4 @@ export class LanePorts {
   }
 }
 
-const pairName = (key: FlowKey): string => `${formatIp(key.client.ip)}>${formatEndpoint(key.server)}`;
+const pairName = (key: FlowKey): string => `${formatIp(key.client.ip)}>${formatSocketAddress(key.server)}`;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/** Names of a TCP connection's ends. @module */
+/** Names of a TCP connection and of its ends. @module */
 
-export interface Endpoint {
+/** One end of a TCP connection. */
+export interface SocketAddress {
   /** 4 or 16 bytes, network order. */
   readonly ip: Uint8Array;
   /** TCP port. */
@@ -11,20 +12,20 @@ export interface Endpoint {
 /** Client and server of one TCP connection; immutable. Both ends are of the same family. */
 export interface FlowKey {
   /** Who opened the connection. */
-  readonly client: Endpoint;
+  readonly client: SocketAddress;
   /** Who took it. */
-  readonly server: Endpoint;
+  readonly server: SocketAddress;
 }
 
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */
-export function formatEndpoint(endpoint: Endpoint): string {
-  const ip = formatIp(endpoint.ip);
-  return endpoint.ip.length === 16 ? `[${ip}]:${endpoint.port}` : `${ip}:${endpoint.port}`;
+export function formatSocketAddress(address: SocketAddress): string {
+  const ip = formatIp(address.ip);
+  return address.ip.length === 16 ? `[${ip}]:${address.port}` : `${ip}:${address.port}`;
 }
 
 /** `client>server`, usable as a map key. */
 export function formatFlowKey(key: FlowKey): string {
-  return `${formatEndpoint(key.client)}>${formatEndpoint(key.server)}`;
+  return `${formatSocketAddress(key.client)}>${formatSocketAddress(key.server)}`;
 }
 
 /** Text of an address of 4 or 16 bytes, RFC 5952 for IPv6. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A whole frame at once: what one TCP segment says, whatever carries it. @module */
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, parseEthernet } from "./ethernet.ts";
-import type { Endpoint } from "./flow_key.ts";
+import type { SocketAddress } from "./flow_key.ts";
 import { IP_PROTOCOL_TCP, parseIpv4 } from "./ipv4.ts";
 import { IPV6_HEADER_LENGTH, parseIpv6 } from "./ipv6.ts";
 import { parseTcp } from "./tcp.ts";
@@ -9,9 +9,9 @@ import { parseTcp } from "./tcp.ts";
 /** One TCP segment; everything is borrowed from its frame. */
 export interface TcpSegment {
   /** Who sent it. */
-  readonly source: Endpoint;
+  readonly source: SocketAddress;
   /** To whom. */
-  readonly destination: Endpoint;
+  readonly destination: SocketAddress;
   /** Of its first byte, or of its SYN; 32 bits, unsigned. */
   readonly sequenceNumber: number;
   /** The header's: FIN 0x01, SYN 0x02, RST 0x04, PSH 0x08, ACK 0x10. */

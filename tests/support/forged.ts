@@ -5,7 +5,7 @@ import { parseIpv4 } from "../../net/wire/ipv4.ts";
 import { parseIpv6 } from "../../net/wire/ipv6.ts";
 import { parsePcapngBlock, type PcapngBlock } from "./pcapng_reader.ts";
 import { parseTcp, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../net/wire/tcp.ts";
-import { formatEndpoint } from "../../net/wire/flow_key.ts";
+import { formatSocketAddress } from "../../net/wire/flow_key.ts";
 
 /** One connection from its SYN on. */
 export interface ForgedConnection {
@@ -123,8 +123,8 @@ function parseFrame(frame: Uint8Array) {
   return {
     tcp: tcp.value,
     payload: frame.subarray(tcpAt + tcp.bytesUsed),
-    from: formatEndpoint({ ip: ip.value.source, port: tcp.value.sourcePort }),
-    to: formatEndpoint({ ip: ip.value.destination, port: tcp.value.destinationPort }),
+    from: formatSocketAddress({ ip: ip.value.source, port: tcp.value.sourcePort }),
+    to: formatSocketAddress({ ip: ip.value.destination, port: tcp.value.destinationPort }),
   };
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { formatEndpoint, formatFlowKey, formatIp } from "../../../net/wire/flow_key.ts";
+import { formatFlowKey, formatIp, formatSocketAddress } from "../../../net/wire/flow_key.ts";
 
 const ipv6 = (...groups: number[]) => Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
 
@@ -21,6 +21,6 @@ Deno.test("addresses are written as RFC 5952 says", () => {
 Deno.test("endpoints and keys put IPv6 addresses into brackets", () => {
   const client = { ip: ipv6(0xfe80, 0, 0, 0, 0, 0, 0, 1), port: 1 };
   const server = { ip: ipv6(0xfe80, 0, 0, 0, 0, 0, 0, 2), port: 443 };
-  assert.equal(formatEndpoint({ ip: Uint8Array.of(10, 0, 0, 1), port: 80 }), "10.0.0.1:80");
+  assert.equal(formatSocketAddress({ ip: Uint8Array.of(10, 0, 0, 1), port: 80 }), "10.0.0.1:80");
   assert.equal(formatFlowKey({ client, server }), "[fe80::1]:1>[fe80::2]:443");
 });
