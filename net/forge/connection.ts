@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Forging: the packets that an IDS would have seen had the session never been encrypted. One {@linkcode LaneForger} is
- * one TCP connection, or several one after the other on the same 5-tuple.
+ * Forging: the packets that an IDS would have seen had the session never been encrypted. One {@linkcode Connection} is
+ * one TCP connection, or several one after the other on one 5-tuple, between two endpoints that send and acknowledge.
  *
  * Receivers in forged connections acknowledge at least every second segment, and every segment acknowledges all that
  * was forged the other way; nothing is forged after FIN or RST.
@@ -12,7 +12,7 @@ import type { Direction } from "../../codecs/direction.ts";
 import { TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
 import { CLIENT_MAC, type ForgeSettings, GAP_LENGTH_MAX, KEEP_ALIVE_NS, SERVER_MAC } from "./settings.ts";
-import { LaneEnd } from "./endpoint.ts";
+import { Endpoint } from "./endpoint.ts";
 import { encodeComment, type PacketBuffer } from "./packet_batch.ts";
 import { sequenceAdd } from "../wire/seq.ts";
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../wire/tcp.ts";
@@ -23,13 +23,13 @@ const ACK_DELAY_NS = 40e6;
 /** An acknowledgement past missing bytes must be within the window, 8 MiB: longer gaps are acknowledged in steps. */
 const GAP_STEP = 4 << 20;
 
-export class LaneForger {
+export class Connection {
   /** Packets forged since it was made. */
   packets = 0;
   readonly #buffer: PacketBuffer;
   readonly #settings: ForgeSettings;
-  /** By the direction they send in: client, server. */
-  readonly #ends: readonly [LaneEnd, LaneEnd];
+  /** By the direction in which they send: client, server. */
+  readonly #endpoints: readonly [Endpoint, Endpoint];
   readonly #hash: number;
   readonly #segmentLengthMax: number;
   readonly #keepAliveNs: number;
@@ -38,7 +38,7 @@ export class LaneForger {
   #timeNs = 0;
   #comment: Uint8Array | undefined;
 
-  /** Throws a `RangeError` when the ends are not both IPv4 or both IPv6. */
+  /** Throws a `RangeError` when the addresses are not both IPv4 or both IPv6. */
   constructor(key: FlowKey, buffer: PacketBuffer, settings: ForgeSettings) {
     const { client, server } = key;
     if (client.ip.length !== server.ip.length || client.ip.length !== 4 && client.ip.length !== 16) {
@@ -50,11 +50,11 @@ export class LaneForger {
     this.#settings = settings;
     this.#keepAliveNs = settings.keepAliveNs ?? KEEP_ALIVE_NS;
     const mapped = { ip: server.ip, port: settings.portMap?.get(server.port) ?? server.port };
-    this.#ends = [
-      new LaneEnd(client, mapped, CLIENT_MAC, SERVER_MAC, settings),
-      new LaneEnd(mapped, client, SERVER_MAC, CLIENT_MAC, settings),
+    this.#endpoints = [
+      new Endpoint(client, mapped, CLIENT_MAC, SERVER_MAC, settings),
+      new Endpoint(mapped, client, SERVER_MAC, CLIENT_MAC, settings),
     ];
-    this.#segmentLengthMax = this.#ends[0].maximumSegmentSize;
+    this.#segmentLengthMax = this.#endpoints[0].maximumSegmentSize;
     this.#hash = settings.initialSequenceNumbers.hash({ client, server: mapped });
   }
 
@@ -82,8 +82,8 @@ export class LaneForger {
     if (length === 0) return;
     this.#advance(timeNs);
     if (!this.#open) this.#handshake();
-    const sender = this.#ends[direction];
-    const receiver = this.#ends[1 - direction];
+    const sender = this.#endpoints[direction];
+    const receiver = this.#endpoints[1 - direction];
     const whole = length - this.#segmentLengthMax;
     let at = 0;
     for (; at < whole; at += this.#segmentLengthMax) {
@@ -109,8 +109,8 @@ export class LaneForger {
       this.#reset();
       return "reset";
     }
-    const sender = this.#ends[direction];
-    const receiver = this.#ends[1 - direction];
+    const sender = this.#endpoints[direction];
+    const receiver = this.#endpoints[1 - direction];
     for (let left = length; left > 0; left -= GAP_STEP) {
       sender.next = sequenceAdd(sender.next, Math.min(left, GAP_STEP));
       this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
@@ -119,15 +119,15 @@ export class LaneForger {
   }
 
   /**
-   * Ends the connection, if one is open: FIN both ways beginning with the end that sends in direction `first`, or one
-   * RST from that end.
+   * Ends the connection, if one is open: FIN both ways beginning with the endpoint that sends in direction `first`, or one
+   * RST from that endpoint.
    */
   close(how: "fin" | "reset", timeNs: number, first: Direction = TO_SERVER): void {
     this.#advance(timeNs);
     if (how === "reset") return this.#reset(first);
     if (!this.#open) return;
-    const sender = this.#ends[first];
-    const receiver = this.#ends[1 - first];
+    const sender = this.#endpoints[first];
+    const receiver = this.#endpoints[1 - first];
     if (sender.unanswered > 0) this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
     this.#segment(sender, receiver, TCP_FIN | TCP_ACK, NOTHING, 0, 0);
     this.#segment(receiver, sender, TCP_FIN | TCP_ACK, NOTHING, 0, 0);
@@ -143,7 +143,7 @@ export class LaneForger {
     if (!this.#open) return;
     const silentNs = timeNs - this.#timeNs;
     if (silentNs < ACK_DELAY_NS) return;
-    const [client, server] = this.#ends;
+    const [client, server] = this.#endpoints;
     if (client.unanswered > 0 || server.unanswered > 0) {
       this.#advance(timeNs);
       if (client.unanswered > 0) this.#segment(server, client, TCP_ACK, NOTHING, 0, 0);
@@ -164,7 +164,7 @@ export class LaneForger {
   #handshake(): void {
     const numbers = this.#settings.initialSequenceNumbers;
     const opening = numbers.opening(this.#hash);
-    const [client, server] = this.#ends;
+    const [client, server] = this.#endpoints;
     client.begin(numbers.initial(this.#hash, opening, TO_SERVER));
     server.begin(numbers.initial(this.#hash, opening, TO_CLIENT));
     this.#segment(client, server, TCP_SYN, NOTHING, 0, 0);
@@ -175,17 +175,17 @@ export class LaneForger {
 
   #reset(first: Direction = TO_SERVER): void {
     if (!this.#open) return;
-    const sender = this.#ends[first];
-    const receiver = this.#ends[1 - first];
-    // What the resetting end sent last counts as received only when it is acknowledged.
+    const sender = this.#endpoints[first];
+    const receiver = this.#endpoints[1 - first];
+    // What the resetting endpoint sent last counts as received only when it is acknowledged.
     if (sender.unanswered > 0) this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
     this.#segment(sender, receiver, TCP_RST | TCP_ACK, NOTHING, 0, 0);
     this.#open = false;
   }
 
   #segment(
-    sender: LaneEnd,
-    receiver: LaneEnd,
+    sender: Endpoint,
+    receiver: Endpoint,
     flags: number,
     bytes: Uint8Array,
     start: number,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** One end of a forged connection: its headers, made once, and its place in the sequence. @module */
+/** One endpoint of a forged connection: its headers, made once, and its place in the sequence. @module */
 import type { SocketAddress } from "../wire/flow_key.ts";
 import { type ForgeSettings, MTU_MAX, MTU_MIN } from "./settings.ts";
 import { checksumOfSum, foldSum, nativeSum, swap16, WordView } from "../wire/checksum.ts";
@@ -16,7 +16,7 @@ import { sequenceAdd, type SequenceNumber, sequenceNumber } from "../wire/seq.ts
 import * as tcp from "../wire/tcp.ts";
 
 const TIME_TO_LIVE = 64;
-/** Both ends offer 65,535 << 7 bytes (8 MiB) for the whole connection: no forged segment is out of window. */
+/** Both endpoints offer 65,535 << 7 bytes (8 MiB) for the whole connection: no forged segment is out of window. */
 const WINDOW = 65535;
 const WINDOW_SCALE = 7;
 /** 16-bit words of the options of a SYN: maximum segment size, window scale and a byte of padding. */
@@ -28,10 +28,10 @@ const ZERO = sequenceNumber(0);
  * change put in, its checksums made from the template's partial sums. All sums are native (see `checksum.ts`), and
  * every header begins at an even offset: frames at a multiple of 4, Ethernet headers have 14 or 18 bytes.
  */
-export class LaneEnd {
+export class Endpoint {
   /** Sequence number of the next byte. */
   next: SequenceNumber = ZERO;
-  /** Segments with payload, FIN or gaps that the other end has not acknowledged. */
+  /** Segments with payload, FIN or gaps that the other endpoint has not acknowledged. */
   unanswered = 0;
   readonly maximumSegmentSize: number;
   readonly #isIpv6: boolean;
@@ -121,7 +121,7 @@ export class LaneEnd {
 
   /**
    * Writes the frame of one segment at offset `at` of `memory`, a multiple of 4, and moves on by what it takes of the
-   * sequence. `acknowledgment` is the other end's next; it goes out unless this is the first SYN.
+   * sequence. `acknowledgment` is the `next` of the other endpoint; it goes out unless this is the first SYN.
    */
   writeFrame(
     memory: WordView,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Packets on their way from the forgers to the sinks, laid out as the pcapng Enhanced Packet Blocks that a file
+ * Packets on their way from forged connections to the sinks, laid out as the pcapng Enhanced Packet Blocks that a file
  * wants, so that a file sink writes the batch as it is and an interface sink injects each frame from where it lies.
  *
  * @module
@@ -39,7 +39,7 @@ export interface PacketBufferOptions {
 }
 
 /**
- * The batch that forgers fill: memory of one size for its whole life, handed on by `onFull` whenever the next packet
+ * The batch that forged connections fill: memory of one size for its whole life, handed on by `onFull` whenever the next packet
  * does not fit. Must not be written to from within `onFull`.
  */
 export class PacketBuffer implements PacketBatch {

@@ -9,7 +9,7 @@ export interface ForgeSettings {
   readonly initialSequenceNumbers: InitialSequenceNumbers;
   /** Server ports to put other ones for. */
   readonly portMap?: ReadonlyMap<number, number>;
-  /** Source address of every forged frame, a label; absent: that of the frame's end. */
+  /** Source address of every forged frame, a label; absent: that of its sender. */
   readonly markMac?: Uint8Array;
   /** Id of an 802.1Q tag, 1 to 4094; absent: no tag. */
   readonly vlan?: number;

@@ -5,7 +5,7 @@ import type { Counters } from "./counters.ts";
 import { describeLane } from "./lane_comment.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
 import type { ForgeSettings } from "../forge/settings.ts";
-import { LaneForger } from "../forge/connection.ts";
+import { Connection } from "../forge/connection.ts";
 import type { LanePorts } from "./lane_ports.ts";
 import type { PacketBuffer } from "../forge/packet_batch.ts";
 
@@ -17,7 +17,7 @@ export interface Forging {
 
 interface OpenLane {
   readonly key: FlowKey;
-  readonly forger: LaneForger;
+  readonly forger: Connection;
   /** Packets that the flow's books know of. */
   booked: number;
 }
@@ -148,7 +148,7 @@ export class LaneSet implements CodecOutput {
   }
 
   #make(key: FlowKey): OpenLane {
-    return { key, forger: new LaneForger(key, this.#forging.buffer, this.#forging.settings), booked: 0 };
+    return { key, forger: new Connection(key, this.#forging.buffer, this.#forging.settings), booked: 0 };
   }
 
   #evict(lane: Lane): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** How fast packets are forged, and put on an interface. @module */
-import { LaneForger } from "../../net/forge/connection.ts";
+import { Connection } from "../../net/forge/connection.ts";
 import { PacketBuffer } from "../../net/forge/packet_batch.ts";
 import type { Sink } from "../../net/sinks/sink.ts";
 import { FileSink } from "../../net/sinks/file.ts";
@@ -38,7 +38,7 @@ function forge(sink: Pick<Sink, "write"> | undefined, payloadBytes: number, writ
       sink?.write(batch);
     },
   });
-  const lane = new LaneForger(IPV4_KEY, buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, buffer, testSettings());
   const ring = new Uint8Array(1 << 20).map((_, at) => at * 31);
   const start = performance.now();
   for (let done = 0, at = 0; done < payloadBytes; done += writeBytes) {

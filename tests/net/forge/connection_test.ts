@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
-import { LaneForger } from "../../../net/forge/connection.ts";
+import { Connection } from "../../../net/forge/connection.ts";
 import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
 import { sequenceAdd, type SequenceNumber } from "../../../net/wire/seq.ts";
 import { CLIENT_MAC, SERVER_MAC } from "../../../net/forge/settings.ts";
@@ -37,7 +37,7 @@ const HANDSHAKE = ["> S", "< S.", "> ."];
 
 Deno.test("a short exchange: handshake, data that acknowledges, FIN both ways", () => {
   const recorder = new Recorder();
-  const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings());
   assert.equal(lane.isOpen, false);
   lane.comment("pid 1");
   lane.comment("community 2");
@@ -71,7 +71,7 @@ Deno.test("a short exchange: handshake, data that acknowledges, FIN both ways", 
 
 Deno.test("large writes are cut to the MSS, PSH ends each, every second segment is acknowledged", () => {
   const recorder = new Recorder();
-  const lane = new LaneForger(IPV6_KEY, recorder.buffer, testSettings());
+  const lane = new Connection(IPV6_KEY, recorder.buffer, testSettings());
   lane.write(TO_CLIENT, new Uint8Array(3 * 1440 + 1), 0);
   lane.write(TO_CLIENT, new Uint8Array(1440), 0);
   lane.write(TO_SERVER, new Uint8Array(1), 0);
@@ -88,7 +88,7 @@ Deno.test("large writes are cut to the MSS, PSH ends each, every second segment 
   ]);
 });
 
-Deno.test("random conversations keep every rule of the forger", () =>
+Deno.test("random conversations keep every rule of forged connections", () =>
   withSeed((random) => {
     for (let round = 0; round < 60; round++) {
       const recorder = new Recorder();
@@ -98,7 +98,7 @@ Deno.test("random conversations keep every rule of the forger", () =>
         initialSequenceNumbers: new InitialSequenceNumbers(random.below(2 ** 32)),
         ...round % 3 ? {} : { vlan: 1 + random.below(4094) },
       });
-      const lane = new LaneForger(key, recorder.buffer, settings);
+      const lane = new Connection(key, recorder.buffer, settings);
       const sent: [number[], number[]] = [[], []];
       let timeNs = 0;
       for (let step = 0; step < 40; step++) {
@@ -133,7 +133,7 @@ function directionOf(segment: Segment): Direction {
   return segment.tcp.sourcePort === 80 ? TO_CLIENT : TO_SERVER;
 }
 
-/** A receiver's view: opens, orders, acknowledgements and ends as the rules for the forger have it. */
+/** A receiver's view: opens, orders, acknowledgements and ends as the rules for forged connections have it. */
 function assertWellFormed(segments: Segment[], segmentLengthMax: number): void {
   let next: [SequenceNumber, SequenceNumber] | undefined;
   let acknowledged: [SequenceNumber, SequenceNumber] | undefined;
@@ -189,13 +189,13 @@ Deno.test("a closed lane opens again with new initial sequence numbers; the same
   const captures = [1, 2].map(() => {
     const recorder = new Recorder();
     const settings = testSettings();
-    const lane = new LaneForger(IPV4_KEY, recorder.buffer, settings);
+    const lane = new Connection(IPV4_KEY, recorder.buffer, settings);
     for (let opening = 0; opening < 60; opening++) {
       lane.write(TO_SERVER, text("GET"), opening);
       lane.close(opening % 2 ? "fin" : "reset", opening);
     }
     // Another lane of the same 5-tuple goes on counting.
-    const second = new LaneForger(IPV4_KEY, recorder.buffer, settings);
+    const second = new Connection(IPV4_KEY, recorder.buffer, settings);
     second.write(TO_SERVER, text("GET"), 100);
     return recorder;
   });
@@ -212,7 +212,7 @@ Deno.test("sequence numbers wrap inside a segment", () => {
     const numbers = new InitialSequenceNumbers(seed);
     if (numbers.initial(numbers.hash(IPV4_KEY), 0, TO_CLIENT) < 2 ** 32 - 5000) continue;
     const recorder = new Recorder();
-    const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings({ initialSequenceNumbers: numbers }));
+    const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings({ initialSequenceNumbers: numbers }));
     lane.write(TO_CLIENT, new Uint8Array(20000), 0);
     lane.close("fin", 0);
     const segments = recorder.segments();
@@ -226,7 +226,7 @@ Deno.test("sequence numbers wrap inside a segment", () => {
 
 Deno.test("a skipped gap is acknowledged past, in steps within the window, and named", () => {
   const recorder = new Recorder();
-  const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings());
   lane.write(TO_CLIENT, text("before"), 0);
   assert.equal(lane.gap(TO_CLIENT, 10_000_000, 5), "skip");
   lane.write(TO_CLIENT, text("after"), 10);
@@ -240,7 +240,7 @@ Deno.test("a skipped gap is acknowledged past, in steps within the window, and n
 
 Deno.test("a gap before anything else opens the connection; its comment is on the gap", () => {
   const recorder = new Recorder();
-  const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings());
   lane.comment("flow");
   lane.gap(TO_SERVER, 7, 0);
   const segments = recorder.segments();
@@ -251,7 +251,7 @@ Deno.test("a gap before anything else opens the connection; its comment is on th
 
 Deno.test("a gap that is too long resets; the next write opens anew", () => {
   const recorder = new Recorder();
-  const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings({ gapLengthMax: 100 }));
+  const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings({ gapLengthMax: 100 }));
   lane.write(TO_SERVER, text("a"), 0);
   assert.equal(lane.gap(TO_CLIENT, 101, 1), "reset");
   assert.equal(lane.isOpen, false);
@@ -263,7 +263,7 @@ Deno.test("a gap that is too long resets; the next write opens anew", () => {
 
 Deno.test("tick acknowledges what is left over, then probes every 25 s of silence", () => {
   const recorder = new Recorder();
-  const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings());
   lane.tick(0);
   lane.write(TO_SERVER, text("GET"), 0);
   lane.tick(10e6);
@@ -283,7 +283,7 @@ Deno.test("tick acknowledges what is left over, then probes every 25 s of silenc
     "< P. 2",
   ]);
   assert.equal(sequenceDistance(segments[3].tcp.sequence, segments[5].tcp.sequence), 2);
-  const silent = new LaneForger(IPV4_KEY, recorder.buffer, testSettings({ keepAliveNs: 0 }));
+  const silent = new Connection(IPV4_KEY, recorder.buffer, testSettings({ keepAliveNs: 0 }));
   silent.write(TO_SERVER, text("GETX"), 0);
   silent.write(TO_CLIENT, text("OK"), 0);
   silent.tick(1e9);
@@ -295,9 +295,9 @@ Deno.test("tick acknowledges what is left over, then probes every 25 s of silenc
 Deno.test("port map, marked MAC and VLAN", () => {
   const recorder = new Recorder();
   const key = { client: IPV4_KEY.client, server: { ip: IPV4_KEY.server.ip, port: 443 } };
-  const plain = new LaneForger(key, recorder.buffer, testSettings({ portMap: new Map([[443, 80]]) }));
+  const plain = new Connection(key, recorder.buffer, testSettings({ portMap: new Map([[443, 80]]) }));
   plain.write(TO_CLIENT, text("x"), 0);
-  const marked = new LaneForger(
+  const marked = new Connection(
     key,
     recorder.buffer,
     testSettings({ markMac: hex("0200000000ff"), vlan: 7, portMap: new Map([[443, 80]]) }),
@@ -311,7 +311,7 @@ Deno.test("port map, marked MAC and VLAN", () => {
 
 Deno.test("IP identification counts up in each direction", () => {
   const recorder = new Recorder();
-  const lane = new LaneForger(IPV4_KEY, recorder.buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings());
   lane.write(TO_CLIENT, new Uint8Array(100_000), 0);
   const ids = recorder.segments().filter((segment) => directionOf(segment) === TO_CLIENT)
     .map(({ identification }) => identification!);
@@ -322,11 +322,11 @@ Deno.test("what cannot be forged is refused", () => {
   const recorder = new Recorder();
   const { buffer } = recorder;
   const mixed = { client: IPV4_KEY.client, server: IPV6_KEY.server };
-  assert.throws(() => new LaneForger(mixed, buffer, testSettings()), /addresses of 4 and 16 bytes/);
+  assert.throws(() => new Connection(mixed, buffer, testSettings()), /addresses of 4 and 16 bytes/);
   for (const mtu of [0, 100, 65536, NaN]) {
-    assert.throws(() => new LaneForger(IPV4_KEY, buffer, testSettings({ mtu })), /MTU/);
+    assert.throws(() => new Connection(IPV4_KEY, buffer, testSettings({ mtu })), /MTU/);
   }
-  const largest = new LaneForger(IPV4_KEY, buffer, testSettings({ mtu: 65535, vlan: 1 }));
+  const largest = new Connection(IPV4_KEY, buffer, testSettings({ mtu: 65535, vlan: 1 }));
   largest.comment("x".repeat(10_000));
   largest.write(TO_CLIENT, new Uint8Array(200_000), 0);
   assert.equal(recorder.segments().reduce((sum, { payload }) => sum + payload.length, 0), 200_000);

@@ -5,7 +5,7 @@ import { TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
 import { communityId } from "../../../net/mirror/community_id.ts";
 import type { FlowKey } from "../../../net/wire/flow_key.ts";
 import type { ForgeSettings } from "../../../net/forge/settings.ts";
-import { LaneForger } from "../../../net/forge/connection.ts";
+import { Connection } from "../../../net/forge/connection.ts";
 import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
 import { IPV4_KEY, IPV6_KEY, Recorder, testSettings } from "../../support/capture.ts";
 import { type Exchange, judge, judgeMissing, judgeStrict } from "../../ids/judge.ts";
@@ -32,10 +32,10 @@ class Conversation {
   readonly exchanges: Exchange[] = [];
   readonly hashes = new Map<string, string>();
   timeNs = 0;
-  readonly lane: LaneForger;
+  readonly lane: Connection;
 
   constructor(recorder: Recorder, key: FlowKey, settings: ForgeSettings, readonly prefix: string) {
-    this.lane = new LaneForger(key, recorder.buffer, settings);
+    this.lane = new Connection(key, recorder.buffer, settings);
   }
 
   get(bytes: Uint8Array): void {
@@ -238,7 +238,7 @@ Deno.test({
       const recorder = new Recorder();
       const sides: [Uint8Array[], Uint8Array[]] = [[], []];
       for (const [at, key] of [IPV4_KEY, IPV6_KEY].entries()) {
-        const lane = new LaneForger(key, recorder.buffer, testSettings());
+        const lane = new Connection(key, recorder.buffer, testSettings());
         lane.comment(`community ${communityId(key)}`);
         for (let times = 0; times < 200; times++) {
           const direction = random.below(2) as 0 | 1;

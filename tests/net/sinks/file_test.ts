@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { LaneForger } from "../../../net/forge/connection.ts";
+import { Connection } from "../../../net/forge/connection.ts";
 import type { PacketBatch } from "../../../net/forge/packet_batch.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import type { Sink } from "../../../net/sinks/sink.ts";
@@ -26,7 +26,7 @@ function forgeInto(sink: Sink, segments: number, perFlush = 100): number {
       sink.write(batch);
     },
   });
-  const lane = new LaneForger(IPV4_KEY, buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, buffer, testSettings());
   lane.comment("first");
   for (let at = 0; at < segments; at++) {
     lane.write(1, new Uint8Array(1460).fill(at), at * 1000);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { LaneForger } from "../../../net/forge/connection.ts";
+import { Connection } from "../../../net/forge/connection.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InterfaceSink } from "../../../net/sinks/interface.ts";
 import { parseSinkSpec } from "../../../net/sinks/spec.ts";
@@ -15,7 +15,7 @@ const OPTIONS = { application: "test", interfaceName: "any" };
 
 function forge(sink: InterfaceSink, segments: number, mtu = sink.mtu): void {
   const buffer = new PacketBuffer({ timeBaseNs: TIME_BASE_NS, onFull: (batch) => sink.write(batch) });
-  const lane = new LaneForger(IPV4_KEY, buffer, testSettings({ mtu, vlan: 5 }));
+  const lane = new Connection(IPV4_KEY, buffer, testSettings({ mtu, vlan: 5 }));
   for (let at = 0; at < segments; at++) lane.write(1, new Uint8Array(mtu - 40).fill(at), at);
   lane.close("fin", segments);
   buffer.flush();

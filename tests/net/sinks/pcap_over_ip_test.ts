@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { LaneForger } from "../../../net/forge/connection.ts";
+import { Connection } from "../../../net/forge/connection.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { pcapOverIpKind, PcapOverIpSink } from "../../../net/sinks/pcap_over_ip.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
@@ -12,7 +12,7 @@ const OPTIONS = { application: "sslcollector test", interfaceName: "any" };
 
 function forge(sink: PcapOverIpSink, segments: number): void {
   const buffer = new PacketBuffer({ timeBaseNs: TIME_BASE_NS, onFull: (batch) => sink.write(batch) });
-  const lane = new LaneForger(IPV4_KEY, buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, buffer, testSettings());
   for (let at = 0; at < segments; at++) lane.write(1, new Uint8Array(1460), at);
   lane.close("fin", segments);
   buffer.flush();

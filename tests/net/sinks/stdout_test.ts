@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { StdoutSink } from "../../../net/sinks/stdout.ts";
-import { LaneForger } from "../../../net/forge/connection.ts";
+import { Connection } from "../../../net/forge/connection.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
 
@@ -10,7 +10,7 @@ const OPTIONS = { application: "sslcollector test", interfaceName: "any" };
 /** A batch of `packets` or a few more, kept. */
 function forge(sink: StdoutSink, segments: number): void {
   const buffer = new PacketBuffer({ timeBaseNs: TIME_BASE_NS, onFull: (batch) => sink.write(batch) });
-  const lane = new LaneForger(IPV4_KEY, buffer, testSettings());
+  const lane = new Connection(IPV4_KEY, buffer, testSettings());
   for (let at = 0; at < segments; at++) lane.write(1, new Uint8Array(1460), at);
   lane.close("fin", segments);
   buffer.flush();
