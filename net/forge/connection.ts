@@ -26,6 +26,8 @@ const GAP_STEP = 4 << 20;
 export class Connection {
   /** Packets forged since it was made. */
   packets = 0;
+  /** Its client and server, before any `portMap` of the settings. */
+  readonly key: FlowKey;
   readonly #buffer: PacketBuffer;
   readonly #settings: ForgeSettings;
   /** By the direction in which they send: client, server. */
@@ -46,6 +48,7 @@ export class Connection {
         `Cannot forge between addresses of ${client.ip.length} and ${server.ip.length} bytes`,
       );
     }
+    this.key = key;
     this.#buffer = buffer;
     this.#settings = settings;
     this.#keepAliveNs = settings.keepAliveNs ?? KEEP_ALIVE_NS;

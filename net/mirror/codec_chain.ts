@@ -242,7 +242,7 @@ class StageOutput implements CodecOutput {
     const stages = this.#stages ??= new Map();
     let stage = stages.get(lane);
     if (!stage) {
-      const output = lane === 0 ? this.#output : new LaneView(this.#output, lane);
+      const output = lane === 0 ? this.#output : new LaneOutput(this.#output, lane);
       stage = new CodecStage(this.#codecs, this.#next, this.#context, output);
       stages.set(lane, stage);
     }
@@ -251,7 +251,7 @@ class StageOutput implements CodecOutput {
 }
 
 /** The output of a stage that runs on another lane than 0: its lane 0 is that lane. */
-class LaneView implements CodecOutput {
+class LaneOutput implements CodecOutput {
   constructor(readonly output: CodecOutput, readonly base: Lane) {}
 
   #map(lane: Lane): Lane {

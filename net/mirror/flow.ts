@@ -10,7 +10,7 @@ import type { CaptureEnd, CaptureOpen, CaptureProgram } from "../capture/target.
 import type { Attribution } from "./attribution.ts";
 import type { CodecStage } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";
-import type { LaneSet } from "./lane_set.ts";
+import type { Lanes } from "./lanes.ts";
 import type { Claim } from "./trust.ts";
 
 /**
@@ -50,7 +50,7 @@ export class Flow {
   dropReason = "";
   attribution: Attribution | undefined;
   chain: CodecStage | undefined;
-  lanes: LaneSet | undefined;
+  lanes: Lanes | undefined;
   held: HeldEvent[] = NOTHING_HELD;
   heldBytes = 0;
   /** Those that tell of it now. */

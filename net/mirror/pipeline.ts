@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * From captured clear text to forged packets: a {@linkcode CaptureTarget} that keeps the flows, drives a codec chain for each
- * and one forger for each lane. Pure: time comes with the records, so a recording gives the same packets again.
+ * and one forged connection for each lane. Pure: time comes with the records, so a recording gives the same packets again.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { Counters } from "./counters.ts";
 import { type AheadEvent, type Flow, NOTHING_HELD, type Teller } from "./flow.ts";
 import { type FlowEnd, FlowTable, type FlowTableOptions } from "./flow_table.ts";
 import { describeFlow } from "./flow_comment.ts";
-import { type Forging, LaneSet } from "./lane_set.ts";
+import { type Forging, Lanes } from "./lanes.ts";
 
 export interface PipelineOptions extends FlowTableOptions {
   /** The codec chain, at least one. */
@@ -270,14 +270,14 @@ export class Pipeline implements CaptureTarget {
     const { codecs, raw, observer } = this.#options;
     const key = flow.attribution!.key;
     flow.state = "mirrored";
-    flow.lanes = new LaneSet(
+    flow.lanes = new Lanes({
       key,
-      this.#forging,
-      this.#flows.keys.ports,
-      flow.counters,
-      () => describeFlow(flow),
-      (description) => observer.laneOpened(flow, description),
-    );
+      forging: this.#forging,
+      ports: this.#flows.keys.ports,
+      counters: flow.counters,
+      describe: () => describeFlow(flow),
+      laneOpened: (description) => observer.laneOpened(flow, description),
+    });
     const { info } = flow;
     const context = {
       flow: {

@@ -4,7 +4,7 @@ import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } fro
 import type { FlowKey } from "../../net/wire/flow_key.ts";
 import { Counters } from "../../net/mirror/counters.ts";
 import { LanePorts } from "../../net/mirror/lane_ports.ts";
-import { LaneSet } from "../../net/mirror/lane_set.ts";
+import { Lanes } from "../../net/mirror/lanes.ts";
 import { IPV4_KEY, Recorder, testSettings } from "./capture.ts";
 import { type Http1Exchange, type Http1Message, readHttp1 } from "./http1_reader.ts";
 import { join } from "./http2_frames.ts";
@@ -55,19 +55,19 @@ export class CodecHarness {
   readonly #comments = new Map<Lane, string>();
   #lastLane = 0;
   readonly #recorder: Recorder;
-  readonly #forged: LaneSet | undefined;
+  readonly #forged: Lanes | undefined;
 
   constructor(codec: Codec, options: HarnessOptions = {}) {
     this.#recorder = options.recorder ?? new Recorder();
     if (options.forge || options.recorder) {
       const forging = { buffer: this.#recorder.buffer, settings: testSettings() };
-      this.#forged = new LaneSet(
-        options.key ?? IPV4_KEY,
+      this.#forged = new Lanes({
+        key: options.key ?? IPV4_KEY,
         forging,
-        new LanePorts(() => false),
-        new Counters(),
-        () => "test",
-      );
+        ports: new LanePorts(() => false),
+        counters: new Counters(),
+        describe: () => "test",
+      });
     }
     const flow = { alpn: "h2", sni: "example.test", isServer: false, serverPort: 443, joinedLate: false };
     this.session = codec.open({ ...flow, ...options.flow }, this.#output());
