@@ -8,7 +8,7 @@ import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { VERSION } from "../settings/version.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { CollectorBooks } from "./books.ts";
-import { RemoteReceiver } from "./collector.ts";
+import { LinkServer } from "./link_server.ts";
 import { type CheckedSettings, checkSettings, type CollectorSettings } from "./settings.ts";
 
 /**
@@ -25,13 +25,13 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
 export class Collector {
   /** Settles with an error when it cannot go on: no sink is left, or its state cannot be kept. */
   readonly failed: Promise<Error>;
-  readonly #receiver: RemoteReceiver;
+  readonly #server: LinkServer;
   readonly #credentials: OpenCredentials | undefined;
 
-  private constructor(receiver: RemoteReceiver, credentials: OpenCredentials | undefined) {
-    this.#receiver = receiver;
+  private constructor(server: LinkServer, credentials: OpenCredentials | undefined) {
+    this.#server = server;
     this.#credentials = credentials;
-    this.failed = receiver.failed;
+    this.failed = server.failed;
   }
 
   /** Opens everything. @internal */
@@ -41,14 +41,14 @@ export class Collector {
     if (statePath !== undefined && fileOf(sinks, statePath) !== undefined) {
       throw new BadSetting("statePath", `${JSON.stringify(statePath)} is a sink already, give another file`);
     }
-    let receiver: RemoteReceiver | undefined;
+    let server: LinkServer | undefined;
     const credentials = settings.plaintext
       ? undefined
-      : await openCredentials(settings, "collector", (changed) => receiver?.setCredentials(changed));
+      : await openCredentials(settings, "collector", (changed) => server?.setCredentials(changed));
     try {
       if (statePath !== undefined) makeFolder(statePath);
-      receiver = await listen(settings, credentials);
-      return new Collector(receiver, credentials);
+      server = await listen(settings, credentials);
+      return new Collector(server, credentials);
     } catch (error) {
       credentials?.close();
       throw error instanceof BadSetting ? error : explained(error as Error & { code?: string }, settings);
@@ -57,12 +57,12 @@ export class Collector {
 
   /** Where it listens. */
   get port(): number {
-    return this.#receiver.port;
+    return this.#server.port;
   }
 
   /** Where packets go. */
   get sinks(): readonly Sink[] {
-    return this.#receiver.sinks;
+    return this.#server.sinks;
   }
 
   /** Whether it shows a certificate to agents, for {@linkcode reloadCertificates}. */
@@ -72,7 +72,7 @@ export class Collector {
 
   /** What came and was written so far. */
   books(): CollectorBooks {
-    return { agents: [...this.#receiver.agents.values()], sinks: this.#receiver.sinks };
+    return { agents: [...this.#server.agents.values()], sinks: this.#server.sinks };
   }
 
   /** Reads certificates again at once; they are also when they change. */
@@ -82,7 +82,7 @@ export class Collector {
 
   /** Lets agents go, empties and closes the sinks. Answers the last books. */
   async close(): Promise<CollectorBooks> {
-    await this.#receiver.close();
+    await this.#server.close();
     this.#credentials?.close();
     return this.books();
   }
@@ -108,9 +108,9 @@ function makeFolder(statePath: string): void {
 function listen(
   settings: CheckedSettings,
   credentials: OpenCredentials | undefined,
-): Promise<RemoteReceiver> {
+): Promise<LinkServer> {
   const { hostname, port, sinks, mtu, rotateBytes, rotateMs, keep, allow, statePath, workers } = settings;
-  return RemoteReceiver.start({
+  return LinkServer.start({
     application: `sslcollector ${VERSION}`,
     hostname,
     port,

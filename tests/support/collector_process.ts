@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A collector as a process of its own, to be killed. Prints its port; ends when standard input does. @module */
 import { loadCredentials } from "../../net/pki/store.ts";
-import { RemoteReceiver } from "../../net/collector/collector.ts";
+import { LinkServer } from "../../net/collector/link_server.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
 import { PATIENT_COLLECTOR } from "./patience.ts";
 
@@ -18,7 +18,7 @@ if (import.meta.main) {
   const args: CollectorArguments = JSON.parse(Deno.args[0]);
   const { pki, sink, state, workers, hostname = "127.0.0.1", heartbeatMs = PATIENT_COLLECTOR.heartbeatMs } =
     args;
-  const receiver = await RemoteReceiver.start({
+  const server = await LinkServer.start({
     application: "test",
     hostname,
     port: 0,
@@ -30,12 +30,12 @@ if (import.meta.main) {
     info: (line) => console.error(line),
     warn: (line) => console.error(line),
   });
-  console.log(`port ${receiver.port}`);
+  console.log(`port ${server.port}`);
   for await (const _ of Deno.stdin.readable);
   const peak = /^VmHWM:\s+(\d+) kB/m.exec(await Deno.readTextFile("/proc/self/status"))?.[1];
-  await receiver.close();
+  await server.close();
   console.log(`peak ${Number(peak) * 1024}`);
-  const books = [...receiver.agents.values()];
+  const books = [...server.agents.values()];
   console.log(
     JSON.stringify(
       books.map(({ name, packets, bytes, duplicates }) => ({ name, packets, bytes, duplicates })),

@@ -3,7 +3,7 @@
 import { initAuthority, issueInto, loadCredentials } from "../../net/pki/store.ts";
 import { daysFrom } from "../../net/pki/issue.ts";
 import type { Credentials } from "../../net/pki/credentials.ts";
-import { type ReceiverOptions, RemoteReceiver } from "../../net/collector/collector.ts";
+import { LinkServer, type LinkServerOptions } from "../../net/collector/link_server.ts";
 import { RemoteSink, type RemoteSinkOptions } from "../../net/link/remote_sink.ts";
 import { parseTarget } from "../../net/link/target.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
@@ -56,13 +56,13 @@ export function withPki<T>(use: (pki: TestPki) => Promise<T>, addresses = ["127.
 }
 
 /** A collector on a free port of 127.0.0.1 that writes to one sink, and gives no agent up. */
-export function startReceiver(
+export function startLinkServer(
   pki: TestPki,
   sink: string,
   log: TestLog,
-  options: Partial<ReceiverOptions> = {},
-): Promise<RemoteReceiver> {
-  return RemoteReceiver.start({
+  options: Partial<LinkServerOptions> = {},
+): Promise<LinkServer> {
+  return LinkServer.start({
     application: "test",
     hostname: "127.0.0.1",
     port: 0,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CollectorState } from "../../../net/collector/collector_state.ts";
 import { Sessions } from "../../../net/collector/sessions.ts";
-import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
 import { mountMissing } from "../../support/mount.ts";
@@ -22,12 +22,12 @@ for (const format of ["pcapng", "pcap"]) {
         let sink!: ReturnType<typeof remoteSink>;
         const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
         for (let round = 0; round < 2; round++) {
-          const receiver = await startReceiver(pki, out, log, { statePath });
-          sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+          const server = await startLinkServer(pki, out, log, { statePath });
+          sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
           packets.make(1000);
           await sink.flush();
           await sink.close();
-          await receiver.close();
+          await server.close();
           if (round === 0) Deno.truncateSync(out, Deno.statSync(out).size - 4096);
         }
         if (format === "pcap") await runOk("editcap", "-F", "pcapng", out, `${out}ng`);
@@ -46,10 +46,10 @@ Deno.test("what is left of a file that is no capture any more is moved aside, no
     const out = `${pki.folder}/out.pcapng`;
     const statePath = `${pki.folder}/state`;
     const log = new TestLog();
-    await (await startReceiver(pki, out, log, { statePath })).close();
+    await (await startLinkServer(pki, out, log, { statePath })).close();
     const rest = Deno.readFileSync(out).subarray(0, 40);
     Deno.truncateSync(out, rest.length);
-    await (await startReceiver(pki, out, log, { statePath })).close();
+    await (await startLinkServer(pki, out, log, { statePath })).close();
     assert.deepEqual(Deno.readFileSync(`${out}.old-1`), rest);
     assert.deepEqual(numbersIn(Deno.readFileSync(out)), []);
   }));
@@ -62,14 +62,14 @@ Deno.test("a file keeps its packets: its name spelled otherwise, its state lost,
     const log = new TestLog();
     let sent = 0;
     const run = async (path: string) => {
-      const receiver = await startReceiver(pki, path, log, { statePath });
-      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      const server = await startLinkServer(pki, path, log, { statePath });
+      const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
       const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
       packets.make(2);
       sent += packets.count;
       await until("all packets written", () => sink.counters.written === packets.count);
       await sink.close();
-      await receiver.close();
+      await server.close();
     };
     const packetsIn = (path: string) => numbersIn(Deno.readFileSync(path)).length;
     await run(out);
@@ -97,13 +97,13 @@ Deno.test({
         const log = new TestLog();
         const out = `${pki.folder}/out.pcapng`;
         const statePath = `${disk}/state`;
-        let receiver = await startReceiver(pki, out, log, { statePath });
-        let port = receiver.port;
+        let server = await startLinkServer(pki, out, log, { statePath });
+        let port = server.port;
         await using proxy = cuttingProxy(() => port, () => Infinity);
         const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 50 });
         const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
         let failure: Error | undefined;
-        void receiver.failed.then((error) => failure = error);
+        void server.failed.then((error) => failure = error);
         using filler = Deno.openSync(`${disk}/filler`, { write: true, create: true });
         assert.throws(() => {
           while (true) filler.writeSync(new Uint8Array(4096));
@@ -115,7 +115,7 @@ Deno.test({
         }, 1);
         assert.match(message, /cannot write the state file .*No space left on device/);
         packets.make(20);
-        await receiver.close();
+        await server.close();
         const acknowledged = sink.counters.written;
         assert.ok(acknowledged < packets.count);
         const lines = Deno.readTextFileSync(statePath).split("\n");
@@ -123,11 +123,11 @@ Deno.test({
         assert.equal(JSON.parse(lines.at(-1)!).have, acknowledged);
         Deno.removeSync(`${disk}/filler`);
         filler.truncateSync(0);
-        receiver = await startReceiver(pki, out, log, { statePath });
-        port = receiver.port;
+        server = await startLinkServer(pki, out, log, { statePath });
+        port = server.port;
         await until("all packets written", () => sink.counters.written === packets.count);
         await sink.close();
-        await receiver.close();
+        await server.close();
         assertEachOnce(numbersIn(Deno.readFileSync(out)), packets.count);
       } finally {
         await runOk("umount", disk);
@@ -141,22 +141,22 @@ Deno.test("a file of a series that was begun after the last commit is removed: i
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
     const options = { statePath, sinkOptions: { rotateBytes: 50_000 } };
-    let receiver = await startReceiver(pki, out, log, options);
-    const [sink] = receiver.sinks;
+    let server = await startLinkServer(pki, out, log, options);
+    const [sink] = server.sinks;
     // As when it is killed within a write: nothing of this is committed.
     new NumberedPackets((batch) => sink.write(batch), 10, 1000).make(170);
     Deno.copyFileSync(statePath, `${statePath}.killed`);
     const series = () =>
       [...Deno.readDirSync(pki.folder)].map(({ name }) => name).filter((name) => name.startsWith("out_"));
     assert.equal(series().length, 4);
-    await receiver.close();
+    await server.close();
     Deno.renameSync(`${statePath}.killed`, statePath);
-    receiver = await startReceiver(pki, out, log, options);
-    const agent = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+    server = await startLinkServer(pki, out, log, options);
+    const agent = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
     new NumberedPackets((batch) => agent.write(batch), 10, 1000).make(170);
     await agent.flush();
     await agent.close();
-    await receiver.close();
+    await server.close();
     const numbers = series().flatMap((name) => numbersIn(Deno.readFileSync(`${pki.folder}/${name}`)));
     assertEachOnce(numbers.sort((a, b) => a - b), 170);
   }));
@@ -177,12 +177,12 @@ Deno.test("what the kernel kept of a file beyond its note stays when the host we
     const statePath = `${pki.folder}/state`;
     const log = new TestLog();
     const run = async (packetCount: number) => {
-      const receiver = await startReceiver(pki, out, log, { statePath });
-      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      const server = await startLinkServer(pki, out, log, { statePath });
+      const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
       new NumberedPackets((batch) => sink.write(batch), 10, 1000).make(packetCount);
       await sink.flush();
       await sink.close();
-      await receiver.close();
+      await server.close();
     };
     await run(20);
     const older = Deno.readTextFileSync(statePath);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
-import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { TestProcess } from "../../support/process.ts";
 import { withSeed } from "../../support/random.ts";
@@ -57,8 +57,8 @@ Deno.test("an agent killed and restarted with a spool sends each packet that it 
     withPki(async (pki) => {
       const log = new TestLog();
       const out = `${pki.folder}/out.pcapng`;
-      const receiver = await startReceiver(pki, out, log);
-      await using proxy = cuttingProxy(receiver.port, () =>
+      const server = await startLinkServer(pki, out, log);
+      await using proxy = cuttingProxy(server.port, () =>
         random.below(2) === 0 ? random.below(300_000) : Infinity);
       const RUN = 1_000_000;
       const RUNS = 8;
@@ -82,7 +82,7 @@ Deno.test("an agent killed and restarted with a spool sends each packet that it 
         await agent.kill();
         least.push(Number(agent.lines.at(-1)!.split(" ")[1]) - run * RUN);
       }
-      await receiver.close();
+      await server.close();
       const numbers = numbersIn(await Deno.readFile(out));
       for (let run = 0; run <= RUNS; run++) {
         const own = numbers.filter((number) =>

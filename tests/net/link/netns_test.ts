@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { RemoteSink, RemoteSinkOptions } from "../../../net/link/remote_sink.ts";
-import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { inNamespace, netnsMissing, received, tunMissing, type Veth, withVeth } from "../../support/netns.ts";
 import { TextLineStream } from "../../support/lines.ts";
@@ -138,14 +138,14 @@ Deno.test({
     withPki((pki) =>
       withVeth(async (veth) => {
         const log = new TestLog();
-        const receiver = await startReceiver(pki, veth.near, log, { workers: 1 });
+        const server = await startLinkServer(pki, veth.near, log, { workers: 1 });
         const capture = await Capture.start(veth, `${pki.folder}/far.pcap`);
-        const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+        const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
         const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
         for (let round = 0; round < 10; round++) packets.make(500);
         await sink.flush();
         await sink.close();
-        await receiver.close();
+        await server.close();
         assertEachOnce(await capture.finish(5000), 5000);
       })
     ),

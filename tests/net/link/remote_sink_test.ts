@@ -6,7 +6,7 @@ import type { Credentials } from "../../../net/pki/credentials.ts";
 import type { RemoteSink } from "../../../net/link/remote_sink.ts";
 import { eventLoopTurn } from "../../../net/sinks/sink.ts";
 import { FakeCollector } from "../../support/fake_collector.ts";
-import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { withTempDir } from "../../support/run.ts";
 
@@ -31,8 +31,8 @@ Deno.test("what lies in the spool and is over the collector's MTU is lost by nam
   withPki(async (pki) => {
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
-    const receiver = await startReceiver(pki, out, log, { sinkOptions: { mtu: 1400 } });
-    const target = `127.0.0.1:${receiver.port}`;
+    const server = await startLinkServer(pki, out, log, { sinkOptions: { mtu: 1400 } });
+    const target = `127.0.0.1:${server.port}`;
     const spool = { directory: `${pki.folder}/spool` };
     const early = remoteSink(target, pki.agent, log, { stalledMs: 50, spool });
     const write = (batch: PacketBatch) => early.write(batch);
@@ -51,11 +51,11 @@ Deno.test("what lies in the spool and is over the collector's MTU is lost by nam
     own.make(100);
     await late.flush();
     await late.close();
-    await receiver.close();
+    await server.close();
     assertBalanced(late);
     assert.deepEqual([...late.counters.dropped], [["over-mtu", large.count]]);
-    assert.deepEqual([...receiver.agents.get("web1")!.lost], [["over-mtu", large.count]]);
-    assert.equal(late.counters.writtenBytes, receiver.agents.get("web1")!.bytes);
+    assert.deepEqual([...server.agents.get("web1")!.lost], [["over-mtu", large.count]]);
+    assert.equal(late.counters.writtenBytes, server.agents.get("web1")!.bytes);
     assertEachOnce(numbersIn(await Deno.readFile(out)), own.count);
     assert.deepEqual([...Deno.readDirSync(spool.directory)].map(({ name }) => name), ["lock"]);
   }));
@@ -76,17 +76,17 @@ Deno.test("a segment of the spool that cannot be read is lost by name, what is b
     Deno.removeSync(`${directory}/${names[1]}`);
     Deno.truncateSync(`${directory}/${names[2]}`, 4_000_000);
     const out = `${pki.folder}/out.pcapng`;
-    const receiver = await startReceiver(pki, out, log, { port });
+    const server = await startLinkServer(pki, out, log, { port });
     await sink.flush();
     packets.make(100);
     await sink.flush();
     await sink.close();
-    await receiver.close();
+    await server.close();
     assertBalanced(sink);
     assert.deepEqual([...sink.counters.dropped.keys()], ["spool-failed"]);
     const lost = sink.counters.dropped.get("spool-failed")!;
     assert.ok(lost > 7000 && lost < 9000, `${lost} of ${packets.count} are lost`);
-    assert.deepEqual([...receiver.agents.get("web1")!.lost], [["spool-failed", lost]]);
+    assert.deepEqual([...server.agents.get("web1")!.lost], [["spool-failed", lost]]);
     const numbers = numbersIn(await Deno.readFile(out));
     assert.equal(numbers.length, packets.count - lost);
     assert.ok(numbers.every((number, at) => at === 0 || number > numbers[at - 1]));
@@ -124,9 +124,9 @@ Deno.test("closing waits for a collector that comes back while packets are only 
     new NumberedPackets((batch) => sink.write(batch), 10, 1000).make(2000);
     await log.find(/ECONNREFUSED/);
     const closing = sink.close();
-    const receiver = await startReceiver(pki, out, log, { port });
+    const server = await startLinkServer(pki, out, log, { port });
     await closing;
-    await receiver.close();
+    await server.close();
     assert.equal(sink.counters.written, 2000);
     assertEachOnce(numbersIn(await Deno.readFile(out)), 2000);
   }));
@@ -180,13 +180,13 @@ Deno.test("after a stall, flushing does not wait again until the collector is th
       packets.make(10);
       await sink.flush();
     }
-    const receiver = await startReceiver(pki, out, log, { port });
+    const server = await startLinkServer(pki, out, log, { port });
     await log.find(/collector takes packets/);
     packets.make(10);
     await sink.flush();
     assert.equal(sink.counters.written, 60);
     await sink.close();
-    await receiver.close();
+    await server.close();
   }));
 
 Deno.test("flushing in a loop while the collector is away lets the sink come back to it", () =>
@@ -196,12 +196,12 @@ Deno.test("flushing in a loop while the collector is away lets the sink come bac
     const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, { stalledMs: 1, backoffMaxMs: 1 });
     new NumberedPackets((batch) => sink.write(batch)).make(10);
     await log.find(/ECONNREFUSED/);
-    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, { port });
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, { port });
     let flushes = 0;
     for (; sink.counters.written < 10 && flushes < 100_000; flushes++) await sink.flush();
     assert.equal(sink.counters.written, 10, `after ${flushes} flushes`);
     await sink.close();
-    await receiver.close();
+    await server.close();
   }));
 
 Deno.test("the log has a line a minute for dropped packets, however often they begin to be dropped", async () => {

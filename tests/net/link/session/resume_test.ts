@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { withSeed } from "../../../support/random.ts";
 import { cuttingProxy } from "../../../support/cutting_proxy.ts";
-import { remoteSink, startReceiver, TestLog, withPki } from "../../../support/link_harness.ts";
+import { remoteSink, startLinkServer, TestLog, withPki } from "../../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../../support/link_packets.ts";
 import { missing, runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
@@ -12,8 +12,8 @@ for (const workers of [0, 2]) {
     withPki(async (pki) => {
       const log = new TestLog();
       const out = `${pki.folder}/out.pcapng`;
-      const receiver = await startReceiver(pki, out, log, { workers, statePath: `${pki.folder}/state` });
-      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      const server = await startLinkServer(pki, out, log, { workers, statePath: `${pki.folder}/state` });
+      const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
       const packets = new NumberedPackets((batch) => sink.write(batch));
       for (let round = 0; round < 20; round++) packets.make(500);
       await sink.flush();
@@ -26,9 +26,9 @@ for (const workers of [0, 2]) {
       });
       await sink.close();
       await log.find(/agent web1 .* gone: it ended; 10000 packets/);
-      await receiver.close();
+      await server.close();
       assertEachOnce(numbersIn(await Deno.readFile(out)), 10_000);
-      const books = receiver.agents.get("web1")!;
+      const books = server.agents.get("web1")!;
       assert.equal(books.packets, 10_000);
       assert.equal(books.bytes, sink.counters.writtenBytes);
     }));
@@ -39,9 +39,9 @@ Deno.test("connections that are cut anywhere lose nothing and double nothing", (
     withPki(async (pki) => {
       const log = new TestLog();
       const out = `${pki.folder}/out.pcapng`;
-      const receiver = await startReceiver(pki, out, log);
+      const server = await startLinkServer(pki, out, log);
       await using proxy = cuttingProxy(
-        receiver.port,
+        server.port,
         () => random.below(4) === 0 ? random.below(5000) : random.below(3_000_000),
       );
       const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 5 });
@@ -51,7 +51,7 @@ Deno.test("connections that are cut anywhere lose nothing and double nothing", (
         await sink.flush();
       }
       await sink.close();
-      await receiver.close();
+      await server.close();
       assert.ok(proxy.cuts > 0);
       assertEachOnce(numbersIn(await Deno.readFile(out)), packets.count);
       assert.equal(sink.counters.written, packets.count);
@@ -62,8 +62,8 @@ Deno.test("what does not fit is counted on both sides, and the sums agree", () =
   withPki(async (pki) => {
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
-    const receiver = await startReceiver(pki, out, log);
-    await using proxy = cuttingProxy(receiver.port, () => Infinity);
+    const server = await startLinkServer(pki, out, log);
+    await using proxy = cuttingProxy(server.port, () => Infinity);
     const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { queueBytes: 600_000 });
     const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1514);
     // In one turn of the event loop nothing can leave.
@@ -78,8 +78,8 @@ Deno.test("what does not fit is counted on both sides, and the sums agree", () =
     assert.equal(counters.packets, 5100);
     assert.equal(counters.written, 5100 - dropped);
     await sink.close();
-    await receiver.close();
-    const books = receiver.agents.get("web1")!;
+    await server.close();
+    const books = server.agents.get("web1")!;
     assert.deepEqual([...books.lost], [["queue-full", dropped]]);
     assert.equal(books.packets + dropped, 5100);
     const numbers = numbersIn(await Deno.readFile(out));
@@ -92,9 +92,9 @@ Deno.test("a session that another connection has taken over is written by the ne
   withPki(async (pki) => {
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
-    const receiver = await startReceiver(pki, out, log);
+    const server = await startLinkServer(pki, out, log);
     let stalled = true;
-    await using proxy = cuttingProxy(receiver.port, () => stalled ? 40_000 : Infinity);
+    await using proxy = cuttingProxy(server.port, () => stalled ? 40_000 : Infinity);
     const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log);
     const packets = new NumberedPackets((batch) => sink.write(batch));
     packets.make(1000);
@@ -102,7 +102,7 @@ Deno.test("a session that another connection has taken over is written by the ne
     stalled = false;
     await sink.flush();
     await sink.close();
-    await receiver.close();
+    await server.close();
     assertEachOnce(numbersIn(await Deno.readFile(out)), 1000);
   }));
 
@@ -130,12 +130,12 @@ Deno.test({
   fn: () =>
     withPki(async (pki) => {
       const log = new TestLog();
-      const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, { credentials: undefined });
+      const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, { credentials: undefined });
       const recorded: Uint8Array[] = [];
       const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const serving = (async () => {
         const near = await listener.accept();
-        const far = await Deno.connect({ port: receiver.port });
+        const far = await Deno.connect({ port: server.port });
         const back = far.readable.pipeTo(near.writable).catch(() => {});
         const writer = far.writable.getWriter();
         for await (const bytes of near.readable) {
@@ -152,7 +152,7 @@ Deno.test({
       await sink.close();
       await serving;
       listener.close();
-      await receiver.close();
+      await server.close();
       const path = `${pki.folder}/link.pcapng`;
       await Deno.writeFile(path, new Uint8Array(await new Blob(recorded as BlobPart[]).arrayBuffer()));
       const rows = (await runOk("tshark", "-r", path, "-Y", "tcp", "-T", "fields", "-e", "frame.number"))

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers";
 import type { AgentMessage, IntakePort } from "../../../../net/link/session/intake_port.ts";
 import { linkBlock, linkHead, newSessionId } from "../../../../net/link/blocks/link.ts";
 import { Listener, type ListenerSettings } from "../../../../net/link/transport/listener.ts";
-import { remoteSink, startReceiver, TestLog, withPki } from "../../../support/link_harness.ts";
+import { remoteSink, startLinkServer, TestLog, withPki } from "../../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numberOf } from "../../../support/link_packets.ts";
 import { FrameCursor } from "../../../../net/forge/packet_batch.ts";
 import { PATIENT_COLLECTOR } from "../../../support/patience.ts";
@@ -152,11 +152,11 @@ Deno.test("an agent with TLS whose packets are not taken has to wait, and costs 
 Deno.test("of one agent's connections the oldest is ended when there are too many", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, { credentials: undefined });
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, { credentials: undefined });
     const sockets: net.Socket[] = [];
     let heard = "";
     for (let at = 0; at < 65; at++) {
-      const socket = await connect(receiver.port);
+      const socket = await connect(server.port);
       if (at === 0) socket.on("data", (bytes) => heard += new TextDecoder().decode(bytes));
       socket.write(linkHead("test", "any"));
       socket.write(hello());
@@ -165,58 +165,58 @@ Deno.test("of one agent's connections the oldest is ended when there are too man
     await closed(sockets[0]);
     assert.match(heard, /64 newer connections of this name/);
     assert.equal(sockets.filter((socket) => socket.destroyed).length, 1);
-    await receiver.close();
+    await server.close();
   }));
 
 for (const workers of [0, 1]) {
   Deno.test(`more connections than a plaintext collector takes are refused, with ${workers} threads`, () =>
     withPki(async (pki) => {
       const log = new TestLog();
-      const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, {
+      const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, {
         credentials: undefined,
         workers,
       });
       const sockets: net.Socket[] = [];
       for (let at = 0; at <= 2000; at++) {
-        sockets.push(await connect(receiver.port, `127.0.1.${1 + Math.floor(at / 64)}`));
+        sockets.push(await connect(server.port, `127.0.1.${1 + Math.floor(at / 64)}`));
       }
       await log.find(/^refused 127\.0\.1\.32:\d+: 2000 agents are connected$/);
       await closed(sockets[2000]);
       for (const socket of sockets) socket.destroy();
-      await receiver.close();
+      await server.close();
     }));
 }
 
 Deno.test("a flood of handshakes from one address pushes out its own", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log);
-    const slow = await connect(receiver.port, "127.0.1.1");
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log);
+    const slow = await connect(server.port, "127.0.1.1");
     const flood: net.Socket[] = [];
-    for (let at = 0; at < 270; at++) flood.push(await connect(receiver.port));
+    for (let at = 0; at < 270; at++) flood.push(await connect(server.port));
     await log.find(/^refused 127\.0\.0\.1:\d+: handshake not finished, and 256 others are under way$/);
     await closed(flood[0]);
     slow.write("rubbish, to be told so");
     await log.find(/^refused 127\.0\.1\.1:\d+: no TLS at all/);
     for (const socket of [slow, ...flood]) socket.destroy();
-    await receiver.close();
+    await server.close();
   }));
 
 Deno.test("a connection without a hello is closed, also when it drips", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, {
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, {
       credentials: undefined,
       heartbeatMs: 50,
     });
-    const socket = await connect(receiver.port);
+    const socket = await connect(server.port);
     const head = linkHead("x".repeat(2000), "any");
     let at = 0;
     const dripping = setInterval(() => socket.write(head.subarray(at, ++at)), 10);
     await closed(socket);
     clearInterval(dripping);
     await log.find(/no hello within 0\.1 s/);
-    await receiver.close();
+    await server.close();
   }));
 
 Deno.test("a thread that cannot begin does not hang the collector", () =>
@@ -224,7 +224,7 @@ Deno.test("a thread that cannot begin does not hang the collector", () =>
     const credentials = { ...pki.collector, authorities: [pki.agent.certificate] };
     const options = { credentials, workers: 1 };
     await assert.rejects(
-      startReceiver(pki, `${pki.folder}/out.pcapng`, new TestLog(), options),
+      startLinkServer(pki, `${pki.folder}/out.pcapng`, new TestLog(), options),
       /is not a CA's/,
     );
   }));
@@ -232,12 +232,12 @@ Deno.test("a thread that cannot begin does not hang the collector", () =>
 Deno.test("the log tells what an agent calls itself, where that is not its certificate's name", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log);
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log);
     for (const agentName of ["web1", 'a"b\u001b[31m']) {
-      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log, { agentName });
+      const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, { agentName });
       await sink.close();
     }
-    await receiver.close();
+    await server.close();
     const connected = log.lines.filter((line) => /agent web1 .* connected/.test(line));
     assert.match(connected[0], /session [0-9a-f]{8}$/);
     assert.match(connected[1], /session [0-9a-f]{8}, calls itself "a\\"b_\[31m"$/);
@@ -250,9 +250,9 @@ Deno.test({
     withPki((pki) =>
       withVeth(async (veth) => {
         const log = new TestLog();
-        const receiver = await startReceiver(pki, veth.near, log);
+        const server = await startLinkServer(pki, veth.near, log);
         await runOk("ip", "link", "set", veth.near, "down");
-        const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log, { stalledMs: 50 });
+        const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, { stalledMs: 50 });
         const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
         packets.make(1000);
         await log.find(/ is down: packets wait with the agents/);
@@ -270,8 +270,8 @@ Deno.test({
         await runOk("ip", "link", "set", veth.near, "up");
         await until("packets on the interface", () => sink.counters.written >= 2010);
         await sink.close();
-        await receiver.close();
-        assert.deepEqual([...receiver.sinks[0].counters.dropped], [["interface-down", 10]]);
+        await server.close();
+        assert.deepEqual([...server.sinks[0].counters.dropped], [["interface-down", 10]]);
         assert.deepEqual(await received(veth), { packets: 2000, dropped: 0 });
       })
     ),

@@ -4,10 +4,10 @@ import * as tls from "node:tls";
 import type { Credentials } from "../../../../net/pki/credentials.ts";
 import { issueCertificate, makeAuthority } from "../../../../net/pki/issue.ts";
 import { linkBlock, linkHead, newSessionId } from "../../../../net/link/blocks/link.ts";
-import type { RemoteReceiver } from "../../../../net/collector/collector.ts";
+import type { LinkServer } from "../../../../net/collector/link_server.ts";
 import {
   remoteSink,
-  startReceiver,
+  startLinkServer,
   TestLog,
   type TestPki,
   VALIDITY,
@@ -60,24 +60,24 @@ async function authorityOf(pki: TestPki) {
 }
 
 /** A collector that must not take anything but what `web1` sends, and the log of its refusals. */
-async function withStrictReceiver(
-  use: (pki: TestPki, receiver: RemoteReceiver, log: TestLog) => Promise<void>,
+async function withStrictServer(
+  use: (pki: TestPki, server: LinkServer, log: TestLog) => Promise<void>,
   allow?: string[],
 ): Promise<void> {
   await withPki(async (pki) => {
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
-    const receiver = await startReceiver(pki, out, log, { allow });
-    await use(pki, receiver, log);
-    assert.equal(receiver.agents.size, 0, "nobody got in");
+    const server = await startLinkServer(pki, out, log, { allow });
+    await use(pki, server, log);
+    assert.equal(server.agents.size, 0, "nobody got in");
     // Whoever may, still can.
     if (!allow) {
-      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
       new NumberedPackets((batch) => sink.write(batch)).make(10);
       await sink.flush();
       await sink.close();
     }
-    await receiver.close();
+    await server.close();
     assertEachOnce(numbersIn(await Deno.readFile(out)), allow ? 0 : 10);
   });
 }
@@ -129,16 +129,16 @@ const others: [string, RegExp, (pki: TestPki) => Promise<Attempt> | Attempt][] =
 ];
 for (const [name, line, make] of others) {
   Deno.test(`the collector refuses ${name}`, () =>
-    withStrictReceiver(async (pki, receiver, log) => {
-      await attempt(pki, receiver.port, await make(pki));
+    withStrictServer(async (pki, server, log) => {
+      await attempt(pki, server.port, await make(pki));
       await log.find(line);
       assert.equal(log.lines.length, 1, log.lines.join("\n"));
     }));
 }
 
 Deno.test("the collector refuses an agent that is not on its list", () =>
-  withStrictReceiver(async (pki, receiver, log) => {
-    await attempt(pki, receiver.port, pki.agent);
+  withStrictServer(async (pki, server, log) => {
+    await attempt(pki, server.port, pki.agent);
     await log.find(/: agent "web1" is not on the list of those allowed$/);
     assert.equal(log.lines.length, 1);
   }, ["web2", "web3"]));
@@ -150,8 +150,8 @@ for (
   ] as const
 ) {
   Deno.test(`the collector refuses ${name} instead of TLS`, () =>
-    withStrictReceiver(async (_pki, receiver, log) => {
-      const connection = await Deno.connect({ port: receiver.port });
+    withStrictServer(async (_pki, server, log) => {
+      const connection = await Deno.connect({ port: server.port });
       await connection.write(bytes);
       await log.find(/: no TLS at all: rubbish, or plain TCP$/);
       connection.close();
@@ -162,15 +162,15 @@ for (
 Deno.test("the agent sends nothing to a collector of another name, and says which it is", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log);
-    const sink = remoteSink(`localhost:${receiver.port}`, pki.agent, log, { stalledMs: 50 });
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log);
+    const sink = remoteSink(`localhost:${server.port}`, pki.agent, log, { stalledMs: 50 });
     new NumberedPackets((batch) => sink.write(batch)).make(10);
     await log.find(
       /^localhost:\d+: collector's certificate is not for localhost but for 127\.0\.0\.1; trying again$/,
     );
     await sink.close();
-    await receiver.close();
-    assert.equal(receiver.agents.size, 0);
+    await server.close();
+    assert.equal(server.agents.size, 0);
     assert.equal(sink.counters.dropped.get("not-acknowledged"), 10);
   }));
 
@@ -185,13 +185,13 @@ Deno.test("the agent sends nothing to somebody with an agent's certificate, or o
     for (const wrong of [ofAgent, ofOther]) {
       const log = new TestLog();
       const credentials: Credentials = { ...pki.collector, ...wrong };
-      const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, { credentials });
-      const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log, { stalledMs: 50 });
+      const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, { credentials });
+      const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, { stalledMs: 50 });
       new NumberedPackets((batch) => sink.write(batch)).make(10);
       await log.find(/^127\.0\.0\.1:\d+: .*trying again$/);
       await sink.close();
-      await receiver.close();
-      assert.equal(receiver.agents.size, 0);
+      await server.close();
+      assert.equal(server.agents.size, 0);
       assert.equal(sink.counters.written, 0);
     }
   }));
@@ -250,32 +250,32 @@ Deno.test({
       for (const [extensions, reason] of cases) {
         const log = new TestLog();
         const credentials: Credentials = { ...pki.collector, ...await made(extensions) };
-        const receiver = await startReceiver(pki, `${folder}/out.pcapng`, log, { credentials });
-        const sink = remoteSink(`localhost:${receiver.port}`, pki.agent, log, { stalledMs: 50 });
+        const server = await startLinkServer(pki, `${folder}/out.pcapng`, log, { credentials });
+        const sink = remoteSink(`localhost:${server.port}`, pki.agent, log, { stalledMs: 50 });
         new NumberedPackets((batch) => sink.write(batch)).make(10);
         assert.match(await log.find(/^localhost:\d+: .*trying again$/), reason);
         await sink.close();
-        await receiver.close();
-        assert.equal(receiver.agents.size, 0);
+        await server.close();
+        assert.equal(server.agents.size, 0);
       }
     }),
 });
 
 Deno.test("a thousand half handshakes do not keep an agent out", () =>
-  withStrictReceiver(async (pki, receiver, log) => {
+  withStrictServer(async (pki, server, log) => {
     const held: Deno.Conn[] = [];
     for (let at = 0; at < 1000; at++) {
-      const connection = await Deno.connect({ port: receiver.port });
+      const connection = await Deno.connect({ port: server.port });
       // The head of a handshake record, and nothing of it.
       await connection.write(Uint8Array.of(0x16, 0x03, 0x01, 0x01, 0x00));
       held.push(connection);
     }
     await log.find(/handshake not finished, and 256 others are under way/);
-    const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+    const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
     await log.find(/collector takes packets/);
     await sink.close();
     await log.find(/gone: it ended/);
-    receiver.agents.clear();
+    server.agents.clear();
     for (const connection of held) connection.close();
   }));
 
@@ -283,8 +283,8 @@ Deno.test("new certificates are used for new connections, and old connections go
   withPki(async (pki) => {
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
-    const receiver = await startReceiver(pki, out, log);
-    const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+    const server = await startLinkServer(pki, out, log);
+    const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
     const packets = new NumberedPackets((batch) => sink.write(batch));
     packets.make(10);
     await sink.flush();
@@ -292,10 +292,10 @@ Deno.test("new certificates are used for new connections, and old connections go
     const request = { name: "hub", names: ["127.0.0.1"], validity: VALIDITY } as const;
     const collector = await issueCertificate(authority, { ...request, role: "collector" });
     const agent = await issueCertificate(authority, { ...request, role: "agent", name: "web2" });
-    receiver.setCredentials({ ...pki.collector, ...collector, authorities: [authority.certificate] });
+    server.setCredentials({ ...pki.collector, ...collector, authorities: [authority.certificate] });
     packets.make(10);
     await sink.flush();
-    const next = remoteSink(`127.0.0.1:${receiver.port}`, {
+    const next = remoteSink(`127.0.0.1:${server.port}`, {
       ...pki.agent,
       ...agent,
       authorities: [authority.certificate],
@@ -303,6 +303,6 @@ Deno.test("new certificates are used for new connections, and old connections go
     await log.find(/agent web2 .* connected/);
     await next.close();
     await sink.close();
-    await receiver.close();
+    await server.close();
     assertEachOnce(numbersIn(await Deno.readFile(out)), 20);
   }));

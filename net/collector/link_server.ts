@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** The collector: many agents in, sinks out. @module */
+/** What a collector serves: links of many agents in, sinks out. @module */
 import * as net from "node:net";
 import { resolve } from "node:path";
 import type { Credentials } from "../pki/credentials.ts";
@@ -29,7 +29,7 @@ const BOOKS_MAX = 10_000;
 const REFUSAL_LINES = 20;
 const AGENT_LINES = 50;
 
-export interface ReceiverOptions {
+export interface LinkServerOptions {
   readonly application: string;
   readonly hostname: string;
   /** 0: any free one. */
@@ -48,21 +48,21 @@ export interface ReceiverOptions {
   readonly warn: (message: string) => void;
 }
 
-/** Opened, listening, and at work until closed. */
-export class RemoteReceiver {
+/** State, sinks and listeners of a collector: open and at work until closed. */
+export class LinkServer {
   readonly sinks: readonly Sink[];
   /** By name of certificate, in the order in which they came. */
   readonly agents: Map<string, AgentBooks> = new Map();
   /** Settles with an error when the collector cannot go on: no sink is left, or its state cannot be kept. */
   readonly failed: Promise<Error>;
   readonly #fail: (error: Error) => void;
-  readonly #options: ReceiverOptions;
+  readonly #options: LinkServerOptions;
   readonly #state: CollectorState | undefined;
-  /** Without a state file: the same for this run. */
+  /** Those of the state file; without one, kept for this run. */
   readonly #sessions: Sessions;
   /** Of sinks whose files grow. */
   readonly #sinkFiles: readonly SinkFiles[];
-  /** The same files at the last commit. */
+  /** Their files as they were at the last commit. */
   #committedFiles: readonly FileProgress[] = [];
   readonly #intake: Intake;
   readonly #refusals: LimitedLog;
@@ -72,19 +72,19 @@ export class RemoteReceiver {
   #port = 0;
 
   /** Opens state and sinks, then listens. Throws an `Error` of one line, or as `node:net` does, before any file is touched. */
-  static async start(options: ReceiverOptions): Promise<RemoteReceiver> {
+  static async start(options: LinkServerOptions): Promise<LinkServer> {
     await checkFree(options.hostname, options.port);
-    const receiver = new RemoteReceiver(options);
+    const server = new LinkServer(options);
     try {
-      await receiver.#listen();
+      await server.#listen();
     } catch (error) {
-      await receiver.close();
+      await server.close();
       throw error;
     }
-    return receiver;
+    return server;
   }
 
-  private constructor(options: ReceiverOptions) {
+  private constructor(options: LinkServerOptions) {
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
     this.#fail = resolve;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { CollectorState } from "../../../net/collector/collector_state.ts";
 import { fileProgress, resumeFile } from "../../../net/collector/file_progress.ts";
 import { parseListenAddress, parseTarget } from "../../../net/link/target.ts";
-import { remoteSink, startReceiver, TestLog, withPki } from "../../support/link_harness.ts";
+import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
 import { mountMissing } from "../../support/mount.ts";
@@ -34,16 +34,16 @@ Deno.test("state: sessions and files survive, a torn line does not hurt, growth 
 Deno.test("agents that come while the collector ends do not hold it up", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    let receiver = await startReceiver(pki, "/dev/null", log);
-    const { port } = receiver;
+    let server = await startLinkServer(pki, "/dev/null", log);
+    const { port } = server;
     const sinks = Array.from(
       { length: 20 },
       () => remoteSink(`127.0.0.1:${port}`, pki.agent, log, { backoffMaxMs: 60 }),
     );
     for (let round = 0; round < 10; round++) {
       await new Promise((resolve) => setTimeout(resolve, 20 * round));
-      await receiver.close();
-      if (round < 9) receiver = await startReceiver(pki, "/dev/null", log, { port });
+      await server.close();
+      if (round < 9) server = await startLinkServer(pki, "/dev/null", log, { port });
     }
     for (const sink of sinks) await sink.close();
   }));
@@ -51,12 +51,12 @@ Deno.test("agents that come while the collector ends do not hold it up", () =>
 Deno.test("a second collector on a port is told that it is taken, whatever its threads", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const first = await startReceiver(pki, "/dev/null", log, { workers: 2 });
+    const first = await startLinkServer(pki, "/dev/null", log, { workers: 2 });
     const { port } = first;
     const out = `${pki.folder}/out.pcapng`;
     await Deno.writeTextFile(out, "another's");
     for (const workers of [0, 1, 2]) {
-      await assert.rejects(startReceiver(pki, out, log, { workers, port }), { code: "EADDRINUSE" });
+      await assert.rejects(startLinkServer(pki, out, log, { workers, port }), { code: "EADDRINUSE" });
     }
     assert.equal(await Deno.readTextFile(out), "another's", "no file was touched");
     await first.close();
@@ -91,12 +91,12 @@ Deno.test("a collector that was ended and started again goes on with its file; o
     let sink!: ReturnType<typeof remoteSink>;
     for (let round = 0; round < 3; round++) {
       if (round === 2) await Deno.rename(out, `${out}.1`);
-      const receiver = await startReceiver(pki, out, log, { statePath });
-      sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log);
+      const server = await startLinkServer(pki, out, log, { statePath });
+      sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log);
       packets.make(100);
       await sink.flush();
       await sink.close();
-      await receiver.close();
+      await server.close();
     }
     assertEachOnce(numbersIn(await Deno.readFile(`${out}.1`)), 200);
     assert.deepEqual(numbersIn(await Deno.readFile(out))[0], 200);
@@ -105,16 +105,16 @@ Deno.test("a collector that was ended and started again goes on with its file; o
 Deno.test("an agent whose packets are longer than the collector takes is told so, and sends none", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const receiver = await startReceiver(pki, `${pki.folder}/out.pcapng`, log, {
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, {
       sinkOptions: { mtu: 1400 },
     });
-    const sink = remoteSink(`127.0.0.1:${receiver.port}`, pki.agent, log, { stalledMs: 50 });
+    const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, { stalledMs: 50 });
     new NumberedPackets((batch) => sink.write(batch)).make(10);
     await log.find(
       /takes IP packets of at most 1400 bytes and this agent sends up to 1500: start it with --mtu 1400/,
     );
     await sink.close();
-    await receiver.close();
+    await server.close();
     assert.equal(sink.counters.dropped.get("not-acknowledged"), 10);
   }));
 
@@ -130,21 +130,21 @@ Deno.test({
       try {
         const log = new TestLog();
         const out = `${disk}/out.pcapng`;
-        let receiver = await startReceiver(pki, out, log, { statePath });
-        let port = receiver.port;
+        let server = await startLinkServer(pki, out, log, { statePath });
+        let port = server.port;
         await using proxy = cuttingProxy(() => port, () => Infinity);
         const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log);
         const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
         packets.make(3000);
-        assert.match((await receiver.failed).message, /no sink is left: .*No space left on device/);
-        await receiver.close();
+        assert.match((await server.failed).message, /no sink is left: .*No space left on device/);
+        await server.close();
         assert.ok(sink.counters.written > 0 && sink.counters.written < 1100);
         await runOk("mount", "-o", "remount,size=16m", disk);
-        receiver = await startReceiver(pki, out, log, { statePath });
-        port = receiver.port;
+        server = await startLinkServer(pki, out, log, { statePath });
+        port = server.port;
         await until("all packets written", () => sink.counters.written === 3000);
         await sink.close();
-        await receiver.close();
+        await server.close();
         assertEachOnce(numbersIn(await Deno.readFile(out)), 3000);
       } finally {
         await runOk("umount", disk);
