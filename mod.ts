@@ -81,7 +81,7 @@ export type {
 } from "./net/capture/target.ts";
 
 // Collectors, and how agents reach them.
-export { type Collector, startCollector } from "./net/collector/start.ts";
+export { type Collector, startCollector } from "./net/collector/collector.ts";
 export type { CollectorSettings } from "./net/collector/settings.ts";
 export { type AgentRow, type CollectorBooks, collectorBooksJson } from "./net/collector/books.ts";
 export { defaultStatePath } from "./net/collector/state_path.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `-C`: the collector. @module */
 import { type CollectorBooks, collectorBooksJson } from "../net/collector/books.ts";
-import { startCollector } from "../net/collector/start.ts";
+import { startCollector } from "../net/collector/collector.ts";
 import { defaultStatePath } from "../net/collector/state_path.ts";
 import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import { BadInput } from "./bad_input.ts";

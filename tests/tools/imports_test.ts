@@ -45,7 +45,7 @@ const EDGES: readonly (readonly [string, string, boolean])[] = [
   ["net/settings/sinks.ts", 'import { Pipeline } from "../mirror/pipeline.ts";', false],
   ["net/agent/agent.ts", 'import { log } from "../settings/log.ts";', true],
   ["net/agent/agent.ts", 'import { log } from "../../cli/log.ts";', false],
-  ["net/collector/start.ts", 'import { printError } from "../../cli/log.ts";', false],
+  ["net/collector/collector.ts", 'import { printError } from "../../cli/log.ts";', false],
   ["cli/run.ts", 'import { startAgent } from "../net/agent/agent.ts";', true],
   ["cli/run.ts", 'import { Pipeline } from "../net/mirror/pipeline.ts";', false],
   ["cli/run.ts", 'import type { Counters } from "../net/mirror/counters.ts";', true],

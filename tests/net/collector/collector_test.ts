@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { startAgent } from "../../../net/agent/agent.ts";
-import { startCollector } from "../../../net/collector/start.ts";
+import { startCollector } from "../../../net/collector/collector.ts";
 import type { CollectorSettings } from "../../../net/collector/settings.ts";
 import { BadSetting } from "../../../net/settings/bad_setting.ts";
 import { parseSegment } from "../../../net/wire/segment.ts";
