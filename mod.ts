@@ -94,6 +94,7 @@ export type { CertificateFacts } from "./net/pki/verify.ts";
 export type { Role } from "./net/pki/credentials.ts";
 
 // Settings of both.
+export { CLEAR_PORTS } from "./net/settings/limits.ts";
 export { BadSetting, type SettingText } from "./net/settings/bad_setting.ts";
 export type { CredentialSettings } from "./net/settings/credentials.ts";
 export type { SinkBooks } from "./net/settings/sink_books.ts";

@@ -2,12 +2,11 @@
 /** From the options of a command that mirrors to the settings of an agent. @module */
 import type { AgentSettings } from "../net/agent/settings.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
-import { BadInput } from "./bad_input.ts";
 import { printingObserver } from "./flow_lines.ts";
 import { configureLog } from "./log.ts";
 import type { MirrorCommand } from "./options.ts";
 
-/** What every such command says; sources are its own. Shows messages of the level asked for from now on. Throws {@linkcode BadInput}. */
+/** What every such command says; sources are its own. Shows messages of the level asked for from now on. */
 export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSpec): AgentSettings {
   configureLog(command.logLevel ?? "info");
   const { output, target } = command;
@@ -26,23 +25,11 @@ export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSp
     codecs: command.codec,
     interfaceName: "interface" in command ? command.interface : undefined,
     mtu: command.mtu,
-    portMap: portMapOf(command.portMap.flat()),
+    portMap: new Map(command.portMap.flat()),
     vlan: command.vlan,
     markMac: command.markMac,
     requireAttribution: command.requireAttribution,
     idleMs: command.idleTimeout,
     observer: printingObserver(!command.quiet && Deno.stderr.isTerminal()),
   };
-}
-
-function portMapOf(pairs: readonly (readonly [number, number])[]): Map<number, number> {
-  const map = new Map<number, number>();
-  for (const [real, forged] of pairs) {
-    const other = map.get(real);
-    if (other !== undefined && other !== forged) {
-      throw new BadInput(`--port-map: ${real} is to be ${other} and ${forged}, choose one`);
-    }
-    map.set(real, forged);
-  }
-  return map;
 }

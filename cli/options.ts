@@ -25,7 +25,7 @@ const mirrorOptions = {
   })),
   portMap: multiple(option("--port-map", portMap(), {
     description:
-      message`Forge another server port, so that the mirror does not meet the encrypted flow: 443=80.`,
+      message`Forge another server port, so that the mirror does not meet the encrypted flow: 443=80. clear stands for 443=80, 853=53, 8883=1883, 465=25, 993=143, 995=110, 636=389 and 990=21. Of several for one port the last counts.`,
   })),
   vlan: optional(option("--vlan", wholeNumber("ID", 1, VLAN_MAX), {
     description: message`Tag forged frames with this VLAN.`,

@@ -4,6 +4,7 @@ import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";
 import { parseDuration, parseSize } from "../codecs/units.ts";
 import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/link/target.ts";
+import { CLEAR_PORTS } from "../net/settings/limits.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import { parseSinkSpec } from "../net/sinks/spec.ts";
 
@@ -114,18 +115,28 @@ export function listenAddress(): ValueParser<"sync", ReturnType<typeof parseList
   );
 }
 
-/** `443=80`, or several joined with commas: [real server port, forged server port]. */
-export function portMap(): ValueParser<"sync", [number, number][]> {
-  return valueParser("PORT=PORT", [[443, 80]], (text) =>
-    text.split(",").map((pair) => {
-      const match = /^(\d{1,5})=(\d{1,5})$/.exec(pair);
-      const ports = match ? [Number(match[1]), Number(match[2])] : [];
-      if (!ports.length || ports.some((port) => port < 1 || port > 65535)) {
-        throw new RangeError(`expected ports from 1 to 65535 such as 443=80, got ${JSON.stringify(pair)}`);
-      }
-      return ports as [number, number];
-    }), (map) => map.map((pair) => pair.join("=")).join(","));
+/** `443=80`, {@linkcode CLEAR_PORTS} as `clear`, or several joined with commas: [real server port, forged server port]. */
+export function portMap(): ValueParser<"sync", (readonly [number, number])[]> {
+  return {
+    ...valueParser("PORT=PORT", [[443, 80]], (text) =>
+      text.split(",").flatMap((pair) => {
+        if (pair === CLEAR) return [...CLEAR_PORTS];
+        const match = /^(\d{1,5})=(\d{1,5})$/.exec(pair);
+        const ports = match ? [Number(match[1]), Number(match[2])] : [];
+        if (!ports.length || ports.some((port) => port < 1 || port > 65535)) {
+          throw new RangeError(
+            `expected clear, or ports from 1 to 65535 such as 443=80, got ${JSON.stringify(pair)}`,
+          );
+        }
+        return [ports as [number, number]];
+      }), (map) => map.map((pair) => pair.join("=")).join(",")),
+    *suggest(prefix: string) {
+      if (CLEAR.startsWith(prefix)) yield { kind: "literal" as const, text: CLEAR };
+    },
+  };
 }
+
+const CLEAR = "clear";
 
 /** `02:00:00:00:00:99`: six bytes, a unicast address. */
 export function macAddress(): ValueParser<"sync", Uint8Array> {

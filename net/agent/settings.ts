@@ -59,7 +59,7 @@ export interface AgentSettings extends TargetSettings, RotationSettings {
   readonly interfaceName?: string;
   /** Bytes of the largest IP packet forged, 576 to 65535. Default: the smallest MTU of the sinks, 1500 for a file. */
   readonly mtu?: number;
-  /** Forged server port by the real one. Default: none is changed. */
+  /** Forged server port by the real one, such as {@linkcode CLEAR_PORTS}. Default: none is changed. */
   readonly portMap?: ReadonlyMap<number, number>;
   /** VLAN that forged frames are tagged with, 1 to 4094. Default: no tag. */
   readonly vlan?: number;

@@ -19,6 +19,21 @@ export interface ForgeSettings {
   readonly gapLengthMax?: number;
 }
 
+/**
+ * Usual ports of protocols over TLS, and those that the same protocols have in the clear: Suricata finds DNS and MQTT on the
+ * clear port only, and rules name ports. HTTPS, DNS, MQTT, SMTP, IMAP, POP3, LDAP, FTP.
+ */
+export const CLEAR_PORTS: ReadonlyMap<number, number> = new Map([
+  [443, 80],
+  [853, 53],
+  [8883, 1883],
+  [465, 25],
+  [993, 143],
+  [995, 110],
+  [636, 389],
+  [990, 21],
+]);
+
 /** Below 30 s, the shortest time after which a stock IDS under pressure forgets a flow (Snort). */
 export const KEEP_ALIVE_NS = 25e9;
 /** Half of what sequence numbers can tell apart: a longer gap could not be measured in the capture. */

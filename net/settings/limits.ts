@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What settings may be at least and at most, wherever they are given. @module */
 
-export { MTU_MAX, MTU_MIN } from "../forge/settings.ts";
+export { CLEAR_PORTS, MTU_MAX, MTU_MIN } from "../forge/settings.ts";
 
 /** Numbers of a VLAN are from 1. */
 export const VLAN_MAX = 4094;

@@ -43,7 +43,10 @@ mistake("a value that is wrong is quoted beside what would be right", [
   ["--rotate-size 1k", '--rotate-size: expected at least 4096 bytes, got "1k"'],
   ["--memory 0", '--memory: expected at least 1048576 bytes, got "0"'],
   ["--rotate-time soon", '--rotate-time: expected a duration such as 90s, 10m or 1h, got "soon"'],
-  ["--port-map 443=70000", '--port-map: expected ports from 1 to 65535 such as 443=80, got "443=70000"'],
+  [
+    "--port-map 443=70000",
+    '--port-map: expected clear, or ports from 1 to 65535 such as 443=80, got "443=70000"',
+  ],
   ["--mark-mac 02:00", '--mark-mac: expected a MAC address such as 02:00:00:00:00:99, got "02:00"'],
   [
     "-t tcp://",
@@ -95,7 +98,6 @@ mistake("what is missing or too much is named", [
     '--unit: "nginx.socket" is not the name of a systemd service, for example nginx',
   ],
   ["hook install --unit nginx --root /no/where", '--root: "/no/where" is no directory'],
-  ["--port-map 443=80 --port-map 443=81 -o x.pcap", "--port-map: 443 is to be 80 and 81, choose one"],
   ["-C -o x.pcap --state ./x.pcap", '--state: "./x.pcap" is a sink already, give another file'],
   ["-C -o x.pcap --insecure-plaintext -L 203.0.113.1:0", "--listen: 203.0.113.1 is no address of this host"],
   [

@@ -80,8 +80,13 @@ Deno.test("values: port maps may be joined and stay within 1 to 65535", () => {
   const map = values.portMap();
   assert.deepEqual(parse(map, "443=80,8443=8080"), [[443, 80], [8443, 8080]]);
   assert.equal(map.format([[443, 80], [1, 65535]]), "443=80,1=65535");
-  for (const text of ["443", "443=", "0=80", "443=65536", "443=80,", "a=b", "443:80"]) {
-    assert.match(refusal(map, text), /^expected ports from 1 to 65535 such as 443=80, got "/);
+  const clear = parse(map, "clear") as [number, number][];
+  assert.equal(map.format(clear), "443=80,853=53,8883=1883,465=25,993=143,995=110,636=389,990=21");
+  assert.deepEqual(parse(map, "1=2,clear,443=8080"), [[1, 2], ...clear, [443, 8080]]);
+  const suggested = [...map.suggest!("cl") as Iterable<{ text?: string }>];
+  assert.deepEqual(suggested.map((suggestion) => suggestion.text), ["clear"]);
+  for (const text of ["443", "443=", "0=80", "443=65536", "443=80,", "a=b", "443:80", "Clear", "clear=80"]) {
+    assert.match(refusal(map, text), /^expected clear, or ports from 1 to 65535 such as 443=80, got "/);
   }
 });
 
