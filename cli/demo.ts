@@ -21,7 +21,7 @@ export async function runDemo({ output }: DemoCommand): Promise<number> {
   const runtimeDir = Deno.makeTempDirSync({ prefix: "sslcollector-" });
   const reader = new ExchangeReader();
   const agent = await startAgent({
-    sinks: [path.startsWith("/") ? path : `./${path}`, ({ frame }) => reader.take(frame)],
+    sinks: [path.startsWith("/") ? path : `./${path}`, ({ frame }) => reader.add(frame)],
     sources: [hookSource({ runtimeDir })],
   });
   const server = await startServer();

@@ -31,8 +31,8 @@ export class ExchangeReader {
   readonly #streams = new Map<string, Streams>();
   readonly #latin1 = new TextDecoder("latin1");
 
-  /** Takes the next packet, borrowed for the call. */
-  take(frame: Uint8Array): void {
+  /** The next packet, borrowed for the call. */
+  add(frame: Uint8Array): void {
     const segment = parseSegment(frame);
     if (segment === undefined) return;
     const payload = this.#latin1.decode(segment.payload);

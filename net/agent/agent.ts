@@ -71,7 +71,7 @@ export class Agent {
       const context = {
         timeBaseNs,
         flush: () => mirror.flush(),
-        settle: () => mirror.settle(),
+        catchUp: () => mirror.catchUp(),
         warn: (message: string) => log.warn(message),
       };
       for (const source of plan.sources) {

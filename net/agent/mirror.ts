@@ -103,7 +103,7 @@ export class Mirror {
   }
 
   /** Waits until slow sinks have caught up: for sources that can wait. */
-  async settle(): Promise<void> {
+  async catchUp(): Promise<void> {
     this.flush();
     for (const sink of this.sinks) await sink.flush();
   }

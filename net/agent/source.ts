@@ -35,7 +35,7 @@ export interface SourceContext {
   /** Hands on what came of the records so far: to be called after every stretch of them. */
   flush(): void;
   /** Does so and waits until slow sinks have caught up: for sources that can wait. */
-  settle(): Promise<void>;
+  catchUp(): Promise<void>;
   /** Takes a line for people. */
   warn(message: string): void;
 }
@@ -123,14 +123,14 @@ export async function openRecording(
     name: "replay",
     timeBaseNs: recording.timeBaseNs,
     discard: () => recording.close(),
-    open(target, { nextProgram, settle }) {
+    open(target, { nextProgram, catchUp }) {
       const cut = new AbortController();
       let replaying: Promise<unknown> | undefined;
       return {
         async run() {
           replaying = recording.replay(target, {
             nextProgram,
-            onBatch: settle,
+            onBatch: catchUp,
             progress,
             signal: cut.signal,
           });

@@ -27,15 +27,15 @@ export class Backlog {
   /** Bytes of packets that the sinks may still hold in queues of their own. */
   unflushedBytes = 0;
   readonly #sinks: () => readonly Sink[];
-  readonly #take: (held: Held) => void;
+  readonly #handle: (held: Held) => void;
   readonly #log: (message: string) => void;
   #held: Held[] = [];
   #downTimer: ReturnType<typeof setInterval> | undefined;
 
-  /** `take` gets what was held, in its order. */
-  constructor(sinks: () => readonly Sink[], take: (held: Held) => void, log: (message: string) => void) {
+  /** `handle` gets what was held, in its order. */
+  constructor(sinks: () => readonly Sink[], handle: (held: Held) => void, log: (message: string) => void) {
     this.#sinks = sinks;
-    this.#take = take;
+    this.#handle = handle;
     this.#log = log;
   }
 
@@ -50,8 +50,8 @@ export class Backlog {
   }
 
   /** Gives what is held to the sinks, as far as they can take it; to be called when bytes were flushed. */
-  release(): void {
-    while (this.#held.length > 0 && this.#canWrite()) this.#take(this.#held.shift()!);
+  resume(): void {
+    while (this.#held.length > 0 && this.#canWrite()) this.#handle(this.#held.shift()!);
     if (this.#held.length > 0) this.#watchDown();
   }
 
@@ -83,7 +83,7 @@ export class Backlog {
       clearInterval(this.#downTimer);
       this.#downTimer = undefined;
       this.#log(`${down.name} is up again`);
-      this.release();
+      this.resume();
     }, DOWN_POLL_MS);
   }
 }

@@ -91,7 +91,7 @@ export class Intake implements IntakePort {
 
   constructor(options: IntakeOptions) {
     this.#options = options;
-    this.#backlog = new Backlog(options.sinks, (held) => this.#takeHeld(held), options.log);
+    this.#backlog = new Backlog(options.sinks, (held) => this.#handleHeld(held), options.log);
   }
 
   /** Where answers go; before anything is opened. */
@@ -145,7 +145,7 @@ export class Intake implements IntakePort {
     packets: number,
   ): void {
     if (this.#isClosed) return;
-    if (!this.#backlog.isHolding) this.#takePackets(link, memory, start, end, packets);
+    if (!this.#backlog.isHolding) this.#handlePackets(link, memory, start, end, packets);
     else if (this.#links.has(link)) {
       this.#backlog.hold({ link, message: undefined, blocks: memory.slice(start, end), packets });
     }
@@ -153,16 +153,16 @@ export class Intake implements IntakePort {
 
   message(link: number, message: AgentMessage): void {
     if (this.#isClosed) return;
-    if (!this.#backlog.isHolding) this.#takeMessage(link, message);
+    if (!this.#backlog.isHolding) this.#handleMessage(link, message);
     else if (this.#links.has(link)) this.#backlog.hold({ link, message });
   }
 
-  #takeHeld(held: Held): void {
-    if (held.message) this.#takeMessage(held.link, held.message);
-    else this.#takePackets(held.link, held.blocks, 0, held.blocks.length, held.packets);
+  #handleHeld(held: Held): void {
+    if (held.message) this.#handleMessage(held.link, held.message);
+    else this.#handlePackets(held.link, held.blocks, 0, held.blocks.length, held.packets);
   }
 
-  #takePackets(
+  #handlePackets(
     link: number,
     memory: Uint8Array<ArrayBuffer>,
     start: number,
@@ -187,11 +187,11 @@ export class Intake implements IntakePort {
     } else if (this.#options.flushes) {
       this.#flushLater(link, session, 0);
     } else {
-      this.#peer!.taken(link);
+      this.#peer!.done(link);
     }
   }
 
-  #takeMessage(link: number, message: AgentMessage): void {
+  #handleMessage(link: number, message: AgentMessage): void {
     const open = this.#links.get(link);
     if (open === undefined || this.#isBroken) return;
     const have = this.#have.get(open.session)!;
@@ -204,7 +204,7 @@ export class Intake implements IntakePort {
         open.cursor = message.next;
         if (message.next <= have) break;
         open.books.lose(message.reason, message.next - have);
-        return this.#advance(link, open, message.next, 0);
+        return this.#note(link, open, message.next, 0);
       }
       case "heartbeat":
         open.books.told(message.next - have, message.waitedMs);
@@ -220,7 +220,7 @@ export class Intake implements IntakePort {
         this.#ack(link, open);
       }
     }
-    this.#peer!.taken(link);
+    this.#peer!.done(link);
   }
 
   closed(link: number, reason: string): void {
@@ -246,15 +246,15 @@ export class Intake implements IntakePort {
     for (const sink of this.#options.sinks()) sink.write(batch);
     if (this.#options.sinks().length === 0) return;
     open.books.took(batch.count, batch.blocks.length);
-    this.#advance(link, open, open.cursor!, batch.blocks.length);
+    this.#note(link, open, open.cursor!, batch.blocks.length);
   }
 
-  /** Tells the connection that it is done with, once that is noted. */
-  #advance(link: number, open: OpenLink, have: number, bytes: number): void {
+  /** Notes how far the session is, and then tells the connection that the call is done with. */
+  #note(link: number, open: OpenLink, have: number, bytes: number): void {
     this.#have.set(open.session, have);
     open.unackedBytes += bytes;
     if (this.#options.flushes) this.#flushLater(link, open.session, bytes);
-    else if (this.#commit(link, open.session, have, this.#options.files())) this.#peer!.taken(link);
+    else if (this.#commit(link, open.session, have, this.#options.files())) this.#peer!.done(link);
   }
 
   #commit(link: number, session: string, have: number, files: readonly FileProgress[]): boolean {
@@ -291,12 +291,12 @@ export class Intake implements IntakePort {
       if (this.#options.sinks().length === 0) break;
       for (const { link, session, have, bytes, files } of written) {
         this.#backlog.unflushedBytes -= bytes;
-        if (this.#commit(link, session, have, files)) this.#peer!.taken(link);
+        if (this.#commit(link, session, have, files)) this.#peer!.done(link);
       }
       for (const session of this.#left) {
         if (!this.#unflushed.some((later) => later.session === session)) this.#forgetSession(session);
       }
-      this.#backlog.release();
+      this.#backlog.resume();
     }
     this.#flushing = undefined;
   }

@@ -221,7 +221,7 @@ export class LinkServer {
     const of = (link: number) => this.#listeners[Math.floor(link / LINKS_PER_WORKER)];
     return {
       welcome: (link, have) => of(link)?.welcome(link, have),
-      taken: (link) => of(link)?.taken(link),
+      done: (link) => of(link)?.done(link),
       ack: (link, have) => of(link)?.ack(link, have),
       refuse: (link, reason) => of(link)?.refuse(link, reason),
     };

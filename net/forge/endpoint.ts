@@ -165,9 +165,9 @@ export class Endpoint {
       this.#pseudoSum + swap16(tcpLength) + nativeSum(memory, tcpAt, tcpLength),
     );
 
-    const taken = length + (flags & (tcp.TCP_SYN | tcp.TCP_FIN) ? 1 : 0);
-    if (taken > 0) {
-      this.next = sequenceAdd(sequence, taken);
+    const sequenceLength = length + (flags & (tcp.TCP_SYN | tcp.TCP_FIN) ? 1 : 0);
+    if (sequenceLength > 0) {
+      this.next = sequenceAdd(sequence, sequenceLength);
       this.unanswered++;
     }
   }

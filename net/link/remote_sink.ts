@@ -139,7 +139,7 @@ export class RemoteSink implements Sink {
     const { counters } = this;
     counters.packets += batch.count;
     if (this.#isClosed || this.#isFinishing) return countDropped(counters, "sink-closed", batch.count);
-    const refused = this.#live.take(batch.blocks, batch.count);
+    const refused = this.#live.add(batch.blocks, batch.count);
     if (refused !== undefined) {
       this.#live.lose(batch.count, refused);
       this.#drop(batch.count, refused);
@@ -161,7 +161,7 @@ export class RemoteSink implements Sink {
    * the collector is reached again.
    */
   async flush(): Promise<void> {
-    await this.#progress.settled(() => this.#outboxes.every((outbox) => outbox.isEmpty));
+    await this.#progress.wait(() => this.#outboxes.every((outbox) => outbox.isEmpty));
   }
 
   close(): Promise<void> {
@@ -174,7 +174,7 @@ export class RemoteSink implements Sink {
     this.#wakeLoop?.();
     const longestMs = this.#options.closeMaxMs ?? CLOSE_MAX_MS;
     const timer = setTimeout(() => this.#tellWaiting(longestMs - CLOSE_SOON_MS), CLOSE_SOON_MS);
-    await this.#progress.settled(() => this.#needNotWait(), longestMs);
+    await this.#progress.wait(() => this.#needNotWait(), longestMs);
     clearTimeout(timer);
     this.#isClosed = true;
     this.#abort.abort();

@@ -61,7 +61,7 @@ export class AheadTellers {
   }
 
   /** The flow has come further: those who are ahead may have their turn. */
-  advance(flow: Flow, timeNs: number): void {
+  tellDue(flow: Flow, timeNs: number): void {
     if (this.#ahead.size === 0 || flow.awaitsParent) return;
     for (let again = true; again;) {
       again = false;
@@ -76,7 +76,7 @@ export class AheadTellers {
   }
 
   /** A teller has ended: where everybody left is ahead, nobody tells what is missing, and the first goes on. */
-  release(flow: Flow, timeNs: number): void {
+  unblock(flow: Flow, timeNs: number): void {
     if (flow.awaitsParent) return;
     for (;;) {
       const telling = flow.tellers.filter(({ isMute }) => !isMute);
@@ -92,7 +92,7 @@ export class AheadTellers {
     if (flow.awaitsParent) return this.#handlers.giveUpParent(flow);
     while (teller.ahead?.length) this.#handlers.tell(teller, teller.ahead.shift()!);
     this.#level(teller, timeNs);
-    this.advance(flow, timeNs);
+    this.tellDue(flow, timeNs);
   }
 
   flushFlow(flow: Flow, timeNs: number): void {

@@ -71,10 +71,10 @@ export class CodecSampleLog {
   }
 
   /** Gives all pieces as they came; the bytes are lent for the call. */
-  replay(take: (direction: Direction, bytes: Uint8Array, timeNs: number) => void): void {
+  replay(use: (direction: Direction, bytes: Uint8Array, timeNs: number) => void): void {
     for (let index = 0, at = 0; index < this.#count; index++) {
       const length = Math.abs(this.#pieces[index]);
-      take(this.#pieces[index] > 0 ? 0 : 1, this.#bytes.subarray(at, at + length), this.#timesNs[index]);
+      use(this.#pieces[index] > 0 ? 0 : 1, this.#bytes.subarray(at, at + length), this.#timesNs[index]);
       at += length;
     }
   }

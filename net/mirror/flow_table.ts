@@ -38,7 +38,7 @@ export interface FlowHandlers {
   tell(teller: Teller, event: AheadEvent): void;
   /** A mirrored flow had no traffic for long; told at every tick while it stays mirrored and so. */
   rest(flow: Flow, timeNs: number): void;
-  release(flow: Flow, end: FlowEnd, timeNs: number): void;
+  end(flow: Flow, end: FlowEnd, timeNs: number): void;
 }
 
 /**
@@ -138,7 +138,7 @@ export class FlowTable {
     numbers!.delete(number);
     teller.ended = end;
     if (!teller.ahead) this.#leave(teller, timeNs);
-    this.ahead.release(teller.flow, timeNs);
+    this.ahead.unblock(teller.flow, timeNs);
   }
 
   programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void {
@@ -338,6 +338,6 @@ export class FlowTable {
     this.#lingering.delete(flow);
     this.keys.release(flow);
     this.#sessions.end(flow, flow.isComplete, timeNs);
-    this.#handlers.release(flow, end, timeNs);
+    this.#handlers.end(flow, end, timeNs);
   }
 }

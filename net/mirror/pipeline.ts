@@ -72,7 +72,7 @@ export class Pipeline implements CaptureTarget {
       mirror: (flow) => this.#mirror(flow),
       tell: (teller, event) => this.#tellEvent(teller, event),
       rest: (flow, timeNs) => this.#rest(flow, timeNs),
-      release: (flow, end, timeNs) => this.#release(flow, end, timeNs),
+      end: (flow, end, timeNs) => this.#end(flow, end, timeNs),
     });
   }
 
@@ -133,7 +133,7 @@ export class Pipeline implements CaptureTarget {
       });
     }
     this.#tell(teller, direction, offset, bytes, timeNs);
-    this.#flows.ahead.advance(teller.flow, timeNs);
+    this.#flows.ahead.tellDue(teller.flow, timeNs);
   }
 
   gap(program: CaptureProgram, number: number, gap: CaptureGap, timeNs: number): void {
@@ -145,7 +145,7 @@ export class Pipeline implements CaptureTarget {
       return this.#flows.ahead.wait(teller, { direction, offset, length, bytes: undefined, reason, timeNs });
     }
     this.#tellGap(teller, gap, timeNs);
-    this.#flows.ahead.advance(teller.flow, timeNs);
+    this.#flows.ahead.tellDue(teller.flow, timeNs);
   }
 
   close(program: CaptureProgram, number: number, end: CaptureEnd, timeNs: number): void {
@@ -333,7 +333,7 @@ export class Pipeline implements CaptureTarget {
   }
 
   /** The flow has ended; its books go to its program. */
-  #release(flow: Flow, end: FlowEnd, timeNs: number): void {
+  #end(flow: Flow, end: FlowEnd, timeNs: number): void {
     this.#close(flow, timeNs);
     this.#row(flow.program).counters.add(flow.counters);
     this.#options.observer.flowClosed(flow, end);

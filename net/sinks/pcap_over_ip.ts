@@ -198,8 +198,8 @@ export class PcapOverIpSink implements Sink {
   #welcome(connection: Deno.TcpConn): void {
     const { hostname, port } = connection.remoteAddr as Deno.NetAddr;
     const outlet = new Outlet<SharedParcel>(connection, this.#queueBytes, {
-      delivered: (parcel) => this.#settle(parcel, true),
-      lost: (parcel) => this.#settle(parcel, false),
+      delivered: (parcel) => this.#book(parcel, true),
+      lost: (parcel) => this.#book(parcel, false),
       broken: () => this.#end(client),
     });
     const client: Client = {
@@ -231,7 +231,7 @@ export class PcapOverIpSink implements Sink {
     client.connection.close();
   }
 
-  #settle(parcel: SharedParcel, isDelivered: boolean): void {
+  #book(parcel: SharedParcel, isDelivered: boolean): void {
     parcel.holders--;
     if (parcel.isDelivered) return;
     if (isDelivered) {

@@ -13,11 +13,11 @@ export function scriptedSource(requests: readonly string[], response: string): C
   return {
     name: "script",
     timeBaseNs: TIME_BASE_NS,
-    open(target, { nextProgram, settle }) {
+    open(target, { nextProgram, catchUp }) {
       return {
         async run() {
           tell(target, nextProgram(), requests, response);
-          await settle();
+          await catchUp();
         },
         close: () => Promise.resolve(),
         counters: { programs: 1, refused: new Map([["script-refused", 2]]) },

@@ -68,12 +68,12 @@ export class LinkReader {
 
   /** Copies as much of `bytes` from `offset` as there is room for, and answers how much; tells of messages, not yet of packets. */
   push(bytes: Uint8Array, offset: number): number {
-    const taken = Math.min(bytes.length - offset, this.room);
-    const all = offset === 0 && taken === bytes.length;
-    this.#memory.set(all ? bytes : bytes.subarray(offset, offset + taken), this.#end);
-    this.#end += taken;
+    const length = Math.min(bytes.length - offset, this.room);
+    const all = offset === 0 && length === bytes.length;
+    this.#memory.set(all ? bytes : bytes.subarray(offset, offset + length), this.#end);
+    this.#end += length;
     this.walk();
-    return taken;
+    return length;
   }
 
   /** Hands over the packets that wait, if any. */

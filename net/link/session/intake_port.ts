@@ -23,7 +23,7 @@ export interface IntakePort {
   /** Answered by {@linkcode LinkPeer.welcome} or {@linkcode LinkPeer.refuse}. */
   opened(link: number, agent: AgentIdentity, hello: Hello): void;
   /**
-   * Checked packet blocks in `memory` from `start` to `end`, answered by {@linkcode LinkPeer.taken}, perhaps before it
+   * Checked packet blocks in `memory` from `start` to `end`, answered by {@linkcode LinkPeer.done}, perhaps before it
    * returns.
    */
   packets(link: number, memory: Uint8Array<ArrayBuffer>, start: number, end: number, packets: number): void;
@@ -37,7 +37,7 @@ export interface IntakePort {
 export interface LinkPeer {
   welcome(link: number, have: number): void;
   /** One call of {@linkcode IntakePort.packets} or {@linkcode IntakePort.message} is done with, in their order. */
-  taken(link: number): void;
+  done(link: number): void;
   ack(link: number, have: number): void;
   refuse(link: number, reason: string): void;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Packets of one session on the agent's side, from being taken to being acknowledged. @module */
+/** Packets of one session on the agent's side, from being added to being acknowledged. @module */
 import { BatchMemory, memoryFor } from "./batch_memory.ts";
 import { offsetAfter, type Run, runsOf } from "../blocks/batch_walker.ts";
 import { divided, type Entry, ENTRY_BYTES } from "./outbox_entry.ts";
@@ -20,7 +20,7 @@ export interface OutboxOptions {
   readonly now: () => number;
   /** Told of packets that were acknowledged (whole entries also with their bytes). */
   readonly acknowledged: (packets: number, bytes: number) => void;
-  /** Told of packets that had been taken and cannot be sent, by reason, and what is to be said of it if anything. */
+  /** Told of packets that had been added and cannot be sent, by reason, and what is to be said of it if anything. */
   readonly lost: (packets: number, reason: string, trouble?: string) => void;
   /** Whether memory may be used again once acknowledged: not where the runtime sends it later from where it is, as without TLS. */
   readonly recycles: boolean;
@@ -59,7 +59,12 @@ export class Outbox {
     this.#isRecovered = spool !== undefined && spool.parts.length > 0;
     for (const part of spool?.parts.splice(0) ?? []) {
       if (this.#entries.length === 0) this.first = this.next = part.first;
-      this.#add({ ...part, bytes: undefined, part: part.reason ? undefined : part, takenMs: options.now() });
+      this.#append({
+        ...part,
+        bytes: undefined,
+        part: part.reason ? undefined : part,
+        addedMs: options.now(),
+      });
     }
     this.#cursor = this.first;
   }
@@ -76,11 +81,11 @@ export class Outbox {
   /** Milliseconds that the oldest unacknowledged packet has waited; 0: none. */
   get waitedMs(): number {
     const oldest = this.#entries[this.#head];
-    return oldest === undefined ? 0 : Math.max(0, this.#options.now() - oldest.takenMs);
+    return oldest === undefined ? 0 : Math.max(0, this.#options.now() - oldest.addedMs);
   }
 
-  /** Copies the packets; the answer is why they cannot be taken, undefined when they are. */
-  take(blocks: Uint8Array, packets: number): string | undefined {
+  /** Copies the packets; the answer is why they cannot be added, undefined when they are. */
+  add(blocks: Uint8Array, packets: number): string | undefined {
     const spooled = this.#spool?.append(blocks, this.next, packets) ?? "queue-full";
     const part = typeof spooled === "string" ? undefined : spooled;
     if (this.#grow(blocks, packets, part)) return undefined;
@@ -89,14 +94,14 @@ export class Outbox {
     if (!fits && part === undefined) return spooled as string;
     this.#seal();
     const bytes = fits ? this.#memory.copy(blocks) : undefined;
-    this.#add({
+    this.#append({
       first: this.next,
       packets,
       bytes,
       lengthBytes: blocks.length,
       part,
       reason: "",
-      takenMs: this.#options.now(),
+      addedMs: this.#options.now(),
     });
     if (bytes !== undefined) this.memoryBytes += bytes.buffer.byteLength + ENTRY_BYTES;
     return undefined;
@@ -148,14 +153,14 @@ export class Outbox {
       return;
     }
     this.#seal();
-    this.#add({
+    this.#append({
       first: this.next,
       packets,
       bytes: undefined,
       lengthBytes: 0,
       part: undefined,
       reason,
-      takenMs: this.#options.now(),
+      addedMs: this.#options.now(),
     });
   }
 
@@ -259,7 +264,7 @@ export class Outbox {
     this.#spool?.acknowledge(this.first);
   }
 
-  /** Packets that were taken and not acknowledged, lost ones left out: those on disk, and those only in memory. */
+  /** Packets that were added and not acknowledged, lost ones left out: those on disk, and those only in memory. */
   countWaiting(): { readonly onDisk: number; readonly inMemory: number } {
     let [onDisk, inMemory] = [0, 0];
     for (let at = this.#head; at < this.#entries.length; at++) {
@@ -277,7 +282,7 @@ export class Outbox {
     this.#spool?.close(this.isEmpty);
   }
 
-  #add(entry: Entry): void {
+  #append(entry: Entry): void {
     this.#entries.push(entry);
     this.next = entry.first + entry.packets;
   }

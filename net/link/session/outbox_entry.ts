@@ -18,7 +18,8 @@ export interface Entry {
   part: SpoolPart | undefined;
   /** Why they were lost; empty: they were not. */
   readonly reason: string;
-  readonly takenMs: number;
+  /** When it was added, on the clock of the outbox. */
+  readonly addedMs: number;
 }
 
 /**
@@ -42,7 +43,7 @@ export function divided(
       lengthBytes: isLost ? 0 : lengthBytes,
       part: isLost ? undefined : { first, packets, path, offset: at, lengthBytes, reason: "" },
       reason: isLost ? reason : "",
-      takenMs: entry.takenMs,
+      addedMs: entry.addedMs,
     });
     first += packets;
     at += lengthBytes;

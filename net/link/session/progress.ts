@@ -37,7 +37,7 @@ export class Progress {
    * Settles when `isDone`, when nothing moves any more, or after `longestMs`; where nothing has moved since the last stall,
    * after one turn of the event loop.
    */
-  async settled(isDone: () => boolean, longestMs = Infinity): Promise<void> {
+  async wait(isDone: () => boolean, longestMs = Infinity): Promise<void> {
     if (!isDone() && this.#stalledAt === this.#steps) return await eventLoopTurn();
     const endMs = this.#now() + longestMs;
     let [steps, movedMs] = [this.#steps, this.#now()];

@@ -39,7 +39,7 @@ export class AgentLink {
   #isDue = false;
   #state: "new" | "opening" | "open" | "over" = "new";
   #isPaused = false;
-  #isAdvancing = false;
+  #isParsing = false;
   #heardMs: number;
   #have = 0;
   #wasOpened = false;
@@ -55,15 +55,15 @@ export class AgentLink {
     this.#reader = new LinkReader(options.mtu + LINK_FRAME_OVERHEAD, options.memory.of(id), {
       keptBytes: port.keptBytes,
       packets: (memory, start, end, packets) => this.#packets(memory, start, end, packets),
-      message: (message) => this.#take(message),
+      message: (message) => this.#receive(message),
       isBusy: () => this.#isBusy,
     });
     const helloMs = HELLO_HEARTBEATS * options.heartbeatMs;
     this.#helloTimer = setTimeout(() => this.refuse(`no hello within ${helloMs / 1000} s`), helloMs);
     this.#timer = setInterval(() => this.#tick(), options.heartbeatMs);
-    socket.on("error", (error: Error) => this.#release(error.message));
-    socket.on("close", () => this.#release("connection closed"));
-    socket.on("end", () => this.#release("connection closed by the agent"));
+    socket.on("error", (error: Error) => this.#end(error.message));
+    socket.on("close", () => this.#end("connection closed"));
+    socket.on("end", () => this.#end("connection closed by the agent"));
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
     socket.write(linkHead(options.application, "collector"));
   }
@@ -73,12 +73,12 @@ export class AgentLink {
     this.#state = "open";
     this.#have = have;
     this.socket.write(linkBlock({ kind: "welcome", have, mtu: this.options.mtu }));
-    this.#advance();
+    this.#parse();
   }
 
-  taken(): void {
+  done(): void {
     this.#waiting--;
-    this.#advance();
+    this.#parse();
   }
 
   ack(have: number): void {
@@ -91,7 +91,7 @@ export class AgentLink {
   refuse(reason: string): void {
     if (this.#state === "over") return;
     this.socket.end(linkBlock({ kind: "refused", reason }));
-    this.#release(reason);
+    this.#end(reason);
   }
 
   get #isBusy(): boolean {
@@ -102,14 +102,14 @@ export class AgentLink {
     if (this.#state === "over") return;
     this.#heardMs = this.options.now();
     this.#pending.push(bytes);
-    this.#advance();
+    this.#parse();
   }
 
   /** Parses what was received as far as what is parsed may wait. */
-  #advance(): void {
-    if (this.#isAdvancing) return; // an answer from within
+  #parse(): void {
+    if (this.#isParsing) return; // an answer from within
     const reader = this.#reader;
-    this.#isAdvancing = true;
+    this.#isParsing = true;
     try {
       while (this.#state !== "over") {
         if (this.#state === "opening" || !reader.walk()) return this.#pause();
@@ -131,7 +131,7 @@ export class AgentLink {
     } catch (error) {
       return this.refuse(`bad data: ${(error as Error).message}`);
     } finally {
-      this.#isAdvancing = false;
+      this.#isParsing = false;
     }
     if (this.#isPaused) {
       this.#isPaused = false;
@@ -147,7 +147,7 @@ export class AgentLink {
       this.#gathering ??= setTimeout(() => {
         this.#gathering = undefined;
         this.#isDue = true;
-        this.#advance();
+        this.#parse();
       }, GATHER_MS);
     }
   }
@@ -165,7 +165,7 @@ export class AgentLink {
     this.port.packets(this.id, memory, start, end, packets);
   }
 
-  #take(message: LinkMessage): void {
+  #receive(message: LinkMessage): void {
     switch (message.kind) {
       case "hello":
         if (this.#state !== "new") throw new RangeError("a second hello");
@@ -196,7 +196,7 @@ export class AgentLink {
   }
 
   /** The connection is no more, or will soon be: nothing is read or told from now on. */
-  #release(reason: string): void {
+  #end(reason: string): void {
     if (this.#state === "over") return;
     this.#state = "over";
     clearInterval(this.#timer);

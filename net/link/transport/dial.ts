@@ -33,7 +33,7 @@ export function dial(
     servername: net.isIP(host) ? "" : host,
   });
   const fail = (error: Error) => {
-    settle();
+    stopWaiting();
     socket.on("error", () => {});
     socket.destroy();
     reject(error);
@@ -49,12 +49,12 @@ export function dial(
     } catch (error) {
       return fail(error as Error);
     }
-    settle();
+    stopWaiting();
     if (socket.destroyed) return;
     socket.setNoDelay(true);
     resolve(socket);
   };
-  const settle = () => {
+  const stopWaiting = () => {
     clearTimeout(timer);
     signal.removeEventListener("abort", aborted);
     socket.off("error", failed).off("close", closed).off(event, connected);

@@ -104,8 +104,8 @@ export class Listener implements LinkPeer {
     this.#links.get(link)?.welcome(have);
   }
 
-  taken(link: number): void {
-    this.#links.get(link)?.taken();
+  done(link: number): void {
+    this.#links.get(link)?.done();
   }
 
   ack(link: number, have: number): void {

@@ -65,7 +65,7 @@ export class Sender {
     this.#reader = new LinkReader(0, SMALL_MEMORY, {
       keptBytes: Infinity,
       packets: () => this.breakOff("collector sent packets"),
-      message: (message) => this.#take(message),
+      message: (message) => this.#receive(message),
     });
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
     socket.on("drain", () => this.kick());
@@ -135,7 +135,7 @@ export class Sender {
     }
   }
 
-  #take(message: LinkMessage): void {
+  #receive(message: LinkMessage): void {
     switch (message.kind) {
       case "welcome":
         if (this.#isWelcome) throw new RangeError("a second welcome");

@@ -42,9 +42,9 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       return listener?.setCredentials(data.credentials);
     case "welcome":
       return listener?.welcome(data.link, data.have);
-    case "taken":
+    case "done":
       if (data.memory !== undefined) listener?.recycle(data.memory);
-      return listener?.taken(data.link);
+      return listener?.done(data.link);
     case "ack":
       return listener?.ack(data.link, data.have);
     case "refuse":

@@ -12,7 +12,7 @@ export class WorkerListener implements LinkPeer {
   readonly #credentials: Credentials | undefined;
   readonly #port: IntakePort;
   readonly #refused: (address: string, reason: string) => void;
-  /** What the intake is done with once it says `taken`, by connection, in order: buffers, and nothing for a message. */
+  /** What the intake is done with once it says `done`, by connection, in order: buffers, and nothing for a message. */
   readonly #unanswered: Map<number, (Uint8Array<ArrayBuffer> | undefined)[]> = new Map();
   readonly #listening = Promise.withResolvers<number>();
   readonly #ended = Promise.withResolvers<void>();
@@ -32,7 +32,7 @@ export class WorkerListener implements LinkPeer {
       type: "module",
       name: "collector-link",
     });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#take(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
       const error = new Error(`a connection thread ended: ${event.message}`);
@@ -55,11 +55,11 @@ export class WorkerListener implements LinkPeer {
     this.#send({ type: "welcome", link, have });
   }
 
-  taken(link: number): void {
+  done(link: number): void {
     const unanswered = this.#unanswered.get(link);
     if (unanswered === undefined || unanswered.length === 0) return;
     const memory = unanswered.shift();
-    this.#send({ type: "taken", link, memory }, memory === undefined ? [] : [memory.buffer]);
+    this.#send({ type: "done", link, memory }, memory === undefined ? [] : [memory.buffer]);
   }
 
   ack(link: number, have: number): void {
@@ -76,7 +76,7 @@ export class WorkerListener implements LinkPeer {
     this.#worker.terminate();
   }
 
-  #take(message: FromWorker): void {
+  #receive(message: FromWorker): void {
     switch (message.type) {
       case "listening":
         return this.#listening.resolve(message.port);

@@ -25,7 +25,7 @@ class Harness {
   readonly acked: number[] = [];
   readonly books = new AgentBooks("web1");
   readonly intake: Intake;
-  taken = 0;
+  done = 0;
   failure: Error | undefined;
   canCommit = true;
 
@@ -48,7 +48,7 @@ class Harness {
     });
     this.intake.connect({
       welcome: (_, have) => this.welcomed.push(have),
-      taken: () => this.taken++,
+      done: () => this.done++,
       ack: (_, have) => this.acked.push(have),
       refuse: (link, reason) => this.refused.set(link, reason),
     });
@@ -198,22 +198,22 @@ Deno.test("what agents send while a sink is down waits in its order, and that of
     harness.open(link, 0, `${link}`.repeat(32));
     harness.say(link, start);
   }
-  const { taken } = harness;
+  const { done } = harness;
   sink.isDown = true;
   harness.packets(1).make(10);
   harness.say(1, { kind: "position", next: 15, reason: "queue-full" });
   harness.packets(2).make(7);
   assert.equal(sink.counters.packets, 0);
-  assert.equal(harness.taken, taken);
+  assert.equal(harness.done, done);
   harness.intake.closed(2, "cut");
   sink.isDown = false;
-  await until("what was held to be taken", () => harness.taken >= taken + 2);
+  await until("what was held to be taken", () => harness.done >= done + 2);
   assert.equal(sink.counters.packets, 10);
   assert.equal(harness.sessions.get(`web1/${"1".repeat(32)}`), 15);
   await harness.intake.close();
 });
 
-Deno.test("what comes while the collector ends is neither taken nor acknowledged", async () => {
+Deno.test("what comes while the collector ends is neither written nor acknowledged", async () => {
   const slow = new SlowSink();
   const harness = new Harness([slow], true);
   harness.open(1);

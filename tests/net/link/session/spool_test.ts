@@ -29,7 +29,7 @@ function filler(box: Outbox, frameLength = 1000): { packets: NumberedPackets; re
   const refused = new Map<string, number>();
   const packets = new NumberedPackets(
     ({ blocks, count }) => {
-      const reason = box.take(blocks, count);
+      const reason = box.add(blocks, count);
       if (reason === undefined) return;
       box.lose(count, reason);
       refused.set(reason, (refused.get(reason) ?? 0) + count);
@@ -168,7 +168,7 @@ Deno.test("small batches share memory, and what is on disk shares entries", () =
     spool.close();
   }));
 
-Deno.test("whatever is taken, sent, acknowledged and sent again: each packet once, in order, or counted as lost", () =>
+Deno.test("whatever is added, sent, acknowledged and sent again: each packet once, in order, or counted as lost", () =>
   withSeed((random) =>
     withTempDir((folder) => {
       for (let round = 0; round < 60; round++) {
@@ -194,7 +194,7 @@ Deno.test("whatever is taken, sent, acknowledged and sent again: each packet onc
         const makers = [60, 700, 1400].map((length) =>
           new NumberedPackets(
             ({ blocks, count }) => {
-              const reason = box.take(blocks, count);
+              const reason = box.add(blocks, count);
               if (reason !== undefined) {
                 box.lose(count, reason);
                 books.dropped += count;

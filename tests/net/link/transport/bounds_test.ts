@@ -63,7 +63,7 @@ Deno.test("of messages between packets only a few are unanswered, and all of it 
     if (answering) return;
     answering = true;
     setImmediate(function answer() {
-      listener.taken(unanswered.shift()!);
+      listener.done(unanswered.shift()!);
       if (unanswered.length > 0) setImmediate(answer);
       else answering = false;
     });
