@@ -8,6 +8,13 @@ const QUIET_MS = 300;
 /** They are also read so often: a directory that took the place of the watched one goes unnoticed by the system. */
 const EVERY_MS = 60_000;
 
+/** Which credentials: those of a role in a directory, by name where it has several. */
+export interface CredentialsPlace {
+  readonly directory: string;
+  readonly role: Role;
+  readonly name: string | undefined;
+}
+
 export interface LiveCredentialsEvents {
   /** Others are in use from now on. */
   changed(credentials: Credentials): void;
@@ -27,15 +34,13 @@ export class LiveCredentials {
 
   private constructor(
     current: Credentials,
-    readonly directory: string,
-    readonly role: Role,
-    readonly name: string | undefined,
+    readonly place: CredentialsPlace,
     readonly events: LiveCredentialsEvents,
     everyMs: number,
   ) {
     this.#current = current;
     try {
-      this.#watcher = Deno.watchFs(directory, { recursive: false });
+      this.#watcher = Deno.watchFs(place.directory, { recursive: false });
     } catch (error) {
       this.#unnoticed(error as Error);
     }
@@ -46,14 +51,11 @@ export class LiveCredentials {
 
   /** Throws an `Error` of one line when there are none to begin with. */
   static async open(
-    directory: string,
-    role: Role,
-    name: string | undefined,
+    place: CredentialsPlace,
     events: LiveCredentialsEvents,
     everyMs: number = EVERY_MS,
   ): Promise<LiveCredentials> {
-    const current = await loadCredentials(directory, role, name);
-    return new LiveCredentials(current, directory, role, name, events, everyMs);
+    return new LiveCredentials(await load(place), place, events, everyMs);
   }
 
   get current(): Credentials {
@@ -63,7 +65,7 @@ export class LiveCredentials {
   /** Reads what is on disk; keeps what it has when that is of no use. */
   async reload(): Promise<void> {
     try {
-      const found = await loadCredentials(this.directory, this.role, this.name);
+      const found = await load(this.place);
       this.#trouble = "";
       if (this.#isClosed || isSame(found, this.#current)) return;
       this.#current = found;
@@ -85,7 +87,7 @@ export class LiveCredentials {
 
   /** SIGHUP still works. */
   #unnoticed({ message }: Error): void {
-    this.events.failed(`changes in ${this.directory} go unnoticed: ${message}`);
+    this.events.failed(`changes in ${this.place.directory} go unnoticed: ${message}`);
   }
 
   async #watch(): Promise<void> {
@@ -100,6 +102,10 @@ export class LiveCredentials {
       if (!this.#isClosed) this.#unnoticed(error as Error);
     }
   }
+}
+
+function load({ directory, role, name }: CredentialsPlace): Promise<Credentials> {
+  return loadCredentials(directory, role, name);
 }
 
 function isSame(a: Credentials, b: Credentials): boolean {

@@ -37,7 +37,7 @@ export async function openCredentials(
   changed: (credentials: Credentials) => void = () => {},
 ): Promise<OpenCredentials> {
   try {
-    const live = await LiveCredentials.open(pki, role, identity, {
+    const live = await LiveCredentials.open({ directory: pki, role, name: identity }, {
       changed: (credentials) => {
         log.info(`certificates were read again: ${credentials.name}`);
         warnIfSoon(credentials);

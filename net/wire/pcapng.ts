@@ -122,6 +122,7 @@ export function packetBlockLength(frameLength: number, commentLength: number): n
  * Writes an enhanced packet block of interface 0 all around its frame, which the caller fills in from
  * `blockOffset + PACKET_FRAME`: every byte of {@linkcode packetBlockLength} but those. `blockOffset` is a multiple of
  * 4 and `words32` and `bytes` are one buffer. The time is nanoseconds since 1970 in two unsigned halves.
+ * Called for every packet: its arguments are no object, so that none is made.
  */
 export function writePacketBlock(
   words32: Int32Array,

@@ -171,7 +171,11 @@ Deno.test("a directory that took the place of another is noticed", () =>
       changed: () => changed.resolve(),
       failed: (message: string) => void failures.push(message),
     };
-    const live = await LiveCredentials.open(`${folder}/pki`, "agent", "web1", events, 20);
+    const live = await LiveCredentials.open(
+      { directory: `${folder}/pki`, role: "agent", name: "web1" },
+      events,
+      20,
+    );
     await Deno.remove(`${folder}/pki`);
     await until("a failure", () => failures.length > 0);
     await Deno.symlink("two", `${folder}/pki`);
@@ -190,7 +194,7 @@ Deno.test("credentials are read again when they change, and kept when the new on
     await issueInto(folder, { role: "agent", name: "web1", names: [], validity: VALIDITY });
     let changed = Promise.withResolvers<void>();
     let failed = Promise.withResolvers<string>();
-    const live = await LiveCredentials.open(folder, "agent", "web1", {
+    const live = await LiveCredentials.open({ directory: folder, role: "agent", name: "web1" }, {
       changed: () => changed.resolve(),
       failed: (message) => failed.resolve(message),
     });
