@@ -11,7 +11,7 @@
 import type { Direction } from "../../codecs/direction.ts";
 import { TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
-import { CLIENT_MAC, type ForgeSettings, GAP_LENGTH_MAX, KEEP_ALIVE_NS, SERVER_MAC } from "./settings.ts";
+import { CLIENT_MAC, type ForgeSettings, SERVER_MAC } from "./settings.ts";
 import { Endpoint } from "./endpoint.ts";
 import { encodeComment, type PacketBuffer } from "./packet_batch.ts";
 import { sequenceAdd } from "../wire/seq.ts";
@@ -19,6 +19,18 @@ import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../wire/tcp.ts";
 
 /** An unanswered segment is acknowledged after so long at the next tick, as a delayed acknowledgement would be. */
 const ACK_DELAY_NS = 40e6;
+
+/**
+ * An open connection that was silent for so long gets a keep-alive probe and its answer: below 30 s, the shortest time
+ * after which a stock IDS under pressure forgets a flow (Snort).
+ */
+const KEEP_ALIVE_NS = 25e9;
+
+/**
+ * Longest gap whose sequence numbers are skipped: half of what sequence numbers can tell apart, since a longer one could
+ * not be measured in the capture.
+ */
+export const GAP_LENGTH_MAX = 1 << 30;
 
 /** An acknowledgement past missing bytes must be within the window, 8 MiB: longer gaps are acknowledged in steps. */
 const GAP_STEP = 4 << 20;
@@ -34,7 +46,6 @@ export class Connection {
   readonly #endpoints: readonly [Endpoint, Endpoint];
   readonly #hash: number;
   readonly #segmentLengthMax: number;
-  readonly #keepAliveNs: number;
   #open = false;
   /** Of the last packet; no packet of the lane is older than the one before. */
   #timeNs = 0;
@@ -51,7 +62,6 @@ export class Connection {
     this.key = key;
     this.#buffer = buffer;
     this.#settings = settings;
-    this.#keepAliveNs = settings.keepAliveNs ?? KEEP_ALIVE_NS;
     const mapped = { ip: server.ip, port: settings.portMap?.get(server.port) ?? server.port };
     this.#endpoints = [
       new Endpoint(client, mapped, CLIENT_MAC, SERVER_MAC, settings),
@@ -91,21 +101,21 @@ export class Connection {
     let at = 0;
     for (; at < whole; at += this.#segmentLengthMax) {
       this.#segment(sender, receiver, TCP_ACK, bytes, at, this.#segmentLengthMax);
-      if (sender.unanswered >= 2) this.#segment(receiver, sender, TCP_ACK, bytes, 0, 0);
+      if (sender.unanswered >= 2) this.#bare(receiver, sender, TCP_ACK);
     }
     this.#segment(sender, receiver, TCP_ACK | TCP_PSH, bytes, at, length - at);
-    if (sender.unanswered >= 2) this.#segment(receiver, sender, TCP_ACK, bytes, 0, 0);
+    if (sender.unanswered >= 2) this.#bare(receiver, sender, TCP_ACK);
   }
 
   /**
    * `length` bytes, above 0, are missing here. `skip`: their sequence numbers were left out and acknowledged past, which an
    * IDS survives inside an opaque flow or a body of declared length (Suricata as long as the connection stays within its
-   * reassembly depth; beyond it, it inspects no more in any case). `reset`: they are more than the settings' `gapLengthMax`;
+   * reassembly depth; beyond it, it inspects no more in any case). `reset`: they are more than {@linkcode GAP_LENGTH_MAX};
    * the connection was reset, and the next write opens a new one. Either way the packet that shows it says so in a comment.
    */
   gap(direction: Direction, length: number, timeNs: number): "skip" | "reset" {
     this.#advance(timeNs);
-    const isSkipped = length <= (this.#settings.gapLengthMax ?? GAP_LENGTH_MAX);
+    const isSkipped = length <= GAP_LENGTH_MAX;
     if (isSkipped && !this.#open) this.#handshake();
     this.comment(`gap: ${length} bytes to ${direction === TO_CLIENT ? "client" : "server"} are missing`);
     if (!isSkipped) {
@@ -116,7 +126,7 @@ export class Connection {
     const receiver = this.#endpoints[1 - direction];
     for (let left = length; left > 0; left -= GAP_STEP) {
       sender.next = sequenceAdd(sender.next, Math.min(left, GAP_STEP));
-      this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
+      this.#bare(receiver, sender, TCP_ACK);
     }
     return "skip";
   }
@@ -131,15 +141,15 @@ export class Connection {
     if (!this.#open) return;
     const sender = this.#endpoints[first];
     const receiver = this.#endpoints[1 - first];
-    if (sender.unanswered > 0) this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
-    this.#segment(sender, receiver, TCP_FIN | TCP_ACK, NOTHING, 0, 0);
-    this.#segment(receiver, sender, TCP_FIN | TCP_ACK, NOTHING, 0, 0);
-    this.#segment(sender, receiver, TCP_ACK, NOTHING, 0, 0);
+    if (sender.unanswered > 0) this.#bare(receiver, sender, TCP_ACK);
+    this.#bare(sender, receiver, TCP_FIN | TCP_ACK);
+    this.#bare(receiver, sender, TCP_FIN | TCP_ACK);
+    this.#bare(sender, receiver, TCP_ACK);
     this.#open = false;
   }
 
   /**
-   * Time passes: acknowledges what was left unanswered, and after the settings' `keepAliveNs` of silence forges a
+   * Time passes: acknowledges what was left unanswered, and after 25 s of silence forges a
    * keep-alive probe of the client and its answer, so that no IDS forgets the connection.
    */
   tick(timeNs: number): void {
@@ -149,14 +159,14 @@ export class Connection {
     const [client, server] = this.#endpoints;
     if (client.unanswered > 0 || server.unanswered > 0) {
       this.#advance(timeNs);
-      if (client.unanswered > 0) this.#segment(server, client, TCP_ACK, NOTHING, 0, 0);
-      if (server.unanswered > 0) this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
-    } else if (this.#keepAliveNs > 0 && silentNs >= this.#keepAliveNs) {
+      if (client.unanswered > 0) this.#bare(server, client, TCP_ACK);
+      if (server.unanswered > 0) this.#bare(client, server, TCP_ACK);
+    } else if (silentNs >= KEEP_ALIVE_NS) {
       this.#advance(timeNs);
       client.next = sequenceAdd(client.next, -1);
-      this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
+      this.#bare(client, server, TCP_ACK);
       client.next = sequenceAdd(client.next, 1);
-      this.#segment(server, client, TCP_ACK, NOTHING, 0, 0);
+      this.#bare(server, client, TCP_ACK);
     }
   }
 
@@ -170,9 +180,9 @@ export class Connection {
     const [client, server] = this.#endpoints;
     client.begin(numbers.initial(this.#hash, opening, TO_SERVER));
     server.begin(numbers.initial(this.#hash, opening, TO_CLIENT));
-    this.#segment(client, server, TCP_SYN, NOTHING, 0, 0);
-    this.#segment(server, client, TCP_SYN | TCP_ACK, NOTHING, 0, 0);
-    this.#segment(client, server, TCP_ACK, NOTHING, 0, 0);
+    this.#bare(client, server, TCP_SYN);
+    this.#bare(server, client, TCP_SYN | TCP_ACK);
+    this.#bare(client, server, TCP_ACK);
     this.#open = true;
   }
 
@@ -181,11 +191,17 @@ export class Connection {
     const sender = this.#endpoints[first];
     const receiver = this.#endpoints[1 - first];
     // What the resetting endpoint sent last counts as received only when it is acknowledged.
-    if (sender.unanswered > 0) this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
-    this.#segment(sender, receiver, TCP_RST | TCP_ACK, NOTHING, 0, 0);
+    if (sender.unanswered > 0) this.#bare(receiver, sender, TCP_ACK);
+    this.#bare(sender, receiver, TCP_RST | TCP_ACK);
     this.#open = false;
   }
 
+  /** Forges a segment without payload. */
+  #bare(sender: Endpoint, receiver: Endpoint, flags: number): void {
+    this.#segment(sender, receiver, flags, NOTHING, 0, 0);
+  }
+
+  /** Called for every packet: its arguments are no object, so that none is made. */
   #segment(
     sender: Endpoint,
     receiver: Endpoint,

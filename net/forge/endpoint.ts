@@ -122,6 +122,7 @@ export class Endpoint {
   /**
    * Writes the frame of one segment at offset `at` of `memory`, a multiple of 4, and moves on by what it takes of the
    * sequence. `acknowledgment` is the `next` of the other endpoint; it goes out unless this is the first SYN.
+   * Called for every packet: its arguments are no object, so that none is made.
    */
   writeFrame(
     memory: WordView,

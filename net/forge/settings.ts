@@ -13,10 +13,6 @@ export interface ForgeSettings {
   readonly markMac?: Uint8Array;
   /** Id of an 802.1Q tag, 1 to 4094; absent: no tag. */
   readonly vlan?: number;
-  /** An open lane that was silent for so long gets a keep-alive probe and its answer; 0: never. */
-  readonly keepAliveNs?: number;
-  /** Longest gap whose sequence numbers are skipped; the lane is reset and opened anew for a longer one. */
-  readonly gapLengthMax?: number;
 }
 
 /**
@@ -34,10 +30,6 @@ export const CLEAR_PORTS: ReadonlyMap<number, number> = new Map([
   [990, 21],
 ]);
 
-/** Below 30 s, the shortest time after which a stock IDS under pressure forgets a flow (Snort). */
-export const KEEP_ALIVE_NS = 25e9;
-/** Half of what sequence numbers can tell apart: a longer gap could not be measured in the capture. */
-export const GAP_LENGTH_MAX = 1 << 30;
 /** Smallest MTU that forging accepts: what every IPv4 link carries (RFC 791) without the forged segments being tiny. */
 export const MTU_MIN = 576;
 /** Largest IP packet. */
