@@ -79,10 +79,6 @@ export class FlowTable {
     });
   }
 
-  get size(): number {
-    return this.#flows.size;
-  }
-
   all(): Iterable<Flow> {
     return this.#flows;
   }

@@ -76,11 +76,6 @@ export class Pipeline implements CaptureTarget {
     });
   }
 
-  /** Flows that are open now. */
-  get openFlows(): number {
-    return this.#flows.size;
-  }
-
   /** The books of every program so far, open flows included. */
   rows(): ProgramRow[] {
     const rows = new Map<number, ProgramRow>();

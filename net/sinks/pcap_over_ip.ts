@@ -133,10 +133,6 @@ export class PcapOverIpSink implements Sink {
     return this.#listener.addr as Deno.NetAddr;
   }
 
-  get clientCount(): number {
-    return this.#clients.size;
-  }
-
   write(batch: PacketBatch): void {
     const packets = batch.count;
     this.counters.packets += packets;

@@ -50,6 +50,8 @@ export class PipelineHarness {
   /** What the observer was told: `open`, `close REASON`, `lane DESCRIPTION`, `codec NAME`. */
   readonly events: string[] = [];
   readonly program = makeProgram(1);
+  /** Flows that have ended, as the books count flows. */
+  endedFlows = 0;
   readonly #buffer: PacketBuffer;
   readonly #batches: Uint8Array[] = [];
 
@@ -68,7 +70,10 @@ export class PipelineHarness {
         ...options,
         observer: {
           flowOpened: () => this.events.push("open"),
-          flowClosed: (_flow: Flow, end) => this.events.push(`close ${end}`),
+          flowClosed: (flow: Flow, end) => {
+            this.endedFlows += flow.counters.flows;
+            this.events.push(`close ${end}`);
+          },
           laneOpened: (_flow, description) => this.events.push(`lane ${description}`),
           codecFailed: (_flow, codec) => this.events.push(`codec ${codec}`),
           programEnded: () => this.events.push("ended"),
