@@ -3,12 +3,15 @@
 import { type Agent, startAgent } from "../net/agent/agent.ts";
 import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { hookSource } from "../net/agent/source.ts";
+import { Lookout } from "../net/agent/unmirrored/lookout.ts";
+import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { BadInput } from "./bad_input.ts";
 import { datedFile } from "./default_sink.ts";
 import { printError } from "./log.ts";
 import { mirrorSettings } from "./mirror_settings.ts";
 import type { RunCommand } from "./options.ts";
 import { resolveProgram } from "./program.ts";
+import { mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
 import { summarize } from "./summary.ts";
 
 const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const satisfies [Deno.Signal, number][];
@@ -24,7 +27,8 @@ export async function runProgram(command: RunCommand): Promise<number> {
     );
   }
   const [name] = command.program;
-  if (resolveProgram(name) === undefined && !name.includes("/")) {
+  const path = resolveProgram(name);
+  if (path === undefined && !name.includes("/")) {
     printError(`sslcollector: run: ${name}: command not found`);
     return 127;
   }
@@ -34,12 +38,18 @@ export async function runProgram(command: RunCommand): Promise<number> {
     ...settings,
     sources: [hookSource({ runtimeDir, memoryBytes: command.memory })],
   });
+  let lookout: Lookout | undefined;
   const status = await execute(command.program, agent, {
-    LD_PRELOAD: preload(library),
-    SSLCOLLECTOR_RUNTIME: runtimeDir,
+    env: { LD_PRELOAD: preload(library), SSLCOLLECTOR_RUNTIME: runtimeDir },
+    started: (pid) => lookout = new Lookout(pid, path, servedBy(runtimeDir)),
   });
-  const isMirrored = agent.programs > 0;
-  summarize(await agent.finish(), command.summary, isMirrored ? [] : whyUnmirrored(name, status));
+  const books = await agent.finish();
+  const mirrored = mirroredProcesses(books);
+  const remarks = lookout === undefined ? NO_REMARKS : remarksOn(lookout.stop(mirrored), name, {
+    isMirrored: mirrored.size > 0,
+    hasRefused: books.refused.size > 0,
+  });
+  summarize(books, command.summary, remarks);
   return status;
 }
 
@@ -57,10 +67,16 @@ function preload(library: string): string {
   return given ? `${given}:${library}` : library;
 }
 
+interface Start {
+  readonly env: Record<string, string>;
+  /** Called with the process that has the program. */
+  readonly started: (pid: number) => void;
+}
+
 async function execute(
   [program, ...args]: readonly string[],
   agent: Agent,
-  env: Record<string, string>,
+  { env, started }: Start,
 ): Promise<number> {
   let child: Deno.ChildProcess | undefined;
   let endedMs = Infinity;
@@ -85,23 +101,8 @@ async function execute(
     printError(`sslcollector: run: ${program}: ${missing ? "command not found" : (error as Error).message}`);
     return missing ? 127 : 126;
   }
+  started(child.pid);
   const { code } = await child.status;
   endedMs = performance.now();
   return code;
-}
-
-function whyUnmirrored(name: string, status: number): string[] {
-  const program = resolveProgram(name);
-  if (status === 126 || status === 127 || !program) return [];
-  if (program.isStatic) {
-    return [
-      `${name} was not mirrored: it is linked statically, so that no library can be put before its TLS`,
-    ];
-  }
-  if (program.isSetuid) {
-    return [`${name} was not mirrored: it runs with another user's rights, so that LD_PRELOAD is ignored`];
-  }
-  return [
-    `${name} was not mirrored: it called no TLS library that the hook knows (OpenSSL and its forks, linked dynamically)`,
-  ];
 }

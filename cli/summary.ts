@@ -3,8 +3,10 @@
 import { booksJson, type MirrorBooks, totalOf } from "../net/agent/books.ts";
 import type { SinkBooks } from "../net/settings/sink_books.ts";
 import type { Counters, PerDirection } from "../net/mirror/counters.ts";
+import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { printable } from "../net/wire/printable.ts";
 import { printError } from "./log.ts";
+import { NO_REMARKS, type Remarks } from "./remarks.ts";
 
 /** What the summary looks like. */
 export type SummaryForm = "text" | "json" | "none";
@@ -60,29 +62,31 @@ export function sinkLine({ name, counters }: SinkBooks): string {
   return `${name}: ${parts.join(", ")}`;
 }
 
-/** Lines for people; `remarks` are about programs that were not mirrored. */
-export function textSummary(books: MirrorBooks, remarks: readonly string[]): string[] {
+/** Lines for people. */
+export function textSummary(books: MirrorBooks, remarks: Remarks): string[] {
   const lines = books.programs
     .filter(({ counters }) => counters.flows > 0 || sum(counters.captured) > 0 || counters.events.size > 0)
     .map(({ program, counters }) => `${printable(program.comm)}[${program.pid}]: ${describe(counters)}`);
   lines.push(`total: ${describe(totalOf(books))}`);
   lines.push(...books.sinks.map(sinkLine));
   for (const [reason, amount] of books.refused) {
-    lines.push(`${plural(amount, "program")} not mirrored: ${reason}`);
+    lines.push(`${plural(amount, "program")} not mirrored: ${reasonText(reason)}`);
   }
-  return [...lines, ...remarks];
+  return [...lines, ...remarks.lines];
 }
 
-/** One object with every count; bytes per direction. */
-export function jsonSummary(books: MirrorBooks, remarks: readonly string[]): Record<string, unknown> {
-  return { ...booksJson(books), remarks };
+/** One object with every count; bytes per direction. Programs that were not mirrored are `programEvents`, by reason. */
+export function jsonSummary(books: MirrorBooks, remarks: Remarks): Record<string, unknown> {
+  const refused = new Map(books.refused);
+  for (const [reason, amount] of remarks.counts) refused.set(reason, (refused.get(reason) ?? 0) + amount);
+  return { ...booksJson({ ...books, refused }), remarks: remarks.lines };
 }
 
 /** Shows the summary on standard error. */
 export function summarize(
   books: MirrorBooks,
   form: SummaryForm = "text",
-  remarks: readonly string[] = [],
+  remarks: Remarks = NO_REMARKS,
 ): void {
   if (form === "text") {
     for (const line of textSummary(books, remarks)) printError(`sslcollector: ${line}`);

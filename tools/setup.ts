@@ -38,6 +38,7 @@ const TEST: Need[] = [
   { package: "libclang-rt-14-dev", shows: "/usr/lib/llvm-14/lib/clang" },
   { package: "musl-tools", shows: "musl-gcc" },
   { package: "wrk", shows: "wrk" },
+  { package: "wget", shows: "wget" },
   { package: "nghttp2-client", shows: "nghttp" },
   { package: "nghttp2-server", shows: "nghttpd" },
   { package: "python3-h2", shows: inPython("h2") },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { NO_REMARKS } from "../../cli/remarks.ts";
 import { formatBytes, jsonSummary, textSummary } from "../../cli/summary.ts";
 import type { MirrorBooks } from "../../net/agent/books.ts";
 import { Counters } from "../../net/mirror/counters.ts";
@@ -58,7 +59,10 @@ const BOOKS: MirrorBooks = {
   sinks: [sink("out.pcapng", 12, []), sink("veth0", 10, [["interface-busy", 2]]), sink("hub", 3, [], 9)],
   refused: new Map([["memory", 1], ["bad-region", 2]]),
 };
-const REMARKS = ["true was not mirrored"];
+const REMARKS = {
+  lines: ["true was not mirrored"],
+  counts: new Map([["gnutls", 2], ["memory", 1]] as const),
+};
 
 Deno.test("summary: bytes for people", () => {
   const cases: [number, string][] = [[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [10240, "10 KiB"], [
@@ -78,8 +82,8 @@ Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
     "out.pcapng: 12 packets, 1.2 KiB",
     "veth0: 10 packets, 1000 B, 2 dropped: interface-busy",
     "hub: 3 packets, 300 B, 9 kept for the next run",
-    "1 program not mirrored: memory",
-    "2 programs not mirrored: bad-region",
+    "1 program not mirrored: the rings had all the memory that they may have (--memory)",
+    "2 programs not mirrored: what it handed over is no region that this agent reads",
     "true was not mirrored",
   ]);
 });
@@ -115,14 +119,14 @@ Deno.test("summary: JSON has every count, by direction, and what does not add up
     kept: 0,
     dropped: { "interface-busy": 2 },
   });
-  assert.deepEqual(summary.programEvents, { memory: 1, "bad-region": 2 });
+  assert.deepEqual(summary.programEvents, { memory: 2, "bad-region": 2, gnutls: 2 });
   assert.deepEqual(summary.remarks, ["true was not mirrored"]);
 });
 
 Deno.test("summary: an imbalance shows", () => {
   const programs = [{ ...BOOKS.programs[0], counters: counters((it) => it.captured[0] = 5) }];
   assert.equal(
-    (jsonSummary({ ...BOOKS, programs }, []) as { total: { imbalance: number } }).total.imbalance,
+    (jsonSummary({ ...BOOKS, programs }, NO_REMARKS) as { total: { imbalance: number } }).total.imbalance,
     5,
   );
 });

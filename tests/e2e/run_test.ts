@@ -94,6 +94,20 @@ for (const mode of MODES) {
 }
 
 Deno.test({
+  name: "run says of a program with another TLS library that it was not mirrored, in lines and in numbers",
+  ...skipIf(lacking, missing("wget")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const args = ["run", ...mirrorOptions(fixture.path("out.pcapng")), "--", "wget", "--version"];
+      const { remarks, programEvents } = summaryOf(await runSslcollector("source", fixture, args));
+      assert.deepEqual(remarks, [
+        "wget was not mirrored: its TLS library is GnuTLS, which the hook does not know",
+      ]);
+      assert.deepEqual(programEvents, { gnutls: 1 });
+    }),
+});
+
+Deno.test({
   name: "an agent that hangs up writes all down, as on any other signal to end",
   ...skipIf(lacking, missing("curl")),
   fn: () =>

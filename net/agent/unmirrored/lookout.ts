@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Looks at a program and all that it starts while they run, to say afterwards why one was not mirrored: what a process had mapped
+ * is gone when it ends. It is a look now and then, so what ends between two looks is counted as that, or not seen at all.
+ *
+ * @module
+ */
+import { reasonFor, type Served } from "./classify.ts";
+import { type Executable, readExecutable } from "./executable.ts";
+import { childrenOf, lookAt, type ProcessFacts, programOf } from "./process.ts";
+import type { Reason } from "./reasons.ts";
+
+/** Between two looks: the shortest after something was new, doubled each time when nothing was. */
+const PACE_MS = { min: 10, max: 100 } as const;
+/** A program is looked at so long after it was seen first: libraries come late. */
+const LOOKS_MS = [0, 10, 30, 100, 300, 1000, 5000, 30_000];
+/** Processes that are followed at a time, and programs that are remembered: what is beyond is not looked at. */
+const FOLLOWED_MAX = 256;
+const REMEMBERED_MAX = 4096;
+
+/** Processes of one name that were not mirrored for one reason. */
+export interface Unmirrored {
+  readonly comm: string;
+  readonly reason: Reason;
+  readonly pids: readonly number[];
+}
+
+/** What was seen. */
+export interface LookoutReport {
+  /** The program itself, when it was not mirrored. */
+  readonly first: Unmirrored | undefined;
+  /** What it started, as far as it has TLS of some kind, and was not mirrored. */
+  readonly others: readonly Unmirrored[];
+  /** Processes that ended before they were looked at, the first left out. */
+  readonly ended: number;
+}
+
+/** One program of one process; after an exec it is another. */
+interface Sight {
+  readonly pid: number;
+  readonly sinceMs: number;
+  /** Path of the program, once looked at. */
+  program: string | undefined;
+  looks: number;
+  facts: ProcessFacts | undefined;
+  executable: Executable | undefined;
+}
+
+const newSight = (pid: number): Sight => ({
+  pid,
+  sinceMs: performance.now(),
+  program: undefined,
+  looks: 0,
+  facts: undefined,
+  executable: undefined,
+});
+
+export class Lookout {
+  readonly #first: number;
+  readonly #served: Served;
+  /** Processes that have not ended, with the last sight of each. */
+  readonly #followed = new Map<number, Sight>();
+  readonly #sights: Sight[] = [];
+  readonly #known = new Set<number>();
+  /** By path of the program. */
+  readonly #executables = new Map<string, Executable | undefined>();
+  #paceMs: number = PACE_MS.min;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Follows process `first`, whose program is the file `path`, and those that descend from it. */
+  constructor(first: number, path: string | undefined, served: Served) {
+    this.#first = first;
+    this.#served = served;
+    this.#follow(first);
+    this.#sights[0].executable = path === undefined ? undefined : readExecutable(path);
+    this.#look();
+  }
+
+  /**
+   * Looks no more, and answers what was not mirrored.
+   *
+   * @param mirrored processes that were
+   */
+  stop(mirrored: ReadonlySet<number>): LookoutReport {
+    clearTimeout(this.#timer);
+    // An exec leaves nothing of the program before, unless that was seen to have TLS.
+    const last = new Map(this.#sights.map((sight) => [sight.pid, sight]));
+    const reasons = this.#sights.filter(({ pid }) => !mirrored.has(pid))
+      .map((sight) => ({ sight, reason: reasonFor(sight.facts, sight.executable, this.#served) }));
+    const first = reasons.find(({ sight }) => sight.pid === this.#first && last.get(sight.pid) === sight);
+    const others = reasons.filter((one) => one !== first && !NO_TLS.has(one.reason));
+    const ended = reasons.filter((one) =>
+      one !== first && one.reason === "ended" && last.get(one.sight.pid) === one.sight
+    );
+    return { first: first && grouped([first])[0], others: grouped(others), ended: ended.length };
+  }
+
+  #follow(pid: number): void {
+    if (this.#followed.size >= FOLLOWED_MAX || this.#known.has(pid)) return;
+    this.#see(newSight(pid));
+  }
+
+  #see(sight: Sight): void {
+    if (this.#sights.length >= REMEMBERED_MAX) return;
+    this.#known.add(sight.pid);
+    this.#followed.set(sight.pid, sight);
+    this.#sights.push(sight);
+  }
+
+  #look(): void {
+    const before = this.#sights.length;
+    for (const pid of this.#followed.keys()) for (const child of childrenOf(pid)) this.#follow(child);
+    for (const sight of [...this.#followed.values()]) this.#lookAt(sight);
+    this.#paceMs = this.#sights.length > before ? PACE_MS.min : Math.min(PACE_MS.max, 2 * this.#paceMs);
+    this.#timer = setTimeout(() => this.#look(), this.#paceMs);
+  }
+
+  #lookAt(sight: Sight): void {
+    const program = programOf(sight.pid);
+    if (program === undefined) {
+      this.#followed.delete(sight.pid);
+    } else if (sight.program !== undefined && sight.program !== program) {
+      this.#see(newSight(sight.pid));
+    } else if (performance.now() - sight.sinceMs >= (LOOKS_MS[sight.looks] ?? Infinity)) {
+      const facts = lookAt(sight.pid);
+      if (facts?.mapped?.isLoaded === false) return;
+      sight.looks++;
+      if (facts === undefined) return;
+      sight.program = program;
+      sight.executable = this.#executable(program, facts);
+      sight.facts = merged(sight.facts, facts);
+    }
+  }
+
+  #executable(program: string, { executable }: ProcessFacts): Executable | undefined {
+    if (!this.#executables.has(program)) {
+      this.#executables.set(program, executable === undefined ? undefined : readExecutable(executable));
+    }
+    return this.#executables.get(program);
+  }
+}
+
+/** Of what a program started, these are no shortcoming of the mirror, or told as a number. */
+const NO_TLS: ReadonlySet<Reason> = new Set<Reason>(["no-tls-library", "static", "ended"]);
+
+/** A library may have been there for a time only. */
+function merged(before: ProcessFacts | undefined, now: ProcessFacts): ProcessFacts {
+  if (before?.mapped === undefined || now.mapped === undefined) return now.mapped ? now : before ?? now;
+  return {
+    ...now,
+    mapped: {
+      ...now.mapped,
+      libraries: before.mapped.libraries.union(now.mapped.libraries),
+      regions: before.mapped.regions.union(now.mapped.regions),
+    },
+  };
+}
+
+function grouped(found: readonly { sight: Sight; reason: Reason }[]): Unmirrored[] {
+  const groups = new Map<string, { comm: string; reason: Reason; pids: number[] }>();
+  for (const { sight, reason } of found) {
+    const comm = sight.facts?.comm ?? "";
+    const key = `${comm}\0${reason}`;
+    const group = groups.get(key) ?? { comm, reason, pids: [] };
+    groups.set(key, group);
+    if (!group.pids.includes(sight.pid)) group.pids.push(sight.pid);
+  }
+  return [...groups.values()];
+}

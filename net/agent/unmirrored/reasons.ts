@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/** Why a program was not mirrored: every reason that is counted or said, with its line for people. @module */
+
+/** What follows "was not mirrored: " or "not mirrored: ", by reason. */
+export const REASON_TEXTS = {
+  // Of its TLS library.
+  "no-tls-library": "no TLS library was mapped in it when it was looked at",
+  "gnutls": "its TLS library is GnuTLS, which the hook does not know",
+  "nss": "its TLS library is NSS, which the hook does not know",
+  "mbedtls": "its TLS library is mbed TLS, which the hook does not know",
+  "wolfssl": "its TLS library is wolfSSL, which the hook does not know",
+  "other-tls-library": "its TLS library is none that the hook knows",
+  "java": "it is a Java program, and Java has TLS of its own",
+  "go": "it is a Go program, and Go has TLS of its own, built in",
+  "rustls": "rustls is built into the program, where the hook does not reach",
+  "built-in-openssl": "OpenSSL or a fork of it is built into the program, where the hook does not reach",
+  "static": "it is linked statically, so that no library can be put before its TLS",
+  "no-call": "no call of its TLS library passed the hook",
+  "deepbind": "a library that was loaded with RTLD_DEEPBIND calls its TLS library past the hook",
+  // Of how it was started.
+  "set-user-id": "it runs with another user's rights, so that the loader ignores LD_PRELOAD",
+  "environment": "LD_PRELOAD does not name the hook in the environment that it was started with",
+  "started-before": "it was started before the hook was installed",
+  "switched-off": "SSLCOLLECTOR_HOOK=0 is in its environment",
+  "seccomp":
+    "a seccomp filter confines it, so that the hook keeps silent (see SSLCOLLECTOR_SECCOMP in the README)",
+  "chroot-without-proc":
+    "its root directory has no /proc, where the hook asks whether a seccomp filter is in force",
+  "other-agent": "SSLCOLLECTOR_RUNTIME of its environment names another agent",
+  "other-user":
+    "it runs as another user than the agent, and the hook trusts an agent of its own user or of root only",
+  "no-region": "the hook made no shared memory in it: it called no TLS function, or its limits left no room",
+  // Of what the agent could see or hold.
+  "ended": "it ended before it was looked at",
+  "hidden": "its maps may not be read by this user",
+  "memory": "the rings had all the memory that they may have (--memory)",
+  "no-ring": "its region had no spare ring, and it could not make a region of its own",
+  "bad-region": "what it handed over is no region that this agent reads",
+  "too-many-regions": "its user has as many regions as one may have",
+} as const satisfies Record<string, string>;
+
+/** Why a program was not mirrored, kebab-case. */
+export type Reason = keyof typeof REASON_TEXTS;
+
+/** The line for people; a reason of a source that this version does not know stands for itself. */
+export function reasonText(reason: string): string {
+  return (REASON_TEXTS as Record<string, string>)[reason] ?? reason;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/** All running programs that have TLS or the hook, as one look finds them. @module */
+import { reasonFor, type Served } from "./classify.ts";
+import { type Executable, readExecutable } from "./executable.ts";
+import type { Mapped, TlsLibrary } from "./mapped.ts";
+import { lookAt, type ProcessFacts, programOf } from "./process.ts";
+import type { Reason } from "./reasons.ts";
+
+/** A running program. */
+export interface SurveyedProgram {
+  readonly pid: number;
+  readonly comm: string;
+  readonly libraries: ReadonlySet<TlsLibrary>;
+  readonly hasHook: boolean;
+  readonly hasSanitizer: boolean;
+  /** Why it is not mirrored; undefined: it has a region for the agent. */
+  readonly reason: Reason | undefined;
+}
+
+/** Looks at every process whose maps may be read, this one left out; those without TLS, hook or sanitizer are not told. */
+export function surveyPrograms(served: Served): SurveyedProgram[] {
+  const executables = new Map<string, Executable | undefined>();
+  const executableOf = (pid: number, { executable }: ProcessFacts) => {
+    const program = programOf(pid);
+    if (program === undefined || executable === undefined) return undefined;
+    if (!executables.has(program)) executables.set(program, readExecutable(executable));
+    return executables.get(program);
+  };
+  const programs: SurveyedProgram[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === Deno.pid) continue;
+    const facts = lookAt(pid);
+    if (facts?.mapped === undefined) continue;
+    const reason = surveyed(facts, facts.mapped, executableOf(pid, facts), served);
+    const { comm, mapped: { libraries, hasHook, hasSanitizer } } = facts;
+    if (reason === "no-tls-library" && !hasSanitizer) continue;
+    programs.push({ pid, comm, libraries, hasHook, hasSanitizer, reason });
+  }
+  return programs.sort((a, b) => a.pid - b.pid);
+}
+
+/** A region is there before anything is said through it: whether that is mirrored, only the agent knows. */
+function surveyed(
+  facts: ProcessFacts,
+  mapped: Mapped,
+  executable: Executable | undefined,
+  served: Served,
+): Reason | undefined {
+  const reason = reasonFor(facts, executable, served);
+  if (reason === "static") return "no-tls-library";
+  return reason === "no-call" && mapped.regions.has(served.region) ? undefined : reason;
+}

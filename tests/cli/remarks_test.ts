@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { remarksOn } from "../../cli/remarks.ts";
+import type { Unmirrored } from "../../net/agent/unmirrored/lookout.ts";
+
+const NOTHING = { isMirrored: false, hasRefused: false };
+const shell: Unmirrored = { comm: "sh", reason: "no-tls-library", pids: [10] };
+const wget: Unmirrored = { comm: "wget", reason: "gnutls", pids: [11] };
+const idle: Unmirrored = { comm: "nginx", reason: "no-call", pids: [10] };
+
+Deno.test("remarks: a program without TLS, alone", () => {
+  const { lines, counts } = remarksOn({ first: shell, others: [], ended: 0 }, "sh", NOTHING);
+  assert.deepEqual(lines, ["sh was not mirrored: no TLS library was mapped in it when it was looked at"]);
+  assert.deepEqual([...counts], [["no-tls-library", 1]]);
+});
+
+Deno.test("remarks: a shell has done its part when what it started was mirrored or is told", () => {
+  const mirrored = { ...NOTHING, isMirrored: true };
+  assert.deepEqual(remarksOn({ first: shell, others: [], ended: 0 }, "sh", mirrored).lines, []);
+  const { lines, counts } = remarksOn({ first: shell, others: [wget], ended: 2 }, "sh", NOTHING);
+  assert.deepEqual(lines, [
+    "wget[11] was not mirrored: its TLS library is GnuTLS, which the hook does not know",
+    "2 more processes ended before a look at what was mapped",
+  ]);
+  assert.deepEqual([...counts], [["gnutls", 1], ["ended", 2]]);
+});
+
+Deno.test("remarks: many processes of one name are one line", () => {
+  const many = { ...wget, pids: [11, 12, 13, 14, 15] };
+  const { lines, counts } = remarksOn({ first: undefined, others: [many], ended: 0 }, "sh", NOTHING);
+  assert.match(lines[0], /^wget\[11, 12, 13 and 2 more\] was not mirrored/);
+  assert.equal(counts.get("gnutls"), 5);
+});
+
+Deno.test("remarks: what the agent refused is told by the agent, not as a call that was never made", () => {
+  const refused = { ...NOTHING, hasRefused: true };
+  assert.deepEqual(remarksOn({ first: idle, others: [], ended: 0 }, "nginx", refused).lines, []);
+  assert.match(remarksOn({ first: idle, others: [], ended: 0 }, "nginx", NOTHING).lines[0], /^nginx was not/);
+});

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/** Programs that are there to be looked at. @module */
+import { until } from "../../../support/until.ts";
+
+interface Command {
+  readonly command: readonly string[];
+  /** `LD_PRELOAD` is empty where it has none. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How often `loaded` is printed until all is as it is to be; 1 when absent. */
+  readonly times?: number;
+}
+
+/** A program that waits for the end of its input. */
+export class Waiting implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+
+  private constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+  }
+
+  static async start({ command: [program, ...args], env, times = 1 }: Command): Promise<Waiting> {
+    const process = new Deno.Command(program, {
+      args,
+      env: { LD_PRELOAD: "", ...env },
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    await until(`${program} to be loaded`, async () => {
+      const { done, value = "" } = await reader.read();
+      if (done) throw new Error(`${program} ended: ${text}`);
+      text += value;
+      return text.split("loaded").length > times;
+    });
+    void reader.cancel();
+    return new Waiting(process);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stdin.close();
+    await this.#process.status;
+  }
+}
