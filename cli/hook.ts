@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector hook path | install | uninstall | status`. @module */
+import { join } from "node:path";
 import { BadInput } from "./bad_input.ts";
 import * as install from "./hook_install.ts";
 import { hookLibraryPath } from "../net/agent/hook_library.ts";
-import { describeAgent, hookedPrograms } from "../net/agent/hook_status.ts";
+import { describeAgent } from "../net/agent/hook_status.ts";
+import { LIBRARY_NAMES } from "../net/agent/unmirrored/mapped.ts";
+import { reasonText } from "../net/agent/unmirrored/reasons.ts";
+import { servedBy } from "../net/agent/unmirrored/served.ts";
+import { type SurveyedProgram, surveyPrograms } from "../net/agent/unmirrored/survey.ts";
 import { print } from "./log.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import type { HookCommand } from "./options.ts";
+import { unitAdvice } from "./unit_advice.ts";
+import { askUnit } from "./unit_question.ts";
 
 /** Answers the exit status. */
 export async function runHookCommand(command: HookCommand): Promise<number> {
@@ -51,9 +58,13 @@ function isDirectory(path: string): boolean {
   }
 }
 
-async function installHook(command: Extract<Placement, { command: "hook install" }>): Promise<number> {
+type Install = Extract<Placement, { command: "hook install" }>;
+
+async function installHook(command: Install): Promise<number> {
   checkPlacement(command);
+  if (command.dryRun) return tellInstall(command);
   const { unit, system, root } = command;
+  if (system && root === "/" && !command.force) refuseSanitized();
   const library = await install.installLibrary(root);
   if (!loads(library)) {
     print(`${library} does not load on this host: nothing was changed`);
@@ -62,7 +73,10 @@ async function installHook(command: Extract<Placement, { command: "hook install"
   }
   print(`library: ${library}`);
   const services = unit.map(install.serviceName);
-  for (const name of services) print(`drop-in: ${install.installUnit(root, name)}`);
+  for (const name of services) {
+    print(`drop-in: ${install.installUnit(root, name)}`);
+    warnOf(root, name);
+  }
   if (services.length > 0) {
     print(`now run: systemctl daemon-reload && systemctl restart ${services.join(" ")}`);
   }
@@ -71,6 +85,47 @@ async function installHook(command: Extract<Placement, { command: "hook install"
     print("ld.so.preload: every program that starts from now on has the hook");
   }
   return 0;
+}
+
+/** What an install would do; nothing is changed. */
+function tellInstall({ unit, system, root }: Install): number {
+  print(`would write the library: ${join(root, install.LIBRARY_PATH)}`);
+  for (const name of unit.map(install.serviceName)) {
+    print(`would write the drop-in: ${install.dropInPath(root, name)}`);
+    warnOf(root, name);
+  }
+  if (!system) return 0;
+  print(`would name the library in ${join(root, install.PRELOAD)}`);
+  if (root !== "/") return 0;
+  const programs = surveyPrograms(servedBy(defaultRuntimeDir()));
+  print(`running programs with TLS: ${programs.length > 0 ? "" : "none seen"}`);
+  for (const program of programs) print(`  ${surveyLine(program)}`);
+  const sanitized = programs.filter(({ hasSanitizer }) => hasSanitizer);
+  if (sanitized.length > 0) print(`would refuse without --force: ${sanitizedText(sanitized)}`);
+  return 0;
+}
+
+/** A program with the shared AddressSanitizer runtime ends as it starts when another library comes before that. */
+function refuseSanitized(): void {
+  const sanitized = surveyPrograms(servedBy(defaultRuntimeDir())).filter(({ hasSanitizer }) => hasSanitizer);
+  if (sanitized.length > 0) {
+    throw new BadInput(
+      `hook install: --system: ${sanitizedText(sanitized)}; --force installs it all the same`,
+    );
+  }
+}
+
+function sanitizedText(programs: readonly SurveyedProgram[]): string {
+  const names = programs.map(({ comm, pid }) => `${comm}[${pid}]`).join(", ");
+  return `${names} would end at the next start, as AddressSanitizer wants no library before its own, ` +
+    "unless started with ASAN_OPTIONS=verify_asan_link_order=0";
+}
+
+function warnOf(root: string, service: string): void {
+  const except = install.dropInPath(root, service);
+  for (const line of unitAdvice(service, askUnit(root, service, except), install.LIBRARY_PATH)) {
+    print(`warning: ${service} ${line}`);
+  }
 }
 
 /** A library that cannot be loaded would be a message on standard error of every program. */
@@ -101,8 +156,17 @@ function showStatus({ root, runtimeDir }: Extract<HookCommand, { command: "hook 
   print(`system: ${install.isSystemInstalled(root) ? "installed in ld.so.preload" : "not installed"}`);
   print(`units: ${units.length > 0 ? units.join(", ") : "none"}`);
   print(`agent: ${describeAgent(runtimeDir ?? defaultRuntimeDir())}`);
-  const programs = hookedPrograms();
-  print(`programs with the hook: ${programs.length > 0 ? "" : "none"}`);
-  for (const { pid, comm } of programs) print(`  ${pid} ${comm}`);
+  const programs = surveyPrograms(servedBy(runtimeDir ?? defaultRuntimeDir(), install.systemSinceMs(root)));
+  print(`programs with TLS or the hook: ${programs.length > 0 ? "" : "none seen"}`);
+  for (const program of programs) print(`  ${surveyLine(program)}`);
   return 0;
+}
+
+function surveyLine({ pid, comm, libraries, hasHook, reason }: SurveyedProgram): string {
+  const names = [...libraries].map((library) => LIBRARY_NAMES[library]).join(", ");
+  const hook = hasHook ? ", has the hook" : "";
+  const what = reason === undefined
+    ? "its region is there for the agent"
+    : `not mirrored: ${reasonText(reason)}`;
+  return `${pid} ${comm}${names === "" ? "" : ` (${names})`}${hook}: ${what}`;
 }

@@ -8,7 +8,7 @@ import { unitPreload } from "./unit_preload.ts";
 const LIBRARY_FOLDER = "/usr/lib/sslcollector";
 export const LIBRARY_PATH = `${LIBRARY_FOLDER}/${LIBRARY_NAME}`;
 const LIBRARY_PATTERN = LIBRARY_PATH.replaceAll(".", "\\.");
-const PRELOAD = "/etc/ld.so.preload";
+export const PRELOAD = "/etc/ld.so.preload";
 const UNITS = "/etc/systemd/system";
 const DROP_IN = "sslcollector.conf";
 
@@ -86,6 +86,12 @@ export function isSystemInstalled(root: string): boolean {
   return names(readPreload(root));
 }
 
+/** When ld.so.preload was last written, milliseconds since 1970; undefined: it does not name the library. */
+export function systemSinceMs(root: string): number | undefined {
+  if (!isSystemInstalled(root)) return undefined;
+  return Deno.statSync(join(root, PRELOAD)).mtime?.getTime();
+}
+
 /** Services that have the drop-in. */
 export function installedUnits(root: string): string[] {
   const folder = join(root, UNITS);
@@ -104,7 +110,8 @@ export function removeUnusedLibrary(root: string): boolean {
   return true;
 }
 
-function dropInPath(root: string, unit: string): string {
+/** Where the drop-in of a service is. */
+export function dropInPath(root: string, unit: string): string {
   return join(root, UNITS, `${serviceName(unit)}.d`, DROP_IN);
 }
 

@@ -118,18 +118,41 @@ const root = withDefault(
   "/",
 );
 
+const dryRun = withDefault(
+  flag("--dry-run", {
+    description:
+      message`Change nothing; show what would be done and, with --system, the running programs with their TLS libraries.`,
+  }),
+  false,
+);
+const force = withDefault(
+  flag("--force", {
+    description:
+      message`Install for the whole system although programs run with AddressSanitizer, which would end at their next start.`,
+  }),
+  false,
+);
+
 const hookParser = or(
   command("path", object({ command: constant("hook path" as const) }), {
     brief: message`Print where the hook library is, for LD_PRELOAD`,
   }),
-  command("install", object({ command: constant("hook install" as const), unit, system, root }), {
-    brief: message`Make services start with the hook`,
-  }),
+  command(
+    "install",
+    object({ command: constant("hook install" as const), unit, system, root, dryRun, force }),
+    {
+      brief: message`Make services start with the hook`,
+      description:
+        message`Warns where a unit keeps the hook silent or out: options that imply a seccomp filter, starters that clear the environment, another root.`,
+    },
+  ),
   command("uninstall", object({ command: constant("hook uninstall" as const), unit, system, root }), {
     brief: message`Undo install`,
   }),
   command("status", object({ command: constant("hook status" as const), root, runtimeDir }), {
-    brief: message`Show where the hook is installed and who runs with it`,
+    brief: message`Show where the hook is installed, and which programs with TLS it reaches`,
+    description:
+      message`Lists running programs that have TLS or the hook, by what is mapped in them and built into their files. A region that is there for the agent is not yet a mirrored session: the agent's summary has those.`,
   }),
 );
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import * as install from "../../cli/hook_install.ts";
 import { runCommand } from "../support/command.ts";
 import { withTempDir } from "../support/run.ts";
@@ -133,5 +134,29 @@ Deno.test("hook install: the commands do it below --root, and undo it", async ()
     await hook("uninstall", "--unit", "apache2", "--system");
     assert.deepEqual(await status(), none);
     assert.deepEqual(tree(root), before);
+  });
+});
+
+Deno.test("hook install --dry-run: says what it would do and warns, and changes nothing", async () => {
+  await withRoot(async (root) => {
+    const unit = `${root}/lib/systemd/system/mail.service`;
+    await Deno.mkdir(dirname(unit), { recursive: true });
+    await Deno.writeTextFile(
+      unit,
+      "[Service]\nExecStart=/usr/sbin/dovecot -F\n[Install]\nPrivateDevices=yes\n",
+    );
+    const before = tree(root);
+    const args = ["hook", "install", "--dry-run", "--unit", "mail", "--system", "--root", root];
+    const { code, stdout, stderr } = await runCommand(args);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    assert.deepEqual(tree(root), before);
+    const [library, dropIn, warning, system] = stdout.split("\n");
+    assert.equal(library, `would write the library: ${root}${install.LIBRARY_PATH}`);
+    assert.equal(
+      dropIn,
+      `would write the drop-in: ${root}/etc/systemd/system/mail.service.d/sslcollector.conf`,
+    );
+    assert.match(warning, /^warning: mail\.service dovecot clears the environment; .*import_environment/);
+    assert.equal(system, `would name the library in ${root}/${PRELOAD}`);
   });
 });
