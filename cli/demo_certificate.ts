@@ -2,9 +2,7 @@
 /** A self-signed certificate for the demo's server, made on the spot. @module */
 import "reflect-metadata"; // what @peculiar/x509 is built on
 import * as x509 from "@peculiar/x509";
-
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const DAY_MS = 86_400_000;
+import { ALGORITHM, DAY_MS } from "../net/pki/issue.ts";
 
 /** PEM of a certificate for `name` and 127.0.0.1, valid for a day, and of its key (PKCS #8). */
 export async function makeCertificate(name: string): Promise<{ certificate: string; key: string }> {

@@ -7,6 +7,7 @@ import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } fr
 import { CLEAR_PORTS } from "../net/settings/limits.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import { parseSinkSpec } from "../net/sinks/spec.ts";
+import { PORT_MAX } from "../net/wire/tcp.ts";
 
 function valueParser<T>(
   metavar: string,
@@ -123,9 +124,9 @@ export function portMap(): ValueParser<"sync", (readonly [number, number])[]> {
         if (pair === CLEAR) return [...CLEAR_PORTS];
         const match = /^(\d{1,5})=(\d{1,5})$/.exec(pair);
         const ports = match ? [Number(match[1]), Number(match[2])] : [];
-        if (!ports.length || ports.some((port) => port < 1 || port > 65535)) {
+        if (!ports.length || ports.some((port) => port < 1 || port > PORT_MAX)) {
           throw new RangeError(
-            `expected clear, or ports from 1 to 65535 such as 443=80, got ${JSON.stringify(pair)}`,
+            `expected clear, or ports from 1 to ${PORT_MAX} such as 443=80, got ${JSON.stringify(pair)}`,
           );
         }
         return [ports as [number, number]];

@@ -19,6 +19,7 @@ import {
 import { sinkEntries } from "../settings/sink_schema.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
+import { PORT_MAX } from "../wire/tcp.ts";
 import type { AgentObserver } from "./observer.ts";
 import type { CaptureSource } from "./source.ts";
 
@@ -57,7 +58,7 @@ export interface AgentSettings extends TargetSettings, RotationSettings {
   readonly codecs?: readonly (string | CodecPlugin)[];
   /** Mirrors only flows whose local address is on this interface; `any`: all. Default: `any`. */
   readonly interfaceName?: string;
-  /** Bytes of the largest IP packet forged, 576 to 65535. Default: the smallest MTU of the sinks, 1500 for a file. */
+  /** Bytes of the largest IP packet forged, 576 to PORT_MAX. Default: the smallest MTU of the sinks, 1500 for a file. */
   readonly mtu?: number;
   /** Forged server port by the real one, such as {@linkcode CLEAR_PORTS}. Default: none is changed. */
   readonly portMap?: ReadonlyMap<number, number>;
@@ -86,7 +87,7 @@ const IDLE_MS = 3_600_000;
 const targetSchema = v.strictObject({
   name: v.string(),
   hostname: v.string(),
-  port: wholeNumber(1, 65535),
+  port: wholeNumber(1, PORT_MAX),
   isPlaintext: v.boolean(),
 });
 
@@ -103,7 +104,7 @@ const settingsSchema = v.strictObject({
     ["raw"],
   ),
   interfaceName: v.optional(v.string(), "any"),
-  portMap: v.optional(v.map(wholeNumber(1, 65535), wholeNumber(1, 65535)), () => new Map()),
+  portMap: v.optional(v.map(wholeNumber(1, PORT_MAX), wholeNumber(1, PORT_MAX)), () => new Map()),
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
   markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),
   requireAttribution: v.optional(v.boolean(), false),

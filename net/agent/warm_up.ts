@@ -11,6 +11,7 @@ import type { CaptureOpen } from "../capture/target.ts";
 import { InitialSequenceNumbers } from "../forge/isn.ts";
 import { PacketBuffer } from "../forge/packet_batch.ts";
 import { Pipeline } from "../mirror/pipeline.ts";
+import { DEFAULT_MTU } from "../sinks/sink.ts";
 import { printableLine } from "../wire/printable.ts";
 
 /** Some 4 MiB, as large and as small records: about 10 ms. */
@@ -24,7 +25,7 @@ const PROGRAM = { id: 1, pid: 1, uid: 0, comm: "" };
 
 /** Runs made-up flows through a pipeline of its own that leads nowhere. `warn` is told of a codec whose flow cannot be had. */
 export function warmUp(codecs: readonly Codec[], warn: (message: string) => void): void {
-  const settings = { mtu: 1500, initialSequenceNumbers: new InitialSequenceNumbers(0) };
+  const settings = { mtu: DEFAULT_MTU, initialSequenceNumbers: new InitialSequenceNumbers(0) };
   const buffer = new PacketBuffer({ timeBaseNs: 0n, onFull: () => {} });
   const observer = { flowOpened() {}, flowClosed() {}, laneOpened() {}, codecFailed() {}, programEnded() {} };
   const pipeline = new Pipeline(

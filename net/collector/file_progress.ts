@@ -2,13 +2,15 @@
 /** How far a collector's files were at its last commit, and going on with them after it was ended at any moment. @module */
 import type { FileProgress } from "../sinks/sink_files.ts";
 import { systemError } from "../ffi/system_error.ts";
+import {
+  PCAP_FILE_HEADER_LENGTH,
+  PCAP_RECORD_CAPTURED_LENGTH,
+  PCAP_RECORD_HEADER_LENGTH,
+} from "../wire/pcap.ts";
 import { BLOCK_INTERFACE_DESCRIPTION, BLOCK_OVERHEAD, BLOCK_SECTION_HEADER } from "../wire/pcapng.ts";
 
 /** Above the longest block or record that a sink writes. */
 const BUFFER_BYTES = 1024 * 1024;
-const PCAP_HEADER_LENGTH = 24;
-const PCAP_RECORD_LENGTH = 16;
-const PCAP_CAPTURED_LENGTH = 8;
 
 /** A file as it is now; undefined when it is none that grows (a pipe, a device) or is not there. */
 export function fileProgress(path: string): FileProgress | undefined {
@@ -140,10 +142,10 @@ function pcapngLengthAt(view: DataView, at: number, end: number, offset: number)
 
 /** The same for the header of a pcap file, and its records. */
 function pcapLengthAt(view: DataView, at: number, end: number, offset: number): number {
-  if (offset === 0) return end - at < PCAP_HEADER_LENGTH ? 0 : PCAP_HEADER_LENGTH;
-  if (end - at < PCAP_RECORD_LENGTH) return 0;
-  const captured = view.getUint32(at + PCAP_CAPTURED_LENGTH, true);
+  if (offset === 0) return end - at < PCAP_FILE_HEADER_LENGTH ? 0 : PCAP_FILE_HEADER_LENGTH;
+  if (end - at < PCAP_RECORD_HEADER_LENGTH) return 0;
+  const captured = view.getUint32(at + PCAP_RECORD_CAPTURED_LENGTH, true);
   // Zeros where the data of a grown file never reached the disk.
-  if (captured === 0 || captured > BUFFER_BYTES - PCAP_RECORD_LENGTH) return -1;
-  return PCAP_RECORD_LENGTH + captured > end - at ? 0 : PCAP_RECORD_LENGTH + captured;
+  if (captured === 0 || captured > BUFFER_BYTES - PCAP_RECORD_HEADER_LENGTH) return -1;
+  return PCAP_RECORD_HEADER_LENGTH + captured > end - at ? 0 : PCAP_RECORD_HEADER_LENGTH + captured;
 }

@@ -15,12 +15,11 @@ import { Intake } from "./intake.ts";
 import type { LinkPeer } from "../link/session/intake_port.ts";
 import { LINKS_PER_AGENT, Listener, type ListenerSettings } from "../link/transport/listener.ts";
 import { LimitedLog } from "./limited_log.ts";
-import { HEARTBEAT_MS } from "../link/transport/sender.ts";
+import { HEARTBEAT_MS } from "../link/blocks/link.ts";
+import { MTU_MAX } from "../settings/limits.ts";
 import { Sessions } from "./sessions.ts";
 import { WorkerListener } from "../link/transport/worker_listener.ts";
 
-/** Where a sink sets no bound: the longest IP packet. */
-const MTU_MAX = 65535;
 /** Numbers of connections that each thread has for itself. */
 const LINKS_PER_WORKER = 2 ** 40;
 /** Agents whose books are kept; those longest gone are forgotten first. */
@@ -162,6 +161,7 @@ export class LinkServer {
     return spec.open({
       application,
       interfaceName: "collector",
+      // Where a sink sets no bound.
       mtu: MTU_MAX,
       ...sinkOptions,
       continueAt: spec.file && this.#resume(spec.file),

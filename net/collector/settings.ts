@@ -9,6 +9,7 @@ import { credentialEntries, parsed, wholeNumber } from "../settings/schema.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import { sinkEntries } from "../settings/sink_schema.ts";
+import { PORT_MAX } from "../wire/tcp.ts";
 
 /** Connection threads beyond which more would not help the one that writes. */
 const WORKERS_OF_USE = 4;
@@ -48,7 +49,7 @@ const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
   hostname: v.optional(v.string(), "::"),
-  port: v.optional(wholeNumber(0, 65535), LINK_PORT),
+  port: v.optional(wholeNumber(0, PORT_MAX), LINK_PORT),
   allow: v.optional(v.array(v.string()), () => []),
   plaintext: v.optional(v.boolean(), false),
   statePath: v.optional(v.string()),

@@ -6,6 +6,8 @@
  * @module
  */
 import { WordView } from "../wire/checksum.ts";
+import { ETHERNET_HEADER_LENGTH, VLAN_TAG_LENGTH } from "../wire/ethernet.ts";
+import { IP_PACKET_MAX } from "../wire/ipv4.ts";
 import {
   BLOCK_LENGTH,
   PACKET_CAPTURED_LENGTH,
@@ -22,8 +24,10 @@ export interface PacketBatch {
   readonly blocks: Uint8Array<ArrayBuffer>;
 }
 
-/** Bytes of IP packet (65,535), Ethernet header and VLAN tag that one frame may have. */
-export const FRAME_LENGTH_MAX = 65535 + 18;
+/** Bytes of Ethernet header and VLAN tag that a frame may have around its IP packet. */
+export const FRAME_OVERHEAD_MAX = ETHERNET_HEADER_LENGTH + VLAN_TAG_LENGTH;
+/** Bytes that a frame may have in all. */
+export const FRAME_LENGTH_MAX = IP_PACKET_MAX + FRAME_OVERHEAD_MAX;
 /** UTF-8 bytes of comment that one packet may have; longer ones are cut. */
 export const COMMENT_LENGTH_MAX = 8192;
 /** Default size of a batch: some 160 full Ethernet frames, small enough to stay in a core's second-level cache. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** How lanes are forged: what the operator may choose, and its defaults. @module */
+import { IP_PACKET_MAX } from "../wire/ipv4.ts";
 import type { InitialSequenceNumbers } from "./isn.ts";
 
 /** Settings that all lanes of a run share; immutable. */
@@ -33,7 +34,7 @@ export const CLEAR_PORTS: ReadonlyMap<number, number> = new Map([
 /** Smallest MTU that forging accepts: what every IPv4 link carries (RFC 791) without the forged segments being tiny. */
 export const MTU_MIN = 576;
 /** Largest IP packet. */
-export const MTU_MAX = 65535;
+export const MTU_MAX = IP_PACKET_MAX;
 
 /** Locally administered addresses of the ends of a flow whose own are not known. */
 export const CLIENT_MAC = Uint8Array.of(0x02, 0x73, 0x6c, 0x63, 0x00, 0x01);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** One number for both directions of a connection. @module */
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN } from "../wire/ethernet.ts";
+import { IP_PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../wire/tcp.ts";
-
-const PROTOCOL_TCP = 6;
 
 /** What the hash of a frame was computed from; filled in by {@linkcode hashFlow}. */
 export interface HashedFrame {
@@ -25,9 +24,9 @@ export function hashFlow(bytes: Uint8Array, offset: number, length: number, into
   }
   at += 2;
   let addresses: number, addressLength: number, ports: number;
-  if (etherType === ETHERTYPE_IPV4 && bytes[at + 9] === PROTOCOL_TCP) {
+  if (etherType === ETHERTYPE_IPV4 && bytes[at + 9] === IP_PROTOCOL_TCP) {
     [addresses, addressLength, ports] = [at + 12, 4, at + (bytes[at] & 15) * 4];
-  } else if (etherType === ETHERTYPE_IPV6 && bytes[at + 6] === PROTOCOL_TCP) {
+  } else if (etherType === ETHERTYPE_IPV6 && bytes[at + 6] === IP_PROTOCOL_TCP) {
     [addresses, addressLength, ports] = [at + 8, 16, at + 40];
   } else return;
   if (ports + 14 > end) return;

@@ -2,14 +2,22 @@
 /** Packets to a collector on another host. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Credentials } from "../pki/credentials.ts";
-import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "../sinks/sink.ts";
+import {
+  countDropped,
+  DEFAULT_MTU,
+  FLUSH_STALLED_MS,
+  newSinkCounters,
+  type Sink,
+  type SinkCounters,
+} from "../sinks/sink.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
 import { dial } from "./transport/dial.ts";
 import { DropLog } from "./session/drop_log.ts";
 import { newSessionId } from "./blocks/link.ts";
 import { Outbox } from "./session/outbox.ts";
 import { Progress } from "./session/progress.ts";
-import { HEARTBEAT_MS, Sender, type SenderEnd } from "./transport/sender.ts";
+import { HEARTBEAT_MS } from "./blocks/link.ts";
+import { Sender, type SenderEnd } from "./transport/sender.ts";
 import { Spool, SpoolSession } from "./session/spool.ts";
 import type { RemoteTarget } from "./target.ts";
 
@@ -23,8 +31,6 @@ const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
 /** A connection that lasts so long starts the waits anew. */
 const LASTING_MS = 5000;
-/** Flushing and closing wait as long as packets are acknowledged, and so long beyond. */
-const STALLED_MS = 5000;
 /** Closing waits no longer than this, whatever is acknowledged meanwhile. */
 const CLOSE_MAX_MS = 30_000;
 /** Closing that takes longer than this is told. */
@@ -93,7 +99,7 @@ export class RemoteSink implements Sink {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#downSinceMs = this.#now();
-    this.#progress = new Progress(options.stalledMs ?? STALLED_MS, this.#now);
+    this.#progress = new Progress(options.stalledMs ?? FLUSH_STALLED_MS, this.#now);
     this.#drops = new DropLog((text) => options.warn?.(`${this.name}: ${text}`), this.#now);
     const outboxOptions = {
       queueBytes: options.queueBytes ?? QUEUE_BYTES,

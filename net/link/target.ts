@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The values of `-t` and `-L`. @module */
 import { LINK_PORT } from "./blocks/link.ts";
+import { PORT_MAX } from "../wire/tcp.ts";
 
 const TARGET_FORM = "HOST[:PORT] such as collector.example:3005 or [2001:db8::1]:3005";
 const LISTEN_FORM = "ADDR:PORT such as 10.0.0.5:3005, [::1]:3005 or :3005";
@@ -48,7 +49,7 @@ function parseHostPort(text: string, whole: string, expected: string): { hostnam
     /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^\s:[\]/]*)|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*))(?::(\d{1,5}))?$/
       .exec(text);
   const port = parts?.[4] === undefined ? undefined : Number(parts[4]);
-  if (!parts || (port !== undefined && port > 65535)) throw wrong(expected, whole);
+  if (!parts || (port !== undefined && port > PORT_MAX)) throw wrong(expected, whole);
   return { hostname: parts[1] ?? parts[2] ?? parts[3] ?? "", port };
 }
 

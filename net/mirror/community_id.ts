@@ -2,8 +2,7 @@
 /** Community ID, version 1 (corelight/community-id-spec): one name for both directions of a flow. @module */
 import { createHash } from "node:crypto";
 import type { FlowKey, SocketAddress } from "../wire/flow_key.ts";
-
-const TCP = 6;
+import { IP_PROTOCOL_TCP } from "../wire/ipv4.ts";
 
 /** Community ID of a TCP flow, `1:` and a base64 SHA-1. `seed` is the site's, 0 to 65535, 0 as a rule. */
 export function communityId(key: FlowKey, seed = 0): string {
@@ -15,7 +14,7 @@ export function communityId(key: FlowKey, seed = 0): string {
   bytes.set(low.ip, 2);
   bytes.set(high.ip, 2 + addressLength);
   const after = 2 + 2 * addressLength;
-  view.setUint8(after, TCP);
+  view.setUint8(after, IP_PROTOCOL_TCP);
   view.setUint16(after + 2, low.port);
   view.setUint16(after + 4, high.port);
   return "1:" + createHash("sha1").update(bytes).digest("base64");

@@ -121,8 +121,8 @@ export interface AheadEvent {
   readonly timeNs: number;
 }
 
-/** A gap takes no memory but the list entry; 64 stands for that. */
-const GAP_BYTES = 64;
+/** Bytes that a gap counts for where what waits is bounded: it takes no memory but the list entry. */
+export const GAP_BYTES = 64;
 
 /** One program's telling of a session. */
 export class Teller {

@@ -14,7 +14,7 @@ import type {
 } from "../capture/target.ts";
 import { AheadTellers } from "./ahead.ts";
 import { attribute, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
-import { type AheadEvent, type EndedSession, Flow, NOTHING_HELD, Teller } from "./flow.ts";
+import { type AheadEvent, type EndedSession, Flow, GAP_BYTES, NOTHING_HELD, Teller } from "./flow.ts";
 import { FlowKeys } from "./flow_keys.ts";
 import { formatIp } from "../wire/flow_key.ts";
 import { Sessions } from "./sessions.ts";
@@ -155,8 +155,7 @@ export class FlowTable {
   hold(flow: Flow, direction: 0 | 1, bytes: Uint8Array | undefined, length: number, timeNs: number): void {
     if (flow.held === NOTHING_HELD) flow.held = [];
     flow.held.push({ direction, bytes, length, timeNs });
-    // A gap takes no memory but the list entry; 64 stands for that.
-    flow.heldBytes += bytes ? length : 64;
+    flow.heldBytes += bytes ? length : GAP_BYTES;
     if (flow.heldBytes > HOLD_BYTES) this.#giveUp(flow);
   }
 

@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 import type { Role } from "./credentials.ts";
 import * as x509 from "./x509.ts";
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-const DAY_MS = 86_400_000;
+export const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+export const DAY_MS = 86_400_000;
 export const AUTHORITY_DAYS = 3650;
 export const CERTIFICATE_DAYS = 825;
 /** Clocks of two hosts differ. */

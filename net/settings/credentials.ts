@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Certificates of a running agent or collector: read again when they change, and when asked to. @module */
 import type { Credentials, Role } from "../pki/credentials.ts";
+import { DAY_MS } from "../pki/issue.ts";
 import { LiveCredentials } from "../pki/live_credentials.ts";
 import { PKI_DIRECTORY } from "../pki/store.ts";
 import { BadSetting } from "./bad_setting.ts";
 import { log } from "./log.ts";
 
-const DAY_MS = 86_400_000;
 /** A certificate with fewer days left is spoken of. */
 export const SOON_DAYS = 30;
 

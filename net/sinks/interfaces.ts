@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Which interfaces there are. @module */
 import { allInterfaces, pcapLibrary } from "../ffi/pcap.ts";
+import { IP_PACKET_MAX } from "../wire/ipv4.ts";
 import { DEFAULT_MTU } from "./sink.ts";
 
 const LINUX_FOLDER = "/sys/class/net";
@@ -21,7 +22,7 @@ export function interfaceMtu(name: string): number {
     return DEFAULT_MTU;
   }
   const mtu = Number(Deno.readTextFileSync(`${LINUX_FOLDER}/${name}/mtu`));
-  return Math.min(mtu, 65535);
+  return Math.min(mtu, IP_PACKET_MAX);
 }
 
 /** Whether it takes frames; true where that cannot be told, and when it is gone: sending then says what is wrong. */

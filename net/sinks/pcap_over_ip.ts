@@ -5,11 +5,13 @@ import {
   countDropped,
   DEFAULT_MTU,
   eventLoopTurn,
+  FLUSH_STALLED_MS,
   newSinkCounters,
   type Sink,
   type SinkCounters,
 } from "./sink.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
+import { PORT_MAX } from "../wire/tcp.ts";
 import { systemError } from "../ffi/system_error.ts";
 import { type SinkKind, wrongForm } from "./kind.ts";
 import { Outlet, type Parcel } from "./outlet.ts";
@@ -47,7 +49,9 @@ export const pcapOverIpKind: SinkKind = {
 function parseAddress(text: string): { hostname: string; port: number } {
   const parts = /^(?:(\[[^\]]+\]|[^[\]]+):)?(\d{1,5})$/.exec(text.slice(PREFIX.length));
   const port = Number(parts?.[2] ?? NaN);
-  if (!(port <= 65535)) throw wrongForm(`${FORM} with a port from 1 to 65535, such as ${PREFIX}57012`, text);
+  if (!(port <= PORT_MAX)) {
+    throw wrongForm(`${FORM} with a port from 1 to ${PORT_MAX}, such as ${PREFIX}57012`, text);
+  }
   return { hostname: parts?.[1]?.replace(/^\[|\]$/g, "") ?? DEFAULT_HOSTNAME, port };
 }
 
@@ -67,8 +71,6 @@ function listenError(name: string, hostname: string, port: number, error: unknow
 
 /** Bytes that wait for one slow client; batches beyond it are left out whole, so that its stream stays valid. */
 const CLIENT_QUEUE_BYTES = 16 << 20;
-/** A client that has taken nothing for so long is not waited for when flushing, and cut when closing. */
-const STALLED_MS = 5000;
 /** Clients at a time: with their queues full they hold 512 MiB at most, shared blocks counted once for each. */
 const CLIENTS_MAX = 32;
 
@@ -90,6 +92,7 @@ interface Client {
 export interface PcapOverIpLimits {
   /** {@linkcode CLIENT_QUEUE_BYTES} when absent. */
   readonly queueBytes?: number;
+  /** A client that has taken nothing for so long is not waited for when flushing, and cut when closing; {@linkcode FLUSH_STALLED_MS} when absent. */
   readonly stalledMs?: number;
 }
 
@@ -122,7 +125,7 @@ export class PcapOverIpSink implements Sink {
     this.mtu = options.mtu ?? DEFAULT_MTU;
     this.#options = options;
     this.#queueBytes = limits.queueBytes ?? CLIENT_QUEUE_BYTES;
-    this.#stalledMs = limits.stalledMs ?? STALLED_MS;
+    this.#stalledMs = limits.stalledMs ?? FLUSH_STALLED_MS;
     this.#head = pcapngHead(options);
     this.#listener = Deno.listen({ hostname, port });
     this.#accepting = this.#accept();

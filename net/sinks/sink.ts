@@ -49,6 +49,9 @@ export interface Sink {
 /** Bytes of IP packet in one frame where nothing says otherwise. */
 export const DEFAULT_MTU = 1500;
 
+/** Whoever has taken nothing of what waits for so long is not waited for when a sink is flushed. */
+export const FLUSH_STALLED_MS = 5000;
+
 /** Settles when timers that are due, and sockets, have had their turn; what only awaits settled promises leaves them none. */
 export function eventLoopTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));

@@ -5,9 +5,9 @@ import { malformed, needMore, type Parsed, parsed } from "./parsed.ts";
 const ETHERNET_DESTINATION = 0;
 const ETHERNET_SOURCE = 6;
 const ETHERNET_TYPE = 12;
-const ETHERNET_HEADER_LENGTH = 14;
+export const ETHERNET_HEADER_LENGTH = 14;
 /** An 802.1Q tag goes between the source address and the type: 0x8100, then priority (3 bits), DEI (1), id (12). */
-const VLAN_TAG_LENGTH = 4;
+export const VLAN_TAG_LENGTH = 4;
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_IPV6 = 0x86dd;

@@ -17,6 +17,8 @@ const IPV4_DESTINATION = 16;
 export const IPV4_HEADER_LENGTH = 20;
 
 export const IP_PROTOCOL_TCP = 6;
+/** Bytes of the longest IP packet, header included. */
+export const IP_PACKET_MAX = 65535;
 
 /** Addresses are 4 bytes. The checksum is made when writing. */
 export interface Ipv4Header {

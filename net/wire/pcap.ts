@@ -4,7 +4,7 @@ import { LINKTYPE_ETHERNET, SNAP_LENGTH } from "./pcapng.ts";
 
 /** Times are seconds and nanoseconds. */
 const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
-const PCAP_FILE_HEADER_LENGTH = 24;
+export const PCAP_FILE_HEADER_LENGTH = 24;
 
 const PCAP_RECORD_SECONDS = 0;
 const PCAP_RECORD_NANOSECONDS = 4;

@@ -17,6 +17,9 @@ export const TCP_CHECKSUM = 16;
 const TCP_URGENT = 18;
 export const TCP_HEADER_LENGTH = 20;
 
+/** Greatest port. */
+export const PORT_MAX = 65535;
+
 export const TCP_FIN = 0x01;
 export const TCP_SYN = 0x02;
 export const TCP_RST = 0x04;

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Checking blocks of a link where they lie. @module */
+import { FRAME_LENGTH_MAX } from "../../forge/packet_batch.ts";
+import { ETHERNET_HEADER_LENGTH } from "../../wire/ethernet.ts";
 import * as pcapng from "../../wire/pcapng.ts";
-import {
-  BLOCK_CUSTOM_NO_COPY,
-  bodyOf,
-  LINK_BLOCK_MAX,
-  LINK_FRAME_MAX,
-  type LinkMessage,
-  parseLinkBody,
-} from "./link.ts";
+import { BLOCK_CUSTOM_NO_COPY, bodyOf, LINK_BLOCK_MAX, type LinkMessage, parseLinkBody } from "./link.ts";
 
-const ETHERNET_HEADER_LENGTH = 14;
 /** Bytes of options that one packet may have. */
 const OPTIONS_MAX = 32768;
 /** Values of `if_tsresol`: a power of ten; the second is meant when it is left out. */
@@ -149,7 +143,7 @@ export interface Run {
  * `RangeError` when they are not.
  */
 export function runsOf(bytes: Uint8Array, packets: number, frameMax: number): Run[] {
-  const walker = new BatchWalker(bytes, LINK_FRAME_MAX, { value: true });
+  const walker = new BatchWalker(bytes, FRAME_LENGTH_MAX, { value: true });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const runs: Run[] = [];
   let found = 0;

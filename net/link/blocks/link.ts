@@ -11,6 +11,11 @@ export const LINK_PORT = 3005;
 export const LINK_ALPN = "sslcollector/1";
 const LINK_VERSION = 1;
 
+/** Either end says something at least so often. */
+export const HEARTBEAT_MS = 5000;
+/** Either end gives the other up when it heard nothing for so many times as long. */
+export const SILENT_HEARTBEATS = 3;
+
 /** Custom Block that programs which rewrite a capture must not copy: its contents would no longer be true. */
 export const BLOCK_CUSTOM_NO_COPY = 0x40000bad;
 /** Example enterprise number (RFC 5612): told from others' experiments by {@linkcode LINK_MAGIC}. */
@@ -20,10 +25,6 @@ const LINK_MAGIC = 0x434c5353;
 
 /** Longest block on a link: the longest IP packet there is, with room for comments. */
 export const LINK_BLOCK_MAX = 128 * 1024;
-/** Longest frame of an IP packet. */
-export const LINK_FRAME_MAX = 65535 + 18;
-/** Bytes of Ethernet header and VLAN tag that a frame may have beyond the MTU. */
-export const LINK_FRAME_OVERHEAD = 18;
 const SESSION_ID_LENGTH = 16;
 /** UTF-8 bytes of a name or reason; longer ones are cut. */
 const TEXT_MAX = 512;

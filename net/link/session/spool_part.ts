@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Where packets lie in the segments of a spool. @module */
 import { BatchWalker } from "../blocks/batch_walker.ts";
-import { LINK_FRAME_MAX } from "../blocks/link.ts";
+import { FRAME_LENGTH_MAX } from "../../forge/packet_batch.ts";
 
 /** Longest run of packets that one part tells of: it is read at once. */
 export const PART_BYTES = 256 * 1024;
@@ -33,7 +33,7 @@ function endOf(parts: readonly SpoolPart[]): number {
 
 /** Adds what a segment holds; the answer is what is wrong from some point on. A torn end is as expected. */
 export function readSegment(path: string, bytes: Uint8Array, parts: SpoolPart[]): string | undefined {
-  const walker = new BatchWalker(bytes, LINK_FRAME_MAX);
+  const walker = new BatchWalker(bytes, FRAME_LENGTH_MAX);
   let next: number | undefined;
   let [start, packets] = [0, 0];
   const finishPart = (end: number) => {

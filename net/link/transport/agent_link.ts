@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** One connection of an agent, on the collector's side. @module */
 import type { Socket } from "node:net";
+import { FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
 import { goOnReading, stopReading } from "./flow_control.ts";
-import { LINK_FRAME_OVERHEAD, linkBlock, linkHead, type LinkMessage } from "../blocks/link.ts";
+import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS } from "../blocks/link.ts";
 import type { LinkMemory } from "./link_memory.ts";
 import { LinkReader } from "../blocks/link_reader.ts";
 import type { AgentIdentity, IntakePort } from "../session/intake_port.ts";
@@ -52,7 +53,7 @@ export class AgentLink {
     readonly options: AgentLinkOptions,
   ) {
     this.#heardMs = options.now();
-    this.#reader = new LinkReader(options.mtu + LINK_FRAME_OVERHEAD, options.memory.of(id), {
+    this.#reader = new LinkReader(options.mtu + FRAME_OVERHEAD_MAX, options.memory.of(id), {
       keptBytes: port.keptBytes,
       packets: (memory, start, end, packets) => this.#packets(memory, start, end, packets),
       message: (message) => this.#receive(message),
@@ -189,7 +190,7 @@ export class AgentLink {
   #tick(): void {
     const silentMs = this.options.now() - this.#heardMs;
     // An agent whose packets we do not read cannot be heard.
-    if (silentMs >= 3 * this.options.heartbeatMs && !this.#isPaused) {
+    if (silentMs >= SILENT_HEARTBEATS * this.options.heartbeatMs && !this.#isPaused) {
       return this.refuse(`agent silent for ${Math.round(silentMs / 1000)} s`);
     }
     this.ack(this.#have);

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** One connection of an agent: sends a session's packets and takes the acknowledgements. @module */
 import type { Socket } from "node:net";
-import {
-  LINK_FRAME_MAX,
-  LINK_FRAME_OVERHEAD,
-  linkBlock,
-  linkHead,
-  type LinkMessage,
-} from "../blocks/link.ts";
+import { FRAME_LENGTH_MAX, FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
+import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS } from "../blocks/link.ts";
 import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
 import type { Outbox } from "../session/outbox.ts";
-
-/** Either end says something at least so often, and gives up when it heard nothing for three times as long. */
-export const HEARTBEAT_MS = 5000;
 
 export interface SenderOptions {
   readonly application: string;
@@ -52,7 +44,7 @@ export class Sender {
   /** Number that the collector takes the next packet for. */
   #wireNext = -1;
   /** Longest frame that the collector takes. */
-  #frameMax = LINK_FRAME_MAX;
+  #frameMax = FRAME_LENGTH_MAX;
 
   constructor(socket: Socket, outbox: Outbox, options: SenderOptions) {
     const { promise, resolve } = Promise.withResolvers<SenderEnd>();
@@ -147,7 +139,7 @@ export class Sender {
         this.#acknowledge(message.have);
         this.#outbox.rewind();
         this.#isWelcome = true;
-        this.#frameMax = message.mtu + LINK_FRAME_OVERHEAD;
+        this.#frameMax = message.mtu + FRAME_OVERHEAD_MAX;
         this.#options.welcomed();
         this.kick();
         break;
@@ -173,7 +165,7 @@ export class Sender {
 
   #tick(): void {
     const silentMs = this.#options.now() - this.#heardMs;
-    if (silentMs >= 3 * this.#options.heartbeatMs) {
+    if (silentMs >= SILENT_HEARTBEATS * this.#options.heartbeatMs) {
       return this.breakOff(`collector silent for ${Math.round(silentMs / 1000)} s`);
     }
     if (this.#isWelcome && !this.#socket.writableNeedDrain) {
