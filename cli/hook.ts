@@ -8,7 +8,7 @@ import { describeAgent } from "../net/agent/hook_status.ts";
 import { LIBRARY_NAMES } from "../net/agent/unmirrored/mapped.ts";
 import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { servedBy } from "../net/agent/unmirrored/served.ts";
-import { type SurveyedProgram, surveyPrograms } from "../net/agent/unmirrored/survey.ts";
+import { type Survey, type SurveyedProgram, surveyPrograms } from "../net/agent/unmirrored/survey.ts";
 import { print } from "./log.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import type { HookCommand } from "./options.ts";
@@ -97,17 +97,17 @@ function tellInstall({ unit, system, root }: Install): number {
   if (!system) return 0;
   print(`would name the library in ${join(root, install.PRELOAD)}`);
   if (root !== "/") return 0;
-  const programs = surveyPrograms(servedBy(defaultRuntimeDir()));
-  print(`running programs with TLS: ${programs.length > 0 ? "" : "none seen"}`);
-  for (const program of programs) print(`  ${surveyLine(program)}`);
-  const sanitized = programs.filter(({ hasSanitizer }) => hasSanitizer);
+  const survey = surveyPrograms(servedBy(defaultRuntimeDir()));
+  printSurvey("running programs with TLS", survey);
+  const sanitized = survey.programs.filter(({ hasSanitizer }) => hasSanitizer);
   if (sanitized.length > 0) print(`would refuse without --force: ${sanitizedText(sanitized)}`);
   return 0;
 }
 
 /** A program with the shared AddressSanitizer runtime ends as it starts when another library comes before that. */
 function refuseSanitized(): void {
-  const sanitized = surveyPrograms(servedBy(defaultRuntimeDir())).filter(({ hasSanitizer }) => hasSanitizer);
+  const { programs } = surveyPrograms(servedBy(defaultRuntimeDir()));
+  const sanitized = programs.filter(({ hasSanitizer }) => hasSanitizer);
   if (sanitized.length > 0) {
     throw new BadInput(
       `hook install: --system: ${sanitizedText(sanitized)}; --force installs it all the same`,
@@ -156,10 +156,15 @@ function showStatus({ root, runtimeDir }: Extract<HookCommand, { command: "hook 
   print(`system: ${install.isSystemInstalled(root) ? "installed in ld.so.preload" : "not installed"}`);
   print(`units: ${units.length > 0 ? units.join(", ") : "none"}`);
   print(`agent: ${describeAgent(runtimeDir ?? defaultRuntimeDir())}`);
-  const programs = surveyPrograms(servedBy(runtimeDir ?? defaultRuntimeDir(), install.systemSinceMs(root)));
-  print(`programs with TLS or the hook: ${programs.length > 0 ? "" : "none seen"}`);
-  for (const program of programs) print(`  ${surveyLine(program)}`);
+  const served = servedBy(runtimeDir ?? defaultRuntimeDir(), install.systemSinceMs(root));
+  printSurvey("programs with TLS or the hook", surveyPrograms(served));
   return 0;
+}
+
+function printSurvey(title: string, { programs, hidden }: Survey): void {
+  print(`${title}: ${programs.length > 0 ? "" : "none seen"}`);
+  for (const program of programs) print(`  ${surveyLine(program)}`);
+  if (hidden > 0) print(`processes of others, at which this user may not look: ${hidden}`);
 }
 
 function surveyLine({ pid, comm, libraries, hasHook, reason }: SurveyedProgram): string {

@@ -35,7 +35,7 @@ export function remarksOn(
   const lines: string[] = [];
   const counts = new Map<Reason, number>();
   const say = ({ reason, pids }: Unmirrored, who: string) => {
-    if (reason === "no-call" && hasRefused) return;
+    if (reason === "no-clear-text" && hasRefused) return;
     lines.push(`${who} was not mirrored: ${reasonText(reason)}`);
     counts.set(reason, (counts.get(reason) ?? 0) + pids.length);
   };

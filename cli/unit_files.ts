@@ -27,11 +27,6 @@ export function readUnit(root: string, service: string, except?: string): Assign
     .flatMap((path) => assignments(Deno.readTextFileSync(path)));
 }
 
-/** Whether there is a file of this unit, a drop-in alone not counted. */
-export function hasUnitFile(root: string, unit: string): boolean {
-  return UNIT_FOLDERS.some((folder) => isFile(join(root, folder, unit)));
-}
-
 /** The unit's own file, then its drop-ins in the order in which they are read. */
 function unitFiles(root: string, service: string): string[] {
   const names = [service.replace(/@.+\./, "@."), service];

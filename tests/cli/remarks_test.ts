@@ -6,7 +6,7 @@ import type { Unmirrored } from "../../net/agent/unmirrored/lookout.ts";
 const NOTHING = { isMirrored: false, hasRefused: false };
 const shell: Unmirrored = { comm: "sh", reason: "no-tls-library", pids: [10] };
 const wget: Unmirrored = { comm: "wget", reason: "gnutls", pids: [11] };
-const idle: Unmirrored = { comm: "nginx", reason: "no-call", pids: [10] };
+const idle: Unmirrored = { comm: "nginx", reason: "no-clear-text", pids: [10] };
 
 Deno.test("remarks: a program without TLS, alone", () => {
   const { lines, counts } = remarksOn({ first: shell, others: [], ended: 0 }, "sh", NOTHING);

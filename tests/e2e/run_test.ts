@@ -108,6 +108,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "run says nothing of a shell whose program was mirrored",
+  ...skipIf(lacking, missing("curl")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using server = new PeerServer(fixture);
+      const target = { hostname: server.hostname, port: server.port };
+      const curl = ["curl", ...curlArguments([[get(fixture.body(16_384))]], target, fixture)];
+      const shell = ["sh", "-c", '"$@"; exit 0', "sh", ...curl];
+      const args = ["run", ...mirrorOptions(fixture.path("out.pcapng")), "--", ...shell];
+      const { total, remarks, programEvents } = summaryOf(await runSslcollector("source", fixture, args));
+      assert.deepEqual([total.flows, remarks, programEvents], [1, [], {}]);
+    }),
+});
+
+Deno.test({
   name: "an agent that hangs up writes all down, as on any other signal to end",
   ...skipIf(lacking, missing("curl")),
   fn: () =>

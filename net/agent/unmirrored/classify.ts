@@ -56,7 +56,7 @@ export function reasonFor(
 function whyUnserved(facts: ProcessFacts, mapped: Mapped, served: Served): Reason {
   if (!mapped.hasHook) return whyWithoutHook(facts, served);
   const isOther = served.uid !== 0 && facts.uid !== undefined && facts.uid !== served.uid;
-  if (mapped.regions.has(served.region)) return isOther ? "other-user" : "no-call";
+  if (mapped.regions.has(served.region)) return isOther ? "other-user" : "no-clear-text";
   if (facts.environment?.hook === "0" && !facts.isSecure) return "switched-off";
   if (mapped.regions.size > 0 || isElsewhere(facts.environment, served)) return "other-agent";
   if (!facts.hasProc) return "chroot-without-proc";

@@ -15,7 +15,7 @@ export const REASON_TEXTS = {
   "rustls": "rustls is built into the program, where the hook does not reach",
   "built-in-openssl": "OpenSSL or a fork of it is built into the program, where the hook does not reach",
   "static": "it is linked statically, so that no library can be put before its TLS",
-  "no-call": "no call of its TLS library passed the hook",
+  "no-clear-text": "it passed no clear text through its TLS library where the hook sees it",
   "deepbind": "a library that was loaded with RTLD_DEEPBIND calls its TLS library past the hook",
   // Of how it was started.
   "set-user-id": "it runs with another user's rights, so that the loader ignores LD_PRELOAD",

@@ -17,8 +17,15 @@ export interface SurveyedProgram {
   readonly reason: Reason | undefined;
 }
 
-/** Looks at every process whose maps may be read, this one left out; those without TLS, hook or sanitizer are not told. */
-export function surveyPrograms(served: Served): SurveyedProgram[] {
+/** What one look at all processes found. */
+export interface Survey {
+  readonly programs: readonly SurveyedProgram[];
+  /** Processes whose maps may not be read. */
+  readonly hidden: number;
+}
+
+/** Looks at every process but this one; programs without TLS, hook or sanitizer are left out. */
+export function surveyPrograms(served: Served): Survey {
   const executables = new Map<string, Executable | undefined>();
   const executableOf = (pid: number, { executable }: ProcessFacts) => {
     const program = programOf(pid);
@@ -27,17 +34,22 @@ export function surveyPrograms(served: Served): SurveyedProgram[] {
     return executables.get(program);
   };
   const programs: SurveyedProgram[] = [];
+  let hidden = 0;
   for (const { name } of Deno.readDirSync("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === Deno.pid) continue;
     const facts = lookAt(pid);
-    if (facts?.mapped === undefined) continue;
+    if (facts === undefined) continue;
+    if (facts.mapped === undefined) {
+      hidden++;
+      continue;
+    }
     const reason = surveyed(facts, facts.mapped, executableOf(pid, facts), served);
     const { comm, mapped: { libraries, hasHook, hasSanitizer } } = facts;
     if (reason === "no-tls-library" && !hasSanitizer) continue;
     programs.push({ pid, comm, libraries, hasHook, hasSanitizer, reason });
   }
-  return programs.sort((a, b) => a.pid - b.pid);
+  return { programs: programs.sort((a, b) => a.pid - b.pid), hidden };
 }
 
 /** A region is there before anything is said through it: whether that is mirrored, only the agent knows. */
@@ -49,5 +61,5 @@ function surveyed(
 ): Reason | undefined {
   const reason = reasonFor(facts, executable, served);
   if (reason === "static") return "no-tls-library";
-  return reason === "no-call" && mapped.regions.has(served.region) ? undefined : reason;
+  return reason === "no-clear-text" && mapped.regions.has(served.region) ? undefined : reason;
 }

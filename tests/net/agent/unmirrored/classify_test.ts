@@ -67,11 +67,11 @@ const CASES: readonly (readonly [Reason, string, Case])[] = [
     mapped: { has: [], ...REGIONS },
     executable: { builtIn: "built-in-openssl" },
   }],
-  ["no-call", "a region, and nothing in it", { mapped: REGIONS }],
-  ["no-call", "OpenSSL that is used, with GnuTLS beside it", {
+  ["no-clear-text", "a region, and nothing in it", { mapped: REGIONS }],
+  ["no-clear-text", "OpenSSL that is used, with GnuTLS beside it", {
     mapped: { has: ["gnutls", "openssl"], ...REGIONS },
   }],
-  ["no-call", "a filter that it installed once it had its region", {
+  ["no-clear-text", "a filter that it installed once it had its region", {
     mapped: REGIONS,
     facts: { isConfined: true },
   }],

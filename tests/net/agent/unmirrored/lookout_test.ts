@@ -78,7 +78,7 @@ Deno.test({
       await using one = await Waiting.start({ command: [openssl] });
       await using two = await Waiting.start({ command: [gnutls] });
       await using three = await Waiting.start({ command: [plain] });
-      const told = new Map(surveyPrograms(SERVED).map((program) => [program.pid, program]));
+      const told = new Map(surveyPrograms(SERVED).programs.map((program) => [program.pid, program]));
       assert.deepEqual([...told.get(one.pid)?.libraries ?? []], ["openssl"]);
       assert.equal(told.get(one.pid)?.reason, "environment");
       assert.equal(told.get(two.pid)?.reason, "gnutls");
@@ -94,7 +94,7 @@ Deno.test({
       const program = `${folder}/sanitized`;
       await runOk("gcc", "-fsanitize=address", "-DPLAIN", "-o", program, CALLER);
       await using running = await Waiting.start({ command: [program] });
-      const told = surveyPrograms(SERVED).find(({ pid }) => pid === running.pid);
+      const told = surveyPrograms(SERVED).programs.find(({ pid }) => pid === running.pid);
       assert.equal(told?.hasSanitizer, true);
     }),
 });
