@@ -3,8 +3,8 @@
  * Forging: the packets that an IDS would have seen had the session never been encrypted. One {@linkcode Connection} is
  * one TCP connection, or several one after the other on one 5-tuple, between two endpoints that send and acknowledge.
  *
- * Receivers in forged connections acknowledge at least every second segment, and every segment acknowledges all that
- * was forged the other way; nothing is forged after FIN or RST.
+ * Receivers in forged connections acknowledge at least every second segment, and each write that they may have waited for;
+ * every segment acknowledges all that was forged the other way; nothing is forged after FIN or RST.
  *
  * @module
  */
@@ -31,6 +31,15 @@ const KEEP_ALIVE_NS = 25e9;
  * not be measured in the capture.
  */
 export const GAP_LENGTH_MAX = 1 << 30;
+
+/**
+ * An IDS looks at bytes when they are acknowledged, at several writes together where they are acknowledged together: one that
+ * could only come after another (a tunnel's first bytes behind the answer to CONNECT) is then taken for a part of it. So each
+ * of the first writes of a turn is acknowledged by itself, as many as Linux does at a connection's start; later ones are bulk,
+ * unless they pause.
+ */
+const AWAITED_WRITES = 16;
+const BULK_PAUSE_NS = 1e6;
 
 /** An acknowledgement past missing bytes must be within the window, 8 MiB: longer gaps are acknowledged in steps. */
 const GAP_STEP = 4 << 20;
@@ -93,10 +102,15 @@ export class Connection {
   write(direction: Direction, bytes: Uint8Array, timeNs: number): void {
     const length = bytes.length;
     if (length === 0) return;
-    this.#advance(timeNs);
-    if (!this.#open) this.#handshake();
     const sender = this.#endpoints[direction];
     const receiver = this.#endpoints[1 - direction];
+    if (this.#open && sender.unanswered > 0 && this.#isAwaited(sender, timeNs)) {
+      this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
+    }
+    this.#advance(timeNs);
+    if (!this.#open) this.#handshake();
+    sender.turnWrites++;
+    receiver.turnWrites = 0;
     const whole = length - this.#segmentLengthMax;
     let at = 0;
     for (; at < whole; at += this.#segmentLengthMax) {
@@ -168,6 +182,11 @@ export class Connection {
       client.next = sequenceAdd(client.next, 1);
       this.#bare(server, client, TCP_ACK);
     }
+  }
+
+  /** Whether the other endpoint may have waited for the last write of this one, which writes again. */
+  #isAwaited(sender: Endpoint, timeNs: number): boolean {
+    return sender.turnWrites <= AWAITED_WRITES || timeNs - this.#timeNs >= BULK_PAUSE_NS;
   }
 
   #advance(timeNs: number): void {

@@ -33,6 +33,8 @@ export class Endpoint {
   next: SequenceNumber = ZERO;
   /** Segments with payload, FIN or gaps that the other endpoint has not acknowledged. */
   unanswered = 0;
+  /** Writes since the other endpoint wrote. */
+  turnWrites = 0;
   readonly maximumSegmentSize: number;
   readonly #isIpv6: boolean;
   readonly #ipOffset: number;
@@ -110,6 +112,7 @@ export class Endpoint {
   begin(initial: SequenceNumber): void {
     this.next = initial;
     this.unanswered = 0;
+    this.turnWrites = 0;
     this.#identification = initial >>> 8 & 0xffff;
   }
 

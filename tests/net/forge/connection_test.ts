@@ -88,6 +88,35 @@ Deno.test("large writes are cut to the MSS, PSH ends each, every second segment 
   ]);
 });
 
+/** Forges these writes of one byte: `>` one to the server, `<` one to the client, `.` an acknowledgement alone. */
+function shownWrites(writes: readonly (readonly [direction: Direction, timeNs: number])[]): string {
+  const recorder = new Recorder();
+  const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings());
+  for (const [direction, timeNs] of writes) lane.write(direction, new Uint8Array(1), timeNs);
+  return recorder.segments().slice(HANDSHAKE.length).map((segment) => {
+    if (segment.payload.length === 0) return ".";
+    return segment.tcp.sourcePort === 80 ? "<" : ">";
+  }).join("");
+}
+
+Deno.test("the first 16 writes of a turn are acknowledged each before the next one, bulk every second", () => {
+  const times = (count: number, startNs = 0) =>
+    Array.from({ length: count }, (_, at) => [TO_CLIENT, startNs + at] as const);
+  assert.equal(shownWrites(times(1)), "<");
+  assert.equal(shownWrites(times(3)), "<.<.<");
+  assert.equal(shownWrites(times(21)), "<.".repeat(16) + "<<.<<.<");
+  const turns = [...times(20), [TO_SERVER, 20] as const, ...times(20, 30)];
+  const turn = "<.".repeat(16) + "<<.<<.";
+  assert.equal(shownWrites(turns), `${turn}>${turn}`);
+});
+
+Deno.test("bulk that pauses for a millisecond is acknowledged before it goes on", () => {
+  const bulk = Array.from({ length: 17 }, (_, at) => [TO_CLIENT, at] as const);
+  assert.equal(shownWrites([...bulk, [TO_CLIENT, 1e6 + 15]]), "<.".repeat(16) + "<<.");
+  assert.equal(shownWrites([...bulk, [TO_CLIENT, 1e6 + 16]]), "<.".repeat(16) + "<.<");
+  assert.equal(shownWrites([...bulk, [TO_SERVER, 1e6 + 16]]), "<.".repeat(16) + "<>");
+});
+
 Deno.test("random conversations keep every rule of forged connections", () =>
   withSeed((random) => {
     for (let round = 0; round < 60; round++) {
