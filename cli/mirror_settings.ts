@@ -6,7 +6,7 @@ import { printingObserver } from "./flow_lines.ts";
 import { configureLog } from "./log.ts";
 import type { MirrorCommand } from "./options.ts";
 
-/** What every such command says; sources are its own. Shows messages of the level asked for from now on. */
+/** Settings that every command which mirrors shares; its sources are its own. Shows messages of the level asked for from now on. */
 export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSpec): AgentSettings {
   configureLog(command.logLevel ?? "info");
   const { output, target } = command;

@@ -43,7 +43,7 @@ async function issue(
       }`,
     );
   }
-  // What has only digits and dots is no host name; such a certificate would match nothing.
+  // A name of digits and dots alone is no host name: a certificate for it would match nothing.
   const bad = san.find((value) =>
     value === "" || /[\s,/]/.test(value) || (/^[\d.]+$/.test(value) && isIP(value) === 0)
   );

@@ -25,7 +25,7 @@ interface Section {
   readonly info: number;
 }
 
-/** Throws a TypeError when `file` is not such a file. */
+/** Throws a TypeError when `file` is no 64-bit little-endian ELF file. */
 export function readDynamicSymbols(file: Uint8Array): DynamicSymbols {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (view.getUint32(0) !== 0x7f454c46 || view.getUint16(4) !== 0x0201) {

@@ -17,7 +17,7 @@ import { openTargets } from "./targets.ts";
 
 /** Flows mirrored at a time: at some 4 KB each, 400 MB. */
 const FLOWS_MAX = 100_000;
-/** The same for every run, so that a recording gives the same packets anywhere; a forged connection has no secrets to keep. */
+/** Constant, so that a recording gives identical packets in every run; a forged connection has no secrets to keep. */
 const SEQUENCE_SEED = 0x73736c63;
 
 /** Sinks and pipeline at work. */

@@ -32,7 +32,7 @@ export interface TargetSettings extends CredentialSettings {
   readonly targets?: readonly (string | RemoteTarget)[];
   /** Bytes of memory for packets that a collector has not acknowledged, for each; at least 1 MiB. Default: 64 MiB. */
   readonly queueBytes?: number;
-  /** Directory that keeps such packets on disk as well, so that they outlive the agent. Default: none. */
+  /** Directory that keeps unacknowledged packets on disk as well, so that they outlive the agent. Default: none. */
   readonly spool?: string;
   /** Bytes of disk that the spool may take, for each collector; at least 16 MiB. Default: 1 GiB. */
   readonly spoolMaxBytes?: number;

@@ -34,7 +34,7 @@ export interface SourceContext {
   nextProgram(): number;
   /** Hands on what came of the records so far: to be called after every stretch of them. */
   flush(): void;
-  /** Does so and waits until slow sinks have caught up: for sources that can wait. */
+  /** Does what {@linkcode flush} does and waits until slow sinks have caught up: for sources that can wait. */
   catchUp(): Promise<void>;
   /** Takes a line for people. */
   warn(message: string): void;

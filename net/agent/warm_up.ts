@@ -17,7 +17,7 @@ import { printableLine } from "../wire/printable.ts";
 /** Some 4 MiB, as large and as small records: about 10 ms. */
 const LARGE_RECORDS = 256;
 const SMALL_RECORDS = 1024;
-/** Of what one codec wants to be warmed up with, so that one that never ends holds nothing up. */
+/** Bytes and records of a codec's sample that it is warmed up with, so that a sample without end holds nothing up. */
 const CODEC_BYTES_MAX = 16 * 1024 * 1024;
 const CODEC_RECORDS_MAX = 65_536;
 

@@ -82,7 +82,7 @@ export interface CaptureOpen {
   readonly offsets: readonly [number, number];
   /** The flow is open already; only the addresses are news. */
   readonly update: boolean;
-  /** The process got this flow by fork; it is the continuation of another program's flow of the same client random. */
+  /** The process got this flow by fork; it is the continuation of another program's flow, the one that has its client random. */
   readonly inherited: boolean;
   /** The session had begun before the source looked. */
   readonly late: boolean;

@@ -42,13 +42,13 @@ export class AgentBooks {
     this.connections--;
   }
 
-  /** The agent says that it has `packets` more, the oldest of which has waited so long. */
+  /** The agent says that it has `packets` more, the oldest of which has waited for `waitedMs`. */
   told(packets: number, waitedMs: number): void {
     this.lagPackets = Math.max(0, packets);
     this.lagMs = this.lagPackets === 0 ? 0 : waitedMs;
   }
 
-  took(packets: number, bytes: number): void {
+  wrote(packets: number, bytes: number): void {
     this.packets += packets;
     this.bytes += bytes;
     this.told(this.lagPackets - packets, this.lagMs);

@@ -58,7 +58,10 @@ export function resumeFile(
   return undefined;
 }
 
-/** The same for a file that will not be gone on with: one of a series. True: it is there, and was not shortened. */
+/**
+ * Cuts what was written behind the last commit of a file that will not be gone on with: one of a series. True: it is there,
+ * and was not shortened.
+ */
 export function cutToCommit(committed: FileProgress): boolean {
   const { path, size } = committed;
   const now = fileProgress(path);

@@ -16,11 +16,11 @@ import type {
 
 /** Bytes written after which an acknowledgement goes at once. */
 const ACK_BYTES = 1024 * 1024;
-/** Otherwise it goes so long after the first write that it is for. */
+/** Time from the first unacknowledged write to its acknowledgement, where fewer bytes come. */
 const ACK_MS = 20;
 /** How long closing waits for sinks to empty their queues: what is in them is not acknowledged, and comes again. */
 const FLUSH_MAX_MS = 5000;
-/** Of what an agent calls itself, in the log. */
+/** Characters shown in the log of the name that an agent gives itself. */
 const SHOWN_NAME_LENGTH = 64;
 
 interface OpenLink {
@@ -42,12 +42,12 @@ interface Unflushed {
   readonly session: string;
   readonly have: number;
   readonly bytes: number;
-  /** As they were after the write: what came later is not flushed with it. */
+  /** Progress of the files after the write: what came later is not flushed with it. */
   readonly files: readonly FileProgress[];
 }
 
 export interface IntakeOptions {
-  /** Those that are at work; empty: nothing may be acknowledged any more. */
+  /** Sinks that are at work; empty: nothing may be acknowledged any more. */
   readonly sinks: () => readonly Sink[];
   /** Whether some sink keeps packets in a queue of its own, so that only flushing tells what has left. */
   readonly flushes: boolean;
@@ -245,7 +245,7 @@ export class Intake implements IntakePort {
   #write(link: number, open: OpenLink, batch: PacketBatch): void {
     for (const sink of this.#options.sinks()) sink.write(batch);
     if (this.#options.sinks().length === 0) return;
-    open.books.took(batch.count, batch.blocks.length);
+    open.books.wrote(batch.count, batch.blocks.length);
     this.#note(link, open, open.cursor!, batch.blocks.length);
   }
 

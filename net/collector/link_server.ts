@@ -50,18 +50,18 @@ export interface LinkServerOptions {
 /** State, sinks and listeners of a collector: open and at work until closed. */
 export class LinkServer {
   readonly sinks: readonly Sink[];
-  /** By name of certificate, in the order in which they came. */
+  /** Books of agents by the name in their certificate, in the order in which they came. */
   readonly agents: Map<string, AgentBooks> = new Map();
   /** Settles with an error when the collector cannot go on: no sink is left, or its state cannot be kept. */
   readonly failed: Promise<Error>;
   readonly #fail: (error: Error) => void;
   readonly #options: LinkServerOptions;
   readonly #state: CollectorState | undefined;
-  /** Those of the state file; without one, kept for this run. */
+  /** Sessions of the state file; without such a file, kept for this run. */
   readonly #sessions: Sessions;
-  /** Of sinks whose files grow. */
+  /** Files of the sinks whose files grow. */
   readonly #sinkFiles: readonly SinkFiles[];
-  /** Their files as they were at the last commit. */
+  /** Progress of `#sinkFiles` at the last commit. */
   #committedFiles: readonly FileProgress[] = [];
   readonly #intake: Intake;
   readonly #refusals: LimitedLog;
@@ -243,7 +243,7 @@ export class LinkServer {
     this.#state?.commitFiles(this.#committedFiles);
   }
 
-  /** Before packets go into it, so that none is taken for committed if the collector is killed before it says so. */
+  /** Notes the new file of a series before packets go into it: if the collector is killed then, none counts as committed. */
   #seriesWentOn(): void {
     try {
       this.#state?.commitFiles(this.#withBegun(this.#committedFiles));
@@ -252,7 +252,7 @@ export class LinkServer {
     }
   }
 
-  /** With those of the same series that were begun later: nothing of them is committed. */
+  /** Adds files that each series has begun since: nothing of them is committed. */
   #withBegun(files: readonly FileProgress[]): readonly FileProgress[] {
     const begun = this.#sinkFiles.flatMap((sink, at) => sink.begunAfter(files[at].path));
     return begun.length === 0 ? files : [...files, ...begun];

@@ -4,7 +4,7 @@
 /** Sessions of one agent that are remembered beside those that may be in use; those unused for longest are forgotten first. */
 const SESSIONS_PER_AGENT = 100;
 
-/** By session, `NAME/ID`. Bounded for each agent by itself: none can push another's out. */
+/** Next packet numbers by session, `NAME/ID`. Bounded for each agent by itself: none can push another's out. */
 export class Sessions {
   readonly #have: Map<string, number> = new Map();
   readonly #perAgent: number;
@@ -20,7 +20,7 @@ export class Sessions {
     return this.#have.get(session);
   }
 
-  /** Also makes it the one used last. */
+  /** Notes how far a session is, and makes it the one used last. */
   set(session: string, have: number): void {
     const agent = agentOf(session);
     let own = this.#ofAgent.get(agent);
@@ -34,7 +34,7 @@ export class Sessions {
     this.#have.delete(oldest);
   }
 
-  /** Of each agent, the one used last comes last. */
+  /** Entries of all sessions; of each agent, the session used last comes last. */
   *[Symbol.iterator](): IterableIterator<[string, number]> {
     for (const own of this.#ofAgent.values()) {
       for (const session of own) yield [session, this.#have.get(session)!];
@@ -42,7 +42,7 @@ export class Sessions {
   }
 }
 
-/** Without certificates everybody is the same agent: addresses cost nothing, and would be remembered without bound. */
+/** Without certificates everybody is one agent: addresses cost nothing, and would be remembered without bound. */
 function agentOf(session: string): string {
   return session.startsWith("plaintext ") ? "plaintext" : session.slice(0, session.lastIndexOf("/"));
 }

@@ -17,11 +17,11 @@ import { encodeComment, type PacketBuffer } from "./packet_batch.ts";
 import { sequenceAdd } from "../wire/seq.ts";
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../wire/tcp.ts";
 
-/** An unanswered segment is acknowledged after so long at the next tick, as a delayed acknowledgement would be. */
+/** Time after which the next tick acknowledges an unanswered segment, as a delayed acknowledgement would be. */
 const ACK_DELAY_NS = 40e6;
 
 /**
- * An open connection that was silent for so long gets a keep-alive probe and its answer: below 30 s, the shortest time
+ * Silence after which an open connection gets a keep-alive probe and its answer: below 30 s, the shortest time
  * after which a stock IDS under pressure forgets a flow (Snort).
  */
 const KEEP_ALIVE_NS = 25e9;
@@ -51,12 +51,12 @@ export class Connection {
   readonly key: FlowKey;
   readonly #buffer: PacketBuffer;
   readonly #settings: ForgeSettings;
-  /** By the direction in which they send: client, server. */
+  /** Client and server, by the direction in which they send. */
   readonly #endpoints: readonly [Endpoint, Endpoint];
   readonly #hash: number;
   readonly #segmentLengthMax: number;
   #open = false;
-  /** Of the last packet; no packet of the lane is older than the one before. */
+  /** Time of the last packet; no packet of a connection is older than the one before. */
   #timeNs = 0;
   #comment: Uint8Array | undefined;
 

@@ -177,7 +177,7 @@ export class Endpoint {
   }
 }
 
-/** Copies below this by a loop: making a view of a part costs about as much as moving so many bytes one by one. */
+/** Bytes up to which a loop copies: making a view of a part costs about as much as moving this many one by one. */
 const COPY_LOOP_MAX = 32;
 
 function copy(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {

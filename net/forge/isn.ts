@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * Initial sequence numbers of forged connections: a keyed hash of the 5-tuple and direction, moved on by how often
- * the 5-tuple was opened, so that the same input gives the same packets and no 5-tuple opens twice with one number
+ * the 5-tuple was opened, so that an input always gives the packets that it gave and no 5-tuple opens twice with one number
  * (an IDS takes that for a retransmission and misses the connection).
  *
  * @module

@@ -6,9 +6,9 @@ import { TCP_ACK, TCP_RST, TCP_SYN } from "../wire/tcp.ts";
 
 /** What the hash of a frame was computed from; filled in by {@linkcode hashFlow}. */
 export interface HashedFrame {
-  /** 32 bits, the same for both directions; frames that are no TCP have 0. */
+  /** 32 bits, equal for both directions of a connection; frames that are no TCP have 0. */
   hash: number;
-  /** Of TCP. */
+  /** Flags of the TCP header. */
   flags: number;
 }
 

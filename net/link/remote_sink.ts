@@ -26,16 +26,16 @@ const QUEUE_BYTES = 64 * 1024 * 1024;
 /** Bytes that a spool may take when nothing else is asked for. */
 const SPOOL_BYTES = 1024 * 1024 * 1024;
 const CONNECT_MS = 10_000;
-/** The first wait after a failure; each is twice the one before. */
+/** The first wait after a failed connection; each further wait is twice the one before. */
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 10_000;
-/** A connection that lasts so long starts the waits anew. */
+/** Time that a connection must last for the waits to start anew. */
 const LASTING_MS = 5000;
 /** Closing waits no longer than this, whatever is acknowledged meanwhile. */
 const CLOSE_MAX_MS = 30_000;
 /** Closing that takes longer than this is told. */
 const CLOSE_SOON_MS = 1000;
-/** A collector without connection for so long is gone: its flows go elsewhere, where there is an elsewhere. */
+/** Time without connection after which a collector is gone: its flows go elsewhere, where there is an elsewhere. */
 const GONE_MS = 5000;
 
 export interface RemoteSinkOptions extends SinkOptions {
@@ -74,7 +74,7 @@ export class RemoteSink implements Sink {
   readonly #options: RemoteSinkOptions;
   readonly #now: () => number;
   readonly #spool: Spool | undefined;
-  /** Of agents before this one, then this one's. */
+  /** Sessions of agents before this one, which the spool has, then this agent's own. */
   readonly #outboxes: Outbox[];
   readonly #live: Outbox;
   readonly #abort = new AbortController();
@@ -278,7 +278,7 @@ export class RemoteSink implements Sink {
     return await sender.ended;
   }
 
-  /** The same trouble is told once, however often it comes. */
+  /** A trouble that comes again at once is not told again. */
   #complain(reason: string): void {
     if (reason === this.#lastTrouble) return;
     this.#lastTrouble = reason;

@@ -114,7 +114,7 @@ export class RouterSink implements Sink {
     return true;
   }
 
-  /** Of the collectors within reach; of all when none is. */
+  /** Picks among the collectors within reach; among all when none is. */
   #heaviest(hash: number): Route {
     let [best, weight]: [Route | undefined, number] = [undefined, -1];
     let [bestOfAll, weightOfAll]: [Route, number] = [this.#routes[0], -1];

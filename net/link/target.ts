@@ -8,7 +8,7 @@ const LISTEN_FORM = "ADDR:PORT such as 10.0.0.5:3005, [::1]:3005 or :3005";
 
 /** A collector as an agent reaches it. */
 export interface RemoteTarget {
-  /** As given. */
+  /** The target as it was given. */
   readonly name: string;
   /** Host name or address without brackets. */
   readonly hostname: string;
@@ -18,7 +18,7 @@ export interface RemoteTarget {
   readonly isPlaintext: boolean;
 }
 
-/** Name of the target's own directory within a spool, the same in every run. */
+/** Name of the target's own directory within a spool; it does not change from run to run. */
 export function spoolFolder({ hostname, port }: RemoteTarget): string {
   return `${hostname}-${port}`;
 }

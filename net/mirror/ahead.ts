@@ -10,7 +10,7 @@ import type { Direction } from "../../codecs/direction.ts";
 import type { CaptureOpen } from "../capture/target.ts";
 import type { AheadEvent, Flow, Teller } from "./flow.ts";
 
-/** How long others are waited for, and with how many bytes: they are read within the same rounds of the agent. */
+/** How long others are waited for, and with how many bytes: an agent reads them within a round or two. */
 const WAIT_NS = 1e9;
 const WAIT_BYTES = 256 * 1024;
 

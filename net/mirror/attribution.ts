@@ -32,7 +32,7 @@ const HELLOS_MAX = 32_768;
 export class HelloTable {
   readonly #hellos = new Map<string, CaptureHello>();
 
-  /** `program` is its number; the same session is seen by two programs when both ends are mirrored. */
+  /** `program` is the number of the program; two programs see one session when both ends are mirrored. */
   remember(program: number, hello: CaptureHello): void {
     const name = nameOf(program, hello.clientRandom, hello.received);
     this.#hellos.delete(name);

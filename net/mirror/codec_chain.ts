@@ -80,7 +80,7 @@ export class CodecStage {
     if (this.#ended[0] && this.#ended[1]) this.#output.end();
   }
 
-  /** The lane that this stage runs on is closed: its codec writes what it holds, and lanes that it left open end likewise. */
+  /** The lane that this stage runs on is closed: its codec writes what it holds, and lanes that it left open end as `how` says. */
   close(how: "fin" | "reset", timeNs: number): void {
     this.end(0, timeNs);
     this.end(1, timeNs);

@@ -9,7 +9,7 @@ import type { Direction } from "../../codecs/codec.ts";
 
 /** Bytes kept of both directions together; then the codec must decide. */
 const SAMPLE_MAX_BYTES = 64 * 1024;
-/** Pieces kept; then likewise. Of 32 bytes on average, less than the smallest record that carries something. */
+/** Pieces kept; a codec has to decide then, too. At 32 bytes on average, less than the smallest record that carries something. */
 const PIECES_MAX = 2048;
 /** Up to here a codec is asked at every piece: what tells protocols apart is mostly in these. */
 const ALWAYS_ASKED_BYTES = 64;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * One mirrored TLS session, and who tells of it. Several programs may tell the same one: a parent and its child, both ends on
+ * One mirrored TLS session, and who tells of it. Several programs may tell one session: a parent and its child, both ends on
  * one host, two capture sources. Each byte is taken from whoever tells it first.
  *
  * @module
@@ -53,7 +53,7 @@ export class Flow {
   lanes: Lanes | undefined;
   held: HeldEvent[] = NOTHING_HELD;
   heldBytes = 0;
-  /** Those that tell of it now. */
+  /** Programs that tell of the flow now. */
   readonly tellers: Teller[] = [];
   /** Bytes of each direction that passed before what is mirrored. */
   readonly start: [number, number];
@@ -116,7 +116,7 @@ export interface AheadEvent {
   readonly length: number;
   /** Absent for a gap. */
   readonly bytes: Uint8Array | undefined;
-  /** Of a gap; absent for what passed before this teller began. */
+  /** Why a gap is missing; absent for what passed before this teller began. */
   readonly reason: string | undefined;
   readonly timeNs: number;
 }

@@ -16,7 +16,7 @@ export type Refusal = "another-users-address" | "no-lane-port";
 
 export class FlowKeys {
   readonly ports: LanePorts = new LanePorts((name) => this.#forged.has(name));
-  /** By network namespace and 5-tuple. */
+  /** Flows by network namespace and own 5-tuple. */
   readonly #own = new Map<string, Flow>();
   /** Flows that are forged on their own 5-tuple, by that. */
   readonly #forged = new Map<string, Flow>();

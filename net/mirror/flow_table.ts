@@ -145,7 +145,7 @@ export class FlowTable {
     }
     this.#byProgram.delete(program.id);
     if (!lossy) return;
-    // Its source may have closed them already, for the process being dead: what it wrote last is missing all the same.
+    // Its source may have closed them already, for the process being dead: what it wrote last is missing nevertheless.
     for (const flow of this.#lingering) {
       if (flow.endedBy === program.id && flow.end === "died") flow.cutShort = true;
     }

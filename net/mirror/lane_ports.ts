@@ -14,7 +14,7 @@ const COUNT = LAST - FIRST + 1;
 
 /** The ports of one client address towards one server: kept while a lane has one of them. */
 interface PairPorts {
-  /** Ports that were never asked for since the pair is known: so many, from this one on. */
+  /** How many ports, from `next` on, were never asked for since the pair is known. */
   fresh: number;
   next: number;
   /** Ports that were given back or that a real flow had, the longest unused first. */

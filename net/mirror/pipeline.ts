@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * From captured clear text to forged packets: a {@linkcode CaptureTarget} that keeps the flows, drives a codec chain for each
- * and one forged connection for each lane. Pure: time comes with the records, so a recording gives the same packets again.
+ * and one forged connection for each lane. Pure: time comes with the records, so a recording gives its packets again.
  *
  * @module
  */
@@ -223,7 +223,7 @@ export class Pipeline implements CaptureTarget {
 
   /**
    * Where a record lies in its direction: tells a gap for what is missing before it and answers how many of its bytes, counted
-   * from their end, are new. Several may tell of the same bytes.
+   * from their end, are new. Several tellers may tell of a byte.
    */
   #place(teller: Teller, direction: Direction, offset: number, length: number, timeNs: number): number {
     const { flow } = teller;

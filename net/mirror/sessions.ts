@@ -10,7 +10,7 @@ import type { EndedSession, Flow } from "./flow.ts";
 /** How long an ended session is remembered: an agent that was stopped for a minute reads the rings of its programs one by one. */
 const REMEMBERED_NS = 120e9;
 /**
- * Ended sessions remembered. A ring has 65,472 slots, three for the shortest session: so many end before the next ring has its
+ * Ended sessions remembered. A ring has 65,472 slots, three for the shortest session: as many sessions end before the next ring has its
  * turn, of three rings. Each takes some 250 bytes, 16 MB together.
  */
 const REMEMBERED_MAX = 65_536;

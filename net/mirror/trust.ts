@@ -25,7 +25,7 @@ export interface Claim {
 /**
  * Whether two claims to a session of one client random are told as one session: by programs of one user, by a parent and its
  * child, or by its two ends. Nobody but these knows the random of a session on this host, so where their connection has gone
- * before the kernel could be asked, it is enough that they name the same.
+ * before the kernel could be asked, it is enough that both name one 5-tuple.
  */
 export function areOneSession(one: Claim, other: Claim): boolean {
   if (one.program.uid === other.program.uid) return true;

@@ -3,9 +3,9 @@
 import type { Credentials, Role } from "./credentials.ts";
 import { loadCredentials } from "./store.ts";
 
-/** Files of one renewal are written one after the other: they are read when it has been quiet for so long. */
+/** Quiet before files are read again: those of one renewal are written one after the other. */
 const QUIET_MS = 300;
-/** They are also read so often: a directory that took the place of the watched one goes unnoticed by the system. */
+/** How often files are read without any notice: the system gives none of a directory that took the place of the watched one. */
 const EVERY_MS = 60_000;
 
 /** Which credentials: those of a role in a directory, by name where it has several. */
@@ -16,9 +16,9 @@ export interface CredentialsPlace {
 }
 
 export interface LiveCredentialsEvents {
-  /** Others are in use from now on. */
+  /** Other credentials are in use from now on. */
   changed(credentials: Credentials): void;
-  /** Those on disk are of no use, the ones before stay. */
+  /** The credentials on disk are of no use, the ones before stay. */
   failed(message: string): void;
 }
 
@@ -28,7 +28,7 @@ export class LiveCredentials {
   readonly #watcher: Deno.FsWatcher | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #every: ReturnType<typeof setInterval>;
-  /** Told already, and not mended since. */
+  /** Message of the last failure that was told, while it is not mended. */
   #trouble = "";
   #isClosed = false;
 

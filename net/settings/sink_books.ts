@@ -4,7 +4,7 @@ import type { SinkCounters } from "../sinks/sink.ts";
 
 /** The books of one sink. */
 export interface SinkBooks {
-  /** As in the settings. */
+  /** The sink as the settings name it. */
   readonly name: string;
   /** Packets and bytes. */
   readonly counters: SinkCounters;

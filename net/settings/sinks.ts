@@ -33,7 +33,7 @@ export function sinkSpec(setting: SinkSetting): SinkSpec {
 export interface RotationSettings {
   /** A new file is begun before this one is longer; at least 4096. Default: never. */
   readonly rotateBytes?: number;
-  /** A new file is begun so long after this one; at least 1000. Default: never. */
+  /** Milliseconds after which a new file is begun; at least 1000. Default: never. */
   readonly rotateMs?: number;
   /** Files of the series that are kept when they rotate, those of earlier runs among them. Default: all. */
   readonly keep?: number;

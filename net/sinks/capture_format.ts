@@ -24,7 +24,7 @@ export interface CaptureFormat {
   recordLength(view: DataView, offset: number): number;
   /** Notes that this record went into the present file. */
   note(view: DataView, offset: number): void;
-  /** What ends a file of so many packets; the next begins. */
+  /** What ends a file with this count of packets. */
   tail(packets: number, dropped: number): Uint8Array;
 }
 

@@ -25,7 +25,7 @@ export class FileSink implements Sink, SinkFiles {
   #file: Deno.FsFile | undefined;
   /** This run's files as they were when they were opened, oldest first. */
   readonly #files: FileProgress[] = [];
-  /** Those of earlier runs that count too, oldest first. */
+  /** Files of earlier runs that count too, oldest first. */
   readonly #older: string[];
   #fileNumber = 0;
   #fileBytes = 0;
@@ -152,7 +152,7 @@ export class FileSink implements Sink, SinkFiles {
     this.#files.push(identify(path, file));
   }
 
-  /** Goes on with a file of the same format and options, behind its first `length` bytes. */
+  /** Goes on with a file that has this sink's format and options, behind its first `length` bytes. */
   #continue(length: number): void {
     const file = Deno.openSync(this.#path, { write: true });
     try {
@@ -167,7 +167,7 @@ export class FileSink implements Sink, SinkFiles {
     this.#files.push(identify(this.#path, file));
   }
 
-  /** The next name of the series; a run that began in the same second may have taken some. */
+  /** The next name of the series; another run that began within its second may have taken some. */
   #freePath(): string {
     while (true) {
       const path = rotatedPath(this.#path, ++this.#fileNumber, this.#openedMs);
@@ -252,7 +252,7 @@ export class FileSink implements Sink, SinkFiles {
   }
 }
 
-/** With a size of 0, and a negative one when it is no regular file. */
+/** What the file at `path` is told by; its size is given as 0, or as negative when it is no regular file. */
 function identify(path: string, file: Deno.FsFile): FileProgress {
   const { isFile, dev, ino } = file.statSync();
   return { path, device: dev, inode: ino, size: isFile ? 0 : -1 };

@@ -18,13 +18,13 @@ export class FrameBurst {
   count = 0;
   readonly #pcap: PcapSymbols;
   readonly #handle: Deno.PointerObject;
-  /** Of the packet socket; negative where frames go through libpcap, one by one. */
+  /** Descriptor of the packet socket; negative where frames go through libpcap, one by one. */
   readonly #fd: number;
   readonly #vectors = new Uint32Array(FRAMES_MAX * IOVEC_LENGTH / 4);
   readonly #messages = new ArrayBuffer(FRAMES_MAX * MESSAGE_LENGTH);
   readonly #messagesAddress: number;
 
-  /** Of a handle that is open for sending, and stays so. */
+  /** `handle` is open for sending, and stays open. */
   constructor(pcap: PcapSymbols, handle: Deno.PointerObject) {
     this.#pcap = pcap;
     this.#handle = handle;

@@ -18,7 +18,7 @@ export interface SinkKind {
 
 /** A sink that was asked for and is not open yet, and all that others need to know of it before it is. */
 export interface SinkSpec {
-  /** As it was given. */
+  /** The value as it was given. */
   readonly name: string;
   /** Whether packets are on their way until {@linkcode Sink.flush} settles; else they have left when `write` returns. */
   readonly flushes: boolean;
@@ -41,7 +41,7 @@ export interface SinkSpec {
 
 /** A capture file that a sink writes. */
 export interface CaptureFile {
-  /** As given. */
+  /** Path of the file, as given. */
   readonly path: string;
   /** What is written there. */
   readonly format: "pcap" | "pcapng";

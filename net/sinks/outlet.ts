@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A bounded queue of packets before a reader that may be slow: a pipe or a TCP connection. @module */
 
-/** Accepts part or all of `bytes` and answers how many; `Deno.stdout` and `Deno.Conn` are such. */
+/** Accepts part or all of `bytes` and answers how many, as `Deno.stdout` and `Deno.Conn` do. */
 export interface OutletWriter {
   write(bytes: Uint8Array): Promise<number>;
 }

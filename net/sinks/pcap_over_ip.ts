@@ -92,7 +92,10 @@ interface Client {
 export interface PcapOverIpLimits {
   /** {@linkcode CLIENT_QUEUE_BYTES} when absent. */
   readonly queueBytes?: number;
-  /** A client that has taken nothing for so long is not waited for when flushing, and cut when closing; {@linkcode FLUSH_STALLED_MS} when absent. */
+  /**
+   * Time after which a client that took nothing is not waited for when flushing, and cut when closing;
+   * {@linkcode FLUSH_STALLED_MS} when absent.
+   */
   readonly stalledMs?: number;
 }
 

@@ -2,14 +2,17 @@
 /** Whether two paths name one file. @module */
 import { basename, dirname, join, resolve } from "node:path";
 
-/** Also through links and other spellings; files that are not there yet are told by their directories. */
+/**
+ * Whether two paths lead to one file, also through links and other spellings; files that are not there yet are told by
+ * their directories.
+ */
 export function isSameFile(one: string, other: string): boolean {
   if (placeOf(one) === placeOf(other)) return true;
   const [a, b] = [stat(one), stat(other)];
   return a !== undefined && b !== undefined && a.ino !== null && a.ino === b.ino && a.dev === b.dev;
 }
 
-/** As many links as Linux follows. */
+/** Links followed on the way to a file: as many as Linux follows. */
 const LINKS_MAX = 40;
 
 /** Absolute, with links resolved, also one to a file that is not there. */

@@ -19,7 +19,7 @@ export interface SinkCounters {
 
 /** Takes packets. */
 export interface Sink {
-  /** As on the command line. */
+  /** The sink as it is named on the command line. */
   readonly name: string;
   /** Bytes of IP packet that one frame may carry. */
   readonly mtu: number;
@@ -49,7 +49,7 @@ export interface Sink {
 /** Bytes of IP packet in one frame where nothing says otherwise. */
 export const DEFAULT_MTU = 1500;
 
-/** Whoever has taken nothing of what waits for so long is not waited for when a sink is flushed. */
+/** Time without progress after which flushing a sink waits no longer for whoever takes what it has. */
 export const FLUSH_STALLED_MS = 5000;
 
 /** Settles when timers that are due, and sockets, have had their turn; what only awaits settled promises leaves them none. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What a sink tells of files that it writes, so that a later run can go on with them. @module */
 
-/** A file, told from others in the same place, and its length in bytes. */
+/** A file, told from others that were or will be in its place, and its length in bytes. */
 export interface FileProgress {
   /** Absolute. */
   readonly path: string;

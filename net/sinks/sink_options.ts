@@ -12,7 +12,7 @@ export interface SinkOptions {
   readonly mtu?: number;
   /** A file is followed by another before it is larger; absent: never. */
   readonly rotateBytes?: number;
-  /** A file is followed by another so long after it was begun; absent: never. */
+  /** Milliseconds after its beginning at which a file is followed by another; absent: never. */
   readonly rotateMs?: number;
   /** Files of the series kept when they rotate, the oldest is deleted, also that of an earlier run; absent: all. */
   readonly keep?: number;

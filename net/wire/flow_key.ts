@@ -9,7 +9,7 @@ export interface SocketAddress {
   readonly port: number;
 }
 
-/** Client and server of one TCP connection; immutable. Both ends are of the same family. */
+/** Client and server of one TCP connection; immutable. Both ends are IPv4, or both IPv6. */
 export interface FlowKey {
   /** Who opened the connection. */
   readonly client: SocketAddress;

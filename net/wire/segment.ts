@@ -12,7 +12,7 @@ export interface TcpSegment {
   readonly source: SocketAddress;
   /** To whom. */
   readonly destination: SocketAddress;
-  /** Of its first byte, or of its SYN; 32 bits, unsigned. */
+  /** Sequence number of its first byte, or of its SYN; 32 bits, unsigned. */
   readonly sequenceNumber: number;
   /** The header's: FIN 0x01, SYN 0x02, RST 0x04, PSH 0x08, ACK 0x10. */
   readonly flags: number;

@@ -40,7 +40,7 @@ export interface TcpHeader {
   readonly acknowledgment: SequenceNumber;
   /** Sum of `TCP_FIN` and its like; ECE, CWR and URG included as they come. */
   readonly flags: number;
-  /** As in the field: unscaled. */
+  /** The window as the field has it: unscaled. */
   readonly window: number;
   readonly urgentPointer: number;
   /** Option kind 2, in bytes; absent: not there. */

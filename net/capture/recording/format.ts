@@ -56,7 +56,7 @@ export const START = {
 export const UNKNOWN = 0xffff_ffff;
 export const END = { timeNs: 0, stopped: 8, losses: 12, size: 16 } as const;
 export const LOSS = { unit: 0, reasonBytes: 4, amount: 8, size: 16 } as const;
-/** By their number in a loss. */
+/** Units of a loss, by their number in the file. */
 export const LOSS_UNITS: readonly CaptureLoss["unit"][] = ["bytes", "records", "sessions"];
 /** Version 1. */
 export const START_1 = { size: 32 } as const;

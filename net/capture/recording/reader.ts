@@ -59,6 +59,8 @@ export interface ReplayResult {
 }
 
 export class RecordingReader {
+  /** Nanoseconds since 1970 that the recording's times count from. */
+  timeBaseNs = 0n;
   readonly #source: RecordingSource;
   #buffer: Uint8Array<ArrayBuffer>;
   #view: DataView<ArrayBuffer>;
@@ -70,7 +72,7 @@ export class RecordingReader {
   #finished = false;
   #version = RECORDING_VERSION;
   readonly #head = new RecordHead();
-  /** By their number in the file. */
+  /** Programs by their number in the file. */
   readonly #programs = new Map<number, CaptureProgram>();
   #nextProgram: (() => number) | undefined;
 
@@ -79,9 +81,6 @@ export class RecordingReader {
     this.#buffer = new Uint8Array(BUFFER_BYTES);
     this.#view = new DataView(this.#buffer.buffer);
   }
-
-  /** Nanoseconds since 1970 that the recording's times count from. */
-  timeBaseNs = 0n;
 
   /**
    * Opens a file and reads its header.

@@ -37,7 +37,7 @@ export interface RecordingOptions {
   readonly timeBaseNs: bigint;
   /** Where every call goes on to. */
   readonly target: CaptureTarget;
-  /** Told once when the file cannot be written any more; the calls go on to `target` all the same. */
+  /** Told once when the file cannot be written any more; the calls go on to `target` nevertheless. */
   readonly failed?: (message: string) => void;
 }
 

@@ -11,9 +11,9 @@ export const LINK_PORT = 3005;
 export const LINK_ALPN = "sslcollector/1";
 const LINK_VERSION = 1;
 
-/** Either end says something at least so often. */
+/** Longest time after which either end says something. */
 export const HEARTBEAT_MS = 5000;
-/** Either end gives the other up when it heard nothing for so many times as long. */
+/** Heartbeats of silence after which either end gives the other up. */
 export const SILENT_HEARTBEATS = 3;
 
 /** Custom Block that programs which rewrite a capture must not copy: its contents would no longer be true. */

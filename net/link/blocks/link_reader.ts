@@ -5,13 +5,13 @@ import { LINK_BLOCK_MAX, type LinkMessage } from "./link.ts";
 
 /** Buffers to read into, each at least as long as the longest block. */
 export interface ReaderMemory {
-  /** Another one; the run of packets before had so many bytes. */
+  /** Another buffer; the run of packets before had `bytesBefore` bytes. */
   take(bytesBefore: number): Uint8Array<ArrayBuffer>;
   /** The buffer itself or, when another size is due, one in its place; it is then given back. */
   refit(memory: Uint8Array<ArrayBuffer>, bytesBefore: number): Uint8Array<ArrayBuffer>;
 }
 
-/** The least that does. */
+/** Buffers of the least size that will do. */
 export const SMALL_MEMORY: ReaderMemory = {
   take: () => new Uint8Array(LINK_BLOCK_MAX),
   refit: (memory) => memory,
@@ -19,8 +19,8 @@ export const SMALL_MEMORY: ReaderMemory = {
 
 export interface LinkReaderEvents {
   /**
-   * Runs of at least so many bytes are given away with the memory they are in, and the reader goes on in other memory;
-   * shorter ones are borrowed for the call.
+   * Bytes from which a run of packets is given away with the memory that it is in, and the reader goes on in other memory;
+   * shorter runs are borrowed for the call.
    */
   readonly keptBytes: number;
   /** A run of `packets` Enhanced Packet Blocks in `memory` from `start` to `end`. */
@@ -118,7 +118,7 @@ export class LinkReader {
     this.#goOnIn(this.#memory);
   }
 
-  /** Moves what is not handed over to the beginning of a buffer, which may be the same. */
+  /** Moves what is not handed over to the beginning of a buffer: another one, or that in which it is. */
   #goOnIn(memory: Uint8Array<ArrayBuffer>): void {
     if (memory === this.#memory) memory.copyWithin(0, this.#start, this.#end);
     else memory.set(this.#memory.subarray(this.#start, this.#end));

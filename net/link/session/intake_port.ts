@@ -18,7 +18,7 @@ export interface AgentIdentity {
 
 /** Takes what connections receive; each connection has a number of its own. */
 export interface IntakePort {
-  /** Runs of packets of at least so many bytes are kept with their memory, shorter ones are borrowed for the call. */
+  /** Bytes from which a run of packets is kept with its memory; shorter runs are borrowed for the call. */
   readonly keptBytes: number;
   /** Answered by {@linkcode LinkPeer.welcome} or {@linkcode LinkPeer.refuse}. */
   opened(link: number, agent: AgentIdentity, hello: Hello): void;
@@ -27,13 +27,13 @@ export interface IntakePort {
    * returns.
    */
   packets(link: number, memory: Uint8Array<ArrayBuffer>, start: number, end: number, packets: number): void;
-  /** Answered in the same way. */
+  /** A message of an agent, answered as packets are. */
   message(link: number, message: AgentMessage): void;
   /** The connection is no more; told once for each that was opened. */
   closed(link: number, reason: string): void;
 }
 
-/** The other way. Numbers of connections that are no more are ignored. */
+/** Takes what the intake answers to connections. Numbers of connections that are no more are ignored. */
 export interface LinkPeer {
   welcome(link: number, have: number): void;
   /** One call of {@linkcode IntakePort.packets} or {@linkcode IntakePort.message} is done with, in their order. */

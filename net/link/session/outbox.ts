@@ -36,7 +36,7 @@ export class Outbox {
   first = 0;
   /** Number of the packet to come. */
   next = 0;
-  /** Of `queueBytes`, what is in use. */
+  /** Bytes in use of `queueBytes`. */
   memoryBytes = 0;
   /** Number of the packet to be sent next on the present connection. */
   #cursor = 0;
@@ -49,7 +49,7 @@ export class Outbox {
   readonly #memory = new BatchMemory();
   readonly #options: OutboxOptions;
   readonly #spool: SpoolSession | undefined;
-  /** Of an agent that is gone: nothing is added, and the collector may have been told of more than is on disk. */
+  /** The session is that of an agent that is gone: nothing is added, and the collector may have been told of more than is on disk. */
   readonly #isRecovered: boolean;
 
   constructor(session: string, options: OutboxOptions, spool?: SpoolSession) {
@@ -107,7 +107,7 @@ export class Outbox {
     return undefined;
   }
 
-  /** Puts packets to those of the last entry, where they are kept in the same way and none of it is acknowledged. */
+  /** Puts packets to those of the last entry, where both are kept alike (in memory, on disk) and none of the entry is acknowledged. */
   #grow(blocks: Uint8Array, packets: number, part: SpoolPart | undefined): boolean {
     const last = this.#entries[this.#entries.length - 1];
     if (last === undefined || last.reason !== "" || last.first < this.first) return false;

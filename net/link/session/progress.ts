@@ -51,7 +51,7 @@ export class Progress {
     }
   }
 
-  /** Waits until somebody wakes us, at most so long. */
+  /** Waits until somebody wakes us, at most for `longestMs`. */
   async #woken(longestMs: number): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {

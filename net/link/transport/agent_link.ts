@@ -8,9 +8,9 @@ import type { LinkMemory } from "./link_memory.ts";
 import { LinkReader } from "../blocks/link_reader.ts";
 import type { AgentIdentity, IntakePort } from "../session/intake_port.ts";
 
-/** Packets gather so long before they are handed on, or until the buffer is full. */
+/** Time for which packets gather before they are handed on, unless the buffer is full before. */
 const GATHER_MS = 2;
-/** The first message may take so long, in heartbeats. */
+/** Heartbeats within which the first message must come. */
 const HELLO_HEARTBEATS = 2;
 /** Bytes of acknowledgements that an agent may leave unread before newer ones are withheld. */
 const UNREAD_MAX = 64 * 1024;

@@ -41,7 +41,10 @@ export class Knocking {
     if (own.size === 0) this.#sources.delete(source);
   }
 
-  /** Of the source that has most: whoever comes from elsewhere is not pushed out by a flood. Not to be called when empty. */
+  /**
+   * The oldest connection of the source that has most: whoever comes from elsewhere is not pushed out by a flood. Not to be
+   * called when empty.
+   */
   oldestOfMost(): KnockingConnection {
     let most: Map<string, KnockingConnection> = new Map();
     for (const own of this.#sources.values()) if (own.size > most.size) most = own;

@@ -3,7 +3,7 @@
 import { LINK_BLOCK_MAX } from "../blocks/link.ts";
 import type { ReaderMemory } from "../blocks/link_reader.ts";
 
-/** For a busy connection: handing on a run of packets costs the same whatever its length. */
+/** Buffer of a busy connection: what it costs to hand on a run of packets does not depend on its length. */
 const LARGE_BYTES = 8 * LINK_BLOCK_MAX;
 /** Bytes of packets at a time from which a connection is busy. */
 const BUSY_BYTES = LINK_BLOCK_MAX / 2;

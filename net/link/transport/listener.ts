@@ -12,13 +12,13 @@ import { LINK_ALPN } from "../blocks/link.ts";
 import { LinkMemory } from "./link_memory.ts";
 import { formatHostPort } from "../target.ts";
 
-/** A handshake may take so long. */
+/** Longest time of a handshake. */
 const HANDSHAKE_MS = 10_000;
 /** Handshakes under way at a time; beyond it one is cut, so that those who come later get in. */
 const HANDSHAKES_MAX = 256;
 /** Agents connected at a time. */
 const LINKS_MAX = 2000;
-/** Of one name; beyond it the oldest is ended. */
+/** Connections of agents of one name; beyond it the oldest is ended. */
 export const LINKS_PER_AGENT = 64;
 
 /** Settings that can be sent to another thread. */

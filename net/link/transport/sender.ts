@@ -175,7 +175,7 @@ export class Sender {
     }
   }
 
-  /** The first answer counts. */
+  /** Ends the connection, unless it has ended already: the first reason counts. */
   #over(end: SenderEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -13,7 +13,7 @@ export type ToWorker =
   }
   | { readonly type: "credentials"; readonly credentials: Credentials }
   | { readonly type: "welcome"; readonly link: number; readonly have: number }
-  /** With the buffer that was kept, if any. */
+  /** The intake is done with a message or run of packets; `memory` is the buffer that it kept, if any. */
   | { readonly type: "done"; readonly link: number; readonly memory: Uint8Array<ArrayBuffer> | undefined }
   | { readonly type: "ack"; readonly link: number; readonly have: number }
   | { readonly type: "refuse"; readonly link: number; readonly reason: string }
