@@ -32,11 +32,17 @@ export const FieldId = {
   EMPTY: 16,
   /** Lets a final response come before the body, and parsers pass over a body then. */
   EXPECT: 17,
+  /** Says who asks; carried as it is. */
+  USER_AGENT: 18,
 } as const;
 export type FieldId = typeof FieldId[keyof typeof FieldId];
 
 /** Fields whose name begins with a colon. */
 export const isPseudo = (id: number): boolean => id >= FieldId.METHOD && id <= FieldId.UNKNOWN_PSEUDO;
+
+/** Fields that frame, encode or route a message, or say who asks: without them it is another one. */
+export const isDecisive = (id: number): boolean =>
+  id !== FieldId.OTHER && id !== FieldId.RESERVED && id !== FieldId.LOST;
 
 const ascii = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
@@ -65,6 +71,7 @@ for (
     ["cookie", FieldId.COOKIE],
     ["expect", FieldId.EXPECT],
     ["authorization", FieldId.AUTHORIZATION],
+    ["user-agent", FieldId.USER_AGENT],
   ] as const
 ) {
   (NAMES[name.length] ??= []).push({ bytes: ascii(name), id });

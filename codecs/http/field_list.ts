@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { FieldId, isPseudo, RESERVED_PREFIX } from "./field.ts";
+import { FieldId, isDecisive, RESERVED_PREFIX } from "./field.ts";
 
 /** RFC 7541, section 4.1: what an entry weighs besides its bytes. */
 export const FIELD_OVERHEAD_BYTES = 32;
@@ -26,10 +26,12 @@ export function copyWords(
   else for (let i = 0; i < words; i++) target[at + i] = source[start + i];
 }
 
-/** Room for pseudo-header fields beyond the bound. */
-export const PSEUDO_BYTES: number = 64 * 1024;
-/** How many of them may go there: there are six. */
-const MAX_PSEUDO = 8;
+/** What a field line of HTTP/1.1 has besides name and value. */
+const LINE_OVERHEAD_BYTES = 4;
+/** Fields that have been in the list before may use what is left of the bound above this: others have more to tell. */
+const RESERVE_BYTES = 16 * 1024;
+/** A name of the table up to here is told behind one octet; the longest of the static table has 27. */
+const SHORT_NAME_BYTES = 64;
 
 const LOST_NAME = Uint8Array.from(`${RESERVED_PREFIX}unknown`, (c) => c.charCodeAt(0));
 const LOST_VALUE = 0x3f;
@@ -38,51 +40,41 @@ const LOST_VALUE = 0x3f;
  * Filled by a decoder, read by the writer before the next block is decoded: the bytes are borrowed from it.
  * Field `i` has its name in `bytes[nameStart[i] … valueStart[i])` and its value in `bytes[valueStart[i] … valueEnd[i])`.
  *
- * `maxBytes` bounds the list (names, values and 32 a field), and so does `limitBytes` where it is less; what comes after is left
- * out and `overflow` is set. Pseudo-header fields have {@linkcode PSEUDO_BYTES} more.
+ * What was sent as bytes is always in the list. What was sent as a reference to a table is left out beyond `repeatLimitBytes`, and
+ * counted in `elidedCount`: but not the first of those that frame, encode or route the message ({@linkcode isDecisive}).
  */
 export class FieldList {
-  readonly bytes: Uint8Array;
+  bytes = new Uint8Array(16 * 1024);
   /** `bytes` in words. Every field begins at a word, so that it can be copied word by word. */
-  readonly words: Int32Array;
-  readonly nameStart: Int32Array;
-  readonly valueStart: Int32Array;
-  readonly valueEnd: Int32Array;
-  readonly id: Uint8Array;
+  words: Int32Array = new Int32Array(this.bytes.buffer);
+  nameStart: Int32Array = new Int32Array(128);
+  valueStart: Int32Array = new Int32Array(128);
+  valueEnd: Int32Array = new Int32Array(128);
+  id: Uint8Array = new Uint8Array(128);
   count = 0;
   /** Where the next name goes. */
   end = 0;
   sizeBytes = 0;
-  /** Of the next list; at most `maxBytes`. */
-  limitBytes: number;
-  /** The list would have been larger: fields are left out. */
-  overflow = false;
-  /** Pseudo-header fields may be among them. */
-  pseudoLost = false;
+  /** What references of the next list may add to it. */
+  repeatLimitBytes = Infinity;
+  /** Field lines that references have added, those beyond the bound included. */
+  repeatedBytes = 0;
+  /** References that are left out. */
+  elidedCount = 0;
+  /** A bit for each id of theirs. */
+  #elidedIds = 0;
+  /** The list goes on in bytes that are not known; pseudo-header fields may be among them. */
+  isCut = false;
   /** Fields of which something was lost. */
   lostCount = 0;
-  #pseudoCount = 0;
-
-  /** `slackBytes`: the longest name and value together that a decoder may put at `end` before it asks {@linkcode add}. */
-  constructor(readonly maxBytes: number, slackBytes: number) {
-    this.limitBytes = maxBytes;
-    // A field weighs at least 32, so this many fit.
-    const fields = Math.ceil(maxBytes / FIELD_OVERHEAD_BYTES) + 1 + MAX_PSEUDO;
-    // The overhead of a field is also room for the padding to the next word.
-    this.bytes = new Uint8Array(toWord(maxBytes + PSEUDO_BYTES + slackBytes + LOST_NAME.length + 1));
-    this.words = new Int32Array(this.bytes.buffer);
-    this.nameStart = new Int32Array(fields);
-    this.valueStart = new Int32Array(fields);
-    this.valueEnd = new Int32Array(fields);
-    this.id = new Uint8Array(fields);
-  }
 
   clear(): void {
     this.count = 0;
     this.end = 0;
     this.sizeBytes = 0;
-    this.overflow = this.pseudoLost = false;
-    this.lostCount = this.#pseudoCount = 0;
+    this.repeatedBytes = this.elidedCount = this.#elidedIds = 0;
+    this.isCut = false;
+    this.lostCount = 0;
   }
 
   /** Whether there is a field `i` and its value is this text of ASCII. */
@@ -107,28 +99,43 @@ export class FieldList {
     }
   }
 
-  /** Whether a field of this many bytes of name and value would still fit; if not, the list is marked. */
-  fits(lengthBytes: number, id: number): boolean {
-    const sizeBytes = this.sizeBytes + lengthBytes + FIELD_OVERHEAD_BYTES;
-    if (!this.overflow && sizeBytes <= this.limitBytes) return true;
-    if (isPseudo(id)) {
-      if (this.#pseudoCount < MAX_PSEUDO && sizeBytes <= this.maxBytes + PSEUDO_BYTES) return true;
-      this.pseudoLost = true;
-    }
-    this.overflow = true;
-    return false;
+  /** Makes room for `lengthBytes` from `at` on and a word more; `bytes` and `words` are others then. */
+  reserve(at: number, lengthBytes: number): void {
+    const needed = at + lengthBytes + 4;
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(toWord(Math.max(needed, 2 * this.bytes.length)));
+    grown.set(this.bytes.subarray(0, at));
+    this.bytes = grown;
+    this.words = new Int32Array(grown.buffer);
   }
 
-  /** The list goes on in bytes that are not known. */
-  cut(): void {
-    this.overflow = this.pseudoLost = true;
+  /** Whether a reference to so many bytes of name and value is told. `isAgain`: this entry is in the list already. */
+  takesReference(lengthBytes: number, id: number, isAgain: boolean): boolean {
+    const lineBytes = lengthBytes + LINE_OVERHEAD_BYTES;
+    const leftBytes = this.repeatLimitBytes - this.repeatedBytes;
+    if (lineBytes > (isAgain ? leftBytes - RESERVE_BYTES : leftBytes) && (isAgain || !isDecisive(id))) {
+      this.elidedCount++;
+      this.#elidedIds |= 1 << id;
+      return false;
+    }
+    this.repeatedBytes += lineBytes;
+    return true;
+  }
+
+  /** Whether a literal's name of the table is told: one octet may stand for a long one. */
+  takesName(lengthBytes: number): boolean {
+    return lengthBytes <= SHORT_NAME_BYTES || this.takesReference(lengthBytes, FieldId.OTHER, false);
+  }
+
+  /** Whether another field of this id was left out. */
+  hasElided(id: number): boolean {
+    return (this.#elidedIds & (1 << id)) !== 0;
   }
 
   /** Adds the field that lies at `end`: name up to `valueStart`, value up to `valueEnd`. */
   add(valueStart: number, valueEnd: number, id: number): void {
     const nameStart = this.end;
-    if (!this.fits(valueEnd - nameStart, id)) return;
-    if (isPseudo(id)) this.#pseudoCount++;
+    if (this.count === this.id.length) this.#growColumns();
     const i = this.count++;
     this.nameStart[i] = nameStart;
     this.valueStart[i] = valueStart;
@@ -139,14 +146,35 @@ export class FieldList {
     if (id === FieldId.LOST) this.lostCount++;
   }
 
+  /** Adds the field that lies at `end` with a placeholder for its name, a long one that is left out. */
+  addNameless(valueStart: number, valueEnd: number): void {
+    const start = this.putLostName();
+    this.bytes.copyWithin(start, valueStart, valueEnd);
+    this.add(start, start + valueEnd - valueStart, FieldId.LOST);
+  }
+
+  #growColumns(): void {
+    const grown = <Column extends Int32Array | Uint8Array>(column: Column, target: Column) => {
+      target.set(column);
+      return target;
+    };
+    const length = 2 * this.id.length;
+    this.nameStart = grown(this.nameStart, new Int32Array(length));
+    this.valueStart = grown(this.valueStart, new Int32Array(length));
+    this.valueEnd = grown(this.valueEnd, new Int32Array(length));
+    this.id = grown(this.id, new Uint8Array(length));
+  }
+
   /** Puts the placeholder of a lost name at `end`; returns where the value goes. */
   putLostName(): number {
+    this.reserve(this.end, LOST_NAME.length);
     this.bytes.set(LOST_NAME, this.end);
     return this.end + LOST_NAME.length;
   }
 
   /** Adds a field of which neither name nor value is known. */
   addLost(): void {
+    if (!this.takesReference(LOST_NAME.length + 1, FieldId.LOST, this.lostCount > 0)) return;
     const valueStart = this.putLostName();
     this.bytes[valueStart] = LOST_VALUE;
     this.add(valueStart, valueStart + 1, FieldId.LOST);

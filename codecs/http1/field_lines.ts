@@ -91,13 +91,22 @@ export class FieldLines {
 
   /** Tells what is not known of a head, or not sure. */
   partialMark(doubt: Doubt): void {
-    const { lostCount, overflow } = this.fields;
-    if (lostCount === 0 && !overflow && doubt === "") return;
-    const marks = [lostCount > 0 ? "fields" : "", overflow ? "bound" : "", doubt];
+    this.elidedMark();
+    const { lostCount, isCut } = this.fields;
+    if (lostCount === 0 && !isCut && doubt === "") return;
+    const marks = [lostCount > 0 ? "fields" : "", isCut ? "bound" : "", doubt];
     this.out.ascii(partialLine(marks.filter((mark) => mark !== "").join(", ")));
     this.facts.fieldCount++;
     // Another may follow behind the body.
     this.facts.repeatedFields++;
+  }
+
+  /** Tells how many fields are left out: each was sent, as bytes, with an earlier message or in this one. */
+  elidedMark(): void {
+    const { elidedCount } = this.fields;
+    if (elidedCount === 0) return;
+    this.out.ascii(`${RESERVED_PREFIX}elided: ${elidedCount}${CRLF}`);
+    this.facts.fieldCount++;
   }
 
   /** All cookie crumbs, from field `first` on, in one line, as the peer reads them (RFC 9113, section 8.2.3). */

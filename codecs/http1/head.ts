@@ -156,9 +156,11 @@ export function writeInterimFields(out: ByteWriter, head: ResponseHead, count: C
 export function writeTrailers(out: ByteWriter, fields: FieldList, count: Count): HeadFacts {
   const lines = new FieldLines(out, fields, count);
   const { facts } = lines;
+  lines.elidedMark();
   for (let i = 0; i < fields.count; i++) {
     switch (fields.id[i]) {
       case FieldId.OTHER:
+      case FieldId.USER_AGENT:
       case FieldId.COOKIE:
       case FieldId.LOST:
         lines.field(i);
@@ -222,6 +224,7 @@ function writeFields(lines: FieldLines, first: number, host: number): void {
   for (let i = first; i < fields.count; i++) {
     switch (fields.id[i]) {
       case FieldId.OTHER:
+      case FieldId.USER_AGENT:
       case FieldId.CONTENT:
       case FieldId.LOST:
         lines.field(i);

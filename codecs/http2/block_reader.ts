@@ -8,9 +8,9 @@ import { type Direction, TO_CLIENT } from "../direction.ts";
 import { Flag, type FrameHeader, FrameType, readStreamId } from "./frame.ts";
 import { BlockState, HeaderBlock } from "./header_block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
-import type { ListBudget } from "./list_budget.ts";
 import { MessageHeads } from "./message_heads.ts";
 import type { DecodeScratch } from "./pseudo.ts";
+import type { RepeatBudget } from "./repeat_budget.ts";
 import { StreamState } from "./stream.ts";
 import type { StreamTable } from "./streams.ts";
 
@@ -27,7 +27,7 @@ export interface BlockLimits {
 /** What both directions of a connection share. */
 export interface SharedParts<Exchange> {
   readonly streams: StreamTable<Exchange>;
-  readonly lists: ListBudget;
+  readonly repeats: RepeatBudget;
   readonly scratch: DecodeScratch;
   readonly limits: BlockLimits;
 }
@@ -36,14 +36,14 @@ export interface SharedParts<Exchange> {
 export class BlockReader<Exchange> {
   readonly decoder: HpackDecoder;
   readonly #streams: StreamTable<Exchange>;
-  readonly #lists: ListBudget;
+  readonly #repeats: RepeatBudget;
   readonly #scratch: DecodeScratch;
   readonly #block: HeaderBlock;
   readonly #messages: MessageHeads<Exchange>;
 
-  constructor(readonly direction: Direction, { streams, lists, scratch, limits }: SharedParts<Exchange>) {
+  constructor(readonly direction: Direction, { streams, repeats, scratch, limits }: SharedParts<Exchange>) {
     this.#streams = streams;
-    this.#lists = lists;
+    this.#repeats = repeats;
     this.#scratch = scratch;
     this.decoder = new HpackDecoder(limits.maxTableBytes);
     this.#block = new HeaderBlock(limits.maxBlockBytes, limits.maxContinuations);
@@ -99,6 +99,12 @@ export class BlockReader<Exchange> {
     if (header.type !== FrameType.CONTINUATION) {
       this.#block.begin();
       this.#own(header);
+    } else if (!this.isOpen) {
+      // Whose block it ends is not known.
+      this.#streams.events.count("header-block-lost");
+      this.#streams.bytesMissing(this.direction);
+      this.decoder.forget();
+      return;
     }
     this.#block.lose();
     if ((header.flags & Flag.END_HEADERS) !== 0) this.#end();
@@ -149,13 +155,13 @@ export class BlockReader<Exchange> {
   /** `isCut`: the block goes on in bytes that were not kept. */
   #decode(bytes: Uint8Array, start: number, end: number, isCut: boolean): string | undefined {
     const { fields } = this.#scratch.request;
-    fields.limitBytes = this.#lists.limitBytes;
+    fields.repeatLimitBytes = this.#repeats.limitBytes;
     const error = this.decoder.decode(bytes, start, end, fields);
-    this.#lists.spend(fields.sizeBytes);
+    this.#repeats.spend(fields.repeatedBytes);
     if (error !== undefined && !(isCut && error === "hpack-truncated")) return error;
     if (isCut) {
       this.#streams.events.count("header-block-over-bound");
-      fields.cut();
+      fields.isCut = true;
       this.decoder.forget();
     }
     const { tolerated } = this.decoder;

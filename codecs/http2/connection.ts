@@ -14,21 +14,17 @@ import type { BlockLimits } from "./block_reader.ts";
 import { ConnectionHalf } from "./connection_half.ts";
 import { DEFAULT_MAX_BLOCK_BYTES, DEFAULT_MAX_CONTINUATIONS } from "./header_block.ts";
 import { DEFAULT_MAX_STORED_BYTES } from "./hpack/table.ts";
-import { ListBudget } from "./list_budget.ts";
-import type { DecodeScratch } from "./pseudo.ts";
+import { type DecodeScratch, newDecodeScratch } from "./pseudo.ts";
+import { RepeatBudget, SharedAllowance } from "./repeat_budget.ts";
 import { StreamTable } from "./streams.ts";
 
 /** Bounds of one connection; see where each default is defined for its derivation. */
 export interface ConnectionLimits extends BlockLimits {
-  /** Names, values and 32 a field of one header list; what is beyond is left out. */
-  readonly maxListBytes: number;
   /** Streams that are neither ended nor reset; beyond it the oldest is given up. */
   readonly maxStreams: number;
 }
 
 export const DEFAULT_LIMITS: ConnectionLimits = {
-  // What Chrome and Node take at most, in both directions.
-  maxListBytes: 256 * 1024,
   maxBlockBytes: DEFAULT_MAX_BLOCK_BYTES,
   maxContinuations: DEFAULT_MAX_CONTINUATIONS,
   maxTableBytes: DEFAULT_MAX_STORED_BYTES,
@@ -36,20 +32,32 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
   maxStreams: 16 * 1024,
 };
 
+/** What all connections of a codec share. */
+export interface SharedByConnections {
+  /** Borrowed for a call. */
+  readonly scratch: DecodeScratch;
+  readonly allowance: SharedAllowance;
+}
+
+export const newSharedByConnections = (): SharedByConnections => ({
+  scratch: newDecodeScratch(),
+  allowance: new SharedAllowance(),
+});
+
 export class Http2Connection<Exchange> {
   readonly halves: readonly [ConnectionHalf<Exchange>, ConnectionHalf<Exchange>];
   readonly #streams: StreamTable<Exchange>;
-  readonly #lists: ListBudget;
+  readonly #repeats: RepeatBudget;
 
   constructor(
     events: HttpEvents<Exchange>,
-    scratch: DecodeScratch,
+    { scratch, allowance }: SharedByConnections,
     limits: ConnectionLimits,
     joinedLate: boolean,
   ) {
     this.#streams = new StreamTable(events, limits.maxStreams, joinedLate);
-    this.#lists = new ListBudget(limits.maxListBytes);
-    const shared = { streams: this.#streams, lists: this.#lists, scratch, limits };
+    this.#repeats = new RepeatBudget(allowance);
+    const shared = { streams: this.#streams, repeats: this.#repeats, scratch, limits };
     this.halves = ConnectionHalf.pair(shared, joinedLate);
   }
 
@@ -59,7 +67,7 @@ export class Http2Connection<Exchange> {
   }
 
   data(direction: Direction, bytes: Uint8Array): void {
-    this.#lists.earn(bytes.length);
+    this.#repeats.earn(bytes.length);
     this.halves[direction].reader.data(bytes);
   }
 

@@ -7,10 +7,10 @@
  */
 
 /**
- * Compressed bytes of one block that are kept. Chrome and Node take lists of 256 KiB at most, and Huffman only shortens, so that
- * they refuse a longer block; Go takes 1 MiB, of which the beginning is told.
+ * Compressed bytes of one block that are kept. Go takes lists of 1 MiB, Chrome and Node of 256 KiB, others less, and Huffman only
+ * shortens: who takes more is told of the beginning.
  */
-export const DEFAULT_MAX_BLOCK_BYTES = 256 * 1024;
+export const DEFAULT_MAX_BLOCK_BYTES: number = 1024 * 1024;
 
 /**
  * CONTINUATION frames of one block. What they carry is bounded by the block's bytes, so that their number is one of time

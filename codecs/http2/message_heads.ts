@@ -125,11 +125,11 @@ export class MessageHeads<Exchange> {
     if (state === StreamState.ENDED) return this.#events.count("headers-after-end-stream");
     if (!endStream) return streams.refuse(stream, "headers-in-body");
     const { fields } = this.scratch.request;
-    if (fields.overflow) this.#events.count("trailers-over-bound");
-    else if (stream.exchange !== undefined && state === StreamState.BODY) {
+    if (stream.exchange !== undefined && state === StreamState.BODY) {
       this.#events.trailers(stream.exchange, direction, fields);
     }
-    streams.finish(stream, direction);
+    if (fields.isCut) streams.cut(stream, direction, "bound");
+    else streams.finish(stream, direction);
   }
 
   #promise({ streamId, promisedId }: BlockOwner): string | undefined {
@@ -186,7 +186,7 @@ const isInterim = (status: number): boolean => status >= 100 && status < 200;
 /** Promised requests are safe, cacheable and without a body (RFC 9113, section 8.4). */
 function promisedRequestFault(head: MutableRequestHead): string | undefined {
   const { fields, method, protocol, firstRegular, faults } = head;
-  if (fields.overflow) return "header-list-size";
+  if (fields.isCut) return "header-list-size";
   // A server takes requests with such faults, a client no such promise.
   if (faults.includes("protocol")) return "protocol-pseudo-header";
   if (faults.includes("scheme")) return "missing-pseudo-header";

@@ -8,7 +8,6 @@
 import type { RequestHead, ResponseHead } from "../http/event.ts";
 import { FieldId, isPseudo } from "../http/field.ts";
 import { FieldList } from "../http/field_list.ts";
-import { decoderSlackBytes } from "./hpack/decoder.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -48,11 +47,8 @@ export interface DecodeScratch {
   readonly response: MutableResponseHead;
 }
 
-/** `maxListBytes` bounds a decoded list, `maxBlockBytes` the block that it comes from. */
-export function newDecodeScratch(
-  { maxListBytes, maxBlockBytes }: { readonly maxListBytes: number; readonly maxBlockBytes: number },
-): DecodeScratch {
-  const fields = new FieldList(maxListBytes, decoderSlackBytes(maxBlockBytes));
+export function newDecodeScratch(): DecodeScratch {
+  const fields = new FieldList();
   return { request: newRequestHead(fields), response: newResponseHead(fields) };
 }
 
@@ -63,7 +59,7 @@ export function hasPseudo(fields: FieldList): boolean {
 
 /** Whether a list that lost fields may have lost a pseudo-header field among them: none follows a regular one. */
 function mayLackPseudo(fields: FieldList): boolean {
-  if (fields.pseudoLost) return true;
+  if (fields.isCut) return true;
   for (let i = 0; i < fields.count; i++) {
     if (fields.id[i] === FieldId.LOST) return true;
     if (!isPseudo(fields.id[i])) return false;
@@ -77,6 +73,10 @@ function firstRegular(fields: FieldList): number {
   for (let i = 0; i < fields.count; i++) if (isPseudo(fields.id[i])) first = i + 1;
   return first;
 }
+
+/** Whether one of these was sent again and again, and is left out. */
+const isRepeated = (fields: FieldList, ids: readonly FieldId[]): boolean =>
+  fields.elidedCount > 0 && ids.some((id) => fields.hasElided(id));
 
 /** A pseudo-header field, or one that may be. */
 const isPseudoOrLost = (id: number): boolean => isPseudo(id) || id === FieldId.LOST;
@@ -94,6 +94,10 @@ function order(head: Faults & { readonly fields: FieldList }): number {
   return firstRegular(fields);
 }
 
+/** Of these a head has one. */
+const REQUEST_IDS = [FieldId.METHOD, FieldId.PATH, FieldId.AUTHORITY, FieldId.PROTOCOL];
+const RESPONSE_IDS = [FieldId.STATUS];
+
 /** Fills `head` from its `fields`; returns why it is malformed. */
 export function readRequestHead(head: MutableRequestHead): string | undefined {
   const { fields } = head;
@@ -102,6 +106,7 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
     head.authority =
     head.protocol =
       -1;
+  if (isRepeated(fields, REQUEST_IDS)) return "duplicate-pseudo-header";
   let schemes = 0;
   const regular = head.firstRegular = order(head);
   for (let i = 0; i < regular; i++) {
@@ -158,6 +163,7 @@ export function readRequestHead(head: MutableRequestHead): string | undefined {
 export function readResponseHead(head: MutableResponseHead): string | undefined {
   const { fields, faults } = head;
   head.status = 0;
+  if (isRepeated(fields, RESPONSE_IDS)) return "duplicate-pseudo-header";
   let status = -1;
   const regular = head.firstRegular = order(head);
   for (let i = 0; i < regular; i++) {

@@ -15,8 +15,7 @@ import {
 } from "../codec.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
 import { MessageWriter } from "../http1/message_writer.ts";
-import { Http2Connection } from "../http2/connection.ts";
-import { newDecodeScratch } from "../http2/pseudo.ts";
+import { Http2Connection, newSharedByConnections } from "../http2/connection.ts";
 import { detectHttp2 } from "./detect.ts";
 import { Exchanges } from "./exchanges.ts";
 import { HTTP2TO1_SETTINGS, type Http2To1Options, optionsOf, resolveOptions } from "./options.ts";
@@ -41,12 +40,12 @@ export const http2to1Codec: CodecWithSettings<typeof HTTP2TO1_SETTINGS> = {
 /** Makes the codec; without options it keeps the defaults of the design. */
 export function http2to1(options: Http2To1Options = {}): Codec {
   const resolved = resolveOptions(options);
-  const decodeScratch = newDecodeScratch(resolved);
+  const shared = newSharedByConnections();
   const writeScratch = { head: new ByteWriter(), writer: new MessageWriter() };
 
   function open(flow: CodecFlow, output: CodecOutput): CodecSession {
     const exchanges = new Exchanges(output, resolved, writeScratch);
-    const connection = new Http2Connection(exchanges, decodeScratch, resolved, flow.joinedLate);
+    const connection = new Http2Connection(exchanges, shared, resolved, flow.joinedLate);
     const ended: [boolean, boolean] = [false, false];
     const beginCall = (timeNs: number) => {
       exchanges.timeNs = timeNs;

@@ -31,6 +31,9 @@ const MAX_INTERIM_BYTES = 64 * 1024;
 /** Tunnel bytes that wait for the 200: a client may send the ClientHello of the tunnelled session at once. */
 const MAX_TUNNEL_WAITING_BYTES = 64 * 1024;
 
+const AMPLIFIED =
+  "http2to1: header fields that repeat earlier ones are left out: more than 64 bytes of them for each that came";
+
 /** Used by one call at a time, so that all flows can share it. */
 interface WriteScratch {
   readonly head: ByteWriter;
@@ -45,6 +48,8 @@ export class Exchanges implements HttpEvents<Exchange> {
   /** What cannot be read, from where it cannot. */
   #remainder: RawBytes | undefined;
   readonly #isUnreadable: [boolean, boolean] = [false, false];
+  /** Header fields were left out. */
+  #isAmplified = false;
 
   constructor(readonly output: CodecOutput, policy: LanePolicy, scratch: WriteScratch) {
     this.lanes = new Lanes(output, policy, scratch.writer);
@@ -65,7 +70,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     }
     const out = this.#scratch.head;
     out.length = 0;
-    if (head.fields.overflow) this.#count("header-list-over-bound");
+    this.#countElided(head.fields);
     exchange.request.facts = writeRequestHead(out, head, exchange.kind, this.#count, pushed);
     exchange.request.keepHead(out, this.#scratch.writer.pool);
     const protocolBytes = exchange.protocol?.length ?? 0;
@@ -83,6 +88,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     out.length = 0;
     if (exchange.interim !== undefined) out.copy(exchange.interim, 0, exchange.interim.length);
     const before = out.length;
+    this.#countElided(head.fields);
     writeInterimFields(out, head, this.#count);
     if (out.length > MAX_INTERIM_BYTES || this.lanes.isFull(out.length - before)) {
       this.#count("interim-fields-over-bound");
@@ -103,7 +109,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     const upgraded = tunnel === Tunnel.OPEN ? exchange.protocol : undefined;
     const out = this.#scratch.head;
     out.length = 0;
-    if (head.fields.overflow) this.#count("header-list-over-bound");
+    this.#countElided(head.fields);
     response.facts = writeResponseHead(out, head, upgraded, exchange.interim, this.#count);
     exchange.interim = undefined;
     if (tunnel !== Tunnel.OPEN) response.bodyRule = responseBodyRule(kind, head.status);
@@ -190,6 +196,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     if (exchange.tunnel === Tunnel.OPEN || !message.allowsTrailers) return this.#count("trailers-left-out");
     const out = this.#scratch.head;
     out.length = 0;
+    this.#countElided(fields);
     const facts = writeTrailers(out, fields, this.#count);
     if (out.length === 0) return;
     message.trailers = out.slice();
@@ -259,6 +266,16 @@ export class Exchanges implements HttpEvents<Exchange> {
     this.lanes.flush();
     this.#remainder?.close("fin");
     this.lanes.close();
+  }
+
+  /** References that are left out: how many, and once a flow in words, on a packet. */
+  #countElided({ elidedCount }: FieldList): void {
+    if (elidedCount === 0) return;
+    this.#count("header-fields-elided", elidedCount);
+    if (this.#isAmplified) return;
+    this.#isAmplified = true;
+    this.#count("amplified-flow");
+    this.output.comment(0, AMPLIFIED);
   }
 
   #message(exchange: Exchange, direction: Direction): Message {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** What `http2to1` can do on one core: bodies, small exchanges, HPACK beside npm `hpack`, memory of an open flow. @module */
+import { FieldList } from "../../codecs/http/field_list.ts";
 import { Buffer } from "node:buffer";
 import type { CodecOutput, CodecSession, Direction } from "../../codecs/codec.ts";
 import { HpackDecoder } from "../../codecs/http2/hpack/decoder.ts";
 import { http2to1 } from "../../codecs/http2to1/codec.ts";
 import { usedBytes } from "../support/heap.ts";
-import { finalStories, newFieldList, newNpmHpack } from "../support/hpack_stories.ts";
+import { finalStories, newNpmHpack } from "../support/hpack_stories.ts";
 import {
   clientStart,
   data,
@@ -123,7 +124,7 @@ function exchangeRate(): number {
 function hpackTimes(): { ours: number; npm: number } {
   const stories = finalStories().map(({ cases }) => cases.map(({ wire }) => wire));
   const buffers = stories.map((blocks) => blocks.map((block) => Buffer.from(block)));
-  const list = newFieldList();
+  const list = new FieldList();
   const ours = () => {
     let fields = 0;
     for (const blocks of stories) {

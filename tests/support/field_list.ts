@@ -16,6 +16,7 @@ export function addFields(list: FieldList, fields: Fields): FieldList {
   for (const [name, value] of fields) {
     const nameBytes = bytesOf(name);
     const valueStart = list.end + name.length;
+    list.reserve(list.end, name.length + value.length);
     list.bytes.set(nameBytes, list.end);
     list.bytes.set(bytesOf(value), valueStart);
     list.add(valueStart, valueStart + value.length, fieldId(nameBytes, 0, nameBytes.length));
@@ -23,16 +24,14 @@ export function addFields(list: FieldList, fields: Fields): FieldList {
   return list;
 }
 
-const LIMITS = { maxListBytes: 256 * 1024, maxBlockBytes: 64 * 1024 };
-
 /** A head to fill: its list has these fields. */
 export function unreadRequest(fields: Fields): MutableRequestHead {
-  const { request } = newDecodeScratch(LIMITS);
+  const { request } = newDecodeScratch();
   addFields(request.fields, fields);
   return request;
 }
 export function unreadResponse(fields: Fields): MutableResponseHead {
-  const { response } = newDecodeScratch(LIMITS);
+  const { response } = newDecodeScratch();
   addFields(response.fields, fields);
   return response;
 }

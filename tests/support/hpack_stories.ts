@@ -2,8 +2,7 @@
 /** The http2jp stories that npm `hpack` ships, and its encoder. @module */
 import { readdirSync, readFileSync } from "node:fs";
 import hpackModule from "hpack";
-import { decoderSlackBytes } from "../../codecs/http2/hpack/decoder.ts";
-import { FieldList } from "../../codecs/http/field_list.ts";
+import type { FieldList } from "../../codecs/http/field_list.ts";
 import { type Fields, textOf } from "./http2_frames.ts";
 import { hex } from "./random.ts";
 
@@ -50,10 +49,6 @@ export function finalStories(): Story[] {
   }
   return stories;
 }
-
-const MAX_LIST_BYTES = 256 * 1024;
-export const newFieldList = (maxBytes = MAX_LIST_BYTES): FieldList =>
-  new FieldList(maxBytes, decoderSlackBytes(MAX_LIST_BYTES));
 
 /** The list as text, latin-1. */
 export const fieldsOf = (list: FieldList): (readonly [string, string])[] =>

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /**
- * HPACK decoder (RFC 7541) of one direction. Input is hostile: every length is bounded, nothing throws, and a block
- * that would decode to more than the list takes is still read to its end, for what it does to the table.
+ * HPACK decoder (RFC 7541) of one direction. Input is hostile: every length is bounded, nothing throws, and references that
+ * the list does not take are still read, as is everything behind them.
  *
  * @module
  */
 import { copyBytes } from "../../http/copy_bytes.ts";
-import { FieldId, fieldId, isPseudo } from "../../http/field.ts";
+import { FieldId, fieldId } from "../../http/field.ts";
 import { copyWords, type FieldList } from "../../http/field_list.ts";
 import { HUFFMAN_INVALID, huffmanDecode, huffmanMaxDecodedBytes } from "./huffman.ts";
 import {
   DEFAULT_TABLE_SIZE,
   DynamicTable,
+  ENTRY_BLOCK,
   ENTRY_ID,
   ENTRY_NAME_START,
   ENTRY_VALUE_END,
@@ -38,9 +39,8 @@ const MAX_INTEGER_SHIFT = 21;
 /** Above every integer that can mean something. */
 const INTEGER_END = 1 << 29;
 
-/** {@linkcode FieldList} slack for blocks of `blockBytes`: all of it may be one Huffman string. */
-export const decoderSlackBytes = (blockBytes: number): number =>
-  huffmanMaxDecodedBytes(blockBytes) + 2 + staticTable.bytes.length;
+/** Blocks are numbered over all connections: the static table is one for all. */
+let lastBlock = 0;
 
 export class HpackDecoder {
   readonly table: DynamicTable;
@@ -50,6 +50,8 @@ export class HpackDecoder {
   #error: HpackError | undefined;
   /** What of the last block is an error by the RFC that some peers pass over; the last one where there were several. */
   tolerated: HpackError | undefined;
+  /** Number of the block at hand. */
+  #block = 0;
 
   constructor(maxStoredBytes?: number) {
     this.table = new DynamicTable(maxStoredBytes);
@@ -78,6 +80,7 @@ export class HpackDecoder {
     this.#error = undefined;
     this.tolerated = undefined;
     this.#position = start;
+    this.#block = lastBlock = (lastBlock + 1) | 0;
     let sizeUpdateAllowed = true;
     while (this.#position < end) {
       const first = block[this.#position++];
@@ -151,8 +154,11 @@ export class HpackDecoder {
     const { entries } = store;
     const nameStart = entries[entry + ENTRY_NAME_START];
     const length = entries[entry + ENTRY_VALUE_END] - nameStart;
-    if (!list.fits(length, entries[entry + ENTRY_ID])) return true;
+    const isAgain = entries[entry + ENTRY_BLOCK] === this.#block;
+    if (!list.takesReference(length, entries[entry + ENTRY_ID], isAgain)) return true;
+    entries[entry + ENTRY_BLOCK] = this.#block;
     const at = list.end;
+    list.reserve(at, length);
     copyWords(store.words, nameStart, length, list.words, at);
     list.add(at + entries[entry + ENTRY_VALUE_START] - nameStart, at + length, entries[entry + ENTRY_ID]);
     return true;
@@ -164,8 +170,9 @@ export class HpackDecoder {
     const nameStart = list.end;
     let valueStart: number;
     let id: number;
+    let isNamed = true;
     if (nameIndex === 0) {
-      valueStart = this.#string(block, end, list.bytes, nameStart);
+      valueStart = this.#string(block, end, list, nameStart);
       if (valueStart < 0) return false;
       id = fieldId(list.bytes, nameStart, valueStart);
     } else {
@@ -184,23 +191,24 @@ export class HpackDecoder {
         const from = entries[entry + ENTRY_NAME_START];
         const length = entries[entry + ENTRY_VALUE_START] - from;
         id = entries[entry + ENTRY_ID];
-        // A long name is referred to by one octet: where the field has no place, it is not copied either.
-        if (list.overflow && !indexing && !isPseudo(id)) {
-          return this.#string(block, end, list.bytes, nameStart) >= 0;
-        }
-        copyWords(store.words, from, length, list.words, nameStart);
-        valueStart = nameStart + length;
+        isNamed = list.takesName(length);
+        if (isNamed || indexing) {
+          list.reserve(nameStart, length);
+          copyWords(store.words, from, length, list.words, nameStart);
+          valueStart = nameStart + length;
+        } else valueStart = list.putLostName();
       }
     }
-    const valueEnd = this.#string(block, end, list.bytes, valueStart);
+    const valueEnd = this.#string(block, end, list, valueStart);
     if (valueEnd < 0) return false;
-    if (indexing) this.table.insert(list.words, nameStart, valueStart, valueEnd, id);
-    list.add(valueStart, valueEnd, id);
+    if (indexing) this.table.insert(list.words, nameStart, valueStart, valueEnd, id, this.#block);
+    if (isNamed) list.add(valueStart, valueEnd, id);
+    else list.addNameless(valueStart, valueEnd);
     return true;
   }
 
-  /** Section 5.2: puts a string at `output[at]`; returns where it ends, or -1 after {@linkcode #fail}. */
-  #string(block: Uint8Array, end: number, output: Uint8Array, at: number): number {
+  /** Section 5.2: puts a string at `at` in the list's bytes; returns where it ends, or -1 after {@linkcode #fail}. */
+  #string(block: Uint8Array, end: number, list: FieldList, at: number): number {
     if (this.#position >= end) {
       this.#fail("hpack-truncated");
       return -1;
@@ -218,10 +226,12 @@ export class HpackDecoder {
     }
     this.#position = start + length;
     if (first < 0x80) {
-      copyBytes(block, start, start + length, output, at);
+      list.reserve(at, length);
+      copyBytes(block, start, start + length, list.bytes, at);
       return at + length;
     }
-    const outputEnd = huffmanDecode(block, start, start + length, output, at);
+    list.reserve(at, huffmanMaxDecodedBytes(length));
+    const outputEnd = huffmanDecode(block, start, start + length, list.bytes, at);
     if (outputEnd >= 0) return outputEnd;
     if (outputEnd === HUFFMAN_INVALID) {
       this.#fail("hpack-huffman");

@@ -76,11 +76,13 @@ const STATIC_FIELDS: readonly (readonly [name: string, value: string])[] = [
 export const STATIC_COUNT = STATIC_FIELDS.length;
 
 /** Words of an entry in {@linkcode FieldStore.entries}; name and value lie together. */
-export const ENTRY_WORDS = 4;
+export const ENTRY_WORDS = 5;
 export const ENTRY_NAME_START = 0;
 export const ENTRY_VALUE_START = 1;
 export const ENTRY_VALUE_END = 2;
 export const ENTRY_ID = 3;
+/** The block whose list the field came into last. */
+export const ENTRY_BLOCK = 4;
 
 /** Fields as bytes. Both tables are of this one shape, which keeps the decoder's look-ups fast. */
 class FieldStore {
@@ -109,7 +111,7 @@ function buildStaticTable(): FieldStore {
     bytes.set(Uint8Array.from(name + value, (c) => c.charCodeAt(0)), at);
     const valueStart = at + name.length;
     const valueEnd = valueStart + value.length;
-    entries.set([at, valueStart, valueEnd, fieldId(bytes, at, valueStart)], (i + 1) * ENTRY_WORDS);
+    entries.set([at, valueStart, valueEnd, fieldId(bytes, at, valueStart), 0], (i + 1) * ENTRY_WORDS);
     at = toWord(valueEnd);
   });
   return store;
@@ -119,13 +121,14 @@ function buildStaticTable(): FieldStore {
 export const DEFAULT_TABLE_SIZE = 4096;
 
 /**
- * Bytes of names and values kept for one direction. Two directions of 16 KiB in arenas of 18 KiB, and of 512 entries
- * at 16 B, are 52 KiB: an open flow at rest stays under 64 KiB. Peers that agreed on no more than four times the
- * default never get there; what a larger table holds beyond it reads as lost.
+ * Bytes of names and values kept for one direction: what Chrome, and servers that are set so, allow. With tables of the default
+ * size an open flow at rest stays under 64 KiB, and under 256 KiB with two of this one. What a larger table holds beyond it reads as lost.
  */
-export const DEFAULT_MAX_STORED_BYTES = 16 * 1024;
-const ARENA_SLACK_BYTES = 2048;
-const MAX_ENTRIES = 512;
+export const DEFAULT_MAX_STORED_BYTES = 64 * 1024;
+/** Room behind the entries, as a part of theirs, so that moving them costs a constant factor. */
+const ARENA_SLACK = 1 / 4;
+/** As many as a table of that size has. */
+const MAX_ENTRIES = DEFAULT_MAX_STORED_BYTES / FIELD_OVERHEAD_BYTES;
 
 /**
  * One direction's dynamic table. It may know less than the peers do (a flow joined late, a lost block, the bound on
@@ -156,8 +159,15 @@ export class DynamicTable {
     return ((this.#newest - index + 1) & this.#slotMask) * ENTRY_WORDS;
   }
 
-  /** Inserts the field that lies from `nameStart`, at a word, to `valueEnd`. */
-  insert(source: Int32Array, nameStart: number, valueStart: number, valueEnd: number, id: number): void {
+  /** Inserts the field that lies from `nameStart`, at a word, to `valueEnd`, and is in the list of this block. */
+  insert(
+    source: Int32Array,
+    nameStart: number,
+    valueStart: number,
+    valueEnd: number,
+    id: number,
+    block: number,
+  ): void {
     const sizeBytes = rfcSize(nameStart, valueStart, valueEnd, id);
     while (this.count > 0 && this.sizeBytes + sizeBytes > this.maxSizeBytes) this.#evict();
     // Section 4.4: an entry larger than the table empties it; then nothing older is left either.
@@ -187,6 +197,7 @@ export class DynamicTable {
     entries[entry + ENTRY_VALUE_END] = at + valueEnd - nameStart;
     this.#used = at + length;
     entries[entry + ENTRY_ID] = id;
+    entries[entry + ENTRY_BLOCK] = block;
     this.count++;
     this.sizeBytes += sizeBytes;
     this.#storedBytes += length;
@@ -243,7 +254,7 @@ export class DynamicTable {
     if (this.#used + length <= fields.bytes.length) return;
     // Twice what is needed, so that moving the entries costs a constant factor; at the bound the slack does.
     const needed = this.#storedBytes + length;
-    const wanted = Math.min(Math.max(512, 2 * needed), this.maxStoredBytes + ARENA_SLACK_BYTES);
+    const wanted = Math.min(Math.max(512, 2 * needed), this.maxStoredBytes * (1 + ARENA_SLACK));
     const target = wanted > fields.bytes.length ? new Uint8Array(toWord(wanted)) : fields.bytes;
     if (this.count > 0) {
       // Entries lie in the order of their age, the oldest first, without holes between them.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { FieldList } from "../../../codecs/http/field_list.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ByteWriter } from "../../../codecs/http1/byte_writer.ts";
@@ -11,7 +12,6 @@ import {
   writeTrailers,
 } from "../../../codecs/http1/head.ts";
 import { addFields, Counts, requestHead, responseHead } from "../../support/field_list.ts";
-import { newFieldList } from "../../support/hpack_stories.ts";
 import { bytesOf, type Fields, request, response, textOf } from "../../support/http2_frames.ts";
 
 function requestText(fields: Fields, pushed = false) {
@@ -33,7 +33,7 @@ function responseText(fields: Fields, upgraded?: string, interim?: string) {
 function trailersText(fields: Fields) {
   const out = new ByteWriter(1);
   const counts = new Counts();
-  const facts = writeTrailers(out, addFields(newFieldList(), fields), counts.count);
+  const facts = writeTrailers(out, addFields(new FieldList(), fields), counts.count);
   return { text: textOf(out.view()), facts, counts };
 }
 

@@ -4,8 +4,8 @@ import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/direction.
 import { BlockReader } from "../../../codecs/http2/block_reader.ts";
 import { DEFAULT_LIMITS } from "../../../codecs/http2/connection.ts";
 import { Flag, type FrameHeader, FrameType, readFrameHeader } from "../../../codecs/http2/frame.ts";
-import { ListBudget } from "../../../codecs/http2/list_budget.ts";
 import { newDecodeScratch } from "../../../codecs/http2/pseudo.ts";
+import { RepeatBudget, SharedAllowance } from "../../../codecs/http2/repeat_budget.ts";
 import { StreamTable } from "../../../codecs/http2/streams.ts";
 import { HttpEventLog } from "../../support/http_events.ts";
 import { block, END_HEADERS, END_STREAM, frame, join, literal, request } from "../../support/http2_frames.ts";
@@ -23,8 +23,8 @@ class Reader {
     const all = { ...DEFAULT_LIMITS, ...limits };
     this.blocks = new BlockReader(direction, {
       streams: this.streams,
-      lists: new ListBudget(all.maxListBytes),
-      scratch: newDecodeScratch(all),
+      repeats: new RepeatBudget(new SharedAllowance()),
+      scratch: newDecodeScratch(),
       limits: all,
     });
   }
@@ -115,6 +115,15 @@ Deno.test("CONTINUATION without its HEADERS tells nothing, and makes the table u
   assert.equal(reader.read(CONTINUATION, END_HEADERS, BLOCK), undefined);
   assert.deepEqual(reader.log.lines, []);
   assert.ok(!reader.blocks.decoder.table.complete);
+});
+
+Deno.test("a lost CONTINUATION without its HEADERS says nothing of the stream of the block before", () => {
+  const reader = new Reader();
+  reader.read(HEADERS, END_HEADERS, BLOCK);
+  reader.read(CONTINUATION, END_HEADERS, BLOCK, true);
+  assert.deepEqual(reader.log.exchanges, TOLD.slice(0, 1));
+  assert.deepEqual(reader.log.counts, { "header-block-lost": 1 });
+  assert.ok(reader.streams.isIncomplete && !reader.blocks.decoder.table.complete);
 });
 
 Deno.test("what HPACK says is wrong ends the direction, or is passed over and counted", () => {

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/direction.ts";
-import { DEFAULT_LIMITS, Http2Connection } from "../../../codecs/http2/connection.ts";
+import { DEFAULT_LIMITS, Http2Connection, newSharedByConnections } from "../../../codecs/http2/connection.ts";
 import { Setting } from "../../../codecs/http2/frame.ts";
-import { newDecodeScratch } from "../../../codecs/http2/pseudo.ts";
 import { HttpEventLog } from "../../support/http_events.ts";
 import {
   clientStart,
@@ -35,7 +34,7 @@ class Connection {
   constructor(joinedLate = false) {
     this.connection = new Http2Connection(
       this.log,
-      newDecodeScratch(DEFAULT_LIMITS),
+      newSharedByConnections(),
       DEFAULT_LIMITS,
       joinedLate,
     );

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/direction.ts";
-import { DEFAULT_LIMITS } from "../../../codecs/http2/connection.ts";
 import { MessageHeads } from "../../../codecs/http2/message_heads.ts";
 import { newDecodeScratch } from "../../../codecs/http2/pseudo.ts";
 import { StreamTable } from "../../../codecs/http2/streams.ts";
@@ -12,7 +11,7 @@ import { type Fields, request, response } from "../../support/http2_frames.ts";
 class Heads {
   readonly log = new HttpEventLog();
   readonly table: StreamTable<number>;
-  readonly #scratch = newDecodeScratch(DEFAULT_LIMITS);
+  readonly #scratch = newDecodeScratch();
   readonly #heads: readonly MessageHeads<number>[];
 
   constructor(joinedLate = false) {

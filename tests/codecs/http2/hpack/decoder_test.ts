@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
+import { FieldList } from "../../../../codecs/http/field_list.ts";
 import assert from "node:assert/strict";
 import { HpackDecoder } from "../../../../codecs/http2/hpack/decoder.ts";
 import { FrameReader, type FrameSink } from "../../../../codecs/http2/frame_reader.ts";
-import { fieldsOf, finalStories, newFieldList, newNpmHpack } from "../../../support/hpack_stories.ts";
+import { fieldsOf, finalStories, newNpmHpack } from "../../../support/hpack_stories.ts";
 import { frame, headers, hpackInteger, join, literal } from "../../../support/http2_frames.ts";
 import { hpackTarget } from "../../../fuzz/http2_targets.ts";
 import { hex, withSeed } from "../../../support/random.ts";
 
-const list = newFieldList();
+const list = new FieldList();
 const decode = (decoder: HpackDecoder, block: Uint8Array) => {
   assert.equal(decoder.decode(block, 0, block.length, list), undefined);
   return fieldsOf(list);
@@ -267,20 +268,85 @@ Deno.test("a table size is allowed from its acknowledgement on", () => {
   assert.equal(decoder.table.maxSizeBytes, 8192);
 });
 
-Deno.test("a bomb stops at the list's bound and leaves the table right", () => {
-  const small = newFieldList(16 * 1024);
+Deno.test("a bomb stops at the bound on references and leaves the table right", () => {
+  const list = new FieldList();
+  list.repeatLimitBytes = 64 * 1024;
   const decoder = new HpackDecoder();
   const bomb = join(
     literal("x", "y".repeat(4050), true),
     new Uint8Array(100_000).fill(0xbe),
     literal("z", "1", true),
   );
-  assert.equal(decoder.decode(bomb, 0, bomb.length, small), undefined);
-  assert.equal(small.overflow, true);
-  assert.ok(small.sizeBytes <= 16 * 1024);
+  assert.equal(decoder.decode(bomb, 0, bomb.length, list), undefined);
+  // The literals, and of the references those that leave 16 KiB for others.
+  const [first, ...others] = fieldsOf(list);
+  assert.deepEqual([first[0], others.at(-1)], ["x", ["z", "1"]]);
+  assert.deepEqual([others.length, list.elidedCount], [1 + 12, 100_000 - 12]);
   // The table holds what the peer's holds: z, and x no more, for both are larger than 4,096.
   assert.deepEqual(decode(decoder, hex("be")), [["z", "1"]]);
-  assert.equal(decoder.decode(hex("bf"), 0, 1, small), "hpack-index");
+  assert.equal(decoder.decode(hex("bf"), 0, 1, list), "hpack-index");
+});
+
+Deno.test("beyond the bound the first reference to what decides is told, again in each block", () => {
+  const decoder = new HpackDecoder();
+  const fill = join(
+    literal("cookie", "a=1", true),
+    literal("x-plain", "1", true),
+    literal("content-encoding", "gzip", true),
+    literal("User-Agent", "agent", true),
+  );
+  decode(decoder, fill);
+  const list = new FieldList();
+  list.repeatLimitBytes = -1000;
+  // GET, and each of the four twice; the numbers of the table run backwards.
+  const again = hex("82c1c1c0c0bfbfbebe");
+  for (let times = 0; times < 2; times++) {
+    assert.equal(decoder.decode(again, 0, again.length, list), undefined);
+    assert.deepEqual(fieldsOf(list), [
+      [":method", "GET"],
+      ["cookie", "a=1"],
+      ["content-encoding", "gzip"],
+      ["User-Agent", "agent"],
+    ]);
+    assert.equal(list.elidedCount, 5);
+  }
+  // In the block that put them in they are there already.
+  const fresh = join(literal("cookie", "b=2", true), hex("be"));
+  decoder.decode(fresh, 0, fresh.length, list);
+  assert.deepEqual([fieldsOf(list), list.elidedCount], [[["cookie", "b=2"]], 1]);
+});
+
+Deno.test("beyond the bound a literal loses at most a long name, never its value, and the table nothing", () => {
+  const decoder = new HpackDecoder();
+  const name = "n".repeat(100);
+  decode(decoder, literal(name, "", true));
+  const list = new FieldList();
+  list.repeatLimitBytes = 0;
+  // Names of the table with literal values: not indexed, indexed, and a short one.
+  const named = join(hex("0f2f"), hex("0161"), hex("7e"), hex("0162"), hex("44"), hex("022f63"));
+  assert.equal(decoder.decode(named, 0, named.length, list), undefined);
+  assert.deepEqual(fieldsOf(list), [
+    ["x-sslcollector-unknown", "a"],
+    ["x-sslcollector-unknown", "b"],
+    [":path", "/c"],
+  ]);
+  assert.equal(list.elidedCount, 2);
+  // It has the whole name: of "b", now the second.
+  assert.deepEqual(decode(decoder, hex("bf")), [[name, "b"]]);
+});
+
+Deno.test("lists grow with what comes: a literal of 900 KB, and 200,000 fields", () => {
+  const long = "v".repeat(900_000);
+  assert.deepEqual(
+    decode(new HpackDecoder(), join(literal("a", "1"), literal("x", long), literal("b", "2"))),
+    [
+      ["a", "1"],
+      ["x", long],
+      ["b", "2"],
+    ],
+  );
+  const many = decode(new HpackDecoder(), new Uint8Array(400_000).fill(0x0f).map((_, i) => i % 2 ? 0 : 0x04));
+  assert.equal(many.length, 200_000);
 });
 
 Deno.test("a table beyond the bound on memory reads as lost, never as another entry", () => {
@@ -292,7 +358,7 @@ Deno.test("a table beyond the bound on memory reads as lost, never as another en
   const old = join(Uint8Array.from(hpackInteger(61 + 50, 7, 0x80)));
   assert.deepEqual(decode(decoder, old), [["x-sslcollector-unknown", "?"]]);
   assert.equal(list.lostCount, 1);
-  assert.ok(decoder.table.fields.bytes.length <= 1000 + 2048);
+  assert.ok(decoder.table.fields.bytes.length <= 1000 * 1.25 + 4);
 });
 
 Deno.test("after blocks were lost: placeholders, and the table is relearnt", () => {
