@@ -3,7 +3,7 @@
 import { booksJson, type MirrorBooks, totalOf } from "../net/agent/books.ts";
 import type { SinkBooks } from "../net/settings/sink_books.ts";
 import type { Counters, PerDirection } from "../net/mirror/counters.ts";
-import { reasonText } from "../net/agent/unmirrored/reasons.ts";
+import { refusalLine } from "../net/agent/unmirrored/reasons.ts";
 import { printable } from "../net/wire/printable.ts";
 import { printError } from "./log.ts";
 import { NO_REMARKS, type Remarks } from "./remarks.ts";
@@ -69,9 +69,7 @@ export function textSummary(books: MirrorBooks, remarks: Remarks): string[] {
     .map(({ program, counters }) => `${printable(program.comm)}[${program.pid}]: ${describe(counters)}`);
   lines.push(`total: ${describe(totalOf(books))}`);
   lines.push(...books.sinks.map(sinkLine));
-  for (const [reason, amount] of books.refused) {
-    lines.push(`${plural(amount, "program")} not mirrored: ${reasonText(reason)}`);
-  }
+  for (const [reason, amount] of books.refused) lines.push(refusalLine(reason, amount));
   return [...lines, ...remarks.lines];
 }
 

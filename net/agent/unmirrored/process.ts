@@ -55,18 +55,21 @@ export function lookAt(pid: number): ProcessFacts | undefined {
   const maps = readText(pid, "maps");
   // A process that is ending has given its memory back.
   if (maps === "") return undefined;
-  return {
+  const mapped = maps === undefined ? undefined : readMapped(maps);
+  const facts = {
     pid,
     comm: printable(/^Name:\t(.*)$/m.exec(status)?.[1] ?? ""),
     executable: executableOf(pid),
     uid: numberIn(status, /^Uid:\s+\d+\s+(\d+)/m),
-    mapped: maps === undefined ? undefined : readMapped(maps),
+    mapped,
     isSecure: isSecure(pid) ?? hasOtherRights(status),
     isConfined: numberIn(status, /^Seccomp:\s+(\d)/m) === 2,
     environment: environmentOf(pid),
     hasProc: exists(`/proc/${pid}/root/proc/stat`),
     startedMs: startedMs(pid),
   };
+  // Who ends loses its memory first and its root directory later: what was read while it did so is not to be trusted.
+  return mapped !== undefined && programOf(pid) === undefined ? undefined : facts;
 }
 
 /** The program's file: through the process's own root, and also when it was replaced since. */

@@ -16,7 +16,8 @@ export const REASON_TEXTS = {
   "built-in-openssl": "OpenSSL or a fork of it is built into the program, where the hook does not reach",
   "static": "it is linked statically, so that no library can be put before its TLS",
   "no-clear-text": "it passed no clear text through its TLS library where the hook sees it",
-  "deepbind": "a library that was loaded with RTLD_DEEPBIND calls its TLS library past the hook",
+  // Counted in libraries.
+  "deepbind": "loaded with RTLD_DEEPBIND, past the hook, where it could not be led back",
   // Of how it was started.
   "set-user-id": "it runs with another user's rights, so that the loader ignores LD_PRELOAD",
   "environment": "LD_PRELOAD does not name the hook in the environment that it was started with",
@@ -29,7 +30,8 @@ export const REASON_TEXTS = {
   "other-agent": "SSLCOLLECTOR_RUNTIME of its environment names another agent",
   "other-user":
     "it runs as another user than the agent, and the hook trusts an agent of its own user or of root only",
-  "no-region": "the hook made no shared memory in it: it called no TLS function, or its limits left no room",
+  "no-region":
+    "the hook had no shared memory in it when it was looked at: too early, no TLS call, or its limits left no room",
   // Of what the agent could see or hold.
   "ended": "it ended before it was looked at",
   "hidden": "its maps may not be read by this user",
@@ -42,7 +44,13 @@ export const REASON_TEXTS = {
 /** Why a program was not mirrored, kebab-case. */
 export type Reason = keyof typeof REASON_TEXTS;
 
-/** The line for people; a reason of a source that this version does not know stands for itself. */
+/** A line for people on what an agent could not serve. */
+export function refusalLine(reason: string, amount: number): string {
+  const [one, many] = reason === "deepbind" ? ["library", "libraries"] : ["program", "programs"];
+  return `${amount} ${amount === 1 ? one : many} not mirrored: ${reasonText(reason)}`;
+}
+
+/** What a reason is called for people; a reason of a source that this version does not know stands for itself. */
 export function reasonText(reason: string): string {
   return (REASON_TEXTS as Record<string, string>)[reason] ?? reason;
 }

@@ -4,7 +4,12 @@ import { reasonFor, type Served } from "../../../../net/agent/unmirrored/classif
 import type { Executable } from "../../../../net/agent/unmirrored/executable.ts";
 import type { Mapped, TlsLibrary } from "../../../../net/agent/unmirrored/mapped.ts";
 import type { ProcessFacts } from "../../../../net/agent/unmirrored/process.ts";
-import { type Reason, REASON_TEXTS, reasonText } from "../../../../net/agent/unmirrored/reasons.ts";
+import {
+  type Reason,
+  REASON_TEXTS,
+  reasonText,
+  refusalLine,
+} from "../../../../net/agent/unmirrored/reasons.ts";
 
 const HOOK = "/usr/lib/sslcollector/libsslcollector_hook.so";
 const SERVED: Served = { region: "sslcollector:3:1", runtimeDir: "/run/x", uid: 0, systemSinceMs: undefined };
@@ -125,4 +130,6 @@ Deno.test("reasons: each has a line of its own, which ends a sentence", () => {
   assert.equal(new Set(texts).size, texts.length);
   for (const text of texts) assert.match(text, /^\S.*[^.\s]$/);
   assert.equal(reasonText("of-a-later-version"), "of-a-later-version");
+  assert.match(refusalLine("memory", 1), /^1 program not mirrored: the rings had/);
+  assert.match(refusalLine("deepbind", 2), /^2 libraries not mirrored: loaded with RTLD_DEEPBIND/);
 });
