@@ -53,7 +53,7 @@ export type { Attribution, Grade } from "./net/mirror/attribution.ts";
 export { Counters, type PerDirection } from "./net/mirror/counters.ts";
 export type { FlowState } from "./net/mirror/flow.ts";
 export type { FlowEnd } from "./net/mirror/flow_table.ts";
-export type { ProgramRow } from "./net/mirror/pipeline.ts";
+export type { ProgramRow } from "./net/mirror/program_books.ts";
 
 // Where clear text comes from.
 export {

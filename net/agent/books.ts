@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What an agent has captured, forged and written, as data. @module */
 import { Counters, type PerDirection } from "../mirror/counters.ts";
-import type { ProgramRow } from "../mirror/pipeline.ts";
+import type { ProgramRow } from "../mirror/program_books.ts";
 import { type SinkBooks, sinkJson } from "../settings/sink_books.ts";
 
 /** The books of a run. */

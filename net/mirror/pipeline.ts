@@ -17,11 +17,11 @@ import type {
   CaptureTarget,
 } from "../capture/target.ts";
 import { openChain } from "./codec_chain.ts";
-import { Counters } from "./counters.ts";
 import { type AheadEvent, type Flow, NOTHING_HELD, type Teller } from "./flow.ts";
 import { type FlowEnd, FlowTable, type FlowTableOptions } from "./flow_table.ts";
 import { describeFlow } from "./flow_comment.ts";
 import { type Forging, Lanes } from "./lanes.ts";
+import { ProgramBooks, type ProgramRow } from "./program_books.ts";
 
 export interface PipelineOptions extends FlowTableOptions {
   /** The codec chain, at least one. */
@@ -41,28 +41,11 @@ export interface PipelineObserver {
   programEnded(program: CaptureProgram, end: CaptureProgramEnd): void;
 }
 
-/** The books of one program, kept after it ended. */
-export interface ProgramRow {
-  /** Whose books they are; id 0 stands for programs that ended long ago. */
-  readonly program: CaptureProgram;
-  /** Its flows together. */
-  readonly counters: Counters;
-  /** Whether it tells no more. */
-  readonly ended: boolean;
-}
-
-/** Ended programs that keep a row of their own; older ones share one. A row is about 1 KB. */
-const ENDED_ROWS_MAX = 4096;
-/** Stands for programs that ended long ago. */
-const EARLIER: CaptureProgram = { id: 0, pid: 0, uid: 0, comm: "(earlier)" };
-
-type MutableRow = { -readonly [name in keyof ProgramRow]: ProgramRow[name] };
-
 export class Pipeline implements CaptureTarget {
   readonly #options: PipelineOptions;
   readonly #forging: Forging;
   readonly #flows: FlowTable;
-  readonly #programs = new Map<number, ProgramRow>();
+  readonly #books = new ProgramBooks();
   #nowNs = 0;
 
   constructor(options: PipelineOptions, forging: Forging) {
@@ -78,25 +61,18 @@ export class Pipeline implements CaptureTarget {
 
   /** The books of every program so far, open flows included. */
   rows(): ProgramRow[] {
-    const rows = new Map<number, ProgramRow>();
-    for (const [id, row] of this.#programs) {
-      const counters = new Counters();
-      counters.add(row.counters);
-      rows.set(id, { ...row, counters });
-    }
-    for (const flow of this.#flows.all()) rows.get(flow.program.id)?.counters.add(flow.counters);
-    return [...rows.values()];
+    return this.#books.rows(this.#flows.all());
   }
 
   programStart(program: CaptureProgram): void {
-    this.#row(program);
+    this.#books.of(program);
   }
 
   open(program: CaptureProgram, flow: number, open: CaptureOpen, timeNs: number): void {
     this.#nowNs = timeNs;
-    const row = this.#row(program);
+    const counters = this.#books.of(program);
     const teller = this.#flows.open(program, flow, open, timeNs);
-    if (teller?.isOtherEnd) row.counters.count("flow-other-end-mirrored");
+    if (teller?.isOtherEnd) counters.count("flow-other-end-mirrored");
   }
 
   hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void {
@@ -114,7 +90,7 @@ export class Pipeline implements CaptureTarget {
   ): void {
     this.#nowNs = timeNs;
     const teller = this.#flows.get(program, number);
-    if (!teller) return this.#row(program).counters.lose("unknown-flow", direction, bytes.length);
+    if (!teller) return this.#books.of(program).lose("unknown-flow", direction, bytes.length);
     if (this.#flows.ahead.isAhead(teller, direction, offset)) {
       const { length } = bytes;
       const copy = bytes.slice();
@@ -135,7 +111,7 @@ export class Pipeline implements CaptureTarget {
     this.#nowNs = timeNs;
     const { direction, offset, length, reason } = gap;
     const teller = this.#flows.get(program, number);
-    if (!teller) return this.#row(program).counters.lose(reason, direction, length);
+    if (!teller) return this.#books.of(program).lose(reason, direction, length);
     if (this.#flows.ahead.isAhead(teller, direction, offset + length)) {
       return this.#flows.ahead.wait(teller, { direction, offset, length, bytes: undefined, reason, timeNs });
     }
@@ -150,8 +126,7 @@ export class Pipeline implements CaptureTarget {
 
   programEnd(program: CaptureProgram, end: CaptureProgramEnd, timeNs: number): void {
     this.#nowNs = timeNs;
-    const row = this.#row(program);
-    const { counters } = row;
+    const counters = this.#books.of(program);
     for (const { reason, unit, amount } of end.losses) {
       // Whose direction they were is not known any more: they are booked as sent to the server.
       if (unit === "bytes") counters.lose(reason, 0, amount);
@@ -160,8 +135,7 @@ export class Pipeline implements CaptureTarget {
     if (end.stopped !== undefined) counters.count("source-stopped");
     this.#flows.programEnd(program, end, timeNs);
     this.#options.observer.programEnded(program, end);
-    row.ended = true;
-    this.#foldRows();
+    this.#books.end(program);
   }
 
   tick(timeNs: number): void {
@@ -180,21 +154,6 @@ export class Pipeline implements CaptureTarget {
     this.#flows.drain(this.#nowNs);
   }
 
-  #row(program: CaptureProgram): MutableRow {
-    let row = this.#programs.get(program.id);
-    if (!row) this.#programs.set(program.id, row = { program, counters: new Counters(), ended: false });
-    return row;
-  }
-
-  /** Keeps the rows bounded: the oldest ended one is added to that of all earlier ones. */
-  #foldRows(): void {
-    if (this.#programs.size <= ENDED_ROWS_MAX) return;
-    const oldest = this.#programs.values().find((row) => row.ended && row.program !== EARLIER);
-    if (!oldest) return;
-    this.#programs.delete(oldest.program.id);
-    this.#row(EARLIER).counters.add(oldest.counters);
-  }
-
   #tellEvent(teller: Teller, event: AheadEvent): void {
     const { direction, offset, length, bytes, reason = "unreported", timeNs } = event;
     if (bytes) this.#tell(teller, direction, offset, bytes, timeNs);
@@ -205,7 +164,7 @@ export class Pipeline implements CaptureTarget {
     const { flow } = teller;
     const fresh = this.#place(teller, direction, offset, bytes.length, timeNs);
     if (fresh < bytes.length) {
-      this.#row(teller.program).counters.lose(teller.repeats, direction, bytes.length - fresh);
+      this.#books.of(teller.program).lose(teller.repeats, direction, bytes.length - fresh);
     }
     if (fresh === 0) return;
     this.#deliver(
@@ -330,7 +289,7 @@ export class Pipeline implements CaptureTarget {
   /** The flow has ended; its books go to its program. */
   #end(flow: Flow, end: FlowEnd, timeNs: number): void {
     this.#close(flow, timeNs);
-    this.#row(flow.program).counters.add(flow.counters);
+    this.#books.of(flow.program).add(flow.counters);
     this.#options.observer.flowClosed(flow, end);
   }
 }
