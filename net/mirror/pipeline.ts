@@ -77,7 +77,7 @@ export class Pipeline implements CaptureTarget {
 
   hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void {
     this.#nowNs = timeNs;
-    this.#flows.hello(program, hello, timeNs);
+    this.#flows.addresses.hello(program, hello);
   }
 
   data(
@@ -202,7 +202,14 @@ export class Pipeline implements CaptureTarget {
 
   #deliver(flow: Flow, direction: Direction, bytes: Uint8Array, timeNs: number): void {
     if (flow.state === "dropped") return flow.counters.lose(flow.dropReason, direction, bytes.length);
-    if (flow.state === "held") return this.#flows.hold(flow, direction, bytes.slice(), bytes.length, timeNs);
+    if (flow.state === "held") {
+      return this.#flows.addresses.keep(flow, {
+        direction,
+        bytes: bytes.slice(),
+        length: bytes.length,
+        timeNs,
+      });
+    }
     if (flow.state === "resting") this.#mirror(flow);
     flow.counters.captured[direction] += bytes.length;
     flow.counters.decoded[direction] += bytes.length;
@@ -213,7 +220,9 @@ export class Pipeline implements CaptureTarget {
   #deliverGap(flow: Flow, direction: Direction, length: number, reason: string, timeNs: number): void {
     flow.counters.lose(reason, direction, length);
     if (flow.state === "dropped") return;
-    if (flow.state === "held") return this.#flows.hold(flow, direction, undefined, length, timeNs);
+    if (flow.state === "held") {
+      return this.#flows.addresses.keep(flow, { direction, bytes: undefined, length, timeNs });
+    }
     if (flow.state === "resting") this.#mirror(flow);
     flow.lanes!.timeNs = timeNs;
     flow.chain!.gap(direction, length, timeNs);
@@ -227,7 +236,7 @@ export class Pipeline implements CaptureTarget {
     flow.lanes = new Lanes({
       key,
       forging: this.#forging,
-      ports: this.#flows.keys.ports,
+      ports: this.#flows.addresses.keys.ports,
       counters: flow.counters,
       describe: () => describeFlow(flow),
       laneOpened: (description) => observer.laneOpened(flow, description),
