@@ -69,6 +69,8 @@ export class Message {
   /** Gaps in it, ascending: `at` bytes of `body` come before. */
   gaps: { at: number; lengthBytes: number }[] = [];
   gapBytes = 0;
+  /** Bytes of the body that have come or are known to be missing, written or not. */
+  arrivedBytes = 0;
   trailers: Uint8Array | undefined;
   /** Nothing more of it comes. */
   ended = false;
@@ -92,6 +94,12 @@ export class Message {
     return this.hasHead && (this.state === MessageState.UNWRITTEN || this.state === MessageState.CHUNKED);
   }
 
+  /** Whether nothing of it is missing, even where its end was not seen: all that was declared has come, or nothing may follow the head. */
+  get isComplete(): boolean {
+    const wholeBytes = this.bodyRule === BodyRule.ANY ? this.facts.declaredLength : 0;
+    return this.hasHead && this.arrivedBytes === wholeBytes;
+  }
+
   get sizeBytes(): number {
     return this.bodyLength + this.gapBytes;
   }
@@ -113,6 +121,7 @@ export class Message {
 
   append(bytes: Uint8Array, start: number, end: number, pool: BytePool): void {
     const needed = this.bodyLength + end - start;
+    this.arrivedBytes += end - start;
     if (needed > this.body.length) {
       const grown = pool.take(this.#roomFor(needed));
       if (this.bodyLength > 0) grown.set(this.body.subarray(0, this.bodyLength));
@@ -138,6 +147,7 @@ export class Message {
     if (last?.at === this.bodyLength) last.lengthBytes += lengthBytes;
     else this.gaps.push({ at: this.bodyLength, lengthBytes });
     this.gapBytes += lengthBytes;
+    this.arrivedBytes += lengthBytes;
   }
 
   /** Memory that head, body and trailers take while they wait. */

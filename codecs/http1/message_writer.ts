@@ -52,7 +52,8 @@ export class MessageWriter {
     if (chunked) {
       message.state = MessageState.CHUNKED;
       this.#body(message, output, lane);
-      this.#lastChunk(message);
+      // A gap has ended it already.
+      if (!message.isDone) this.#lastChunk(message);
     } else if (gaps.length === 0 && size <= MAX_JOINED_BYTES) {
       out.copy(message.body, 0, message.bodyLength);
     } else {
@@ -104,6 +105,7 @@ export class MessageWriter {
 
   /** Writes body bytes for which {@linkcode passes} holds; returns how many had no place. */
   pass(message: Message, output: CodecOutput, lane: Lane, bytes: Uint8Array): number {
+    message.arrivedBytes += bytes.length;
     if (message.state === MessageState.OPAQUE) {
       output.write(lane, message.direction, bytes);
       return 0;

@@ -89,6 +89,16 @@ export class Exchange {
     return this.request.ended && this.response.ended;
   }
 
+  /** Whether the message's end is known without having been seen. */
+  hasWhole(message: Message): boolean {
+    return message.ended || (this.tunnel === Tunnel.NONE && message.isComplete);
+  }
+
+  /** Whether nothing of either message is missing. */
+  get isWhole(): boolean {
+    return this.hasWhole(this.request) && this.hasWhole(this.response);
+  }
+
   /** What it takes on a lane so far, framing apart. */
   get contentBytes(): number {
     const { request, response } = this;

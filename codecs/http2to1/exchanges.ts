@@ -5,7 +5,7 @@
  * @module
  */
 import type { CodecOutput } from "../codec.ts";
-import { type Direction, TO_SERVER } from "../direction.ts";
+import { type Direction, TO_CLIENT, TO_SERVER } from "../direction.ts";
 import type { HttpEvents, Partial, RequestHead, ResponseHead } from "../http/event.ts";
 import type { FieldList } from "../http/field_list.ts";
 import type { ByteWriter } from "../http1/byte_writer.ts";
@@ -216,28 +216,31 @@ export class Exchanges implements HttpEvents<Exchange> {
   truncated(exchange: Exchange, direction: Direction, why: Partial): void {
     const message = this.#message(exchange, direction);
     if (exchange.isClosed || message.ended) return;
-    if (message.hasHead) {
-      message.partial = why;
-      this.#count(`partial-${why}`);
-    }
-    message.ended = true;
+    this.#cut(exchange, message, why);
     this.#messageEnded(exchange);
   }
 
   reset(exchange: Exchange): void {
-    if (!exchange.response.hasHead) this.lanes.suspend(exchange);
+    const { response } = exchange;
+    if (!response.hasHead) this.lanes.suspend(exchange);
+    // Clients reset a stream of which they have all, and do not wait for its end.
+    else if (exchange.hasWhole(response)) this.ended(exchange, TO_CLIENT);
   }
 
   aborted(exchange: Exchange, why: Partial): void {
     if (exchange.isClosed) return;
-    for (const message of [exchange.request, exchange.response]) {
-      if (message.ended) continue;
-      message.ended = true;
-      if (!message.hasHead) continue;
-      message.partial = why;
-      this.#count(`partial-${why}`);
-    }
+    for (const message of [exchange.request, exchange.response]) this.#cut(exchange, message, why);
     this.lanes.settle(exchange);
+  }
+
+  /** Nothing more of the message comes: it is partial unless all of it is there, and no fault of the peer ends it. */
+  #cut(exchange: Exchange, message: Message, why: Partial): void {
+    if (message.ended) return;
+    const isPartial = message.hasHead && (why === "malformed" || !exchange.hasWhole(message));
+    message.ended = true;
+    if (!isPartial) return;
+    message.partial = why;
+    this.#count(`partial-${why}`);
   }
 
   count(reason: string, amount?: number): void {

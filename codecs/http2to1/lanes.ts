@@ -94,8 +94,9 @@ export class Lanes {
     this.shared.age(timeNs);
     for (const exchange of this.#waiting) {
       if (exchange.openedNs + this.policy.streamAfterNs > timeNs) return;
-      if (!this.own.hasRoom) return;
-      this.#begin(exchange, "long exchange");
+      if (exchange.isWhole) this.#end(exchange);
+      else if (!this.own.hasRoom) return;
+      else this.#begin(exchange, "long exchange");
     }
   }
 
@@ -110,9 +111,14 @@ export class Lanes {
 
   #cut(exchange: Exchange, why: Partial): void {
     for (const message of [exchange.request, exchange.response]) {
-      if (!message.ended) message.partial ||= why;
-      message.ended = true;
+      if (!exchange.hasWhole(message)) message.partial ||= why;
     }
+    this.#end(exchange);
+  }
+
+  /** Nothing more of either message is waited for. */
+  #end(exchange: Exchange): void {
+    exchange.request.ended = exchange.response.ended = true;
     this.settle(exchange);
   }
 

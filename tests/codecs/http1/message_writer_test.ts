@@ -125,6 +125,17 @@ Deno.test("whole: a response to HEAD keeps its length, 204 and 304 do not", () =
   );
 });
 
+Deno.test("whole: a body where none may be, with a gap, ends once", () => {
+  for (const bodyRule of [BodyRule.NONE, BodyRule.OF_HEAD]) {
+    const message = new Written(TO_CLIENT).set({ bodyRule }).append("ab").gap(5).append("cd");
+    assert.equal(
+      message.whole(),
+      "HEAD\r\nx-sslcollector-partial: gap\r\nTransfer-Encoding: chunked\r\n\r\n" +
+        "2\r\nab\r\n0\r\nx-sslcollector-partial: gap\r\n\r\n",
+    );
+  }
+});
+
 Deno.test("whole: what is joined with the head is bounded", () => {
   const short = new Written(TO_CLIENT).append("x".repeat(4 * MAX_CHUNK_BYTES));
   short.whole();
