@@ -4,10 +4,13 @@ import { startAgent } from "../net/agent/agent.ts";
 import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "../net/agent/runtime_dir.ts";
 import { hookSource } from "../net/agent/source.ts";
+import { servedBy } from "../net/agent/unmirrored/served.ts";
+import { silentPrograms } from "../net/agent/unmirrored/survey.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { log, printError } from "./log.ts";
 import { mirrorSettings } from "./mirror_settings.ts";
 import type { AgentCommand } from "./options.ts";
+import { remarksOnRunning } from "./remarks.ts";
 import { Shutdown } from "./shutdown.ts";
 import { summarize } from "./summary.ts";
 
@@ -27,7 +30,9 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
   printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
   const hasFailed = await Promise.race([shutdown.asked, agent.failed.then(() => true)]);
-  summarize(await agent.finish(), command.summary);
+  const books = await agent.finish();
+  // Looked for when no ring waits to be read any more.
+  summarize(books, command.summary, remarksOnRunning(silentPrograms(servedBy(runtimeDir))));
   shutdown.release();
   return hasFailed ? 1 : 0;
 }

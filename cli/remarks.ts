@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** What `run` says of programs that were not mirrored. @module */
+/** What `run` and the agent say of programs that were not mirrored. @module */
 import type { MirrorBooks } from "../net/agent/books.ts";
-import type { LookoutReport, Unmirrored } from "../net/agent/unmirrored/lookout.ts";
+import type { LookoutReport } from "../net/agent/unmirrored/lookout.ts";
 import { type Reason, reasonText } from "../net/agent/unmirrored/reasons.ts";
+import type { Unmirrored } from "../net/agent/unmirrored/unmirrored.ts";
 
 /** Lines for people, and the same as numbers. */
 export interface Remarks {
@@ -22,39 +23,61 @@ export function mirroredProcesses({ programs }: Pick<MirrorBooks, "programs">): 
 }
 
 /**
+ * Whether the agent had to do with programs that it cannot name: it refused some, or so many ended that they share a row of the
+ * books.
+ */
+export function hasUnnamed({ programs, refused }: Pick<MirrorBooks, "programs" | "refused">): boolean {
+  return refused.size > 0 || programs.some(({ program }) => program.id === 0);
+}
+
+/**
  * What to say of the program `name` and those that it started.
  *
  * @param isMirrored something was
- * @param hasRefused the agent counts programs that it could not serve, by its own reasons: those had made no call that it saw
+ * @param isUnsure what had the hook's shared memory may be what the agent cannot name, {@linkcode hasUnnamed}
  */
 export function remarksOn(
   { first, others, ended }: LookoutReport,
   name: string,
-  { isMirrored, hasRefused }: { isMirrored: boolean; hasRefused: boolean },
+  { isMirrored, isUnsure }: { isMirrored: boolean; isUnsure: boolean },
 ): Remarks {
-  const lines: string[] = [];
-  const counts = new Map<Reason, number>();
-  const say = ({ reason, pids }: Unmirrored, who: string) => {
-    if (reason === "no-clear-text" && hasRefused) return;
-    lines.push(`${who} was not mirrored: ${reasonText(reason)}`);
-    counts.set(reason, (counts.get(reason) ?? 0) + pids.length);
-  };
+  const isSure = ({ reason }: Unmirrored) => !(isUnsure && reason === "no-clear-text");
   // A shell without TLS has done its part when what it started was mirrored, or is told below.
   const isExcused = first?.reason === "no-tls-library" && (isMirrored || others.length > 0);
-  if (first !== undefined && !isExcused) say(first, name);
-  for (const other of others) say(other, `${other.comm || "a program"}[${pidsText(other.pids)}]`);
+  const told = [
+    ...(first === undefined || isExcused ? [] : [{ ...first, who: name }]),
+    ...others.map((other) => ({ ...other, who: nameOf(other) })),
+  ].filter(isSure);
+  const lines = told.map(lineOn);
+  const counts = countsOf(told);
   if (ended > 0) {
-    lines.push(
-      `${ended} more ${ended === 1 ? "process" : "processes"} ended before a look at what was mapped`,
-    );
+    const processes = ended === 1 ? "process" : "processes";
+    lines.push(`${ended} more ${processes} ended before a look at what was mapped`);
     counts.set("ended", (counts.get("ended") ?? 0) + ended);
   }
   return { lines, counts };
 }
 
+/** What to say of programs that run, and that the hook does not serve. */
+export function remarksOnRunning(programs: readonly Unmirrored[]): Remarks {
+  const lines = programs.map((one) => lineOn({ ...one, who: nameOf(one) }));
+  return { lines, counts: countsOf(programs) };
+}
+
+function lineOn({ who, reason }: { who: string; reason: Reason }): string {
+  return `${who} was not mirrored: ${reasonText(reason)}`;
+}
+
+function countsOf(programs: readonly Unmirrored[]): Map<Reason, number> {
+  const counts = new Map<Reason, number>();
+  for (const { reason, pids } of programs) counts.set(reason, (counts.get(reason) ?? 0) + pids.length);
+  return counts;
+}
+
 const PIDS_SHOWN = 3;
 
-function pidsText(pids: readonly number[]): string {
+function nameOf({ comm, pids }: Unmirrored): string {
   const rest = pids.length - PIDS_SHOWN;
-  return pids.slice(0, PIDS_SHOWN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+  const shown = pids.slice(0, PIDS_SHOWN).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
+  return `${comm || "a program"}[${shown}]`;
 }

@@ -11,7 +11,7 @@ import { printError } from "./log.ts";
 import { mirrorSettings } from "./mirror_settings.ts";
 import type { RunCommand } from "./options.ts";
 import { resolveProgram } from "./program.ts";
-import { mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
+import { hasUnnamed, mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
 import { summarize } from "./summary.ts";
 
 const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const satisfies [Deno.Signal, number][];
@@ -47,7 +47,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
   const mirrored = mirroredProcesses(books);
   const remarks = lookout === undefined ? NO_REMARKS : remarksOn(lookout.stop(mirrored), name, {
     isMirrored: mirrored.size > 0,
-    hasRefused: books.refused.size > 0,
+    isUnsure: hasUnnamed(books),
   });
   summarize(books, command.summary, remarks);
   return status;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { remarksOn } from "../../cli/remarks.ts";
-import type { Unmirrored } from "../../net/agent/unmirrored/lookout.ts";
+import { hasUnnamed, remarksOn } from "../../cli/remarks.ts";
+import { Counters } from "../../net/mirror/counters.ts";
+import type { Unmirrored } from "../../net/agent/unmirrored/unmirrored.ts";
 
-const NOTHING = { isMirrored: false, hasRefused: false };
+const NOTHING = { isMirrored: false, isUnsure: false };
 const shell: Unmirrored = { comm: "sh", reason: "no-tls-library", pids: [10] };
 const wget: Unmirrored = { comm: "wget", reason: "gnutls", pids: [11] };
 const idle: Unmirrored = { comm: "nginx", reason: "no-clear-text", pids: [10] };
@@ -32,8 +33,19 @@ Deno.test("remarks: many processes of one name are one line", () => {
   assert.equal(counts.get("gnutls"), 5);
 });
 
+Deno.test("remarks: programs that the agent cannot name, refused ones and those that share a row", () => {
+  const row = (id: number) => ({
+    program: { id, pid: id, uid: 0, comm: "" },
+    counters: new Counters(),
+    ended: true,
+  });
+  assert.equal(hasUnnamed({ programs: [row(1)], refused: new Map() }), false);
+  assert.equal(hasUnnamed({ programs: [row(0), row(1)], refused: new Map() }), true);
+  assert.equal(hasUnnamed({ programs: [row(1)], refused: new Map([["memory", 1]]) }), true);
+});
+
 Deno.test("remarks: what the agent refused is told by the agent, not as a call that was never made", () => {
-  const refused = { ...NOTHING, hasRefused: true };
+  const refused = { ...NOTHING, isUnsure: true };
   assert.deepEqual(remarksOn({ first: idle, others: [], ended: 0 }, "nginx", refused).lines, []);
   assert.match(remarksOn({ first: idle, others: [], ended: 0 }, "nginx", NOTHING).lines[0], /^nginx was not/);
 });

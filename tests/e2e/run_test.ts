@@ -18,10 +18,12 @@ import { curlArguments } from "./support/curl.ts";
 import { get } from "./support/exchange.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { PeerServer } from "./support/peer_server.ts";
+import { Waiting } from "../net/agent/unmirrored/waiting.ts";
 
 const lacking = missing("openssl");
 const lackingCompiler = lacking ?? missing("cc");
 const CONFINED = fileURLToPath(new URL("programs/confined.c", import.meta.url));
+const CALLER = fileURLToPath(new URL("../net/agent/unmirrored/programs/caller.c", import.meta.url));
 const STATIC = fileURLToPath(new URL("programs/static.c", import.meta.url));
 
 /** `run` with a text summary. */
@@ -119,6 +121,24 @@ Deno.test({
       const args = ["run", ...mirrorOptions(fixture.path("out.pcapng")), "--", ...shell];
       const { total, remarks, programEvents } = summaryOf(await runSslcollector("source", fixture, args));
       assert.deepEqual([total.flows, remarks, programEvents], [1, [], {}]);
+    }),
+});
+
+Deno.test({
+  name: "an agent counts at its end who runs with the hook and keeps silent, with the reason",
+  ...skipIf(lackingCompiler),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const [confined, program] = [fixture.path("confined"), fixture.path("caller")];
+      await runOk("cc", "-o", confined, CONFINED);
+      await runOk("cc", "-o", program, CALLER, "-lssl", "-lcrypto");
+      await using agent = await Agent.start("source", fixture, fixture.path("out.pcapng"));
+      await using running = await Waiting.start({ command: [confined, program], env: agent.hookEnvironment });
+      agent.child.kill("SIGTERM");
+      const { remarks, programEvents } = summaryOf(await agent.child.ended);
+      assert.equal(remarks.length, 1);
+      assert(remarks[0].startsWith(`caller[${running.pid}] was not mirrored: a seccomp filter confines it`));
+      assert.deepEqual(programEvents, { seccomp: 1 });
     }),
 });
 

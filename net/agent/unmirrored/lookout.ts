@@ -9,6 +9,7 @@ import { reasonFor, type Served } from "./classify.ts";
 import { type Executable, readExecutable } from "./executable.ts";
 import { childrenOf, lookAt, type ProcessFacts, programOf } from "./process.ts";
 import type { Reason } from "./reasons.ts";
+import { grouped, type Unmirrored } from "./unmirrored.ts";
 
 /** Between two looks: the shortest after something was new, doubled each time when nothing was. */
 const PACE_MS = { min: 10, max: 100 } as const;
@@ -17,13 +18,6 @@ const LOOKS_MS = [0, 10, 30, 100, 300, 1000, 5000, 30_000];
 /** Processes that are followed at a time, and programs that are remembered: what is beyond is not looked at. */
 const FOLLOWED_MAX = 256;
 const REMEMBERED_MAX = 4096;
-
-/** Processes of one name that were not mirrored for one reason. */
-export interface Unmirrored {
-  readonly comm: string;
-  readonly reason: Reason;
-  readonly pids: readonly number[];
-}
 
 /** What was seen. */
 export interface LookoutReport {
@@ -85,14 +79,19 @@ export class Lookout {
     clearTimeout(this.#timer);
     // An exec leaves nothing of the program before, unless that was seen to have TLS.
     const last = new Map(this.#sights.map((sight) => [sight.pid, sight]));
-    const reasons = this.#sights.filter(({ pid }) => !mirrored.has(pid))
-      .map((sight) => ({ sight, reason: reasonFor(sight.facts, sight.executable, this.#served) }));
-    const first = reasons.find(({ sight }) => sight.pid === this.#first && last.get(sight.pid) === sight);
-    const others = reasons.filter((one) => one !== first && !NO_TLS.has(one.reason));
-    const ended = reasons.filter((one) =>
-      one !== first && one.reason === "ended" && last.get(one.sight.pid) === one.sight
-    );
-    return { first: first && grouped([first])[0], others: grouped(others), ended: ended.length };
+    const told = this.#sights.filter(({ pid }) => !mirrored.has(pid)).map((sight) => ({
+      pid: sight.pid,
+      comm: sight.facts?.comm ?? "",
+      reason: reasonFor(sight.facts, sight.executable, this.#served),
+      isLast: last.get(sight.pid) === sight,
+    }));
+    const first = told.find(({ pid, isLast }) => pid === this.#first && isLast);
+    const others = told.filter((one) => one !== first);
+    return {
+      first: first && grouped([first])[0],
+      others: grouped(others.filter(({ reason }) => !NO_TLS.has(reason))),
+      ended: others.filter(({ reason, isLast }) => reason === "ended" && isLast).length,
+    };
   }
 
   #follow(pid: number): void {
@@ -154,16 +153,4 @@ function merged(before: ProcessFacts | undefined, now: ProcessFacts): ProcessFac
       regions: before.mapped.regions.union(now.mapped.regions),
     },
   };
-}
-
-function grouped(found: readonly { sight: Sight; reason: Reason }[]): Unmirrored[] {
-  const groups = new Map<string, { comm: string; reason: Reason; pids: number[] }>();
-  for (const { sight, reason } of found) {
-    const comm = sight.facts?.comm ?? "";
-    const key = `${comm}\0${reason}`;
-    const group = groups.get(key) ?? { comm, reason, pids: [] };
-    groups.set(key, group);
-    if (!group.pids.includes(sight.pid)) group.pids.push(sight.pid);
-  }
-  return [...groups.values()];
 }

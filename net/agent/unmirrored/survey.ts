@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** All running programs that have TLS or the hook, as one look finds them. @module */
+import { LIBRARY_NAME } from "../hook_library.ts";
 import { reasonFor, type Served } from "./classify.ts";
 import { type Executable, readExecutable } from "./executable.ts";
 import type { Mapped, TlsLibrary } from "./mapped.ts";
 import { lookAt, type ProcessFacts, programOf } from "./process.ts";
 import type { Reason } from "./reasons.ts";
+import { grouped, type Unmirrored } from "./unmirrored.ts";
 
 /** A running program. */
 export interface SurveyedProgram {
@@ -35,9 +37,7 @@ export function surveyPrograms(served: Served): Survey {
   };
   const programs: SurveyedProgram[] = [];
   let hidden = 0;
-  for (const { name } of Deno.readDirSync("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === Deno.pid) continue;
+  for (const pid of otherProcesses()) {
     const facts = lookAt(pid);
     if (facts === undefined) continue;
     if (facts.mapped === undefined) {
@@ -50,6 +50,42 @@ export function surveyPrograms(served: Served): Survey {
     programs.push({ pid, comm, libraries, hasHook, hasSanitizer, reason });
   }
   return { programs: programs.sort((a, b) => a.pid - b.pid), hidden };
+}
+
+/** Reasons for which a program that would find this agent keeps to itself, known for certain. */
+const SILENT: ReadonlySet<Reason> = new Set<Reason>([
+  "seccomp",
+  "chroot-without-proc",
+  "other-user",
+  "switched-off",
+]);
+
+/** Running programs that have the hook and would find this agent, but that the hook may not or cannot serve. */
+export function silentPrograms(served: Served): Unmirrored[] {
+  const found: { comm: string; reason: Reason; pid: number }[] = [];
+  for (const pid of otherProcesses()) {
+    if (!hasHook(pid)) continue;
+    const facts = lookAt(pid);
+    const reason = facts && reasonFor(facts, undefined, served);
+    if (reason !== undefined && SILENT.has(reason)) found.push({ comm: facts!.comm, reason, pid });
+  }
+  return grouped(found);
+}
+
+/** Reads less than {@linkcode lookAt}. */
+function hasHook(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/maps`).includes(LIBRARY_NAME);
+  } catch {
+    return false;
+  }
+}
+
+function* otherProcesses(): Generator<number> {
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (Number.isInteger(pid) && pid !== Deno.pid) yield pid;
+  }
 }
 
 /** A region is there before anything is said through it: whether that is mirrored, only the agent knows. */
