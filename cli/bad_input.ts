@@ -26,6 +26,7 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   vlan: ["--vlan"],
   markMac: ["--mark-mac"],
   portMap: ["--port-map"],
+  starttls: ["--starttls"],
   idleMs: ["--idle-timeout"],
   runtimeDir: ["--runtime-dir"],
   memoryBytes: ["--memory"],

@@ -9,7 +9,7 @@ import { argument, command, constant, flag, option } from "@optique/core/primiti
 import { MEMORY_MIN, MTU_MAX, MTU_MIN, VLAN_MAX } from "../net/settings/limits.ts";
 import { type CollectorCommand, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
-import { codecList, duration, macAddress, portMap, size, text, wholeNumber } from "./values.ts";
+import { codecList, duration, macAddress, portMap, size, text, wholeNumber, word } from "./values.ts";
 
 export { collectorParser } from "./remote_options.ts";
 
@@ -39,6 +39,10 @@ const mirrorOptions = {
     }),
     false,
   ),
+  starttls: optional(option("--starttls", word("MODE", ["none", "greet"]), {
+    description:
+      message`greet: begin SMTP, IMAP, POP3 and FTP sessions behind STARTTLS with a greeting, which is made up, so that an IDS's parser starts. Default: none.`,
+  })),
   idleTimeout: optional(option("--idle-timeout", duration(), {
     description:
       message`Close the forged connection of a flow without traffic; it opens again on demand. Default: 1h.`,

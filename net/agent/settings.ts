@@ -68,13 +68,25 @@ export interface AgentSettings extends TargetSettings, RotationSettings {
   readonly markMac?: Uint8Array;
   /** Does not mirror flows whose addresses stay unknown. Default: they get addresses for documentation. */
   readonly requireAttribution?: boolean;
+  /**
+   * `greet`: SMTP, IMAP, POP3 and FTP sessions that began in the clear (STARTTLS) get a server's greeting in front, which is made
+   * up, marked in its packet's comment and in no book of clear text. Default: `none`.
+   */
+  readonly starttls?: "none" | "greet";
   /** Milliseconds without traffic after which a flow's forged connection is closed; it opens again on demand. Default: 1 h. */
   readonly idleMs?: number;
   /** Told of flows as they pass. Default: nobody. */
   readonly observer?: AgentObserver;
 }
 
-type WithDefault = "codecs" | "interfaceName" | "portMap" | "requireAttribution" | "idleMs" | "observer";
+type WithDefault =
+  | "codecs"
+  | "interfaceName"
+  | "portMap"
+  | "requireAttribution"
+  | "starttls"
+  | "idleMs"
+  | "observer";
 
 /** Settings that are known to be of the right form, with their defaults. */
 export type CheckedSettings =
@@ -108,6 +120,10 @@ const settingsSchema = v.strictObject({
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
   markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),
   requireAttribution: v.optional(v.boolean(), false),
+  starttls: v.optional(
+    v.picklist(["none", "greet"], ({ received }) => `expected none or greet, got ${received}`),
+    "none",
+  ),
   idleMs: v.optional(milliseconds(1), IDLE_MS),
   observer: v.optional(objectOf<AgentObserver>("an object of functions"), () => ({})),
   targets: list(read(readTarget)),

@@ -95,6 +95,12 @@ export class Connection {
       : encodeComment(`${decoder.decode(before)}\n${decoder.decode(comment)}`);
   }
 
+  /** Forges the handshake, unless a connection is open. */
+  open(timeNs: number): void {
+    this.#advance(timeNs);
+    if (!this.#open) this.#handshake();
+  }
+
   /**
    * Forges one write: segments, the last of them with PSH, and their acknowledgements; opens a connection first when
    * none is open. `bytes` is borrowed. Nothing happens when it is empty.
@@ -107,8 +113,7 @@ export class Connection {
     if (this.#open && sender.unanswered > 0 && this.#isAwaited(sender, timeNs)) {
       this.#segment(receiver, sender, TCP_ACK, NOTHING, 0, 0);
     }
-    this.#advance(timeNs);
-    if (!this.#open) this.#handshake();
+    this.open(timeNs);
     sender.turnWrites++;
     receiver.turnWrites = 0;
     const whole = length - this.#segmentLengthMax;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The lanes of one flow: where its codec chain writes, and a forged connection for each. @module */
-import type { CodecOutput, Direction, Lane } from "../../codecs/codec.ts";
+import { type CodecOutput, type Direction, type Lane, TO_CLIENT } from "../../codecs/codec.ts";
 import type { Counters } from "./counters.ts";
 import { describeLane } from "./lane_comment.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
@@ -25,6 +25,8 @@ export interface LanesOptions {
   readonly counters: Counters;
   /** What the first packet of lane 0 says of the flow; asked when that packet is forged. */
   readonly describe: () => string;
+  /** The server's greeting that is missing before these first bytes of lane 0, if one is. */
+  readonly missingGreeting?: (direction: Direction, bytes: Uint8Array) => Uint8Array | undefined;
   /** Told what the first packet of every other lane says. */
   readonly laneOpened?: (description: string) => void;
 }
@@ -45,6 +47,7 @@ export class Lanes implements CodecOutput {
   }
 
   write(lane: Lane, direction: Direction, bytes: Uint8Array): void {
+    if (lane === 0 && !this.#first) this.#greet(direction, bytes);
     this.#counters.written[direction] += bytes.length;
     const connection = this.#open(lane);
     if (!connection) return this.#counters.leaveUnforged("lane-closed", direction, bytes.length);
@@ -117,6 +120,22 @@ export class Lanes implements CodecOutput {
   tick(): void {
     if (this.#first) this.#tick(this.#first);
     if (this.#more) { for (const connection of this.#more.values()) this.#tick(connection); }
+  }
+
+  /** Makes up the greeting that is missing before these first bytes. It is in no book of clear text. */
+  #greet(direction: Direction, bytes: Uint8Array): void {
+    const greeting = this.#options.missingGreeting?.(direction, bytes);
+    if (!greeting) return;
+    const connection = this.#open(0)!;
+    const before = connection.packets;
+    connection.open(this.timeNs);
+    connection.comment(
+      `made up: a greeting of ${greeting.length} bytes, since the session begins behind STARTTLS`,
+    );
+    connection.write(TO_CLIENT, greeting, this.timeNs);
+    this.#counters.packets += connection.packets - before;
+    this.#counters.count("starttls-greeted");
+    this.#counters.count("starttls-greeting-bytes", greeting.length);
   }
 
   #tick(connection: Connection): void {

@@ -22,12 +22,15 @@ import { type FlowEnd, FlowTable, type FlowTableOptions } from "./flow_table.ts"
 import { describeFlow } from "./flow_comment.ts";
 import { type Forging, Lanes } from "./lanes.ts";
 import { ProgramBooks, type ProgramRow } from "./program_books.ts";
+import { missingGreeting, type StarttlsMode } from "./starttls.ts";
 
 export interface PipelineOptions extends FlowTableOptions {
   /** The codec chain, at least one. */
   readonly codecs: readonly Codec[];
   /** Stands in for a codec that declines or fails. */
   readonly raw: Codec;
+  /** `greet`: sessions behind STARTTLS begin with a greeting that is made up. Default: `none`. */
+  readonly starttls?: StarttlsMode;
   /** Tells people what happens; must not throw. */
   readonly observer: PipelineObserver;
 }
@@ -230,8 +233,10 @@ export class Pipeline implements CaptureTarget {
 
   /** The flow's addresses are settled: what was held goes through. */
   #mirror(flow: Flow): void {
-    const { codecs, raw, observer } = this.#options;
+    const { codecs, raw, observer, starttls } = this.#options;
+    const { info } = flow;
     const key = flow.attribution!.key;
+    const joinedLate = info.late || flow.rested || flow.start[0] + flow.start[1] > 0;
     flow.state = "mirrored";
     flow.lanes = new Lanes({
       key,
@@ -239,16 +244,18 @@ export class Pipeline implements CaptureTarget {
       ports: this.#flows.addresses.keys.ports,
       counters: flow.counters,
       describe: () => describeFlow(flow),
+      missingGreeting: starttls === "greet" && !joinedLate
+        ? (direction, bytes) => missingGreeting(key.server.port, direction, bytes)
+        : undefined,
       laneOpened: (description) => observer.laneOpened(flow, description),
     });
-    const { info } = flow;
     const context = {
       flow: {
         alpn: info.alpn,
         sni: info.sni,
         isServer: info.isServer,
         serverPort: key.server.port,
-        joinedLate: info.late || flow.rested || flow.start[0] + flow.start[1] > 0,
+        joinedLate,
       },
       raw,
       failed: (codec: Codec, error: unknown) => {

@@ -38,6 +38,7 @@ mistake("an option of another command is named with its owners", [
 mistake("a value that is wrong is quoted beside what would be right", [
   ["--vlan 4095", '--vlan: expected a number from 1 to 4094, got "4095"'],
   ["--mtu 1.5", '--mtu: expected a number from 576 to 65535, got "1.5"'],
+  ["--starttls yes", '--starttls: expected none or greet, got "yes"'],
   ["--summary xml", '--summary: expected text, json or none, got "xml"'],
   ["--rotate-size 12q", '--rotate-size: expected a size such as 64MiB, got "12q"'],
   ["--rotate-size 1k", '--rotate-size: expected at least 4096 bytes, got "1k"'],

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** A pipeline with a program in front and its packets read back behind. @module */
 import { concat } from "./bytes.ts";
-import type { Codec } from "../../codecs/codec.ts";
 import { raw } from "../../codecs/raw.ts";
 import type { CaptureOpen, CaptureProgram } from "../../net/capture/target.ts";
 import { Counters } from "../../net/mirror/counters.ts";
 import type { Flow } from "../../net/mirror/flow.ts";
-import type { FlowTableOptions } from "../../net/mirror/flow_table.ts";
 import { InitialSequenceNumbers } from "../../net/forge/isn.ts";
 import { PacketBuffer } from "../../net/forge/packet_batch.ts";
-import { Pipeline } from "../../net/mirror/pipeline.ts";
+import { Pipeline, type PipelineOptions } from "../../net/mirror/pipeline.ts";
 import { type ForgedConnection, forgedConnections } from "./forged.ts";
 
 export const CLIENT_IP = Uint8Array.of(10, 0, 0, 1);
@@ -55,7 +53,7 @@ export class PipelineHarness {
   readonly #buffer: PacketBuffer;
   readonly #batches: Uint8Array[] = [];
 
-  constructor(options: Partial<FlowTableOptions> & { codecs?: Codec[] } = {}) {
+  constructor(options: Partial<Omit<PipelineOptions, "observer">> = {}) {
     this.#buffer = new PacketBuffer({
       timeBaseNs: 1_700_000_000_000_000_000n,
       onFull: (batch) => this.#batches.push(batch.blocks.slice()),

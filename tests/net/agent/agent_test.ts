@@ -220,6 +220,7 @@ Deno.test("settings that are wrong are named before anything is opened", () =>
       [{ sinks: [output], keep: 3 }, "keep: needs rotateBytes or rotateMs, without which there is one file"],
       [{ sinks: [output], spool: folder }, "spool: needs a collector to mirror to: targets"],
       [{ sinks: [output], record: output }, `record: "${output}" is a sink already, give another file`],
+      [{ sinks: [output], starttls: "yes" } as never, 'starttls: expected none or greet, got "yes"'],
       [
         { sinks: [output], portMap: new Map([[443, 0]]) },
         "portMap: expected a whole number from 1 to 65535, got 0",
