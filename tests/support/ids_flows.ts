@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Flows of HTTP/2 through the codec and the forger, for an IDS to judge. @module */
+/** Flows of HTTP/2 through the codec and forging, for an IDS to judge. @module */
 import { http2to1 } from "../../codecs/http2to1/codec.ts";
 import { Recorder } from "./capture.ts";
 import { CodecHarness } from "./codec_harness.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * What peers and losses make of a connection, as an IDS sees it: silence, many connections on one 5-tuple, gaps, a flow joined
- * in the middle. Through the codec, the forger and Suricata.
+ * in the middle. Through the codec, forging and Suricata.
  */
 import assert from "node:assert/strict";
 import type { Codec } from "../../../codecs/codec.ts";

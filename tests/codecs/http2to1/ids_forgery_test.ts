@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * What peers send to make an IDS see what neither of them said: requests inside bodies, other protocols, promises that nobody took.
- * Through the codec, the forger and Suricata; behind each case comes a good exchange that must be seen as well.
+ * Through the codec, forging and Suricata; behind each case comes a good exchange that must be seen as well.
  */
 import assert from "node:assert/strict";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * What a peer can cause by HTTP/2 that is known to spoil HTTP/1.1 for an IDS: through the codec, the forger and
+ * What a peer can cause by HTTP/2 that is known to spoil HTTP/1.1 for an IDS: through the codec, forging and
  * Suricata. Each case is a flow of its own, with a good exchange behind it that must be seen as well.
  */
 import assert from "node:assert/strict";
