@@ -21,7 +21,7 @@ interface PairPorts {
   readonly free: number[];
   taken: number;
   /** Ports that each flow has, by its own client port. */
-  readonly held: Map<number, number>;
+  readonly perFlow: Map<number, number>;
   /** Every port left was a real flow's: nothing to look for before one is given back. */
   exhausted: boolean;
 }
@@ -46,10 +46,10 @@ export class LanePorts {
     let pair = this.#pairs.get(name);
     if (pair?.exhausted || pair?.taken === COUNT) return undefined;
     const flowPort = key.client.port;
-    const held = pair?.held.get(flowPort) ?? 0;
-    if (pair && 2 * held >= COUNT - pair.taken) return undefined;
+    const own = pair?.perFlow.get(flowPort) ?? 0;
+    if (pair && 2 * own >= COUNT - pair.taken) return undefined;
     if (!pair) {
-      pair = { fresh: COUNT, next: this.#next, free: [], taken: 0, held: new Map(), exhausted: false };
+      pair = { fresh: COUNT, next: this.#next, free: [], taken: 0, perFlow: new Map(), exhausted: false };
       this.#pairs.set(name, pair);
     }
     for (let tries = pair.fresh + pair.free.length; tries > 0; tries--) {
@@ -62,7 +62,7 @@ export class LanePorts {
       }
       this.#taken.set(laneName, { evicted, flowPort });
       pair.taken++;
-      pair.held.set(flowPort, held + 1);
+      pair.perFlow.set(flowPort, own + 1);
       return lane;
     }
     // A pair without lanes is not remembered: nobody would tell when its real flows have ended.
@@ -79,9 +79,9 @@ export class LanePorts {
     const name = pairName(key);
     const pair = this.#pairs.get(name)!;
     pair.exhausted = false;
-    const held = pair.held.get(lane.flowPort)! - 1;
-    if (held > 0) pair.held.set(lane.flowPort, held);
-    else pair.held.delete(lane.flowPort);
+    const own = pair.perFlow.get(lane.flowPort)! - 1;
+    if (own > 0) pair.perFlow.set(lane.flowPort, own);
+    else pair.perFlow.delete(lane.flowPort);
     pair.free.push(key.client.port);
     if (--pair.taken === 0) this.#pairs.delete(name);
   }
