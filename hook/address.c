@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "seccomp.h"
-#include "settings.h"
 
 union name {
     struct sockaddr any;
@@ -24,20 +23,12 @@ static bool is_mapped(const struct in6_addr *address)
     return memcmp(address, prefix, sizeof prefix) == 0;
 }
 
-bool address_is_stream(int fd)
-{
-    int type = 0;
-    uint32_t length = sizeof type;
-    return fd >= 0 && load_acquire(&settings.ready) != 0 && seccomp_permits() &&
-           sys5(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
-}
-
 bool address_of(int fd, enum sslc_grade grade, struct sslc_address *address)
 {
     union name local, remote;
     uint32_t local_length = sizeof local, remote_length = sizeof remote;
     memset(address, 0, sizeof *address);
-    if (!address_is_stream(fd) || sys3(SYS_getsockname, fd, &local, &local_length) != 0 ||
+    if (fd < 0 || seccomp_in_force() || sys3(SYS_getsockname, fd, &local, &local_length) != 0 ||
         sys3(SYS_getpeername, fd, &remote, &remote_length) != 0 || local.any.sa_family != remote.any.sa_family)
         return false;
     if (local.any.sa_family == AF_INET) {

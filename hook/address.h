@@ -6,11 +6,8 @@
 #include "record.h"
 #include "sys.h"
 
-/* Both ends of `fd` if it is a connected IPv4 or IPv6 stream socket and asking the kernel is allowed; `grade` is stored
- * as given. False, and an all-zero address, otherwise. */
+/* Both ends of `fd` if it is a connected IPv4 or IPv6 socket and no filter is known to be in force; `grade` is stored as
+ * given. False, and an all-zero address, otherwise. */
 bool address_of(int fd, enum sslc_grade grade, struct sslc_address *address);
-
-/* Whether `fd` is a stream socket, by the same rule. */
-bool address_is_stream(int fd);
 
 #endif

@@ -3,42 +3,74 @@
 
 #include <sys/mman.h>
 
-#include "thread.h"
-
 #define SMALL_COUNT 128u
 #define LARGE_COUNT 16u
 #define COUNT (SMALL_COUNT + LARGE_COUNT)
 #define POOL_BYTES ((uint64_t)SMALL_COUNT * BOUNCE_SMALL + (uint64_t)LARGE_COUNT * BOUNCE_LARGE)
-#define ORPHAN 1ull /* in a ticket */
+/* What is left of it where memory is short. */
+#define FEW_LARGE 1u
+#define FEW_SMALL 8u
+#define ORPHAN 1ull        /* in a ticket */
+#define GONE UINT64_MAX    /* this buffer is not there */
 
 /* 0: free. Else a ticket: stamp of the process that claimed it, in the upper half, and a count. */
 static uint64_t claims[COUNT];
 static uint32_t tickets;
 static uint8_t *pool;
 
-bool bounce_create(void)
+static inline bool is_small(uint32_t number)
 {
-    if (load_acquire(&pool) != NULL)
+    return number < SMALL_COUNT;
+}
+
+static inline uint8_t *buffer_at(uint32_t number)
+{
+    return is_small(number) ? pool + (uint64_t)number * BOUNCE_SMALL
+                            : pool + (uint64_t)SMALL_COUNT * BOUNCE_SMALL +
+                                  (uint64_t)(number - SMALL_COUNT) * BOUNCE_LARGE;
+}
+
+bool bounce_create(bool small)
+{
+    if (pool != NULL)
         return true;
-    uint8_t *memory = map_memory(POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-    uint8_t *before = NULL;
-    if (memory == NULL)
+    pool = map_memory(POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    if (pool == NULL)
         return false;
-    if (!__atomic_compare_exchange_n(&pool, &before, memory, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        sys2(SYS_munmap, memory, POOL_BYTES);
+    sys3(SYS_madvise, pool, POOL_BYTES, MADV_DONTDUMP);
+    if (small)
+        bounce_shrink();
     return true;
+}
+
+void bounce_shrink(void)
+{
+    for (uint32_t number = 0; pool != NULL && number < COUNT; number++) {
+        uint64_t claim = 0;
+        bool kept = is_small(number) ? number < FEW_SMALL : number < SMALL_COUNT + FEW_LARGE;
+        if (!kept &&
+            __atomic_compare_exchange_n(&claims[number], &claim, GONE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            sys2(SYS_munmap, buffer_at(number), is_small(number) ? BOUNCE_SMALL : BOUNCE_LARGE);
+    }
+}
+
+void bounce_discard(void)
+{
+    sys2(SYS_munmap, pool, POOL_BYTES);
+    pool = NULL;
 }
 
 /* Free, an orphan, or claimed by a thread of the parent process that this one was forked from. */
 static inline bool is_to_have(uint64_t claim, uint32_t stamp)
 {
-    return claim == 0 || (claim & ORPHAN) != 0 || (uint32_t)(claim >> 32) != stamp;
+    return claim != GONE && (claim == 0 || (claim & ORPHAN) != 0 || (uint32_t)(claim >> 32) != stamp);
 }
 
 /* A buffer among `count` from `first` on. Each thread begins at a place of its own, where its last copy is in the cache. */
 static uint32_t claim_one(uint32_t first, uint32_t count, uint32_t stamp, uint64_t ticket)
 {
-    uint32_t begin = (uint32_t)((uintptr_t)&thread_state >> 6) * 0x9e3779b1u >> 16;
+    static __thread char place;
+    uint32_t begin = (uint32_t)((uintptr_t)&place >> 6) * 0x9e3779b1u >> 16;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = first + (begin + i) % count;
         uint64_t claim = load_relaxed(&claims[number]);
@@ -51,19 +83,14 @@ static uint32_t claim_one(uint32_t first, uint32_t count, uint32_t stamp, uint64
 
 static COLD void begin_in_pool(struct bounce *bounce, uint32_t stamp)
 {
-    uint8_t *memory = load_acquire(&pool);
     bool small = bounce->length <= BOUNCE_SMALL;
-    if (memory == NULL)
-        return;
     bounce->ticket = (uint64_t)stamp << 32 | (uint32_t)(add_relaxed(&tickets, 1) << 1);
     bounce->number = small ? claim_one(0, SMALL_COUNT, stamp, bounce->ticket)
                            : claim_one(SMALL_COUNT, LARGE_COUNT, stamp, bounce->ticket);
     if (bounce->number == BOUNCE_NONE)
         return;
     bounce->room = small ? BOUNCE_SMALL : BOUNCE_LARGE;
-    bounce->bytes = small ? memory + (uint64_t)bounce->number * BOUNCE_SMALL
-                          : memory + (uint64_t)SMALL_COUNT * BOUNCE_SMALL +
-                                (uint64_t)(bounce->number - SMALL_COUNT) * BOUNCE_LARGE;
+    bounce->bytes = buffer_at(bounce->number);
 }
 
 void bounce_begin(struct bounce *bounce, uint8_t *stack, const void *from, uint64_t length, uint32_t stamp)

@@ -29,8 +29,15 @@ struct bounce {
 };
 #define BOUNCE_NONE UINT32_MAX
 
-/* Makes the pool, unless it is there. False when memory is refused. */
-bool bounce_create(void);
+/* Makes the pool, unless it is there; `small`: a few buffers. Nobody may use it before. By one thread at a time, as are the next two.
+ * False when memory is refused. */
+bool bounce_create(bool small);
+
+/* Gives back the addresses of most buffers that are free. */
+void bounce_shrink(void);
+
+/* Gives back all; only when nobody has used it yet. */
+void bounce_discard(void);
 
 /* Finds room for a copy; `stack` has BOUNCE_STACK bytes. `stamp` is that of try_lock. Copies nothing yet. */
 void bounce_begin(struct bounce *bounce, uint8_t *stack, const void *from, uint64_t length, uint32_t stamp);

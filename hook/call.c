@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "call.h"
 
+#include "attach.h"
 #include "hello.h"
 #include "libc.h"
-#include "region.h"
 #include "settings.h"
 #include "slice.h"
-
-__thread struct thread_state thread_state __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
-COLD void thread_cut(struct thread_state *thread, uint32_t depth)
-{
-    while (thread->depth > depth) {
-        const struct call *left = &thread->calls[--thread->depth];
-        if (left->buffer != BOUNCE_NONE)
-            bounce_orphan(left->buffer, left->ticket);
-    }
-}
 
 /* Is this a call that the library makes of itself (SSL_write_early_data calls SSL_write_ex), within one by the program on the
  * same session that does the same? The caller's address decides: it holds after a longjmp, too. */
@@ -82,13 +71,13 @@ static int leave(struct call_frame *call)
     return thread->calls[depth - 1].fd;
 }
 
-/* The session to record for, or NULL. */
-static struct session *session_of(const struct flow_use *use)
+/* The session to record for; NULL: none, and what passed is counted. */
+static struct session *session_of(const struct flow_use *use, bool written, uint64_t length)
 {
-    if (LIKELY(region_ring() != NULL))
+    if (LIKELY(attach_ring() != NULL))
         return flow_session(use);
-    store_relaxed(&region_missed, 1);
-    return session_find(use->ssl);
+    flow_unserved(use, written, length);
+    return NULL;
 }
 
 static inline void learn_address(const struct flow_use *use, struct session *session)
@@ -112,7 +101,7 @@ void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, c
     struct call *entry;
     if (!prepare(call, kind, ssl, frame, caller, &entry))
         return;
-    region_ring_or_attach();
+    attach_ring_or_claim();
     enter(entry);
 }
 
@@ -122,16 +111,10 @@ void call_end_read(struct call_frame *call, const void *bytes, uint64_t length)
         return;
     struct flow_use use = {call->ssl, call->library, leave(call)};
     if (length != 0) {
-        struct ring_view *view = region_ring();
-        uint64_t now = 0;
-        struct session *session = session_of(&use);
-        if (view != NULL) {
-            now = clock_ns(SSLC_CLOCK_REALTIME);
-            region_check(view, now);
-        }
+        struct session *session = session_of(&use, false, length);
         if (session == NULL)
             return;
-        flow_data(&use, session, false, bytes, length, now);
+        flow_data(&use, session, false, bytes, length, clock_ns(SSLC_CLOCK_REALTIME));
         learn_address(&use, session);
         return;
     }
@@ -177,12 +160,11 @@ void call_begin_write(struct write_frame *write, const void *ssl, const void *by
     write->bounce.number = BOUNCE_NONE;
     if (!prepare(&write->call, CALL_WRITE, ssl, frame, caller, &entry))
         return;
-    struct ring_view *view = region_ring_or_attach();
-    if (view != NULL) {
+    struct ring_view *view = attach_ring_or_claim();
+    if (LIKELY(view != NULL)) {
         write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
-        region_check(view, write->time_ns);
         if (LIKELY(bytes != NULL))
-            bounce_begin(&write->bounce, write->stack, bytes, length, load_relaxed(&region_stamp));
+            bounce_begin(&write->bounce, write->stack, bytes, length, view->process);
     }
     if (write->bounce.bytes != NULL && LIKELY(length <= BOUNCE_SMALL))
         bounce_fill(&write->bounce, length);
@@ -204,7 +186,7 @@ static void tell_written(const struct flow_use *use, struct session *session, st
     if (LIKELY(have != 0))
         flow_data(use, session, true, write->bounce.bytes + (told - write->bounce.start), have, write->time_ns);
     if (UNLIKELY(told + have < length))
-        flow_lost(session, length - told - have);
+        flow_lost(session, length - told - have, write->time_ns);
 }
 
 void call_end_write(struct write_frame *write, uint64_t length)
@@ -213,7 +195,7 @@ void call_end_write(struct write_frame *write, uint64_t length)
     if (!write->call.counts)
         return;
     struct flow_use use = {write->call.ssl, write->call.library, leave(&write->call)};
-    struct session *session = length != 0 ? session_of(&use) : session_find(use.ssl);
+    struct session *session = length != 0 ? session_of(&use, true, length) : session_find(use.ssl);
     if (length == 0) {
         expect_hello(&use);
         if (session != NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ending.h"
 
-#include "thread.h"
+#include "lock.h"
 
 #define ENDINGS 128
 
@@ -51,7 +51,7 @@ void ending_tell(struct ring_view *view, const struct ending *ending)
     for (unsigned i = 0; i < ENDINGS; i++) {
         struct waiting *waiting = &list[i];
         /* One that was for an earlier ring, or the parent's, is nobody's any more. */
-        if (load_relaxed(&waiting->epoch) == view->epoch || !try_lock(&waiting->lock, view->epoch))
+        if (load_relaxed(&waiting->epoch) == view->epoch || !try_lock(&waiting->lock, view->process))
             continue;
         uint32_t before = load_relaxed(&waiting->epoch);
         bool mine = before != view->epoch;
@@ -73,7 +73,7 @@ COLD void endings_flush(struct ring_view *view)
     for (unsigned i = 0; i < ENDINGS; i++) {
         struct waiting *waiting = &list[i];
         uint32_t epoch = load_relaxed(&waiting->epoch);
-        if (epoch == 0 || !try_lock(&waiting->lock, view->epoch))
+        if (epoch == 0 || !try_lock(&waiting->lock, view->process))
             continue;
         epoch = load_relaxed(&waiting->epoch);
         bool done = epoch != 0 && (epoch != view->epoch || tell(view, &waiting->ending));

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow.h"
 
+#include "attach.h"
 #include "ending.h"
 #include "hello.h"
 #include "libc.h"
+#include "lock.h"
 #include "open.h"
-#include "region.h"
-#include "seccomp.h"
-#include "thread.h"
 
-#define PID_SHIFT 30 /* flow numbers: pid, below 2^22, above a count */
+#define PID_SHIFT 30 /* flow numbers: owner of the ring, below 2^22, above a count */
+#define PID_MASK ((1u << 22) - 1)
 #define OPENING_SPINS 1000
 
 static uint32_t flows;
+static uint32_t replayed; /* epoch of the ring that was told of earlier hellos */
 static uint32_t counted[2048]; /* bit set of sessions, by a hash of their address, that were counted as unmirrored */
 
 static inline unsigned direction_of(const struct session *session, bool written)
@@ -21,11 +22,17 @@ static inline unsigned direction_of(const struct session *session, bool written)
     return written == server ? SSLC_TO_CLIENT : SSLC_TO_SERVER;
 }
 
+/* Whether this is the first time, as far as the bit set tells. */
+static bool count_once(const void *ssl)
+{
+    uint32_t hash = (uint32_t)(((uint64_t)(uintptr_t)ssl * 0x9e3779b97f4a7c15ull) >> 48);
+    return (__atomic_fetch_or(&counted[hash / 32], 1u << hash % 32, __ATOMIC_RELAXED) >> hash % 32 & 1) == 0;
+}
+
 static COLD void count_unmirrored(const void *ssl)
 {
-    struct ring_view *view = region_ring();
-    uint32_t hash = (uint32_t)(((uint64_t)(uintptr_t)ssl * 0x9e3779b97f4a7c15ull) >> 48);
-    if (view != NULL && (__atomic_fetch_or(&counted[hash / 32], 1u << hash % 32, __ATOMIC_RELAXED) >> hash % 32 & 1) == 0)
+    struct ring_view *view = attach_ring();
+    if (view != NULL && count_once(ssl))
         add_relaxed(&view->ring->unmirrored, 1);
 }
 
@@ -42,7 +49,7 @@ static COLD void learn_role(const struct flow_use *use, struct session *session)
         if (number >> 8 == 0xfe || number == 0x100 || number == 1) /* DTLS, OpenSSL's old DTLS, QUIC */
             flags |= SESSION_IGNORED;
     }
-    if (load_relaxed(&region_missed) != 0 && (load_relaxed(&session->flags) & SESSION_KNOWN) == 0)
+    if (load_relaxed(&attach_missed) != 0 && (load_relaxed(&session->flags) & SESSION_KNOWN) == 0)
         flags |= SESSION_LATE;
     __atomic_fetch_or(&session->flags, flags, __ATOMIC_RELAXED);
 }
@@ -59,49 +66,77 @@ struct session *flow_session(const struct flow_use *use)
     return (load_relaxed(&session->flags) & SESSION_IGNORED) != 0 ? NULL : session;
 }
 
-static void drop(struct ring_view *view, struct session *session, unsigned direction, uint64_t length)
+static COLD void drop(struct ring_view *view, struct session *session, unsigned direction, uint64_t length, uint64_t time_ns)
 {
+    struct sslc_ring *ring = view->ring;
+    uint64_t none = 0;
     store_relaxed(&session->pending[direction], load_relaxed(&session->pending[direction]) + length);
     store_relaxed(&session->offset[direction], load_relaxed(&session->offset[direction]) + length);
-    add_relaxed(&view->ring->dropped_bytes, length);
+    add_relaxed(&ring->dropped_bytes, length);
+    if (load_relaxed(&ring->drop_first_ns) == 0)
+        __atomic_compare_exchange_n(&ring->drop_first_ns, &none, time_ns, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    store_relaxed(&ring->drop_last_ns, time_ns);
 }
 
-/* Makes the session refer to this ring rather than to one of before, or of the parent process. Needs session->opening. */
-static void refer_to(const struct ring_view *view, struct session *session)
+/* Another reader has taken the ring over: flows that were opened are opened again. */
+static void refer_again(struct session *session)
 {
-    if (load_relaxed(&session->epoch) == view->epoch)
-        return;
+    if (load_relaxed(&session->opened) != 0)
+        __atomic_fetch_or(&session->flags, SESSION_AGAIN, __ATOMIC_RELAXED);
+    store_relaxed(&session->opened, 0);
+}
+
+/* Another ring: one of this process's own after one that was given up, or the first of a forked child. */
+static void refer_anew(const struct ring_view *view, struct session *session)
+{
     bool told = load_relaxed(&session->opened) != 0;
     bool began = (load_relaxed(&session->offset[0]) | load_relaxed(&session->offset[1])) != 0;
-    bool forked = session->flow != 0 && session->pid != view->pid;
+    bool forked = session->flow != 0 && session->process != view->process;
+    __atomic_fetch_and(&session->flags, ~SESSION_AGAIN, __ATOMIC_RELAXED);
     if (told && forked)
         __atomic_fetch_or(&session->flags, SESSION_INHERITED, __ATOMIC_RELAXED);
     else if (began)
         __atomic_fetch_or(&session->flags, SESSION_LATE, __ATOMIC_RELAXED);
-    __atomic_fetch_and(&session->flags, ~SESSION_ADDRESSED, __ATOMIC_RELAXED);
     if (session->flow == 0 || forked)
-        session->flow = (uint64_t)view->pid << PID_SHIFT | (add_relaxed(&flows, 1) & ((1u << PID_SHIFT) - 1));
-    session->pid = view->pid;
+        session->flow = (uint64_t)(view->owner & PID_MASK) << PID_SHIFT |
+                        (add_relaxed(&flows, 1) & ((1u << PID_SHIFT) - 1));
+    session->process = view->process;
     store_relaxed(&session->pending[0], 0);
     store_relaxed(&session->pending[1], 0);
     store_relaxed(&session->opened, 0);
-    store_release(&session->epoch, view->epoch);
+}
+
+/* Makes the session refer to this ring and its reader rather than to one of before. Needs session->opening. */
+static void refer_to(const struct ring_view *view, struct session *session)
+{
+    uint64_t epoch = ring_epoch(view), before = load_relaxed(&session->epoch);
+    if (before == epoch)
+        return;
+    if (before >> 32 == view->epoch)
+        refer_again(session);
+    else
+        refer_anew(view, session);
+    store_release(&session->epoch, epoch);
 }
 
 static inline bool is_open(const struct ring_view *view, const struct session *session)
 {
-    return load_acquire(&session->epoch) == view->epoch && load_acquire(&session->opened) != 0;
+    return load_acquire(&session->epoch) == ring_epoch(view) && load_acquire(&session->opened) != 0;
 }
 
 /* Publishes `open`. False when there was no room, or another thread did not finish doing it. */
 static COLD bool open_flow(struct ring_view *view, const struct flow_use *use, struct session *session, uint64_t time_ns)
 {
-    for (unsigned spins = 0; !try_lock(&session->opening, view->epoch); spins++) {
+    for (unsigned spins = 0; !try_lock(&session->opening, view->process); spins++) {
         if (is_open(view, session))
             return true;
         if (spins == OPENING_SPINS)
             return false;
         __asm__ volatile("" : : : "memory");
+    }
+    if (load_relaxed(&replayed) != view->epoch) {
+        store_relaxed(&replayed, view->epoch);
+        hello_replay(view);
     }
     refer_to(view, session);
     bool opened = load_relaxed(&session->opened) != 0;
@@ -144,16 +179,16 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
 {
     unsigned direction = direction_of(session, written);
     uint64_t offset = load_relaxed(&session->offset[direction]);
-    struct ring_view *view = region_ring();
+    struct ring_view *view = attach_ring();
     if (UNLIKELY(view == NULL)) {
         store_relaxed(&session->offset[direction], offset + length);
-        store_relaxed(&region_missed, 1);
+        store_relaxed(&attach_missed, 1);
         return;
     }
     if (UNLIKELY(load_relaxed(&endings_waiting) != 0))
         endings_flush(view);
     if (UNLIKELY(!may_publish(view, use, session, direction, length, time_ns))) {
-        drop(view, session, direction, length);
+        drop(view, session, direction, length, time_ns);
         return;
     }
     if (UNLIKELY(bytes[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0))
@@ -169,7 +204,7 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
         form.length = length < RING_PIECE_BYTES ? (uint32_t)length : RING_PIECE_BYTES;
         form.offset = offset;
         if (UNLIKELY(!ring_publish(view, &form, bytes))) {
-            drop(view, session, direction, length);
+            drop(view, session, direction, length, time_ns);
             return;
         }
         offset += form.length;
@@ -179,26 +214,38 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
     }
 }
 
-COLD void flow_lost(struct session *session, uint64_t length)
+COLD void flow_lost(struct session *session, uint64_t length, uint64_t time_ns)
 {
     unsigned direction = direction_of(session, true);
-    struct ring_view *view = region_ring();
+    struct ring_view *view = attach_ring();
     if (view != NULL) {
-        drop(view, session, direction, length);
+        add_relaxed(&view->ring->uncopied_bytes, length);
+        drop(view, session, direction, length, time_ns);
         return;
     }
     store_relaxed(&session->offset[direction], load_relaxed(&session->offset[direction]) + length);
-    store_relaxed(&region_missed, 1);
+    store_relaxed(&attach_missed, 1);
+}
+
+COLD void flow_unserved(const struct flow_use *use, bool written, uint64_t length)
+{
+    struct session *session = session_find(use->ssl);
+    store_relaxed(&attach_missed, 1);
+    attach_count_ringless(length, count_once(use->ssl));
+    if (session == NULL)
+        return;
+    unsigned direction = direction_of(session, written);
+    store_relaxed(&session->offset[direction], load_relaxed(&session->offset[direction]) + length);
 }
 
 void flow_unseen(const struct flow_use *use, struct session *session, uint64_t length, uint64_t time_ns)
 {
     unsigned direction = direction_of(session, true);
     uint64_t offset = load_relaxed(&session->offset[direction]);
-    struct ring_view *view = region_ring();
+    struct ring_view *view = attach_ring();
     if (view == NULL) {
         store_relaxed(&session->offset[direction], offset + length);
-        store_relaxed(&region_missed, 1);
+        store_relaxed(&attach_missed, 1);
         return;
     }
     struct sslc_slot form;
@@ -217,13 +264,13 @@ void flow_unseen(const struct flow_use *use, struct session *session, uint64_t l
             return;
         }
     }
-    drop(view, session, direction, length);
+    drop(view, session, direction, length, time_ns);
 }
 
 COLD void flow_address(const struct flow_use *use, struct session *session)
 {
-    struct ring_view *view = region_ring();
-    if (view == NULL || seccomp_in_force() || !is_open(view, session) || !try_lock(&session->opening, view->epoch))
+    struct ring_view *view = attach_ring();
+    if (view == NULL || !is_open(view, session) || !try_lock(&session->opening, view->process))
         return;
     if ((load_relaxed(&session->flags) & SESSION_ADDRESSED) == 0 &&
         !open_publish(view, use, session, true, clock_ns(SSLC_CLOCK_REALTIME)))
@@ -242,13 +289,17 @@ void flow_alert(struct session *session, bool sent)
 
 static void tell_end(const struct flow_use *use, struct session *session)
 {
-    struct ring_view *view = region_ring();
-    if (view == NULL || load_acquire(&session->epoch) != view->epoch)
+    struct ring_view *view = attach_ring();
+    if (view == NULL || load_acquire(&session->epoch) >> 32 != view->epoch)
         return;
     uint64_t now = clock_ns(SSLC_CLOCK_REALTIME);
     bool lost = (load_relaxed(&session->pending[0]) | load_relaxed(&session->pending[1])) != 0;
-    if (!is_open(view, session) && (!lost || !open_flow(view, use, session, now)))
+    bool again = load_acquire(&session->epoch) != ring_epoch(view) && load_relaxed(&session->opened) != 0;
+    if (!is_open(view, session) && ((!lost && !again) || !open_flow(view, use, session, now))) {
+        if (lost)
+            add_relaxed(&view->ring->lost_sessions, 1);
         return;
+    }
     SSL_get_shutdown_type get_shutdown = LIBRARY(use->library, SSL_get_shutdown);
     SSL_get_quiet_shutdown_type get_quiet = LIBRARY(use->library, SSL_get_quiet_shutdown);
     uint32_t flags = load_relaxed(&session->flags);

@@ -9,14 +9,7 @@
 #include "library.h"
 #include "session.h"
 
-/* The call on whose behalf records are written. */
-struct flow_use {
-    const void *ssl;
-    const struct library *library;
-    int fd; /* stream socket that the session used just now, -1 unknown */
-};
-
-/* The session's record, made if need be; NULL when there is no ring yet or the table is full, which is counted. */
+/* The session's record, made if need be; NULL when the table is full, which is counted. */
 struct session *flow_session(const struct flow_use *use);
 
 /* `length` > 0 bytes of clear text passed. `time_ns`: before a write, after a read. */
@@ -27,7 +20,10 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
 void flow_unseen(const struct flow_use *use, struct session *session, uint64_t length, uint64_t time_ns);
 
 /* `length` > 0 bytes of clear text were written of which there is no copy. */
-void flow_lost(struct session *session, uint64_t length);
+void flow_lost(struct session *session, uint64_t length, uint64_t time_ns);
+
+/* `length` > 0 bytes of clear text passed while this process has no ring. */
+void flow_unserved(const struct flow_use *use, bool written, uint64_t length);
 
 /* Tells the address of use->fd if none was told yet. */
 void flow_address(const struct flow_use *use, struct session *session);

@@ -2,10 +2,9 @@
 #include "hello.h"
 
 #include "address.h"
+#include "attach.h"
 #include "libc.h"
-#include "region.h"
-#include "settings.h"
-#include "thread.h"
+#include "lock.h"
 
 #define PIECES 16
 #define PIECE_LOOKS 4096 /* looks at other streams before a piece whose rest never came is given up */
@@ -83,7 +82,7 @@ static void publish(struct ring_view *view, const struct sslc_hello *hello, uint
 static struct recent *remember(const struct sslc_hello *hello, uint64_t flow, uint64_t time_ns)
 {
     struct recent *recent = &recents[add_relaxed(&next_recent, 1) % RECENT];
-    if (!try_lock(&recent->lock, load_relaxed(&region_stamp)))
+    if (!try_lock(&recent->lock, load_relaxed(&attach_stamp)))
         return NULL;
     recent->hello = *hello;
     recent->flow = flow;
@@ -97,7 +96,7 @@ static struct recent *remember(const struct sslc_hello *hello, uint64_t flow, ui
 /* Once for each ring; a carrier's number means something only in the ring of its time. Whoever holds the lock meanwhile tells this ring, or overwrites what is forgotten by then. */
 static void tell(struct ring_view *view, struct recent *recent, bool carried)
 {
-    if (!try_lock(&recent->lock, load_relaxed(&region_stamp)))
+    if (!try_lock(&recent->lock, load_relaxed(&attach_stamp)))
         return;
     if (recent->used != 0 && recent->told != view->epoch && (carried || recent->flow == 0)) {
         recent->told = view->epoch;
@@ -119,8 +118,6 @@ static COLD void found(int fd, uint64_t flow, bool received, const uint8_t *byte
 {
     struct sslc_hello hello;
     memset(&hello, 0, sizeof hello);
-    if (load_relaxed(&settings.ready) == 0)
-        return;
     if (flow == 0 && !address_of(fd, SSLC_GRADE_HELLO, &hello.address))
         return;
     memcpy(hello.client_random, bytes + HELLO_BYTES - 32, 32);
@@ -129,7 +126,7 @@ static COLD void found(int fd, uint64_t flow, bool received, const uint8_t *byte
     uint64_t now = clock_ns(SSLC_CLOCK_REALTIME);
     struct recent *recent = remember(&hello, flow, now);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    struct ring_view *view = region_ring();
+    struct ring_view *view = attach_ring();
     if (view != NULL && recent != NULL)
         tell(view, recent, true);
     else if (view != NULL)
@@ -145,7 +142,7 @@ static void drop_piece(struct piece *piece)
 /* Adds to the piece of this stream. True: the bytes belonged to it. */
 static COLD bool continue_piece(uint64_t key, int fd, uint64_t flow, bool received, const uint8_t *bytes, size_t length)
 {
-    uint32_t stamp = load_relaxed(&region_stamp);
+    uint32_t stamp = load_relaxed(&attach_stamp);
     for (unsigned i = 0; i < PIECES; i++) {
         struct piece *piece = &pieces[i];
         uint64_t other = load_relaxed(&piece->key);
@@ -181,7 +178,7 @@ static COLD bool continue_piece(uint64_t key, int fd, uint64_t flow, bool receiv
 
 static COLD void begin_piece(uint64_t key, const uint8_t *bytes, size_t length)
 {
-    uint32_t stamp = load_relaxed(&region_stamp), start = add_relaxed(&next_victim, 1);
+    uint32_t stamp = load_relaxed(&attach_stamp), start = add_relaxed(&next_victim, 1);
     for (uint32_t i = 0; i <= PIECES; i++) { /* the last turn takes one that is in use */
         struct piece *piece = &pieces[(start + i) % PIECES];
         if ((i < PIECES && load_relaxed(&piece->key) != 0) || !try_lock(&piece->lock, stamp))
@@ -204,8 +201,25 @@ static void look(uint64_t key, int fd, uint64_t flow, bool received, const uint8
     enum verdict verdict = judge(bytes, length);
     if (verdict == HELLO_FOUND)
         found(fd, flow, received, bytes);
-    else if (verdict == HELLO_MORE && (flow != 0 || address_is_stream(fd)))
+    else if (verdict == HELLO_MORE)
         begin_piece(key, bytes, length);
+}
+
+bool hello_address(const uint8_t *random, struct sslc_address *address)
+{
+    for (uint32_t i = 0; i < RECENT; i++) {
+        struct recent *recent = &recents[i];
+        if (recent->used == 0 || recent->flow != 0 || memcmp(recent->hello.client_random, random, 8) != 0 ||
+            !try_lock(&recent->lock, load_relaxed(&attach_stamp)))
+            continue;
+        bool same = recent->flow == 0 && memcmp(recent->hello.client_random, random, 32) == 0;
+        if (same)
+            *address = recent->hello.address;
+        unlock(&recent->lock);
+        if (same)
+            return true;
+    }
+    return false;
 }
 
 void hello_expect(void)

@@ -63,6 +63,13 @@ struct library {
     void *function[LIBRARY_COUNT]; /* NULL: it has no such function */
 };
 
+/* The call on whose behalf records are written. */
+struct flow_use {
+    const void *ssl;
+    const struct library *library;
+    int fd; /* stream socket that the session used just now, -1 unknown */
+};
+
 /* The library that made `object` (an SSL or SSL_CTX): it contains a pointer among the first four words. Without such a
  * pointer, or with object NULL, the first library loaded after the hook. Never NULL. */
 const struct library *library_of(const void *object);

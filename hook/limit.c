@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* `setrlimit` and its kin: a program that limits the addresses it may have counts its own. Once the limit is there, what the hook
- * keeps mapped for others than this process is given back. */
+/* Limits that a program sets itself: on its addresses (`setrlimit` and its kin), where it counts on its own ones alone, and of what may be
+ * swapped (`mlockall`), which takes all that is mapped. What the hook does not need is given back: here alone system
+ * calls are made after it is attached, munmap, by whoever is about to make one of this kind. */
+#include <errno.h>
+
+#include "attach.h"
 #include "libc.h"
-#include "region.h"
+#include "owner.h"
 
 #define RLIMIT_ADDRESSES 9 /* RLIMIT_AS */
 
-/* `result` is that of a call which set a limit of some process; whose and which one the kernel is asked. */
-static int limited(int result, int resource)
+/* `result` is that of a call which set a limit of the process `pid`, 0: this one. */
+static int limited(int result, int pid, int resource, const void *limit)
 {
-    if (result == 0 && resource == RLIMIT_ADDRESSES)
-        region_limited();
+    if (result == 0 && resource == RLIMIT_ADDRESSES && limit != NULL && *(const uint64_t *)limit != UINT64_MAX &&
+        (pid == 0 || (uint32_t)pid == owner_self()))
+        attach_shrink();
     return result;
 }
 
@@ -24,15 +29,15 @@ SSLC_EXPORT int setrlimit(int resource, const void *limit)
 {
     int (*original)(int, const void *) = (int (*)(int, const void *))libc_get(LIBC_setrlimit);
     if (LIKELY(original != NULL))
-        return limited(original(resource, limit), resource);
-    return limited(kernel_prlimit(0, resource, limit, NULL), resource);
+        return limited(original(resource, limit), 0, resource, limit);
+    return limited(kernel_prlimit(0, resource, limit, NULL), 0, resource, limit);
 }
 
 SSLC_EXPORT int setrlimit64(int resource, const void *limit)
 {
     int (*original)(int, const void *) = (int (*)(int, const void *))libc_get(LIBC_setrlimit64);
     if (LIKELY(original != NULL))
-        return limited(original(resource, limit), resource);
+        return limited(original(resource, limit), 0, resource, limit);
     return setrlimit(resource, limit);
 }
 
@@ -41,8 +46,8 @@ SSLC_EXPORT int prlimit(int pid, int resource, const void *limit, void *before)
     int (*original)(int, int, const void *, void *) =
         (int (*)(int, int, const void *, void *))libc_get(LIBC_prlimit);
     if (LIKELY(original != NULL))
-        return limited(original(pid, resource, limit, before), limit == NULL ? -1 : resource);
-    return limited(kernel_prlimit(pid, resource, limit, before), limit == NULL ? -1 : resource);
+        return limited(original(pid, resource, limit, before), pid, resource, limit);
+    return limited(kernel_prlimit(pid, resource, limit, before), pid, resource, limit);
 }
 
 SSLC_EXPORT int prlimit64(int pid, int resource, const void *limit, void *before)
@@ -50,6 +55,20 @@ SSLC_EXPORT int prlimit64(int pid, int resource, const void *limit, void *before
     int (*original)(int, int, const void *, void *) =
         (int (*)(int, int, const void *, void *))libc_get(LIBC_prlimit64);
     if (LIKELY(original != NULL))
-        return limited(original(pid, resource, limit, before), limit == NULL ? -1 : resource);
+        return limited(original(pid, resource, limit, before), pid, resource, limit);
     return prlimit(pid, resource, limit, before);
+}
+
+SSLC_EXPORT int mlockall(int flags)
+{
+    int (*original)(int) = (int (*)(int))libc_get(LIBC_mlockall);
+    int *error = libc_errno();
+    if (original == NULL || error == NULL)
+        return (int)sys1(SYS_mlockall, flags) == 0 ? 0 : -1;
+    attach_shrink();
+    int before = *error, result = original(flags);
+    if (result == 0 || *error != ENOMEM || !attach_give_up())
+        return result;
+    *error = before;
+    return original(flags);
 }

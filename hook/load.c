@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens when the program is loaded. Nothing that a program without TLS would notice: no system call. */
+#include "attach.h"
 #include "library.h"
 #include "libc.h"
-#include "region.h"
 #include "settings.h"
 
 /* glibc hands constructors what main gets; musl hands them nothing, but has set __environ by then. */
@@ -21,5 +21,5 @@ __attribute__((constructor)) static void load(int count, char **arguments, char 
         return;
     store_release(&settings.ready, 1);
     if (library_present())
-        region_attach();
+        attach_at_load();
 }

@@ -2,8 +2,8 @@
 #include "open.h"
 
 #include "address.h"
+#include "hello.h"
 #include "libc.h"
-#include "seccomp.h"
 
 #define NAME_MAX_BYTES 255u
 
@@ -12,7 +12,7 @@ struct message {
     uint8_t names[2 * NAME_MAX_BYTES];
 };
 
-static void find_address(const struct flow_use *use, struct sslc_address *address)
+static bool ask_address(const struct flow_use *use, struct sslc_address *address)
 {
     const struct library *library = use->library;
     SSL_get_rbio_type get_rbio = LIBRARY(library, SSL_get_rbio);
@@ -22,11 +22,18 @@ static void find_address(const struct flow_use *use, struct sslc_address *addres
     /* Without a BIO these two put an error into the queue. */
     if (get_rbio != NULL && get_rfd != NULL && get_rbio(use->ssl) != NULL &&
         address_of(get_rfd(use->ssl), SSLC_GRADE_SOCKET, address))
-        return;
+        return true;
     if (get_wbio != NULL && get_wfd != NULL && get_wbio(use->ssl) != NULL &&
         address_of(get_wfd(use->ssl), SSLC_GRADE_SOCKET, address))
-        return;
-    address_of(use->fd, SSLC_GRADE_NESTED, address);
+        return true;
+    return address_of(use->fd, SSLC_GRADE_NESTED, address);
+}
+
+/* The kernel is asked once: where the ClientHello was seen, the answer is there already. */
+static void find_address(const struct flow_use *use, struct session *session, const uint8_t *random)
+{
+    if (session->address.family == 0 && !hello_address(random, &session->address))
+        ask_address(use, &session->address);
 }
 
 static void find_names(const struct flow_use *use, struct message *message)
@@ -78,24 +85,28 @@ bool open_publish(struct ring_view *view, const struct flow_use *use, struct ses
     int *error = libc_errno(), kept = error == NULL ? 0 : *error;
     struct message message;
     memset(&message.open, 0, sizeof message.open);
-    find_address(use, &message.open.address);
-    if (update && message.open.address.family == 0)
-        return true;
     find_version(use, &message.open);
+    find_address(use, session, message.open.client_random);
+    if (update && session->address.family == 0) {
+        if (error != NULL)
+            *error = kept;
+        return true;
+    }
+    message.open.address = session->address;
     find_names(use, &message);
     if (error != NULL)
         *error = kept;
     uint32_t flags = load_relaxed(&session->flags);
     message.open.is_server = (flags & SESSION_SERVER) != 0;
-    message.open.pid = view->pid;
-    message.open.uid = seccomp_in_force() ? view->uid : (uint32_t)sys0(SYS_geteuid);
+    message.open.pid = view->owner;
     memcpy(message.open.comm, view->comm, sizeof message.open.comm);
 
     struct sslc_slot form;
     memset(&form, 0, sizeof form);
     form.kind = SSLC_OPEN;
     form.flags = (uint16_t)((update ? SSLC_UPDATE : 0) | ((flags & SESSION_INHERITED) != 0 ? SSLC_INHERITED : 0) |
-                            ((flags & SESSION_LATE) != 0 ? SSLC_LATE : 0));
+                            ((flags & SESSION_LATE) != 0 ? SSLC_LATE : 0) |
+                            (!update && (flags & SESSION_AGAIN) != 0 ? SSLC_AGAIN : 0));
     form.flow = session->flow;
     form.offset = load_relaxed(&session->offset[0]) - load_relaxed(&session->pending[0]);
     form.amount = load_relaxed(&session->offset[1]) - load_relaxed(&session->pending[1]);

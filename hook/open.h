@@ -3,8 +3,9 @@
 #ifndef SSLC_OPEN_H
 #define SSLC_OPEN_H
 
-#include "flow.h"
+#include "library.h"
 #include "ring.h"
+#include "session.h"
 
 /* Publishes what is known of the session now; with `update` only if that is an address. Sets SESSION_ADDRESSED when an
  * address was told. Needs session->opening. False when the ring had no room. Leaves errno and the error queue alone. */

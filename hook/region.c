@@ -1,240 +1,247 @@
 /* SPDX-License-Identifier: MIT */
 #include "region.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "connect.h"
-#include "hello.h"
 #include "libc.h"
-#include "seccomp.h"
-#include "session.h"
+#include "room.h"
 #include "settings.h"
-#include "thread.h"
 
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
 #endif
 
-/* Until the real page is there; never written but by compare-and-swap of the pointer to it. */
-static struct process nobody;
+#define PR_GET_NAME 16
+#define RINGS 8u
+#define SLOT_BYTES 512u /* of data area for each slot: many programs read a kilobyte at a time */
+#define DATA (16u << 20)
+#define SMALL_DATA (256u << 10)
+/* A region is no larger a share of a limit on addresses. */
+#define LIMIT_SHARE 16u
+/* So many times what a ring begins with must be free in the memory cgroup: other processes there begin too, and it grows. */
+#define FIRST_SHARE 16u
+/* What is left of a ring when the process needs its addresses. */
+#define KEPT_DATA SSLC_DATA_MIN
 
-struct process *region_process = &nobody;
-uint32_t region_stamp = 1;
-uint32_t region_missed;
-
-static uint32_t kernel_wipes; /* 1: the process page is cleared on fork, 2: it is not */
-static uint32_t epochs;       /* rings that this process and its ancestors had */
-static struct ring_view *newest; /* also the parent's, in a forked child */
-
-static struct process *make_page(void)
+static uint32_t slots_for(uint32_t data)
 {
-    struct process *page = map_memory(settings.page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    if (page == NULL)
-        return NULL;
-    uint32_t wipes = sys3(SYS_madvise, page, settings.page_bytes, MADV_WIPEONFORK) == 0 ? 1 : 2;
-    store_relaxed(&kernel_wipes, wipes);
-    struct process *before = &nobody;
-    if (__atomic_compare_exchange_n(&region_process, &before, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-        return page;
-    sys2(SYS_munmap, page, settings.page_bytes);
-    return before;
+    return data / SLOT_BYTES;
 }
 
-static bool agent_lives(const struct sslc_control *control, uint64_t identity)
+static void set_size(struct region *region, uint32_t rings, uint32_t data)
 {
-    uint64_t beat = load_relaxed(&control->heartbeat_ns), now = clock_ns(SSLC_CLOCK_MONOTONIC);
-    return load_acquire(&control->identity) == identity && load_relaxed(&control->closing) == 0 &&
-           (beat > now || now - beat < HEARTBEAT_STALE_NS);
+    region->ring_count = region->usable_rings = rings;
+    region->first_ring = 0;
+    region->kept_data = 0;
+    region->data_capacity = data;
+    region->slot_capacity = slots_for(data);
+    region->stride = SSLC_PAGE + (uint64_t)region->slot_capacity * sizeof(struct sslc_slot) + data;
+    region->length = SSLC_PAGE + rings * region->stride;
 }
 
-/* Fills in a sub-ring that nobody else can have and makes it this process's. */
-static void take(struct process *process, struct ring_view *view)
-{
-    view->epoch = __atomic_add_fetch(&epochs, 1, __ATOMIC_RELAXED);
-    hello_replay(view); /* before any flow can open */
-    store_release(&newest, view);
-    store_release(&process->view, view);
-    store_release(&process->state, load_relaxed(&kernel_wipes) == 1 ? PROCESS_READY : PROCESS_ASK_PID);
-    hello_replay(view); /* of those that threads saw meanwhile */
-}
-
-/* In a forked child: a spare sub-ring of the parent's region. */
-static struct ring_view *claim(const struct ring_view *parent, uint32_t pid)
-{
-    if (load_relaxed(&parent->ring->retired) != 0 || !agent_lives(parent->control, parent->identity))
-        return NULL;
-    struct ring_view *view = map_memory(SSLC_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    if (view == NULL)
-        return NULL;
-    memcpy(view, parent, sizeof *view);
-    for (uint32_t i = 1; i < parent->subring_count; i++) {
-        uint8_t *at = parent->base + i * parent->stride;
-        struct sslc_ring *ring = (struct sslc_ring *)at;
-        uint32_t spare = 0;
-        if (!ring_make_accessible(at, SSLC_PAGE))
-            break;
-        if (load_relaxed(&ring->retired) != 0 ||
-            !__atomic_compare_exchange_n(&ring->owner, &spare, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-            continue;
-        connect_describe(view, at, pid);
-        if (view->usable_data != 0)
-            return view;
-        store_release(&ring->owner, 0); /* memory is refused: the agent has not seen this owner */
-        break;
-    }
-    sys2(SYS_munmap, view, SSLC_PAGE);
-    return NULL;
-}
-
-/* Gives back the memory of rings that nobody reads any more: that of an agent which is gone, and in any case the last but one. */
-static void discard_old(const struct ring_view *view)
-{
-    struct ring_view *before = view->previous;
-    for (bool last = true; before != NULL; before = before->previous, last = false) {
-        if (before->discarded != 0)
-            continue;
-        if (last && clock_ns(SSLC_CLOCK_MONOTONIC) - load_relaxed(&before->control->heartbeat_ns) < HEARTBEAT_STALE_NS)
-            continue;
-        before->discarded = 1;
-        connect_discard(before);
-    }
-}
-
-/* No filter is in force. Learning that takes 50 us the first time, so not where there is no control page anyway. */
-static bool may_attach(void)
-{
-    return (seccomp_looked() || connect_possible()) && seccomp_permits();
-}
-
-/* Rings that a process makes for one agent, at most: what was mapped for one stays. */
-#define RINGS_AGAIN_MAX 16
-
-static struct ring_view *attach_locked(struct process *process)
-{
-    if (!may_attach())
-        return NULL;
-    uint32_t pid = (uint32_t)sys0(SYS_getpid);
-    process->pid = pid;
-    store_relaxed(&region_stamp, pid);
-    struct ring_view *before = load_acquire(&newest), *view = NULL;
-    bool own = before != NULL && before->pid == pid;
-    if (before != NULL && !own)
-        view = claim(before, pid);
-    if (view == NULL) {
-        bool again = own && load_relaxed(&before->ring->retired) == SSLC_RETIRED_AGAIN && before->epoch < RINGS_AGAIN_MAX;
-        view = connect_new(own && !again ? before->identity : 0, pid);
-    }
-    if (view != NULL) {
-        view->previous = own ? before : NULL;
-        take(process, view);
-        if (own)
-            connect_shrink(before, UINT64_MAX); /* children claim of the new region */
-        discard_old(view);
-    } else if (before != NULL && before->pid != pid && process->counted == 0) {
-        process->counted = 1;
-        add_relaxed(&before->ring->unmirrored, 1);
-    }
-    return view;
-}
-
-COLD struct ring_view *region_attach(void)
-{
-    if (load_acquire(&settings.ready) == 0 || seccomp_in_force())
-        return NULL;
-    struct process *process = load_acquire(&region_process);
-    if (process == &nobody && (process = make_page()) == NULL)
-        return NULL;
-    if (load_relaxed(&process->state) == PROCESS_ASK_PID) {
-        uint32_t parent = load_relaxed(&process->pid), pid = (uint32_t)sys0(SYS_getpid);
-        if (parent != pid &&
-            __atomic_compare_exchange_n(&process->pid, &parent, pid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
-            process->counted = 0;
-            process->next_attempt_ns = 0;
-            store_relaxed(&process->busy, 0);
-            store_release(&process->state, PROCESS_NEW);
-        }
-    }
-    uint64_t now = clock_ns(SSLC_CLOCK_MONOTONIC_COARSE);
-    if (now < load_relaxed(&process->next_attempt_ns))
-        return NULL;
-    uint32_t free = 0;
-    if (!__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        return NULL;
-    struct ring_view *view = NULL;
-    if (now >= load_relaxed(&process->next_attempt_ns)) {
-        store_relaxed(&process->next_attempt_ns, now + NS_PER_SECOND);
-        view = attach_locked(process);
-    } else {
-        view = region_ring();
-    }
-    store_release(&process->busy, 0);
-    return view;
-}
-
-/* Nobody reads the ring, and no other agent is there: what it would still take is for nothing. An agent that was only stopped
- * grants again; one that is dead has no use for what lies there. */
-static void abandon(struct process *process, struct ring_view *view)
-{
-    store_relaxed(&view->ring->granted_data, 0);
-    store_relaxed(&view->ring->granted_slots, 0);
-    uint32_t free = 0;
-    if (view->discarded != 0 || !connect_nobody_listens() ||
-        !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        return;
-    if (view->discarded == 0) {
-        view->discarded = 1;
-        connect_discard(view);
-    }
-    store_release(&process->busy, 0);
-}
-
-COLD static void check(struct process *process, struct ring_view *view)
-{
-    if (seccomp_in_force() || agent_lives(view->control, view->identity))
-        return;
-    if (region_attach() == NULL && load_acquire(&process->view) == view)
-        abandon(process, view);
-}
-
-void region_check(struct ring_view *view, uint64_t time_ns)
-{
-    struct process *process = load_acquire(&region_process);
-    uint64_t next = load_relaxed(&process->next_check_ns);
-    /* The clock may be set back: then the distance is negative and large. */
-    if (LIKELY(next - time_ns <= NS_PER_SECOND))
-        return;
-    store_relaxed(&process->next_check_ns, time_ns + NS_PER_SECOND);
-    check(process, view);
-}
-
-bool region_borrowed(void)
-{
-    struct process *process = load_acquire(&region_process);
-    return load_acquire(&process->state) == PROCESS_READY &&
-           (uint32_t)sys0(SYS_getpid) != load_relaxed(&process->pid);
-}
-
-COLD void region_limited(void)
+/* The soft limit; the largest number when there is none. */
+static uint64_t limit_of(int resource)
 {
     uint64_t limit[2] = {UINT64_MAX, UINT64_MAX};
-    struct process *process = load_acquire(&region_process);
-    struct ring_view *view = load_acquire(&newest);
-    if (view == NULL || seccomp_in_force() || region_borrowed())
-        return;
-    sys4(SYS_prlimit64, 0, RLIMIT_AS, NULL, limit);
-    uint32_t free = 0;
-    if (limit[0] == UINT64_MAX ||
-        !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        return;
-    for (; view != NULL; view = view->previous)
-        connect_shrink(view, limit[0]);
-    store_release(&process->busy, 0);
+    sys4(SYS_prlimit64, 0, resource, NULL, limit);
+    return limit[0];
 }
 
-void region_stop_waking(void)
+/* False: this process may not have a region. */
+static bool choose_size(struct region *region)
 {
-    struct ring_view *view = region_ring();
+    uint64_t addresses = limit_of(RLIMIT_AS), writable = limit_of(RLIMIT_DATA); /* private mappings count for both */
+    addresses = addresses < writable ? addresses : writable;
+    region->flags = 0;
+    set_size(region, RINGS, DATA);
+    if (addresses != UINT64_MAX && region->length > addresses / LIMIT_SHARE) {
+        region->flags = SSLC_REGION_SMALL;
+        set_size(region, 1, SMALL_DATA);
+        if (region->length > addresses / 4)
+            return false;
+    }
+    return region->length <= limit_of(RLIMIT_FSIZE); /* past this one ftruncate raises SIGXFSZ */
+}
+
+static char *append(char *to, const char *text)
+{
+    while (*text != 0)
+        *to++ = *text++;
+    return to;
+}
+
+/* A sealed file, named as record.h says, or a negative number. */
+static long make_file(const struct region *region)
+{
+    char name[48], *end = append(name, SSLC_NAME ":");
+    *end++ = '0' + SSLC_ABI;
+    *end++ = ':';
+    for (unsigned shift = 64; shift != 0; shift -= 4)
+        *end++ = "0123456789abcdef"[region->rendezvous >> (shift - 4) & 15];
+    *end = 0;
+    const unsigned flags = 3; /* MFD_CLOEXEC | MFD_ALLOW_SEALING */
+    long fd = sys2(SYS_memfd_create, name, flags | MFD_NOEXEC_SEAL);
+    if (fd == -EINVAL) /* before Linux 6.3 */
+        fd = sys2(SYS_memfd_create, name, flags);
+    if (fd < 0)
+        return fd;
+    if (sys2(SYS_ftruncate, fd, region->length) == 0 &&
+        sys3(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return fd;
+    sys1(SYS_close, fd);
+    return -EINVAL;
+}
+
+/* Name of the main thread, which is the process's. */
+static void read_comm(char comm[16], uint32_t pid)
+{
+    memset(comm, 0, 16);
+    if ((uint32_t)sys0(SYS_gettid) == pid) {
+        sys2(SYS_prctl, PR_GET_NAME, comm);
+        comm[15] = 0;
+        return;
+    }
+    long fd = sys4(SYS_openat, AT_FDCWD, "/proc/self/comm", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    long length = sys3(SYS_read, fd, comm, 15);
+    sys1(SYS_close, fd);
+    memset(comm + (length > 0 ? length : 0), 0, 16 - (size_t)(length > 0 ? length : 0));
+    if (length > 0 && comm[length - 1] == '\n')
+        comm[length - 1] = 0;
+}
+
+long region_make(struct region *region, uint64_t rendezvous)
+{
+    region->rendezvous = rendezvous;
+    if (!choose_size(region))
+        return -ENOMEM;
+    long fd = make_file(region);
+    if (fd < 0)
+        return fd;
+    region->base = map_memory(region->length, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd);
+    if (region->base == NULL) {
+        sys1(SYS_close, fd);
+        return -ENOMEM;
+    }
+    sys3(SYS_madvise, region->base, region->length, MADV_DONTDUMP);
+    region->pid = (uint32_t)sys0(SYS_getpid);
+    region->attached_ns = clock_ns(SSLC_CLOCK_REALTIME);
+    read_comm(region->comm, region->pid);
+    return fd;
+}
+
+void region_handed(struct region *region, bool handed)
+{
+    uint32_t data = handed ? SSLC_FIRST_DATA : SSLC_UNSERVED_DATA;
+    if (handed)
+        region->flags |= SSLC_REGION_HANDED;
+    if (!room_for(FIRST_SHARE * (uint64_t)(data + slots_for(data) * sizeof(struct sslc_slot))))
+        data = SMALL_DATA;
+    region->first_data = data < region->data_capacity ? data : region->data_capacity;
+}
+
+void region_unmap(struct region *region)
+{
+    sys2(SYS_munmap, region->base, region->length);
+}
+
+/* Children that claim at the same time write the same values. */
+static void describe(const struct region *region)
+{
+    struct sslc_region *page = region_page(region);
+    if (load_acquire(&page->magic) == SSLC_MAGIC)
+        return;
+    page->abi = SSLC_ABI;
+    page->ring_count = region->ring_count;
+    page->ring_stride = (uint32_t)region->stride;
+    page->slot_capacity = region->slot_capacity;
+    page->data_capacity = region->data_capacity;
+    page->pid = region->pid;
+    page->flags = region->flags;
+    page->attached_ns = region->attached_ns;
+    store_release(&page->magic, SSLC_MAGIC);
+}
+
+static inline uint8_t *ring_at(const struct region *region, uint32_t number)
+{
+    return region->base + SSLC_PAGE + number * region->stride;
+}
+
+bool region_claim(struct region *region, uint32_t owner, uint64_t time_ns, struct ring_view *view)
+{
+    for (uint32_t i = 0; i < region->usable_rings; i++) {
+        struct sslc_ring *ring = (struct sslc_ring *)ring_at(region, region->first_ring + i);
+        uint32_t spare = 0;
+        if (load_relaxed(&ring->retired) != 0 ||
+            !__atomic_compare_exchange_n(&ring->owner, &spare, owner, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            continue;
+        view->ring = ring;
+        view->slots = (struct sslc_slot *)((uint8_t *)ring + SSLC_PAGE);
+        view->data = (uint8_t *)(view->slots + region->slot_capacity);
+        view->slot_capacity = region->slot_capacity;
+        view->data_capacity = region->data_capacity;
+        view->reach = region->kept_data == 0 ? 0 : ring_reach(slots_for(region->kept_data), region->kept_data) | RING_REACH_FROZEN;
+        view->owner = owner;
+        memcpy(view->comm, region->comm, sizeof view->comm);
+        describe(region);
+        memcpy(ring->comm, region->comm, sizeof ring->comm);
+        ring->claimed_ns = time_ns;
+        ring->claims++;
+        if (load_relaxed(&ring->granted_data) == 0) {
+            store_relaxed(&ring->granted_slots, slots_for(region->first_data));
+            store_relaxed(&ring->granted_data, region->first_data);
+        }
+        store_release(&ring->magic, SSLC_MAGIC); /* the reader takes the header for whole from here on */
+        return true;
+    }
+    return false;
+}
+
+/* Unmaps whole pages between both. */
+static void unmap_between(const uint8_t *from, const uint8_t *to)
+{
+    uintptr_t page = load_relaxed(&settings.page_bytes);
+    uintptr_t start = ((uintptr_t)from + page - 1) & ~(page - 1), end = (uintptr_t)to & ~(page - 1);
+    if (start < end)
+        sys2(SYS_munmap, start, end - start);
+}
+
+/* The first ring that nobody has claimed; the last one where all are. */
+static uint32_t spare_ring(const struct region *region)
+{
+    uint32_t number = 0;
+    while (number + 1 < region->ring_count && load_relaxed(&((struct sslc_ring *)ring_at(region, number))->owner) != 0)
+        number++;
+    return number;
+}
+
+void region_shrink(struct region *region, struct ring_view *view)
+{
+    uint8_t *end = region->base + region->length;
+    uint32_t data = KEPT_DATA < region->data_capacity ? KEPT_DATA : region->data_capacity, slots = slots_for(data);
+    if (region->kept_data != 0)
+        return;
+    region->kept_data = data;
+    region->first_ring = view == NULL ? spare_ring(region) : 0;
+    region->usable_rings = view == NULL;
+    uint8_t *ring = view == NULL ? ring_at(region, region->first_ring) : (uint8_t *)view->ring;
     if (view != NULL)
-        __atomic_fetch_or(&view->ring->flags, SSLC_RING_NO_WAKE, __ATOMIC_RELEASE);
+        ring_freeze(view, &slots, &data);
+    else
+        region->first_data = data;
+    uint8_t *slot_area = ring + SSLC_PAGE;
+    uint8_t *data_area = slot_area + (uint64_t)region->slot_capacity * sizeof(struct sslc_slot);
+    unmap_between(region->base + SSLC_PAGE, ring);
+    unmap_between(slot_area + (uint64_t)slots * sizeof(struct sslc_slot), data_area);
+    unmap_between(data_area + data, end);
 }

@@ -1,70 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* The shared memory of this process: how it is made, offered to the agent, claimed by a forked child. */
+/* The memory that a process and the children that it forks share with the agent: how it is made, and how rings of it are
+ * claimed. */
 #ifndef SSLC_REGION_H
 #define SSLC_REGION_H
 
 #include "ring.h"
-#include "seccomp.h"
 
-enum process_state {
-    PROCESS_NEW = 0,    /* nothing done yet; also what a forked child reads */
-    PROCESS_READY = 1,  /* `view` is this process's own */
-    PROCESS_ASK_PID = 2 /* the same, where the kernel cannot wipe a page on fork: compare pids at every look */
+/* Of one process; a forked child has a copy, and the memory itself. Read only once it is made, but for what `busy` guards. */
+struct region {
+    uint8_t *base;
+    uint64_t length;      /* of the file, bytes */
+    uint64_t stride;      /* bytes */
+    uint32_t ring_count;
+    uint32_t slot_capacity;
+    uint32_t data_capacity; /* bytes */
+    uint32_t first_data;  /* bytes that a claimer grants itself */
+    uint32_t flags;       /* SSLC_REGION_* */
+    uint32_t pid;         /* of the process that made it */
+    uint32_t first_ring;  /* what is still mapped here, from there on; guarded by `busy` of attach.h */
+    uint32_t usable_rings;
+    uint32_t kept_data;   /* bytes of each ring's data area that are, 0: all */
+    uint64_t attached_ns;
+    uint64_t rendezvous;
+    char comm[16];
 };
 
-/* One page that the kernel clears in a forked child (MADV_WIPEONFORK). */
-struct process {
-    uint32_t state;
-    uint32_t busy;             /* try-lock of region_attach and region_check */
-    uint64_t next_attempt_ns;  /* CLOCK_MONOTONIC_COARSE */
-    uint64_t next_check_ns;    /* CLOCK_REALTIME, of the last look at the heartbeat */
-    struct ring_view *view;
-    uint32_t pid;
-    uint32_t counted;          /* this child was counted as unmirrored */
-};
+/* Makes and maps a region, sized by the limits of this process. Its descriptor, or a negative number. */
+long region_make(struct region *region, uint64_t rendezvous);
 
-extern struct process *region_process;
+/* It was handed to an agent, or not: what claimers grant themselves. */
+void region_handed(struct region *region, bool handed);
 
-/* Stands for this process in try_lock; its pid, as far as known. */
-extern uint32_t region_stamp;
+void region_unmap(struct region *region);
 
-/* A hooked call passed data while there was no ring: sessions met later may have begun before. */
-extern uint32_t region_missed;
+/* Claims a spare ring for the thread `owner`, and describes it in `view`. False when none is spare. Makes no system call. */
+bool region_claim(struct region *region, uint32_t owner, uint64_t time_ns, struct ring_view *view);
 
-/* Connects, or claims a spare sub-ring, at most once a second. NULL when that failed. */
-struct ring_view *region_attach(void);
+/* Unmaps all but what `view` has used and a little more, and keeps it there; with view NULL, which is of a process that has claimed no ring
+ * yet, all but one small ring. */
+void region_shrink(struct region *region, struct ring_view *view);
 
-/* At most once a second: looks whether the agent has died and another is there, and connects to that. */
-void region_check(struct ring_view *view, uint64_t time_ns);
-
-/* The memory is another process's, which waits for this one to run a program or end (vfork). */
-bool region_borrowed(void);
-
-/* A limit on addresses was set, maybe this process's: keeps mapped no more than it uses itself. */
-void region_limited(void);
-
-/* A filter came into force: tells the agent to poll. */
-void region_stop_waking(void);
-
-/* This process's ring, if it has one that the agent still reads. Makes no system call where the kernel can wipe; where it
- * cannot, there is no ring once a filter is in force. */
-static inline struct ring_view *region_ring(void)
+/* The region's first page; to be touched only when a ring was claimed, since then it is there. */
+static inline struct sslc_region *region_page(const struct region *region)
 {
-    struct process *process = load_acquire(&region_process);
-    uint32_t state = load_acquire(&process->state);
-    if (LIKELY(state == PROCESS_READY) ||
-        (state == PROCESS_ASK_PID && !seccomp_in_force() && (uint32_t)sys0(SYS_getpid) == process->pid)) {
-        struct ring_view *view = load_acquire(&process->view);
-        return LIKELY(load_relaxed(&view->ring->retired) == 0) ? view : NULL;
-    }
-    return NULL;
+    return (struct sslc_region *)region->base;
 }
 
-/* The same, connecting if there is none. Only for TLS calls. */
-static inline struct ring_view *region_ring_or_attach(void)
+/* Whether the process has so small limits on its memory that its tables should be small, too. */
+static inline bool region_is_small(const struct region *region)
 {
-    struct ring_view *view = region_ring();
-    return LIKELY(view != NULL) ? view : region_attach();
+    return (region->flags & SSLC_REGION_SMALL) != 0;
 }
 
 #endif

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring.h"
 
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/mman.h>
-
-#include "seccomp.h"
-#include "settings.h"
-#include "thread.h"
-
 #define SEQUENCE_MASK ((1u << SSLC_WORD_SLOT_SHIFT) - 1)
 #define SLOT_MASK ((1ull << SSLC_WORD_SLOT_BITS) - 1)
 #define DATA_MASK ((1ull << SSLC_WORD_DATA_BITS) - 1)
@@ -54,8 +46,10 @@ static bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t sl
 {
     uint32_t sequence = word_sequence(head), consumed = word_sequence(tail);
     uint64_t fresh = head >> SSLC_WORD_FRESH_SHIFT;
+    if (units > data)
+        return false;
     if (sequence == consumed) {
-        if (units > data || slots == 0)
+        if (slots == 0)
             return false;
         place->slot = 0;
         place->unit = 0;
@@ -99,95 +93,74 @@ static bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t sl
     return true;
 }
 
-/* Rounds outwards to whole pages; larger ones than SSLC_PAGE may take in a neighbour of the same region. */
-bool ring_make_accessible(void *from, uint64_t length)
+#define REACH_SLOTS 64u  /* a page */
+#define REACH_UNITS 256u /* 64 KiB */
+
+static inline uint32_t round_up(uint32_t value, uint32_t multiple, uint32_t most)
 {
-    uintptr_t page = load_relaxed(&settings.page_bytes);
-    uintptr_t start = (uintptr_t)from & ~(page - 1);
-    uintptr_t end = ((uintptr_t)from + length + page - 1) & ~(page - 1);
-    return sys3(SYS_mprotect, start, end - start, PROT_READ | PROT_WRITE) == 0;
+    value = (value + multiple - 1) / multiple * multiple;
+    return value < most ? value : most;
 }
 
-COLD bool ring_grow(struct ring_view *view, uint32_t slots, uint32_t data)
+static inline bool reaches(uint64_t reach, uint32_t slots, uint32_t units)
 {
-    if (seccomp_in_force() || !try_lock(&view->growing, view->epoch))
+    return slots <= (uint32_t)reach && units <= (uint32_t)(reach >> RING_REACH_UNIT_SHIFT & DATA_MASK);
+}
+
+static COLD bool reach_further(struct ring_view *view, uint32_t slots, uint32_t units)
+{
+    uint64_t reach = load_relaxed(&view->reach), further;
+    do {
+        uint32_t old_slots = (uint32_t)reach, old_units = (uint32_t)(reach >> RING_REACH_UNIT_SHIFT & DATA_MASK);
+        if (reaches(reach, slots, units))
+            return true;
+        if ((reach & RING_REACH_FROZEN) != 0)
+            return false;
+        slots = round_up(slots < old_slots ? old_slots : slots, REACH_SLOTS, view->slot_capacity);
+        units = round_up(units < old_units ? old_units : units, REACH_UNITS, DATA_MASK);
+        further = (uint64_t)units << RING_REACH_UNIT_SHIFT | slots;
+    } while (!__atomic_compare_exchange_n(&view->reach, &reach, further, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    return true;
+}
+
+void ring_freeze(struct ring_view *view, uint32_t *slots, uint32_t *data)
+{
+    reach_further(view, *slots, *data / SSLC_UNIT);
+    uint64_t reach = __atomic_fetch_or(&view->reach, RING_REACH_FROZEN, __ATOMIC_ACQ_REL);
+    *slots = (uint32_t)reach;
+    *data = (uint32_t)(reach >> RING_REACH_UNIT_SHIFT & DATA_MASK) * SSLC_UNIT;
+}
+
+/* Where a record of `length` bytes goes, given the head. */
+static inline bool find_place(struct ring_view *view, uint64_t head, uint32_t length, struct place *place)
+{
+    const struct sslc_ring *ring = view->ring;
+    /* Loaded after head: at least as new, so never behind what head already counted on. */
+    uint64_t tail = load_acquire(&ring->tail);
+    uint32_t slots = load_relaxed(&ring->granted_slots), data = load_relaxed(&ring->granted_data);
+    slots = slots < view->slot_capacity ? slots : view->slot_capacity;
+    data = data < view->data_capacity ? data : view->data_capacity;
+    uint32_t units = data / SSLC_UNIT, wanted = (length + SSLC_UNIT - 1) / SSLC_UNIT;
+    units = units < DATA_MASK ? units : (uint32_t)DATA_MASK;
+    if (!ring_place(head, tail, wanted, slots, units, place))
         return false;
-    bool grown = true;
-    if (slots > load_relaxed(&view->usable_slots)) {
-        grown = ring_make_accessible(view->slots, (uint64_t)slots * sizeof(struct sslc_slot));
-        if (grown)
-            store_release(&view->usable_slots, slots);
-    }
-    if (grown && data > load_relaxed(&view->usable_data)) {
-        grown = ring_make_accessible(view->data, data);
-        if (grown)
-            store_release(&view->usable_data, data);
-    }
-    /* A refusal would only be repeated: keep the lock. */
-    if (grown)
-        unlock(&view->growing);
-    return grown;
-}
-
-/* What is granted and accessible. */
-static inline void ring_limits(struct ring_view *view, uint32_t *slots, uint32_t *units)
-{
-    uint32_t granted_slots = load_acquire(&view->ring->granted_slots);
-    uint32_t granted_data = load_acquire(&view->ring->granted_data);
-    if (granted_slots > view->slot_capacity)
-        granted_slots = view->slot_capacity;
-    if (granted_data > view->data_capacity)
-        granted_data = view->data_capacity;
-    uint32_t usable_slots = load_acquire(&view->usable_slots), usable_data = load_acquire(&view->usable_data);
-    if (UNLIKELY(granted_slots > usable_slots || granted_data > usable_data)) {
-        ring_grow(view, granted_slots, granted_data);
-        usable_slots = load_acquire(&view->usable_slots);
-        usable_data = load_acquire(&view->usable_data);
-    }
-    *slots = granted_slots < usable_slots ? granted_slots : usable_slots;
-    uint32_t data = (granted_data < usable_data ? granted_data : usable_data) / SSLC_UNIT;
-    *units = data > DATA_MASK ? (uint32_t)DATA_MASK : data;
+    return LIKELY(reaches(load_relaxed(&view->reach), place->slot + 1, place->unit + wanted)) ||
+           reach_further(view, place->slot + 1, place->unit + wanted);
 }
 
 bool ring_has_room(struct ring_view *view, uint32_t length)
 {
-    uint32_t slots, data;
     struct place place;
-    ring_limits(view, &slots, &data);
-    uint64_t head = load_acquire(&view->ring->head), tail = load_acquire(&view->ring->tail);
-    return ring_place(head, tail, 0, slots, data, &place) &&
-           ring_place(place.word, tail, (length + SSLC_UNIT - 1) / SSLC_UNIT, slots, data, &place);
-}
-
-static inline uint32_t thread_id(const struct ring_view *view)
-{
-    struct thread_state *thread = &thread_state;
-    if (UNLIKELY(thread->id_epoch != view->epoch)) {
-        thread->id = seccomp_in_force() ? 0 : (uint32_t)sys0(SYS_gettid);
-        thread->id_epoch = view->epoch;
-    }
-    return thread->id;
-}
-
-static COLD void ring_wake(struct ring_view *view, uint32_t sleep)
-{
-    if (load_relaxed(&view->ring->woken) == sleep || seccomp_in_force())
-        return;
-    if (__atomic_exchange_n(&view->ring->woken, sleep, __ATOMIC_RELAXED) != sleep)
-        sys3(SYS_futex, &view->control->sleeping, FUTEX_WAKE, INT_MAX);
+    return find_place(view, load_acquire(&view->ring->head), 0, &place) && find_place(view, place.word, length, &place);
 }
 
 bool ring_publish(struct ring_view *view, const struct sslc_slot *form, const void *payload)
 {
     struct sslc_ring *ring = view->ring;
-    uint32_t slots, data, units = (form->length + SSLC_UNIT - 1) / SSLC_UNIT;
     struct place place;
-    ring_limits(view, &slots, &data);
     uint64_t head = load_acquire(&ring->head);
     do {
-        /* Loaded after head: at least as new, so never behind what head already counted on. */
-        uint64_t tail = load_acquire(&ring->tail);
-        if (!ring_place(head, tail, units, slots, data, &place))
+        if (UNLIKELY(!find_place(view, head, form->length, &place)))
             return false;
     } while (!__atomic_compare_exchange_n(&ring->head, &head, place.word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 
@@ -205,14 +178,9 @@ bool ring_publish(struct ring_view *view, const struct sslc_slot *form, const vo
     slot->offset = form->offset;
     slot->time_ns = form->time_ns;
     slot->amount = form->amount;
-    slot->thread = thread_id(view);
     slot->reserved0 = 0;
     slot->reserved1 = 0;
     HAND_IN(ring);
-    /* An exchange, because the look at `sleeping` must not overtake it: the agent sets that word, then looks here. */
-    __atomic_exchange_n(&slot->sequence, word_sequence(place.word), __ATOMIC_SEQ_CST);
-    uint32_t sleep = __atomic_load_n(&view->control->sleeping, __ATOMIC_SEQ_CST);
-    if (UNLIKELY(sleep != 0))
-        ring_wake(view, sleep);
+    store_release(&slot->sequence, word_sequence(place.word));
     return true;
 }

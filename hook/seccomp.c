@@ -4,35 +4,29 @@
 #include <fcntl.h>
 
 #include "libc.h"
-#include "region.h"
 #include "settings.h"
 
 #define PR_SET_SECCOMP 22
 #define SECCOMP_MODE_FILTER 2
-#define SECCOMP_MODE_DISABLED '0'
+#define SECCOMP_MODE_DISABLED '0' /* in the file */
 
 uint32_t seccomp_noted;
-uint32_t seccomp_inherited;
 
-static uint32_t looked;
-
-/* open, read and close are what the dynamic loader has just done itself: no filter that let the program start kills on them.
- * False: not to be read (no /proc, no descriptor left). */
-static COLD bool look(void)
+/* The kernel's answer as /proc/self/status has it, 0: not to be read (no /proc, no descriptor left). open, read and close are
+ * what the dynamic loader has just done itself: no filter that let it do so kills on them. */
+static COLD char look(void)
 {
     char text[512];
     long fd = sys4(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return false;
+        return 0;
     static const char name[] = "\nSeccomp:\t";
     const long size = (long)sizeof name - 1;
     char mode = 0;
     long kept = 0, more;
-    bool read = false;
     /* In pieces: a list of groups may be long, and this may be a signal handler's stack. */
     while (mode == 0 && (more = sys3(SYS_read, fd, text + kept, sizeof text - (size_t)kept)) > 0) {
         long have = kept + more, i = 0;
-        read = true;
         for (; i + size < have && mode == 0; i++)
             if (memcmp(text + i, name, (size_t)size) == 0)
                 mode = text[i + size];
@@ -41,39 +35,27 @@ static COLD bool look(void)
             text[j] = text[i + j];
     }
     sys1(SYS_close, fd);
-    if (mode != 0 && mode != SECCOMP_MODE_DISABLED) {
-        if (settings.allow_inherited_filter)
-            store_relaxed(&seccomp_inherited, 1);
-        else
-            seccomp_note();
-    }
-    return read; /* a kernel without seccomp has no such line */
-}
-
-bool seccomp_looked(void)
-{
-    return load_relaxed(&looked) != 0;
+    /* A kernel without seccomp has no such line. */
+    return mode != 0 || more != 0 ? mode : SECCOMP_MODE_DISABLED;
 }
 
 bool seccomp_permits(void)
 {
     if (seccomp_in_force())
         return false;
-    if (UNLIKELY(load_relaxed(&looked) == 0)) {
-        if (!look())
-            return false;
-        store_relaxed(&looked, 1);
-    }
-    return !seccomp_in_force();
+    char mode = look();
+    if (mode == SECCOMP_MODE_DISABLED)
+        return true;
+    if (mode != 0 && settings.allow_inherited_filter)
+        return true;
+    if (mode != 0)
+        seccomp_note();
+    return false;
 }
 
 void seccomp_note(void)
 {
-    /* A child of vfork confines itself: its memory is its parent's. */
-    if (seccomp_in_force() || region_borrowed())
-        return;
-    if (__atomic_exchange_n(&seccomp_noted, 1, __ATOMIC_RELAXED) == 0)
-        region_stop_waking();
+    store_relaxed(&seccomp_noted, 1);
 }
 
 /* The C library's prototype is variadic; on both architectures its arguments arrive in the same registers. */

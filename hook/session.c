@@ -3,13 +3,18 @@
 
 #include <sys/mman.h>
 
+#include "settings.h"
+
 #define NUMBER_BITS 17
 #define NUMBER_MASK ((1ull << NUMBER_BITS) - 1)
 #define WINDOW 32u /* places in which a key may be, so a miss reads 4 cache lines; places are half empty at worst */
 
+#define SMALL_SESSIONS 1024u
+#define SLACK 256u /* more threads than take a record at the same instant */
+
 /* Word of the index: address / 16, then number of the record + 1; 0: free. */
 struct table {
-    uint64_t *index;
+    uint64_t *index; /* NULL: not to be used yet */
     struct session *records;
     uint32_t capacity;
     uint32_t places; /* a power of two, twice the capacity */
@@ -17,29 +22,49 @@ struct table {
     uint64_t free;   /* number + 1 of the first free record, and in the upper half a count against ABA */
 };
 
-static struct table *sessions;
+static struct table sessions;
+static uint8_t *memory;
+static uint64_t memory_bytes;
 
-uint64_t sessions_bytes(uint32_t capacity)
+bool sessions_create(bool small)
 {
-    return 4096 + (uint64_t)capacity * (2 * sizeof(uint64_t) + sizeof(struct session));
-}
-
-bool sessions_create(uint32_t capacity)
-{
-    if (load_acquire(&sessions) != NULL)
+    if (memory != NULL)
         return true;
-    uint64_t length = sessions_bytes(capacity);
-    uint8_t *memory = map_memory(length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    uint32_t capacity = small ? SMALL_SESSIONS : SESSIONS_MAX;
+    memory_bytes = (uint64_t)capacity * (2 * sizeof(uint64_t) + sizeof(struct session));
+    memory = map_memory(memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
     if (memory == NULL)
         return false;
-    struct table *table = (struct table *)memory, *before = NULL;
-    table->capacity = capacity;
-    table->places = capacity * 2;
-    table->index = (uint64_t *)(memory + 4096);
-    table->records = (struct session *)(table->index + table->places);
-    if (!__atomic_compare_exchange_n(&sessions, &before, table, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        sys2(SYS_munmap, memory, length);
+    sys3(SYS_madvise, memory, memory_bytes, MADV_DONTDUMP);
+    sessions.capacity = capacity;
+    sessions.places = capacity * 2;
+    sessions.records = (struct session *)(memory + sessions.places * sizeof(uint64_t));
     return true;
+}
+
+void sessions_open(void)
+{
+    store_release(&sessions.index, (uint64_t *)memory);
+}
+
+void sessions_shrink(void)
+{
+    uint32_t kept = load_relaxed(&sessions.used) + SLACK;
+    kept = kept < SMALL_SESSIONS ? SMALL_SESSIONS : kept;
+    if (memory == NULL || kept >= load_relaxed(&sessions.capacity))
+        return;
+    store_relaxed(&sessions.capacity, kept);
+    uintptr_t page = load_relaxed(&settings.page_bytes);
+    uintptr_t from = ((uintptr_t)&sessions.records[kept] + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)memory + memory_bytes + page - 1) & ~(page - 1);
+    if (from < end)
+        sys2(SYS_munmap, from, end - from);
+}
+
+void sessions_discard(void)
+{
+    sys2(SYS_munmap, memory, memory_bytes);
+    memory = NULL;
 }
 
 /* 0 for an address that fits no word of the index. */
@@ -66,10 +91,10 @@ static struct session *record_take(struct table *table)
         if (__atomic_compare_exchange_n(&table->free, &head, next, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
             return session;
     }
-    if (load_relaxed(&table->used) >= table->capacity)
+    if (load_relaxed(&table->used) >= load_relaxed(&table->capacity))
         return NULL;
     uint32_t number = add_relaxed(&table->used, 1);
-    return number < table->capacity ? &table->records[number] : NULL;
+    return number < load_relaxed(&table->capacity) ? &table->records[number] : NULL;
 }
 
 static void record_give(struct table *table, struct session *session)
@@ -101,17 +126,16 @@ static struct session *look(struct table *table, uint64_t key, uint32_t *place, 
 
 struct session *session_find(const void *ssl)
 {
-    struct table *table = load_acquire(&sessions);
     uint64_t key = key_of(ssl);
     uint32_t place, free;
-    return table == NULL || key == 0 ? NULL : look(table, key, &place, &free);
+    return load_acquire(&sessions.index) == NULL || key == 0 ? NULL : look(&sessions, key, &place, &free);
 }
 
 struct session *session_insert(const void *ssl)
 {
-    struct table *table = load_acquire(&sessions);
+    struct table *table = &sessions;
     uint64_t key = key_of(ssl);
-    if (table == NULL || key == 0)
+    if (load_acquire(&table->index) == NULL || key == 0)
         return NULL;
     struct session *made = NULL;
     for (;;) {
@@ -138,10 +162,10 @@ struct session *session_insert(const void *ssl)
 
 void session_remove(const void *ssl, struct session *session)
 {
-    struct table *table = load_acquire(&sessions);
+    struct table *table = &sessions;
     uint64_t key = key_of(ssl);
     uint32_t place, free;
-    if (table == NULL || key == 0 || look(table, key, &place, &free) != session)
+    if (load_acquire(&table->index) == NULL || key == 0 || look(table, key, &place, &free) != session)
         return;
     uint64_t word = key | ((uint64_t)(session - table->records) + 1);
     if (__atomic_compare_exchange_n(&table->index[place], &word, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))

@@ -6,6 +6,7 @@
 #ifndef SSLC_SESSION_H
 #define SSLC_SESSION_H
 
+#include "record.h"
 #include "sys.h"
 
 #define SESSIONS_MAX 65536u
@@ -20,6 +21,7 @@
 #define SESSION_SENT_FIRST 128u
 #define SESSION_SERVER 256u    /* role; valid with SESSION_ROLE */
 #define SESSION_ROLE 512u
+#define SESSION_AGAIN 2048u    /* its flow was told to a reader that is gone */
 #define SESSION_NESTED 1024u /* its records leave through a socket that this process writes to */
 
 #define DEPARTURE_MARKS 2
@@ -53,11 +55,12 @@ struct session {
     uint64_t offset[2];  /* bytes that passed, by enum sslc_direction */
     uint64_t pending[2]; /* the last of them, lost to a full ring and not told of yet */
     uint64_t reported;   /* bytes of the large write under way that were published already */
+    struct sslc_address address; /* once it is known */
+    uint64_t epoch;      /* ring_epoch that the state here refers to, 0: none yet */
     uint32_t flags;      /* SESSION_* */
-    uint32_t epoch;      /* of the ring that the state here refers to, 0: none yet */
     uint32_t opened;     /* `open` was published there */
     uint32_t opening;    /* try-lock */
-    uint32_t pid;        /* of the process that opened it */
+    uint32_t process;    /* attach_stamp of the one that opened it */
     uint32_t references; /* SSL_up_ref less SSL_free */
     uint32_t next_free;
     uint32_t unfinished; /* a large write is to be tried again */
@@ -65,11 +68,18 @@ struct session {
     struct departure departure; /* of the large write under way */
 };
 
-/* Bytes of memory that a table of so many sessions takes. */
-uint64_t sessions_bytes(uint32_t capacity);
+/* Makes the table, unless it is there; nobody uses it yet. By one thread at a time, as are the next three. False when memory is
+ * refused. */
+bool sessions_create(bool small);
 
-/* Makes the table, unless it is there. False when memory is refused. */
-bool sessions_create(uint32_t capacity);
+/* From now on it is used. */
+void sessions_open(void);
+
+/* Gives back the addresses of most that was never used. */
+void sessions_shrink(void);
+
+/* Gives back all; only when it was never opened. */
+void sessions_discard(void);
 
 /* NULL: not there. */
 struct session *session_find(const void *ssl);

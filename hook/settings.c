@@ -3,7 +3,7 @@
 
 #include <elf.h>
 
-struct settings settings = {0, 4096, 0, {0}, {0}};
+struct settings settings = {0, 4096, 0, 0, {0}};
 
 /* The value of `name` when `entry` is "name=value", else NULL. */
 static const char *value_of(const char *entry, const char *name)
@@ -30,6 +30,15 @@ static bool join(char *to, size_t room, const char *directory, const char *name)
     }
     to[length] = 0;
     return true;
+}
+
+/* 64-bit FNV-1a. */
+static uint64_t hash(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325ull;
+    for (; *text != 0; text++)
+        hash = (hash ^ (uint8_t)*text) * 0x100000001b3ull;
+    return hash;
 }
 
 bool settings_read(char **environment)
@@ -60,6 +69,6 @@ bool settings_read(char **environment)
     if (runtime == NULL || *runtime == 0)
         runtime = SETTINGS_DEFAULT_RUNTIME;
     settings.allow_inherited_filter = seccomp != NULL && text_equal(seccomp, "connect");
-    return join(settings.control_path, sizeof settings.control_path, runtime, "/control") &&
-           join(settings.socket_path, sizeof settings.socket_path, runtime, "/hook.sock");
+    settings.rendezvous = hash(runtime);
+    return join(settings.socket_path, sizeof settings.socket_path, runtime, "/hook.sock");
 }

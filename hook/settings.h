@@ -11,7 +11,7 @@ struct settings {
     uint32_t ready;            /* 0 until the constructor has run, or when the hook is switched off */
     uint32_t page_bytes;
     uint32_t allow_inherited_filter; /* SSLCOLLECTOR_SECCOMP=connect: connect although a filter was in force at load */
-    char control_path[108];
+    uint64_t rendezvous;       /* hash of the runtime directory's name, as record.h has it */
     char socket_path[108];     /* fits sockaddr_un */
 };
 

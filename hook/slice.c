@@ -43,7 +43,7 @@ static void publish(const struct flow_use *use, struct session *session, struct 
     if (have != 0)
         flow_data(use, session, true, bounce->bytes + (told - bounce->start), have, time_ns);
     if (told + have < end)
-        flow_lost(session, end - told - have);
+        flow_lost(session, end - told - have, time_ns);
     session->reported = end;
     bounce_pass(bounce, end);
 }

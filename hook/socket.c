@@ -6,6 +6,7 @@
  * another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is fatal.
  * So nothing is looked at but what a TLS library sends within its calls, and, where one has left a ClientHello in memory,
  * what the program sends next, if it is long enough to be one. */
+#include "attach.h"
 #include "hello.h"
 #include "libc.h"
 #include "slice.h"
@@ -43,7 +44,8 @@ static size_t copy_first(uint8_t *first, const struct iovec *parts, size_t count
 
 static inline bool is_interesting(const void *bytes)
 {
-    return *(const uint8_t *)bytes == HELLO_FIRST || load_relaxed(&hello_waiting) != 0 || thread_state.depth != 0;
+    return load_relaxed(&attach_done) != 0 && (*(const uint8_t *)bytes == HELLO_FIRST ||
+                                               load_relaxed(&hello_waiting) != 0 || thread_state.depth != 0);
 }
 
 /* `first` are the first bytes of those that came from `fd`, at least one. */

@@ -6,11 +6,11 @@
 #ifndef SSLC_THREAD_H
 #define SSLC_THREAD_H
 
+#include "bounce.h"
 #include "sys.h"
 
 #define THREAD_CALLS 4
 
-struct bounce;
 struct session;
 struct library;
 
@@ -35,8 +35,6 @@ struct call {
 
 struct thread_state {
     uint32_t depth;
-    uint32_t id;       /* kernel's thread id, 0 not asked yet */
-    uint32_t id_epoch; /* a forked child's thread has another id */
     struct call calls[THREAD_CALLS];
 };
 
@@ -54,21 +52,6 @@ static inline struct call *thread_call(struct thread_state *thread, const char *
     if (UNLIKELY(depth != thread->depth))
         thread_cut(thread, depth);
     return depth == 0 ? NULL : &thread->calls[depth - 1];
-}
-
-/* A try-lock whose holder a fork can lose: the value says which process took it, and a child takes over what its
- * parent's threads held. `stamp` is the caller's process_stamp, never 0. */
-static inline bool try_lock(uint32_t *lock, uint32_t stamp)
-{
-    uint32_t holder = load_relaxed(lock);
-    if (holder == stamp)
-        return false;
-    return __atomic_compare_exchange_n(lock, &holder, stamp, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-static inline void unlock(uint32_t *lock)
-{
-    store_release(lock, 0);
 }
 
 #endif

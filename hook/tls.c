@@ -3,8 +3,8 @@
  * returned; errno and the error queue are the original's. */
 #include <sys/types.h>
 
+#include "attach.h"
 #include "call.h"
-#include "region.h"
 #include "settings.h"
 
 #define SENT_SHUTDOWN 1
@@ -114,12 +114,13 @@ static void forget(const struct library *library, const void *ssl)
 SSLC_EXPORT SSL *SSL_new(void *context)
 {
     const struct library *library = library_of(context);
-    struct ring_view *view = load_acquire(&settings.ready) != 0 ? region_ring_or_attach() : NULL;
+    if (UNLIKELY(load_relaxed(&attach_done) == 0))
+        attach_late();
     SSL *ssl = LIKELY(LIBRARY(library, SSL_new) != NULL) ? LIBRARY(library, SSL_new)(context) : NULL;
-    if (ssl == NULL || view == NULL)
+    if (ssl == NULL || attach_ring() == NULL)
         return ssl;
     forget(library, ssl); /* the address of one that was freed unseen */
-    struct session *session = load_relaxed(&region_missed) != 0 ? session_insert(ssl) : NULL;
+    struct session *session = load_relaxed(&attach_missed) != 0 ? session_insert(ssl) : NULL;
     if (session != NULL)
         __atomic_fetch_or(&session->flags, SESSION_KNOWN, __ATOMIC_RELAXED);
     return ssl;
@@ -129,7 +130,7 @@ SSLC_EXPORT int SSL_up_ref(SSL *ssl)
 {
     const struct library *library = library_of(ssl);
     int result = LIKELY(LIBRARY(library, SSL_up_ref) != NULL) ? LIBRARY(library, SSL_up_ref)(ssl) : 0;
-    struct session *session = result == 1 ? session_insert(ssl) : NULL;
+    struct session *session = result == 1 && attach_ring_or_claim() != NULL ? session_insert(ssl) : NULL;
     if (session != NULL)
         add_relaxed(&session->references, 1);
     return result;

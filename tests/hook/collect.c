@@ -86,9 +86,9 @@ static void show(void *context, struct drain_ring *ring, const struct sslc_slot 
         memcpy(&open, payload, sizeof open);
         print_address(&open.address);
         print_hex("random", open.client_random, 32);
-        printf(",\"server\":%u,\"version\":%u,\"cipher\":%u,\"uid\":%u,\"alpn\":\"%.*s\",\"sni\":\"%.*s\""
+        printf(",\"server\":%u,\"version\":%u,\"cipher\":%u,\"alpn\":\"%.*s\",\"sni\":\"%.*s\""
                ",\"offsets\":[%llu,%llu]",
-               open.is_server, open.tls_version, open.cipher_suite, open.uid, open.alpn_length,
+               open.is_server, open.tls_version, open.cipher_suite, open.alpn_length,
                (const char *)payload + sizeof open, open.sni_length,
                (const char *)payload + sizeof open + open.alpn_length, (unsigned long long)slot->offset,
                (unsigned long long)slot->amount);
@@ -121,21 +121,17 @@ int main(int count, char **arguments)
 {
     if (count < 2)
         return 2;
-    /* All at once: what fits is never lost, however late this program is scheduled. */
-    struct drain_geometry geometry = {16u << 20, SSLC_SLOTS_MAX, 4, 16u << 20, SSLC_SLOTS_MAX};
     drain.record = show;
-    drain_start(&drain, arguments[1], &geometry);
+    drain_start(&drain, arguments[1]);
+    drain_adopt(&drain, NULL);
     printf("{\"kind\":\"ready\"}\n");
     fflush(stdout);
     struct pollfd input = {0, POLLIN, 0};
     for (;;) {
-        if (poll(&input, 1, 0) != 0)
+        if (poll(&input, 1, drain_step(&drain) == 0 ? 4 : 0) != 0)
             break;
-        if (drain_step(&drain) == 0)
-            drain_sleep(&drain, 20);
         fflush(stdout);
     }
-    drain.control->closing = 1;
     while (drain_step(&drain) != 0 || !drain_empty(&drain))
         ;
     for (uint32_t i = 0; i < drain.rings_count; i++) {
@@ -143,11 +139,13 @@ int main(int count, char **arguments)
         if (ring->ring->owner == 0)
             continue;
         printf("{\"kind\":\"ring\",\"pid\":%u,\"records\":%llu,\"data\":%llu,\"gap\":%llu,\"dropped\":%llu"
-               ",\"droppedRecords\":%llu,\"unmirrored\":%llu,\"flags\":%u,\"wakes\":%u}\n",
+               ",\"droppedRecords\":%llu,\"unmirrored\":%llu,\"granted\":%u,\"lost\":%llu,\"ringless\":[%llu,%llu,%llu]}\n",
                ring->ring->owner, (unsigned long long)ring->records, (unsigned long long)ring->data_bytes,
                (unsigned long long)ring->gap_bytes, (unsigned long long)ring->ring->dropped_bytes,
                (unsigned long long)ring->ring->dropped_records, (unsigned long long)ring->ring->unmirrored,
-               ring->ring->flags, drain.wakes);
+               ring->ring->granted_data, (unsigned long long)ring->ring->lost_sessions,
+               (unsigned long long)ring->region->ringless, (unsigned long long)ring->region->ringless_sessions,
+               (unsigned long long)ring->region->ringless_bytes);
     }
     return 0;
 }

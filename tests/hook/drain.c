@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "drain.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MASK(bits) ((1u << (bits)) - 1)
@@ -27,71 +27,91 @@ static void check(bool right, const char *what)
     exit(70);
 }
 
-void drain_beat(struct drain *drain)
+void drain_start(struct drain *drain, const char *directory)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    __atomic_store_n(&drain->control->heartbeat_ns, (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec,
-                     __ATOMIC_RELEASE);
-}
-
-void drain_start(struct drain *drain, const char *directory, const struct drain_geometry *geometry)
-{
-    char path[200], draft[220];
-    snprintf(path, sizeof path, "%s/control", directory);
-    snprintf(draft, sizeof draft, "%s/control.%d", directory, (int)getpid());
-    int fd = open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    check(fd >= 0 && ftruncate(fd, SSLC_PAGE) == 0, "cannot make the control page");
-    drain->control = mmap(NULL, SSLC_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    check(drain->control != MAP_FAILED, "cannot map the control page");
-    close(fd);
-    drain->control->magic = SSLC_MAGIC;
-    drain->control->abi = SSLC_ABI;
-    drain->control->data_capacity = geometry->data_capacity;
-    drain->control->slot_capacity = geometry->slot_capacity;
-    drain->control->subring_count = geometry->subring_count;
-    drain->control->initial_data = geometry->initial_data;
-    drain->control->initial_slots = geometry->initial_slots;
-    drain->control->agent_pid = (uint32_t)getpid();
-    drain_beat(drain);
-
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    drain->rendezvous = 0xcbf29ce484222325ull;
+    for (const char *c = directory; *c != 0; c++)
+        drain->rendezvous = (drain->rendezvous ^ (uint8_t)*c) * 0x100000001b3ull;
     snprintf(address.sun_path, sizeof address.sun_path, "%s/hook.sock", directory);
     unlink(address.sun_path);
     drain->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     check(bind(drain->listener, (struct sockaddr *)&address, sizeof address) == 0, "cannot bind the socket");
     check(listen(drain->listener, 128) == 0, "cannot listen");
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    __atomic_store_n(&drain->control->identity, (uint64_t)now.tv_nsec << 20 | (uint64_t)getpid(), __ATOMIC_RELEASE);
-    check(rename(draft, path) == 0, "cannot place the control page");
-    drain->rings_count = 0;
-    drain->wakes = 0;
+    drain->regions_count = drain->rings_count = 0;
 }
 
-static void take_region(struct drain *drain, const struct sslc_greeting *greeting, int fd)
+/* Takes what `path` opens, unless somebody has it. */
+static bool take_region(struct drain *drain, const char *path, uint32_t pid)
 {
     struct stat status;
-    uint64_t length = (uint64_t)greeting->subring_count * greeting->subring_stride;
-    int seals = fcntl(fd, F_GET_SEALS);
-    check(greeting->magic == SSLC_MAGIC && greeting->abi == SSLC_ABI, "greeting is of another version");
-    check(greeting->identity == drain->control->identity, "greeting names another agent");
-    check((seals & 7) == 7, "region is not sealed");
-    check(fstat(fd, &status) == 0 && (uint64_t)status.st_size == length, "region has another size than greeted");
-    uint8_t *base = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    check((fcntl(fd, F_GET_SEALS) & 7) == 7, "region is not sealed");
+    check(drain->regions_count < DRAIN_REGIONS, "too many regions");
+    drain->regions[drain->regions_count++] = (struct drain_region){fd, pid, status.st_ino};
+    return true;
+}
+
+uint32_t drain_adopt(struct drain *drain, const char *pid)
+{
+    uint32_t count = 0;
+    char name[64], path[400], line[512], range[64];
+    snprintf(name, sizeof name, "/memfd:" SSLC_NAME ":%u:%016llx", SSLC_ABI, (unsigned long long)drain->rendezvous);
+    DIR *processes = opendir("/proc");
+    for (struct dirent *entry; processes != NULL && (entry = readdir(processes)) != NULL;) {
+        if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || (pid != NULL && strcmp(entry->d_name, pid) != 0))
+            continue;
+        snprintf(path, sizeof path, "/proc/%s/maps", entry->d_name);
+        FILE *maps = fopen(path, "re");
+        while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+            if (strstr(line, name) == NULL || sscanf(line, "%60s", range) != 1)
+                continue;
+            snprintf(path, sizeof path, "/proc/%s/map_files/%s", entry->d_name, range);
+            count += take_region(drain, path, (uint32_t)atoi(entry->d_name));
+        }
+        if (maps != NULL)
+            fclose(maps);
+    }
+    if (processes != NULL)
+        closedir(processes);
+    return count;
+}
+
+/* Maps the rings of a region whose first ring was claimed. */
+static void take_rings(struct drain *drain, struct drain_region *taken)
+{
+    struct sslc_region page;
+    struct stat status;
+    if (taken->fd < 0 || pread(taken->fd, &page, sizeof page, 0) != (ssize_t)sizeof page || page.magic != SSLC_MAGIC)
+        return;
+    uint64_t stride = SSLC_PAGE + (uint64_t)page.slot_capacity * sizeof(struct sslc_slot) + page.data_capacity;
+    uint64_t length = SSLC_PAGE + page.ring_count * stride;
+    check(page.abi == SSLC_ABI && page.ring_stride == stride, "region has an impossible geometry");
+    check(fstat(taken->fd, &status) == 0 && (uint64_t)status.st_size == length, "region has another size than its page says");
+    uint8_t *base = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, taken->fd, 0);
     check(base != MAP_FAILED, "cannot map a region");
-    for (uint32_t i = 0; i < greeting->subring_count; i++) {
-        check(drain->rings_count < DRAIN_SUBRINGS, "too many rings");
+    for (uint32_t i = 0; i < page.ring_count; i++) {
+        check(drain->rings_count < DRAIN_RINGS, "too many rings");
         struct drain_ring *ring = &drain->rings[drain->rings_count];
         memset(ring, 0, sizeof *ring);
-        ring->ring = (struct sslc_ring *)(base + (uint64_t)i * greeting->subring_stride);
+        ring->region = (struct sslc_region *)base;
+        ring->start = SSLC_PAGE + i * stride;
+        ring->fd = taken->fd;
+        ring->ring = (struct sslc_ring *)(base + ring->start);
         ring->slots = (struct sslc_slot *)((uint8_t *)ring->ring + SSLC_PAGE);
-        ring->data = (uint8_t *)(ring->slots + greeting->slot_capacity);
-        ring->slot_capacity = greeting->slot_capacity;
-        ring->data_capacity = greeting->data_capacity;
-        ring->greeting_flags = greeting->flags;
+        ring->data = (uint8_t *)(ring->slots + page.slot_capacity);
+        ring->slot_capacity = page.slot_capacity;
+        ring->data_capacity = page.data_capacity;
+        if (ring->ring->tail != 0)
+            __atomic_store_n(&ring->ring->generation, ring->ring->generation + 1, __ATOMIC_RELEASE);
         __atomic_store_n(&drain->rings_count, drain->rings_count + 1, __ATOMIC_RELEASE);
     }
+    taken->fd = -1;
 }
 
 static void accept_all(struct drain *drain)
@@ -116,8 +136,20 @@ static void accept_all(struct drain *drain)
         struct cmsghdr *header = got == (ssize_t)sizeof greeting ? CMSG_FIRSTHDR(&message) : NULL;
         if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
             int fd;
+            char path[32];
+            struct {
+                int32_t pid;
+                uint32_t uid, gid;
+            } peer;
+            socklen_t length = sizeof peer;
+            struct stat status;
             memcpy(&fd, CMSG_DATA(header), sizeof fd);
-            take_region(drain, &greeting, fd);
+            check(greeting.magic == SSLC_MAGIC && greeting.abi == SSLC_ABI, "greeting is of another version");
+            check(greeting.rendezvous == drain->rendezvous, "greeting is for another directory");
+            check(fstat(fd, &status) == 0 && (uint64_t)status.st_size == greeting.length, "greeting tells another size");
+            check(getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0, "cannot tell who it is");
+            snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+            take_region(drain, path, (uint32_t)peer.pid);
             close(fd);
         }
         close(connection);
@@ -130,6 +162,12 @@ static struct sslc_slot *published(struct drain_ring *ring, uint32_t index, uint
     if (index >= ring->slot_capacity || __atomic_load_n(&slot->sequence, __ATOMIC_ACQUIRE) != sequence)
         return NULL;
     return slot->kind == 0 ? NULL : slot;
+}
+
+static void publish_tail(struct drain_ring *ring, uint32_t sequence, uint64_t slot, uint64_t unit)
+{
+    __atomic_store_n(&ring->ring->tail,
+                     (uint64_t)sequence | slot << SSLC_WORD_SLOT_SHIFT | unit << SSLC_WORD_DATA_SHIFT, __ATOMIC_RELEASE);
 }
 
 static uint64_t read_ring(struct drain *drain, struct drain_ring *ring)
@@ -146,7 +184,7 @@ static uint64_t read_ring(struct drain *drain, struct drain_ring *ring)
         if (slot == NULL)
             break;
         struct sslc_slot copy = *slot;
-        check(copy.kind >= SSLC_OPEN && copy.kind <= SSLC_CLOSE, "impossible kind");
+        check(copy.kind >= SSLC_OPEN && copy.kind <= SSLC_SKIP, "impossible kind");
         check(copy.position % SSLC_UNIT == 0 && (uint64_t)copy.position + copy.length <= ring->data_capacity,
               "payload out of bounds");
         check(copy.flow >> 52 == 0, "impossible flow");
@@ -156,14 +194,15 @@ static uint64_t read_ring(struct drain *drain, struct drain_ring *ring)
             ring->gap_bytes += copy.amount;
         if (copy.kind == SSLC_GAP && (copy.flags & SSLC_NEVER_USER) != 0)
             ring->unseen_bytes += copy.amount;
-        drain->record(drain->context, ring, &copy, ring->data + copy.position);
+        if (copy.kind != SSLC_SKIP)
+            drain->record(drain->context, ring, &copy, ring->data + copy.position);
         sequence = next;
-        place = index + 1;
+        place = copy.kind == SSLC_SKIP ? (uint32_t)copy.amount : index + 1;
         end = (copy.position + (uint64_t)copy.length + SSLC_UNIT - 1) / SSLC_UNIT;
         count++;
-        __atomic_store_n(&ring->ring->tail,
-                         (uint64_t)sequence | (uint64_t)place << SSLC_WORD_SLOT_SHIFT | end << SSLC_WORD_DATA_SHIFT,
-                         __ATOMIC_RELEASE);
+        ring->reached_slots = place > ring->reached_slots ? place : ring->reached_slots;
+        ring->reached_units = end > ring->reached_units ? (uint32_t)end : ring->reached_units;
+        publish_tail(ring, sequence, place, end);
     }
     ring->records += count;
     return count;
@@ -172,29 +211,45 @@ static uint64_t read_ring(struct drain *drain, struct drain_ring *ring)
 uint64_t drain_step(struct drain *drain)
 {
     uint64_t count = 0;
-    drain_beat(drain);
     accept_all(drain);
+    for (uint32_t i = 0; i < drain->regions_count; i++)
+        take_rings(drain, &drain->regions[i]);
     for (uint32_t i = 0; i < drain->rings_count; i++) {
         struct drain_ring *ring = &drain->rings[i];
         if (__atomic_load_n(&ring->ring->magic, __ATOMIC_ACQUIRE) != SSLC_MAGIC)
             continue;
-        ring->ring->granted_data = ring->data_capacity;
-        ring->ring->granted_slots = ring->slot_capacity;
+        if (drain->grant_data != 0) {
+            __atomic_store_n(&ring->ring->granted_data, drain->grant_data, __ATOMIC_RELAXED);
+            __atomic_store_n(&ring->ring->granted_slots, drain->grant_slots, __ATOMIC_RELAXED);
+        }
         count += read_ring(drain, ring);
     }
     return count;
 }
 
-void drain_sleep(struct drain *drain, unsigned milliseconds)
+bool drain_give_back(struct drain_ring *ring)
 {
-    static uint32_t generation;
-    uint32_t sleep = ++generation;
-    struct timespec limit = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
-    __atomic_store_n(&drain->control->sleeping, sleep, __ATOMIC_SEQ_CST);
-    if (drain_step(drain) == 0 &&
-        syscall(SYS_futex, &drain->control->sleeping, FUTEX_WAIT, sleep, &limit, NULL, 0) == 0)
-        drain->wakes++;
-    __atomic_store_n(&drain->control->sleeping, 0, __ATOMIC_SEQ_CST);
+    uint64_t head = __atomic_load_n(&ring->ring->head, __ATOMIC_ACQUIRE), tail = ring->ring->tail;
+    uint32_t sequence = tail & SEQUENCE_MASK, next = (sequence + 1) & SEQUENCE_MASK;
+    uint32_t slots = (ring->reached_slots + 63) / 64 * 64, units = (ring->reached_units + 15) / 16 * 16;
+    if (((head ^ tail) & SEQUENCE_MASK) != 0 || slots >= ring->ring->granted_slots / 2 ||
+        units >= ring->ring->granted_data / SSLC_UNIT / 2 || slots == 0)
+        return false;
+    publish_tail(ring, sequence, 0, 0);
+    uint64_t reserved = (uint64_t)next | (uint64_t)slots << SSLC_WORD_SLOT_SHIFT | (uint64_t)units << SSLC_WORD_DATA_SHIFT;
+    if (!__atomic_compare_exchange_n(&ring->ring->head, &head, reserved, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return false;
+    ring->slots[0] = (struct sslc_slot){.kind = SSLC_SKIP, .length = units * SSLC_UNIT, .amount = slots};
+    __atomic_store_n(&ring->slots[0].sequence, next, __ATOMIC_RELEASE);
+    const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    off_t first = (off_t)ring->start + SSLC_PAGE, data = first + (off_t)ring->slot_capacity * 64;
+    if (slots > 64)
+        check(fallocate(ring->fd, how, first + SSLC_PAGE, (off_t)(slots - 64) * 64) == 0, "cannot punch slots");
+    if (units != 0)
+        check(fallocate(ring->fd, how, data, (off_t)units * SSLC_UNIT) == 0, "cannot punch data");
+    publish_tail(ring, next, slots, units);
+    ring->reached_slots = ring->reached_units = 0;
+    return true;
 }
 
 void drain_near_wrap(struct drain *drain, uint32_t records)

@@ -12,12 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../hook/region.h"
 #include "drain.h"
 #include "fake_tls.h"
 
 #define THREADS 16
-#define FORKS 6 /* half of them before there are other threads, half while these run */
+#define FORKS 10 /* half of them before there are other threads, half while these run */
 #define CHILD_THREADS 4
 
 /* Sanitizers cannot go on in the child of a process with threads. */
@@ -57,6 +56,7 @@ static unsigned rounds = 40;
 static size_t largest = 100000;
 static uint64_t closes;
 static uint64_t inherited;
+static uint64_t given_back;
 
 static void fail(const char *what)
 {
@@ -210,9 +210,13 @@ static void *produce_all(void *unused)
 static void *agent(void *unused)
 {
     (void)unused;
-    while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-        if (drain_step(&drain) == 0)
-            drain_sleep(&drain, 5);
+    while (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE)) {
+        if (drain_step(&drain) != 0)
+            continue;
+        for (uint32_t i = 0; i < drain.rings_count; i++)
+            given_back += drain_give_back(&drain.rings[i]);
+        usleep(100);
+    }
     return NULL;
 }
 
@@ -257,23 +261,33 @@ static void check_totals(void)
     }
 }
 
+static const char *own_pid(void)
+{
+    static char text[16];
+    snprintf(text, sizeof text, "%d", (int)getpid());
+    return text;
+}
+
 int main(int count, char **arguments)
 {
     if (count < 3)
         return 2;
     start_seed = strtoull(arguments[2], NULL, 10);
-    /* Small, so that it is full now and then; spares for some of the children, the others connect. */
-    struct drain_geometry geometry = {1u << 20, 1024, 4, 128u << 10, 256};
+    /* Small, so that it is full now and then; spares for most of the children, the others make regions. */
+    drain.grant_data = 128u << 10;
+    drain.grant_slots = 256;
     if (count > 3) {
-        geometry = (struct drain_geometry){16u << 20, SSLC_SLOTS_MAX, 4, 4u << 20, SSLC_SLOTS_MAX};
+        drain.grant_data = 16u << 20;
+        drain.grant_slots = 32768;
         rounds = 6;
         largest = 70000;
     }
     totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     totals->pid[0] = (uint32_t)getpid();
     drain.record = record;
-    drain_start(&drain, arguments[1], &geometry);
-    region_process->next_attempt_ns = 0; /* the hook looked for an agent when this program was loaded */
+    drain_start(&drain, arguments[1]);
+    if (drain_adopt(&drain, own_pid()) != 1) /* made when this program was loaded */
+        fail("there is no region to adopt");
 
     /* Sessions that the children inherit, used before the fork, before there are threads. */
     struct fake_context context;
@@ -325,7 +339,7 @@ int main(int count, char **arguments)
         records += drain.rings[i].records;
         dropped += drain.rings[i].ring->dropped_bytes;
     }
-    printf("records %llu closes %llu dropped %llu\n", (unsigned long long)records, (unsigned long long)closes,
-           (unsigned long long)dropped);
+    printf("records %llu closes %llu dropped %llu given back %llu\n", (unsigned long long)records,
+           (unsigned long long)closes, (unsigned long long)dropped, (unsigned long long)given_back);
     return 0;
 }

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "attach.h"
+
+#include <sys/mman.h>
+
+#include "bounce.h"
+#include "handover.h"
+#include "libc.h"
+#include "owner.h"
+#include "region.h"
+#include "seccomp.h"
+#include "session.h"
+#include "settings.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+/* Rings that a process may have one after the other. */
+#define VIEWS 4
+/* A process that found no spare ring looks again. */
+#define ATTEMPT_NS (NS_PER_SECOND / 10)
+
+/* Until the real page is there; never written. */
+static struct process nobody;
+
+struct process *attach_process = &nobody;
+uint32_t attach_stamp = 1;
+uint32_t attach_done;
+uint32_t attach_missed;
+
+static uint32_t making;           /* attached, or not to be, by one thread */
+static struct region regions[2];  /* the one in use, and room for a forked child's own */
+static struct region *region;     /* NULL: none */
+static struct ring_view views[VIEWS];
+static uint32_t epochs;           /* rings that this process and its ancestors had */
+
+/* A page that a fork clears; without one, children could not be told from their parents. */
+static bool make_page(void)
+{
+    uint32_t bytes = load_relaxed(&settings.page_bytes);
+    struct process *page = map_memory(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (page == NULL)
+        return false;
+    if (sys3(SYS_madvise, page, bytes, MADV_WIPEONFORK) == 0) {
+        store_release(&attach_process, page);
+        return true;
+    }
+    sys2(SYS_munmap, page, bytes);
+    return false;
+}
+
+/* Makes a region and tries to hand it over. */
+static bool make_region(void)
+{
+    struct region *made = &regions[region == &regions[0]];
+    long file = region_make(made, settings.rendezvous);
+    if (file < 0)
+        return false;
+    bool tables = sessions_create(region_is_small(made)) && bounce_create(region_is_small(made));
+    if (tables)
+        region_handed(made, handover(file, made->length, made->rendezvous));
+    else
+        region_unmap(made);
+    sys1(SYS_close, file);
+    if (!tables)
+        return false;
+    store_release(&region, made);
+    store_release(&attach_done, 1);
+    return true;
+}
+
+void attach_at_load(void)
+{
+    store_relaxed(&making, 1);
+    if (seccomp_permits() && make_page())
+        make_region();
+}
+
+/* The first thread of a process that comes here. */
+static void enter(struct process *process)
+{
+    if (process->entered == 0) {
+        process->entered = 1;
+        add_relaxed(&attach_stamp, 1);
+    }
+}
+
+static struct ring_view *claim(struct process *process, uint64_t now)
+{
+    struct region *current = load_acquire(&region);
+    uint32_t owner = owner_self();
+    struct ring_view *view = &views[process->views];
+    if (!region_claim(current, owner, now, view))
+        return NULL;
+    sessions_open();
+    view->epoch = ++epochs;
+    view->process = attach_stamp;
+    process->views++;
+    store_release(&process->view, view);
+    return view;
+}
+
+/* With `busy` held. */
+static struct ring_view *claim_or_make(struct process *process)
+{
+    struct ring_view *before = load_relaxed(&process->view);
+    enter(process);
+    if (process->views == VIEWS || (before != NULL && load_relaxed(&before->ring->retired) != SSLC_RETIRED_AGAIN))
+        return NULL;
+    uint64_t now = clock_ns(SSLC_CLOCK_REALTIME);
+    struct ring_view *view = load_relaxed(&region) == NULL ? NULL : claim(process, now);
+    if (view == NULL && process->tried == 0 && process->views == 0) {
+        process->tried = 1;
+        if (seccomp_permits() && make_region())
+            view = claim(process, now);
+    }
+    return view;
+}
+
+COLD void attach_late(void)
+{
+    if (load_acquire(&settings.ready) != 0 && load_relaxed(&making) == 0 &&
+        __atomic_exchange_n(&making, 1, __ATOMIC_ACQUIRE) == 0)
+        attach_at_load();
+}
+
+COLD struct ring_view *attach_claim(void)
+{
+    uint32_t free = 0;
+    if (load_acquire(&attach_process) == &nobody)
+        attach_late();
+    if (load_acquire(&attach_process) == &nobody)
+        return NULL;
+    struct process *process = load_acquire(&attach_process);
+    uint64_t now = clock_ns(SSLC_CLOCK_MONOTONIC_COARSE);
+    if (now < load_relaxed(&process->next_attempt_ns) ||
+        !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return NULL;
+    struct ring_view *view = attach_ring();
+    if (view == NULL)
+        view = claim_or_make(process);
+    if (view == NULL)
+        store_relaxed(&process->next_attempt_ns, now + ATTEMPT_NS);
+    store_release(&process->busy, 0);
+    return view;
+}
+
+COLD void attach_count_ringless(uint64_t bytes, bool first)
+{
+    struct region *current = load_acquire(&region);
+    if (current == NULL)
+        return;
+    struct process *process = load_acquire(&attach_process);
+    struct sslc_region *page = region_page(current);
+    uint64_t now = clock_ns(SSLC_CLOCK_REALTIME), none = 0;
+    if (process->ringless == 0) {
+        process->ringless = 1;
+        add_relaxed(&page->ringless, 1);
+    }
+    if (first)
+        add_relaxed(&page->ringless_sessions, 1);
+    add_relaxed(&page->ringless_bytes, bytes);
+    __atomic_compare_exchange_n(&page->ringless_first_ns, &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    store_relaxed(&page->ringless_last_ns, now);
+}
+
+COLD void attach_shrink(void)
+{
+    struct process *process = load_acquire(&attach_process);
+    struct region *current = load_acquire(&region);
+    uint32_t free = 0;
+    if (current == NULL || seccomp_in_force() ||
+        !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return;
+    region_shrink(current, load_relaxed(&process->view));
+    sessions_shrink();
+    bounce_shrink();
+    store_release(&process->busy, 0);
+}
+
+COLD bool attach_give_up(void)
+{
+    struct process *process = load_acquire(&attach_process);
+    struct region *current = load_acquire(&region);
+    uint32_t free = 0;
+    if (current == NULL || seccomp_in_force() || load_relaxed(&process->views) != 0 ||
+        !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    if (process->views != 0) {
+        store_release(&process->busy, 0);
+        return false;
+    }
+    /* Nobody can claim any more, nor has: no thread looks at any of it. */
+    store_release(&region, NULL);
+    store_release(&attach_done, 0);
+    region_unmap(current);
+    sessions_discard();
+    bounce_discard();
+    return true;
+}
