@@ -205,14 +205,15 @@ static void look(uint64_t key, int fd, uint64_t flow, bool received, const uint8
         begin_piece(key, bytes, length);
 }
 
-bool hello_address(const uint8_t *random, struct sslc_address *address)
+bool hello_address(const uint8_t *random, bool received, struct sslc_address *address)
 {
     for (uint32_t i = 0; i < RECENT; i++) {
         struct recent *recent = &recents[i];
         if (recent->used == 0 || recent->flow != 0 || memcmp(recent->hello.client_random, random, 8) != 0 ||
             !try_lock(&recent->lock, load_relaxed(&attach_stamp)))
             continue;
-        bool same = recent->flow == 0 && memcmp(recent->hello.client_random, random, 32) == 0;
+        bool same = recent->flow == 0 && recent->hello.received == received &&
+                    memcmp(recent->hello.client_random, random, 32) == 0;
         if (same)
             *address = recent->hello.address;
         unlock(&recent->lock);

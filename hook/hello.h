@@ -32,8 +32,8 @@ void hello_look_spent(void);
 /* The program will send a ClientHello by itself. */
 void hello_expect(void);
 
-/* The address of the socket on which the ClientHello with this random was seen lately. */
-bool hello_address(const uint8_t *random, struct sslc_address *address);
+/* The address of the socket on which the ClientHello with this random was lately sent, or `received`. */
+bool hello_address(const uint8_t *random, bool received, struct sslc_address *address);
 
 /* Tells a ring that begins of the hellos seen last that it was not told of. */
 void hello_replay(struct ring_view *view);

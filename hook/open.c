@@ -32,7 +32,8 @@ static bool ask_address(const struct flow_use *use, struct sslc_address *address
 /* The kernel is asked once: where the ClientHello was seen, the answer is there already. */
 static void find_address(const struct flow_use *use, struct session *session, const uint8_t *random)
 {
-    if (session->address.family == 0 && !hello_address(random, &session->address))
+    bool received = (load_relaxed(&session->flags) & SESSION_SERVER) != 0;
+    if (session->address.family == 0 && !hello_address(random, received, &session->address))
         ask_address(use, &session->address);
 }
 

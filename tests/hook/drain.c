@@ -256,6 +256,8 @@ void drain_near_wrap(struct drain *drain, uint32_t records)
 {
     for (uint32_t i = 0; i < drain->rings_count; i++) {
         struct sslc_ring *ring = drain->rings[i].ring;
+        /* The numbers that come again are not to be found where they were. */
+        memset(drain->rings[i].slots, 0, drain->rings[i].reached_slots * sizeof(struct sslc_slot));
         ring->head = ring->tail = SEQUENCE_MASK - records;
     }
 }

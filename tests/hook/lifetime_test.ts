@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
-import { RING, WORD } from "../../net/capture/record/layout.ts";
-import { CaptureLog } from "../support/capture_log.ts";
 import { certificateFiles, Collector, compile, hooked, run, WORK } from "./native.ts";
 import { Commanded } from "./commanded.ts";
 import { TextLineStream } from "../support/lines.ts";
 import { notRoot, skipIf } from "../support/skip.ts";
-import { until } from "../support/until.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
-const LATE = 4, UPDATE = 1;
+const UPDATE = 1, LATE = 4, AGAIN = 64;
+const RETIRED_AGAIN = 2;
+const RING_START = 4096, RING_RETIRED = RING_START + 148;
 
 /** A program that passes a line over its one TLS connection whenever it is told to. */
 class Steps {
@@ -49,55 +47,44 @@ class Steps {
   }
 }
 
-Deno.test("a program goes over to the next agent, its flow marked late, with the hellos of before", async () => {
-  const first = await Collector.start();
-  const program = await Steps.start(first.runtime);
-  await program.step("one");
-  await first.until((line) => line.kind === "data" && line.direction === 1);
-  await first.stop();
-  const second = await Collector.start(first.runtime);
-  let steps = 1;
-  await until("data of the program", async () => {
-    await program.step("more");
-    steps++;
-    return second.lines.some((line) => line.kind === "data");
-  }, 0);
-  await program.step("end");
-  await program.end();
-  await second.stop();
-  const [before] = first.flows, [after] = second.flows;
-  assert.equal(after.open.random, before.open.random);
-  assert.equal(after.open.flags & LATE, LATE);
-  assert.equal(before.open.flags & LATE, 0);
-  assert.ok(after.open.offsets[0] >= 4, "offsets do not go on");
-  for (const flow of second.flows) {
-    const direction = 0;
-    assert.equal(flow.open.offsets[direction] + flow.bytes[direction], 4 + (steps - 1) * 5 + 4);
+Deno.test("an agent goes on where the last one stopped, or was killed: not a byte is lost", async (t) => {
+  for (const end of ["stop", "kill"] as const) {
+    await t.step(end, async () => {
+      const first = await Collector.start();
+      const program = await Steps.start(first.runtime);
+      await program.step("one");
+      await first.until((line) => line.kind === "data" && line.direction === 1);
+      await first[end]();
+      await program.step("between");
+      const second = await Collector.start(first.runtime);
+      await program.step("after");
+      await program.end();
+      await second.stop();
+      const [before] = first.flows;
+      const again = second.lines.filter((line) => line.kind === "open" && line.flow === before.open.flow);
+      assert.deepEqual(again.map((line) => line.flags), [AGAIN]);
+      const one = 2 * 4, between = 8, after = 6;
+      for (const direction of [0, 1] as const) {
+        const data = [...first.lines, ...second.lines].filter((line) =>
+          line.kind === "data" && line.direction === direction
+        );
+        assert.equal(data.reduce((sum, line) => sum + line.length, 0), one + 2 * (between + after));
+      }
+      assert.equal(again[0].random, before.open.random);
+    });
   }
-  assert.deepEqual(
-    second.hellos.map((hello) => hello.random),
-    [before.open.random, before.open.random],
-  );
 });
 
-Deno.test("a session that begins without an agent is late for one that comes", async () => {
-  const place = await Collector.start();
-  await place.stop();
-  await Deno.remove(`${place.runtime}/control`);
-  const program = await Steps.start(place.runtime);
+Deno.test("an agent that comes late reads what was written before", async () => {
+  const runtime = Deno.makeTempDirSync({ dir: WORK });
+  const program = await Steps.start(runtime);
   await program.step("unseen");
-  const collector = await Collector.start(place.runtime);
-  await until("data of the program", async () => {
-    await program.step("more");
-    return collector.lines.some((line) => line.kind === "data");
-  }, 0);
+  const collector = await Collector.start(runtime);
+  await program.step("seen");
   await program.end();
   await collector.stop();
-  for (const flow of collector.flows) {
-    assert.equal(flow.open.flags & LATE, LATE);
-    assert.equal(flow.open.grade, "socket");
-    assert.ok(collector.hellos.some((hello) => hello.random === flow.open.random));
-  }
+  assert.deepEqual(collector.flows.map((flow) => [flow.open.flags, flow.bytes[0]]), [[0, 12], [0, 12]]);
+  assert.deepEqual(collector.rings.map((ring) => ring.dropped), [0]);
 });
 
 Deno.test("TLS inside TLS: the inner hello is found in the outer session's clear text", async () => {
@@ -117,7 +104,7 @@ Deno.test("TLS inside TLS: the inner hello is found in the outer session's clear
     assert.equal(hello.carrier, carrier.open.flow);
     assert.ok(collector.lines.indexOf(hello) < collector.lines.indexOf(one.open));
     assert.equal(one.open.grade, "none");
-    assert.equal(carrier.open.grade, "socket");
+    assert.equal(carrier.open.grade, "hello");
     assert.deepEqual(one.updates.map((line) => line.flags & UPDATE), []);
   }
 });
@@ -144,95 +131,60 @@ Deno.test("an address that comes late is told by a second open", async () => {
   }
 });
 
-Deno.test("an agent that was killed costs a program no memory for long", async () => {
-  const collector = await Collector.start();
-  await using program = await Commanded.start(collector.runtime);
-  await program.do("write", 64);
+Deno.test("what nobody reads is kept as far as it fits, and counted", async () => {
+  const runtime = Deno.makeTempDirSync({ dir: WORK });
+  await using program = await Commanded.start(runtime);
+  const { shared } = await program.do("write", 32 << 10);
+  assert(shared < 2 << 10, `${shared} KiB without an agent`);
+  const collector = await Collector.start(runtime);
   await collector.until((line) => line.kind === "data");
-  await collector.kill();
-  const { shared } = await program.do("write", 8 << 10);
-  assert(shared > 8 << 10);
-  await until("the memory to come back", async () => (await program.do("write", 16)).shared <= 200, 200);
-  assert((await program.do("write", 64 << 10)).shared < 200);
-  // The next agent sees the program.
-  const second = await Collector.start(collector.runtime);
-  await until("data of the program", async () => {
-    await program.do("write", 16);
-    return second.lines.some((line) => line.kind === "data");
-  }, 100);
-  await second.stop();
+  await program.do("write", 16);
+  await collector.stop();
+  const [flow] = collector.flows, [ring] = collector.rings;
+  assert.equal(flow.bytes[0] + flow.gaps[0], (32 << 20) + (16 << 10));
+  assert(flow.bytes[0] > 900 << 10);
+  assert.equal(ring.dropped, flow.gaps[0]);
 });
 
-Deno.test("a stopped agent finds what was written; what comes later than it can be away costs no memory", async () => {
+Deno.test("a stopped agent finds what was written", async () => {
   const collector = await Collector.start();
   await using program = await Commanded.start(collector.runtime);
   await program.do("write", 64);
   await collector.until((line) => line.kind === "data");
   collector.process.kill("SIGSTOP");
-  const { shared } = await program.do("write", 4 << 10);
-  let written = 64 + (4 << 10);
-  for (const endMs = performance.now() + 8000; performance.now() < endMs; written += 16) {
-    await program.do("write", 16);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  assert((await program.do("write", 32 << 10)).shared < shared + 2048);
-  written += 32 << 10;
+  await program.do("write", 15 << 10);
   collector.process.kill("SIGCONT");
-  await collector.until((line) => line.kind === "data" && line.offset >= 4 << 20);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await program.do("write", 16);
+  await collector.until((line) => line.kind === "data" && line.offset >= 15 << 20);
   await collector.stop();
   const [flow] = collector.flows;
-  assert(flow.bytes[0] >= 4 << 20 && flow.gaps[0] > 30 << 20, `${flow.bytes} bytes, ${flow.gaps} missing`);
-  assert.equal(flow.bytes[0] + flow.gaps[0], (written + 16) << 10);
+  assert.deepEqual([flow.bytes[0], flow.gaps[0]], [(64 + (15 << 10)) << 10, 0]);
 });
 
 /** A process's region, to be written to. */
 function openRegion(pid: number): Deno.FsFile {
   const line = Deno.readTextFileSync(`/proc/${pid}/maps`).split("\n").find((line) =>
-    line.includes("/memfd:sslc")
+    line.includes("/memfd:sslcollector:")
   );
   const range = line?.split(" ")[0].split("-").map((address) => address.replace(/^0+/, "")).join("-");
   return Deno.openSync(`/proc/${pid}/map_files/${range}`, { read: true, write: true });
 }
 
 Deno.test(
-  "a program of which a record is never finished makes another ring",
+  "a program of which a record is never finished claims another ring of its region",
   skipIf(notRoot("opening another process's memory")),
   async () => {
-    const runtime = Deno.makeTempDirSync({ dir: WORK });
-    const log = new CaptureLog();
-    const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
-    const receiver = new HookReceiver({ runtimeDir: runtime, target: log, timeBaseNs, blockedMs: 200 });
-    const running = receiver.run();
-    try {
-      await using program = await Commanded.start(runtime);
-      await program.do("write", 16);
-      await log.until(() => log.of("data").length === 1);
-      using region = openRegion(program.child.pid);
-      // As if a thread had reserved a place: the ring is empty, so it is slot 0.
-      const head = new DataView(new ArrayBuffer(8));
-      region.seekSync(RING.head, Deno.SeekMode.Start);
-      region.readSync(new Uint8Array(head.buffer));
-      const sequence = head.getBigUint64(0, true) + 1n & (1n << 29n) - 1n;
-      head.setBigUint64(0, sequence | 1n << BigInt(WORD.slotShift) | 1n << BigInt(WORD.freshShift), true);
-      region.seekSync(RING.head, Deno.SeekMode.Start);
-      region.writeSync(new Uint8Array(head.buffer));
-      await until("another ring", async () => {
-        await program.do("write", 16);
-        return log.of("programStart").length >= 2;
-      }, 50);
-      assert.deepEqual(log.end(1), {
-        losses: [{ reason: "unfinished-records", unit: "records", amount: 1 }],
-        stopped: undefined,
-      });
-      const data = log.of("data").length;
-      const { mapped } = await program.do("write", 16);
-      await log.until(() => log.of("data").length > data);
-      assert(mapped < 750 << 10, `${mapped} KiB are mapped`);
-    } finally {
-      await receiver.close();
-      await running;
-    }
+    const collector = await Collector.start();
+    await using program = await Commanded.start(collector.runtime);
+    const { mapped } = await program.do("write", 16);
+    await collector.until((line) => line.kind === "data");
+    using region = openRegion(program.child.pid);
+    region.seekSync(RING_RETIRED, Deno.SeekMode.Start);
+    region.writeSync(Uint8Array.of(RETIRED_AGAIN, 0, 0, 0));
+    assert.equal((await program.do("write", 16)).mapped, mapped);
+    await collector.until((line) => line.kind === "data" && line.offset === 16 << 10);
+    await collector.stop();
+    assert.deepEqual(collector.rings.map((ring) => ring.data), [16 << 10, 16 << 10]);
+    const opens = collector.lines.filter((line) => line.kind === "open");
+    assert.deepEqual(opens.map((line) => line.flags), [0, LATE]);
   },
 );

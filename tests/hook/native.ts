@@ -89,6 +89,10 @@ export interface Line {
   readonly dropped: number;
   readonly gap: number;
   readonly data: number;
+  /** Of the ring's header and the region's page. */
+  readonly granted: number;
+  readonly lost: number;
+  readonly ringless: readonly [number, number, number];
 }
 
 /** One flow as it was collected. */
