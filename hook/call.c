@@ -56,8 +56,8 @@ static inline void enter(const struct call *entry)
         thread_state.depth++;
 }
 
-/* Takes the call off the list. The socket it used, -1 unknown. */
-static int leave(struct call_frame *call)
+/* Takes the call off the list where calls were left in between, or the list was full, or a coroutine came back on another thread. */
+static COLD int leave_behind(const struct call_frame *call)
 {
     struct thread_state *thread = &thread_state;
     uint32_t depth = thread->depth;
@@ -66,7 +66,18 @@ static int leave(struct call_frame *call)
     if (UNLIKELY(depth != thread->depth))
         thread_cut(thread, depth);
     if (depth == 0 || thread->calls[depth - 1].frame != call->frame)
-        return -1; /* a coroutine came back on another thread, or the list was full */
+        return -1;
+    thread->depth = depth - 1;
+    return thread->calls[depth - 1].fd;
+}
+
+/* Takes the call off the list. The socket it used, -1 unknown. */
+static inline int leave(const struct call_frame *call)
+{
+    struct thread_state *thread = &thread_state;
+    uint32_t depth = thread->depth;
+    if (UNLIKELY(depth == 0 || thread->calls[depth - 1].frame != call->frame))
+        return leave_behind(call);
     thread->depth = depth - 1;
     return thread->calls[depth - 1].fd;
 }

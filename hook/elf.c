@@ -105,7 +105,15 @@ static void *symbol_address(const struct elf_object *object, uint32_t index, con
     return (void *)address;
 }
 
-static void *find_gnu(const struct elf_object *object, const char *name)
+static uint32_t gnu_hash(const char *name)
+{
+    uint32_t hash = 5381;
+    for (const char *c = name; *c != 0; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    return hash;
+}
+
+static void *find_gnu(const struct elf_object *object, const char *name, uint32_t hash)
 {
     const uint32_t *table = object->gnu_hash;
     uint32_t buckets = table[0], first = table[1], bloom_words = table[2], shift = table[3];
@@ -114,11 +122,8 @@ static void *find_gnu(const struct elf_object *object, const char *name)
     const uint32_t *chain = bucket + buckets;
     if (buckets == 0 || bloom_words == 0)
         return NULL;
-    uint32_t hash = 5381;
-    for (const char *c = name; *c != 0; c++)
-        hash = hash * 33 + (unsigned char)*c;
     const unsigned bits = sizeof(ElfW(Addr)) * 8;
-    ElfW(Addr) word = bloom[(hash / bits) % bloom_words];
+    ElfW(Addr) word = bloom[hash / bits & (bloom_words - 1)]; /* a power of two */
     if (((word >> (hash % bits)) & (word >> ((hash >> shift) % bits)) & 1) == 0)
         return NULL;
     uint32_t index = bucket[hash % buckets];
@@ -160,13 +165,14 @@ static void *find_sysv(const struct elf_object *object, const char *name)
 
 void *elf_symbol(const struct elf_object *object, const char *name)
 {
-    return object->gnu_hash != NULL ? find_gnu(object, name) : find_sysv(object, name);
+    return object->gnu_hash != NULL ? find_gnu(object, name, gnu_hash(name)) : find_sysv(object, name);
 }
 
 struct search {
     const char *const *names;
     void **found;
     uint64_t settled; /* bit i: found[i] comes from an object after the hook */
+    uint32_t hash[ELF_NAMES_MAX];
 };
 
 static bool search_object(const struct elf_object *object, void *context)
@@ -178,7 +184,8 @@ static bool search_object(const struct elf_object *object, void *context)
     for (unsigned i = 0; search->names[i] != NULL; i++) {
         if ((search->settled >> i & 1) != 0)
             continue;
-        void *address = elf_symbol(object, search->names[i]);
+        void *address = object->gnu_hash != NULL ? find_gnu(object, search->names[i], search->hash[i])
+                                                 : find_sysv(object, search->names[i]);
         if (address != NULL) {
             search->found[i] = address;
             if (object->after_hook)
@@ -192,8 +199,13 @@ static bool search_object(const struct elf_object *object, void *context)
 
 void elf_find_next(const char *const *names, void **found)
 {
-    struct search search = {names, found, 0};
-    for (unsigned i = 0; names[i] != NULL; i++)
+    struct search search;
+    search.names = names;
+    search.found = found;
+    search.settled = 0;
+    for (unsigned i = 0; names[i] != NULL; i++) {
         found[i] = NULL;
+        search.hash[i] = gnu_hash(names[i]);
+    }
     elf_each(search_object, &search);
 }

@@ -29,7 +29,9 @@ void elf_each(bool (*visit)(const struct elf_object *object, void *context), voi
 /* Address of a function or object that `object` defines and exports in its default version, else NULL. */
 void *elf_symbol(const struct elf_object *object, const char *name);
 
-/* Fills `found[i]` with the address of `names[i]` (the list ends with NULL) in the first object after the hook that
+#define ELF_NAMES_MAX 64u
+
+/* Fills `found[i]` with the address of `names[i]` (at most ELF_NAMES_MAX, and NULL) in the first object after the hook that
  * defines it, else in the last one before that is not the program itself, else NULL. */
 void elf_find_next(const char *const *names, void **found);
 

@@ -25,6 +25,12 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
 #endif
         vector last = *(const vector *)(f + length - 16);
         unsigned char *end = t + length - 16;
+        for (; end - t > 32; t += 32, f += 32) {
+            vector one = *(const vector *)f, two = *(const vector *)(f + 16);
+            *(vector *)t = one;
+            *(vector *)(t + 16) = two;
+            KEEP_LOOP;
+        }
         for (; t < end; t += 16, f += 16) {
             *(vector *)t = *(const vector *)f;
             KEEP_LOOP;

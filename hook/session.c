@@ -124,14 +124,28 @@ static struct session *look(struct table *table, uint64_t key, uint32_t *place, 
     return NULL;
 }
 
-struct session *session_find(const void *ssl)
+/* Most calls are about the session of the thread's last one. Its record has another key when it was freed since. */
+static __thread struct session *last __attribute__((tls_model("initial-exec")));
+
+static inline struct session *last_of(const void *ssl)
+{
+    return LIKELY(last != NULL) && LIKELY(load_relaxed(&last->key) == (uint64_t)(uintptr_t)ssl) ? last : NULL;
+}
+
+static COLD struct session *find(const void *ssl)
 {
     uint64_t key = key_of(ssl);
     uint32_t place, free;
     return load_acquire(&sessions.index) == NULL || key == 0 ? NULL : look(&sessions, key, &place, &free);
 }
 
-struct session *session_insert(const void *ssl)
+struct session *session_find(const void *ssl)
+{
+    struct session *session = last_of(ssl);
+    return LIKELY(session != NULL) ? session : find(ssl);
+}
+
+static COLD struct session *find_or_make(const void *ssl)
 {
     struct table *table = &sessions;
     uint64_t key = key_of(ssl);
@@ -152,12 +166,24 @@ struct session *session_insert(const void *ssl)
                 return NULL;
             memset(made, 0, offsetof(struct session, next_free));
             made->unfinished = 0;
-            made->key = (uint64_t)(uintptr_t)ssl;
         }
         uint64_t word = key | ((uint64_t)(made - table->records) + 1), empty = 0;
-        if (__atomic_compare_exchange_n(&table->index[free], &empty, word, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&table->index[free], &empty, word, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+            store_relaxed(&made->key, (uint64_t)(uintptr_t)ssl);
             return made;
+        }
     }
+}
+
+struct session *session_insert(const void *ssl)
+{
+    struct session *session = last_of(ssl);
+    if (LIKELY(session != NULL))
+        return session;
+    session = find_or_make(ssl);
+    if (session != NULL)
+        last = session;
+    return session;
 }
 
 void session_remove(const void *ssl, struct session *session)
@@ -168,6 +194,8 @@ void session_remove(const void *ssl, struct session *session)
     if (load_acquire(&table->index) == NULL || key == 0 || look(table, key, &place, &free) != session)
         return;
     uint64_t word = key | ((uint64_t)(session - table->records) + 1);
-    if (__atomic_compare_exchange_n(&table->index[place], &word, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    if (__atomic_compare_exchange_n(&table->index[place], &word, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+        store_relaxed(&session->key, 0);
         record_give(table, session);
+    }
 }

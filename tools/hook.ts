@@ -57,7 +57,9 @@ const COMPILER_FLAGS: readonly string[] = [
 ];
 
 const LINKER_FLAGS: readonly string[] = [
-  ...["-shared", "-nostdlib", "-Wl,--hash-style=both", "-Wl,-z,now,-z,relro,-z,noexecstack"],
+  ...["-shared", "-nostdlib", "-Wl,--hash-style=both", "-Wl,-z,now,-z,noexecstack"],
+  // Every process maps the library: two segments, and no page to protect, since nothing but one address is relocated for use.
+  "-Wl,-z,noseparate-code,-z,norelro",
 ];
 
 /**
