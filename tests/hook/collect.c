@@ -124,6 +124,7 @@ int main(int count, char **arguments)
     drain.record = show;
     drain_start(&drain, arguments[1]);
     drain_adopt(&drain, NULL);
+    drain_step(&drain); /* what is there is this agent's from here on */
     printf("{\"kind\":\"ready\"}\n");
     fflush(stdout);
     struct pollfd input = {0, POLLIN, 0};
