@@ -33,6 +33,7 @@ static uint32_t making;           /* attached, or not to be, by one thread */
 static struct region regions[2];  /* the one in use, and room for a forked child's own */
 static struct region *region;     /* NULL: none */
 static struct ring_view views[VIEWS];
+static uint32_t uncorrected;      /* libraries, until there is a page to count them in */
 static uint32_t epochs;           /* rings that this process and its ancestors had */
 
 /* A page that a fork clears; without one, children could not be told from their parents. */
@@ -94,6 +95,7 @@ static struct ring_view *claim(struct process *process, uint64_t now)
     if (!region_claim(current, owner, now, view))
         return NULL;
     sessions_open();
+    add_relaxed(&region_page(current)->uncorrected, __atomic_exchange_n(&uncorrected, 0, __ATOMIC_RELAXED));
     view->epoch = ++epochs;
     view->process = attach_stamp;
     process->views++;
@@ -163,6 +165,15 @@ COLD void attach_count_ringless(uint64_t bytes, bool first)
     add_relaxed(&page->ringless_bytes, bytes);
     __atomic_compare_exchange_n(&page->ringless_first_ns, &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     store_relaxed(&page->ringless_last_ns, now);
+}
+
+COLD void attach_count_uncorrected(void)
+{
+    struct region *current = load_acquire(&region);
+    if (attach_ring() != NULL)
+        add_relaxed(&region_page(current)->uncorrected, 1);
+    else
+        add_relaxed(&uncorrected, 1);
 }
 
 COLD void attach_shrink(void)

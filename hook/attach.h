@@ -43,6 +43,9 @@ struct ring_view *attach_claim(void);
 /* `bytes` of clear text passed in this process, which has no ring; `first`: of this session. */
 void attach_count_ringless(uint64_t bytes, bool first);
 
+/* A library whose calls pass the hook by was loaded. */
+void attach_count_uncorrected(void);
+
 /* The process needs its addresses, or locks them all into memory: gives back what it does not use. */
 void attach_shrink(void);
 

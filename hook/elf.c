@@ -17,7 +17,7 @@ struct walk {
 };
 
 /* glibc relocates the pointers of the dynamic section in place, musl and the vDSO do not. */
-static const void *dynamic_pointer(const struct elf_object *object, uintptr_t value)
+const void *elf_pointer(const struct elf_object *object, uintptr_t value)
 {
     return (const void *)(value >= object->start && value < object->end ? value : object->base + value);
 }
@@ -41,13 +41,16 @@ static bool describe(const struct dl_phdr_info *info, struct elf_object *object)
     object->base = info->dlpi_addr;
     object->start = start;
     object->end = end;
+    object->headers = info->dlpi_phdr;
+    object->header_count = info->dlpi_phnum;
+    object->dynamic = dynamic;
     object->symbols = NULL;
     object->strings = NULL;
     object->versions = NULL;
     object->gnu_hash = NULL;
     object->sysv_hash = NULL;
     for (; dynamic->d_tag != DT_NULL; dynamic++) {
-        const void *at = dynamic_pointer(object, dynamic->d_un.d_ptr);
+        const void *at = elf_pointer(object, dynamic->d_un.d_ptr);
         if (dynamic->d_tag == DT_SYMTAB)
             object->symbols = at;
         else if (dynamic->d_tag == DT_STRTAB)

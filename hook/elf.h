@@ -16,12 +16,18 @@ struct elf_object {
     uint32_t order;    /* place in the list of objects, from 0: the program */
     bool is_hook;
     bool after_hook;   /* loaded after the hook, where RTLD_NEXT would look */
+    const void *headers;       /* ElfW(Phdr)[header_count] */
+    uint32_t header_count;
+    const void *dynamic;       /* ElfW(Dyn)[], ended by DT_NULL */
     const void *symbols;
     const char *strings;
     const uint16_t *versions;  /* NULL: none */
     const uint32_t *gnu_hash;  /* NULL: none */
     const uint32_t *sysv_hash; /* NULL: none */
 };
+
+/* What an entry of object->dynamic points to. */
+const void *elf_pointer(const struct elf_object *object, uintptr_t value);
 
 /* Calls `visit` for each object that has a symbol table, in load order, until it returns true. */
 void elf_each(bool (*visit)(const struct elf_object *object, void *context), void *context);

@@ -31,6 +31,9 @@
     X(setrlimit64, int, (int, const void *))                                                       \
     X(prlimit, int, (int, int, const void *, void *))                                              \
     X(prlimit64, int, (int, int, const void *, void *))                                            \
+    X(dlopen, void *, (const char *, int))                                                         \
+    X(dlmopen, void *, (long, const char *, int))                                                  \
+    X(dlsym, void *, (void *, const char *))                                                       \
     X(mlockall, int, (int))                                                                        \
     X(pthread_mutex_lock, int, (void *))                                                           \
     X(pthread_mutex_unlock, int, (void *))                                                         \

@@ -45,7 +45,7 @@ const INTERPOSED = [
     "recvmsg",
   ],
   ...["write", "writev", "send", "sendto", "sendmsg", "sendmmsg", "prctl", "syscall"],
-  ...["setrlimit", "setrlimit64", "prlimit", "prlimit64", "mlockall"],
+  ...["setrlimit", "setrlimit64", "prlimit", "prlimit64", "mlockall", "dlopen", "dlmopen", "dlsym"],
 ];
 
 /** Also for builds of single parts in tests. */

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* Libraries that are loaded while the program runs.
+ *
+ * What is loaded with RTLD_DEEPBIND (PHP's extensions are) binds to its own libraries first, past the hook. Its calls are led back
+ * by correcting the addresses that the dynamic loader wrote for them. `dlopen` itself may only be jumped to, since it asks who
+ * calls; so the correction is made when the program next calls the loader, to find what it loaded: before it can have called that, or
+ * confined itself. Addresses in pages that are read-only by then take the very system call that the loader has just made for
+ * them.
+ *
+ * A TLS library that came this way is the occasion to attach. */
+#include <elf.h>
+#include <link.h>
+#include <sys/mman.h>
+
+#include "attach.h"
+#include "elf.h"
+#include "jump.h"
+#include "libc.h"
+#include "library.h"
+#include "seccomp.h"
+#include "settings.h"
+
+#define BASE_NAMESPACE 0 /* LM_ID_BASE */
+
+#if defined(__x86_64__)
+#define JUMP_SLOT R_X86_64_JUMP_SLOT
+#define GLOBAL_DATA R_X86_64_GLOB_DAT
+#else
+#define JUMP_SLOT R_AARCH64_JUMP_SLOT
+#define GLOBAL_DATA R_AARCH64_GLOB_DAT
+#endif
+
+#define UNKNOWN UINT32_MAX
+
+static uint32_t loading;             /* dlopen was called since the last look */
+static uint32_t first_deep = UNKNOWN; /* place of the first object that may have been loaded with RTLD_DEEPBIND since */
+static uint32_t looking;             /* try-lock */
+
+/* Pages that the loader made read-only when it had written them. */
+struct relro {
+    uintptr_t start;
+    uintptr_t end;
+};
+
+struct correction {
+    struct elf_object hook;
+    uint32_t first;
+
+};
+
+static bool count(const struct elf_object *object, void *context)
+{
+    *(uint32_t *)context = object->order + 1;
+    return false;
+}
+
+static bool find_hook(const struct elf_object *object, void *context)
+{
+    if (object->is_hook)
+        *(struct elf_object *)context = *object;
+    return object->is_hook;
+}
+
+static struct relro find_relro(const struct elf_object *object)
+{
+    const ElfW(Phdr) *headers = object->headers;
+    uintptr_t page = load_relaxed(&settings.page_bytes);
+    struct relro relro = {0, 0};
+    for (uint32_t i = 0; i < object->header_count; i++) {
+        if (headers[i].p_type != PT_GNU_RELRO)
+            continue;
+        relro.start = (object->base + headers[i].p_vaddr) & ~(page - 1);
+        relro.end = (object->base + headers[i].p_vaddr + headers[i].p_memsz) & ~(page - 1);
+    }
+    return relro;
+}
+
+static bool protect(const struct relro *relro, int protection)
+{
+    return !seccomp_in_force() && sys3(SYS_mprotect, relro->start, relro->end - relro->start, protection) == 0;
+}
+
+/* Corrects the addresses of one list of relocations. `open` says whether the pages of `relro` can be written. False: one of them
+ * could not be. */
+static bool correct_list(const struct elf_object *object, const struct elf_object *hook, const ElfW(Rela) *list, size_t bytes,
+                         const struct relro *relro, bool *open)
+{
+    const ElfW(Sym) *symbols = object->symbols;
+    bool all = true;
+    for (size_t i = 0; i < bytes / sizeof *list; i++) {
+        unsigned type = (unsigned)ELF64_R_TYPE(list[i].r_info);
+        if (type != JUMP_SLOT && type != GLOBAL_DATA)
+            continue;
+        void *ours = elf_symbol(hook, object->strings + symbols[ELF64_R_SYM(list[i].r_info)].st_name);
+        void **place = (void **)(object->base + list[i].r_offset);
+        if (ours == NULL || load_relaxed(place) == ours)
+            continue;
+        bool closed = (uintptr_t)place >= relro->start && (uintptr_t)place < relro->end;
+        if (closed && !*open)
+            *open = protect(relro, PROT_READ | PROT_WRITE);
+        if (closed && !*open)
+            all = false;
+        else
+            store_relaxed(place, ours);
+    }
+    return all;
+}
+
+static bool correct(const struct elf_object *object, void *context)
+{
+    struct correction *correction = context;
+    const ElfW(Rela) *data = NULL, *jumps = NULL;
+    size_t data_bytes = 0, jump_bytes = 0;
+    if (object->order < correction->first || object->is_hook)
+        return false;
+    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_RELA)
+            data = elf_pointer(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_RELASZ)
+            data_bytes = entry->d_un.d_val;
+        else if (entry->d_tag == DT_JMPREL)
+            jumps = elf_pointer(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_PLTRELSZ)
+            jump_bytes = entry->d_un.d_val;
+    }
+    struct relro relro = find_relro(object);
+    bool open = false;
+    bool all = data == NULL || correct_list(object, &correction->hook, data, data_bytes, &relro, &open);
+    all = (jumps == NULL || correct_list(object, &correction->hook, jumps, jump_bytes, &relro, &open)) && all;
+    if (open)
+        protect(&relro, PROT_READ);
+    if (!all)
+        attach_count_uncorrected();
+    return false;
+}
+
+/* Looks at what was loaded since the last look. */
+static COLD void look(void)
+{
+    uint32_t free = 0;
+    if (!__atomic_compare_exchange_n(&looking, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return;
+    struct correction correction;
+    store_relaxed(&loading, 0);
+    correction.first = __atomic_exchange_n(&first_deep, UNKNOWN, __ATOMIC_RELAXED);
+    if (load_relaxed(&attach_done) == 0 && library_present())
+        attach_late();
+    correction.hook.is_hook = false;
+    if (correction.first != UNKNOWN)
+        elf_each(find_hook, &correction.hook);
+    if (correction.hook.is_hook)
+        elf_each(correct, &correction);
+    store_release(&looking, 0);
+}
+
+static inline void look_if_loaded(void)
+{
+    if (UNLIKELY(load_relaxed(&loading) != 0) && load_acquire(&settings.ready) != 0)
+        look();
+}
+
+/* A call of dlopen with `mode` follows. */
+static void note(int mode)
+{
+    uint32_t objects = 0, none = UNKNOWN;
+    look_if_loaded();
+#ifdef RTLD_DEEPBIND
+    if ((mode & RTLD_DEEPBIND) != 0) {
+        elf_each(count, &objects);
+        __atomic_compare_exchange_n(&first_deep, &none, objects, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
+#endif
+    store_relaxed(&loading, 1);
+}
+
+extern char dlopen_missing[] __attribute__((visibility("hidden")));
+extern char dlmopen_missing[] __attribute__((visibility("hidden")));
+extern char dlsym_missing[] __attribute__((visibility("hidden")));
+
+__attribute__((used, visibility("hidden"))) void *dlopen_target(const char *name, int mode)
+{
+    void *original = libc_get(LIBC_dlopen);
+    (void)name;
+    note(mode);
+    return original != NULL ? original : dlopen_missing;
+}
+
+/* Another namespace has libraries of its own, that are not to be seen from this one. */
+__attribute__((used, visibility("hidden"))) void *dlmopen_target(long space, const char *name, int mode)
+{
+    void *original = libc_get(LIBC_dlmopen);
+    (void)name;
+    if (space == BASE_NAMESPACE)
+        note(mode);
+    else
+        attach_count_uncorrected();
+    return original != NULL ? original : dlmopen_missing;
+}
+
+__attribute__((used, visibility("hidden"))) void *dlsym_target(void)
+{
+    void *original = libc_get(LIBC_dlsym);
+    look_if_loaded();
+    return original != NULL ? original : dlsym_missing;
+}
+
+JUMP_FUNCTION("dlopen", "dlopen_target", "dlopen_missing", "0");
+JUMP_FUNCTION("dlmopen", "dlmopen_target", "dlmopen_missing", "0");
+JUMP_FUNCTION("dlsym", "dlsym_target", "dlsym_missing", "0");
