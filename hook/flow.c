@@ -260,7 +260,6 @@ void flow_unseen(const struct flow_use *use, struct session *session, uint64_t l
         form.flow = session->flow;
         if (ring_publish(view, &form, NULL)) {
             store_relaxed(&session->offset[direction], offset + length);
-            add_relaxed(&view->ring->gap_bytes, length);
             return;
         }
     }

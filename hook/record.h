@@ -6,7 +6,7 @@
  *
  * ---- Region --------------------------------------------------------------------------------------
  * One memfd for a process and the children that it forks, made by the hook when it attaches, sealed (F_SEAL_SHRINK |
- * F_SEAL_GROW | F_SEAL_SEAL), mapped MAP_SHARED as a whole, and named
+ * F_SEAL_GROW), mapped MAP_SHARED as a whole, and named
  *
  *     sslcollector:ABI:RENDEZVOUS      (in /proc/PID/maps: /memfd:sslcollector:3:0123456789abcdef (deleted))
  *
@@ -21,7 +21,7 @@
  *
  * Valid: 1 <= ring_count <= SSLC_RINGS_MAX; slot_capacity a multiple of 64 from 64 to SSLC_SLOTS_MAX; data_capacity a multiple of
  * SSLC_PAGE from SSLC_DATA_MIN to SSLC_DATA_MAX; ring_stride == SSLC_PAGE + slot_capacity * 64 + data_capacity; the file's
- * size == SSLC_PAGE + ring_count * ring_stride; all three seals. Every word of the region may be written at any time by every
+ * size == SSLC_PAGE + ring_count * ring_stride; both seals. Every word of the region may be written at any time by every
  * process that maps it: a reader copies the geometry once, checks it, and believes no later one.
  *
  * Attaching touches no page. The region page is written when the first ring is claimed, `magic` last; before that the file is
@@ -37,6 +37,9 @@
  * A region that was not handed over, or whose reader is gone, is found in /proc/PID/maps by its name and opened read-write through
  * /proc/PID/map_files/RANGE. Owner, uid and namespaces are those of that PID. Sharers (a forked child has the mapping too)
  * show the same device and inode there.
+ *
+ * Whether anybody still maps a region whose maker is gone, a reader learns by unmapping it itself and adding F_SEAL_WRITE: the
+ * kernel refuses that (EBUSY) as long as anybody could write through a mapping.
  *
  * One reader at a time: it holds flock(LOCK_EX) on a description of its own, which for a region that was handed over it makes by
  * opening /proc/self/fd/N again and closing N (the received description lives as long as the program's mapping, and with it a
@@ -55,6 +58,8 @@
  * made by a bare clone). That takes no system call, so it is a claim: the process is the one with such a thread
  * that maps the region. Then it fills in `comm`, `claimed_ns`, the grants where they are 0, and `magic` last; a ring
  * whose `magic` is not SSLC_MAGIC is not read.
+ *
+ * Claimers take the lowest spare ring that they can have.
  *
  * When its process is gone and everything is read, a reader makes the ring spare again by storing `owner` 0. It leaves all
  * other words as they are: sequence numbers go on, counters only ever grow. A process ends when its pidfd says so; it has
@@ -161,7 +166,8 @@ struct sslc_region {
     uint32_t pid;              /*  24  of the process that made the region, in its own pid namespace */
     uint32_t flags;            /*  28  SSLC_REGION_* */
     uint64_t attached_ns;      /*  32  CLOCK_REALTIME when it was made */
-    uint8_t  pad0[24];
+    uint64_t address;          /*  40  where its maker, and children by fork, map it; parts may be unmapped again */
+    uint8_t  pad0[16];
 
     /* only ever grow: of processes that share the region and have no ring, because none was spare */
     uint64_t ringless;         /*  64  such processes */
@@ -199,7 +205,7 @@ struct sslc_ring {
     uint64_t dropped_bytes;    /* 192  not written because the ring was full, whether or not a gap record has told of them */
                                /*      since */
     uint64_t dropped_records;  /* 200  records of kind open, hello, close that found no room */
-    uint64_t gap_bytes;        /* 208  bytes that gap records have told of (also those of sendfile) */
+    uint64_t gap_bytes;        /* 208  bytes of those that gap records have told of: not those of sendfile */
     uint64_t unmirrored;       /* 216  sessions that found no room in the hook's own table */
     uint64_t lost_sessions;    /* 224  sessions that passed data and ended, of which no record found room */
     uint64_t uncopied_bytes;   /* 232  part of dropped_bytes: no buffer was free to copy what was being written */

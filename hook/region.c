@@ -15,7 +15,6 @@
 #endif
 #ifndef F_ADD_SEALS
 #define F_ADD_SEALS 1033
-#define F_SEAL_SEAL 1
 #define F_SEAL_SHRINK 2
 #define F_SEAL_GROW 4
 #endif
@@ -95,7 +94,7 @@ static long make_file(const struct region *region)
     if (fd < 0)
         return fd;
     if (sys2(SYS_ftruncate, fd, region->length) == 0 &&
-        sys3(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        sys3(SYS_fcntl, fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0)
         return fd;
     sys1(SYS_close, fd);
     return -EINVAL;
@@ -169,6 +168,7 @@ static void describe(const struct region *region)
     page->pid = region->pid;
     page->flags = region->flags;
     page->attached_ns = region->attached_ns;
+    page->address = (uintptr_t)region->base;
     store_release(&page->magic, SSLC_MAGIC);
 }
 
