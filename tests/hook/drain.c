@@ -51,7 +51,7 @@ static bool take_region(struct drain *drain, const char *path, uint32_t pid)
             close(fd);
         return false;
     }
-    check((fcntl(fd, F_GET_SEALS) & 7) == 7, "region is not sealed");
+    check((~fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW)) == 0, "region is not sealed");
     check(drain->regions_count < DRAIN_REGIONS, "too many regions");
     drain->regions[drain->regions_count++] = (struct drain_region){fd, pid, status.st_ino};
     return true;
