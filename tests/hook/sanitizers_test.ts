@@ -6,8 +6,8 @@ import { compile, run, WORK } from "./native.ts";
 
 const SOURCES = new URL("../../hook/", import.meta.url).pathname;
 
-/** Memory functions and sockets are the C library's for sanitizers anyway, and they set limits before they are ready. */
-const LEFT_OUT = ["memory.c", "socket.c", "limit.c"];
+/** Memory functions and sockets are the C library's for sanitizers anyway, and they set limits and look for symbols before they are ready. */
+const LEFT_OUT = ["memory.c", "socket.c", "limit.c", "deepbind.c"];
 
 /** All of the hook that sanitizers can look at. */
 function hookSources(): string[] {
