@@ -164,7 +164,8 @@ static COLD struct session *find_or_make(const void *ssl)
             made = record_take(table);
             if (made == NULL)
                 return NULL;
-            memset(made, 0, offsetof(struct session, next_free));
+            /* All but the key, which is 0, and which threads that used this record may look at. */
+            memset(&made->flow, 0, offsetof(struct session, next_free) - offsetof(struct session, flow));
             made->unfinished = 0;
         }
         uint64_t word = key | ((uint64_t)(made - table->records) + 1), empty = 0;
