@@ -7,6 +7,7 @@
 import { benchCost } from "./cost.ts";
 import { benchForge } from "./forge.ts";
 import { benchHttp2 } from "./http2.ts";
+import { benchInstructions } from "./instructions.ts";
 import { benchLink } from "./link.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRing } from "./ring.ts";
@@ -19,6 +20,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   throughput: benchThroughput,
   memory: benchMemory,
   cost: benchCost,
+  instructions: benchInstructions,
   http2: benchHttp2,
   link: benchLink,
 };

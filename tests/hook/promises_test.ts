@@ -132,3 +132,28 @@ Deno.test("libraries that are loaded with RTLD_DEEPBIND", async (t) => {
     }
   }
 });
+
+Deno.test(
+  "a program that only has a TLS library touches no page for it",
+  skipIf(notRoot("opening another process's memory")),
+  async () => {
+    const collector = await Collector.start();
+    const program = await compile("idle", ["idle.c"], LINKED);
+    const child = new Deno.Command(program, {
+      env: await environment(collector.runtime),
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const output = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+    await output[Symbol.asyncIterator]().next();
+    const line = Deno.readTextFileSync(`/proc/${child.pid}/maps`).split("\n").find((line) =>
+      line.includes("/memfd:sslc")
+    );
+    const range = line!.split(" ")[0].split("-").map((address) => address.replace(/^0+/, "")).join("-");
+    assert.equal(Deno.statSync(`/proc/${child.pid}/map_files/${range}`).blocks, 0);
+    await child.stdin.close();
+    assert.equal((await child.status).code, 0);
+    await collector.stop();
+    assert.deepEqual(collector.rings, []);
+  },
+);
