@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { Commanded } from "./commanded.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
-import { until } from "../support/until.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 
