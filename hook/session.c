@@ -167,6 +167,7 @@ static COLD struct session *find_or_make(const void *ssl)
             /* All but the key, which is 0, and which threads that used this record may look at. */
             memset(&made->flow, 0, offsetof(struct session, next_free) - offsetof(struct session, flow));
             made->unfinished = 0;
+            made->departure.offered = 0;
         }
         uint64_t word = key | ((uint64_t)(made - table->records) + 1), empty = 0;
         if (__atomic_compare_exchange_n(&table->index[free], &empty, word, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
