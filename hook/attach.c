@@ -78,13 +78,14 @@ void attach_at_load(void)
         make_region();
 }
 
-/* The first thread of a process that comes here. */
+/* The first thread of a process that comes here. In a child of one that came here itself the stamp becomes another. */
 static void enter(struct process *process)
 {
-    if (process->entered == 0) {
-        process->entered = 1;
+    if (process->entered != 0)
+        return;
+    process->entered = 1;
+    if (epochs != 0)
         add_relaxed(&attach_stamp, 1);
-    }
 }
 
 static struct ring_view *claim(struct process *process, uint64_t now)
