@@ -22,7 +22,7 @@ export async function runDemo({ output }: DemoCommand): Promise<number> {
   const reader = new ExchangeReader();
   const agent = await startAgent({
     sinks: [path.startsWith("/") ? path : `./${path}`, ({ frame }) => reader.add(frame)],
-    sources: [hookSource({ runtimeDir })],
+    sources: [hookSource({ runtimeDir, startsPrograms: true })],
   });
   const server = await startServer();
   const origin = `https://localhost:${server.addr.port}`;

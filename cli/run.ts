@@ -36,7 +36,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
   const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
   const agent = await startAgent({
     ...settings,
-    sources: [hookSource({ runtimeDir, memoryBytes: command.memory })],
+    sources: [hookSource({ runtimeDir, memoryBytes: command.memory, startsPrograms: true })],
   });
   let lookout: Lookout | undefined;
   const status = await execute(command.program, agent, {

@@ -67,16 +67,22 @@ export interface HookSourceOptions {
   readonly runtimeDir?: string;
   /** Bytes of all rings together, at least 1 MiB; programs beyond it go unmirrored. Default: 512 MiB. */
   readonly memoryBytes?: number;
+  /** The caller starts the programs, later than the agent: it is nothing to warn of that none can be found which began before. */
+  readonly startsPrograms?: boolean;
 }
 
 const hookSchema = v.strictObject({
   runtimeDir: v.optional(v.string(), defaultRuntimeDir),
   memoryBytes: v.optional(wholeNumber(MEMORY_MIN)),
+  startsPrograms: v.optional(v.boolean(), false),
 });
+
+const CANNOT_ADOPT = "programs that began before this agent, or while it was away, are not mirrored: " +
+  "finding them needs root or CAP_CHECKPOINT_RESTORE";
 
 /** Every program of this host that starts with the hook in its `LD_PRELOAD`. Throws {@linkcode BadSetting}. */
 export function hookSource(options: HookSourceOptions = {}): CaptureSource {
-  const { runtimeDir, memoryBytes } = parsed(hookSchema, options);
+  const { runtimeDir, memoryBytes, startsPrograms } = parsed(hookSchema, options);
   const checked = <T>(use: () => T): T => {
     try {
       return use();
@@ -89,8 +95,8 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
     // The files of the sinks may be those that another agent writes.
     check: () => checked(() => AgentLock.take(runtimeDir).release()),
     open: (target, { timeBaseNs, nextProgram, flush, warn }) =>
-      checked(() =>
-        new HookReceiver({
+      checked(() => {
+        const receiver = new HookReceiver({
           runtimeDir,
           timeBaseNs,
           totalMemory: memoryBytes,
@@ -98,8 +104,10 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
           nextProgram,
           onBatch: flush,
           warn,
-        })
-      ),
+        });
+        if (!receiver.adopts && !startsPrograms) warn(CANNOT_ADOPT);
+        return receiver;
+      }),
   };
 }
 

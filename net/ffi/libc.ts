@@ -46,6 +46,19 @@ const SYMBOLS = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** `off_t lseek(int fd, off_t offset, int whence)` */
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  /** `ssize_t pread(int fd, void *bytes, size_t length, off_t offset)` */
+  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "isize" },
+  /** `FILE *fopen(const char *path, const char *mode)` */
+  fopen: { parameters: ["buffer", "buffer"], result: "pointer" },
+  /** `size_t fread(void *bytes, size_t size, size_t count, FILE *stream)`, on another thread; reads until it has them all */
+  freadElsewhere: {
+    name: "fread",
+    parameters: ["buffer", "usize", "usize", "pointer"],
+    result: "usize",
+    nonblocking: true,
+  },
+  /** `int fclose(FILE *stream)` */
+  fclose: { parameters: ["pointer"], result: "i32" },
   /** `int fstatfs(int fd, struct statfs *status)`; `f_type` is the first word */
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   /** `int ftruncate(int fd, off_t length)` */
@@ -67,37 +80,19 @@ const SYMBOLS = {
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
   /** `int kill(pid_t pid, int signal)` */
   kill: { parameters: ["i32", "i32"], result: "i32" },
-  /** `int clock_gettime(clockid_t clock, struct timespec *time)` */
-  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-  /** `long syscall(SYS_futex, uint32_t *word, int operation, uint32_t value, const struct timespec *, ...)`, on another thread */
-  futex_wait: {
-    name: "syscall",
-    parameters: ["i64", "pointer", "i64", "i64", "buffer", "pointer", "i64"],
-    result: "i64",
-    nonblocking: true,
-  },
-  /** The same on this thread: for waits that are short. */
-  futex_nap: {
-    name: "syscall",
-    parameters: ["i64", "pointer", "i64", "i64", "buffer", "pointer", "i64"],
-    result: "i64",
-  },
-  /** `long syscall(SYS_futex, uint32_t *word, int operation, int count)` */
-  futex_wake: { name: "syscall", parameters: ["i64", "pointer", "i64", "i64"], result: "i64" },
   /** `long syscall(SYS_pidfd_open, pid_t pid, unsigned flags)` */
   pidfd_open: { name: "syscall", parameters: ["i64", "i64", "i64"], result: "i64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-export const SYS_FUTEX = Deno.build.arch === "aarch64" ? 98n : 202n;
 export const SYS_PIDFD_OPEN = 434n;
-export const FUTEX_WAIT = 0n;
-export const FUTEX_WAKE = 1n;
 
+export const EPERM = 1;
 export const ESRCH = 3;
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const EBUSY = 16;
 export const EMFILE = 24;
 export const ENFILE = 23;
 
@@ -171,13 +166,4 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 /** Whether mmap's answer is `MAP_FAILED` (or, never seen, null). */
 export function isMapFailed(address: Deno.PointerValue): address is null {
   return address === null || Deno.UnsafePointer.value(address) === 0xffff_ffff_ffff_ffffn;
-}
-
-const timespec = new BigInt64Array(2);
-const CLOCK_MONOTONIC = 1;
-
-/** CLOCK_MONOTONIC in nanoseconds. */
-export function monotonicNs(): bigint {
-  libc().clock_gettime(CLOCK_MONOTONIC, new Uint8Array(timespec.buffer));
-  return timespec[0] * 1_000_000_000n + timespec[1];
 }

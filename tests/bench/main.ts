@@ -10,12 +10,14 @@ import { benchHttp2 } from "./http2.ts";
 import { benchInstructions } from "./instructions.ts";
 import { benchLink } from "./link.ts";
 import { benchMemory } from "./memory.ts";
+import { benchRest } from "./rest.ts";
 import { benchRing } from "./ring.ts";
 import type { BenchRow } from "./row.ts";
 import { benchThroughput } from "./throughput.ts";
 
 const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   ring: benchRing,
+  rest: benchRest,
   forge: benchForge,
   throughput: benchThroughput,
   memory: benchMemory,

@@ -36,7 +36,7 @@ const NOWHERE: CaptureTarget = {
 function measure(lengthBytes: number, flows: number, records: number): number {
   const dataCapacity = 1 << 20;
   const geometry: Geometry = {
-    subringCount: 1,
+    ringCount: 1,
     slotCapacity: SLOTS_MAX,
     dataCapacity,
     initialData: dataCapacity,
@@ -44,7 +44,11 @@ function measure(lengthBytes: number, flows: number, records: number): number {
   };
   const memory = new ArrayBuffer(dataStart(SLOTS_MAX) + dataCapacity);
   const writer = new RingWriter(memory, geometry, 1);
-  const reader = new RingReader(memory, SLOTS_MAX, TIME_BASE_NS, dataCapacity);
+  const reader = new RingReader(memory, {
+    slotCapacity: SLOTS_MAX,
+    timeBaseNs: TIME_BASE_NS,
+    dataBytes: dataCapacity,
+  });
   const payload = new Uint8Array(lengthBytes);
   const record = { kind: KIND.data, flow: 1, offset: 0, payload, timeNs: TIME_BASE_NS };
   const times = { nowNs: 1e12, floorNs: 0 };

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { DATA_MAX } from "../../net/capture/record/layout.ts";
 import { slotsFor } from "../../net/capture/preload/program_ring.ts";
+import { FIRST_DATA } from "../../net/capture/record/layout.ts";
 import { forgedConnections } from "../support/forged.ts";
 import { judgeMissing, judgeStrict } from "../ids/judge.ts";
 import { missing, runOk } from "../support/run.ts";
@@ -208,7 +209,7 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const records = slotsFor(0, Infinity) + 1000;
+      const records = slotsFor(FIRST_DATA, Infinity) + 1000;
       const { total, lost, cut, passed } = await unattended(fixture, records, 1, "--memory", "16MiB");
       const { toServer, toClient } = total.captured;
       // In which direction they went is not known.

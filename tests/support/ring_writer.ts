@@ -5,27 +5,23 @@
  * @module
  */
 import assert from "node:assert/strict";
-import {
-  cString,
-  errno,
-  errnoName,
-  FUTEX_WAKE,
-  libc,
-  LIBC_NAMES,
-  openLibrary,
-  SYS_FUTEX,
-} from "../../net/ffi/libc.ts";
+import { cString, EAGAIN, errno, errnoName, libc, LIBC_NAMES, openLibrary } from "../../net/ffi/libc.ts";
 import { SharedMapping } from "../../net/ffi/mapping.ts";
 import {
   ABI,
-  CONTROL,
   dataStart,
+  FIRST_DATA,
+  FLAG,
   GREETING,
+  KIND,
   MAGIC,
   PAGE,
+  REGION,
+  regionName,
+  rendezvousOf,
   RING,
+  ringStride,
   SLOT,
-  subringStride,
   UNIT,
   unitsOf,
   WORD,
@@ -48,7 +44,7 @@ function producer() {
 const MFD_CLOEXEC_ALLOW_SEALING = 3;
 const F_ADD_SEALS = 1033;
 const SEQUENCE_MASK = (1 << WORD.slotShift) - 1;
-export const SEALS_WANTED = 1 | 2 | 4;
+export const SEALS_WANTED = 2 | 4;
 
 export interface Record {
   kind: number;
@@ -63,71 +59,76 @@ export interface Record {
 
 /** Geometry and grants of the rings to be made. */
 export interface Geometry {
-  subringCount: number;
+  ringCount: number;
   slotCapacity: number;
   dataCapacity: number;
   initialData: number;
   initialSlots: number;
 }
 
-/** What an agent's control page says. */
-export function readControl(path: string): { geometry: Geometry; identity: bigint; view: DataView } {
-  const view = new DataView(Deno.readFileSync(path).buffer);
-  const u32 = (at: number) => view.getUint32(at, true);
-  assert.equal(u32(CONTROL.magic), MAGIC);
-  const geometry = {
-    subringCount: u32(CONTROL.subringCount),
-    slotCapacity: u32(CONTROL.slotCapacity),
-    dataCapacity: u32(CONTROL.dataCapacity),
-    initialData: u32(CONTROL.initialData),
-    initialSlots: u32(CONTROL.initialSlots),
-  };
-  return { geometry, identity: view.getBigUint64(CONTROL.identity, true), view };
-}
-
-/** Wakes the agent in `runtimeDir` as a hook does; answers how many threads of it were waiting. */
-export function wakeAgent(runtimeDir: string): number {
-  const fd = libc().open(cString(`${runtimeDir}/control`), 2, 0);
-  const page = SharedMapping.map(fd, PAGE);
-  libc().close(fd);
-  const woken = libc().futex_wake(SYS_FUTEX, page.pointer(CONTROL.sleeping), FUTEX_WAKE, 0x7fff_ffffn);
-  page.unmap();
-  return Number(woken);
-}
+/** What a hook makes where nothing limits it, with fewer rings. */
+export const USUAL: Geometry = {
+  ringCount: 8,
+  slotCapacity: 65_472,
+  dataCapacity: 64 << 20,
+  initialData: FIRST_DATA,
+  initialSlots: FIRST_DATA >> 9,
+};
 
 /** A region of rings in a memfd, as a hook makes it. */
 export class RegionWriter {
   readonly fd: number;
   readonly mapping: SharedMapping;
   readonly stride: number;
+  readonly #rendezvous: bigint;
 
-  constructor(readonly geometry: Geometry, seals: number = SEALS_WANTED) {
-    this.stride = subringStride(geometry.slotCapacity, geometry.dataCapacity);
-    this.fd = producer().memfd_create(cString("sslcollector-test"), MFD_CLOEXEC_ALLOW_SEALING);
+  constructor(readonly geometry: Geometry, runtimeDir: string, seals: number = SEALS_WANTED) {
+    this.#rendezvous = rendezvousOf(runtimeDir);
+    this.stride = ringStride(geometry.slotCapacity, geometry.dataCapacity);
+    this.fd = producer().memfd_create(cString(regionName(this.#rendezvous)), MFD_CLOEXEC_ALLOW_SEALING);
     assert(this.fd >= 0, errnoName(errno()));
-    const size = this.stride * geometry.subringCount;
+    const size = PAGE + this.stride * geometry.ringCount;
     assert.equal(libc().ftruncate(this.fd, BigInt(size)), 0);
     this.mapping = SharedMapping.map(this.fd, size);
     if (seals !== 0) assert.equal(libc().fcntl(this.fd, F_ADD_SEALS, seals), 0);
   }
 
-  /** Takes a sub-ring for `owner`. */
-  claim(subring: number, owner: number): RingWriter {
-    const memory = this.mapping.view(subring * this.stride, this.stride);
-    return new RingWriter(memory, this.geometry, owner);
+  /** The first page. */
+  get page(): DataView<ArrayBuffer> {
+    return new DataView(this.mapping.view(0, PAGE));
   }
 
-  greeting(identity: bigint, pid: number = Deno.pid): DataView<ArrayBuffer> {
+  /** Writes the first page, as the first claimer does. */
+  begin(): void {
+    const { page, geometry } = this;
+    if (page.getUint32(REGION.magic, true) === MAGIC) return;
+    page.setUint32(REGION.abi, ABI, true);
+    page.setUint32(REGION.ringCount, geometry.ringCount, true);
+    page.setUint32(REGION.ringStride, this.stride, true);
+    page.setUint32(REGION.slotCapacity, geometry.slotCapacity, true);
+    page.setUint32(REGION.dataCapacity, geometry.dataCapacity, true);
+    page.setUint32(REGION.pid, Deno.pid, true);
+    page.setBigUint64(REGION.address, Deno.UnsafePointer.value(this.mapping.pointer(0)) as bigint, true);
+    Atomics.store(new Int32Array(page.buffer), REGION.magic >> 2, MAGIC);
+  }
+
+  /** Memory of a ring. */
+  ring(index: number, lengthBytes: number = this.stride): ArrayBuffer {
+    return this.mapping.view(PAGE + index * this.stride, lengthBytes);
+  }
+
+  /** Takes a ring for `owner`. */
+  claim(index: number, owner: number): RingWriter {
+    this.begin();
+    return new RingWriter(this.ring(index), this.geometry, owner);
+  }
+
+  greeting(): DataView<ArrayBuffer> {
     const view = new DataView(new ArrayBuffer(GREETING.size));
     view.setUint32(GREETING.magic, MAGIC, true);
     view.setUint32(GREETING.abi, ABI, true);
-    view.setUint32(GREETING.pid, pid, true);
-    view.setUint32(GREETING.subringCount, this.geometry.subringCount, true);
-    view.setUint32(GREETING.subringStride, this.stride, true);
-    view.setUint32(GREETING.slotCapacity, this.geometry.slotCapacity, true);
-    view.setUint32(GREETING.dataCapacity, this.geometry.dataCapacity, true);
-    view.setBigUint64(GREETING.identity, identity, true);
-    new Uint8Array(view.buffer).set(new TextEncoder().encode("writer"), GREETING.comm);
+    view.setBigUint64(GREETING.length, BigInt(PAGE + this.stride * this.geometry.ringCount), true);
+    view.setBigUint64(GREETING.rendezvous, this.#rendezvous, true);
     return view;
   }
 
@@ -151,10 +152,12 @@ export class RingWriter {
     this.words = new Int32Array(memory, 0, memory.byteLength >> 2);
     this.#words64 = new BigUint64Array(memory, 0, PAGE >> 3);
     this.#start = dataStart(geometry.slotCapacity);
-    this.view.setUint32(RING.grantedData, geometry.initialData, true);
-    this.view.setUint32(RING.grantedSlots, geometry.initialSlots, true);
-    this.view.setUint32(RING.abi, ABI, true);
     this.words[RING.owner >> 2] = owner;
+    this.words[RING.claims >> 2]++;
+    if (this.grantedData === 0) this.view.setUint32(RING.grantedData, geometry.initialData, true);
+    if (this.view.getUint32(RING.grantedSlots, true) === 0) {
+      this.view.setUint32(RING.grantedSlots, geometry.initialSlots, true);
+    }
     Atomics.store(this.words, RING.magic >> 2, MAGIC);
   }
 
@@ -164,6 +167,14 @@ export class RingWriter {
 
   get grantedData(): number {
     return Atomics.load(this.words, RING.grantedData >> 2);
+  }
+
+  get generation(): number {
+    return Atomics.load(this.words, RING.generation >> 2);
+  }
+
+  get owner(): number {
+    return Atomics.load(this.words, RING.owner >> 2);
   }
 
   /** Records that are reserved and not consumed. */
@@ -242,6 +253,11 @@ export class RingWriter {
     return true;
   }
 
+  /** Counts bytes that a gap record has told of, as a hook does. */
+  tellGap(lengthBytes: number): void {
+    Atomics.add(this.#words64, RING.gapBytes >> 3, BigInt(lengthBytes));
+  }
+
   /** Counts bytes that found no room, as a hook does. */
   drop(lengthBytes: number): void {
     Atomics.add(this.#words64, RING.droppedBytes >> 3, BigInt(lengthBytes));
@@ -273,15 +289,29 @@ function field(word: bigint, shift: number, bits: number): number {
   return Number(BigInt.asUintN(bits, word >> BigInt(shift)));
 }
 
-/** Sends bytes with descriptors to an agent's socket; answers the connection's descriptor. */
-export function sendToAgent(path: string, bytes: DataView<ArrayBuffer>, fds: readonly number[]): number {
-  const symbols = producer();
-  const fd = libc().socket(1, 5 | 0o2000000, 0);
+const SOCK_NONBLOCK = 0o4000;
+
+/** The connection's descriptor; -1 when the agent's queue is full. */
+function connectTo(path: string, flags = 0): number {
+  const fd = libc().socket(1, 5 | 0o2000000 | flags, 0);
   const name = cString(path);
   const address = new Uint8Array(2 + name.length);
   address[0] = 1;
   address.set(name, 2);
-  assert.equal(symbols.connect(fd, address, address.length), 0, `connect: ${errnoName(errno())}`);
+  if (producer().connect(fd, address, address.length) === 0) return fd;
+  assert.equal(errno(), EAGAIN, `connect: ${errnoName(errno())}`);
+  libc().close(fd);
+  return -1;
+}
+
+/** Sends bytes with descriptors to an agent's socket; answers the connection's descriptor. */
+export function sendToAgent(path: string, bytes: DataView<ArrayBuffer>, fds: readonly number[]): number {
+  const fd = connectTo(path);
+  send(fd, bytes, fds);
+  return fd;
+}
+
+function send(fd: number, bytes: DataView<ArrayBuffer>, fds: readonly number[]): void {
   const pointer = (buffer: ArrayBuffer) =>
     BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer))));
   const vector = new BigUint64Array(new ArrayBuffer(16));
@@ -299,16 +329,71 @@ export function sendToAgent(path: string, bytes: DataView<ArrayBuffer>, fds: rea
     message.setBigUint64(32, pointer(control.buffer), true);
     message.setBigUint64(40, BigInt(control.byteLength), true);
   }
-  const sent = symbols.sendmsg(fd, new Uint8Array(message.buffer), 0);
+  const sent = producer().sendmsg(fd, new Uint8Array(message.buffer), 0);
   assert.equal(Number(sent), bytes.byteLength, `sendmsg: ${errnoName(errno())}`);
-  return fd;
 }
 
-/** Makes a region as the agent in `runtimeDir` asks for and offers it, as this process. */
-export function joinAgent(runtimeDir: string): { region: RegionWriter; ring: RingWriter } {
-  const { geometry, identity } = readControl(`${runtimeDir}/control`);
-  const region = new RegionWriter(geometry);
-  const ring = region.claim(0, Deno.pid);
-  libc().close(sendToAgent(`${runtimeDir}/hook.sock`, region.greeting(identity), [region.fd]));
-  return { region, ring };
+/** Makes a region and offers it to the agent in `runtimeDir`, as this process; claims the first ring of it. */
+export function joinAgent(
+  runtimeDir: string,
+  geometry: Geometry = USUAL,
+): { region: RegionWriter; ring: RingWriter } {
+  const region = new RegionWriter(geometry, runtimeDir);
+  handOver(region, runtimeDir);
+  return { region, ring: region.claim(0, Deno.pid) };
+}
+
+/** Offers a region to the agent in `runtimeDir`, once and without waiting; answers whether there was room in its queue. */
+export function handOver(region: RegionWriter, runtimeDir: string): boolean {
+  const fd = connectTo(`${runtimeDir}/hook.sock`, SOCK_NONBLOCK);
+  if (fd < 0) return false;
+  send(fd, region.greeting(), [region.fd]);
+  libc().close(fd);
+  return true;
+}
+
+/** A flow as a hook tells it: what finds no room is counted, and told by a gap as soon as there is room. */
+export class FlowWriter {
+  /** Bytes that passed, of one direction. */
+  offset = 0;
+  #missing = 0;
+  /** The reader's when the flow was last opened; undefined before. */
+  #generation: number | undefined;
+
+  constructor(readonly ring: RingWriter, readonly flow: number, readonly open: Uint8Array) {}
+
+  /** Tells `payload`, after what must stand before it. */
+  write(payload: Uint8Array): void {
+    const { ring, flow } = this;
+    const told = this.#prepare() && ring.write({ kind: KIND.data, flow, offset: this.offset, payload });
+    if (!told) {
+      ring.drop(payload.length);
+      this.#missing += payload.length;
+    }
+    this.offset += payload.length;
+  }
+
+  /** Whether nothing is left to be told. */
+  flush(): boolean {
+    return this.#prepare();
+  }
+
+  /** Opens the flow again where its reader is new, and tells what was missed. */
+  #prepare(): boolean {
+    const { ring, flow } = this;
+    const { generation } = ring;
+    if (this.#generation !== generation) {
+      const offset = this.offset - this.#missing;
+      const flags = this.#generation === undefined ? 0 : FLAG.again;
+      if (!ring.write({ kind: KIND.open, flow, flags, offset, payload: this.open })) return false;
+      this.#generation = generation;
+    }
+    if (this.#missing > 0) {
+      const offset = this.offset - this.#missing;
+      if (!ring.write({ kind: KIND.gap, flow, offset, amount: this.#missing })) return false;
+      ring.tellGap(this.#missing);
+      this.#missing = 0;
+    }
+    return true;
+  }
 }

@@ -45,6 +45,21 @@ export class AgentLock {
     return new AgentLock(fd);
   }
 
+  /** Process id of the agent that has a directory; undefined when none has, or it is not to be seen from here. */
+  static holder(directory: string): number | undefined {
+    let inode: number | null;
+    try {
+      inode = Deno.statSync(`${directory}/agent.lock`).ino;
+    } catch {
+      return undefined;
+    }
+    // Asking for the lock would keep an agent out that starts in this moment.
+    const held = new RegExp(`^\\d+: FLOCK .* (\\d+) [0-9a-f:]+:${inode} `, "m").exec(
+      Deno.readTextFileSync("/proc/locks"),
+    );
+    return held === null ? undefined : Number(held[1]);
+  }
+
   /** Lets the next agent in; idempotent. The file stays: removing it would let two agents lock two files. */
   release(): void {
     if (this.#fd >= 0) libc().close(this.#fd);

@@ -5,7 +5,8 @@
  * @module
  */
 import { cString, EAGAIN, EINTR, EMFILE, ENFILE, errno, errnoName, libc } from "../../ffi/libc.ts";
-import { GREETING } from "../record/layout.ts";
+import { ABI, GREETING, MAGIC } from "../record/layout.ts";
+import { RegionError } from "./region.ts";
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
@@ -15,12 +16,14 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SCM_RIGHTS = 1;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
-const BACKLOG = 256;
+/** Programs that start while the agent is away wait here with their regions; the kernel cuts it at `net.core.somaxconn`. */
+const BACKLOG = 4096;
 /** `sun_path` with its NUL. */
 const PATH_BYTES_MAX = 108;
-/** Connections that are held while their one message is on its way, and for how long. */
-const PENDING_MAX = 64;
+/** Connections that are held while their one message is on its way, for how long, and how many of one user. */
+const PENDING_MAX = 256;
 const PENDING_MS = 1000;
+const PENDING_OF_USER_MAX = 16;
 
 /** `struct msghdr` and `struct cmsghdr` of 64-bit Linux. */
 const MSGHDR = { iov: 16, iovCount: 24, control: 32, controlLength: 40, size: 56 } as const;
@@ -35,6 +38,20 @@ export interface Arrival {
   /** At most the size of a greeting and one byte. */
   readonly greeting: Uint8Array<ArrayBuffer>;
   readonly fd: number;
+}
+
+/** @throws {RegionError} for a greeting that is not of this version or not for this agent. */
+export function checkGreeting(bytes: Uint8Array<ArrayBuffer>, rendezvous: bigint): void {
+  if (bytes.length !== GREETING.size) throw new RegionError(`its greeting has ${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.getUint32(GREETING.magic, true) !== MAGIC) {
+    throw new RegionError("its greeting has the wrong magic");
+  }
+  const abi = view.getUint32(GREETING.abi, true);
+  if (abi !== ABI) throw new RegionError(`its hook speaks version ${abi}, this agent ${ABI}`);
+  if (view.getBigUint64(GREETING.rendezvous, true) !== rendezvous) {
+    throw new RegionError("its greeting is for another agent");
+  }
 }
 
 interface Pending {
@@ -52,6 +69,9 @@ export class HookSocket {
   readonly #control = new DataView(new ArrayBuffer(24));
   readonly #message = new DataView(new ArrayBuffer(MSGHDR.size));
   readonly #vector = new BigUint64Array(new ArrayBuffer(16));
+  readonly #credentials = new Uint32Array(new ArrayBuffer(12));
+  readonly #credentialBytes = new Uint8Array(this.#credentials.buffer);
+  readonly #credentialLength = new Uint8Array(Uint32Array.of(12).buffer);
   /** The process is out of descriptors; connections wait in the backlog. */
   starved = false;
 
@@ -100,35 +120,43 @@ export class HookSocket {
     return new HookSocket(fd, path);
   }
 
-  /** Takes at most `limit` of the connections that wait and hands on the regions that came; never waits. */
-  accept(limit: number, nowMs: number, arrived: (arrival: Arrival) => void): void {
+  /**
+   * Takes at most `limit` of the connections that wait and hands on the regions that came; never waits. Answers how many it took:
+   * when that is `limit`, others may have found the queue full.
+   */
+  accept(limit: number, nowMs: number, arrived: (arrival: Arrival) => void): number {
     for (let i = this.#pending.length - 1; i >= 0; i--) {
       const pending = this.#pending[i];
-      if (this.#receive(pending, arrived) || nowMs > pending.deadlineMs) {
-        libc().close(pending.fd);
-        this.#pending.splice(i, 1);
-      }
+      if (this.#receive(pending, arrived) || nowMs > pending.deadlineMs) this.#drop(i);
     }
-    for (let i = 0; i < limit && this.#pending.length < PENDING_MAX; i++) {
+    for (let taken = 0; taken < limit; taken++) {
       const fd = libc().accept4(this.#fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) {
         const failure = errno();
         this.starved = failure === EMFILE || failure === ENFILE;
-        return;
+        return taken;
       }
       this.starved = false;
-      const credentials = new Uint32Array(3);
-      libc().getsockopt(
-        fd,
-        SOL_SOCKET,
-        SO_PEERCRED,
-        new Uint8Array(credentials.buffer),
-        new Uint8Array(Uint32Array.of(12).buffer),
-      );
-      const pending = { fd, pid: credentials[0], uid: credentials[1], deadlineMs: nowMs + PENDING_MS };
+      libc().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, this.#credentialBytes, this.#credentialLength);
+      const [pid, uid] = this.#credentials;
+      const pending = { fd, pid, uid, deadlineMs: nowMs + PENDING_MS };
       if (this.#receive(pending, arrived)) libc().close(fd);
-      else this.#pending.push(pending);
+      else this.#await(pending);
     }
+    return limit;
+  }
+
+  /** Keeps a connection that has said nothing yet: whoever has too many of them loses the oldest. */
+  #await(pending: Pending): void {
+    this.#pending.push(pending);
+    const ofUser = this.#pending.filter(({ uid }) => uid === pending.uid);
+    if (ofUser.length > PENDING_OF_USER_MAX) this.#drop(this.#pending.indexOf(ofUser[0]));
+    else if (this.#pending.length > PENDING_MAX) this.#drop(0);
+  }
+
+  #drop(index: number): void {
+    const [{ fd }] = this.#pending.splice(index, 1);
+    libc().close(fd);
   }
 
   /** Whether the connection is done with: its message has come, or never will. */

@@ -1,70 +1,61 @@
 // SPDX-License-Identifier: MIT
 /**
- * The agent's side of the hook: one loop that takes programs in, reads their rings and sleeps when there is nothing.
+ * The agent's side of the hook: one loop that takes programs in and reads their rings. Nobody wakes it; it looks.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
+import type { RecordMeaning } from "../record/deliver.ts";
 import type { CaptureTarget } from "../target.ts";
-import { ControlPage } from "./control_page.ts";
 import { AgentLock } from "./agent_lock.ts";
-import { type ProgramRing, slotsFor } from "./program_ring.ts";
-import { type ProgramCounters, Programs } from "./programs.ts";
-import { DATA_MAX, PAGE, RETIRED, SLOTS_MAX, UNIT } from "../record/layout.ts";
-import type { ReadTimes } from "./ring_reader.ts";
 import { HookSocket } from "./agent_socket.ts";
+import { Pace } from "./pace.ts";
+import type { ProgramRing } from "./program_ring.ts";
+import { type ProgramCounters, Programs } from "./programs.ts";
+import { RegionScan } from "./region_scan.ts";
+import type { ReadTimes } from "./ring_reader.ts";
+import { Warnings } from "./warnings.ts";
+import { DATA_MAX, DATA_MIN, regionName, rendezvousOf, RETIRED, UNIT } from "../record/layout.ts";
 
-/** What a ring may use before the agent has seen it: what a fast transfer sends in the milliseconds that may take. */
-const INITIAL_DATA_MAX = 16 << 20;
-const INITIAL_DATA_MIN = 64 << 10;
-/** Of the total, so that so many programs find room. */
-const INITIAL_SHARE = 1 / 32;
-/** Processes of one region: the one that made it and children that fork from it. */
-const SUBRINGS = 8;
 /** Limits of `ringDataMax`. */
-export const RING_DATA_MIN = 64 << 10;
-export const RING_DATA_MAX = DATA_MAX - UNIT;
-export const TOTAL_MEMORY = 512 << 20;
+const RING_DATA_MIN = DATA_MIN;
+const RING_DATA_MAX = DATA_MAX - UNIT;
+const TOTAL_MEMORY = 512 << 20;
 
 /** What one ring may deliver before the next has its turn. */
 const TURN = { records: 4096, bytes: 1 << 20 } as const;
-/** Connections taken before rings are read again. */
-const ACCEPT_MAX = 16;
+/** Connections taken at a time; after the agent was away, all that can wait. */
+const ACCEPT_MAX = 256;
+const ACCEPT_AFTER_PAUSE_MAX = 4096;
 /** After so long the event loop has its turn: timers, signals, sinks. */
 const SLICE_MS = 4;
+/**
+ * A look: programs that came, and whether a ring fills up. Every second look reads what there is, so nothing waits for more than
+ * two. In this time a program at memory speed fills some 16 MiB, which is what a ring has at first.
+ */
+const LOOK_MS = 20;
+const READ_MS = 30;
+/** While a ring fills up or carries a bulk transfer it is read this often. */
+const BULK_LOOK_MS = 4;
+/** A round that reads so much is part of a bulk transfer, and is followed by the next at once. */
+const BULK_BYTES = 256 << 10;
+/** A turn that reads so much is followed by faster looks for a while. */
+const BULK_TURN_BYTES = 1 << 20;
+const BULK_MS = 50;
+const ACTIVE_MS = 1000;
+/** A loop that comes back after so long was kept away: stopped, or by a busy machine. */
+const PAUSE_MS = 1000;
 const TICK_MS = 250;
-const LOOK_MS = 1000;
-/** While rings are busy, children that claim a sub-ring are looked for this often. */
-const CLAIM_MS = 1;
+const CHECK_MS = 1000;
 /** A record that is stamped now is published within this, so a tick stays behind the clock by as much. */
 const PUBLISH_NS = 20e6;
-/**
- * Milliseconds from falling asleep to each further look: a wake that came too early for the futex is lost. Sleeping on
- * after a tick takes the first look only; each costs some 0.2 ms of an idle core.
- */
-const LOOKS_MS = [1, 4, 16, 64, 256];
-/**
- * A round that reads so much is part of a bulk transfer. For a while after it the agent naps on its own thread: falling
- * asleep properly and waking takes milliseconds where all processors are busy, in which a ring can fill up.
- */
-const BULK_BYTES = 256 << 10;
-const BULK_MS = 10;
-const NAP_MS = 0.5;
-/**
- * After a round that read less the agent stays away for so long, if no ring can fill up meanwhile: on a host whose processors
- * are busy, every turn of its own takes one from a program.
- */
-const PACE_MS = 4;
-/** Rings whose program cannot wake are looked at this often. */
-const POLL_MS = 10;
 /** Closing reads what was in the rings when it began, and no longer than this. */
 const DRAIN_MS = 5000;
 /** A thread that has not finished a record for so long left it, by a jump out of a signal handler, say. */
 const BLOCKED_MS = 5000;
-const WARNINGS_PER_SECOND = 10;
 
 export interface HookReceiverOptions {
-  /** Where the control page and the socket are; made when missing. */
+  /** Where the socket is; made when missing. Programs are those that were told of this very path. */
   readonly runtimeDir: string;
   /** What is called for every record. */
   readonly target: CaptureTarget;
@@ -74,13 +65,15 @@ export interface HookReceiverOptions {
   readonly timeBaseNs: bigint;
   /** Most bytes of data area that one ring is granted; a multiple of 64. */
   readonly ringDataMax?: number;
-  /** Bytes over all rings; beyond, programs go unmirrored. */
+  /** Bytes that all rings may use together; beyond, programs go unmirrored. */
   readonly totalMemory?: number;
   /** {@linkcode BLOCKED_MS} when absent. */
   readonly blockedMs?: number;
   /** Called after the target was given something, to pass it on; reading waits for it. */
   readonly onBatch?: () => void | Promise<void>;
-  /** Takes lines for people, at most about ten a second. */
+  /** What the rings' records mean beyond what they say. */
+  readonly meaning?: RecordMeaning;
+  /** Takes lines for people, some twenty a second at most. */
   readonly warn?: (message: string) => void;
 }
 
@@ -88,34 +81,36 @@ export interface ReceiverCounters extends ProgramCounters {
   records: number;
   /** Of payloads. */
   bytes: number;
-  /** Times that the agent fell asleep. */
-  sleeps: number;
 }
 
 export class HookReceiver {
+  /** Whether programs can be found that were not handed over; needs root or CAP_CHECKPOINT_RESTORE. */
+  readonly adopts: boolean;
   readonly #options: HookReceiverOptions;
   readonly #blockedMs: number;
   readonly #lock: AgentLock;
-  readonly #control: ControlPage;
   readonly #socket: HookSocket;
   readonly #programs: Programs;
+  readonly #scan: RegionScan;
+  readonly #pace = new Pace();
+  readonly #warnings: Warnings;
   readonly #baseMs: number;
   readonly #baseRestNs: number;
   readonly #times: ReadTimes = { nowNs: 0, floorNs: 0 };
+  /** Rings that are read at every look, and until when. */
+  readonly #bulk = new Map<ProgramRing, number>();
+  /** Rings in which there was something a while ago: the others are not asked whether they fill up. */
+  readonly #active = new Set<ProgramRing>();
   #records = 0;
   #bytes = 0;
-  #sleeps = 0;
   #first = 0;
-  #tickedMs = -Infinity;
   #lookedMs = -Infinity;
-  #claimedMs = -Infinity;
+  #readMs = -Infinity;
+  #tickedMs = -Infinity;
+  #checkedMs = -Infinity;
   #tickBoundNs = 0;
-  /** When a round last found a bulk transfer. */
-  #bulkMs = -Infinity;
   #closing = false;
   #running: Promise<void> | undefined;
-  #warnings = 0;
-  #suppressed = 0;
 
   /**
    * Opens the runtime directory; programs can connect from now on. Call {@linkcode run} to serve them.
@@ -135,43 +130,38 @@ export class HookReceiver {
     this.#blockedMs = options.blockedMs ?? BLOCKED_MS;
     this.#baseMs = Number(options.timeBaseNs / 1_000_000n);
     this.#baseRestNs = Number(options.timeBaseNs % 1_000_000n);
-    const totalMemory = options.totalMemory ?? TOTAL_MEMORY;
-    const share = Math.floor(totalMemory * INITIAL_SHARE / PAGE) * PAGE;
-    const initialData = Math.min(INITIAL_DATA_MAX, Math.max(INITIAL_DATA_MIN, share), dataMax);
-    const limits = { initialData, dataMax };
     this.#lock = AgentLock.take(options.runtimeDir);
     try {
       this.#socket = HookSocket.listen(`${options.runtimeDir}/hook.sock`);
-      try {
-        this.#control = ControlPage.create(`${options.runtimeDir}/control`, {
-          initialData,
-          initialSlots: slotsFor(initialData, SLOTS_MAX),
-          dataCapacity: Math.min(DATA_MAX, dataMax + UNIT),
-          slotCapacity: SLOTS_MAX,
-          subringCount: SUBRINGS,
-        });
-      } catch (error) {
-        this.#socket.close();
-        throw error;
-      }
     } catch (error) {
       this.#lock.release();
       throw error;
     }
+    this.#warnings = new Warnings((message) => options.warn?.(message));
+    const rendezvous = rendezvousOf(options.runtimeDir);
     let numbered = 0;
     this.#programs = new Programs({
       target: options.target,
       nextProgram: options.nextProgram ?? (() => ++numbered),
-      identity: this.#control.identity,
+      rendezvous,
       timeBaseNs: options.timeBaseNs,
-      limits,
-      totalMemory,
-      warn: (message) => this.#warn(message),
+      dataMax,
+      totalMemory: options.totalMemory ?? TOTAL_MEMORY,
+      meaning: options.meaning,
+      readMaps: (pid) => this.#scan.ask(pid),
+      warn: (message, uid) => this.#warnings.add(message, uid),
+    });
+    this.adopts = RegionScan.isPermitted();
+    this.#scan = new RegionScan({
+      name: regionName(rendezvous),
+      isWide: this.adopts,
+      isKnown: (pid) => this.#programs.hasGuest(pid),
+      found: (pid, mappings) => this.#programs.mapped(pid, mappings, performance.now()),
     });
   }
 
   get counters(): ReceiverCounters {
-    return { ...this.#programs.counters, records: this.#records, bytes: this.#bytes, sleeps: this.#sleeps };
+    return { ...this.#programs.counters, records: this.#records, bytes: this.#bytes };
   }
 
   /** Rings that are read now. */
@@ -179,7 +169,7 @@ export class HookReceiver {
     return this.#programs.rings.length;
   }
 
-  /** Regions that are mapped now, and the memory that their rings were granted. */
+  /** Regions that are held now, and the memory that their rings use. */
   get regions(): number {
     return this.#programs.regions;
   }
@@ -194,10 +184,8 @@ export class HookReceiver {
 
   /** Reads out what the rings hold, ends every program, and gives everything back; idempotent. */
   async close(): Promise<void> {
-    if (!this.#closing) {
-      this.#closing = true;
-      this.#control.interrupt();
-    }
+    this.#closing = true;
+    this.#pace.interrupt();
     await this.run();
   }
 
@@ -206,79 +194,89 @@ export class HookReceiver {
   }
 
   async #run(): Promise<void> {
+    const scanning = this.#scan.run();
     try {
-      /** Rounds in a row that found nothing. */
-      let idle = 0;
       while (!this.#closing) {
         const before = this.#bytes;
-        const worked = await this.#round();
+        await this.#round();
         this.#tick();
-        if (worked) {
-          idle = 0;
-          const bytes = this.#bytes - before;
-          if (bytes >= BULK_BYTES) this.#bulkMs = performance.now();
-          await (bytes < BULK_BYTES && this.#programs.roomy ? later(PACE_MS) : nextTurn());
-        } else if (performance.now() - this.#bulkMs < BULK_MS) {
-          await this.#nap();
-        } else if (idle++ > 0) {
-          await this.#sleep(idle === 2 ? LOOKS_MS.length : 1);
-        } else {
-          // Staying awake a moment spares busy programs the system call that wakes.
-          await later(1);
-        }
+        if (this.#bytes - before >= BULK_BYTES) await nextTurn();
+        else await this.#pace.next(this.#bulk.size > 0 ? BULK_LOOK_MS : LOOK_MS);
       }
+      this.#scan.close();
+      await scanning;
       await this.#drain();
     } finally {
       this.#closing = true;
-      await this.#programs.close();
+      this.#scan.close();
+      await scanning;
+      this.#pace.close();
+      await this.#programs.close(this.#times.nowNs);
       this.#socket.close();
-      this.#control.close();
       this.#lock.release();
     }
   }
 
-  /** One turn of every ring; answers whether any record was read. */
-  async #round(): Promise<boolean> {
-    const startMs = performance.now();
+  /** Takes in who came, and reads the rings whose turn it is. */
+  async #round(): Promise<void> {
+    const nowMs = performance.now();
     this.#times.nowNs = this.#nowNs();
-    const roundNs = this.#times.nowNs - PUBLISH_NS;
-    this.#accept(startMs);
-    const rings = [...this.#programs.rings];
+    if (nowMs - this.#lookedMs >= LOOK_MS - 1) this.#look(nowMs);
+    const isReading = nowMs - this.#readMs >= READ_MS;
+    if (isReading) {
+      this.#readMs = nowMs;
+      this.#programs.claim(this.#times.floorNs, nowMs);
+    }
+    const rings = isReading ? [...this.#programs.rings] : [...this.#bulk.keys()];
+    const boundNs = this.#times.nowNs - PUBLISH_NS;
+    const readNs = await this.#turns(rings, nowMs);
+    if (isReading) this.#tickBoundNs = Math.min(boundNs, readNs);
+  }
+
+  /** Programs that came, and rings that fill up before their turn. */
+  #look(nowMs: number): void {
+    const wasAway = nowMs - this.#lookedMs > PAUSE_MS && this.#lookedMs > 0;
+    this.#lookedMs = nowMs;
+    const most = wasAway ? ACCEPT_AFTER_PAUSE_MAX : ACCEPT_MAX;
+    const taken = this.#socket.accept(most, nowMs, (arrival) => this.#programs.admit(arrival, nowMs));
+    if (taken === most) this.#scan.want();
+    this.#programs.begin(this.#times.floorNs, nowMs);
+    for (const [ring, untilMs] of this.#bulk) if (nowMs > untilMs) this.#bulk.delete(ring);
+    for (const ring of this.#active) {
+      if (ring.ended || nowMs - ring.activeMs > ACTIVE_MS) this.#active.delete(ring);
+      else if (ring.isFilling) this.#bulk.set(ring, nowMs + BULK_MS);
+    }
+  }
+
+  /** One turn for each ring; answers the time before which nothing is left in any. */
+  async #turns(rings: readonly ProgramRing[], nowMs: number): Promise<number> {
     const first = rings.length === 0 ? 0 : this.#first++ % rings.length;
-    let boundNs = roundNs;
-    let sliceMs = startMs;
-    let records = 0;
+    let boundNs = Infinity;
+    let sliceMs = nowMs;
     let delivered = false;
     for (let i = 0; i < rings.length; i++) {
       const ring = rings[(first + i) % rings.length];
-      const read = this.#turn(ring, startMs);
-      records += read;
-      delivered ||= read > 0;
-      if (!ring.ended && ring.reader.ready && ring.reader.timeNs < boundNs) boundNs = ring.reader.timeNs;
+      if (ring.reader.outstanding === 0 && !ring.gone && ring.reader.retired === undefined) continue;
+      if (ring.ended) continue;
+      const before = ring.reader.bytesRead;
+      const records = this.#turn(ring, nowMs);
+      delivered ||= records > 0;
+      if (!ring.ended) this.#active.add(ring);
+      if (ring.ended) this.#bulk.delete(ring);
+      else {
+        if (ring.reader.bytesRead - before >= BULK_TURN_BYTES) this.#bulk.set(ring, nowMs + BULK_MS);
+        if (ring.reader.ready && ring.reader.timeNs < boundNs) boundNs = ring.reader.timeNs;
+      }
       if (delivered && performance.now() - sliceMs > SLICE_MS) {
         delivered = false;
         await this.#options.onBatch?.();
         await nextTurn();
-        this.#control.beat();
         sliceMs = performance.now();
         this.#times.nowNs = this.#nowNs();
       }
     }
     if (delivered) await this.#options.onBatch?.();
-    this.#tickBoundNs = boundNs;
-    return records > 0;
-  }
-
-  #accept(nowMs: number): void {
-    this.#socket.accept(
-      ACCEPT_MAX,
-      nowMs,
-      (arrival) => this.#programs.admit(arrival, this.#times.floorNs, nowMs),
-    );
-    if (nowMs - this.#claimedMs >= CLAIM_MS) {
-      this.#claimedMs = nowMs;
-      this.#programs.claim(this.#times.floorNs, nowMs);
-    }
+    return boundNs;
   }
 
   /** One ring's turn, and its end when it has come; answers the number of records. */
@@ -307,88 +305,40 @@ export class HookReceiver {
   }
 
   #read(ring: ProgramRing): number {
+    const { reader, program } = ring;
+    const { target } = this.#options;
     try {
-      return ring.reader.read(this.#options.target, ring.program, TURN, this.#times);
+      let records = reader.read(target, program, TURN, this.#times);
+      while (records === 0 && ring.widen()) records = reader.read(target, program, TURN, this.#times);
+      return records;
     } catch (error) {
       ring.reader.retire(`internal error: ${error instanceof Error ? error.message : error}`);
       return 0;
     }
   }
 
-  /** What is due by the clock: heartbeat, tick, processes that ended. */
+  /** What is due by the clock: tick, processes that ended, memory that is idle. */
   #tick(): void {
     const nowMs = performance.now();
     if (nowMs - this.#tickedMs < TICK_MS) return;
     this.#tickedMs = nowMs;
-    this.#control.beat();
     if (this.#tickBoundNs > this.#times.floorNs) {
       this.#times.floorNs = this.#tickBoundNs;
       this.#options.target.tick(this.#tickBoundNs);
     }
-    if (nowMs - this.#lookedMs < LOOK_MS) return;
-    this.#lookedMs = nowMs;
-    this.#programs.look(nowMs);
-    if (this.#suppressed > 0) {
-      this.#options.warn?.(`${this.#suppressed} more warnings of this kind`);
-    }
-    this.#warnings = this.#suppressed = 0;
-  }
-
-  /** Whether there is something to do. */
-  #ready(): boolean {
-    for (const ring of this.#programs.rings) {
-      if (ring.reader.ready || ring.gone) return true;
-    }
-    return this.#programs.claimable;
-  }
-
-  /** Waits for a hook to wake, for half a millisecond and on this thread; then everything else has its turn. */
-  #nap(): Promise<void> {
-    this.#control.asleep();
-    if (!this.#ready()) this.#control.nap(NAP_MS);
-    this.#control.awake();
-    return nextTurn();
-  }
-
-  /** Waits until a hook wakes the agent, one of `looks` further looks finds something, or the next tick is due. */
-  async #sleep(looks: number): Promise<void> {
-    const polled = this.#programs.rings.some((ring) => ring.polled);
-    const control = this.#control;
-    control.asleep();
-    this.#claimedMs = -Infinity;
-    if (this.#ready() || this.#closing) {
-      control.awake();
-      return;
-    }
-    this.#sleeps++;
-    const startMs = performance.now();
-    let step = 0;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const next = () => {
-      const sinceMs = performance.now() - startMs;
-      while (step < looks && LOOKS_MS[step] <= sinceMs) step++;
-      const untilMs = step < looks ? LOOKS_MS[step] - sinceMs : Infinity;
-      const waitMs = polled ? Math.min(untilMs, POLL_MS) : untilMs;
-      timer = waitMs === Infinity ? undefined : setTimeout(look, waitMs);
-    };
-    const look = () => {
-      if (this.#ready()) control.interrupt();
-      else next();
-    };
-    next();
-    await control.wait(Math.max(1, TICK_MS - (startMs - this.#tickedMs)));
-    clearTimeout(timer);
-    control.awake();
+    if (nowMs - this.#checkedMs < CHECK_MS) return;
+    this.#checkedMs = nowMs;
+    this.#programs.look(this.#times.nowNs, nowMs);
+    this.#warnings.renew();
   }
 
   /** Reads what the rings held when closing began, then ends every program. */
   async #drain(): Promise<void> {
-    this.#control.announceClosing();
     const startMs = performance.now();
-    this.#claimedMs = -Infinity;
     this.#times.nowNs = this.#nowNs();
-    this.#accept(startMs);
-    this.#programs.look(startMs);
+    this.#look(startMs);
+    this.#programs.claim(this.#times.floorNs, startMs);
+    this.#programs.look(this.#times.nowNs, startMs);
     let left = this.#programs.rings.map((ring) => ({ ring, records: ring.reader.outstanding }));
     while (left.length > 0 && performance.now() - startMs < DRAIN_MS) {
       const remaining: typeof left = [];
@@ -408,18 +358,9 @@ export class HookReceiver {
     }
     await this.#options.onBatch?.();
   }
-
-  #warn(message: string): void {
-    if (this.#warnings++ < WARNINGS_PER_SECOND) this.#options.warn?.(message);
-    else this.#suppressed++;
-  }
 }
 
 /** Lets everything else that waits for the event loop go first. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function later(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /**
- * Memory over all rings.
+ * Memory over all rings: what is in use, whatever was granted.
  *
  * @module
  */
 
-/** The share of the total that one user other than root may take, so that no user can blind the agent to the others. */
+/** The share of the total that one user other than root may use, so that no user can blind the agent to the others. */
 const USER_SHARE = 0.75;
+/** What every ring counts at least: its header, a page of slots and some of data. */
+export const RING_LEAST = 16 << 10;
 
 export class MemoryBudget {
   #used = 0;
@@ -18,25 +20,29 @@ export class MemoryBudget {
     return this.#used;
   }
 
-  /** Less than half of the total is taken. */
-  get plenty(): boolean {
-    return this.#used < this.totalBytes / 2;
+  /** Whether rings of `uid` may go on to memory that they have not used yet: less than half of what it may have is taken. */
+  isPlenty(uid: number): boolean {
+    return this.#used < this.totalBytes / 2 && this.#of(uid) < this.#mostOf(uid) / 2;
   }
 
-  /** Takes `bytes` for a process of `uid`, or answers false and takes none. */
-  take(uid: number, bytes: number): boolean {
-    const user = (this.#users.get(uid) ?? 0) + bytes;
-    if (this.#used + bytes > this.totalBytes) return false;
-    if (uid !== 0 && user > this.totalBytes * USER_SHARE) return false;
-    this.#used += bytes;
-    this.#users.set(uid, user);
-    return true;
+  /** Whether one more ring of `uid` finds room. */
+  admits(uid: number): boolean {
+    return this.#used + RING_LEAST <= this.totalBytes && this.#of(uid) + RING_LEAST <= this.#mostOf(uid);
   }
 
-  give(uid: number, bytes: number): void {
-    this.#used -= bytes;
-    const user = (this.#users.get(uid) ?? 0) - bytes;
+  /** A ring of `uid` uses `after` bytes now, and `before` until now. */
+  change(uid: number, before: number, after: number): void {
+    this.#used += after - before;
+    const user = this.#of(uid) + after - before;
     if (user > 0) this.#users.set(uid, user);
     else this.#users.delete(uid);
+  }
+
+  #of(uid: number): number {
+    return this.#users.get(uid) ?? 0;
+  }
+
+  #mostOf(uid: number): number {
+    return uid === 0 ? this.totalBytes : this.totalBytes * USER_SHARE;
   }
 }

@@ -1,54 +1,61 @@
 // SPDX-License-Identifier: MIT
 /**
- * One sub-ring that a process writes to, with the memory that it was granted.
+ * One ring that a process writes to: what it may use, what it uses, and what it gives back.
  *
  * @module
  */
+import type { RecordMeaning } from "../record/deliver.ts";
 import type { CaptureProgram } from "../target.ts";
-import type { MemoryBudget } from "./memory_budget.ts";
-import type { WatchedProcess } from "./process_watch.ts";
 import { cgroupRoomBytes } from "./cgroup.ts";
-import { DATA_MAX, dataStart, PAGE, RING, RING_NO_WAKE, SLOT, UNIT } from "../record/layout.ts";
+import { LossAllowance } from "./loss_allowance.ts";
+import { type MemoryBudget, RING_LEAST } from "./memory_budget.ts";
+import type { WatchedProcess } from "./process_watch.ts";
+import {
+  DATA_MAX,
+  DATA_MIN,
+  dataStart,
+  FIRST_DATA,
+  PAGE,
+  RETIRED,
+  RING,
+  SLOT,
+  UNIT,
+  UNSERVED_DATA,
+} from "../record/layout.ts";
 import type { Region } from "./region.ts";
 import { RingReader } from "./ring_reader.ts";
 
-/** Granted by each look that finds the ring under pressure while memory is short. */
-const STEP = 1 << 20;
-/** What a ring keeps while it is idle and memory is plenty. */
-const COMFORT = 4 << 20;
+/** Granted by each look that finds a ring under pressure whose memory must be made ready first. */
+const STEP = 4 << 20;
 /**
- * A ring that carried so much is that of a bulk transfer: while there is plenty of memory it gets all that it may have. A write
- * of 50 MB at memory speed fills 4 MiB while the agent waits for a processor.
+ * A ring that carried so much since it last rested is that of a bulk transfer: while there is plenty of memory it gets all that
+ * it may have. A write of 50 MB at memory speed fills 16 MiB while the agent waits for a processor.
  */
 const BULK = 512 << 10;
-/** Made ready at a time on another thread: the kernel clears a megabyte in about half a millisecond. */
-const STRETCH = 4 << 20;
 /** A program whose memory cgroup leaves so many times its ring free may touch pages that were not made ready. */
 const ROOM = 4;
-/** A ring fuller than this when it is looked at gets the next step. */
-const PRESSURE = 0.25;
-/** What a ring is granted, and keeps while it is idle, where memory is short. */
+/** A ring fuller than this when it is looked at is under pressure. */
+const PRESSURE = 0.125;
+/** What stays ready for a program whose own cgroup is small. */
+const COMFORT = 4 << 20;
+/** What a ring may use at least where memory is short. */
 const LEAST = 256 << 10;
-/** Idle for so long, a ring gives back what it does not need; the memory follows after {@linkcode SETTLE_MS}. */
-const IDLE_MS = 60_000;
-/** A producer that read the old grant has used it long before this. */
-const SETTLE_MS = 1000;
+/** Never granted but while memory is given back: producers go on there meanwhile. */
+const RESERVE = { data: 1 << 20, slots: 2048 } as const;
+/** What a ring keeps when it gives back. */
+const KEEP = { data: 64 << 10, slots: 64 } as const;
+/** Idle for so long, a ring gives back what it used: where memory is plenty, and where it is short. */
+const IDLE_MS = 2000;
+const IDLE_SHORT_MS = 250;
+/** Sizes of the view of a data area: each counts towards V8's heap limits, touched or not. */
+const VIEWS = [1 << 20, 4 << 20, 16 << 20, DATA_MAX] as const;
 
 /** Records of so many bytes fill the slots when they fill the data area; shorter ones fill the slots first. */
 const BYTES_PER_SLOT = 512;
-/** Slots that every ring is granted; their memory is made ready before anything else. */
-const SLOTS_LEAST = 2048;
+/** Slots that every ring is granted. */
+const SLOTS_LEAST = 128;
 /** A page of them. */
 const SLOTS_STEP = PAGE / SLOT.size;
-
-/**
- * What a ring may use at first and at most, bytes of data. The hook grants itself as much as the first, and the slots that go
- * with it, or {@linkcode LEAST} where its memory cgroup is small.
- */
-export interface GrantLimits {
-  readonly initialData: number;
-  readonly dataMax: number;
-}
 
 /** Slots that are granted with `dataBytes` of data area, of the `capacity` that a ring has. */
 export function slotsFor(dataBytes: number, capacity: number): number {
@@ -56,295 +63,309 @@ export function slotsFor(dataBytes: number, capacity: number): number {
   return Math.min(capacity, Math.max(SLOTS_LEAST, slots));
 }
 
-/** Bytes of data area that a ring of `dataCapacity` can use: its end must fit the words of the ring. */
-export function usableData(dataCapacity: number, dataMax: number): number {
-  return Math.min(dataCapacity, dataMax, DATA_MAX - UNIT);
+/** Bytes of a data area that records can lie in: their end must fit the words of the ring. */
+function usableData(dataCapacity: number): number {
+  return Math.min(dataCapacity, DATA_MAX - UNIT);
+}
+
+export interface ProgramRingOptions {
+  readonly program: CaptureProgram;
+  readonly process: WatchedProcess;
+  readonly region: Region;
+  readonly index: number;
+  /** Most bytes of data area that the ring is granted. */
+  readonly dataMax: number;
+  readonly budget: MemoryBudget;
+  readonly timeBaseNs: bigint;
+  readonly nowMs: number;
+  readonly meaning?: RecordMeaning;
+  /** What its counters said when this agent made it spare; absent: it did not. */
+  readonly baseline: ((offset: number) => number) | undefined;
 }
 
 export class ProgramRing {
+  readonly program: CaptureProgram;
+  readonly process: WatchedProcess;
+  readonly region: Region;
+  readonly index: number;
   readonly reader: RingReader;
+  readonly allowance: LossAllowance;
+  /** How much a counter of its header has grown since it was claimed. */
+  readonly since: (offset: number) => number;
   /** When a record was last read, milliseconds. */
   activeMs: number;
-  /** Its process runs another program now. */
-  replaced = false;
-  /** A record in it will never be finished: its process shall make another ring. */
+  /** Its process maps it no more: it runs another program now. */
+  left = false;
+  /** A record in it will never be finished: its process shall claim another ring. */
   blocked = false;
   /** Let go of: its memory must not be looked at any more. */
   ended = false;
-  #dropped = 0;
+  readonly #budget: MemoryBudget;
+  readonly #slotCapacity: number;
+  readonly #usable: number;
+  /** The most that is granted. */
+  readonly #dataMax: number;
+  /** What it was granted when it was taken. */
+  readonly #firstData: number;
+  /** Memory that a predecessor saw used may lie anywhere in the grant. */
+  #isInherited: boolean;
   #view: ArrayBuffer;
-  /** What the program may use from now on, with the slots that go with it. */
-  #data: number;
-  /** What may have been used: records beyond `#data` can lie here until the ring was empty for a while. */
-  #readable: number;
-  #charged = 0;
-  #shrinkMs = 0;
-  #shrinkTo = 0;
-  /** Memory is being made ready on another thread. */
-  #stretching = false;
+  #granted: number;
+  #used = 0;
+  #dropped = 0;
+  /** Bytes read when the ring last rested. */
+  #restedAt = 0;
+  /** Bytes of data area behind which this process has put memory, because the program's own cgroup is small. */
+  #prepared = 0;
+  #isPreparing = false;
   /** The kernel had none. */
   #refused = false;
-  readonly #limits: GrantLimits;
-  readonly #budget: MemoryBudget;
 
-  private constructor(
-    readonly program: CaptureProgram,
-    readonly process: WatchedProcess,
-    readonly region: Region,
-    readonly subring: number,
-    limits: GrantLimits,
-    budget: MemoryBudget,
-    charged: number,
-    timeBaseNs: bigint,
-    nowMs: number,
-  ) {
-    this.#limits = limits;
-    this.#budget = budget;
-    this.#charged = charged;
-    this.#data = this.#readable = limits.initialData;
-    this.activeMs = nowMs;
-    this.#view = region.view(subring, this.#viewBytes);
-    this.reader = new RingReader(this.#view, region.greeting.slotCapacity, timeBaseNs, this.#data);
+  private constructor(options: ProgramRingOptions) {
+    const { region, index, program } = options;
+    const { slotCapacity, dataCapacity } = region.geometry!;
+    this.program = program;
+    this.process = options.process;
+    this.region = region;
+    this.index = index;
+    this.activeMs = options.nowMs;
+    this.allowance = new LossAllowance(program.pid);
+    this.#budget = options.budget;
+    this.#slotCapacity = slotCapacity;
+    this.#usable = usableData(dataCapacity);
+    const reserve = this.#usable >= 4 * RESERVE.data ? RESERVE.data : 0;
+    this.#dataMax = Math.min(this.#usable - reserve, options.dataMax);
+    this.#view = region.view(index, PAGE);
+    this.reader = new RingReader(this.#view, {
+      slotCapacity,
+      timeBaseNs: options.timeBaseNs,
+      dataBytes: this.#usable,
+      meaning: options.meaning,
+      admitsLoss: (bytes) => this.allowance.admits(bytes),
+      isRecycled: options.baseline !== undefined,
+    });
+    const { baseline } = options;
+    this.since = (offset) => Math.max(0, this.reader.counter(offset) - (baseline?.(offset) ?? 0));
+    this.#granted = Math.min(this.reader.grantedData, this.#usable);
+    this.#firstData = this.#granted;
+    this.#isInherited = this.reader.isInherited;
+    this.#dropped = this.reader.counter(RING.droppedBytes);
+    this.#charge();
   }
 
-  /**
-   * Takes a sub-ring with its initial grant, and with more at once if there is more. Undefined when there is no memory
-   * even for the initial grant.
-   */
-  static take(
-    program: CaptureProgram,
-    process: WatchedProcess,
-    region: Region,
-    subring: number,
-    settings: GrantLimits,
-    budget: MemoryBudget,
-    timeBaseNs: bigint,
-    nowMs: number,
-  ): ProgramRing | undefined {
-    const { slotCapacity, dataCapacity } = region.greeting;
-    const dataMax = usableData(dataCapacity, settings.dataMax);
-    const limits = { initialData: Math.min(settings.initialData, dataMax), dataMax };
-    const wanted = budget.plenty ? limits.initialData : Math.min(LEAST, limits.initialData);
-    const own = grantedNow(region, subring);
-    const granted = Math.min(wanted, Math.max(own, LEAST));
-    const bytes = PAGE + grantBytes(granted, slotCapacity);
-    if (!budget.take(program.uid, bytes)) return undefined;
-    if (!region.preallocate(subring, 0, PAGE + slotsFor(0, slotCapacity) * SLOT.size)) {
-      budget.give(program.uid, bytes);
-      return undefined;
-    }
-    const ring = new ProgramRing(
-      program,
-      process,
-      region,
-      subring,
-      limits,
-      budget,
-      bytes,
-      timeBaseNs,
-      nowMs,
-    );
-    ring.#data = granted;
-    if (granted !== own) ring.#grant(granted);
-    ring.#prepare(wanted);
+  /** Takes a ring that was claimed. Undefined when there is no memory for one more. */
+  static take(options: ProgramRingOptions): ProgramRing | undefined {
+    if (!options.budget.admits(options.program.uid)) return undefined;
+    const ring = new ProgramRing(options);
+    ring.#welcome();
     return ring;
-  }
-
-  get #start(): number {
-    return dataStart(this.region.greeting.slotCapacity);
-  }
-
-  #slotsFor(data: number): number {
-    return slotsFor(data, this.region.greeting.slotCapacity);
-  }
-
-  #grantBytes(data: number): number {
-    return grantBytes(data, this.region.greeting.slotCapacity);
-  }
-
-  /** The two parts of the sub-ring, slots and data, that a grant of `after` bytes has more than one of `before`. */
-  #parts(before: number, after: number): [start: number, end: number][] {
-    return [
-      [PAGE + this.#slotsFor(before) * SLOT.size, PAGE + this.#slotsFor(after) * SLOT.size],
-      [this.#start + before, this.#start + after],
-    ];
-  }
-
-  #grant(data: number): void {
-    this.reader.grant(data, this.#slotsFor(data));
   }
 
   /** Nobody writes to it any more. */
   get gone(): boolean {
-    return this.process.dead || this.replaced || this.blocked;
+    return this.process.dead || this.left || this.blocked;
   }
 
-  /** What comes in some milliseconds fits. */
-  get roomy(): boolean {
-    return this.#data >= COMFORT;
+  /** It fills up: it is to be read again soon. */
+  get isFilling(): boolean {
+    return this.reader.outstanding !== 0 &&
+      this.reader.fill(this.#granted, this.#slotsFor(this.#granted)) > PRESSURE;
   }
 
-  /** The hook cannot wake the agent: this ring is polled. */
-  get polled(): boolean {
-    return this.region.greeting.noWake || (this.reader.ringFlags & RING_NO_WAKE) !== 0;
+  /** What is granted while no bulk transfer asks for more. */
+  get #restData(): number {
+    return Math.min(this.#dataMax, this.#prepared > 0 ? COMFORT : FIRST_DATA);
   }
 
-  /** Grants more when the ring fills up or goes on being used; called before it is read. */
-  relieve(): void {
-    if (this.#data >= this.#limits.dataMax || this.#stretching) return;
-    if (this.reader.bytesRead > BULK && this.#budget.plenty && !this.#refused) {
-      this.#stretchFully();
-      return;
-    }
-    const dropped = this.reader.droppedBytes;
-    const pressed = this.reader.fill(this.#data, this.#slotsFor(this.#data)) > PRESSURE ||
-      dropped > this.#dropped;
-    this.#dropped = dropped;
-    if (pressed) this.#grow(Math.min(this.#limits.dataMax, this.#data + STEP));
+  #slotsFor(data: number): number {
+    const reserve = this.#slotCapacity >= 4 * RESERVE.slots ? RESERVE.slots : 0;
+    return slotsFor(data, this.#slotCapacity - reserve);
   }
 
-  #grow(data: number): void {
-    const more = this.#charge(data);
-    if (more === undefined) return;
-    const ready = this.#parts(this.#data, data)
-      .every(([start, end]) => this.region.preallocate(this.subring, start, end));
-    if (ready) this.#extend(data, more);
-    else this.#budget.give(this.program.uid, more);
+  #grant(data: number): void {
+    this.#granted = data;
+    this.reader.grant(data, this.#slotsFor(data));
   }
 
-  /** Takes from the budget what `data` costs more than what is granted now; undefined when there is not so much. */
-  #charge(data: number): number | undefined {
-    const more = this.#grantBytes(data) - this.#grantBytes(this.#data);
-    return this.#budget.take(this.program.uid, more) ? more : undefined;
-  }
-
-  /**
-   * Puts memory behind the first grant, on another thread: the program may be filling it at this moment. Then grants
-   * `wanted` where the hook has not yet.
-   */
-  async #prepare(wanted: number): Promise<void> {
-    const granted = this.#data;
-    this.#stretching = granted < wanted;
-    await Promise.resolve();
+  /** Where the program's own cgroup is small, puts memory behind its first grant; else raises that to what all have. */
+  async #welcome(): Promise<void> {
+    if (this.gone) return;
     const room = cgroupRoomBytes(this.program.pid);
-    if (room > ROOM * this.#limits.dataMax || await this.#prepareParts(0, granted)) {
-      if (granted < wanted) await this.#stretch(wanted, room === Infinity);
+    if (room > ROOM * this.#dataMax) {
+      if (this.#granted < this.#restData && this.#isPlenty) this.#grant(this.#restData);
+      return;
     }
-    if (granted < wanted) this.#stretching = false;
-  }
-
-  async #prepareParts(before: number, after: number): Promise<boolean> {
-    for (const [start, end] of this.#parts(before, after)) {
-      if (this.ended || !await this.region.preallocateElsewhere(this.subring, start, end)) return false;
+    const wanted = Math.min(this.#dataMax, FIRST_DATA);
+    this.#isPreparing = true;
+    let ready = await this.#prepare(this.#granted);
+    while (ready && this.#granted < wanted && this.#isPlenty) {
+      ready = await this.#prepare(Math.min(wanted, this.#granted + STEP));
     }
-    return true;
+    this.#isPreparing = false;
   }
 
-  /** Grants all that the ring may have. */
-  async #stretchFully(): Promise<void> {
-    this.#stretching = true;
-    // A limit that is far away now may be near when the pages are touched.
-    const unlimited = cgroupRoomBytes(this.program.pid) === Infinity;
-    const ready = (unlimited || await this.#prepareParts(0, this.#data)) &&
-      await this.#stretch(this.#limits.dataMax, unlimited);
-    this.#refused = !ready;
-    this.#stretching = false;
-  }
-
-  /** Grants up to `most`, piece by piece where each must be made ready first; false when the kernel has no memory. */
-  async #stretch(most: number, unlimited: boolean): Promise<boolean> {
-    while (!this.ended && this.#data < most && this.#budget.plenty) {
-      const data = unlimited ? most : Math.min(this.#data + STRETCH, most);
-      const more = this.#charge(data);
-      if (more === undefined) break;
-      const ready = unlimited || await this.#prepareParts(this.#data, data);
-      if (!ready || this.ended) {
-        this.#budget.give(this.program.uid, more);
-        return ready;
-      }
-      this.#extend(data, more);
-    }
-    return true;
-  }
-
-  /** Grants `data`, for which `more` was taken from the budget. */
-  #extend(data: number, more: number): void {
-    this.#charged += more;
-    this.#shrinkMs = 0;
-    this.#readable = Math.max(data, this.#readable);
-    this.#data = data;
-    this.#look();
-    this.#grant(data);
-  }
-
-  /** As much as can be readable, or as can be for long: views are not made anew with every step. */
-  get #viewBytes(): number {
-    const { dataMax } = this.#limits;
-    return this.#start + (this.#readable <= COMFORT ? Math.min(COMFORT, dataMax) : dataMax);
-  }
-
-  /** Reads no further than what is readable from now on. */
-  #look(): void {
-    if (this.#view.byteLength === this.#viewBytes) {
-      this.reader.limit(this.#readable);
-    } else {
-      const old = this.#view;
-      this.#view = this.region.view(this.subring, this.#viewBytes);
-      this.reader.remap(this.#view, this.#readable);
-      this.region.release(old);
-    }
+  get #isPlenty(): boolean {
+    return this.#budget.isPlenty(this.program.uid);
   }
 
   /**
-   * Takes back what an idle ring does not need: first the grant, and once no producer can be using it, the memory. Where
-   * memory is short that is all but the initial grant.
+   * Adapts what the ring may use to how it is used; called before it is read. While memory is short, no ring goes on to
+   * pages that it has not used yet, but for the least.
    */
-  settle(nowMs: number): void {
-    // A hook that took this agent for dead has taken its grant away.
-    if (this.reader.grantedData === 0) this.#grant(this.#shrinkMs === 0 ? this.#data : this.#shrinkTo);
-    if (this.#stretching) return;
-    const plenty = this.#budget.plenty;
-    const data = Math.min(plenty ? COMFORT : LEAST, this.#data);
-    const patienceMs = this.reader.bytesRead < BULK ? SETTLE_MS : IDLE_MS;
-    if (this.#readable <= data || nowMs - this.activeMs < patienceMs || this.reader.outstanding !== 0) {
-      if (this.#shrinkMs !== 0) this.#grant(this.#data);
-      this.#shrinkMs = 0;
+  relieve(): void {
+    this.#charge();
+    if (this.#isPreparing) return;
+    if (!this.#isPlenty) {
+      const touched = this.reader.touchedUnits * UNIT;
+      const data = Math.min(this.#usable, Math.max(LEAST, touched, this.#prepared));
+      if (data < this.#granted) this.#grant(data);
       return;
     }
-    if (this.#shrinkMs === 0 || this.#shrinkTo !== data) {
-      this.#grant(data);
-      this.#shrinkTo = data;
-      this.#shrinkMs = nowMs;
-      return;
-    }
-    if (nowMs - this.#shrinkMs < SETTLE_MS) return;
-    for (const [start, end] of this.#parts(data, this.#readable)) this.region.punch(this.subring, start, end);
-    const less = this.#grantBytes(this.#data) - this.#grantBytes(data);
-    this.#budget.give(this.program.uid, less);
-    this.#charged -= less;
-    this.#shrinkMs = 0;
-    this.#data = this.#readable = data;
-    this.#look();
+    if (this.#granted >= this.#dataMax || !this.#isPressed()) return;
+    if (this.#prepared === 0 && cgroupRoomBytes(this.program.pid) === Infinity) this.#grant(this.#dataMax);
+    else if (!this.#refused) this.#stretch();
   }
 
-  /** Lets go of the memory of the sub-ring; the region stays. */
-  release(): void {
+  /** It is that of a bulk transfer, fills up, or has lost something. */
+  #isPressed(): boolean {
+    const dropped = this.reader.counter(RING.droppedBytes);
+    const hasDropped = dropped > this.#dropped;
+    this.#dropped = dropped;
+    return hasDropped || this.reader.bytesRead - this.#restedAt > BULK || this.isFilling;
+  }
+
+  /** Grants a step more, with memory behind it that is charged to this process: the program's own cgroup has a limit. */
+  async #stretch(): Promise<void> {
+    this.#isPreparing = true;
+    this.#refused = !await this.#prepare(Math.min(this.#dataMax, this.#granted + STEP));
+    this.#isPreparing = false;
+  }
+
+  /**
+   * Puts memory behind `data` bytes and their slots, on another thread: the program may be filling it at this moment. Then grants
+   * as much. False when there is none, or the ring has ended.
+   */
+  async #prepare(data: number): Promise<boolean> {
+    const start = dataStart(this.#slotCapacity);
+    const parts = [[0, PAGE + this.#slotsFor(data) * SLOT.size], [start + this.#prepared, start + data]];
+    for (const [from, to] of parts) {
+      if (this.ended || !await this.region.preallocateElsewhere(this.index, from, to)) return false;
+    }
+    if (this.ended) return false;
+    this.#prepared = data;
+    if (data > this.#granted) this.#grant(data);
+    this.#charge();
+    return true;
+  }
+
+  /** Brings the budget up to date with what the ring uses. */
+  #charge(): void {
+    const { touchedSlots, touchedUnits } = this.reader;
+    const used = Math.max(
+      RING_LEAST,
+      PAGE + touchedSlots * SLOT.size + Math.max(touchedUnits * UNIT, this.#prepared),
+    );
+    if (used === this.#used) return;
+    this.#budget.change(this.program.uid, this.#used, used);
+    this.#used = used;
+  }
+
+  /** Makes so much of the data area readable as the reader asks for; false when it asks for nothing. */
+  widen(): boolean {
+    const start = dataStart(this.#slotCapacity);
+    const inView = this.#view.byteLength - start;
+    const wanted = Math.max(this.reader.wantsBytes, 1);
+    if (inView >= wanted) return false;
+    const size = VIEWS.find((size) => size >= wanted) ?? DATA_MAX;
+    this.#show(start + Math.min(size, this.region.geometry!.dataCapacity));
+    return true;
+  }
+
+  #show(bytes: number): void {
+    const old = this.#view;
+    this.#view = this.region.view(this.index, bytes);
+    this.reader.remap(this.#view);
+    this.region.release(old);
+  }
+
+  /** Goes on with a copy of the header until {@linkcode showAgain}: the region is about to be unmapped. */
+  keepHeader(): void {
+    const old = this.#view;
+    this.#view = old.slice(0, PAGE);
+    this.reader.remap(this.#view);
+    this.region.release(old);
+  }
+
+  showAgain(): void {
+    this.#view = this.region.view(this.index, PAGE);
+    this.reader.remap(this.#view);
+  }
+
+  /** Gives back what an idle ring does not need. */
+  settle(nowMs: number): void {
+    if (this.#isPreparing) return;
+    const patienceMs = this.#isPlenty ? IDLE_MS : IDLE_SHORT_MS;
+    if (nowMs - this.activeMs < patienceMs || this.reader.outstanding !== 0) return;
+    this.#giveBack();
+    if (this.#granted > this.#restData) this.#grant(this.#restData);
+    else if (this.#granted < this.#firstData && this.#isPlenty) this.#grant(this.#firstData);
+    this.#restedAt = this.reader.bytesRead;
+    this.#refused = false;
+    if (this.#view.byteLength > PAGE) this.#show(PAGE);
+  }
+
+  /** Frees the pages behind what was used since this was last done; all but a little, and what the first grant was made ready. */
+  #giveBack(): void {
+    const { reader, region, index } = this;
+    const inherited = this.#isInherited ? this.#granted : 0;
+    const touched = Math.max(reader.touchedUnits * UNIT, inherited, this.#prepared);
+    const touchedSlots = Math.max(reader.touchedSlots, this.#isInherited ? this.#slotsFor(inherited) : 0);
+    const kept = Math.min(this.#prepared, COMFORT);
+    if (touched <= Math.max(KEEP.data, kept) && touchedSlots <= KEEP.slots) return;
+    const slots = Math.min(roundUp(touchedSlots, SLOTS_STEP), this.#slotCapacity - SLOTS_LEAST);
+    const bytes = Math.min(roundUp(touched, PAGE), this.#usable - DATA_MIN & -PAGE);
+    if (slots < SLOTS_STEP || bytes < PAGE) return;
+    if (this.#view.byteLength === PAGE) this.widen();
+    reader.grant(this.#usable, this.#slotCapacity);
+    if (reader.beginGivingBack(slots, bytes / UNIT)) {
+      const start = dataStart(this.#slotCapacity);
+      if (kept === 0) region.punch(index, PAGE + SLOTS_STEP * SLOT.size, PAGE + slots * SLOT.size);
+      region.punch(index, start + kept, start + bytes);
+      reader.endGivingBack(slots, bytes / UNIT);
+      this.#prepared = Math.min(this.#prepared, kept);
+      this.#isInherited = false;
+    }
+    this.#grant(this.#granted);
+    this.#charge();
+  }
+
+  /** Lets go of it; with `isUnserved` its program goes on writing, and takes little memory until somebody reads again. */
+  release(isUnserved = false): void {
+    if (isUnserved) {
+      if (this.reader.outstanding === 0) this.#giveBack();
+      this.#grant(Math.min(this.#granted, UNSERVED_DATA));
+    }
     this.ended = true;
     this.region.release(this.#view);
-    this.#budget.give(this.program.uid, this.#charged);
-    this.#charged = 0;
+    this.#budget.change(this.program.uid, this.#used, 0);
+    this.#used = 0;
+  }
+
+  /** Makes it spare: its process is gone, and everything is read. */
+  recycle(): void {
+    this.reader.finish();
+    this.#giveBack();
+    this.#grant(Math.min(this.#restData, this.#usable));
+    this.reader.spare();
+  }
+
+  /** Tells its process that nobody reads here any more, and frees all its memory. */
+  retire(how: number = RETIRED.forGood): void {
+    this.reader.stop(how);
+    if (how === RETIRED.forGood) this.region.punch(this.index, PAGE, this.region.geometry!.ringStride);
   }
 }
 
-/** What the producer of a sub-ring takes for granted, by its own word. */
-function grantedNow(region: Region, subring: number): number {
-  const header = region.view(subring, RING.size);
-  const bytes = new DataView(header).getUint32(RING.grantedData, true);
-  region.release(header);
-  return bytes;
-}
-
-/** Bytes of memory that a grant of `dataBytes` is charged as. */
-function grantBytes(dataBytes: number, slotCapacity: number): number {
-  return dataBytes + slotsFor(dataBytes, slotCapacity) * SLOT.size;
+function roundUp(value: number, step: number): number {
+  return Math.ceil(value / step) * step;
 }

@@ -1,65 +1,46 @@
 // SPDX-License-Identifier: MIT
 /**
- * The mirrored programs: their regions, the sub-rings that they and their children claim, and their end.
+ * The mirrored programs: their regions, the rings that they and their children claim, and their end.
  *
- * A region outlives the process that made it as long as any process maps it: a daemon's children claim their sub-rings
+ * A region outlives the process that made it as long as any process maps it: a daemon's children claim their rings
  * whenever they first use TLS.
  *
  * @module
  */
+import type { CaptureProgram, CaptureTarget } from "../target.ts";
+import type { RecordMeaning } from "../record/deliver.ts";
+import { RETIRED } from "../record/layout.ts";
+import { type Arrival, checkGreeting } from "./agent_socket.ts";
+import { Guest, identify, type Identity } from "./guest.ts";
+import { libc } from "../../ffi/libc.ts";
+import { LossAllowance } from "./loss_allowance.ts";
 import { MemoryBudget } from "./memory_budget.ts";
-import type { CaptureLoss, CaptureProgram, CaptureProgramEnd, CaptureTarget } from "../target.ts";
-import {
-  mappedInodes,
-  mapsInode,
-  processName,
-  processPlace,
-  processProgram,
-  processStatus,
-  ProcessWatch,
-  resolveOwner,
-  type WatchedProcess,
-} from "./process_watch.ts";
-import { type GrantLimits, ProgramRing } from "./program_ring.ts";
-import { MAGIC, PAGE, RING } from "../record/layout.ts";
-import type { RingReader } from "./ring_reader.ts";
-import { Region, RegionError } from "./region.ts";
-import type { Arrival } from "./agent_socket.ts";
+import { ProcessWatch, type WatchedProcess } from "./process_watch.ts";
+import { ProgramRing } from "./program_ring.ts";
+import { describeEarlierLoss, lossesOfRegion, lossesOfRing } from "./ring_losses.ts";
+import { fileKey, Region, RegionError } from "./region.ts";
+import type { RegionMapping } from "./region_scan.ts";
+import { Waiting } from "./waiting.ts";
 
-/** Regions at a time: each costs a descriptor, some address space and a page per spare. */
-export const REGIONS_MAX = 4096;
+/** Regions at a time: each costs two descriptors and some address space. */
+const REGIONS_MAX = 16_384;
 /** And of one user other than root. */
 const REGIONS_OF_USER_MAX = REGIONS_MAX / 2;
-/** Scans in a row that find a region mapped by nobody before it is let go. */
-const ABSENT_SCANS = 2;
-const SCAN_MS_MAX = 60_000;
-/** A scan takes some milliseconds: it waits so long for a moment when no ring is busy. */
-const SCAN_PATIENCE_MS = 10_000;
-const BUSY_MS = 100;
-
-/** One region and who brought it. */
-interface Guest {
-  readonly region: Region;
-  readonly pid: number;
-  readonly uid: number;
-  readonly comm: string;
-  /** Path of the program; undefined when it had ended before it could be asked. */
-  readonly path: string | undefined;
-  readonly process: WatchedProcess;
-  /** First bytes of each sub-ring. */
-  readonly headers: readonly Int32Array[];
-  readonly rings: (ProgramRing | undefined)[];
-  /** Its process runs another program now. */
-  replaced: boolean;
-  absent: number;
-  scanMs: number;
-  scanEveryMs: number;
-}
+/** Rings that one user's programs get in one look: finding out whose each is takes some files of /proc. */
+const CLAIMS_OF_USER = 8;
+/** Processes that are asked in one look whether they still map their region. */
+const MAPPINGS_ASKED = 64;
+/** A region that is mapped by others goes on to be asked about, more and more seldom. */
+const EVERY_MS_MAX = 60_000;
+/** A region of which nobody can say whether it is mapped is kept for so long after the process that brought it. */
+const UNKNOWN_MS = 60_000;
 
 /** What became of the programs that came. */
 export interface ProgramCounters {
   /** Processes mirrored so far. */
   programs: number;
+  /** Regions that were found, and not handed over. */
+  adopted: number;
   /** Processes that were not mirrored, by reason, kebab-case. */
   readonly refused: Map<string, number>;
   /** Rings given up because of what was in them. */
@@ -72,303 +53,365 @@ export interface ProgramsOptions {
   readonly target: CaptureTarget;
   /** The number of the next program. */
   readonly nextProgram: () => number;
-  readonly identity: bigint;
+  /** Of the agent's runtime directory. */
+  readonly rendezvous: bigint;
   readonly timeBaseNs: bigint;
-  readonly limits: GrantLimits;
+  /** Most bytes of data area that one ring is granted. */
+  readonly dataMax: number;
   readonly totalMemory: number;
-  readonly warn: (message: string) => void;
+  readonly meaning?: RecordMeaning;
+  /** Has the maps of a process read, which answers by {@linkcode Programs.mapped}. */
+  readonly readMaps: (pid: number) => void;
+  /** Takes a line for people, on account of a user. */
+  readonly warn: (message: string, uid: number) => void;
 }
 
 export class Programs {
   /** The rings that are read. */
   readonly rings: ProgramRing[] = [];
-  readonly counters: ProgramCounters = { programs: 0, refused: new Map(), retired: 0, holes: 0 };
+  readonly counters: ProgramCounters = { programs: 0, adopted: 0, refused: new Map(), retired: 0, holes: 0 };
   readonly budget: MemoryBudget;
   readonly #options: ProgramsOptions;
   readonly #watch = new ProcessWatch();
-  readonly #guests = new Set<Guest>();
+  /** By the key of their memory. */
+  readonly #guests = new Map<string, Guest>();
+  readonly #waiting = new Waiting((guest) => guest.region.isBegun);
   /** Regions whose descriptors another thread still uses. */
   readonly #closing = new Set<Promise<void>>();
   /** Where each ring that is read lies. */
   readonly #homes = new Map<ProgramRing, Guest>();
+  #asked = 0;
 
   constructor(options: ProgramsOptions) {
     this.#options = options;
     this.budget = new MemoryBudget(options.totalMemory);
   }
 
-  /** Regions that are mapped. */
+  /** Regions that are held. */
   get regions(): number {
     return this.#guests.size;
   }
 
-  /** Takes a region, or refuses it and counts why. `timeNs` is not after any record that will be read. */
-  admit(arrival: Arrival, timeNs: number, nowMs: number): void {
-    const { pid, uid } = arrival;
-    let region: Region;
+  /** Whether a process has brought a region that is still held. */
+  hasGuest(pid: number): boolean {
+    return this.#guests.values().some((guest) => guest.identity.pid === pid && !guest.left);
+  }
+
+  /** Takes a region that was handed over, or refuses it and counts why. */
+  admit({ pid, uid, greeting, fd }: Arrival, nowMs: number): void {
+    let region: Region | undefined;
     try {
-      region = Region.map(arrival.greeting, this.#options.identity, arrival.fd);
+      checkGreeting(greeting, this.#options.rendezvous);
+      region = this.#open(`/proc/self/fd/${fd}`);
     } catch (error) {
-      if (!(error instanceof RegionError)) throw error;
-      this.#refuse("bad-region", `Cannot mirror process ${pid} of uid ${uid}: ${error.message}`);
-      return;
+      this.#refuseRegion(pid, uid, error);
+    } finally {
+      libc().close(fd);
     }
-    this.#replace(pid);
-    const { greeting } = region;
-    const guest: Guest = {
-      region,
-      pid,
-      uid,
-      comm: processName(pid) ?? greeting.comm,
-      path: processProgram(pid),
-      process: this.#watch.watch(pid),
-      headers: Array.from(
-        { length: greeting.subringCount },
-        (_, i) => new Int32Array(region.view(i, RING.size)),
-      ),
-      rings: new Array(greeting.subringCount).fill(undefined),
-      replaced: false,
-      absent: 0,
-      scanMs: nowMs,
-      scanEveryMs: 1000,
-    };
-    this.#guests.add(guest);
-    const program = { id: this.#options.nextProgram(), pid, uid, comm: guest.comm, ...processPlace(pid) };
-    if (this.#crowded(uid)) {
-      this.#refuse("too-many-regions", `Cannot mirror ${name(program)}: there are ${this.regions} regions`);
-      this.#dismiss(guest);
-    } else if (!this.#take(guest, 0, program, guest.process, timeNs, nowMs)) {
-      this.#dismiss(guest);
+    if (region === undefined) return;
+    this.#forgetReplaced(pid);
+    const identity = { ...identify(pid) ?? { pid, comm: "" }, uid };
+    this.#add(
+      new Guest({
+        region,
+        identity,
+        process: this.#watch.watch(pid),
+        isAdopted: false,
+        range: undefined,
+        nowMs,
+      }),
+    );
+  }
+
+  /** Takes in where a process maps regions; undefined when its maps are hidden. */
+  mapped(pid: number, mappings: readonly RegionMapping[] | undefined, nowMs: number): void {
+    for (const guest of this.#guests.values()) {
+      if (guest.writers().includes(pid)) {
+        guest.setMappings(pid, mappings);
+        this.#seeWhetherLeft(guest, pid);
+      }
+    }
+    for (const mapping of mappings ?? []) this.#adopt(pid, mapping, nowMs);
+  }
+
+  /** Takes a region that was found in the maps of a process, unless somebody reads it. */
+  #adopt(pid: number, { range, key }: RegionMapping, nowMs: number): void {
+    if (this.#guests.has(key)) return;
+    const path = `/proc/${pid}/map_files/${range}`;
+    const identity = identify(pid);
+    if (identity === undefined || fileKey(path) !== key) return;
+    let region: Region | undefined;
+    try {
+      region = this.#open(path);
+    } catch (error) {
+      this.#refuseRegion(pid, identity.uid, error);
+    }
+    if (region === undefined) return;
+    this.counters.adopted++;
+    this.#add(
+      new Guest({ region, identity, process: this.#watch.watch(pid), isAdopted: true, range, nowMs }),
+    );
+  }
+
+  /** Undefined when it is read already, here or by another agent. */
+  #open(path: string): Region | undefined {
+    return this.#guests.has(fileKey(path) ?? "") ? undefined : Region.open(path);
+  }
+
+  #add(guest: Guest): void {
+    const { uid } = guest.identity;
+    this.#guests.set(guest.region.key, guest);
+    if (this.#isCrowded(uid)) {
+      const regions = `there are ${this.regions} regions`;
+      this.#refuse("too-many-regions", `Cannot mirror ${name(guest.identity)}: ${regions}`, uid);
+      this.#forget(guest);
+    } else {
+      this.#waiting.add(guest);
     }
   }
 
-  /** A process that comes again runs another program: exec has unmapped what it had before. */
-  #replace(pid: number): void {
-    if (pid === 0) return;
-    for (const guest of this.#guests) if (guest.pid === pid) guest.replaced = true;
-    for (const ring of this.rings) if (ring.program.pid === pid) ring.replaced = true;
-  }
-
-  #crowded(uid: number): boolean {
+  #isCrowded(uid: number): boolean {
     if (this.#guests.size > REGIONS_MAX) return true;
     if (uid === 0 || this.#guests.size <= REGIONS_OF_USER_MAX) return false;
     let ofUser = 0;
-    for (const guest of this.#guests) if (guest.uid === uid) ofUser++;
+    for (const { identity } of this.#guests.values()) if (identity.uid === uid) ofUser++;
     return ofUser > REGIONS_OF_USER_MAX;
   }
 
-  #take(
-    guest: Guest,
-    subring: number,
-    program: CaptureProgram,
-    process: WatchedProcess,
-    timeNs: number,
-    nowMs: number,
-  ): boolean {
-    const { limits, timeBaseNs, target } = this.#options;
-    const { region } = guest;
-    const ring = ProgramRing.take(program, process, region, subring, limits, this.budget, timeBaseNs, nowMs);
+  /** A process that comes again runs another program, unless it says so itself. */
+  #forgetReplaced(pid: number): void {
+    for (const guest of this.#guests.values()) {
+      if (guest.identity.pid === pid) this.#seeWhetherLeft(guest, pid);
+    }
+  }
+
+  /** Begins regions that were written to for the first time. */
+  begin(timeNs: number, nowMs: number): void {
+    const begun = this.#waiting.due(nowMs);
+    for (const guest of begun) this.#begin(guest);
+    if (begun.length > 0) this.#claim(begun, timeNs, nowMs);
+  }
+
+  /** Takes the rings that were claimed since the last look. */
+  claim(timeNs: number, nowMs: number): void {
+    this.#claim(this.#guests.values(), timeNs, nowMs);
+  }
+
+  #claim(guests: Iterable<Guest>, timeNs: number, nowMs: number): void {
+    const ofUsers = new Map<number, number>();
+    for (const guest of guests) {
+      while (guest.mayBeClaimed && guest.isBegun) {
+        const { uid } = guest.identity;
+        const claims = (ofUsers.get(uid) ?? 0) + 1;
+        const ring = claims > CLAIMS_OF_USER ? -1 : guest.claimed();
+        if (ring < 0) break;
+        ofUsers.set(uid, claims);
+        const owner = guest.findOwner(ring);
+        if (typeof owner === "number") {
+          this.#readMaps(guest, owner);
+          break;
+        }
+        this.#take(guest, ring, owner, timeNs, nowMs);
+      }
+    }
+  }
+
+  #begin(guest: Guest): void {
+    try {
+      guest.begin();
+    } catch (error) {
+      this.#refuseRegion(guest.identity.pid, guest.identity.uid, error);
+      this.#forget(guest);
+    }
+  }
+
+  #readMaps(guest: Guest, pid: number): void {
+    guest.asked.add(pid);
+    this.#options.readMaps(pid);
+  }
+
+  #take(guest: Guest, index: number, owner: Identity | undefined, timeNs: number, nowMs: number): void {
+    const { dataMax, timeBaseNs, target, meaning } = this.#options;
+    const process = this.#processOf(owner);
+    const identity = owner ?? guest.identity;
+    // One that was gone before it could be asked: what it said of its name is all that there is.
+    const comm = identity.comm || guest.claimedName(index);
+    const program = { ...identity, comm, id: this.#options.nextProgram() };
+    const ring = ProgramRing.take({
+      program,
+      process,
+      region: guest.region,
+      index,
+      dataMax,
+      budget: this.budget,
+      timeBaseNs,
+      nowMs,
+      meaning,
+      baseline: guest.recycled.get(index),
+    });
     if (ring === undefined) {
-      this.#refuse("memory", `Cannot mirror ${name(program)}: the rings have all the memory they may have`);
-      Atomics.store(guest.headers[subring], RING.retired >> 2, 1);
-      region.punch(subring, PAGE, region.greeting.subringStride);
-      return false;
+      guest.refuse(index);
+      this.#watch.forget(process);
+      const message = `Cannot mirror ${name(program)}: the rings have all the memory they may have`;
+      this.#refuse("memory", message, program.uid);
+      return;
     }
     this.counters.programs++;
-    guest.rings[subring] = ring;
+    guest.rings[index] = ring;
     this.#homes.set(ring, guest);
     this.rings.push(ring);
     target.programStart(program, timeNs);
-    return true;
+    if (ring.reader.isInherited || guest.isAdopted) this.#tellEarlierLoss(ring);
   }
 
-  /** Whether every ring can be left alone for some milliseconds. */
-  get roomy(): boolean {
-    return this.rings.every((ring) => ring.roomy);
+  #tellEarlierLoss(ring: ProgramRing): void {
+    const loss = describeEarlierLoss(ring);
+    if (loss !== undefined) this.#options.warn(`${name(ring.program)} ${loss}`, ring.program.uid);
   }
 
-  /** Takes the sub-rings that children have claimed since the last look. */
-  claim(timeNs: number, nowMs: number): void {
-    for (const guest of this.#guests) {
-      for (let subring = 1; subring < guest.headers.length; subring++) {
-        if (isClaimed(guest, subring)) this.#claimOne(guest, subring, timeNs, nowMs);
-      }
-    }
-  }
-
-  /** Whether a child waits for {@linkcode claim}. */
-  get claimable(): boolean {
-    for (const guest of this.#guests) {
-      for (let subring = 1; subring < guest.headers.length; subring++) {
-        if (isClaimed(guest, subring)) return true;
-      }
-    }
-    return false;
-  }
-
-  #claimOne(guest: Guest, subring: number, timeNs: number, nowMs: number): void {
-    const owner = Atomics.load(guest.headers[subring], RING.owner >> 2) >>> 0;
-    const pid = resolveOwner(owner, guest.pid, guest.region.greeting.pid);
-    // The owner's number is the program's word; that process counts only if it really has this memory.
-    const status = pid !== undefined && mapsInode(pid, guest.region.inode) ? processStatus(pid) : undefined;
-    const id = this.#options.nextProgram();
-    let program: CaptureProgram;
-    let process: WatchedProcess;
-    if (pid !== undefined && status !== undefined) {
-      program = {
-        id,
-        pid,
-        uid: status.uid,
-        comm: processName(pid) ?? guest.comm,
-        ...processPlace(pid, [guest.pid]),
-      };
-      process = this.#watch.watch(pid);
-    } else if (pid === undefined) {
-      program = { id, pid: owner, uid: guest.uid, comm: guest.comm };
-      process = { pid: owner, pidfd: -1, known: false, dead: true };
-    } else {
-      program = { id, pid: guest.pid, uid: guest.uid, comm: guest.comm };
-      process = this.#watch.watch(guest.pid);
-    }
-    if (!this.#take(guest, subring, program, process, timeNs, nowMs)) this.#watch.forget(process);
+  /** What stands for the owner of a ring; one that cannot be told lives as long as anybody maps the region. */
+  #processOf(owner: Identity | undefined): WatchedProcess {
+    if (owner === undefined) return { pid: 0, pidfd: -1, dead: false };
+    return this.#watch.watch(owner.pid);
   }
 
   /**
-   * Tells the target that a ring has ended and lets go of it. With `agentCloses` the program may find another agent
-   * and go on there.
+   * Tells the target that a ring has ended and lets go of it. With `agentCloses` its program goes on, and another agent may
+   * find it.
    */
   end(ring: ProgramRing, timeNs: number, agentCloses = false): void {
-    const { reader, program } = ring;
+    const { reader, program, process } = ring;
     const { target } = this.#options;
-    if (ring.process.dead && reader.retired === undefined) {
-      for (const flow of reader.flows) target.close(program, flow, "died", timeNs);
-    }
-    target.programEnd(program, endOf(reader), timeNs);
-    this.counters.holes += reader.holes;
-    if (reader.retired !== undefined) {
-      this.counters.retired++;
-      this.#options.warn(`Stopped mirroring ${name(program)}: ${reader.retired}`);
-    }
     const guest = this.#homes.get(ring)!;
     this.#homes.delete(ring);
     this.rings.splice(this.rings.indexOf(ring), 1);
-    if (ring.process !== guest.process) this.#watch.forget(ring.process);
-    // Whoever is not known to be dead shall stop; but where a dead parent's ring is retired, no child claims another.
-    const dead = ring.process.dead && ring.process.known;
-    const stays = ring.blocked && reader.retired === undefined; // told already, and to make another ring
-    if (!agentCloses && !ring.replaced && !dead && !stays) reader.stop();
-    // What it writes from now on nobody reads: that must take no memory of its.
-    if (agentCloses) reader.grant(0, 0);
+    guest.rings[ring.index] = undefined;
+    reader.releaseHeld(target, program);
+    const hasEnded = (process.dead || ring.left) && reader.retired === undefined;
+    if (hasEnded) { for (const flow of reader.flows) target.close(program, flow, "died", timeNs); }
+    target.programEnd(program, { losses: lossesOfRing(ring), stopped: reader.retired }, timeNs);
+    this.counters.holes += reader.holes;
+    if (reader.retired !== undefined) {
+      this.counters.retired++;
+      this.#options.warn(`Stopped mirroring ${name(program)}: ${reader.retired}`, program.uid);
+    }
+    this.#watch.forget(process);
+    if (agentCloses) return ring.release(true);
+    if (hasEnded) guest.recycle(ring);
+    else ring.retire(reader.retired === undefined ? RETIRED.again : RETIRED.forGood);
     ring.release();
-    // Only a process that was seen to end has certainly written its last: its place can be claimed again.
-    if (!agentCloses && ring.subring > 0 && dead && reader.retired === undefined) {
-      ring.region.recycle(ring.subring);
-      guest.rings[ring.subring] = undefined;
-    } else {
-      ring.region.punch(ring.subring, PAGE, ring.region.greeting.subringStride);
-    }
   }
 
-  /** Looks which processes have ended; at most once a second or so. */
-  look(nowMs: number): void {
+  /** Looks which processes have ended and what can be given back; at most once a second or so. */
+  look(timeNs: number, nowMs: number): void {
     this.#watch.look();
-    this.#recycleUnfinished();
     for (const ring of this.rings) ring.settle(nowMs);
-    this.#releaseOrphans(nowMs);
+    this.#askSome();
+    for (const guest of this.#guests.values()) {
+      if (nowMs >= guest.dueMs && this.#mayBeOrphan(guest)) this.#askWhetherNeeded(guest, timeNs, nowMs);
+    }
   }
 
-  /** Makes spares of what children claimed that ended before they had a ring: found so by two looks in a row. */
-  #recycleUnfinished(): void {
-    const unfinished = new Map<Int32Array, number>();
-    for (const guest of this.#guests) {
-      for (let subring = 1; guest.pid !== 0 && subring < guest.headers.length; subring++) {
-        const header = guest.headers[subring];
-        const owner = Atomics.load(header, RING.owner >> 2) >>> 0;
-        if (guest.rings[subring] !== undefined || owner === 0 || isClaimed(guest, subring)) continue;
-        if (Atomics.load(header, RING.retired >> 2) !== 0) continue;
-        if (this.#unfinished.get(header) !== owner) {
-          unfinished.set(header, owner);
-          continue;
-        }
-        const pid = resolveOwner(owner, guest.pid, guest.region.greeting.pid);
-        if (pid === undefined || mapsInode(pid, guest.region.inode) === false) guest.region.recycle(subring);
-        else unfinished.set(header, owner);
+  /** Asks some living processes whether they still map their region: exec ends that. */
+  #askSome(): void {
+    const guests = [...this.#guests.values()];
+    for (let i = 0; i < Math.min(MAPPINGS_ASKED, guests.length); i++) {
+      const guest = guests[this.#asked++ % guests.length];
+      for (const pid of guest.writers()) this.#seeWhetherLeft(guest, pid);
+    }
+  }
+
+  #seeWhetherLeft(guest: Guest, pid: number): void {
+    if (!guest.isBegun || pid === 0) return;
+    const isMapped = guest.isMappedBy(pid);
+    if (isMapped === undefined) this.#readMaps(guest, pid);
+    if (isMapped !== false) return;
+    if (pid === guest.identity.pid) guest.left = true;
+    for (const ring of guest.rings) if (ring?.process.pid === pid) ring.left = true;
+  }
+
+  /** Nobody is known who would write to it, and everything is read. */
+  #mayBeOrphan(guest: Guest): boolean {
+    const { process } = guest;
+    if (
+      !process.dead && !guest.left && process.pid !== 0 &&
+      !guest.rings.some((ring) => ring?.process.pid === 0)
+    ) {
+      return false;
+    }
+    if (guest.isBegun ? guest.mayBeClaimed : guest.region.isBegun) return false;
+    return guest.rings.every((ring) =>
+      ring === undefined || (ring.process.pid === 0 && ring.reader.outstanding === 0)
+    );
+  }
+
+  /** Lets go of a region that no process maps any more. */
+  #askWhetherNeeded(guest: Guest, timeNs: number, nowMs: number): void {
+    const isMapped = guest.isMappedElsewhere();
+    if (isMapped === undefined) guest.unknownMs ??= nowMs;
+    const isForgotten = isMapped === undefined && nowMs - guest.unknownMs! >= UNKNOWN_MS;
+    if (isMapped === false || isForgotten) {
+      for (const ring of guest.rings) {
+        if (ring === undefined) continue;
+        ring.left = true;
+        this.end(ring, timeNs);
       }
-    }
-    this.#unfinished = unfinished;
-  }
-  /** Headers of sub-rings that are owned and have no ring, with the owner. */
-  #unfinished = new Map<Int32Array, number>();
-
-  /** Lets go of regions that no process maps any more. */
-  #releaseOrphans(nowMs: number): void {
-    const due: Guest[] = [];
-    for (const guest of this.#guests) {
-      const lives = (!guest.process.dead && !guest.replaced) ||
-        guest.rings.some((ring) => ring !== undefined && this.#homes.has(ring));
-      if (!lives && nowMs >= guest.scanMs) due.push(guest);
-    }
-    const busy = this.rings.some((ring) => nowMs - ring.activeMs < BUSY_MS);
-    if (busy && !due.some((guest) => nowMs - guest.scanMs > SCAN_PATIENCE_MS)) return;
-    if (due.length === 0) return;
-    const inodes = new Set(due.map((guest) => guest.region.inode));
-    const mapped = mappedInodes(inodes, new Set(due.map((guest) => guest.path)));
-    for (const guest of due) {
-      if (mapped.has(guest.region.inode)) {
-        guest.absent = 0;
-        guest.scanEveryMs = Math.min(SCAN_MS_MAX, guest.scanEveryMs * 2);
-      } else if (++guest.absent >= ABSENT_SCANS) {
-        this.#dismiss(guest);
-        continue;
-      }
-      guest.scanMs = nowMs + (guest.absent > 0 ? 1000 : guest.scanEveryMs);
+      this.#tellRegion(guest, timeNs);
+      this.#forget(guest);
+    } else if (isMapped) {
+      guest.everyMs = Math.min(EVERY_MS_MAX, guest.everyMs * 2);
+      guest.dueMs = nowMs + guest.everyMs;
     }
   }
 
-  /** Unmaps a region; whoever still has it finds its rings retired. */
-  #dismiss(guest: Guest): void {
-    for (const header of guest.headers) Atomics.store(header, RING.retired >> 2, 1);
-    this.#forget(guest);
+  /** Tells what processes lost that shared a region and found no ring in it. */
+  #tellRegion(guest: Guest, timeNs: number): void {
+    if (!guest.isBegun) return;
+    const { region, identity } = guest;
+    const { losses, ringless, uncorrected } = lossesOfRegion(region, new LossAllowance(identity.pid));
+    this.#count("no-ring", ringless);
+    this.#count("deepbind", uncorrected);
+    if (losses.length === 0) return;
+    const program: CaptureProgram = { ...identity, id: this.#options.nextProgram() };
+    this.#options.target.programStart(program, timeNs);
+    this.#options.target.programEnd(program, { losses, stopped: undefined }, timeNs);
   }
 
   #forget(guest: Guest): void {
-    this.#guests.delete(guest);
+    this.#guests.delete(guest.region.key);
+    this.#waiting.delete(guest);
     this.#watch.forget(guest.process);
     const closed = guest.region.close().then(() => void this.#closing.delete(closed));
     this.#closing.add(closed);
   }
 
-  #refuse(reason: string, message: string): void {
+  #refuseRegion(pid: number, uid: number, error: unknown): void {
+    if (!(error instanceof RegionError)) throw error;
+    this.#refuse("bad-region", `Cannot mirror process ${pid} of uid ${uid}: ${error.message}`, uid);
+  }
+
+  #refuse(reason: string, message: string, uid: number): void {
+    this.#count(reason, 1);
+    this.#options.warn(message, uid);
+  }
+
+  #count(reason: string, programs: number): void {
+    if (programs === 0) return;
     const { refused } = this.counters;
-    refused.set(reason, (refused.get(reason) ?? 0) + 1);
-    this.#options.warn(message);
+    refused.set(reason, (refused.get(reason) ?? 0) + programs);
   }
 
   /** Lets go of everything; the rings have been ended. */
-  async close(): Promise<void> {
-    for (const guest of [...this.#guests]) this.#forget(guest);
+  async close(timeNs: number): Promise<void> {
+    for (const guest of [...this.#guests.values()]) {
+      this.#tellRegion(guest, timeNs);
+      this.#forget(guest);
+    }
     this.#watch.close();
     await Promise.all(this.#closing);
   }
 }
 
-/** Whether a sub-ring is a child's and not read yet. Its magic is written last. */
-function isClaimed(guest: Guest, subring: number): boolean {
-  const header = guest.headers[subring];
-  return guest.rings[subring] === undefined && Atomics.load(header, RING.owner >> 2) !== 0 &&
-    Atomics.load(header, RING.magic >> 2) === MAGIC && Atomics.load(header, RING.retired >> 2) === 0;
-}
-
-/** What a ring that is read no more leaves to tell. */
-function endOf(reader: RingReader): CaptureProgramEnd {
-  const losses: CaptureLoss[] = [
-    { reason: "ring-full", unit: "bytes", amount: reader.droppedBytes - reader.toldGapBytes },
-    { reason: "unfinished-records", unit: "records", amount: reader.holes },
-    { reason: "sessions-unmirrored", unit: "sessions", amount: reader.unmirrored },
-  ];
-  return { losses: losses.filter(({ amount }) => amount > 0), stopped: reader.retired };
-}
-
-function name(program: CaptureProgram): string {
-  return `${program.comm || "a program"} (process ${program.pid}, uid ${program.uid})`;
+function name({ comm, pid, uid }: Identity): string {
+  return `${comm || "a program"} (process ${pid}, uid ${uid})`;
 }

@@ -1,159 +1,213 @@
 // SPDX-License-Identifier: MIT
 /**
- * The memory of one program: checked once when it arrives, mapped, and given to rings piece by piece.
+ * The memory of one program and its children: opened and locked when it is found, mapped once there is something in it, and
+ * given to rings piece by piece.
  *
  * @module
  */
-import { errno, errnoName, libc } from "../../ffi/libc.ts";
+import { cString, EAGAIN, EBUSY, errno, errnoName, libc } from "../../ffi/libc.ts";
 import { SharedMapping } from "../../ffi/mapping.ts";
 import {
   ABI,
+  counterOf,
   DATA_MAX,
-  GREETING,
-  GREETING_NO_WAKE,
+  DATA_MIN,
   MAGIC,
-  paddedText,
   PAGE,
+  REGION,
+  RING,
+  RINGS_MAX,
+  ringStride,
   SLOTS_MAX,
-  SUBRINGS_MAX,
-  subringStride,
-  UNIT,
 } from "../record/layout.ts";
 
+const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
-const SEALS = { seal: 1, shrink: 2, grow: 4 } as const;
+const SEALS = { shrink: 2, grow: 4, write: 8 } as const;
 const SEEK_END = 2;
 const TMPFS_MAGIC = 0x0102_1994n;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
-
-/** A hook may align its sub-rings to huge pages. */
-const STRIDE_SLACK = 2 << 20;
+const SLOTS_STEP = 64;
 
 /** A region that is not taken; the message says what is wrong with it. */
 export class RegionError extends Error {
   override name = "RegionError";
 }
 
-/** `struct sslc_greeting`, checked. */
-export interface Greeting {
-  /** Of the program, in its own pid namespace. */
-  readonly pid: number;
-  readonly subringCount: number;
-  readonly subringStride: number;
+/** What `struct sslc_region` says once and is believed from then on. */
+export interface Geometry {
+  readonly ringCount: number;
+  readonly ringStride: number;
   readonly slotCapacity: number;
   readonly dataCapacity: number;
-  readonly noWake: boolean;
-  readonly comm: string;
+  /** Of the process that made the region, in its own pid namespace: its claim. */
+  readonly pid: number;
+  /** Where that process and its children map it: its claim; 0 is unknown. */
+  readonly address: bigint;
 }
 
-/** @throws {RegionError} for a greeting that is not of this version, not for `identity` or out of bounds. */
-export function parseGreeting(bytes: Uint8Array<ArrayBuffer>, identity: bigint): Greeting {
-  if (bytes.length !== GREETING.size) throw new RegionError(`its greeting has ${bytes.length} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const u32 = (at: number) => view.getUint32(at, true);
-  if (u32(GREETING.magic) !== MAGIC) throw new RegionError("its greeting has the wrong magic");
-  if (u32(GREETING.abi) !== ABI) {
-    throw new RegionError(`its hook speaks version ${u32(GREETING.abi)}, this agent ${ABI}`);
+/** @throws {RegionError} for a page that is not of this version, or whose numbers are out of bounds or not of this length. */
+function parseGeometry(page: DataView, lengthBytes: number): Geometry {
+  const u32 = (at: number) => page.getUint32(at, true);
+  if (u32(REGION.magic) !== MAGIC) throw new RegionError("its first page has the wrong magic");
+  if (u32(REGION.abi) !== ABI) {
+    throw new RegionError(`its hook speaks version ${u32(REGION.abi)}, this agent ${ABI}`);
   }
-  if (view.getBigUint64(GREETING.identity, true) !== identity) {
-    throw new RegionError("its greeting is for another agent");
-  }
-  const greeting = {
-    pid: u32(GREETING.pid),
-    subringCount: u32(GREETING.subringCount),
-    subringStride: u32(GREETING.subringStride),
-    slotCapacity: u32(GREETING.slotCapacity),
-    dataCapacity: u32(GREETING.dataCapacity),
-    noWake: (u32(GREETING.flags) & GREETING_NO_WAKE) !== 0,
-    comm: paddedText(bytes, GREETING.comm, 16),
+  const geometry = {
+    ringCount: u32(REGION.ringCount),
+    ringStride: u32(REGION.ringStride),
+    slotCapacity: u32(REGION.slotCapacity),
+    dataCapacity: u32(REGION.dataCapacity),
+    pid: u32(REGION.pid),
+    address: page.getBigUint64(REGION.address, true),
   };
-  const { subringCount, slotCapacity, dataCapacity } = greeting;
-  if (subringCount < 1 || subringCount > SUBRINGS_MAX) {
-    throw new RegionError(`it has ${subringCount} sub-rings`);
-  }
-  if (slotCapacity < 2 || slotCapacity > SLOTS_MAX) {
+  const { ringCount, slotCapacity, dataCapacity } = geometry;
+  if (ringCount < 1 || ringCount > RINGS_MAX) throw new RegionError(`it has ${ringCount} rings`);
+  if (slotCapacity < SLOTS_STEP || slotCapacity > SLOTS_MAX || slotCapacity % SLOTS_STEP !== 0) {
     throw new RegionError(`its rings have ${slotCapacity} slots`);
   }
-  if (dataCapacity < PAGE || dataCapacity > DATA_MAX || dataCapacity % UNIT !== 0) {
+  if (dataCapacity < DATA_MIN || dataCapacity > DATA_MAX || dataCapacity % PAGE !== 0) {
     throw new RegionError(`its rings have ${dataCapacity} bytes of data`);
   }
-  const least = subringStride(slotCapacity, dataCapacity);
-  const stride = greeting.subringStride;
-  if (stride < least || stride > least + STRIDE_SLACK || stride % PAGE !== 0) {
-    throw new RegionError(`its sub-rings are ${stride} bytes apart`);
+  if (geometry.ringStride !== ringStride(slotCapacity, dataCapacity)) {
+    throw new RegionError(`its rings are ${geometry.ringStride} bytes apart`);
   }
-  return greeting;
+  const declared = PAGE + ringCount * geometry.ringStride;
+  if (declared !== lengthBytes) {
+    throw new RegionError(`its memory has ${lengthBytes} bytes and not ${declared}`);
+  }
+  return geometry;
 }
 
-/** A mapped region. Its descriptor stays open: memory is preallocated and given back through it. */
+/**
+ * A memory file that this process alone reads: the lock is on a description of its own, and the kernel gives it back however
+ * this process ends. The descriptor stays open: memory is preallocated and given back through it.
+ */
 export class Region {
-  /** Number of the memory file, as in `/proc/PID/maps`. */
-  readonly inode: number;
+  /** Device and inode number of the memory file. */
+  readonly key: string;
+  readonly lengthBytes: number;
   readonly #fd: number;
-  readonly #mapping: SharedMapping;
+  #geometry: Geometry | undefined;
+  #mapping: SharedMapping | undefined;
   /** Calls on other threads that use the descriptor. */
   readonly #calls = new Set<Promise<number>>();
 
-  private constructor(readonly greeting: Greeting, fd: number, mapping: SharedMapping) {
+  private constructor(fd: number, lengthBytes: number) {
     this.#fd = fd;
-    this.#mapping = mapping;
-    this.inode = Deno.statSync(`/proc/self/fd/${fd}`).ino ?? 0;
+    this.lengthBytes = lengthBytes;
+    this.key = fileKey(`/proc/self/fd/${fd}`) ?? "";
   }
 
   /**
-   * Maps the memory that came with a greeting for the agent `identity`. Takes over `fd`, also when it throws.
+   * Opens the memory file at a path of /proc. Undefined when somebody else reads it.
    *
-   * @throws {RegionError} unless it is memory of the declared size that nobody can shrink, grow or unseal.
+   * @throws {RegionError} unless it is memory that nobody can shrink or grow.
    */
-  static map(bytes: Uint8Array<ArrayBuffer>, identity: bigint, fd: number): Region {
+  static open(path: string): Region | undefined {
+    const fd = libc().open(cString(path), O_RDWR | O_CLOEXEC, 0);
+    if (fd < 0) throw new RegionError(`its memory cannot be opened: ${errnoName(errno())}`);
     try {
-      const greeting = parseGreeting(bytes, identity);
       const status = new BigUint64Array(32);
       // On huge pages a read may fault without memory to answer it; on any other file the seals mean nothing.
       if (libc().fstatfs(fd, new Uint8Array(status.buffer)) !== 0 || status[0] !== TMPFS_MAGIC) {
         throw new RegionError("its descriptor is no memory file");
       }
       const seals = libc().fcntl(fd, F_GET_SEALS, 0);
-      const wanted = SEALS.seal | SEALS.shrink | SEALS.grow;
+      const wanted = SEALS.shrink | SEALS.grow;
       if (seals < 0 || (seals & wanted) !== wanted) throw new RegionError("its memory is not sealed");
-      const size = Number(libc().lseek(fd, 0n, SEEK_END));
-      const declared = greeting.subringCount * greeting.subringStride;
-      if (size !== declared) throw new RegionError(`its memory has ${size} bytes and not ${declared}`);
-      try {
-        return new Region(greeting, fd, SharedMapping.map(fd, size));
-      } catch (error) {
-        throw new RegionError((error as Error).message);
+      if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) {
+        return new Region(fd, Number(libc().lseek(fd, 0n, SEEK_END)));
       }
+      if (errno() !== EAGAIN) throw new RegionError(`its memory cannot be locked: ${errnoName(errno())}`);
+      libc().close(fd);
+      return undefined;
     } catch (error) {
       libc().close(fd);
       throw error;
     }
   }
 
-  /** A view of the first `lengthBytes` of a sub-ring; {@linkcode release} it. */
-  view(subring: number, lengthBytes: number): ArrayBuffer {
-    return this.#mapping.view(subring * this.greeting.subringStride, lengthBytes);
-  }
-
-  release(view: ArrayBuffer): void {
-    this.#mapping.release(view);
+  /** Whether its first page is written: before that no ring has been claimed. Touches no page. */
+  get isBegun(): boolean {
+    return this.#read(REGION.magic, 4)?.getUint32(0, true) === MAGIC;
   }
 
   /**
-   * Puts memory behind a part of a sub-ring, charged to the agent and not to the program that touches it first.
-   * False when there is none.
+   * Maps it.
+   *
+   * @throws {RegionError} when its first page is wrong, or there are no addresses.
    */
-  preallocate(subring: number, start: number, end: number): boolean {
+  map(): Geometry {
+    const page = this.#read(0, REGION.size);
+    if (page === undefined) throw new RegionError("its first page cannot be read");
+    this.#geometry = parseGeometry(page, this.lengthBytes);
+    this.#mapAgain();
+    return this.#geometry;
+  }
+
+  #mapAgain(): void {
+    try {
+      this.#mapping = SharedMapping.map(this.#fd, this.lengthBytes);
+    } catch (error) {
+      throw new RegionError((error as Error).message);
+    }
+  }
+
+  /** Absent before {@linkcode map}. */
+  get geometry(): Geometry | undefined {
+    return this.#geometry;
+  }
+
+  /** A counter of its first page, one that only grows, by the program's word. */
+  counter(offset: number): number {
+    const page = this.#read(offset, 8);
+    return page === undefined ? 0 : counterOf(page.getInt32(0, true), page.getInt32(4, true));
+  }
+
+  #read(offset: number, lengthBytes: number): DataView | undefined {
+    const bytes = new Uint8Array(lengthBytes);
+    const read = libc().pread(this.#fd, bytes, BigInt(lengthBytes), BigInt(offset));
+    return Number(read) === lengthBytes ? new DataView(bytes.buffer) : undefined;
+  }
+
+  /** A ring's owner, by the word of whoever claimed it; 0: it is spare. Touches no page. */
+  ownerOf(ring: number): number {
+    return this.#read(this.#at(ring) + RING.owner, 4)?.getUint32(0, true) ?? 0;
+  }
+
+  #at(ring: number): number {
+    return PAGE + ring * this.#geometry!.ringStride;
+  }
+
+  /** A view of the first `lengthBytes` of a ring; {@linkcode release} it. */
+  view(ring: number, lengthBytes: number): ArrayBuffer {
+    return this.#mapping!.view(this.#at(ring), lengthBytes);
+  }
+
+  release(view: ArrayBuffer): void {
+    this.#mapping?.release(view);
+  }
+
+  /**
+   * Puts memory behind a part of a ring, charged to the agent and not to the program that touches it first. False when there is
+   * none.
+   */
+  preallocate(ring: number, start: number, end: number): boolean {
     if (end <= start) return true;
-    const offset = BigInt(subring * this.greeting.subringStride + start);
+    const offset = BigInt(this.#at(ring) + start);
     return libc().fallocate(this.#fd, FALLOC_FL_KEEP_SIZE, offset, BigInt(end - start)) === 0;
   }
 
   /** The same on another thread: the kernel clears a megabyte in about half a millisecond. */
-  async preallocateElsewhere(subring: number, start: number, end: number): Promise<boolean> {
+  async preallocateElsewhere(ring: number, start: number, end: number): Promise<boolean> {
     if (end <= start) return true;
-    const offset = BigInt(subring * this.greeting.subringStride + start);
+    const offset = BigInt(this.#at(ring) + start);
     const call = libc().fallocateElsewhere(this.#fd, FALLOC_FL_KEEP_SIZE, offset, BigInt(end - start));
     this.#calls.add(call);
     const result = await call;
@@ -162,27 +216,45 @@ export class Region {
   }
 
   /** Gives memory back: whole pages from `start` to `end`, which read as zeros from then on. */
-  punch(subring: number, start: number, end: number): void {
+  punch(ring: number, start: number, end: number): void {
     const from = Math.ceil(start / PAGE) * PAGE;
-    if (from >= end) return;
-    const offset = BigInt(subring * this.greeting.subringStride + from);
-    const length = BigInt(Math.floor(end / PAGE) * PAGE - from);
+    const length = Math.floor(end / PAGE) * PAGE - from;
+    if (length <= 0) return;
     const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
-    if (length > 0n && libc().fallocate(this.#fd, mode, offset, length) !== 0) {
-      throw new Error(`Cannot give memory back: ${errnoName(errno())}`);
-    }
+    // Who has sealed it against that keeps its memory: it is the program's own.
+    libc().fallocate(this.#fd, mode, BigInt(this.#at(ring) + from), BigInt(length));
   }
 
-  /** Makes a sub-ring as new, its owner being dead: the last page to go is the one that names the owner. */
-  recycle(subring: number): void {
-    this.punch(subring, PAGE, this.greeting.subringStride);
-    this.punch(subring, 0, PAGE);
+  /**
+   * Whether any process still maps it; undefined when that cannot be known. All views are detached: when it is mapped, and
+   * after undefined, it is mapped here again, else it is of no use to anybody any more.
+   */
+  isMappedElsewhere(): boolean | undefined {
+    const wasMapped = this.#mapping !== undefined;
+    this.#mapping?.unmap();
+    this.#mapping = undefined;
+    // The kernel refuses this seal as long as anybody could write through a mapping.
+    if (libc().fcntl(this.#fd, F_ADD_SEALS, SEALS.write) === 0) return false;
+    const isMapped = errno() === EBUSY ? true : undefined;
+    if (wasMapped) this.#mapAgain();
+    return isMapped;
   }
 
-  /** Detaches all views and unmaps at once; closes as soon as no other thread uses the descriptor. */
+  /** Detaches all views and unmaps at once; lets go of it as soon as no other thread uses the descriptor. */
   async close(): Promise<void> {
-    this.#mapping.unmap();
+    this.#mapping?.unmap();
+    this.#mapping = undefined;
     await Promise.all(this.#calls);
     libc().close(this.#fd);
+  }
+}
+
+/** Device and inode number of a file, as one text; undefined when it is not there or not for this process to see. */
+export function fileKey(path: string): string | undefined {
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
   }
 }

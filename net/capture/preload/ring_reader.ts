@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * The consumer of one sub-ring, by the protocol of `record.h`.
+ * The consumer of one ring, by the protocol of `record.h`.
  *
  * The other side of the memory may be hostile and may change any word at any time: every descriptor is copied once,
  * checked against what is really mapped and preallocated, and nothing that the producer can write but published slots
@@ -10,12 +10,15 @@
  */
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import { deliver, RecordHead, type RecordMeaning, RING_MEANING } from "../record/deliver.ts";
+import { HeldFlows } from "./held_flows.ts";
 import {
   counterOf,
+  DATA_MIN,
   dataStart,
   FLAG,
   KIND,
   numberOf,
+  PAGE,
   RecordError,
   RETIRED,
   RING,
@@ -27,7 +30,7 @@ import {
 } from "../record/layout.ts";
 
 /** Flows that one ring may have open at a time: a program with more than 65,536 sessions at once is not believed. */
-export const OPEN_FLOWS_MAX = 65_536;
+const OPEN_FLOWS_MAX = 65_536;
 
 /** Holes that are read past one by one after a program died; more than threads that die in the middle of a record. */
 const HOLE_SKIPS_MAX = 64;
@@ -60,79 +63,103 @@ export interface ReadTimes {
   floorNs: number;
 }
 
+/** An open flow: how many bytes of each direction have been accounted for; NaN before the first. */
+type OpenFlow = [toServer: number, toClient: number];
+
+export interface RingReaderOptions {
+  readonly slotCapacity: number;
+  /** CLOCK_REALTIME that times are counted from. */
+  readonly timeBaseNs: bigint;
+  /** How much of the data area records may lie in. */
+  readonly dataBytes: number;
+  readonly meaning?: RecordMeaning;
+  /** Whether a program may have lost so many bytes since it began; absent: any number is believed. */
+  readonly admitsLoss?: (bytes: number) => boolean;
+  /** What lies behind the tail was read by this agent too. */
+  readonly isRecycled?: boolean;
+}
+
 export class RingReader {
   /** Why the ring is read no more; set by an impossible value or by {@linkcode retire}. */
   retired: string | undefined;
   /** Records begun and never finished that were read past. */
   holes = 0;
-  /** Bytes that gap records of a full ring have told of. */
-  toldGapBytes = 0;
   /** Time of the last record. */
   timeNs = 0;
   /** Bytes of payload read so far. */
   bytesRead = 0;
   /** Records read so far. */
   recordsRead = 0;
+  /** Bytes of the data area that the next record needs in view; 0 when it has what it needs. */
+  wantsBytes = 0;
+  /** How far records have reached since memory was last given back. */
+  touchedSlots = 1;
+  touchedUnits = 0;
 
   readonly #slotCapacity: number;
   readonly #baseLow: number;
   readonly #baseHigh: number;
+  readonly #admitsLoss: (bytes: number) => boolean;
   #words!: Int32Array;
   #words64!: BigInt64Array;
   #data!: Uint8Array;
-  #dataBytes = 0;
+  readonly #dataBytes: number;
   #sequence = 0;
   #slot = 0;
   #unit = 0;
+  readonly #flows = new Map<number, OpenFlow>();
   #lastFlow = 0;
-  readonly #flows = new Set<number>();
+  #last: OpenFlow = [0, 0];
+  /** Bytes that are missing by the word of gaps and offsets. */
+  #claimedLoss = 0;
+  /** Of flows that a predecessor saw open; undefined when there was none. */
+  readonly #held: HeldFlows | undefined;
   readonly #head = new RecordHead();
   readonly #meaning: RecordMeaning;
 
   /**
-   * Goes on where the ring's tail is.
+   * Goes on where the ring's tail is; where that is not its beginning, another has read here, and the hook is told to open its
+   * flows again.
    *
-   * @param memory the sub-ring from its first byte; all behind the slots is data area
-   * @param timeBaseNs CLOCK_REALTIME that times are counted from
-   * @param dataBytes how much of the data area may be read: what was ever granted
+   * @param memory the ring from its first byte: one page, or all up to some place in its data area
    */
-  constructor(
-    memory: ArrayBuffer,
-    slotCapacity: number,
-    timeBaseNs: bigint,
-    dataBytes: number,
-    meaning: RecordMeaning = RING_MEANING,
-  ) {
-    this.#meaning = meaning;
-    this.#slotCapacity = slotCapacity;
+  constructor(memory: ArrayBuffer, options: RingReaderOptions) {
+    const { timeBaseNs } = options;
+    this.#meaning = options.meaning ?? RING_MEANING;
+    this.#admitsLoss = options.admitsLoss ?? (() => true);
+    this.#slotCapacity = options.slotCapacity;
     this.#baseLow = Number(BigInt.asUintN(32, timeBaseNs));
     this.#baseHigh = Number(BigInt.asUintN(32, timeBaseNs >> 32n));
-    this.remap(memory, dataBytes);
+    this.#dataBytes = options.dataBytes;
+    this.remap(memory);
     const low = this.#words[RING.tail >> 2];
     const high = this.#words[(RING.tail >> 2) + 1];
     this.#sequence = low & SEQUENCE_MASK;
     this.#slot = slotOf(low, high);
     this.#unit = unitOf(high);
+    if ((low !== 0 || high !== 0) && !options.isRecycled) {
+      this.#held = new HeldFlows();
+      Atomics.add(this.#words, RING.generation >> 2, 1);
+    }
   }
 
-  /** Goes on in another view of the same memory; the caller detaches the old one. */
-  remap(memory: ArrayBuffer, dataBytes: number): void {
-    const start = dataStart(this.#slotCapacity);
+  /** Goes on in another view of the same memory; the caller detaches the old one. In a single page nothing can be read. */
+  remap(memory: ArrayBuffer): void {
+    const start = Math.min(dataStart(this.#slotCapacity), memory.byteLength);
     this.#words = new Int32Array(memory, 0, start >> 2);
-    this.#words64 = new BigInt64Array(memory, 0, start >> 3);
+    this.#words64 = new BigInt64Array(memory, 0, PAGE >> 3);
     this.#data = new Uint8Array(memory, start);
-    this.limit(dataBytes);
+    this.wantsBytes = 0;
   }
 
-  /** Sets how much of the data area may be read. */
-  limit(dataBytes: number): void {
-    if (dataBytes > this.#data.length) throw new RangeError(`${dataBytes} bytes are not in view`);
-    this.#dataBytes = dataBytes;
+  /** A predecessor read here. */
+  get isInherited(): boolean {
+    return this.#held !== undefined;
   }
 
   /** Flows that are open or of which records came. */
-  get flows(): ReadonlySet<number> {
-    return this.#flows;
+  get flows(): number[] {
+    return [...this.#flows.keys()];
   }
 
   /** Records that were reserved and not read yet, by the word of the producer. */
@@ -146,29 +173,20 @@ export class RingReader {
     return this.outstanding !== 0 && this.#find(this.#next) >= 0;
   }
 
-  /** Generation of sleep that was last woken from this ring. */
-  get woken(): number {
-    return Atomics.load(this.#words, RING.woken >> 2) >>> 0;
+  /** Who has the ring, by the program's word: a thread id of its own pid namespace. */
+  get owner(): number {
+    return Atomics.load(this.#words, RING.owner >> 2) >>> 0;
   }
 
-  get ringFlags(): number {
-    return Atomics.load(this.#words, RING.flags >> 2);
-  }
-
-  get droppedBytes(): number {
-    return this.#counter(RING.droppedBytes);
-  }
-
-  get droppedRecords(): number {
-    return this.#counter(RING.droppedRecords);
-  }
-
-  get unmirrored(): number {
-    return this.#counter(RING.unmirrored);
-  }
-
-  #counter(offset: number): number {
+  /** A counter of the ring's header, `RING.droppedBytes` and those behind it; by the program's word. */
+  counter(offset: number): number {
     return counterOf(Atomics.load(this.#words, offset >> 2), Atomics.load(this.#words, (offset >> 2) + 1));
+  }
+
+  /** A time of the ring's header, nanoseconds since 1970 and not exact; 0 is none. */
+  clock(offset: number): number {
+    const low = Atomics.load(this.#words, offset >> 2) >>> 0;
+    return (Atomics.load(this.#words, (offset >> 2) + 1) >>> 0) * TWO_32 + low;
   }
 
   /** The share of what was granted that is taken, 0 to 1: the fuller of data area and slots. */
@@ -189,6 +207,11 @@ export class RingReader {
     return Atomics.load(this.#words, RING.grantedData >> 2) >>> 0;
   }
 
+  /** Slots that producers may use, likewise. */
+  get grantedSlots(): number {
+    return Atomics.load(this.#words, RING.grantedSlots >> 2) >>> 0;
+  }
+
   /** Sets what producers may use from now on. */
   grant(dataBytes: number, slots: number): void {
     Atomics.store(this.#words, RING.grantedData >> 2, dataBytes);
@@ -204,6 +227,17 @@ export class RingReader {
   /** Tells producers that nobody reads here any more, and whether their process may make another ring. */
   stop(how: number = RETIRED.forGood): void {
     Atomics.store(this.#words, RING.retired >> 2, how);
+  }
+
+  /** Passes over everything that is reserved: of a process that is gone. */
+  finish(): void {
+    this.#sequence = (this.#sequence + this.outstanding) & SEQUENCE_MASK;
+    this.#publish();
+  }
+
+  /** Makes the ring spare; nothing is changed but its owner. */
+  spare(): void {
+    Atomics.store(this.#words, RING.owner >> 2, 0);
   }
 
   /**
@@ -293,6 +327,45 @@ export class RingReader {
   }
   #holeSkips = 0;
 
+  /**
+   * Puts a record of the reader's own over the first `slots` slots and `units` units of the empty ring, so that nobody uses
+   * them until {@linkcode endGivingBack}. False when the ring is not empty, or a producer was faster.
+   */
+  beginGivingBack(slots: number, units: number): boolean {
+    const head = Atomics.load(this.#words64, RING.head >> 3);
+    if ((Number(BigInt.asUintN(32, head)) & SEQUENCE_MASK) !== this.#sequence) return false;
+    this.#slot = this.#unit = 0;
+    this.#publish();
+    const sequence = this.#next;
+    const reserved = wordOf(sequence, slots, units);
+    if (Atomics.compareExchange(this.#words64, RING.head >> 3, head, reserved) !== head) return false;
+    const words = this.#words;
+    words[SLOTS_WORD + 1] = KIND.skip;
+    words[SLOTS_WORD + 2] = 0;
+    words[SLOTS_WORD + 3] = units << UNIT_SHIFT;
+    words.fill(0, SLOTS_WORD + 4, SLOTS_WORD + 16);
+    words[SLOTS_WORD + (SLOT.amount >> 2)] = slots;
+    Atomics.store(words, SLOTS_WORD, sequence);
+    return true;
+  }
+
+  /** Passes over what {@linkcode beginGivingBack} put there: the ring is empty, and the next record rewinds. */
+  endGivingBack(slots: number, units: number): void {
+    this.#sequence = this.#next;
+    this.#slot = slots;
+    this.#unit = units;
+    this.#publish();
+    this.touchedSlots = 1;
+    this.touchedUnits = 0;
+  }
+
+  /** Hands on, as of flows that nobody knows, what was kept of flows that were not opened again. */
+  releaseHeld(target: CaptureTarget, program: CaptureProgram): void {
+    for (const flow of this.#held?.flows() ?? []) {
+      this.#held!.release(flow, target, program, this.#meaning, this.timeNs);
+    }
+  }
+
   get #next(): number {
     return (this.#sequence + 1) & SEQUENCE_MASK;
   }
@@ -300,6 +373,7 @@ export class RingReader {
   /** Word index of the slot that holds `sequence`, or -1. It is at the slot after the last or at slot 0. */
   #find(sequence: number): number {
     const words = this.#words;
+    if (words.length <= SLOTS_WORD) return -1;
     if (this.#slot < this.#slotCapacity) {
       const at = SLOTS_WORD + (this.#slot << 4);
       if (Atomics.load(words, at) === sequence && (words[at + 1] & 0xff) !== 0) return at;
@@ -329,29 +403,29 @@ export class RingReader {
     if (position + length > this.#dataBytes) {
       throw new RecordError("a record lies outside what was granted");
     }
+    if (length > DATA_MIN && kind !== KIND.skip) throw new RecordError("a record is longer than any can be");
     if (position !== 0 && position !== this.#unit << UNIT_SHIFT) {
       throw new RecordError("a record lies out of order");
     }
+    if (position + length > this.#data.length && kind !== KIND.skip) {
+      this.wantsBytes = position + length;
+      return false;
+    }
 
+    if (kind === KIND.skip) {
+      this.#pass(amount, length);
+      return true;
+    }
     const time = (timeHigh - this.#baseHigh) * TWO_32 + (timeLow - this.#baseLow);
     if (time > this.timeNs) this.timeNs = Math.min(time, Math.max(latestNs, this.timeNs));
 
-    if (kind === KIND.close) {
-      this.#flows.delete(flow);
-      this.#lastFlow = 0;
-    } else if (flow !== this.#lastFlow && flow !== 0) {
-      this.#flows.add(flow);
-      this.#lastFlow = flow;
-      if (this.#flows.size > OPEN_FLOWS_MAX) {
-        throw new RecordError(`more than ${OPEN_FLOWS_MAX} flows are open`);
-      }
-    }
     this.#sequence = sequence;
     this.#slot = ((at - SLOTS_WORD) >> 4) + 1;
     this.#unit = (position >>> UNIT_SHIFT) + unitsOf(length);
+    if (this.#slot > this.touchedSlots) this.touchedSlots = this.#slot;
+    if (this.#unit > this.touchedUnits) this.touchedUnits = this.#unit;
     this.recordsRead++;
     this.bytesRead += length;
-    const payload = length === 0 ? EMPTY : this.#data.subarray(position, position + length);
     const head = this.#head;
     head.kind = kind;
     head.direction = (kinds >>> 8) & 0xff;
@@ -360,17 +434,112 @@ export class RingReader {
     head.offset = offset;
     head.amount = amount;
     head.timeNs = this.timeNs;
-    deliver(target, program, head, payload, this.#meaning);
-    if (kind === KIND.gap && (flags & FLAG.neverUser) === 0) this.toldGapBytes += amount;
+    const payload = length === 0 ? EMPTY : this.#data.subarray(position, position + length);
+    if (kind === KIND.hello || flow === 0) deliver(target, program, head, payload, this.#meaning);
+    else this.#readOfFlow(target, program, payload);
     return true;
+  }
+
+  /** Passes over an SSLC_SKIP that a reader left which died meanwhile. */
+  #pass(slots: number, lengthBytes: number): void {
+    if (!(slots <= this.#slotCapacity)) throw new RecordError("a passage leads out of the ring");
+    this.#sequence = this.#next;
+    this.#slot = slots;
+    this.#unit = unitsOf(lengthBytes);
+    this.touchedSlots = Math.max(this.touchedSlots, this.#slot);
+    this.touchedUnits = Math.max(this.touchedUnits, this.#unit);
+    this.recordsRead++;
+  }
+
+  /** Delivers, or keeps, the record in `#head`, which is one of a flow. */
+  #readOfFlow(target: CaptureTarget, program: CaptureProgram, payload: Uint8Array): void {
+    const head = this.#head;
+    const { kind, flow } = head;
+    const known = flow === this.#lastFlow || this.#flows.has(flow);
+    if (kind === KIND.open) {
+      if ((head.flags & FLAG.again) !== 0) {
+        if (!known) this.#openAgain(target, program, payload);
+        return;
+      }
+      this.#open(flow);
+      this.#begin();
+    } else if (!known && this.#held !== undefined) {
+      return this.#hold(target, program, payload);
+    } else if (kind === KIND.close) {
+      this.#flows.delete(flow);
+      this.#lastFlow = 0;
+    } else {
+      if (flow !== this.#lastFlow) this.#open(flow);
+      this.#account(kind === KIND.gap ? head.amount : payload.length);
+    }
+    deliver(target, program, head, payload, this.#meaning);
+  }
+
+  /** Makes `flow` the last one. */
+  #open(flow: number): void {
+    let open = this.#flows.get(flow);
+    if (open === undefined) {
+      this.#flows.set(flow, open = [NaN, NaN]);
+      if (this.#flows.size > OPEN_FLOWS_MAX) {
+        throw new RecordError(`more than ${OPEN_FLOWS_MAX} flows are open`);
+      }
+    }
+    this.#last = open;
+    this.#lastFlow = flow;
+  }
+
+  /** Takes the last flow's offsets from its opening, if they are not known. */
+  #begin(): void {
+    const { offset, amount } = this.#head;
+    if (Number.isNaN(this.#last[0])) this.#last[0] = offset;
+    if (Number.isNaN(this.#last[1])) this.#last[1] = amount;
+  }
+
+  /** A flow that a predecessor saw open: what was kept of it follows. */
+  #openAgain(target: CaptureTarget, program: CaptureProgram, payload: Uint8Array): void {
+    const head = this.#head;
+    const { flow } = head;
+    this.#open(flow);
+    head.offset = this.#held?.offset(flow, 0, head.offset) ?? head.offset;
+    head.amount = this.#held?.offset(flow, 1, head.amount) ?? head.amount;
+    this.#begin();
+    deliver(target, program, head, payload, this.#meaning);
+    this.#held?.release(flow, target, program, this.#meaning, this.timeNs);
+  }
+
+  #hold(target: CaptureTarget, program: CaptureProgram, payload: Uint8Array): void {
+    const held = this.#held!;
+    const { flow, kind } = this.#head;
+    for (const crowded of held.hold(this.#head, payload)) {
+      held.release(crowded, target, program, this.#meaning, this.timeNs);
+    }
+    // It ended before it was opened again: nobody will say what it was.
+    if (kind === KIND.close) held.release(flow, target, program, this.#meaning, this.timeNs);
+  }
+
+  /** Follows the last flow's offsets: what they leave out is claimed to be lost. */
+  #account(length: number): void {
+    const { kind, direction, offset } = this.#head;
+    const expected = this.#last[direction];
+    const missing = (offset > expected ? offset - expected : 0) + (kind === KIND.gap ? length : 0);
+    if (!(offset + length <= expected)) this.#last[direction] = offset + length;
+    if (!(missing > 0)) return;
+    this.#claimedLoss += missing;
+    if (!this.#admitsLoss(this.#claimedLoss)) {
+      throw new RecordError("it tells of more bytes than its process can have passed");
+    }
   }
 
   /** Makes room: everything up to the last record read may be written over. One 64-bit store. */
   #publish(): void {
-    const place = this.#unit * 2 ** WORD.slotBits + this.#slot;
-    const tail = BigInt(place) << BigInt(WORD.slotShift) | BigInt(this.#sequence);
-    Atomics.store(this.#words64, TAIL_WORD64, BigInt.asIntN(64, tail));
+    Atomics.store(this.#words64, TAIL_WORD64, wordOf(this.#sequence, this.#slot, this.#unit));
   }
+}
+
+/** A word of the ring, not fresh. */
+function wordOf(sequence: number, slot: number, unit: number): bigint {
+  const place = unit * 2 ** WORD.slotBits + slot;
+  return BigInt.asIntN(64, BigInt(place) << BigInt(WORD.slotShift) | BigInt(sequence));
 }
 
 /** Slot of a word of the ring, given its halves. */

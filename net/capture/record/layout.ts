@@ -10,7 +10,7 @@
 import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "../target.ts";
 
 export const MAGIC = 0x434c5353;
-export const ABI = 2;
+export const ABI = 3;
 export const PAGE = 4096;
 /** Binary logarithm of {@linkcode UNIT}. */
 export const UNIT_SHIFT = 8;
@@ -21,63 +21,64 @@ export const UNIT = 1 << UNIT_SHIFT;
 export const WORD = { slotShift: 29, slotBits: 16, dataShift: 45, dataBits: 18, freshShift: 63 } as const;
 
 export const SLOTS_MAX = 65_472;
+export const DATA_MIN = 64 << 10;
 export const DATA_MAX = 64 << 20;
-export const SUBRINGS_MAX = 16;
+export const RINGS_MAX = 16;
 
-/** `struct sslc_control`. */
-export const CONTROL = {
-  magic: 0,
-  abi: 4,
-  identity: 8,
-  heartbeatNs: 16,
-  sleeping: 24,
-  closing: 28,
-  initialData: 32,
-  initialSlots: 36,
-  dataCapacity: 40,
-  slotCapacity: 44,
-  subringCount: 48,
-  agentPid: 52,
-  size: 56,
-} as const;
+/** What a claimer grants itself, bytes of data: where its region was handed over, and where nobody was there. */
+export const FIRST_DATA = 16 << 20;
+export const UNSERVED_DATA = 1 << 20;
+
+/** A ring's owner whose thread id is not known. */
+export const OWNER_UNKNOWN = 0xffff_ffff;
 
 /** `struct sslc_greeting`. */
-export const GREETING = {
+export const GREETING = { magic: 0, abi: 4, length: 8, rendezvous: 16, size: 24 } as const;
+
+/** `struct sslc_region`. */
+export const REGION = {
   magic: 0,
   abi: 4,
-  pid: 8,
-  subringCount: 12,
-  subringStride: 16,
-  slotCapacity: 20,
-  dataCapacity: 24,
+  ringCount: 8,
+  ringStride: 12,
+  slotCapacity: 16,
+  dataCapacity: 20,
+  pid: 24,
   flags: 28,
-  identity: 32,
-  comm: 40,
-  size: 56,
+  attachedNs: 32,
+  address: 40,
+  ringless: 64,
+  ringlessSessions: 72,
+  ringlessBytes: 80,
+  ringlessFirstNs: 88,
+  ringlessLastNs: 96,
+  uncorrected: 104,
+  size: 128,
 } as const;
-export const GREETING_NO_WAKE = 1;
 
 /** `struct sslc_ring`. */
 export const RING = {
   magic: 0,
-  abi: 4,
-  owner: 8,
-  uid: 12,
-  flags: 16,
-  comm: 24,
+  owner: 4,
+  claimedNs: 8,
+  comm: 16,
+  claims: 32,
   head: 64,
   tail: 128,
   grantedData: 136,
   grantedSlots: 140,
-  retired: 144,
-  woken: 192,
-  droppedBytes: 200,
-  droppedRecords: 208,
-  gapBytes: 216,
-  unmirrored: 224,
+  generation: 144,
+  retired: 148,
+  droppedBytes: 192,
+  droppedRecords: 200,
+  gapBytes: 208,
+  unmirrored: 216,
+  lostSessions: 224,
+  uncopiedBytes: 232,
+  dropFirstNs: 240,
+  dropLastNs: 248,
   size: 256,
 } as const;
-export const RING_NO_WAKE = 1;
 
 /** `enum sslc_retired`. */
 export const RETIRED = { forGood: 1, again: 2 } as const;
@@ -94,12 +95,11 @@ export const SLOT = {
   offset: 24,
   timeNs: 32,
   amount: 40,
-  thread: 48,
   size: 64,
 } as const;
 
 /** `enum sslc_kind`. */
-export const KIND = { open: 1, hello: 2, data: 3, gap: 4, close: 5 } as const;
+export const KIND = { open: 1, hello: 2, data: 3, gap: 4, close: 5, skip: 6 } as const;
 
 /** Flags of a slot. */
 export const FLAG = {
@@ -109,6 +109,7 @@ export const FLAG = {
   orderly: 8,
   alertSent: 16,
   neverUser: 32,
+  again: 64,
 } as const;
 
 /** `struct sslc_address`. */
@@ -130,7 +131,6 @@ export const OPEN = {
   tlsVersion: 76,
   cipherSuite: 78,
   pid: 80,
-  uid: 84,
   comm: 88,
   alpnLength: 104,
   sniLength: 105,
@@ -139,9 +139,6 @@ export const OPEN = {
 
 /** `struct sslc_hello`. */
 export const HELLO = { address: 0, clientRandom: 40, received: 72, carrier: 80, size: 88 } as const;
-
-/** Flow ids, offsets and amounts are below this, so that they are exact in a double with room to add. */
-export const NUMBER_LIMIT = 2 ** 52;
 
 const TWO_32 = 2 ** 32;
 
@@ -153,7 +150,10 @@ export class RecordError extends Error {
   override name = "RecordError";
 }
 
-/** A 64-bit number from its halves (any 32-bit integers); NaN at or above {@linkcode NUMBER_LIMIT}. */
+/**
+ * A 64-bit number from its halves (any 32-bit integers); NaN from 2^52 on. Flow ids, offsets and amounts are below that, so that
+ * they are exact in a double with room to add.
+ */
 export function numberOf(low: number, high: number): number {
   return (high >>> 0) < 0x10_0000 ? (high >>> 0) * TWO_32 + (low >>> 0) : NaN;
 }
@@ -169,14 +169,28 @@ export function unitsOf(lengthBytes: number): number {
   return (lengthBytes + UNIT - 1) >>> UNIT_SHIFT;
 }
 
-/** Offset of the data area in a sub-ring. */
+/** Offset of the data area in a ring. */
 export function dataStart(slotCapacity: number): number {
   return PAGE + slotCapacity * SLOT.size;
 }
 
-/** Bytes from one sub-ring to the next, whole pages. */
-export function subringStride(slotCapacity: number, dataCapacity: number): number {
-  return Math.ceil((dataStart(slotCapacity) + dataCapacity) / PAGE) * PAGE;
+/** Bytes from one ring to the next. */
+export function ringStride(slotCapacity: number, dataCapacity: number): number {
+  return dataStart(slotCapacity) + dataCapacity;
+}
+
+/** What the name of a region says of a runtime directory: the 64-bit FNV-1a hash of its bytes. */
+export function rendezvousOf(runtimeDir: string): bigint {
+  let hash = 0xcbf2_9ce4_8422_2325n;
+  for (const byte of new TextEncoder().encode(runtimeDir)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100_0000_01b3n);
+  }
+  return hash;
+}
+
+/** The name of the regions of a rendezvous. */
+export function regionName(rendezvous: bigint): string {
+  return `sslcollector:${ABI}:${rendezvous.toString(16).padStart(16, "0")}`;
 }
 
 /** Printable ASCII as it is, `?` for every other byte; so the text can go anywhere and has as many characters as bytes. */
@@ -225,6 +239,9 @@ function readAddress(bytes: Uint8Array): CaptureAddress | undefined {
   };
 }
 
+/** What a program says when a flow opens; who it is, the kernel says. */
+export type ClaimedOpen = Omit<CaptureOpen, "uid">;
+
 /**
  * Reads `struct sslc_open`. `payload` is copied before anything of it is looked at.
  *
@@ -235,7 +252,7 @@ export function parseOpen(
   flags: number,
   toServer: number,
   toClient: number,
-): CaptureOpen {
+): ClaimedOpen {
   if (payload.length < OPEN.size) throw new RecordError("an open record is too short");
   if (payload.length > OPEN.size + 512) throw new RecordError("an open record is too long");
   const bytes = payload.slice();
@@ -251,7 +268,6 @@ export function parseOpen(
     alpn: printable(bytes, OPEN.size, sniStart),
     sni: printable(bytes, sniStart, end),
     pid: u32(bytes, OPEN.pid),
-    uid: u32(bytes, OPEN.uid),
     comm: paddedText(bytes, OPEN.comm, 16),
     offsets: [toServer, toClient],
     update: (flags & FLAG.update) !== 0,

@@ -43,7 +43,6 @@ export function encodeOpen(open: CaptureOpen): Uint8Array<ArrayBuffer> {
   view.setUint16(OPEN.tlsVersion, open.tlsVersion, true);
   view.setUint16(OPEN.cipherSuite, open.cipherSuite, true);
   view.setUint32(OPEN.pid, open.pid, true);
-  view.setUint32(OPEN.uid, open.uid, true);
   writeText(bytes, OPEN.comm, open.comm, 16);
   bytes[OPEN.alpnLength] = writeText(bytes, OPEN.size, open.alpn, 255);
   bytes[OPEN.sniLength] = writeText(bytes, OPEN.size + alpnLength, open.sni, 255);

@@ -10,13 +10,7 @@ import { libc, LIBC_NAMES } from "../../../net/ffi/libc.ts";
 import { KIND, PAGE, RING, SLOT } from "../../../net/capture/record/layout.ts";
 import { encodeOpen } from "../../../net/capture/recording/record_writer.ts";
 import { OPEN_EXAMPLE } from "../../support/capture_examples.ts";
-import {
-  joinAgent,
-  readControl,
-  RegionWriter,
-  type RingWriter,
-  sendToAgent,
-} from "../../support/ring_writer.ts";
+import { handOver, joinAgent, RegionWriter, type RingWriter, USUAL } from "../../support/ring_writer.ts";
 import { seededRandom } from "../../support/random.ts";
 import { until } from "../../support/until.ts";
 
@@ -28,7 +22,7 @@ export const ATTACKS = {
   records,
   /** Memory that is cut off, or would be. */
   truncate,
-  /** Sub-rings in the name of other processes. */
+  /** Rings in the name of other processes. */
   impersonate,
   /** Ends in the middle of a record. */
   die,
@@ -121,18 +115,17 @@ async function records(directory: string): Promise<void> {
 }
 
 async function truncate(directory: string): Promise<void> {
-  const { geometry, identity } = readControl(`${directory}/control`);
   for (const seals of [0, 2, 4, 1 | 4]) {
-    const region = new RegionWriter(geometry, seals);
+    const region = new RegionWriter(USUAL, directory, seals);
     region.claim(0, Deno.pid).write({ kind: KIND.data, flow: 1, payload: PAYLOAD });
-    libc().close(sendToAgent(`${directory}/hook.sock`, region.greeting(identity), [region.fd]));
+    handOver(region, directory);
     libc().ftruncate(region.fd, 0n);
   }
   const { ring, region } = await honest(directory, 12_000);
   if (libc().ftruncate(region.fd, 0n) === 0) throw new Error("sealed memory was truncated");
   // Holes may be made in it all the same: it reads as zeros then.
   const punch = 1 | 2;
-  libc().fallocate(region.fd, punch, BigInt(PAGE), BigInt(region.stride - PAGE));
+  libc().fallocate(region.fd, punch, BigInt(2 * PAGE), BigInt(region.stride - PAGE));
   ring.write({ kind: KIND.data, flow: 1, offset: HONEST_BYTES, payload: PAYLOAD });
   libc().fallocate(region.fd, punch, 0n, BigInt(region.stride));
   await settled(ring);

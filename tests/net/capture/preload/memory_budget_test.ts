@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { MemoryBudget } from "../../../../net/capture/preload/memory_budget.ts";
+import { MemoryBudget, RING_LEAST } from "../../../../net/capture/preload/memory_budget.ts";
 
-Deno.test("the total is kept, and no user but root takes all of it", () => {
-  const budget = new MemoryBudget(1000);
-  assert(budget.take(33, 700));
-  assert(!budget.take(33, 100));
-  assert(budget.take(34, 200));
-  assert(!budget.take(0, 101));
-  assert(budget.take(0, 100));
-  budget.give(33, 700);
-  assert.equal(budget.usedBytes, 300);
-  assert(budget.take(33, 700));
+Deno.test("what is in use counts, and no user but root uses all of it", () => {
+  const budget = new MemoryBudget(100 * RING_LEAST);
+  assert(budget.admits(33) && budget.isPlenty(33));
+  budget.change(33, 0, 40 * RING_LEAST);
+  assert(!budget.isPlenty(33), "more than half of what one user may have");
+  assert(budget.isPlenty(34) && budget.isPlenty(0));
+  budget.change(33, 40 * RING_LEAST, 75 * RING_LEAST);
+  assert(!budget.admits(33));
+  assert(budget.admits(34) && !budget.isPlenty(34));
+  budget.change(0, 0, 25 * RING_LEAST);
+  assert(!budget.admits(0));
+  budget.change(33, 75 * RING_LEAST, 0);
+  assert.equal(budget.usedBytes, 25 * RING_LEAST);
+  assert(budget.admits(33) && budget.isPlenty(33));
 });

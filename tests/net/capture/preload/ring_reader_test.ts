@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { CaptureGap } from "../../../../net/capture/target.ts";
+import { HELD_BYTES_MAX } from "../../../../net/capture/preload/held_flows.ts";
 import { RingReader } from "../../../../net/capture/preload/ring_reader.ts";
 import {
   DATA_MAX,
@@ -14,7 +15,7 @@ import {
 } from "../../../../net/capture/record/layout.ts";
 import { encodeOpen, openFlags } from "../../../../net/capture/recording/record_writer.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
-import { type Geometry, RingWriter } from "../../../support/ring_writer.ts";
+import { FlowWriter, type Geometry, RingWriter } from "../../../support/ring_writer.ts";
 import { seededRandom } from "../../../support/random.ts";
 import { OPEN_EXAMPLE } from "../../../support/capture_examples.ts";
 
@@ -23,9 +24,13 @@ const PROGRAM = { id: 1, pid: 42, uid: 1000, comm: "tester" };
 const ALL = { records: Infinity, bytes: Infinity };
 const NOW = { nowNs: 3600e9, floorNs: 0 };
 
+function readerOf(memory: ArrayBuffer, slotCapacity: number, dataBytes: number): RingReader {
+  return new RingReader(memory, { slotCapacity, timeBaseNs: BASE_NS, dataBytes });
+}
+
 function setUp(slotCapacity = 64, dataCapacity = PAGE, granted = dataCapacity) {
   const geometry: Geometry = {
-    subringCount: 1,
+    ringCount: 1,
     slotCapacity,
     dataCapacity,
     initialData: granted,
@@ -33,7 +38,7 @@ function setUp(slotCapacity = 64, dataCapacity = PAGE, granted = dataCapacity) {
   };
   const memory = new ArrayBuffer(dataStart(slotCapacity) + dataCapacity);
   const writer = new RingWriter(memory, geometry, 42);
-  const reader = new RingReader(memory, slotCapacity, BASE_NS, dataCapacity);
+  const reader = readerOf(memory, slotCapacity, dataCapacity);
   const log = new CaptureLog();
   const read = (times = NOW, limits = ALL) => reader.read(log, PROGRAM, limits, times);
   return { geometry, memory, writer, reader, log, read };
@@ -111,7 +116,8 @@ Deno.test("sequence numbers wrap", () => {
   const { memory, writer, log } = setUp();
   const words = new BigUint64Array(memory, 0, PAGE >> 3);
   words[RING.head >> 3] = words[RING.tail >> 3] = 0x1fff_fffan;
-  const reader = new RingReader(memory, 64, BASE_NS, PAGE);
+  const options = { slotCapacity: 64, timeBaseNs: BASE_NS, dataBytes: PAGE, isRecycled: true };
+  const reader = new RingReader(memory, options);
   for (let i = 0; i < 30; i++) {
     assert(writer.write(data(`record ${i}`)));
     if (i % 3 === 2) reader.read(log, PROGRAM, ALL, NOW);
@@ -132,7 +138,7 @@ Deno.test("places of all slots and of all units come back as they were", () => {
     assert.equal(reader.fill(geometry.dataCapacity, geometry.slotCapacity), slots / SLOTS_MAX);
     assert.equal(reader.read(log, PROGRAM, { records: slots - 1, bytes: Infinity }, NOW), slots - 1);
     // The tail is all that another reader has to go on from.
-    const next = new RingReader(writer.view.buffer as ArrayBuffer, SLOTS_MAX, BASE_NS, geometry.dataCapacity);
+    const next = readerOf(writer.view.buffer as ArrayBuffer, SLOTS_MAX, geometry.dataCapacity);
     assert.equal(next.read(log, PROGRAM, ALL, NOW), 1);
     assert.equal(next.retired, undefined);
     assert.equal(writer.outstanding, 0);
@@ -206,7 +212,11 @@ const IMPOSSIBLE: [string, RegExp, (view: DataView, slot: number) => void][] = [
     (view, slot) => view.setUint32(slot + SLOT.length, 0xffff_ffff, true),
   ],
   ["misplaced", /out of order/, (view, slot) => view.setUint32(slot + SLOT.position, 2 * UNIT, true)],
-  ["kind", /unknown kind 6/, (view, slot) => view.setUint8(slot + SLOT.kind, 6)],
+  ["kind", /unknown kind 7/, (view, slot) => view.setUint8(slot + SLOT.kind, 7)],
+  ["passage", /out of the ring/, (view, slot) => {
+    view.setUint8(slot + SLOT.kind, KIND.skip);
+    view.setUint32(slot + SLOT.amount, 65, true);
+  }],
   ["direction", /direction 2/, (view, slot) => view.setUint8(slot + SLOT.direction, 2)],
   ["flow", /flow id/, (view, slot) => view.setUint32(slot + SLOT.flow + 4, 0x10_0000, true)],
   ["no flow", /no flow/, (view, slot) => view.setUint32(slot + SLOT.flow, 0, true)],
@@ -279,5 +289,178 @@ Deno.test("rubbish in any word never throws, hangs or reads outside", () => {
     for (let i = 0; i < 100 && (read() > 0 || reader.skipHole()); i++);
     reader.fill(PAGE, 16);
     for (const call of log.of("data")) assert((call[5] as Uint8Array).length <= PAGE);
+  }
+});
+
+const OPEN_FLOW = encodeOpen({ ...OPEN_EXAMPLE, offsets: [0, 0] });
+const textOf = (call: unknown[]) => new TextDecoder().decode(call[5] as Uint8Array);
+
+Deno.test("memory is given back under producers: nothing is lost, doubled or out of order", () => {
+  const random = seededRandom("giving back");
+  for (let run = 0; run < 200; run++) {
+    const { writer, reader, log, read } = setUp(128, 16 * PAGE);
+    const expected: string[] = [];
+    for (let step = 0; step < 60; step++) {
+      const text = `${step}:${"x".repeat(random.below(2000))}`;
+      if (writer.write(data(text, { offset: 0 }))) expected.push(text);
+      if (random.oneIn(3)) { while (read() > 0); }
+      if (!random.oneIn(4)) continue;
+      const wasEmpty = reader.outstanding === 0;
+      const [slots, units] = [64, 16 * (1 + random.below(8))];
+      assert.equal(reader.beginGivingBack(slots, units), wasEmpty);
+      if (!wasEmpty) continue;
+      // Whatever comes meanwhile lies where nothing is freed.
+      for (let i = 0; i < random.below(4); i++) {
+        const text = `meanwhile ${step} ${i}`;
+        const place = writer.reserve(text.length)!;
+        assert(place.slot >= slots && place.position >= units * UNIT, `${place.slot}, ${place.position}`);
+        writer.publish(place, data(text));
+        expected.push(text);
+      }
+      writer.bytes.fill(0, PAGE + 64 * SLOT.size, PAGE + slots * SLOT.size);
+      writer.bytes.fill(0, dataStart(128), dataStart(128) + units * UNIT);
+      reader.endGivingBack(slots, units);
+    }
+    while (read() > 0);
+    assert.equal(reader.retired, undefined);
+    assert.deepEqual(log.of("data").map(textOf), expected);
+    assert.equal(writer.outstanding, 0);
+  }
+});
+
+Deno.test("a reader that died while it gave memory back is no obstacle to the next", () => {
+  const { writer, reader, log, read, memory } = setUp();
+  writer.write(data("before"));
+  read();
+  assert(reader.beginGivingBack(64 - 8, 8));
+  writer.write({ kind: KIND.open, flow: 1, flags: 64, payload: OPEN_FLOW, offset: 6 });
+  writer.write(data("after", { offset: 6 }));
+  const next = readerOf(memory, 64, PAGE);
+  assert.equal(next.read(log, PROGRAM, ALL, NOW), 3);
+  assert.equal(next.retired, undefined);
+  assert.deepEqual(log.of("data").map(textOf), ["before", "after"]);
+  assert(writer.write(data("more")));
+  assert.equal(next.read(log, PROGRAM, ALL, NOW), 1);
+});
+
+Deno.test("a reader that takes over says so, and one that begins does not", () => {
+  const { writer, memory, read } = setUp();
+  assert.equal(writer.generation, 0);
+  readerOf(memory, 64, PAGE);
+  assert.equal(writer.generation, 0);
+  writer.write(data("x"));
+  read();
+  readerOf(memory, 64, PAGE);
+  assert.equal(writer.generation, 1);
+  readerOf(memory, 64, PAGE);
+  assert.equal(writer.generation, 2);
+});
+
+Deno.test("what was in the ring of a flow that is opened again comes behind its opening, from where it begins", () => {
+  const { writer, log, read, memory } = setUp();
+  writer.write({ kind: KIND.open, flow: 7, payload: OPEN_FLOW });
+  writer.write(data("read by another", { flow: 7 }));
+  read();
+  writer.write(data("kept", { flow: 7, offset: 15 }));
+  writer.write({ kind: KIND.gap, flow: 7, direction: 1, offset: 3, amount: 4 });
+  writer.write(data("of nobody", { flow: 8 }));
+  writer.write({ kind: KIND.close, flow: 8 });
+  log.calls.length = 0;
+  const next = readerOf(memory, 64, PAGE);
+  next.read(log, PROGRAM, ALL, NOW);
+  assert.deepEqual(log.calls.map((call) => [call[0], call[2]]), [["data", 8], ["close", 8]]);
+  log.calls.length = 0;
+  const again = { kind: KIND.open, flow: 7, flags: 64, payload: OPEN_FLOW, offset: 19, amount: 7 };
+  writer.write(again);
+  writer.write(data("new", { flow: 7, offset: 19 }));
+  writer.write(again);
+  next.read(log, PROGRAM, ALL, NOW);
+  assert.deepEqual(log.calls.map((call) => call[0]), ["open", "data", "gap", "data"]);
+  assert.deepEqual((log.calls[0][3] as { offsets: number[] }).offsets, [15, 3]);
+  assert.deepEqual(log.of("data").map(textOf), ["kept", "new"]);
+});
+
+Deno.test("what is never opened again is told in the end, and what is kept of it is bounded", () => {
+  const { writer, reader, memory, log, read } = setUp(64, 64 * PAGE);
+  writer.write(data("x"));
+  read();
+  const next = readerOf(memory, 64, 64 * PAGE);
+  const payload = new Uint8Array(60_000);
+  let written = 0;
+  for (; written * payload.length < 2 * HELD_BYTES_MAX; written++) {
+    assert(writer.write({ kind: KIND.data, flow: 1 + written % 50, payload }));
+    next.read(log, PROGRAM, ALL, NOW);
+  }
+  const told = log.of("data").length - 1;
+  assert(told * payload.length >= HELD_BYTES_MAX && told < written);
+  next.releaseHeld(log, PROGRAM);
+  assert.equal(log.of("data").length - 1, written);
+  assert.equal(reader.retired, undefined);
+});
+
+Deno.test("readers that die again and again lose nothing: every byte is told once, or counted", () => {
+  const random = seededRandom("deaths of readers");
+  for (let run = 0; run < 100; run++) {
+    const { writer, memory, geometry } = setUp(64, 8 * PAGE);
+    const flows = [1, 2, 3].map((flow) => new FlowWriter(writer, flow, OPEN_FLOW));
+    /** Of each flow, the bytes that some reader told. */
+    const told = [0, 0, 0];
+    const at: (number | undefined)[] = [undefined, undefined, undefined];
+    const target = new CaptureLog();
+    let unknown = 0;
+    let open = new Set<number>();
+    target.open = (_program, flow, { offsets }) => {
+      assert(!open.has(flow));
+      open.add(flow);
+      // What this reader goes on from was told by those before it.
+      assert.equal(offsets[0], at[flow - 1] ?? 0);
+      at[flow - 1] = offsets[0];
+    };
+    const add = (flow: number, offset: number, length: number) => {
+      if (!open.has(flow)) unknown += length;
+      assert.equal(offset, at[flow - 1] ?? 0);
+      at[flow - 1] = offset + length;
+      told[flow - 1] += length;
+    };
+    target.data = (_program, flow, _direction, offset, bytes) => add(flow, offset, bytes.length);
+    target.gap = (_program, flow, { offset, length }) => add(flow, offset, length);
+    let reader = readerOf(memory, 64, geometry.dataCapacity);
+    for (let step = 0; step < 300; step++) {
+      flows[random.below(3)].write(random.bytes(1 + random.below(3000)));
+      if (random.oneIn(5)) {
+        reader.read(target, PROGRAM, { records: 1 + random.below(30), bytes: Infinity }, NOW);
+      }
+      if (!random.oneIn(40)) continue;
+      // A reader that dies has told all that it published; what it kept it would have told as of unknown flows.
+      reader.releaseHeld(target, PROGRAM);
+      open = new Set();
+      reader = readerOf(memory, 64, geometry.dataCapacity);
+    }
+    while (flows.some((flow) => !flow.flush())) reader.read(target, PROGRAM, ALL, NOW);
+    while (reader.read(target, PROGRAM, ALL, NOW) > 0);
+    reader.releaseHeld(target, PROGRAM);
+    assert.equal(reader.retired, undefined);
+    assert.deepEqual(told, flows.map(({ offset }) => offset));
+    const dropped = reader.counter(RING.droppedBytes);
+    assert.equal(dropped, reader.counter(RING.gapBytes));
+    assert(unknown <= told.reduce((sum, bytes) => sum + bytes));
+  }
+});
+
+Deno.test("a program that tells of more lost bytes than it can have had is not believed", () => {
+  for (
+    const record of [
+      { kind: KIND.gap, amount: 2 ** 50 },
+      { kind: KIND.data, offset: 2 ** 50, payload: new Uint8Array(1) },
+    ]
+  ) {
+    const { memory, writer, log } = setUp();
+    const options = { slotCapacity: 64, timeBaseNs: BASE_NS, dataBytes: PAGE };
+    const reader = new RingReader(memory, { ...options, admitsLoss: (bytes) => bytes < 2 ** 40 });
+    writer.write(data("x"));
+    writer.write(record);
+    reader.read(log, PROGRAM, ALL, NOW);
+    assert.match(reader.retired!, /more bytes than its process can have passed/);
+    assert.equal(log.calls.length, 1);
   }
 });

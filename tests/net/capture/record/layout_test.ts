@@ -13,12 +13,12 @@ function snake(name: string): string {
 
 Deno.test("offsets, sizes and constants are those of record.h", async () => {
   const structs = {
-    sslc_control: record.CONTROL,
     sslc_greeting: record.GREETING,
     sslc_slot: record.SLOT,
     sslc_address: record.ADDRESS,
     sslc_open: record.OPEN,
     sslc_hello: record.HELLO,
+    sslc_region: record.REGION,
     sslc_ring: record.RING,
   };
   const expressions: [string, number][] = [];
@@ -45,20 +45,24 @@ Deno.test("offsets, sizes and constants are those of record.h", async () => {
     ["SSLC_WORD_FRESH_SHIFT", WORD.freshShift],
     ["SSLC_SLOTS_MAX", record.SLOTS_MAX],
     ["SSLC_DATA_MAX", record.DATA_MAX],
-    ["SSLC_SUBRINGS_MAX", record.SUBRINGS_MAX],
-    ["SSLC_GREETING_NO_WAKE", record.GREETING_NO_WAKE],
-    ["SSLC_RING_NO_WAKE", record.RING_NO_WAKE],
+    ["SSLC_DATA_MIN", record.DATA_MIN],
+    ["SSLC_RINGS_MAX", record.RINGS_MAX],
+    ["SSLC_FIRST_DATA", record.FIRST_DATA],
+    ["SSLC_UNSERVED_DATA", record.UNSERVED_DATA],
+    ["SSLC_OWNER_UNKNOWN", record.OWNER_UNKNOWN],
     ["SSLC_OPEN", KIND.open],
     ["SSLC_HELLO", KIND.hello],
     ["SSLC_DATA", KIND.data],
     ["SSLC_GAP", KIND.gap],
     ["SSLC_CLOSE", KIND.close],
+    ["SSLC_SKIP", KIND.skip],
     ["SSLC_UPDATE", FLAG.update],
     ["SSLC_INHERITED", FLAG.inherited],
     ["SSLC_LATE", FLAG.late],
     ["SSLC_ORDERLY", FLAG.orderly],
     ["SSLC_ALERT_SENT", FLAG.alertSent],
     ["SSLC_NEVER_USER", FLAG.neverUser],
+    ["SSLC_AGAIN", FLAG.again],
     ["SSLC_GRADE_NONE", record.GRADES.indexOf("none")],
     ["SSLC_GRADE_SOCKET", record.GRADES.indexOf("socket")],
     ["SSLC_GRADE_NESTED", record.GRADES.indexOf("nested")],
@@ -91,9 +95,10 @@ Deno.test("an open is read as it was written, with every kind of address", () =>
   const six = { grade: "socket", localIp: ip6, localPort: 65_535, remoteIp: ip6, remotePort: 1 } as const;
   for (const address of [OPEN_EXAMPLE.address, six, undefined]) {
     for (const clientRandom of [OPEN_EXAMPLE.clientRandom, ""]) {
-      const open = { ...OPEN_EXAMPLE, address, clientRandom };
+      const { uid: _, ...claimed } = { ...OPEN_EXAMPLE, address, clientRandom };
+      const open = { ...claimed, uid: 0 };
       const [toServer, toClient] = open.offsets;
-      assert.deepEqual(record.parseOpen(encodeOpen(open), openFlags(open), toServer, toClient), open);
+      assert.deepEqual(record.parseOpen(encodeOpen(open), openFlags(open), toServer, toClient), claimed);
     }
   }
 });
@@ -141,4 +146,11 @@ Deno.test("64-bit numbers are exact below 2^52 and refused from there on", () =>
   assert.equal(record.numberOf(-1, -1), NaN);
   assert.equal(record.counterOf(-1, -1), 0);
   assert.equal(record.counterOf(7, 1), 2 ** 32 + 7);
+});
+
+Deno.test("a region's name holds the FNV-1a hash of the runtime directory's", () => {
+  // From the authors' test vectors.
+  assert.equal(record.rendezvousOf(""), 0xcbf29ce484222325n);
+  assert.equal(record.rendezvousOf("foobar"), 0x85944171f73967e8n);
+  assert.equal(record.regionName(0xabcn), "sslcollector:3:0000000000000abc");
 });

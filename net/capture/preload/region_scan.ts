@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Finds regions that nobody handed over, in the maps of running processes: all of them once, then those that are new, and slowly
+ * all of them again, since a process may have found the agent's queue full or begun to use TLS late.
+ *
+ * The maps of one process can be hundreds of megabytes long, so they are read on another thread, a piece at a time, and one
+ * user's processes take turns with those of others.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { cString, EPERM, errno, libc } from "../../ffi/libc.ts";
+
+const PIECE_BYTES = 256 << 10;
+/** Of the maps of one user's processes in one pass; 60,000 mappings are some 4 MB. */
+const BYTES_OF_USER = 256 << 20;
+/** New processes are looked for this often. */
+const EVERY_MS = 1000;
+/** Of the time between, this share may pass with reading again what was read before. */
+const SHARE_AGAIN = 0.01;
+/** A path can be this long. */
+const LINE_BYTES = 8 << 10;
+/** Mappings of regions that are told of one process. */
+const FOUND_MAX = 64;
+
+/** Where a process maps a region, as /proc names it: `start-end`, hexadecimal. */
+export type MapRange = string;
+
+export interface RegionMapping {
+  readonly range: MapRange;
+  /** Device and inode number of the region, as `fileKey` tells them. */
+  readonly key: string;
+}
+
+export interface RegionScanOptions {
+  /** Of the regions, as in `regionName`. */
+  readonly name: string;
+  /** Whether all processes are read, or only those that are asked for. */
+  readonly isWide: boolean;
+  /** A process that need not be read. */
+  readonly isKnown: (pid: number) => boolean;
+  /** What was found in the maps of a process; undefined when it was asked for and they cannot be read. */
+  readonly found: (pid: number, mappings: readonly RegionMapping[] | undefined) => void;
+}
+
+/** The processes of one user that wait for their turn, and the one whose turn it is. */
+interface Line {
+  readonly pids: number[];
+  maps: Maps | undefined;
+  bytes: number;
+}
+
+/** The maps of a process, open. */
+interface Maps {
+  readonly pid: number;
+  readonly stream: Deno.PointerObject;
+  readonly found: RegionMapping[];
+  /** End of the piece before, which may be a line's beginning. */
+  rest: string;
+}
+
+export class RegionScan {
+  readonly #options: RegionScanOptions;
+  readonly #mark: string;
+  readonly #bytes = new Uint8Array(PIECE_BYTES);
+  /** Processes that were read, oldest first. */
+  readonly #seen = new Set<number>();
+  /** Processes that were asked for. */
+  readonly #asked = new Set<number>();
+  #isClosed = false;
+  #isWanted = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: RegionScanOptions) {
+    this.#options = options;
+    this.#mark = `/memfd:${options.name} `;
+  }
+
+  /** Whether this process may open the memory files of others: root, or one with CAP_CHECKPOINT_RESTORE. */
+  static isPermitted(): boolean {
+    const range = /^0*([0-9a-f]+)-0*([0-9a-f]+) .* \/\S*$/m.exec(Deno.readTextFileSync("/proc/self/maps"));
+    if (range === null) return false;
+    const fd = libc().open(cString(`/proc/self/map_files/${range[1]}-${range[2]}`), 0, 0);
+    if (fd < 0) return errno() !== EPERM;
+    libc().close(fd);
+    return true;
+  }
+
+  /** Scans until {@linkcode close}. */
+  async run(): Promise<void> {
+    let passedMs = -Infinity;
+    while (!this.#isClosed) {
+      await this.#readAsked();
+      const isDue = performance.now() - passedMs >= EVERY_MS;
+      if (this.#options.isWide && (isDue || this.#isWanted)) {
+        const all = this.#isWanted || this.#seen.size === 0;
+        this.#isWanted = false;
+        await this.#pass(all);
+        passedMs = performance.now();
+      }
+      if (!this.#isWanted && this.#asked.size === 0) await this.#pause(EVERY_MS);
+    }
+  }
+
+  /** Reads the maps of one process, soon. */
+  ask(pid: number): void {
+    this.#asked.add(pid);
+    this.#wake?.();
+  }
+
+  async #readAsked(): Promise<void> {
+    const pids = [...this.#asked];
+    this.#asked.clear();
+    const unread = new Set(pids);
+    await this.#read(pids, Infinity, (pid, mappings) => {
+      unread.delete(pid);
+      this.#options.found(pid, mappings);
+    });
+    for (const pid of unread) this.#options.found(pid, undefined);
+  }
+
+  /** Scans everything again, soon: programs may have been turned away. */
+  want(): void {
+    this.#isWanted = true;
+    this.#wake?.();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wake?.();
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, delayMs);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+  }
+
+  async #pass(all: boolean): Promise<void> {
+    const present = await processes();
+    for (const pid of this.#seen) if (!present.has(pid)) this.#seen.delete(pid);
+    const { isKnown } = this.#options;
+    const fresh = [...present].filter((pid) => all || !this.#seen.has(pid));
+    const again = all ? [] : [...this.#seen].filter((pid) => present.has(pid) && !isKnown(pid));
+    await this.#read(fresh.filter((pid) => !isKnown(pid)), Infinity, this.#tell);
+    await this.#read(again, EVERY_MS * SHARE_AGAIN, this.#tell);
+    for (const pid of fresh) this.#seen.add(pid);
+  }
+
+  readonly #tell = (pid: number, mappings: readonly RegionMapping[]): void => {
+    this.#seen.delete(pid);
+    this.#seen.add(pid);
+    if (mappings.length > 0) this.#options.found(pid, mappings);
+  };
+
+  /** Reads the maps of processes for at most `budgetMs`, each user's in turn. */
+  async #read(
+    pids: readonly number[],
+    budgetMs: number,
+    tell: (pid: number, mappings: readonly RegionMapping[]) => void,
+  ): Promise<void> {
+    const lines = new Map<number, Line>();
+    const startMs = performance.now();
+    for (const pid of pids) {
+      const uid = ownerOf(pid);
+      if (uid === undefined || pid === Deno.pid) continue;
+      const line = lines.get(uid);
+      if (line === undefined) lines.set(uid, { pids: [pid], maps: undefined, bytes: 0 });
+      else line.pids.push(pid);
+    }
+    while (lines.size > 0) {
+      for (const [uid, line] of lines) {
+        const isOver = this.#isClosed || performance.now() - startMs >= budgetMs;
+        if (!isOver && await this.#step(line, tell)) continue;
+        if (line.maps !== undefined) libc().fclose(line.maps.stream);
+        lines.delete(uid);
+      }
+    }
+  }
+
+  /** Reads one piece of a user's; false when there is none left. */
+  async #step(
+    line: Line,
+    tell: (pid: number, mappings: readonly RegionMapping[]) => void,
+  ): Promise<boolean> {
+    if (line.bytes > BYTES_OF_USER) return false;
+    const maps = line.maps ??= openNext(line.pids);
+    if (maps === undefined) return false;
+    const length = Number(await libc().freadElsewhere(this.#bytes, 1n, BigInt(PIECE_BYTES), maps.stream));
+    line.bytes += length;
+    const text = maps.rest + Buffer.from(this.#bytes.buffer, 0, length).toString("latin1");
+    const end = text.lastIndexOf("\n") + 1;
+    this.#search(maps, text.slice(0, end));
+    maps.rest = text.slice(Math.max(end, text.length - LINE_BYTES));
+    if (length === PIECE_BYTES) return true;
+    libc().fclose(maps.stream);
+    line.maps = undefined;
+    tell(maps.pid, maps.found);
+    return true;
+  }
+
+  /** Notes every region in some lines of a process's maps. */
+  #search({ found }: Maps, text: string): void {
+    for (let at = text.indexOf(this.#mark); at >= 0; at = text.indexOf(this.#mark, at + 1)) {
+      const line = text.slice(text.lastIndexOf("\n", at) + 1, at);
+      const mapping = parseMapping(line);
+      if (mapping !== undefined && found.length < FOUND_MAX) found.push(mapping);
+    }
+  }
+}
+
+/** The next of `pids` whose maps can be opened. */
+function openNext(pids: number[]): Maps | undefined {
+  for (let pid = pids.shift(); pid !== undefined; pid = pids.shift()) {
+    const stream = libc().fopen(cString(`/proc/${pid}/maps`), cString("r"));
+    if (stream !== null) return { pid, stream, found: [], rest: "" };
+  }
+  return undefined;
+}
+
+/** `start-end permissions offset device inode`, all hexadecimal but the last. */
+function parseMapping(line: string): RegionMapping | undefined {
+  const match = /^0*([0-9a-f]+)-0*([0-9a-f]+) \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line);
+  if (match === null) return undefined;
+  const [, start, end, major, minor, inode] = match;
+  // As the kernel packs both into what stat tells, for the numbers that memory files have.
+  const device = Number.parseInt(major, 16) << 8 | Number.parseInt(minor, 16);
+  return { range: `${start}-${end}`, key: `${device}:${inode}` };
+}
+
+/** Ids of the processes that this namespace shows. */
+async function processes(): Promise<Set<number>> {
+  const pids = new Set<number>();
+  for await (const { name } of Deno.readDir("/proc")) {
+    const pid = Number(name);
+    if (Number.isInteger(pid)) pids.add(pid);
+  }
+  return pids;
+}
+
+/** Undefined when the process is gone. */
+function ownerOf(pid: number): number | undefined {
+  try {
+    return Deno.statSync(`/proc/${pid}`).uid ?? 0;
+  } catch {
+    return undefined;
+  }
+}
