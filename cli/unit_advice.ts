@@ -81,13 +81,11 @@ export function unitAdvice(service: string, assignments: readonly Assignment[], 
   return advice;
 }
 
-/** Filters of these options may end a program for a call that the hook makes; those of the others refuse only what it does not do. */
-const STRICT = new Set(["SystemCallArchitectures", "SystemCallFilter"]);
-
+/** A filter of `SystemCallFilter=` may end a program for a call that the hook makes; those of the others refuse only what it does not do. */
 function filterAdvice(filters: readonly string[]): string {
   const options = filters.map((name) => `${name}=`).join(", ");
   const help = "Environment=SSLCOLLECTOR_SECCOMP=connect in the unit";
-  const isStrict = filters.some((name) => STRICT.has(name));
+  const isStrict = filters.includes("SystemCallFilter");
   return `starts under a seccomp filter (${options}), where the hook keeps silent; ` +
     (isStrict
       ? `if SystemCallFilter= allows the calls that the README lists, ${help} mirrors it all the same`

@@ -12,7 +12,9 @@ import type { Reason } from "./reasons.ts";
 import { grouped, type Unmirrored } from "./unmirrored.ts";
 
 /** Between two looks: the shortest after something was new, doubled each time when nothing was. */
-const PACE_MS = { min: 10, max: 100 } as const;
+const PACE_MS = { min: 10, max: 50 } as const;
+/** And this for each process that is followed, of which a look costs less than a tenth of a millisecond. */
+const EACH_MS = 1.5;
 /** A program is looked at so long after it was seen first: libraries come late. */
 const LOOKS_MS = [0, 10, 30, 100, 300, 1000, 5000, 30_000];
 /** Processes that are followed at a time, and programs that are remembered: what is beyond is not looked at. */
@@ -51,6 +53,7 @@ const newSight = (pid: number): Sight => ({
 
 export class Lookout {
   readonly #first: number;
+  readonly #path: string | undefined;
   readonly #served: Served;
   /** Processes that have not ended, with the last sight of each. */
   readonly #followed = new Map<number, Sight>();
@@ -64,9 +67,9 @@ export class Lookout {
   /** Follows process `first`, whose program is the file `path`, and those that descend from it. */
   constructor(first: number, path: string | undefined, served: Served) {
     this.#first = first;
+    this.#path = path;
     this.#served = served;
     this.#follow(first);
-    this.#sights[0].executable = path === undefined ? undefined : readExecutable(path);
     this.#look();
   }
 
@@ -82,7 +85,7 @@ export class Lookout {
     const told = this.#sights.filter(({ pid }) => !mirrored.has(pid)).map((sight) => ({
       pid: sight.pid,
       comm: sight.facts?.comm ?? "",
-      reason: reasonFor(sight.facts, sight.executable, this.#served),
+      reason: reasonFor(sight.facts, this.#executableOf(sight), this.#served),
       isLast: last.get(sight.pid) === sight,
     }));
     const first = told.find(({ pid, isLast }) => pid === this.#first && isLast);
@@ -111,7 +114,8 @@ export class Lookout {
     for (const pid of this.#followed.keys()) for (const child of childrenOf(pid)) this.#follow(child);
     for (const sight of [...this.#followed.values()]) this.#lookAt(sight);
     this.#paceMs = this.#sights.length > before ? PACE_MS.min : Math.min(PACE_MS.max, 2 * this.#paceMs);
-    this.#timer = setTimeout(() => this.#look(), this.#paceMs);
+    const waitMs = Math.max(this.#paceMs, EACH_MS * this.#followed.size);
+    this.#timer = setTimeout(() => this.#look(), waitMs);
   }
 
   #lookAt(sight: Sight): void {
@@ -126,9 +130,16 @@ export class Lookout {
       sight.looks++;
       if (facts === undefined) return;
       sight.program = program;
-      sight.executable = this.#executable(program, facts);
+      // Reading a large file takes time, and says nothing more of a program with OpenSSL in its maps.
+      if (!facts.mapped?.libraries.has("openssl")) sight.executable = this.#executable(program, facts);
       sight.facts = merged(sight.facts, facts);
     }
+  }
+
+  /** Of the first program the file is there when the process has gone. */
+  #executableOf({ pid, facts, executable }: Sight): Executable | undefined {
+    if (facts !== undefined || pid !== this.#first || this.#path === undefined) return executable;
+    return readExecutable(this.#path);
   }
 
   #executable(program: string, { executable }: ProcessFacts): Executable | undefined {
