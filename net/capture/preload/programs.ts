@@ -75,6 +75,8 @@ export class Programs {
   readonly #watch = new ProcessWatch();
   /** By the key of their memory. */
   readonly #guests = new Map<string, Guest>();
+  /** By the process that brought them, which has one, or comes again as another program. */
+  readonly #byPid = new Map<number, Guest[]>();
   readonly #waiting = new Waiting((guest) => guest.region.isBegun);
   /** Regions whose descriptors another thread still uses. */
   readonly #closing = new Set<Promise<void>>();
@@ -94,7 +96,11 @@ export class Programs {
 
   /** Whether a process has brought a region that is still held. */
   hasGuest(pid: number): boolean {
-    return this.#guests.values().some((guest) => guest.identity.pid === pid && !guest.left);
+    return this.#broughtBy(pid).some((guest) => !guest.left);
+  }
+
+  #broughtBy(pid: number): readonly Guest[] {
+    return this.#byPid.get(pid) ?? [];
   }
 
   /** Takes a region that was handed over, or refuses it and counts why. */
@@ -161,6 +167,9 @@ export class Programs {
   #add(guest: Guest): void {
     const { uid } = guest.identity;
     this.#guests.set(guest.region.key, guest);
+    const brought = this.#byPid.get(guest.identity.pid);
+    if (brought === undefined) this.#byPid.set(guest.identity.pid, [guest]);
+    else brought.push(guest);
     if (this.#isCrowded(uid)) {
       const regions = `there are ${this.regions} regions`;
       this.#refuse("too-many-regions", `Cannot mirror ${name(guest.identity)}: ${regions}`, uid);
@@ -180,9 +189,8 @@ export class Programs {
 
   /** A process that comes again runs another program, unless it says so itself. */
   #forgetReplaced(pid: number): void {
-    for (const guest of this.#guests.values()) {
-      if (guest.identity.pid === pid) this.#seeWhetherLeft(guest, pid);
-    }
+    // A program that brings many regions is nobody to ask about each of them again.
+    for (const guest of this.#broughtBy(pid).slice(-1)) this.#seeWhetherLeft(guest, pid);
   }
 
   /** Begins regions that were written to for the first time. */
@@ -379,6 +387,10 @@ export class Programs {
 
   #forget(guest: Guest): void {
     this.#guests.delete(guest.region.key);
+    const { pid } = guest.identity;
+    const others = this.#broughtBy(pid).filter((other) => other !== guest);
+    if (others.length > 0) this.#byPid.set(pid, others);
+    else this.#byPid.delete(pid);
     this.#waiting.delete(guest);
     this.#watch.forget(guest.process);
     const closed = guest.region.close().then(() => void this.#closing.delete(closed));
