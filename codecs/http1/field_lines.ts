@@ -50,6 +50,9 @@ export const CRLF = "\r\n";
 /** The line that tells why a message is not whole, or not sure. */
 export const partialLine = (why: string): string => `${RESERVED_PREFIX}partial: ${why}${CRLF}`;
 
+/** The line that tells for how many requests this one stands. */
+export const foldedLine = (times: number): string => `${RESERVED_PREFIX}folded: ${times}${CRLF}`;
+
 /** Heads in which a name of this hash was seen last; one head is written at a time. */
 const seenNames = new Uint32Array(1024);
 let headNumber = 0;

@@ -111,6 +111,18 @@ export class Message {
     this.headLength = lines.length;
   }
 
+  /** Adds a field line to a head that waits. */
+  addLine(line: string, pool: BytePool): void {
+    const { head, headLength } = this;
+    const grown = pool.take(headLength + line.length);
+    grown.set(head!.subarray(0, headLength));
+    for (let i = 0; i < line.length; i++) grown[headLength + i] = line.charCodeAt(i);
+    pool.give(head!);
+    this.head = grown;
+    this.headLength += line.length;
+    this.facts.fieldCount++;
+  }
+
   /** Forgets a head of which nothing is written. */
   dropHead(pool: BytePool): void {
     this.discard(pool);

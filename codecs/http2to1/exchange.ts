@@ -17,7 +17,9 @@ export const EXCHANGE_OVERHEAD_BYTES = 1024;
  *    │          reset│  │  │both ended         │both ended                  │
  *    │               ▼  │answered              ▼                            │
  *    │            SUSPENDED ─────────────▶ CLOSED ◀──────────────────────────┘
- *    └──────────────────────────────────────▲
+ *    │               │                      ▲ ▲
+ *    │               └──ended──▶ FOLDED ────┘ │
+ *    └────────────────────────────────────────┘
  * ```
  */
 export const ExchangeState = {
@@ -31,8 +33,10 @@ export const ExchangeState = {
   STREAMING: 3,
   /** On a lane of its own, with something to write at the end of the call. */
   DIRTY: 4,
+  /** Nothing more comes. It waits to be written for all that are the same. */
+  FOLDED: 5,
   /** Nothing more is written. */
-  CLOSED: 5,
+  CLOSED: 6,
 } as const;
 export type ExchangeState = typeof ExchangeState[keyof typeof ExchangeState];
 
@@ -71,8 +75,9 @@ export class Exchange {
 
   constructor(readonly streamId: number, readonly openedNs: number) {}
 
+  /** Whether nothing more comes of it. */
   get isClosed(): boolean {
-    return this.state === ExchangeState.CLOSED;
+    return this.state >= ExchangeState.FOLDED;
   }
 
   /** Whether it is written as it comes, on a lane of its own. */

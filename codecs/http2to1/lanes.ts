@@ -9,14 +9,14 @@
  */
 import type { CodecOutput, Lane } from "../codec.ts";
 import type { Partial } from "../http/event.ts";
+import { foldedLine } from "../http1/field_lines.ts";
 import { BodyRule, MessageState } from "../http1/message.ts";
 import type { MessageWriter } from "../http1/message_writer.ts";
 import { BoundedOutput } from "./bounded_output.ts";
 import { type Exchange, ExchangeState, Tunnel } from "./exchange.ts";
 import type { LanePolicy } from "./options.ts";
 import { SharedLane } from "./shared_lane.ts";
-
-const SECOND_NS = 1_000_000_000;
+import { UnansweredRequests } from "./unanswered.ts";
 
 export class Lanes {
   /** Bytes that all exchanges of the flow keep. */
@@ -29,14 +29,19 @@ export class Lanes {
   readonly #waiting = new Set<Exchange>();
   /** Exchanges that were reset and may still be answered, in the order of their resets. */
   readonly #suspended = new Set<Exchange>();
-  /** Requests without a response that were told in the second from `#unansweredNs` on. */
-  #unanswered = 0;
-  #unansweredNs = -Infinity;
+  readonly #unanswered: UnansweredRequests;
   readonly #dirty: Exchange[] = [];
 
   constructor(readonly output: CodecOutput, readonly policy: LanePolicy, readonly writer: MessageWriter) {
     this.shared = new SharedLane(output, policy, writer);
     this.own = new BoundedOutput(output, policy.maxLanes);
+    this.#unanswered = new UnansweredRequests(policy, {
+      tell: (exchange, times) => this.#tellUnanswered(exchange, times),
+      folded: (exchange) => {
+        output.count("folded-request");
+        this.#finish(exchange);
+      },
+    });
   }
 
   // What waits
@@ -87,10 +92,7 @@ export class Lanes {
 
   /** Lets exchanges begin that have waited for too long, and closes lane 0 when none came for long. */
   age(timeNs: number): void {
-    if (timeNs - this.#unansweredNs >= SECOND_NS) {
-      this.#unansweredNs = timeNs;
-      this.#unanswered = 0;
-    }
+    this.#unanswered.age(timeNs);
     this.shared.age(timeNs);
     for (const exchange of this.#waiting) {
       if (exchange.openedNs + this.policy.streamAfterNs > timeNs) return;
@@ -212,21 +214,35 @@ export class Lanes {
 
   /** Both messages have ended: writes a waiting exchange whole, or the rest of one that has a lane. */
   settle(exchange: Exchange): void {
-    const { request, response, isUnanswered } = exchange;
+    const { request, response } = exchange;
     if (exchange.isClosed) return;
     if (exchange.hasLane) return this.writeOwn(exchange);
-    if (isUnanswered && exchange.pushed) {
-      this.output.count("push-unanswered");
-    } else if (isUnanswered && ++this.#unanswered > this.policy.maxUnansweredPerSecond) {
-      this.output.count("rapid-reset");
-    } else if (!request.hasHead && response.hasHead) {
-      return this.#begin(exchange, "response without its request");
-    } else if (request.hasHead) {
-      const apart = this.#whyApart(exchange);
-      if (apart !== "" && this.own.hasRoom) return this.#begin(exchange, apart);
-      if (apart !== "") this.#writeAlone(exchange);
-      else this.shared.write(exchange, isUnanswered);
-    }
+    if (exchange.isUnanswered && !exchange.pushed) return this.#fold(exchange);
+    if (exchange.isUnanswered) this.output.count("push-unanswered");
+    else if (request.hasHead) return this.#writeWhole(exchange);
+    else if (response.hasHead) return this.#begin(exchange, "response without its request");
+    this.#finish(exchange);
+  }
+
+  /** The request is written with all that are the same. */
+  #fold(exchange: Exchange): void {
+    this.#waiting.delete(exchange);
+    this.#suspended.delete(exchange);
+    exchange.state = ExchangeState.FOLDED;
+    this.#unanswered.add(exchange);
+  }
+
+  #tellUnanswered(exchange: Exchange, times: number): void {
+    if (times > 1) exchange.request.addLine(foldedLine(times), this.writer.pool);
+    this.#writeWhole(exchange);
+  }
+
+  /** Writes an exchange that has ended, to lane 0 unless it must not be there. */
+  #writeWhole(exchange: Exchange): void {
+    const apart = this.#whyApart(exchange);
+    if (apart !== "" && this.own.hasRoom) return this.#begin(exchange, apart);
+    if (apart !== "") this.#writeAlone(exchange);
+    else this.shared.write(exchange, exchange.isUnanswered);
     this.#finish(exchange);
   }
 
@@ -249,6 +265,7 @@ export class Lanes {
 
   /** The flow has ended. */
   close(): void {
+    this.#unanswered.flush();
     this.shared.close("fin");
   }
 }

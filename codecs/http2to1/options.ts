@@ -17,7 +17,7 @@ export interface LanePolicy {
   readonly maxWaitingBytes: number;
   /** Lanes of their own that one flow has open at a time. */
   readonly maxLanes: number;
-  /** Requests without a response that are told a second: each takes a connection. */
+  /** Requests without a response that are told a second, each on a connection; above it those that are the same are told as one. */
   readonly maxUnansweredPerSecond: number;
 }
 
@@ -31,7 +31,7 @@ export interface Http2To1Options extends Partial<LanePolicy>, Partial<Connection
  * `reopenAfterBytes`: Suricata inspects 1 MiB of a direction; 768 KiB leaves room for one more exchange's growth in
  * framing. `maxLanes`: a tenth of the client ports that lanes have, so that one flow cannot take all of them.
  * `maxUnansweredPerSecond`: as many streams as servers allow at a time, so that a client may cancel all of them; a rapid reset
- * (CVE-2023-44487) sends some 10,000, of 20 bytes each, and each would be a connection of half a KiB.
+ * (CVE-2023-44487) sends some 10,000, and each would be a connection of half a KiB.
  */
 const DEFAULT_POLICY: LanePolicy = {
   streamAfterNs: 1_000_000_000,
@@ -87,7 +87,7 @@ export const HTTP2TO1_SETTINGS = {
     type: "number",
     default: DEFAULT_POLICY.maxUnansweredPerSecond,
     maximum: 1_000_000,
-    description: "requests without a response that are told a second, each on a connection",
+    description: "requests without a response a second, above which those that are the same are told as one",
   },
   "continuations": {
     type: "number",

@@ -158,3 +158,24 @@ Deno.test({
     });
   },
 });
+
+Deno.test({
+  name:
+    "Suricata shows every request of 1,000 that were reset at once, and pairs what is answered behind them",
+  ...skipIf(lacking),
+  fn: () => {
+    const flood = (flow: CodecHarness) => {
+      for (let i = 0; i < 1000; i++) {
+        const path = i % 4 === 0 ? "/same" : `/${i}`;
+        flow.data(0, join(headers(1 + 2 * i, request("GET", path), END_STREAM), reset(1 + 2 * i)));
+      }
+      flow.tick(1e9).tick(1e9);
+    };
+    return judged([flood], async (capture) => {
+      const { http } = await judge(capture);
+      const urls = new Set(http.map(({ url }) => url));
+      assert.equal(urls.size, 1 + 750 + 1);
+      assert.deepEqual(http.filter(({ status }) => status !== null).map(({ url }) => url), ["/good/0"]);
+    });
+  },
+});

@@ -195,7 +195,7 @@ const SMALL: Http2To1Options = { maxWaitingBytes: 2 * MIB, maxStreams: 1024 };
 for (const name of Object.keys(UNFINISHED)) {
   Deno.test(`2 MiB of waiting exchanges, as set: ${name}`, () => {
     const flow = checkBound(name, SMALL, 1000);
-    const told = ["exchange-over-bound", "tunnel-over-bound-bytes", "body-gap-bytes", "rapid-reset"];
+    const told = ["exchange-over-bound", "tunnel-over-bound-bytes", "body-gap-bytes", "folded-request"];
     assert.ok(told.some((reason) => flow.output.counts.has(reason)), JSON.stringify([...flow.output.counts]));
     assert.ok(flow.output.lanes <= 256 + 1);
   });

@@ -78,9 +78,9 @@ Deno.test("http2to1:unanswered", () => {
     }
     // A server may still answer for a second.
     harness.tick(1e9);
-    return [harness.connections().length, harness.counts.get("rapid-reset")];
+    return [harness.connections().length, harness.counts.get("folded-request")];
   };
-  assert.deepEqual([cancelled("http2to1"), cancelled("http2to1:unanswered=3")], [[10, undefined], [3, 7]]);
+  assert.deepEqual([cancelled("http2to1"), cancelled("http2to1:unanswered=3")], [[10, undefined], [4, 6]]);
 });
 
 Deno.test("http2to1:continuations", () => {
