@@ -5,9 +5,10 @@
  *
  * @module
  */
+import { childrenOf } from "../../capture/preload/process_facts.ts";
 import { reasonFor, type Served } from "./classify.ts";
 import { type Executable, readExecutable } from "./executable.ts";
-import { childrenOf, lookAt, type ProcessFacts, programOf } from "./process.ts";
+import { lookAt, type ProcessFacts, programOf } from "./process.ts";
 import type { Reason } from "./reasons.ts";
 import { grouped, type Unmirrored } from "./unmirrored.ts";
 
@@ -17,7 +18,8 @@ const PACE_MS = { min: 10, max: 50 } as const;
 const EACH_MS = 1.5;
 /** A program is looked at so long after it was seen first: libraries come late. */
 const LOOKS_MS = [0, 10, 30, 100, 300, 1000, 5000, 30_000];
-/** Processes that are followed at a time, and programs that are remembered: what is beyond is not looked at. */
+/** Threads of a process whose children are looked for, processes that are followed at a time, and programs that are remembered: what is beyond is not looked at. */
+const THREADS_MAX = 16;
 const FOLLOWED_MAX = 256;
 const REMEMBERED_MAX = 4096;
 
@@ -111,7 +113,9 @@ export class Lookout {
 
   #look(): void {
     const before = this.#sights.length;
-    for (const pid of this.#followed.keys()) for (const child of childrenOf(pid)) this.#follow(child);
+    for (const pid of this.#followed.keys()) {
+      for (const child of childrenOf(pid, THREADS_MAX)) this.#follow(child);
+    }
     for (const sight of [...this.#followed.values()]) this.#lookAt(sight);
     this.#paceMs = this.#sights.length > before ? PACE_MS.min : Math.min(PACE_MS.max, 2 * this.#paceMs);
     const waitMs = Math.max(this.#paceMs, EACH_MS * this.#followed.size);

@@ -43,11 +43,6 @@ export function programOf(pid: number): string | undefined {
   }
 }
 
-/** Children that the main thread of a process has started. */
-export function childrenOf(pid: number): number[] {
-  return readText(pid, `task/${pid}/children`)?.split(" ").filter(Boolean).map(Number) ?? [];
-}
-
 /** Looks at a process; undefined when it has ended. */
 export function lookAt(pid: number): ProcessFacts | undefined {
   const status = readText(pid, "status");

@@ -74,26 +74,26 @@ export function ancestorsOf(pid: number): number[] | undefined {
   return ancestors.length > 0 ? ancestors : undefined;
 }
 
-/** Children of a process's threads, where the kernel tells. */
-export function childrenOf(pid: number): number[] {
-  return threadsOf(pid).flatMap((thread) =>
+/** Children of a process's threads, of the first `threadsMax` of them, where the kernel tells. */
+export function childrenOf(pid: number, threadsMax = THREADS_MAX): number[] {
+  return threadsOf(pid, threadsMax).flatMap((thread) =>
     readText(`/proc/${pid}/task/${thread}/children`)?.trim().split(" ").filter(Boolean).map(Number) ?? []
   );
 }
 
 /** Whether a thread of the process calls itself `id` in its own pid namespace. */
 export function hasThread(pid: number, id: number): boolean {
-  return threadsOf(pid).some((thread) =>
+  return threadsOf(pid, THREADS_MAX).some((thread) =>
     processStatus(thread, `/proc/${pid}/task/${thread}`)?.namespacePids.at(-1) === id
   );
 }
 
-function threadsOf(pid: number): number[] {
+function threadsOf(pid: number, most: number): number[] {
   const threads: number[] = [];
   try {
     for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
       threads.push(Number(name));
-      if (threads.length === THREADS_MAX) break;
+      if (threads.length === most) break;
     }
   } catch {
     // It is gone or hidden.

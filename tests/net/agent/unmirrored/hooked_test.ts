@@ -58,6 +58,20 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "hooked: a region for the agent that the program has put nothing into, and one for an agent that it does not trust",
+  ...skipIf(lacking, notRoot("running as another user"), missing("setpriv")),
+  fn: () =>
+    withProgram(async ({ folder, program, env }) => {
+      assert.equal(await reasonOf(folder, env, program), "no-clear-text");
+      const as = (uid: number) => ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+      await Deno.chown(folder, 65533, 65533);
+      assert.equal(await reasonOf(folder, env, ...as(65533), program), "no-clear-text");
+      assert.equal(await reasonOf(folder, env, ...as(65534), program), "other-user");
+    }),
+});
+
+Deno.test({
   name: "hooked: a set-user-id program has no hook",
   ...skipIf(lacking, notRoot("running as another user"), missing("setpriv")),
   fn: () =>
