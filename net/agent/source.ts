@@ -2,7 +2,7 @@
 /** Where clear text comes from: programs with the hook, a recording of them, or a source of the caller's own. @module */
 import * as v from "valibot";
 import { AgentLock } from "../capture/preload/agent_lock.ts";
-import { HookReceiver } from "../capture/preload/hook_source.ts";
+import { HookSource } from "../capture/preload/hook_source.ts";
 import { RecordingReader } from "../capture/recording/reader.ts";
 import type { CaptureTarget } from "../capture/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
@@ -96,7 +96,7 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
     check: () => checked(() => AgentLock.take(runtimeDir).release()),
     open: (target, { timeBaseNs, nextProgram, flush, warn }) =>
       checked(() => {
-        const receiver = new HookReceiver({
+        const source = new HookSource({
           runtimeDir,
           timeBaseNs,
           totalMemory: memoryBytes,
@@ -105,8 +105,8 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
           onBatch: flush,
           warn,
         });
-        if (!receiver.adopts && !startsPrograms) warn(CANNOT_ADOPT);
-        return receiver;
+        if (!source.adopts && !startsPrograms) warn(CANNOT_ADOPT);
+        return source;
       }),
   };
 }

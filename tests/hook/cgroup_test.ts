@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cgroupRoomBytes, roomOfGroups } from "../../net/capture/preload/cgroup.ts";
-import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
+import { HookSource } from "../../net/capture/preload/hook_source.ts";
 import { CaptureLog } from "../support/capture_log.ts";
 import { withTempDir } from "../support/run.ts";
 import { Commanded } from "./commanded.ts";
@@ -78,24 +78,24 @@ Deno.test({
   fn: () =>
     withTempDir(async (directory) => {
       const log = new CaptureLog();
-      const receiver = new HookReceiver({
+      const source = new HookSource({
         runtimeDir: directory,
         target: { ...log, data: () => {}, gap: () => {} },
         timeBaseNs: BigInt(Date.now()) * 1_000_000n,
       });
-      const running = receiver.run();
+      const running = source.run();
       try {
         using group = MemoryGroup.make(12 << 20);
         await using program = await Commanded.start(directory, group.enter);
         await program.do("write", 16);
-        await until("memory made ready", () => receiver.usedMemory >= 15 << 20);
+        await until("memory made ready", () => source.usedMemory >= 15 << 20);
         // More than the group has room for: what lies in the ring is the agent's.
         const { shared } = await program.do("write", 15 << 10);
         assert(shared > 600, `${shared} KiB`);
         assert(cgroupRoomBytes(program.child.pid) < 12 << 20);
         for (let i = 0; i < 10; i++) await program.do("write", 10 << 10);
       } finally {
-        await receiver.close();
+        await source.close();
         await running;
       }
     }),

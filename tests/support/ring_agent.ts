@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { HookReceiver } from "../../net/capture/preload/hook_source.ts";
+import { HookSource } from "../../net/capture/preload/hook_source.ts";
 import type { CaptureTarget } from "../../net/capture/target.ts";
 import { TextLineStream } from "./lines.ts";
 
@@ -64,13 +64,13 @@ if (import.meta.main) {
   };
   const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
   const warn = (message: string) => console.error(message);
-  const receiver = new HookReceiver({ runtimeDir: Deno.args[0], target, timeBaseNs, warn });
-  receiver.run();
+  const source = new HookSource({ runtimeDir: Deno.args[0], target, timeBaseNs, warn });
+  source.run();
   console.log("ready");
   const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
   for await (const line of lines) {
-    if (line === "close") await receiver.close();
-    const { adopted, refused } = receiver.counters;
+    if (line === "close") await source.close();
+    const { adopted, refused } = source.counters;
     console.log(JSON.stringify({ ...books, adopted, refused: Object.fromEntries(refused) }));
   }
 }

@@ -54,7 +54,7 @@ const DRAIN_MS = 5000;
 /** A thread that has not finished a record for so long left it, by a jump out of a signal handler, say. */
 const BLOCKED_MS = 5000;
 
-export interface HookReceiverOptions {
+export interface HookSourceSettings {
   /** Where the socket is; made when missing. Programs are those that were told of this very path. */
   readonly runtimeDir: string;
   /** What is called for every record. */
@@ -77,16 +77,16 @@ export interface HookReceiverOptions {
   readonly warn?: (message: string) => void;
 }
 
-export interface ReceiverCounters extends ProgramCounters {
+export interface HookSourceCounters extends ProgramCounters {
   records: number;
   /** Of payloads. */
   bytes: number;
 }
 
-export class HookReceiver {
+export class HookSource {
   /** Whether programs can be found that were not handed over; needs root or CAP_CHECKPOINT_RESTORE. */
   readonly adopts: boolean;
-  readonly #options: HookReceiverOptions;
+  readonly #options: HookSourceSettings;
   readonly #blockedMs: number;
   readonly #lock: AgentLock;
   readonly #socket: HookSocket;
@@ -117,7 +117,7 @@ export class HookReceiver {
    *
    * @throws {Error} in one line that names the path, also when another agent is there.
    */
-  constructor(options: HookReceiverOptions) {
+  constructor(options: HookSourceSettings) {
     const dataMax = options.ringDataMax ?? RING_DATA_MAX;
     if (
       !Number.isInteger(dataMax) || dataMax < RING_DATA_MIN || dataMax > RING_DATA_MAX || dataMax % UNIT !== 0
@@ -160,7 +160,7 @@ export class HookReceiver {
     });
   }
 
-  get counters(): ReceiverCounters {
+  get counters(): HookSourceCounters {
     return { ...this.#programs.counters, records: this.#records, bytes: this.#bytes };
   }
 

@@ -302,7 +302,7 @@ export class ProgramRing {
   }
 
   /** Gives back what an idle ring does not need. */
-  settle(nowMs: number): void {
+  rest(nowMs: number): void {
     if (this.#isPreparing) return;
     const patienceMs = this.#isPlenty ? IDLE_MS : IDLE_SHORT_MS;
     if (nowMs - this.activeMs < patienceMs || this.reader.outstanding !== 0) return;

@@ -313,7 +313,7 @@ export class Programs {
   /** Looks which processes have ended and what can be given back; at most once a second or so. */
   look(timeNs: number, nowMs: number): void {
     this.#watch.look();
-    for (const ring of this.rings) ring.settle(nowMs);
+    for (const ring of this.rings) ring.rest(nowMs);
     this.#askSome();
     for (const guest of this.#guests.values()) {
       if (nowMs >= guest.dueMs && this.#mayBeOrphan(guest)) this.#askWhetherNeeded(guest, timeNs, nowMs);

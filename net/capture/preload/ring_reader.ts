@@ -116,6 +116,11 @@ export class RingReader {
   readonly #held: HeldFlows | undefined;
   readonly #head = new RecordHead();
   readonly #meaning: RecordMeaning;
+  /** Records read, and the time, when the ring was first seen to stand still there. */
+  #blockedAt = -1;
+  #blockedMs = 0;
+  /** Holes that were read past. */
+  #holeSkips = 0;
 
   /**
    * Goes on where the ring's tail is; where that is not its beginning, another has read here, and the hook is told to open its
@@ -251,8 +256,6 @@ export class RingReader {
     }
     return this.outstanding > 1 && nowMs - this.#blockedMs >= patienceMs;
   }
-  #blockedAt = -1;
-  #blockedMs = 0;
 
   /**
    * Hands published records to `target`, in order, until none is there or a limit is reached (a record that crosses
@@ -325,7 +328,6 @@ export class RingReader {
       DATA_MASK;
     return true;
   }
-  #holeSkips = 0;
 
   /**
    * Puts a record of the reader's own over the first `slots` slots and `units` units of the empty ring, so that nobody uses

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Programs that nobody served for a while: none is lost, and none of their bytes is that a ring could hold. */
 import assert from "node:assert/strict";
-import { HookReceiver } from "../../../../net/capture/preload/hook_source.ts";
+import { HookSource } from "../../../../net/capture/preload/hook_source.ts";
 import type { CaptureProgram } from "../../../../net/capture/target.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
 import type { RingBooks } from "../../../support/ring_agent.ts";
@@ -120,12 +120,12 @@ Deno.test({
         await using mine = await startProgram(directory);
         await mine.do("write", 1, 10);
         const log = new CaptureLog();
-        const receiver = new HookReceiver({ runtimeDir: directory, target: log, timeBaseNs: 0n });
-        const running = receiver.run();
+        const source = new HookSource({ runtimeDir: directory, target: log, timeBaseNs: 0n });
+        const running = source.run();
         await log.until(() => log.of("data").length === 1);
         const [, { pid }] = log.of("programStart")[0] as [string, CaptureProgram];
-        assert.deepEqual([pid, receiver.regions], [mine.child.pid, 1]);
-        await receiver.close();
+        assert.deepEqual([pid, source.regions], [mine.child.pid, 1]);
+        await source.close();
         await running;
       })
     ),

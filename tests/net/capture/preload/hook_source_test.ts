@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { CaptureGap, CaptureProgram } from "../../../../net/capture/target.ts";
-import { HookReceiver, type HookReceiverOptions } from "../../../../net/capture/preload/hook_source.ts";
+import { HookSource, type HookSourceSettings } from "../../../../net/capture/preload/hook_source.ts";
 import { MemoryBudget } from "../../../../net/capture/preload/memory_budget.ts";
 import { ProgramRing } from "../../../../net/capture/preload/program_ring.ts";
 import {
@@ -36,7 +36,7 @@ const payload = new TextEncoder().encode("some clear text");
 
 interface Agent {
   directory: string;
-  receiver: HookReceiver;
+  source: HookSource;
   log: CaptureLog;
   warnings: string[];
   running: Promise<void>;
@@ -45,30 +45,30 @@ interface Agent {
 /** Runs `body` with an agent of its own and takes everything away afterwards. */
 async function withAgent(
   body: (agent: Agent) => Promise<void>,
-  options: Partial<HookReceiverOptions> = {},
+  options: Partial<HookSourceSettings> = {},
 ): Promise<void> {
   const directory = await Deno.makeTempDir();
   const log = new CaptureLog();
   const warnings: string[] = [];
   const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
-  const receiver = new HookReceiver({
+  const source = new HookSource({
     runtimeDir: `${directory}/run`,
     target: log,
     timeBaseNs,
     warn: (line) => warnings.push(line),
     ...options,
   });
-  const running = receiver.run();
+  const running = source.run();
   try {
-    await body({ directory: `${directory}/run`, receiver, log, warnings, running });
+    await body({ directory: `${directory}/run`, source, log, warnings, running });
   } finally {
-    await receiver.close();
+    await source.close();
     await Deno.remove(directory, { recursive: true });
   }
 }
 
 Deno.test("a program's records arrive; more memory is granted; room is made", async () => {
-  await withAgent(async ({ directory, receiver, log }) => {
+  await withAgent(async ({ directory, source, log }) => {
     const { region, ring } = joinAgent(directory);
     assert(ring.write({ kind: KIND.data, payload }));
     await log.until(() => log.of("data").length === 1);
@@ -77,30 +77,30 @@ Deno.test("a program's records arrive; more memory is granted; room is made", as
     const { id, pid, uid, ancestors } = program as CaptureProgram;
     assert.deepEqual([id, pid, uid, ancestors?.[0]], [1, Deno.pid, Deno.uid(), Deno.ppid]);
     assert.equal(ring.grantedData, 16 << 20);
-    await receiver.close();
+    await source.close();
     assert.equal(ring.outstanding, 0);
     assert.deepEqual(log.end(1), { losses: [], stopped: undefined });
-    assert.equal(receiver.counters.records, 1);
+    assert.equal(source.counters.records, 1);
     region.close();
   });
 });
 
 Deno.test("hooks of every user find the socket; an agent that goes takes it away", async () => {
-  await withAgent(async ({ directory, receiver }) => {
+  await withAgent(async ({ directory, source }) => {
     assert.equal((await Deno.stat(`${directory}/hook.sock`)).mode! & 0o777, 0o666);
-    await receiver.close();
+    await source.close();
     await assert.rejects(Deno.stat(`${directory}/hook.sock`), Deno.errors.NotFound);
     assert.deepEqual([...Deno.readDirSync(directory)].map(({ name }) => name), ["agent.lock"]);
   });
 });
 
 Deno.test("a second agent is refused by name; what a dead one left is replaced", async () => {
-  await withAgent(async ({ directory, receiver, log }) => {
+  await withAgent(async ({ directory, source, log }) => {
     const options = { runtimeDir: directory, target: log, timeBaseNs: 0n };
-    assert.throws(() => new HookReceiver(options), new RegExp(`agent with process id ${Deno.pid}`));
-    await receiver.close();
+    assert.throws(() => new HookSource(options), new RegExp(`agent with process id ${Deno.pid}`));
+    await source.close();
     await Deno.writeTextFile(`${directory}/hook.sock`, "");
-    const second = new HookReceiver(options);
+    const second = new HookSource(options);
     await second.close();
   });
 });
@@ -108,11 +108,11 @@ Deno.test("a second agent is refused by name; what a dead one left is replaced",
 Deno.test("options that cannot be are refused before anything is made", () => {
   const options = { runtimeDir: "/nonexistent/never", target: new CaptureLog(), timeBaseNs: 0n };
   assert.throws(
-    () => new HookReceiver({ ...options, ringDataMax: 100 }),
+    () => new HookSource({ ...options, ringDataMax: 100 }),
     /ringDataMax is 100, must be a multiple/,
   );
   assert.throws(
-    () => new HookReceiver({ ...options, runtimeDir: "/dev/null" }),
+    () => new HookSource({ ...options, runtimeDir: "/dev/null" }),
     /"\/dev\/null": it is no directory/,
   );
 });
@@ -160,7 +160,7 @@ const BAD_OFFERS: [
 
 for (const [name, reason, { seals, greeting, page, bytes, fds = 1, file }] of BAD_OFFERS) {
   Deno.test(`a region is refused and the agent goes on: ${name}`, async () => {
-    await withAgent(async ({ directory, receiver, warnings, log }) => {
+    await withAgent(async ({ directory, source, warnings, log }) => {
       const region = new RegionWriter(USUAL, directory, seals);
       region.claim(0, Deno.pid);
       page?.(region.page);
@@ -178,10 +178,10 @@ for (const [name, reason, { seals, greeting, page, bytes, fds = 1, file }] of BA
       const good = joinAgent(directory);
       good.ring.write({ kind: KIND.data, payload });
       await log.until(() => log.of("data").length === 1);
-      assert.deepEqual([...receiver.counters.refused], [["bad-region", 1]]);
+      assert.deepEqual([...source.counters.refused], [["bad-region", 1]]);
       assert.match(warnings[0], reason);
-      assert.equal(receiver.regions, 1);
-      await receiver.close();
+      assert.equal(source.regions, 1);
+      await source.close();
       // What the agent was sent is closed again: two memory files are open here.
       assert.equal(openFiles().filter((name) => name.startsWith("/memfd:")).length, 2);
       good.region.close();
@@ -191,10 +191,10 @@ for (const [name, reason, { seals, greeting, page, bytes, fds = 1, file }] of BA
 }
 
 Deno.test("a program that never uses TLS keeps its memory untouched, and is nothing to tell about when it ends", async () => {
-  await withAgent(async ({ directory, receiver, log }) => {
+  await withAgent(async ({ directory, source, log }) => {
     const region = new RegionWriter(USUAL, directory);
     handOver(region, directory);
-    await until("the region to come", () => receiver.regions === 1);
+    await until("the region to come", () => source.regions === 1);
     const ticks = log.of("tick").length;
     await log.until(() => log.of("tick").length > ticks + 4);
     assert.equal(blocksOf(region.fd), 0);
@@ -207,7 +207,7 @@ Deno.test("a program that never uses TLS keeps its memory untouched, and is noth
 });
 
 Deno.test("a killed program: what it finished arrives, the rest is counted, its memory comes back", async () => {
-  await withAgent(async ({ directory, receiver, log }) => {
+  await withAgent(async ({ directory, source, log }) => {
     const program = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -239,13 +239,13 @@ Deno.test("a killed program: what it finished arrives, the rest is counted, its 
     });
     const [, started] = log.of("programStart")[0] as [string, { pid: number; comm: string }];
     assert.deepEqual([started.pid, started.comm], [program.pid, "deno"]);
-    assert.equal(receiver.usedMemory, 0);
-    await log.until(() => receiver.regions === 0);
+    assert.equal(source.usedMemory, 0);
+    await log.until(() => source.regions === 0);
   });
 });
 
 Deno.test("a record that is never finished costs the flows of its ring, not the program", async () => {
-  await withAgent(async ({ directory, receiver, log }) => {
+  await withAgent(async ({ directory, source, log }) => {
     const { region, ring } = joinAgent(directory);
     ring.write({ kind: KIND.data, payload });
     await log.until(() => log.of("data").length === 1);
@@ -260,7 +260,7 @@ Deno.test("a record that is never finished costs the flows of its ring, not the 
       losses: [{ reason: "unfinished-records", unit: "records", amount: 1 }],
       stopped: undefined,
     });
-    assert.equal(receiver.usedMemory, 0);
+    assert.equal(source.usedMemory, 0);
     // Whoever still writes does no harm.
     ring.publish(place, { kind: KIND.data, payload: payload.subarray(0, 10) });
     const again = joinAgent(directory);
@@ -273,7 +273,7 @@ Deno.test("a record that is never finished costs the flows of its ring, not the 
 });
 
 Deno.test("a ring with rubbish is given up alone", async () => {
-  await withAgent(async ({ directory, log, receiver, warnings }) => {
+  await withAgent(async ({ directory, log, source, warnings }) => {
     const first = joinAgent(directory);
     const child = first.region.claim(1, Deno.pid);
     first.ring.write({ kind: KIND.data, payload });
@@ -288,7 +288,7 @@ Deno.test("a ring with rubbish is given up alone", async () => {
     assert(first.ring.retired);
     child.write({ kind: KIND.data, flow: 9, payload });
     await log.until(() => log.of("data").length === 3 || first.ring.outstanding > 1);
-    assert.equal(receiver.counters.retired, 1);
+    assert.equal(source.counters.retired, 1);
     assert(!child.retired);
     first.region.close();
   });
@@ -324,14 +324,14 @@ Deno.test(
 const blocksOf = (fd: number) => Deno.statSync(`/proc/self/fd/${fd}`).blocks!;
 
 Deno.test("an agent that goes leaves little memory behind, and lets little be taken", async () => {
-  await withAgent(async ({ directory, receiver, log }) => {
+  await withAgent(async ({ directory, source, log }) => {
     const { region, ring } = joinAgent(directory);
     const child = region.claim(1, Deno.pid);
     const block = new Uint8Array(64 << 10);
     for (let i = 0; i < 100; i++) ring.write({ kind: KIND.data, payload: block });
     for (let i = 0; i < 10; i++) child.write({ kind: KIND.data, payload: block });
     await log.until(() => log.of("data").length === 110);
-    await receiver.close();
+    await source.close();
     assert(!ring.retired, "it is for the next agent");
     assert.deepEqual([ring.grantedData, child.grantedData], [UNSERVED_DATA, UNSERVED_DATA]);
     assert(blocksOf(region.fd) * 512 <= 8 * PAGE, `${blocksOf(region.fd)} blocks are left`);
@@ -342,10 +342,10 @@ Deno.test("an agent that goes leaves little memory behind, and lets little be ta
 });
 
 Deno.test("a program that finds no room keeps no memory either", async () => {
-  await withAgent(async ({ directory, receiver }) => {
+  await withAgent(async ({ directory, source }) => {
     const joined: ReturnType<typeof joinAgent>[] = [];
     await until("a program that finds no room", () => {
-      if (receiver.counters.refused.has("memory")) return true;
+      if (source.counters.refused.has("memory")) return true;
       joined.push(joinAgent(directory));
       joined.at(-1)!.ring.write({ kind: KIND.data, payload: new Uint8Array(32 << 10) });
     });
@@ -356,15 +356,15 @@ Deno.test("a program that finds no room keeps no memory either", async () => {
 });
 
 Deno.test("beyond the total, programs go unmirrored and are counted", async () => {
-  await withAgent(async ({ directory, log, receiver, warnings }) => {
+  await withAgent(async ({ directory, log, source, warnings }) => {
     const joined = [joinAgent(directory)];
     joined[0].ring.write({ kind: KIND.data, payload });
     await log.until(() => log.of("data").length === 1);
     for (let i = 1; i < 16; i++) joined.push(joinAgent(directory));
-    const answered = () => receiver.counters.programs + (receiver.counters.refused.get("memory") ?? 0);
+    const answered = () => source.counters.programs + (source.counters.refused.get("memory") ?? 0);
     await until("16 programs to be taken or refused", () => answered() === 16, 1);
-    assert(receiver.usedMemory <= 128 << 10);
-    assert.equal(receiver.counters.refused.get("memory"), 16 - receiver.counters.programs);
+    assert(source.usedMemory <= 128 << 10);
+    assert.equal(source.counters.refused.get("memory"), 16 - source.counters.programs);
     assert.match(warnings[0], /the rings have all the memory they may have/);
     assert(joined[15].ring.retired);
     for (const { region } of joined) region.close();
@@ -411,7 +411,7 @@ Deno.test("rings that never run empty do not keep timers, other rings or new pro
   const joined: ReturnType<typeof joinAgent>[] = [];
   const records = new Map<number, number>();
   let ended = false;
-  await withAgent(async ({ directory, receiver, running }) => {
+  await withAgent(async ({ directory, source, running }) => {
     joined.push(joinAgent(directory), joinAgent(directory));
     for (const { ring } of joined) fill(ring);
     const has = (program: number, count: number) => (records.get(program) ?? 0) >= count;
@@ -422,7 +422,7 @@ Deno.test("rings that never run empty do not keep timers, other rings or new pro
     const [first, second] = [records.get(1)!, records.get(2)!];
     assert(Math.min(first, second) > Math.max(first, second) / 3, `${first} and ${second} records`);
     // Closing ends although the rings are never empty.
-    await receiver.close();
+    await source.close();
     await running;
     ended = true;
   }, {
@@ -551,9 +551,9 @@ Deno.test("a ring gives back what it used within seconds, and is granted what it
     taken.relieve();
     assert(budget.usedBytes >= records * 8192);
     taken.activeMs = round * 10_000;
-    taken.settle(round * 10_000 + 1000);
+    taken.rest(round * 10_000 + 1000);
     assert(budget.usedBytes >= records * 8192, "it may go on in a moment");
-    taken.settle(round * 10_000 + 2000);
+    taken.rest(round * 10_000 + 2000);
     assert(budget.usedBytes <= 64 << 10, `${budget.usedBytes} bytes`);
     assert(blocksOf(writer.fd) * 512 <= 64 << 10, `${blocksOf(writer.fd)} blocks`);
     assert.equal(ring.grantedData, 16 << 20);
@@ -571,7 +571,7 @@ Deno.test("rings at rest take nothing from others; what is in use does, and then
     fill(ring);
     read();
     taken.relieve();
-    taken.settle(taken.activeMs + 2000);
+    taken.rest(taken.activeMs + 2000);
   }
   const seventh = takeAlone(USUAL, budget);
   assert.equal(seventh.ring.grantedData, 16 << 20);
@@ -616,7 +616,7 @@ Deno.test({
       assert(blocksOf(alone.writer.fd) * 512 >= 7 << 20, `${blocksOf(alone.writer.fd)} blocks`);
       alone.read();
       await until("a grant of 4 MiB", () => {
-        alone.taken.settle(alone.taken.activeMs + 2000);
+        alone.taken.rest(alone.taken.activeMs + 2000);
         return alone.ring.grantedData === 4 << 20;
       }, 1);
       assert(blocksOf(alone.writer.fd) * 512 <= 5 << 20, `${blocksOf(alone.writer.fd)} blocks`);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What a user does who means harm costs that user, and nobody else. */
 import assert from "node:assert/strict";
-import { HookReceiver } from "../../../../net/capture/preload/hook_source.ts";
+import { HookSource } from "../../../../net/capture/preload/hook_source.ts";
 import { KIND, regionName, rendezvousOf } from "../../../../net/capture/record/layout.ts";
 import type { CaptureProgram } from "../../../../net/capture/target.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
@@ -19,7 +19,7 @@ const payload = new TextEncoder().encode("some clear text");
 
 interface Scene {
   readonly directory: string;
-  readonly receiver: HookReceiver;
+  readonly source: HookSource;
   readonly log: CaptureLog;
   readonly warnings: string[];
 }
@@ -36,11 +36,11 @@ async function beside(
   const warnings: string[] = [];
   const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
   const warn = (message: string) => warnings.push(message);
-  const receiver = new HookReceiver({ runtimeDir: directory, target: log, timeBaseNs, warn });
-  receiver.run();
+  const source = new HookSource({ runtimeDir: directory, target: log, timeBaseNs, warn });
+  source.run();
   let child: Deno.ChildProcess | undefined;
   try {
-    await body({ directory, receiver, log, warnings }, async () => {
+    await body({ directory, source, log, warnings }, async () => {
       child = new Deno.Command("python3", {
         args: [HOSTILE, directory, regionName(rendezvousOf(directory)), ...how.map(String)],
         stdout: "piped",
@@ -51,7 +51,7 @@ async function beside(
   } finally {
     child?.kill("SIGKILL");
     await child?.status;
-    await receiver.close();
+    await source.close();
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -60,7 +60,7 @@ Deno.test({
   name: "a process with 60,000 mappings and 40 regions keeps nobody else waiting",
   ...skip,
   fn: () =>
-    beside(["mappings", 40, 60_000, 16], async ({ directory, receiver, log }, begin) => {
+    beside(["mappings", 40, 60_000, 16], async ({ directory, source, log }, begin) => {
       let longestMs = 0;
       let lastMs = performance.now();
       const timer = setInterval(() => {
@@ -74,7 +74,7 @@ Deno.test({
       good.ring.write({ kind: KIND.data, payload });
       await log.until(() => log.of("data").length === 1);
       await until("every ring of it to be taken or refused", () =>
-        served().length + (receiver.counters.refused.get("memory") ?? 0) === 40 * 16);
+        served().length + (source.counters.refused.get("memory") ?? 0) === 40 * 16);
       clearInterval(timer);
       // It was 20 seconds.
       assert(longestMs < 2000, `nothing else ran for ${longestMs} ms`);
@@ -109,10 +109,10 @@ Deno.test({
   name: "numbers that a program makes up are cut to what its process can have done",
   ...skip,
   fn: () =>
-    beside(["totals"], async ({ receiver, log }, begin) => {
+    beside(["totals"], async ({ source, log }, begin) => {
       await begin();
       await log.until(() => log.of("programStart").length === 1);
-      await receiver.close();
+      await source.close();
       assert(log.of("programEnd").length > 0);
       for (const [, , end] of log.of("programEnd")) {
         const { losses } = end as { losses: { unit: string; amount: number }[] };
@@ -120,6 +120,6 @@ Deno.test({
           assert(amount <= (unit === "bytes" ? 2 ** 33 : 2 ** 24), `${amount} ${unit}`);
         }
       }
-      for (const programs of receiver.counters.refused.values()) assert(programs < 2 ** 24);
+      for (const programs of source.counters.refused.values()) assert(programs < 2 ** 24);
     }),
 });
