@@ -35,6 +35,7 @@ export {
   TO_SERVER,
   type WordSetting,
 } from "./codecs/codec.ts";
+export { decode, type DecodeOptions } from "./codecs/decode/codec.ts";
 export type { BlockLimits } from "./codecs/http2/block_reader.ts";
 export type { ConnectionLimits } from "./codecs/http2/connection.ts";
 export { http2to1, type Http2To1Options, type LanePolicy } from "./codecs/http2to1/codec.ts";

@@ -121,7 +121,10 @@ export interface CodecFace {
 }
 
 /** The default export of a plugin of which nothing can be set, and any codec at work. */
-export interface Codec extends CodecFace, CodecRewriter {}
+export interface Codec extends CodecFace, CodecRewriter {
+  /** A built-in codec that is put behind this one, unless the chain has it anyway; optional. */
+  readonly followedBy?: string;
+}
 
 /** The default export of a plugin that can be set: `--codec ./plugin.ts:NAME=VALUE:NAME=VALUE`. */
 export interface CodecWithSettings<Settings extends CodecSettings = CodecSettings> extends CodecFace {
@@ -132,6 +135,8 @@ export interface CodecWithSettings<Settings extends CodecSettings = CodecSetting
    * they do not fit each other; the message is shown.
    */
   configure(values: CodecValues<Settings>): CodecRewriter;
+  /** With these values, a built-in codec that is put behind this one, unless the chain has it anyway; optional. */
+  followedBy?(values: CodecValues<Settings>): string | undefined;
 }
 
 /** The default export of a plugin. */

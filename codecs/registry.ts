@@ -2,13 +2,14 @@
 /** The built-in codecs by name, what makes a value a codec, and codecs made with their settings. @module */
 import * as v from "valibot";
 import { type Codec, CODEC_CONTRACT, type CodecPlugin, type CodecRewriter } from "./codec.ts";
+import { decodeCodec } from "./decode/codec.ts";
 import { http2to1Codec } from "./http2to1/codec.ts";
 import { raw } from "./raw.ts";
 import { type CodecWords, parseSettings, settingsSchema } from "./settings.ts";
 
 /** By name, in the order of `sslcollector codecs`. */
 export const BUILT_IN_CODECS: ReadonlyMap<string, CodecPlugin> = new Map(
-  [raw, http2to1Codec].map((codec) => [codec.name, codec]),
+  [raw, http2to1Codec, decodeCodec].map((codec) => [codec.name, codec]),
 );
 
 const functionNamed = (name: string) =>
@@ -84,11 +85,16 @@ const settingsDeclaration = v.pipe(
   }),
 );
 
-const codecSchema = v.looseObject({ ...faceEntries, ...rewriterEntries });
+const codecSchema = v.looseObject({
+  ...faceEntries,
+  ...rewriterEntries,
+  followedBy: v.optional(v.string("followedBy must be a text")),
+});
 const configurableSchema = v.looseObject({
   ...faceEntries,
   settings: settingsDeclaration,
   configure: functionNamed("configure"),
+  followedBy: v.optional(functionNamed("followedBy")),
 });
 
 /** Checks a plugin's default export. Throws a `TypeError` that says what is wrong. */
@@ -125,7 +131,9 @@ export function configureCodec(plugin: CodecPlugin, words: CodecWords): Codec {
   }
   const values = parseSettings(plugin.settings, words);
   let rewriter: CodecRewriter;
+  let followedBy: string | undefined;
   try {
+    followedBy = plugin.followedBy?.(values);
     rewriter = plugin.configure(values);
     if (typeof rewriter !== "object" || rewriter === null) throw new TypeError("configure gave no object");
     check(v.looseObject(rewriterEntries), rewriter, "what configure gave");
@@ -137,6 +145,7 @@ export function configureCodec(plugin: CodecPlugin, words: CodecWords): Codec {
     name,
     contract,
     description,
+    followedBy,
     warmUp: plugin.warmUp && (() => plugin.warmUp!()),
     probe: (sample) => rewriter.probe(sample),
     open: (flow, output) => rewriter.open(flow, output),

@@ -35,6 +35,7 @@ export const http2to1Codec: CodecWithSettings<typeof HTTP2TO1_SETTINGS> = {
   ...FACE,
   settings: HTTP2TO1_SETTINGS,
   configure: (values) => http2to1(optionsOf(values)),
+  followedBy: ({ encodings }) => encodings === "decode" ? "decode" : undefined,
 };
 
 /** Makes the codec; without options it keeps the defaults of the design. */

@@ -95,6 +95,12 @@ export const HTTP2TO1_SETTINGS = {
     maximum: 16_777_216,
     description: "CONTINUATION frames of one header block",
   },
+  "encodings": {
+    type: "word",
+    words: ["decode", "keep"],
+    default: "decode",
+    description: "keep: no codec decode behind this one",
+  },
 } as const satisfies CodecSettings;
 
 /** The options that these settings are. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Decodes gzip bodies of HTTP/1.1, so that an IDS sees what they say: `--codec http2to1,./gzip_bodies.ts`, or alone.
+ * Decodes gzip bodies of HTTP/1.1, so that an IDS sees what they say: `--codec http2to1:encodings=keep,./gzip_bodies.ts`, or alone.
+ * The built-in codec `decode` does more; this one shows how such a codec is made.
  *
  * A message with `Content-Encoding: gzip` is kept until it is whole, and written without that field and with its new
  * length. What is too large, does not decode or is cut off passes as it came, and so does everything else, at once.

@@ -27,6 +27,22 @@ export async function loadCodec(given: string | CodecPlugin): Promise<LoadedCode
   }
 }
 
+/** A whole chain, with what its codecs want behind them. Throws as {@linkcode loadCodec} does. */
+export async function loadChain(given: readonly (string | CodecPlugin)[]): Promise<Codec[]> {
+  const asked: Codec[] = [];
+  for (const one of given) asked.push((await loadCodec(one)).codec);
+  const names = new Set(asked.map(({ name }) => name));
+  const chain: Codec[] = [];
+  for (const codec of asked) {
+    chain.push(codec);
+    const { followedBy } = codec;
+    if (followedBy === undefined || names.has(followedBy)) continue;
+    names.add(followedBy);
+    chain.push((await loadCodec(followedBy)).codec);
+  }
+  return chain;
+}
+
 async function findCodec(name: string): Promise<CodecPlugin> {
   return BUILT_IN_CODECS.get(name) ?? await loadPlugin(name);
 }

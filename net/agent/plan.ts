@@ -6,7 +6,7 @@ import { log } from "../settings/log.ts";
 import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
-import { loadCodec } from "./codec_loader.ts";
+import { loadChain } from "./codec_loader.ts";
 import { hasAddress, interfaceAddresses } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
 import { type CaptureSource, hookSource } from "./source.ts";
@@ -46,13 +46,11 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
 }
 
 async function codecsOf(given: readonly (string | CodecPlugin)[]): Promise<Codec[]> {
-  const codecs: Codec[] = [];
   try {
-    for (const one of given) codecs.push((await loadCodec(one)).codec);
+    return await loadChain(given);
   } catch (error) {
     throw new BadSetting("codecs", (error as Error).message);
   }
-  return codecs;
 }
 
 function checkRecording(path: string, sinks: readonly SinkSpec[]): void {

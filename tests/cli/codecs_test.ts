@@ -47,6 +47,9 @@ Deno.test("codecs lists what is built in, with its settings", async () => {
   assert.match(stdout, /^raw +clear text as it is$/m);
   assert.match(stdout, /^http2to1 +\S.*$/m);
   assert.match(stdout, /^ +http2to1:waiting=SIZE +\S.*; 16MiB$/m);
+  assert.match(stdout, /^ +http2to1:encodings=decode\|keep +\S.*; decode$/m);
+  assert.match(stdout, /^decode +\S.*$/m);
+  assert.match(stdout, /^ +decode:websocket=true\|false +\S.*; false$/m);
 });
 
 for (const mode of MODES) {

@@ -174,13 +174,13 @@ for (const mode of MODES) {
   });
 
   Deno.test({
-    name: `--codec http2to1,./gzip_bodies.ts (${mode})`,
+    name: `--codec http2to1:encodings=keep,./gzip_bodies.ts (${mode})`,
     ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
         const sizes = [70_000, 900_000, 20];
         const paths = [...sizes.map((size) => `/a?gzip&length&size=${size}`), "/b?size=90"];
-        const run = await mirrored(mode, fixture, "http2to1,./gzip_bodies.ts", paths);
+        const run = await mirrored(mode, fixture, "http2to1:encodings=keep,./gzip_bodies.ts", paths);
         assert.equal(run.total.events["gzip-decoded"], sizes.length);
         const exchanges = run.connections.flatMap(({ streams }) => readHttp1(...streams).exchanges);
         assert.deepEqual(
@@ -197,11 +197,11 @@ for (const mode of MODES) {
   });
 
   Deno.test({
-    name: `--codec http2to1:lanes=3,./gzip_bodies.ts:decoded=100KiB (${mode})`,
+    name: `--codec http2to1:lanes=3:encodings=keep,./gzip_bodies.ts:decoded=100KiB (${mode})`,
     ...skipIf(lacking, modeMissing(mode)),
     fn: () =>
       withFixture(async (fixture) => {
-        const chain = "http2to1:lanes=3,./gzip_bodies.ts:decoded=100KiB";
+        const chain = "http2to1:lanes=3:encodings=keep,./gzip_bodies.ts:decoded=100KiB";
         const paths = [70_000, 200_000].map((size) => `/a?gzip&length&size=${size}`);
         const { total, connections } = await mirrored(mode, fixture, chain, paths);
         assert.deepEqual([total.events["gzip-decoded"], total.events["gzip-not-decoded"]], [1, 1]);

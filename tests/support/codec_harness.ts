@@ -70,7 +70,7 @@ export class CodecHarness {
       });
     }
     const flow = { alpn: "h2", sni: "example.test", isServer: false, serverPort: 443, joinedLate: false };
-    this.session = codec.open({ ...flow, ...options.flow }, this.#output());
+    this.session = codec.open({ ...flow, ...options.flow }, this.output());
   }
 
   // What the codec is given
@@ -111,7 +111,8 @@ export class CodecHarness {
     }
   }
 
-  #output(): CodecOutput {
+  /** What codecs write to. */
+  output(): CodecOutput {
     return {
       write: (lane, direction, bytes) => {
         if (bytes.length === 0) throw new Error("an empty write");

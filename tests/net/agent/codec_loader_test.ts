@@ -2,7 +2,8 @@
 /** Codecs out of what `--codec` and library users give; plugins that cannot be loaded are in tests/cli/codecs_test.ts. */
 import assert from "node:assert/strict";
 import type { CodecPlugin } from "../../../codecs/codec.ts";
-import { loadCodec } from "../../../net/agent/codec_loader.ts";
+import { http2to1, http2to1Codec } from "../../../codecs/http2to1/codec.ts";
+import { loadChain, loadCodec } from "../../../net/agent/codec_loader.ts";
 import { CodecHarness } from "../../support/codec_harness.ts";
 import { bytesOf, textOf } from "../../support/http2_frames.ts";
 import { withTempDir } from "../../support/run.ts";
@@ -67,3 +68,20 @@ Deno.test("loading: a mistake is one line that can be printed", () =>
       new Error('http2to1:lanes: expected a whole number from 0 to 2567, got "\\n"'),
     );
   }));
+
+Deno.test("loading: decode is behind http2to1, unless encodings are kept or the chain has it anyway", async () => {
+  const chains = {
+    "http2to1": ["http2to1", "decode"],
+    "http2to1:encodings=keep": ["http2to1"],
+    "decode:ratio=9,http2to1": ["decode", "http2to1"],
+    "http2to1,raw,decode": ["http2to1", "raw", "decode"],
+    "http2to1,raw": ["http2to1", "decode", "raw"],
+    "raw": ["raw"],
+  };
+  for (const [given, expected] of Object.entries(chains)) {
+    const chain = await loadChain(given.split(","));
+    assert.deepEqual(chain.map(({ name }) => name), expected, given);
+  }
+  assert.deepEqual((await loadChain([http2to1Codec])).map(({ name }) => name), ["http2to1", "decode"]);
+  assert.deepEqual((await loadChain([http2to1()])).map(({ name }) => name), ["http2to1"]);
+});

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+/** What of `decode` can be set. @module */
+import type { CodecSettings, CodecValues } from "../codec.ts";
+
+/** How much is decoded, and what. */
+export interface DecodeOptions {
+  /** Also bodies in one layer of gzip or deflate, which Suricata decodes itself: of gzip the first member only. */
+  readonly gzip: boolean;
+  /** Messages of WebSockets too, where permessage-deflate was agreed on. */
+  readonly websocket: boolean;
+  /** Bytes that decoding a message may give, times the encoded ones. */
+  readonly ratio: number;
+  /** Bytes beyond the ratio that a flow may have in all. */
+  readonly extraBytes: number;
+  /** Bytes that decoding a message may give. */
+  readonly maxMessageBytes: number;
+  /** Messages of all flows that are decoded at a time. */
+  readonly maxOpen: number;
+  /** Behind so much of a direction that has decoded bodies, the next request opens the connection anew; 0: never. */
+  readonly reopenAfterBytes: number;
+}
+
+/**
+ * `ratio`: text seldom passes 30, and so much is paid for by its sender. `extraBytes`: small messages of one repeated byte pass any
+ * ratio; an IDS inspects no more than 1 MiB of each. `maxOpen`: a decoder of brotli takes up to 16 MiB, one of zstd 8 MiB, and
+ * both far less for small bodies. `reopenAfterBytes`: Suricata inspects 1 MiB of a direction, and how long the next body will be
+ * is not known before it is decoded.
+ */
+export const DEFAULT_OPTIONS: DecodeOptions = {
+  gzip: true,
+  websocket: false,
+  ratio: 100,
+  extraBytes: 4 * 1024 * 1024,
+  maxMessageBytes: 64 * 1024 * 1024,
+  maxOpen: 512,
+  reopenAfterBytes: 512 * 1024,
+};
+
+/** On the command line. */
+export const DECODE_SETTINGS = {
+  "gzip": {
+    type: "boolean",
+    default: DEFAULT_OPTIONS.gzip,
+    description: "gzip and deflate too; Suricata decodes them itself, of gzip the first member",
+  },
+  "websocket": {
+    type: "boolean",
+    default: DEFAULT_OPTIONS.websocket,
+    description: "messages of WebSockets too, without mask and compression",
+  },
+  "ratio": {
+    type: "number",
+    default: DEFAULT_OPTIONS.ratio,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: "decoded bytes of a message, times its encoded ones",
+  },
+  "extra": {
+    type: "size",
+    default: DEFAULT_OPTIONS.extraBytes,
+    description: "beyond the ratio, for all messages of a flow together",
+  },
+  "decoded": {
+    type: "size",
+    default: DEFAULT_OPTIONS.maxMessageBytes,
+    minimum: 1,
+    description: "of a message at most",
+  },
+  "open": {
+    type: "number",
+    default: DEFAULT_OPTIONS.maxOpen,
+    minimum: 1,
+    maximum: 65_536,
+    description: "messages of all flows that are decoded at a time",
+  },
+  "reopen-after": {
+    type: "size",
+    default: DEFAULT_OPTIONS.reopenAfterBytes,
+    description: "behind so much of a direction the next request opens the connection anew, 0 never",
+  },
+} as const satisfies CodecSettings;
+
+/** The options that these settings are. */
+export const optionsOf = (values: CodecValues<typeof DECODE_SETTINGS>): DecodeOptions => ({
+  gzip: values.gzip,
+  websocket: values.websocket,
+  ratio: values.ratio,
+  extraBytes: values.extra,
+  maxMessageBytes: values.decoded,
+  maxOpen: values.open,
+  reopenAfterBytes: values["reopen-after"],
+});
