@@ -6,6 +6,7 @@
  * @module
  */
 import { Random } from "../support/random.ts";
+import { decodeBytesTarget, decodeTarget } from "./decode_target.ts";
 import { hpackTarget, http2Target } from "./http2_targets.ts";
 import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
 
@@ -14,6 +15,8 @@ const TARGETS: Record<string, (random: Random) => void | Promise<void>> = {
   recording: recordingTarget,
   pcapng: pcapngTarget,
   http2: http2Target,
+  decode: decodeTarget,
+  "decode-bytes": decodeBytesTarget,
   hpack: (random) => hpackTarget(random),
 };
 
