@@ -5,6 +5,7 @@
  * @module
  */
 import { benchCost } from "./cost.ts";
+import { benchDecode } from "./decode.ts";
 import { benchForge } from "./forge.ts";
 import { benchHttp2 } from "./http2.ts";
 import { benchInstructions } from "./instructions.ts";
@@ -24,6 +25,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   cost: benchCost,
   instructions: benchInstructions,
   http2: benchHttp2,
+  decode: benchDecode,
   link: benchLink,
 };
 
