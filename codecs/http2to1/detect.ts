@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * Whether a flow is HTTP/2: by ALPN, by the connection preface (answered in kind where ALPN says HTTP/1.1), or, for a flow whose start was not seen, by its frames.
+ * Other names of ALPN (`grpc-exp`, `h2-14`) are no verdict.
  *
  * @module
  */
@@ -26,7 +27,7 @@ export function detectHttp2({ flow, toServer, toClient, final }: CodecSample): C
     if (toClient.length >= FRAME_HEADER_BYTES) return "accept";
     return final ? "reject" : "more";
   }
-  if (flow.joinedLate && flow.alpn === "") return detectLate(toServer, toClient, final);
+  if (flow.joinedLate) return detectLate(toServer, toClient, final);
   if (!preface || final || !maySettings(toClient)) return "reject";
   return "more";
 }

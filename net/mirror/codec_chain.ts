@@ -30,6 +30,8 @@ export class CodecStage {
   #session: CodecSession | undefined;
   /** What came so far, while undecided. */
   #sample: CodecSampleLog | undefined;
+  /** Gaps before the first byte, while undecided: the flow is as if joined late. */
+  #firstGaps: { direction: Direction; length: number; timeNs: number }[] | undefined;
   /** Name of the codec in charge, empty while undecided. */
   codecName = "";
   #inCharge: Codec | undefined;
@@ -65,9 +67,21 @@ export class CodecStage {
 
   gap(direction: Direction, length: number, timeNs: number): void {
     this.#output.timeNs = timeNs;
+    if (!this.#session && (this.#sample === undefined || this.#sample.isEmpty)) {
+      this.#decide(this.#codec === this.#context.raw);
+      if (!this.#session) {
+        (this.#firstGaps ??= []).push({ direction, length, timeNs });
+        return;
+      }
+    }
     // What follows a gap cannot help to decide: the sample ends here.
     if (!this.#session) this.#decide(true);
     this.#guard((session) => session.gap(direction, length, timeNs));
+  }
+
+  get #flow(): CodecFlow {
+    const { flow } = this.#context;
+    return this.#firstGaps === undefined ? flow : { ...flow, joinedLate: true };
   }
 
   end(direction: Direction, timeNs: number): void {
@@ -95,20 +109,21 @@ export class CodecStage {
 
   /** `last` is the piece at hand, behind the sample. */
   #decide(final: boolean, last?: SamplePiece): void {
-    const { flow, raw } = this.#context;
+    const { raw } = this.#context;
     const verdict = this.#probe(final, last);
     if (verdict === "more" && !final) return;
     const codec = verdict === "accept" ? this.#codec : raw;
     this.#inCharge = codec;
     this.codecName = codec.name;
     try {
-      this.#session = codec.open(flow, this.#output);
+      this.#session = codec.open(this.#flow, this.#output);
     } catch (error) {
       this.#fail(error);
     }
     const sample = this.#sample;
     this.#sample = undefined;
     const { timeNs } = this.#output;
+    for (const { direction, length, timeNs } of this.#firstGaps ?? []) this.gap(direction, length, timeNs);
     sample?.replay((direction, bytes, timeNs) => this.data(direction, bytes, timeNs));
     this.#output.timeNs = timeNs;
   }
@@ -118,7 +133,7 @@ export class CodecStage {
     const sample = this.#sample ??= new CodecSampleLog();
     try {
       return this.#codec.probe({
-        flow: this.#context.flow,
+        flow: this.#flow,
         toServer: sample.direction(0, last),
         toClient: sample.direction(1, last),
         final,

@@ -31,6 +31,10 @@ export class CodecSampleLog {
   readonly #directionBytes: [number, number] = [0, 0];
   #askAtBytes = 1;
 
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
   /** Takes a copy of the piece, or nothing and answers no: the sample is complete. */
   add(direction: Direction, piece: Uint8Array, timeNs: number): boolean {
     const needed = this.#lengthBytes + piece.length;

@@ -92,3 +92,15 @@ Deno.test("a flow joined late: by its frames", () => {
   );
   assert.equal(probe({ late: true, alpn: "http/1.1", toServer: frames }), "reject");
 });
+
+Deno.test("names of ALPN that say nothing of the protocol: the bytes do, from the start or from within", () => {
+  const frames = join(headers(7, request("GET", "/a")), data(7, "x"), data(7, "y"));
+  for (const alpn of ["grpc-exp", "h2-14", "h2c", "spdy/3.1", "x"]) {
+    assert.equal(probe({ alpn, toServer: clientStart() }), "accept", alpn);
+    assert.equal(probe({ alpn, toServer: bytesOf("EHLO a\r\n") }), "reject", alpn);
+    assert.equal(probe({ alpn, late: true, toServer: frames }), "accept", alpn);
+    assert.equal(probe({ alpn, late: true, toClient: join(bytesOf("tail"), frames) }), "accept", alpn);
+    assert.equal(probe({ alpn, late: true, toServer: frames.subarray(0, 20) }), "more", alpn);
+    assert.equal(probe({ alpn, late: true, toServer: bytesOf("EHLO a\r\n"), final: true }), "reject", alpn);
+  }
+});

@@ -92,6 +92,35 @@ Deno.test("bytes are kept until the codec has decided, in both directions", () =
   assert.deepEqual(streams(play([patient], "abc")), ["abc"], "the end decides");
 });
 
+Deno.test("a gap before the first byte does not decide: the codec takes the flow as joined late, and gets the gap first", () => {
+  const calls: string[] = [];
+  const late: Codec = {
+    ...upper,
+    probe: ({ flow, toServer, final }) => {
+      calls.push(`probe ${text(toServer)} ${flow.joinedLate} ${final}`);
+      return toServer.length > 3 ? "accept" : "more";
+    },
+    open: ({ joinedLate }) => ({
+      data: (_direction, bytes) => void calls.push(`data ${text(bytes)} ${joinedLate}`),
+      gap: (_direction, length) => void calls.push(`gap ${length}`),
+      end() {},
+    }),
+  };
+  const harness = new PipelineHarness({ codecs: [late] });
+  harness.pipeline.open(harness.program, 1, makeOpen(), 1e9);
+  harness.pipeline.gap(harness.program, 1, { direction: 0, offset: 0, length: 10, reason: "ring-full" }, 1e9);
+  harness.data(1, 0, 10, "ab");
+  harness.data(1, 0, 12, "cd");
+  assert.deepEqual(calls, [
+    "probe  false false",
+    "probe ab true false",
+    "probe abcd true false",
+    "gap 10",
+    "data ab true",
+    "data cd true",
+  ]);
+});
+
 Deno.test("an undecided codec is told to decide after 64 KiB", () => {
   const never = codec("never", () => ({}), (_sample, final) => final ? "reject" : "more");
   const harness = new PipelineHarness({ codecs: [never] });
