@@ -23,6 +23,21 @@ export function install(packages: readonly string[], suite?: string): boolean {
   return runApt("install", "-y", "--no-install-recommends", ...from, ...packages);
 }
 
+/** Asked by Debian's packages before they start a service; status 101 forbids it. */
+const SERVICE_POLICY = "/usr/sbin/policy-rc.d";
+
+/** What is installed meanwhile does not start its services. */
+export function withoutServices<T>(use: () => T): T {
+  if (readIfThere(SERVICE_POLICY) !== undefined) return use();
+  Deno.writeTextFileSync(SERVICE_POLICY, "#!/bin/sh\nexit 101\n");
+  Deno.chmodSync(SERVICE_POLICY, 0o755);
+  try {
+    return use();
+  } finally {
+    Deno.removeSync(SERVICE_POLICY);
+  }
+}
+
 /** The code name of this Debian release; undefined on other systems. */
 export function debianRelease(): string | undefined {
   const text = readIfThere("/etc/os-release") ?? "";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { debianRelease, install, installFromBackports, runApt } from "./apt.ts";
+import { debianRelease, install, installFromBackports, runApt, withoutServices } from "./apt.ts";
 
 /** A Debian package and a file that shows it is there; a bare name is looked for in PATH. */
 interface Need {
@@ -47,6 +47,27 @@ const TEST: Need[] = [
   { package: "python3-hypercorn", shows: inPython("hypercorn") },
   { package: "python3-grpcio", shows: inPython("grpc") },
 ];
+const words = (text: string) => text.split(" ");
+/** Programs that tests run to see that the hook changes nothing for them, some 140 MB; each is skipped by name where it is not. */
+const PROGRAMS: Need[] = [
+  ...[
+    ...words(
+      "zsh mksh ruby gawk mawk lua5.4 tcc make nasm bison flex sudo gdb strace ltrace expect tmux zstd",
+    ),
+    ...words("bzip2 ed bc m4 jq sqlite3 rsync wget lftp git socat redis-server apache2 postfix vsftpd"),
+  ].map((name) => ({ package: name, shows: name })),
+  { package: "ksh93u+m", shows: "ksh93" },
+  { package: "busybox-static", shows: "busybox" },
+  { package: "tcl", shows: "tclsh" },
+  { package: "xz-utils", shows: "xz" },
+  { package: "gnupg", shows: "gpg" },
+  { package: "openssh-client", shows: "ssh" },
+  { package: "php-cli", shows: "php" },
+  { package: "php-curl", shows: "/usr/share/php8.2-curl" },
+  { package: "dovecot-imapd", shows: "/usr/lib/dovecot/imap" },
+  { package: "postgresql", shows: "pg_ctlcluster" },
+  { package: "default-jre-headless", shows: "java" },
+];
 const BENCH: Need[] = [
   ...TEST,
   { package: "tcpreplay", shows: "tcpreplay" },
@@ -84,6 +105,25 @@ function installJudge(): void {
   console.error(`setup: installing suricata from ${from}`);
   if (isOld ? installFromBackports(release, "suricata") : install(["suricata"])) return;
   console.error(`setup: Suricata cannot be installed from ${from}: tests that need it are skipped`);
+}
+
+/** Programs that are there to be compared; their services are not started. */
+function installPrograms(): void {
+  const missing = PROGRAMS.filter((need) => !isThere(need)).map((need) => need.package);
+  if (missing.length === 0) return;
+  if (Deno.uid() !== 0 || !exists("/etc/debian_version")) {
+    console.error(
+      `setup: tests of these programs are skipped, since they are missing: ${missing.join(", ")}`,
+    );
+    return;
+  }
+  console.error(`setup: installing ${missing.join(", ")}`);
+  runApt("update");
+  // One that this release has not must not keep the others away.
+  if (withoutServices(() => install(missing) || missing.filter((name) => !install([name])).length === 0)) {
+    return;
+  }
+  console.error("setup: some cannot be installed: their tests are skipped");
 }
 
 /** A system made by debootstrap does not know its own name, and programs of the tests connect to it. */
@@ -124,6 +164,7 @@ function setUp(task: string): number {
   const status = installNeeds(needs);
   if (status === 0 && task === "test") {
     installJudge();
+    installPrograms();
     nameLocalhost();
   }
   return status;
