@@ -13,6 +13,7 @@ import { print } from "./log.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import type { HookCommand } from "./options.ts";
 import { unitAdvice } from "./unit_advice.ts";
+import { programAdvice } from "./unit_programs.ts";
 import { askUnit } from "./unit_question.ts";
 
 /** Answers the exit status. */
@@ -122,8 +123,8 @@ function sanitizedText(programs: readonly SurveyedProgram[]): string {
 }
 
 function warnOf(root: string, service: string): void {
-  const except = install.dropInPath(root, service);
-  for (const line of unitAdvice(service, askUnit(root, service, except), install.LIBRARY_PATH)) {
+  const unit = askUnit(root, service, install.dropInPath(root, service));
+  for (const line of [...unitAdvice(service, unit, install.LIBRARY_PATH), ...programAdvice(root, unit)]) {
     print(`warning: ${service} ${line}`);
   }
 }

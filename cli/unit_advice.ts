@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What keeps the hook from a systemd service although its unit names it, and what helps. Pure. @module */
-import type { Assignment } from "./unit_files.ts";
+import { type Assignment, listOf } from "./unit_files.ts";
 
 /**
  * Options that make systemd install a seccomp filter (`context_has_seccomp` of its `exec-invoke.c`; `DynamicUser=` implies
@@ -48,11 +48,7 @@ const YES = new Set(["yes", "true", "on", "y", "t", "1"]);
  */
 export function unitAdvice(service: string, assignments: readonly Assignment[], library: string): string[] {
   const last = (name: string) => assignments.findLast((one) => one.name === name)?.value ?? "";
-  /** Lists grow with each assignment; an empty one takes back those before it. */
-  const list = (name: string) => {
-    const values = assignments.filter((one) => one.name === name).map(({ value }) => value);
-    return values.slice(values.lastIndexOf("") + 1);
-  };
+  const list = (name: string) => listOf(assignments, name);
   const advice: string[] = [];
   const filters = [
     ...FILTER_SWITCHES.filter((name) => YES.has(last(name).toLowerCase())),

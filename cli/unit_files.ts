@@ -27,6 +27,12 @@ export function readUnit(root: string, service: string, except?: string): Assign
     .flatMap((path) => assignments(Deno.readTextFileSync(path)));
 }
 
+/** Values of a setting that each assignment adds to; an empty one takes back those before it. */
+export function listOf(assignments: readonly Assignment[], name: string): string[] {
+  const values = assignments.filter((one) => one.name === name).map(({ value }) => value);
+  return values.slice(values.lastIndexOf("") + 1);
+}
+
 /** The unit's own file, then its drop-ins in the order in which they are read. */
 function unitFiles(root: string, service: string): string[] {
   const names = [service.replace(/@.+\./, "@."), service];

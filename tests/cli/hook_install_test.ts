@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import * as install from "../../cli/hook_install.ts";
+import { programAdvice } from "../../cli/unit_programs.ts";
 import { runCommand } from "../support/command.ts";
 import { withTempDir } from "../support/run.ts";
+import { notLinux, skipIf } from "../support/skip.ts";
 
 const PRELOAD = "etc/ld.so.preload";
 const DROP_IN = "etc/systemd/system/nginx.service.d/sslcollector.conf";
@@ -159,4 +161,25 @@ Deno.test("hook install --dry-run: says what it would do and warns, and changes 
     assert.match(warning, /^warning: mail\.service dovecot clears the environment; .*import_environment/);
     assert.equal(system, `would name the library in ${root}/${PRELOAD}`);
   });
+});
+
+Deno.test({
+  name: "hook install --unit: warns of a program that the hook does not reach, by its file",
+  ...skipIf(notLinux("ELF files")),
+  fn: () =>
+    withRoot(async (root) => {
+      await Deno.mkdir(`${root}/usr/bin`, { recursive: true });
+      await Deno.symlink(Deno.execPath(), `${root}/usr/bin/server`);
+      for (
+        const command of ["-/usr/bin/server run", "{ path=/usr/bin/server ; argv[]=/usr/bin/server run ; }"]
+      ) {
+        const advice = programAdvice(root, [{ name: "ExecStart", value: command }]);
+        assert.equal(advice.length, 1);
+        assert.match(
+          advice[0],
+          /^starts \/usr\/bin\/server, which will not be mirrored: rustls is built into/,
+        );
+      }
+      assert.deepEqual(programAdvice(root, [{ name: "ExecStart", value: "/usr/bin/absent" }]), []);
+    }),
 });

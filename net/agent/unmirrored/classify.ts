@@ -39,17 +39,25 @@ export function reasonFor(
   executable: Executable | undefined,
   served: Served,
 ): Reason {
-  const mapped = facts?.mapped;
+  if (facts === undefined) return reasonOfFile(executable) ?? "ended";
+  const { mapped } = facts;
   const has = (library: TlsLibrary) =>
     mapped?.libraries.has(library) === true || executable?.libraries.has(library) === true;
-  if (executable?.builtIn !== undefined && !has("openssl")) return executable.builtIn;
-  if (executable?.isStatic) return "static";
-  if (mapped !== undefined && has("openssl")) return whyUnserved(facts!, mapped, served);
-  const foreign = has("openssl") ? undefined : FOREIGN.find(has);
-  if (foreign !== undefined) return foreign;
-  if (facts === undefined) return "ended";
-  if (mapped === undefined) return facts.isSecure ? "set-user-id" : "hidden";
-  return facts.isSecure ? "set-user-id" : "no-tls-library";
+  if (!has("openssl")) {
+    const reason = reasonOfFile(executable) ?? FOREIGN.find(has);
+    if (reason !== undefined) return reason;
+  } else if (mapped !== undefined) {
+    return whyUnserved(facts, mapped, served);
+  }
+  if (facts.isSecure) return "set-user-id";
+  return mapped === undefined ? "hidden" : "no-tls-library";
+}
+
+/** What a program's file alone says of it; undefined: nothing that keeps the hook away. */
+export function reasonOfFile(executable: Executable | undefined): Reason | undefined {
+  if (executable === undefined || executable.libraries.has("openssl")) return undefined;
+  const { builtIn, isStatic, libraries } = executable;
+  return builtIn ?? (isStatic ? "static" : FOREIGN.find((library) => libraries.has(library)));
 }
 
 /** Why a program with OpenSSL as a shared library was not mirrored. */
@@ -66,10 +74,10 @@ function whyUnserved(facts: ProcessFacts, mapped: Mapped, served: Served): Reaso
 
 function whyWithoutHook({ isSecure, environment, startedMs }: ProcessFacts, served: Served): Reason {
   if (served.systemSinceMs !== undefined) {
-    return startedMs !== undefined && startedMs < served.systemSinceMs ? "started-before" : "environment";
+    return startedMs !== undefined && startedMs < served.systemSinceMs ? "started-before" : "not-loaded";
   }
   if (isSecure) return "set-user-id";
-  return environment?.preload?.includes(LIBRARY_NAME) ? "started-before" : "environment";
+  return environment?.preload?.includes(LIBRARY_NAME) ? "not-loaded" : "environment";
 }
 
 /** The hook of this process looks for an agent in another directory. */

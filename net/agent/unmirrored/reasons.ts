@@ -22,6 +22,7 @@ export const REASON_TEXTS = {
   "set-user-id": "it runs with another user's rights, so that the loader ignores LD_PRELOAD",
   "environment": "LD_PRELOAD does not name the hook in the environment that it was started with",
   "started-before": "it was started before the hook was installed",
+  "not-loaded": "its loader found no hook in its file system, which may be one of its own, as in a container",
   "switched-off": "SSLCOLLECTOR_HOOK=0 is in its environment",
   "seccomp":
     "a seccomp filter confines it, so that the hook keeps silent (see SSLCOLLECTOR_SECCOMP in the README)",

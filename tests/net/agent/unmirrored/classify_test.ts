@@ -107,6 +107,12 @@ const CASES: readonly (readonly [Reason, string, Case])[] = [
     mapped: { hasHook: false },
     facts: { environment: { ...environment, preload: undefined } },
   }],
+  ["not-loaded", "an environment with the hook, and no hook", { mapped: { hasHook: false } }],
+  ["not-loaded", "ld.so.preload was there before, but not for it", {
+    mapped: { hasHook: false },
+    facts: { environment: { ...environment, preload: undefined } },
+    served: { systemSinceMs: 500 },
+  }],
   ["started-before", "ld.so.preload came later", {
     mapped: { hasHook: false },
     served: { systemSinceMs: 2000 },

@@ -83,16 +83,19 @@ Deno.test({
 });
 
 Deno.test({
-  name: "hooked: a root directory without /proc",
+  name: "hooked: a root directory without the hook, and one without /proc",
   ...skipIf(lacking, notRoot("changing the root directory"), missing("chroot", "ldd")),
   fn: () =>
     withProgram(async ({ folder, program, env }) => {
       const root = `${folder}/root`;
       const libraries = (await runOk("ldd", program)).matchAll(/(\/\S+) \(0x/g).map(([, path]) => path);
-      for (const path of [program, env.LD_PRELOAD, ...libraries]) {
+      const put = async (path: string) => {
         await Deno.mkdir(dirname(root + path), { recursive: true });
         await Deno.copyFile(path, root + path);
-      }
+      };
+      for (const path of [program, ...libraries]) await put(path);
+      assert.equal(await reasonOf(folder, env, "chroot", root, program), "not-loaded");
+      await put(env.LD_PRELOAD);
       assert.equal(await reasonOf(folder, env, "chroot", root, program), "chroot-without-proc");
     }),
 });
