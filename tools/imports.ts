@@ -171,7 +171,7 @@ if (import.meta.main) {
   const bad = [...files].filter(([path]) => path.endsWith(".ts")).flatMap(([path, text]) =>
     badImports(path, text)
   );
-  if (Deno.args.includes("--circles")) bad.push(...importCircles(files));
+  bad.push(...importCircles(files));
   for (const line of bad) console.error(line);
   Deno.exit(bad.length > 0 ? 1 : 0);
 }
