@@ -25,6 +25,7 @@ const SETTINGS: ReadonlyMap<string, { readonly many?: boolean; readonly flag?: b
   ["rotate-time", {}],
   ["keep", {}],
   ["require-attribution", { flag: true }],
+  ["unix", { flag: true }],
   ["starttls", {}],
   ["idle-timeout", {}],
   ["summary", {}],

@@ -29,6 +29,7 @@ export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSp
     vlan: command.vlan,
     markMac: command.markMac,
     requireAttribution: command.requireAttribution,
+    unix: command.unix,
     starttls: command.starttls,
     idleMs: command.idleTimeout,
     observer: printingObserver(!command.quiet && Deno.stderr.isTerminal()),

@@ -39,6 +39,12 @@ const mirrorOptions = {
     }),
     false,
   ),
+  unix: withDefault(
+    flag("--unix", {
+      description: message`Mirror sessions over Unix sockets too, under documentation addresses.`,
+    }),
+    false,
+  ),
   starttls: optional(option("--starttls", word("MODE", ["none", "greet"]), {
     description:
       message`greet: begin SMTP, IMAP, POP3 and FTP sessions behind STARTTLS with a greeting, which is made up, so that an IDS's parser starts. Default: none.`,

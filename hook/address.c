@@ -45,6 +45,8 @@ bool address_of(int fd, enum sslc_grade grade, struct sslc_address *address)
         address->remote_port = host_order(remote.v6.sin6_port);
         memcpy(address->local_ip, (const uint8_t *)&local.v6.sin6_addr + skip, length);
         memcpy(address->remote_ip, (const uint8_t *)&remote.v6.sin6_addr + skip, length);
+    } else if (local.any.sa_family == AF_UNIX && grade != SSLC_GRADE_NESTED) {
+        address->family = SSLC_FAMILY_UNIX;
     } else {
         return false;
     }

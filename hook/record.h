@@ -253,9 +253,11 @@ struct sslc_slot {
     uint64_t reserved1;  /* 56 */
 };
 
+#define SSLC_FAMILY_UNIX 1u /* a Unix socket: all but the grade is zero */
+
 /* A TCP connection as the program sees it. */
 struct sslc_address {
-    uint8_t  family;         /*  0  0 unknown, 4, 6 */
+    uint8_t  family;         /*  0  0 unknown, SSLC_FAMILY_UNIX, 4, 6 */
     uint8_t  grade;          /*  1  enum sslc_grade */
     uint16_t local_port;     /*  2  host byte order */
     uint16_t remote_port;    /*  4 */

@@ -53,6 +53,7 @@ export class Mirror {
         raw,
         observer: makeObserver(settings.observer),
         requireAttribution: settings.requireAttribution,
+        unix: settings.unix,
         starttls: settings.starttls,
         localAddresses: plan.localAddresses,
         idleNs: settings.idleMs * 1e6,

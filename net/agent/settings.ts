@@ -69,6 +69,11 @@ export interface AgentSettings extends TargetSettings, RotationSettings {
   /** Does not mirror flows whose addresses stay unknown. Default: they get addresses for documentation. */
   readonly requireAttribution?: boolean;
   /**
+   * Mirrors sessions over Unix sockets, which no network carries, under addresses for documentation. Default: they are counted
+   * as `flow-unix-socket`.
+   */
+  readonly unix?: boolean;
+  /**
    * `greet`: SMTP, IMAP, POP3 and FTP sessions that began in the clear (STARTTLS) get a server's greeting in front, which is made
    * up, marked in its packet's comment and in no book of clear text. Default: `none`.
    */
@@ -84,6 +89,7 @@ type WithDefault =
   | "interfaceName"
   | "portMap"
   | "requireAttribution"
+  | "unix"
   | "starttls"
   | "idleMs"
   | "observer";
@@ -120,6 +126,7 @@ const settingsSchema = v.strictObject({
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
   markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),
   requireAttribution: v.optional(v.boolean(), false),
+  unix: v.optional(v.boolean(), false),
   starttls: v.optional(
     v.picklist(["none", "greet"], ({ received }) => `expected none or greet, got ${received}`),
     "none",

@@ -60,6 +60,8 @@ export interface CaptureAddress {
 export interface CaptureOpen {
   /** Absent while the source does not know it. */
   readonly address: CaptureAddress | undefined;
+  /** It runs over a Unix socket, as far as the source knows: there are no addresses to come. */
+  readonly overUnixSocket?: boolean;
   /** Lower-case hex of the 32 bytes; empty when unknown. */
   readonly clientRandom: string;
   /** Whether the program is the server. */
@@ -92,6 +94,8 @@ export interface CaptureOpen {
 export interface CaptureHello {
   /** The connection that it was seen on; absent when the source does not know. */
   readonly address: CaptureAddress | undefined;
+  /** It was seen on a Unix socket, which has no addresses. */
+  readonly overUnixSocket?: boolean;
   /** Lower-case hex of the 32 bytes. */
   readonly clientRandom: string;
   /** The hello was received: this program is the server. */

@@ -14,6 +14,8 @@ import { formatIp } from "../wire/flow_key.ts";
 export interface AddressOptions {
   /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */
   readonly requireAttribution: boolean;
+  /** Mirror sessions over Unix sockets under documentation addresses, instead of dropping them. Default: false. */
+  readonly unix?: boolean;
   /** Mirror only flows whose local address is one of these texts; absent: all. */
   readonly localAddresses?: ReadonlySet<string>;
 }
@@ -60,6 +62,7 @@ export class Addresses {
       if (flow.info.clientRandom !== hello.clientRandom || flow.program !== program) continue;
       if (flow.info.isServer !== hello.received) continue;
       const { info } = flow;
+      flow.noteSocket(program, hello);
       return this.settle(flow, attribute(info, hello) ?? this.carried(flow, program, hello, info));
     }
     this.#hellos.remember(program.id, hello);
@@ -112,7 +115,10 @@ export class Addresses {
 
   /** Waits for addresses no longer. */
   giveUp(flow: Flow): void {
-    if (this.#options.requireAttribution) return this.drop(flow, "no-attribution");
+    const { requireAttribution, unix } = this.#options;
+    if (flow.overUnixSocket) {
+      if (!unix) return this.drop(flow, "unix-socket");
+    } else if (requireAttribution) return this.drop(flow, "no-attribution");
     this.settle(flow, { key: documentationKey(this.#undocumented++), grade: "none" });
   }
 

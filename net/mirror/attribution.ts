@@ -35,6 +35,8 @@ export class HelloTable {
   /** `program` is the number of the program; two programs see one session when both ends are mirrored. */
   remember(program: number, hello: CaptureHello): void {
     const name = nameOf(program, hello.clientRandom, hello.received);
+    // One that a program passes on over a Unix socket of its own has its addresses where it goes out.
+    if (hello.overUnixSocket && this.#hellos.has(name)) return;
     this.#hellos.delete(name);
     this.#hellos.set(name, hello);
     if (this.#hellos.size > HELLOS_MAX) this.#hellos.delete(this.#hellos.keys().next().value!);

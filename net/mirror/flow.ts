@@ -6,7 +6,7 @@
  * @module
  */
 import type { Direction } from "../../codecs/direction.ts";
-import type { CaptureEnd, CaptureOpen, CaptureProgram } from "../capture/target.ts";
+import type { CaptureEnd, CaptureHello, CaptureOpen, CaptureProgram } from "../capture/target.ts";
 import type { Attribution } from "./attribution.ts";
 import type { CodecStage } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";
@@ -67,6 +67,8 @@ export class Flow {
   hasBothEnds = false;
   /** A teller of it ended with close_notify. */
   isComplete = false;
+  /** Its program has it on a Unix socket: unless another connection is found, there are no addresses to come. */
+  overUnixSocket = false;
   /** Its 5-tuple is a lane's. */
   isPortBorrowed = false;
   lastSeenNs: number;
@@ -100,6 +102,11 @@ export class Flow {
     for (const direction of [0, 1] as const) {
       this.start[direction] = this.offsets[direction] = offsets[direction];
     }
+  }
+
+  /** Takes note of a Unix socket. Of its own program only: what another says could keep it from being mirrored. */
+  noteSocket(program: CaptureProgram, told: CaptureOpen | CaptureHello): void {
+    if (told.overUnixSocket && program === this.program) this.overUnixSocket = true;
   }
 
   /** What it says it is, and what the kernel says of that. */

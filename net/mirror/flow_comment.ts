@@ -25,6 +25,7 @@ export function describeFlow(flow: Flow): string {
   if (attribution?.own) fields.push(["own-flow", formatFlowKey(attribution.own)]);
   const isKnown = attribution?.confirmed === true || attribution?.grade === "none";
   if (attribution && !flow.program.isTrusted && !isKnown) fields.push(["address", "claimed"]);
+  if (flow.overUnixSocket && attribution?.grade === "none") fields.push(["socket", "unix"]);
   if (info.late) fields.push(["joined", "late"]);
   return fields.map(([name, value]) => `${name}=${printable(String(value))}`).join(" ");
 }

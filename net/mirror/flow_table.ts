@@ -80,6 +80,7 @@ export class FlowTable {
     const known = this.get(program, number);
     if (known && open.update) {
       const { flow } = known;
+      flow.noteSocket(program, open);
       if (flow.awaitsParent) flow.attribution ??= attribute(open, undefined);
       else if (flow.state === "held") this.addresses.settle(flow, attribute(open, undefined));
       return undefined;
@@ -90,6 +91,8 @@ export class FlowTable {
     const joined = this.#join(program, open, attribution, timeNs);
     const flow = joined ?? this.#create(program, open, timeNs);
     const teller = new Teller(program, number, flow, open);
+    flow.noteSocket(program, open);
+    if (hello) flow.noteSocket(program, hello);
     flow.tellers.push(teller);
     let numbers = this.#byProgram.get(program.id);
     if (!numbers) this.#byProgram.set(program.id, numbers = new Map());

@@ -66,7 +66,7 @@ static void print_address(const struct sslc_address *address)
     static const char *const grades[] = {"none", "socket", "nested", "hello"};
     char local[64] = "", remote[64] = "";
     int family = address->family == 4 ? AF_INET : AF_INET6;
-    if (address->family != 0) {
+    if (address->family == 4 || address->family == 6) {
         inet_ntop(family, address->local_ip, local, sizeof local);
         inet_ntop(family, address->remote_ip, remote, sizeof remote);
     }

@@ -112,6 +112,9 @@ export const FLAG = {
   again: 64,
 } as const;
 
+/** Family of the address of a Unix socket, which has neither ports nor IP addresses. */
+export const FAMILY_UNIX = 1;
+
 /** `struct sslc_address`. */
 export const ADDRESS = {
   family: 0,
@@ -227,7 +230,7 @@ function readAddress(bytes: Uint8Array): CaptureAddress | undefined {
   const family = bytes[ADDRESS.family];
   const grade = GRADES[bytes[ADDRESS.grade]];
   if (grade === undefined) throw new RecordError("an address has an unknown grade");
-  if (family === 0) return undefined;
+  if (family === 0 || family === FAMILY_UNIX) return undefined;
   if (family !== 4 && family !== 6) throw new RecordError("an address is of an unknown family");
   const length = family === 4 ? 4 : 16;
   return {
@@ -237,6 +240,10 @@ function readAddress(bytes: Uint8Array): CaptureAddress | undefined {
     remoteIp: bytes.slice(ADDRESS.remoteIp, ADDRESS.remoteIp + length),
     remotePort: u16(bytes, ADDRESS.remotePort),
   };
+}
+
+function overUnixSocket(bytes: Uint8Array): { readonly overUnixSocket?: true } {
+  return bytes[ADDRESS.family] === FAMILY_UNIX ? { overUnixSocket: true } : {};
 }
 
 /** What a program says when a flow opens; who it is, the kernel says. */
@@ -261,6 +268,7 @@ export function parseOpen(
   if (end > bytes.length) throw new RecordError("a name runs over the end of its open record");
   return {
     address: readAddress(bytes),
+    ...overUnixSocket(bytes),
     clientRandom: randomHex(bytes, OPEN.clientRandom),
     isServer: bytes[OPEN.isServer] !== 0,
     tlsVersion: u16(bytes, OPEN.tlsVersion),
@@ -288,6 +296,7 @@ export function parseHello(payload: Uint8Array): CaptureHello {
   if (Number.isNaN(carrier)) throw new RecordError("the carrier of a hello is out of range");
   return {
     address: readAddress(bytes),
+    ...overUnixSocket(bytes),
     clientRandom: randomHex(bytes, HELLO.clientRandom),
     received: bytes[HELLO.received] !== 0,
     carrier,

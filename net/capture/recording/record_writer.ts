@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { CaptureAddress, CaptureHello, CaptureOpen } from "../target.ts";
-import { ADDRESS, FLAG, GRADES, HELLO, OPEN } from "../record/layout.ts";
+import type { CaptureHello, CaptureOpen } from "../target.ts";
+import { ADDRESS, FAMILY_UNIX, FLAG, GRADES, HELLO, OPEN } from "../record/layout.ts";
 
 const TWO_32 = 2 ** 32;
 
@@ -15,7 +15,12 @@ export function setUint64(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, Math.floor(value / TWO_32), true);
 }
 
-function writeAddress(bytes: Uint8Array, view: DataView, address: CaptureAddress | undefined): void {
+function writeAddress(
+  bytes: Uint8Array,
+  view: DataView,
+  { address, overUnixSocket }: Pick<CaptureOpen, "address" | "overUnixSocket">,
+): void {
+  if (overUnixSocket) bytes[ADDRESS.family] = FAMILY_UNIX;
   if (address === undefined) return;
   bytes[ADDRESS.family] = address.localIp.length === 4 ? 4 : 6;
   bytes[ADDRESS.grade] = GRADES.indexOf(address.grade);
@@ -37,7 +42,7 @@ export function encodeOpen(open: CaptureOpen): Uint8Array<ArrayBuffer> {
   const sniLength = Math.min(open.sni.length, 255);
   const bytes = new Uint8Array(OPEN.size + alpnLength + sniLength);
   const view = new DataView(bytes.buffer);
-  writeAddress(bytes, view, open.address);
+  writeAddress(bytes, view, open);
   if (open.clientRandom !== "") bytes.set(Uint8Array.fromHex(open.clientRandom), OPEN.clientRandom);
   bytes[OPEN.isServer] = open.isServer ? 1 : 0;
   view.setUint16(OPEN.tlsVersion, open.tlsVersion, true);
@@ -59,7 +64,7 @@ export function openFlags(open: CaptureOpen): number {
 export function encodeHello(hello: CaptureHello): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HELLO.size);
   const view = new DataView(bytes.buffer);
-  writeAddress(bytes, view, hello.address);
+  writeAddress(bytes, view, hello);
   if (hello.clientRandom !== "") bytes.set(Uint8Array.fromHex(hello.clientRandom), HELLO.clientRandom);
   bytes[HELLO.received] = hello.received ? 1 : 0;
   setUint64(view, HELLO.carrier, hello.carrier);

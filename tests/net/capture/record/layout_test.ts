@@ -63,6 +63,7 @@ Deno.test("offsets, sizes and constants are those of record.h", async () => {
     ["SSLC_ALERT_SENT", FLAG.alertSent],
     ["SSLC_NEVER_USER", FLAG.neverUser],
     ["SSLC_AGAIN", FLAG.again],
+    ["SSLC_FAMILY_UNIX", record.FAMILY_UNIX],
     ["SSLC_GRADE_NONE", record.GRADES.indexOf("none")],
     ["SSLC_GRADE_SOCKET", record.GRADES.indexOf("socket")],
     ["SSLC_GRADE_NESTED", record.GRADES.indexOf("nested")],
@@ -101,6 +102,16 @@ Deno.test("an open is read as it was written, with every kind of address", () =>
       assert.deepEqual(record.parseOpen(encodeOpen(open), openFlags(open), toServer, toClient), claimed);
     }
   }
+});
+
+Deno.test("an open and a hello over a Unix socket are read as they were written", () => {
+  const { uid: _, ...claimed } = { ...OPEN_EXAMPLE, address: undefined, overUnixSocket: true };
+  const [toServer, toClient] = claimed.offsets;
+  const open = { ...claimed, uid: 0 };
+  assert.deepEqual(record.parseOpen(encodeOpen(open), openFlags(open), toServer, toClient), claimed);
+  const { clientRandom } = OPEN_EXAMPLE;
+  const hello = { address: undefined, overUnixSocket: true, clientRandom, received: true, carrier: 0 };
+  assert.deepEqual(record.parseHello(encodeHello(hello)), hello);
 });
 
 Deno.test("an open that is cut or lies about its lengths is refused", () => {
