@@ -67,7 +67,6 @@ static inline void *libc_get(enum libc_index index)
 int *libc_errno(void);
 
 #define SSLC_CLOCK_REALTIME 0
-#define SSLC_CLOCK_MONOTONIC 1
 #define SSLC_CLOCK_MONOTONIC_COARSE 6
 
 /* Nanoseconds; through the vDSO where there is one. Leaves errno alone. */
