@@ -58,9 +58,16 @@ export function remarksOn(
   return { lines, counts };
 }
 
-/** What to say of programs that run, and that the hook does not serve. */
-export function remarksOnRunning(programs: readonly Unmirrored[]): Remarks {
+/**
+ * What to say of programs that run, and that the hook does not serve.
+ *
+ * @param unseen processes at which nobody looked, for want of time
+ */
+export function remarksOnRunning(
+  { programs, unseen }: { programs: readonly Unmirrored[]; unseen: number },
+): Remarks {
   const lines = programs.map((one) => lineOn({ ...one, who: nameOf(one) }));
+  if (unseen > 0) lines.push(`${unseen} processes were not looked at, whether the hook keeps silent in them`);
   return { lines, counts: countsOf(programs) };
 }
 

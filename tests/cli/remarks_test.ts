@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { hasUnnamed, remarksOn } from "../../cli/remarks.ts";
+import { hasUnnamed, remarksOn, remarksOnRunning } from "../../cli/remarks.ts";
 import { Counters } from "../../net/mirror/counters.ts";
 import type { Unmirrored } from "../../net/agent/unmirrored/unmirrored.ts";
 
@@ -31,6 +31,13 @@ Deno.test("remarks: many processes of one name are one line", () => {
   const { lines, counts } = remarksOn({ first: undefined, others: [many], ended: 0 }, "sh", NOTHING);
   assert.match(lines[0], /^wget\[11, 12, 13 and 2 more\] was not mirrored/);
   assert.equal(counts.get("gnutls"), 5);
+});
+
+Deno.test("remarks: programs in which the hook keeps silent, and how many were not looked at", () => {
+  const { lines, counts } = remarksOnRunning({ programs: [{ ...wget, reason: "seccomp" }], unseen: 7 });
+  assert.match(lines[0], /^wget\[11\] was not mirrored: a seccomp filter/);
+  assert.match(lines[1], /^7 processes were not looked at/);
+  assert.deepEqual([...counts], [["seccomp", 1]]);
 });
 
 Deno.test("remarks: programs that the agent cannot name, refused ones and those that share a row", () => {

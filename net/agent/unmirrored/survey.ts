@@ -4,7 +4,7 @@ import { LIBRARY_NAME } from "../hook_library.ts";
 import { reasonFor, type Served } from "./classify.ts";
 import { type Executable, readExecutable } from "./executable.ts";
 import type { Mapped, TlsLibrary } from "./mapped.ts";
-import { lookAt, type ProcessFacts, programOf } from "./process.ts";
+import { lookAt, type ProcessFacts, programOf, readMaps } from "./process.ts";
 import type { Reason } from "./reasons.ts";
 import { grouped, type Unmirrored } from "./unmirrored.ts";
 
@@ -60,25 +60,23 @@ const SILENT: ReadonlySet<Reason> = new Set<Reason>([
   "switched-off",
 ]);
 
-/** Running programs that have the hook and would find this agent, but that the hook may not or cannot serve. */
-export function silentPrograms(served: Served): Unmirrored[] {
-  const found: { comm: string; reason: Reason; pid: number }[] = [];
-  for (const pid of otherProcesses()) {
-    if (!hasHook(pid)) continue;
-    const facts = lookAt(pid);
-    const reason = facts && reasonFor(facts, undefined, served);
-    if (reason !== undefined && SILENT.has(reason)) found.push({ comm: facts!.comm, reason, pid });
-  }
-  return grouped(found);
-}
+/** For so long an agent that ends looks for them: whoever has many processes must not keep it from ending. */
+const SILENT_MS = 2000;
 
-/** Reads less than {@linkcode lookAt}. */
-function hasHook(pid: number): boolean {
-  try {
-    return Deno.readTextFileSync(`/proc/${pid}/maps`).includes(LIBRARY_NAME);
-  } catch {
-    return false;
+/** Running programs that have the hook and would find this agent, but that the hook may not or cannot serve. */
+export function silentPrograms(served: Served): { programs: Unmirrored[]; unseen: number } {
+  const endMs = performance.now() + SILENT_MS;
+  const found: { comm: string; reason: Reason; pid: number }[] = [];
+  let unseen = 0;
+  for (const pid of otherProcesses()) {
+    if (performance.now() > endMs) unseen++;
+    else if (readMaps(pid)?.includes(LIBRARY_NAME)) {
+      const facts = lookAt(pid);
+      const reason = facts && reasonFor(facts, undefined, served);
+      if (reason !== undefined && SILENT.has(reason)) found.push({ comm: facts!.comm, reason, pid });
+    }
   }
+  return { programs: grouped(found), unseen };
 }
 
 function* otherProcesses(): Generator<number> {
