@@ -3,8 +3,16 @@
 import { Buffer } from "node:buffer";
 import { type Direction, TO_SERVER } from "../direction.ts";
 
+const TAB = 9;
 const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const ZERO = 48;
 const COLON = 58;
+/** Set in lower-case letters. */
+const LOWER = 32;
+const VERSION = Buffer.from("HTTP/1.");
+const VERSION_BYTES = VERSION.length + 1;
 
 /** What of a head matters here. */
 export interface MessageHead {
@@ -35,75 +43,138 @@ export const ENCODED_MARK = "x-sslcollector-encoded";
 /** Names of the peer's fields that would be taken for one of them. */
 const MARKS = /^x-sslcollector-(decoded|encoded)$/i;
 
-/** By length, so that most lines are passed over at a glance. */
-const NAMES: readonly string[] = [];
-for (
-  const name of [
-    "upgrade",
-    "connection",
-    "content-range",
-    "content-length",
-    "content-encoding",
-    "transfer-encoding",
-    DECODED_MARK,
-    "sec-websocket-extensions",
-  ]
-) (NAMES as string[])[name.length] = name;
+/** By length: most lines are passed over without a look at more than that and the first letter. */
+const NAMES: readonly string[] = byLength([
+  "upgrade",
+  "connection",
+  "content-range",
+  "content-length",
+  "content-encoding",
+  "transfer-encoding",
+  DECODED_MARK,
+  "sec-websocket-extensions",
+]);
+const SHORT_BYTES = 32;
+const LONGEST_NAME = NAMES.length - 1;
 
-const latin1 = (bytes: Uint8Array, start: number, end: number) =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+function byLength(names: readonly string[]): string[] {
+  const table: string[] = [];
+  for (const name of names) table[name.length] = name;
+  return table;
+}
+
+/** Short ones are not worth a `Buffer`. */
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > SHORT_BYTES) {
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+  }
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]);
+  return text;
+}
 
 /** A head with its empty line; undefined when its first line is none of HTTP/1. */
 export function readHead(direction: Direction, bytes: Uint8Array): MessageHead | undefined {
-  let lineEnd = bytes.indexOf(LF);
-  const first = latin1(bytes, 0, lineEnd).trimEnd();
-  const request = direction === TO_SERVER ? /^(\S+) .*[ ]HTTP\/1\.([01])$/.exec(first) : null;
-  const response = direction === TO_SERVER ? null : /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(first);
-  if (request === null && response === null) return undefined;
-  const fields: Record<string, string | undefined> = {};
-  let isFolded = false;
-  for (let start = lineEnd + 1; start < bytes.length; start = lineEnd + 1) {
-    lineEnd = bytes.indexOf(LF, start);
-    if (lineEnd < 0) break;
-    if (bytes[start] <= 32 && bytes[start] !== LF && bytes[start] !== 13) isFolded = true;
-    const colon = bytes.indexOf(COLON, start);
-    if (colon < 0 || colon > lineEnd) continue;
-    const name = latin1(bytes, start, colon);
-    // Whitespace before the colon is read as part of the name by some and left out by others.
-    if (name.length > name.trimEnd().length) isFolded ||= NAMES[name.trimEnd().length] !== undefined;
-    if (NAMES[name.length] === undefined) continue;
-    const lower = name.toLowerCase();
-    if (lower !== NAMES[name.length] && !MARKS.test(lower)) continue;
-    const value = latin1(bytes, colon + 1, lineEnd).trim();
-    const before = fields[lower];
-    fields[lower] = before === undefined ? value : `${before}, ${value}`;
-  }
-  const isHttp10 = (request?.[2] ?? response?.[1]) === "0";
+  const lineEnd = bytes.indexOf(LF);
+  const first = direction === TO_SERVER ? readRequestLine(bytes, lineEnd) : readStatusLine(bytes, lineEnd);
+  if (first === undefined) return undefined;
+  const { fields, isFolded } = readFields(bytes, lineEnd + 1);
   const length = lengthOf(fields["content-length"]);
   const transferCoding = fields["transfer-encoding"]?.toLowerCase();
   const isChunked = transferCoding === "chunked";
   return {
-    method: request?.[1] ?? "",
-    status: Number(response?.[2] ?? 0),
-    isHttp10,
+    ...first,
     contentLength: length ?? -1,
     isChunked,
     isAmbiguous: isFolded || length === undefined ||
-      transferCoding !== undefined && (!isChunked || length >= 0 || isHttp10),
+      transferCoding !== undefined && (!isChunked || length >= 0 || first.isHttp10),
     contentCodings: words(fields["content-encoding"]).filter((coding) => coding !== "identity"),
     hasRange: fields["content-range"] !== undefined,
     keepsAlive: words(fields.connection).includes("keep-alive"),
     upgrade: fields.upgrade?.toLowerCase() ?? "",
     webSocketExtensions: fields["sec-websocket-extensions"]?.toLowerCase() ?? "",
-    hasMarks: Object.keys(fields).some((name) => MARKS.test(name)),
+    hasMarks: fields[DECODED_MARK] !== undefined || fields[ENCODED_MARK] !== undefined,
   };
 }
 
-const words = (value = "") => value.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
+type FirstLine = Pick<MessageHead, "method" | "status" | "isHttp10">;
+
+function readRequestLine(bytes: Uint8Array, lineEnd: number): FirstLine | undefined {
+  const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+  const methodEnd = bytes.indexOf(SPACE);
+  const version = end - VERSION_BYTES;
+  if (methodEnd < 1 || methodEnd >= version - 1 || bytes[version - 1] !== SPACE) return undefined;
+  const minor = versionAt(bytes, version);
+  return minor < 0 ? undefined : { method: latin1(bytes, 0, methodEnd), status: 0, isHttp10: minor === 0 };
+}
+
+function readStatusLine(bytes: Uint8Array, lineEnd: number): FirstLine | undefined {
+  const minor = versionAt(bytes, 0);
+  const statusEnd = VERSION_BYTES + 4;
+  if (minor < 0 || lineEnd < statusEnd || bytes[VERSION_BYTES] !== SPACE || bytes[statusEnd] > SPACE) {
+    return undefined;
+  }
+  let status = 0;
+  for (let at = VERSION_BYTES + 1; at < statusEnd; at++) {
+    const digit = bytes[at] - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    status = 10 * status + digit;
+  }
+  return { method: "", status, isHttp10: minor === 0 };
+}
+
+/** The minor version of `HTTP/1.0` or `HTTP/1.1`, else -1. */
+function versionAt(bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < VERSION.length; i++) {
+    if (bytes[at + i] !== VERSION[i]) return -1;
+  }
+  const minor = bytes[at + VERSION.length] - ZERO;
+  return minor === 0 || minor === 1 ? minor : -1;
+}
+
+type Fields = Record<string, string | undefined>;
+
+/** Those that matter, several of a name joined; and whether a line is no field as all readers take it. */
+function readFields(bytes: Uint8Array, at: number): { fields: Fields; isFolded: boolean } {
+  const fields: Fields = {};
+  let isFolded = false;
+  for (let lineEnd = at; at < bytes.length; at = lineEnd + 1) {
+    lineEnd = bytes.indexOf(LF, at);
+    const nameEnd = nameEndOf(bytes, at);
+    const expected = NAMES[nameEnd - at];
+    if (bytes[at] === SPACE || bytes[at] === TAB) isFolded = true;
+    if (expected === undefined || (bytes[at] | LOWER) !== expected.charCodeAt(0)) continue;
+    const name = latin1(bytes, at, nameEnd).toLowerCase();
+    if (name !== expected && name !== ENCODED_MARK) continue;
+    // Whitespace before the colon is part of the name to some, and nothing to others.
+    if (bytes[nameEnd] !== COLON) isFolded = true;
+    const colon = bytes.indexOf(COLON, nameEnd);
+    const value = colon < 0 || colon > lineEnd ? "" : latin1(bytes, colon + 1, lineEnd).trim();
+    const before = fields[name];
+    fields[name] = before === undefined ? value : `${before}, ${value}`;
+  }
+  return { fields, isFolded };
+}
+
+/** Where a field's name ends, if it is no longer than those that matter. */
+function nameEndOf(bytes: Uint8Array, start: number): number {
+  const most = Math.min(bytes.length, start + LONGEST_NAME + 1);
+  let at = start;
+  while (at < most && bytes[at] > SPACE && bytes[at] !== COLON) at++;
+  return at;
+}
+
+const NO_WORDS: readonly string[] = [];
+
+function words(value: string | undefined): readonly string[] {
+  if (value === undefined) return NO_WORDS;
+  return value.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
+}
 
 /** -1 where there is none, undefined where it is no length or several. */
 function lengthOf(value: string | undefined): number | undefined {
   if (value === undefined) return -1;
+  if (/^\d{1,15}$/.test(value)) return Number(value);
   const lengths = new Set(value.split(",").map((one) => one.trim()));
   const [length] = lengths;
   return lengths.size === 1 && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
