@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { brotliCompressSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, deflateRawSync, gzipSync } from "node:zlib";
 import type { Codec } from "../../../codecs/codec.ts";
 import { decode } from "../../../codecs/decode/codec.ts";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";
@@ -15,7 +15,15 @@ import { Recorder } from "../../support/capture.ts";
 import { chained } from "../../support/codec_chain.ts";
 import { CodecHarness } from "../../support/codec_harness.ts";
 import { ENCODINGS, latin1, message } from "../../support/encoded_bodies.ts";
-import { clientStart, request, response, serverStart } from "../../support/http2_frames.ts";
+import {
+  clientStart,
+  data,
+  END_STREAM,
+  headers,
+  request,
+  response,
+  serverStart,
+} from "../../support/http2_frames.ts";
 import { answer, ask } from "../../support/ids_flows.ts";
 import { withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
@@ -239,5 +247,38 @@ Deno.test({
       const verdict = await judgeStrict(capture, { expect, allow: ["abnormal_ce", "content-encoding"] });
       assert.equal(verdict.depth_reached, 0);
     });
+  },
+});
+
+Deno.test({
+  name: "rules find what a WebSocket over HTTP/2 says, where that is asked for",
+  ...skipIf(judgeMissing()),
+  async fn() {
+    const said = latin1("attack at dawn");
+    const compressed = deflateRawSync(said, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+    const frame = Buffer.concat([Buffer.of(0xc1, compressed.length), compressed]);
+    const extensions: [string, string] = ["sec-websocket-extensions", "permessage-deflate"];
+    const flow = (run: CodecHarness) => {
+      run.data(0, clientStart()).data(1, serverStart());
+      const connect: [string, string][] = [[":method", "CONNECT"], [":protocol", "websocket"]];
+      const target: [string, string][] = [[":scheme", "https"], [":authority", "a.test"], [":path", "/chat"]];
+      run.data(0, headers(1, [...connect, ...target, extensions])).data(
+        1,
+        headers(1, response(200, extensions)),
+      );
+      run.data(0, data(1, frame, END_STREAM)).data(1, data(1, frame, END_STREAM));
+    };
+    const rules = ["to_server", "to_client"].map((way, i) =>
+      `alert tcp any any -> any any (msg:"${way}"; flow:${way}; content:"attack at dawn"; sid:${
+        9000001 + i
+      };)\n`
+    ).join("");
+    for (const websocket of [true, false]) {
+      await captured(chained(http2to1(), decode({ websocket })), [flow], async (capture) => {
+        const { alerts } = await judge(capture, { rules });
+        const found = alerts.map(({ signature }) => signature).sort();
+        assert.deepEqual(found, websocket ? ["to_client", "to_server"] : []);
+      });
+    }
   },
 });
