@@ -55,6 +55,16 @@ export class BlockReader<Exchange> {
     return this.#block.state !== BlockState.CLOSED;
   }
 
+  /** Memory of the block, as far as it can be let go. */
+  get heldBytes(): number {
+    return this.#block.excessBytes;
+  }
+
+  /** What of the block is not its beginning is not kept. */
+  giveWay(): void {
+    this.#block.giveWay();
+  }
+
   /** A CONTINUATION frame of this stream begins. */
   continue(streamId: number): string | undefined {
     if (this.isOpen && streamId !== this.#block.owner.streamId) return "continuation";

@@ -61,6 +61,18 @@ export class Http2Connection<Exchange> {
     this.halves = ConnectionHalf.pair(shared, joinedLate);
   }
 
+  /** Memory of streams and of what is put together, as far as it can be let go. Tables are bounded by what the peers allow. */
+  get heldBytes(): number {
+    return this.#streams.heldBytes + this.halves[0].heldBytes + this.halves[1].heldBytes;
+  }
+
+  /** Lets so many bytes go: what is put together is told as far as it came, then the oldest streams are given up. */
+  giveWay(lengthBytes: number): void {
+    const target = this.heldBytes - lengthBytes;
+    for (const half of this.halves) if (this.heldBytes > target) half.giveWay();
+    while (this.heldBytes > target && this.#streams.giveUpOldest());
+  }
+
   /** What follows comes at this time; never goes back. */
   advance(timeNs: number): void {
     this.#streams.advance(timeNs);

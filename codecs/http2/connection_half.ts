@@ -68,6 +68,17 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     return this.#blocks.decoder;
   }
 
+  /** Memory of what is put together, as far as it can be let go. */
+  get heldBytes(): number {
+    return this.reader.excessBytes + this.#blocks.heldBytes;
+  }
+
+  /** Lets that go: of a header block the beginning is told. */
+  giveWay(): void {
+    this.reader.giveWay();
+    this.#blocks.giveWay();
+  }
+
   /** The direction has ended: what is unfinished in it stays so. */
   end(): void {
     if (this.#state.closed) return;

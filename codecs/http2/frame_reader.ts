@@ -116,6 +116,19 @@ export class FrameReader {
     return this.#state === State.RESYNC ? this.#search.unsyncedBytes : 0;
   }
 
+  /** Memory of a payload that is longer than frames are where nothing else was agreed on. */
+  get excessBytes(): number {
+    return Math.max(0, this.#kept.length - DEFAULT_MAX_FRAME_SIZE);
+  }
+
+  /** Lets such a payload go. */
+  giveWay(): void {
+    if (this.excessBytes === 0) return;
+    this.sink.payloadLost(this.#header);
+    this.#releaseKept();
+    this.#state = State.SKIP;
+  }
+
   data(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length) {

@@ -46,6 +46,9 @@ export const BlockState = {
 } as const;
 export type BlockState = typeof BlockState[keyof typeof BlockState];
 
+/** What is left of a block where memory is short: what servers that are not set otherwise take. */
+const BEGINNING_BYTES = 16 * 1024;
+
 const NO_BYTES = new Uint8Array(0);
 
 /** The block that is being put together. */
@@ -80,6 +83,19 @@ export class HeaderBlock {
     }
     this.bytes.set(bytes.subarray(start, end), this.lengthBytes);
     this.lengthBytes = needed;
+  }
+
+  /** Memory of what is not the beginning. */
+  get excessBytes(): number {
+    return Math.max(0, this.bytes.length - BEGINNING_BYTES);
+  }
+
+  /** Keeps no more than the beginning. */
+  giveWay(): void {
+    if (this.excessBytes === 0) return;
+    if (this.state === BlockState.OPEN && this.lengthBytes > BEGINNING_BYTES) this.state = BlockState.CUT;
+    this.bytes = this.bytes.slice(0, BEGINNING_BYTES);
+    this.lengthBytes = Math.min(this.lengthBytes, BEGINNING_BYTES);
   }
 
   /** A CONTINUATION frame begins. */

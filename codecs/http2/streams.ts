@@ -16,6 +16,9 @@ import { lacksHead, type Stream, StreamState } from "./stream.ts";
  */
 const RESET_WAIT_NS = 1_000_000_000;
 
+/** What a stream takes in memory, with what its exchange leaves when it is written. */
+const STREAM_BYTES = 1024;
+
 /** Streams whose request may have been lost and that are remembered, the latest: more than a server has open at a time. */
 const MAX_SKIPPED = 512;
 
@@ -56,6 +59,20 @@ export class StreamTable<Exchange> {
       if (timeNs - stream.resetNs < RESET_WAIT_NS) return;
       this.abort(stream, "reset");
     }
+  }
+
+  /** What the streams and their exchanges take, apart from what the writer counts. */
+  get heldBytes(): number {
+    return this.#streams.size * STREAM_BYTES;
+  }
+
+  /** Gives up the stream that has been open longest; false when there is none. */
+  giveUpOldest(): boolean {
+    const oldest = this.#streams.values().next().value;
+    if (oldest === undefined) return false;
+    this.events.count("streams-over-bound");
+    this.abort(oldest, "bound");
+    return true;
   }
 
   get(streamId: number): Stream<Exchange> | undefined {
@@ -152,11 +169,7 @@ export class StreamTable<Exchange> {
   }
 
   #add(id: number, exchange: Exchange | undefined, isOrphan: boolean): Stream<Exchange> {
-    if (this.#streams.size >= this.maxStreams) {
-      const oldest = this.#streams.values().next().value!;
-      this.events.count("streams-over-bound");
-      this.abort(oldest, "bound");
-    }
+    if (this.#streams.size >= this.maxStreams) this.giveUpOldest();
     const stream: Stream<Exchange> = {
       id,
       exchange,

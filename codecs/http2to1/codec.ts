@@ -4,21 +4,14 @@
  *
  * @module
  */
-import {
-  type Codec,
-  CODEC_CONTRACT,
-  type CodecFace,
-  type CodecFlow,
-  type CodecOutput,
-  type CodecSession,
-  type CodecWithSettings,
-} from "../codec.ts";
+import { type Codec, CODEC_CONTRACT, type CodecFace, type CodecWithSettings } from "../codec.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
 import { MessageWriter } from "../http1/message_writer.ts";
-import { Http2Connection, newSharedByConnections } from "../http2/connection.ts";
+import { newSharedByConnections } from "../http2/connection.ts";
 import { detectHttp2 } from "./detect.ts";
-import { Exchanges } from "./exchanges.ts";
+import { MemoryBudget } from "./memory_budget.ts";
 import { HTTP2TO1_SETTINGS, type Http2To1Options, optionsOf, resolveOptions } from "./options.ts";
+import { Http2To1Session, type SharedByFlows } from "./session.ts";
 import { madeUpHttp2 } from "./warm_up.ts";
 
 export type { Http2To1Options, LanePolicy } from "./options.ts";
@@ -39,49 +32,17 @@ export const http2to1Codec: CodecWithSettings<typeof HTTP2TO1_SETTINGS> = {
 };
 
 /** Makes the codec; without options it keeps the defaults of the design. */
-export function http2to1(options: Http2To1Options = {}): Codec {
-  const resolved = resolveOptions(options);
-  const shared = newSharedByConnections();
-  const writeScratch = { head: new ByteWriter(), writer: new MessageWriter() };
-
-  function open(flow: CodecFlow, output: CodecOutput): CodecSession {
-    const exchanges = new Exchanges(output, resolved, writeScratch);
-    const connection = new Http2Connection(exchanges, shared, resolved, flow.joinedLate);
-    const ended: [boolean, boolean] = [false, false];
-    const beginCall = (timeNs: number) => {
-      exchanges.timeNs = timeNs;
-      connection.advance(timeNs);
-    };
-    const endCall = (timeNs: number) => {
-      exchanges.lanes.flush();
-      exchanges.lanes.age(timeNs);
-    };
-    return {
-      data(direction, bytes, timeNs) {
-        beginCall(timeNs);
-        connection.data(direction, bytes);
-        endCall(timeNs);
-      },
-      gap(direction, lengthBytes, timeNs) {
-        beginCall(timeNs);
-        connection.gap(direction, lengthBytes);
-        exchanges.rawGap(direction, lengthBytes);
-        endCall(timeNs);
-      },
-      end(direction, timeNs) {
-        if (ended[direction]) return;
-        ended[direction] = true;
-        beginCall(timeNs);
-        connection.end(direction);
-        endCall(timeNs);
-        if (ended[0] && ended[1]) exchanges.close();
-      },
-      tick(timeNs) {
-        beginCall(timeNs);
-        endCall(timeNs);
-      },
-    };
-  }
-
-  return { ...FACE, probe: detectHttp2, open };
+export function http2to1(given: Http2To1Options = {}): Codec {
+  const options = resolveOptions(given);
+  const shared: SharedByFlows = {
+    options,
+    connections: newSharedByConnections(),
+    writing: { head: new ByteWriter(), writer: new MessageWriter() },
+    memory: new MemoryBudget(options.maxMemoryBytes),
+  };
+  return {
+    ...FACE,
+    probe: detectHttp2,
+    open: (flow, output) => new Http2To1Session(flow, output, shared),
+  };
 }

@@ -68,6 +68,18 @@ export class Lanes {
     }
   }
 
+  /** Lets so many bytes go: first what was reset, then what waits, the oldest first. */
+  giveWay(lengthBytes: number): void {
+    const target = this.heldBytes - lengthBytes;
+    while (this.heldBytes > target && this.#suspended.size > 0) {
+      this.#cut(this.#suspended.values().next().value!, "reset");
+    }
+    this.#unanswered.flush();
+    while (this.heldBytes > target && this.#waiting.size > 0) {
+      this.beginOrLose(this.#waiting.values().next().value!, "memory of all flows over the bound");
+    }
+  }
+
   /** Whether so many bytes more would pass the bound with nothing waiting that could give way. */
   isFull(lengthBytes: number): boolean {
     return this.#waiting.size + this.#suspended.size === 0 &&

@@ -15,6 +15,8 @@ export interface LanePolicy {
   readonly closeAfterNs: number;
   /** What waiting exchanges of one flow may hold together. */
   readonly maxWaitingBytes: number;
+  /** What all flows may hold together. */
+  readonly maxMemoryBytes: number;
   /** Lanes of their own that one flow has open at a time. */
   readonly maxLanes: number;
   /** Requests without a response that are told a second, each on a connection; above it those that are the same are told as one. */
@@ -29,7 +31,7 @@ export interface Http2To1Options extends Partial<LanePolicy>, Partial<Connection
 
 /**
  * `reopenAfterBytes`: Suricata inspects 1 MiB of a direction; 768 KiB leaves room for one more exchange's growth in
- * framing. `maxLanes`: a tenth of the client ports that lanes have, so that one flow cannot take all of them.
+ * framing. `maxMemoryBytes`: eight flows at their own bound. `maxLanes`: a tenth of the client ports that lanes have, so that one flow cannot take all of them.
  * `maxUnansweredPerSecond`: as many streams as servers allow at a time, so that a client may cancel all of them; a rapid reset
  * (CVE-2023-44487) sends some 10,000, and each would be a connection of half a KiB.
  */
@@ -39,6 +41,7 @@ const DEFAULT_POLICY: LanePolicy = {
   reopenAfterBytes: 768 * 1024,
   closeAfterNs: 60_000_000_000,
   maxWaitingBytes: 16 * 1024 * 1024,
+  maxMemoryBytes: 128 * 1024 * 1024,
   maxLanes: 256,
   maxUnansweredPerSecond: 100,
 };
@@ -77,6 +80,12 @@ export const HTTP2TO1_SETTINGS = {
     default: DEFAULT_POLICY.maxWaitingBytes,
     description: "what waiting exchanges of a flow may hold together",
   },
+  "memory": {
+    type: "size",
+    default: DEFAULT_POLICY.maxMemoryBytes,
+    minimum: 1024 * 1024,
+    description: "what all flows may hold together; beyond it the largest give way",
+  },
   "lanes": {
     type: "number",
     default: DEFAULT_POLICY.maxLanes,
@@ -110,6 +119,7 @@ export const optionsOf = (values: CodecValues<typeof HTTP2TO1_SETTINGS>): Http2T
   reopenAfterBytes: values["reopen-after"],
   closeAfterNs: values["close-after"],
   maxWaitingBytes: values["waiting"],
+  maxMemoryBytes: values["memory"],
   maxLanes: values["lanes"],
   maxUnansweredPerSecond: values["unanswered"],
   maxContinuations: values["continuations"],

@@ -70,6 +70,11 @@ Deno.test("http2to1:waiting and http2to1:lanes", () => {
   assert.ok(few.counts.get("exchange-over-bound")! > 20);
 });
 
+Deno.test("http2to1:memory", () => {
+  const over = (words: string) => unfinished(started(words), 1500).counts.has("memory-over-bound");
+  assert.deepEqual([over("http2to1"), over("http2to1:memory=1MiB")], [false, true]);
+});
+
 Deno.test("http2to1:unanswered", () => {
   const cancelled = (words: string) => {
     const harness = started(words);

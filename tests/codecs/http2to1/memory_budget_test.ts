@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/** What all flows of a codec hold together, by its own account and by that of V8: the largest pay first, and no other loses anything. */
+import assert from "node:assert/strict";
+import type { CodecOutput, CodecSession } from "../../../codecs/codec.ts";
+import { http2to1 } from "../../../codecs/http2to1/codec.ts";
+import { type MemoryAccount, MemoryBudget } from "../../../codecs/http2to1/memory_budget.ts";
+import { CodecHarness } from "../../support/codec_harness.ts";
+import { usedBytes } from "../../support/heap.ts";
+import { FrameType } from "../../../codecs/http2/frame.ts";
+import {
+  bytesOf,
+  clientStart,
+  END_STREAM,
+  frame,
+  headers,
+  join,
+  literal,
+  request,
+  reset,
+  response,
+  serverStart,
+} from "../../support/http2_frames.ts";
+
+const MIB = 1024 * 1024;
+
+/** An account that gives what it is asked for, and notes it. */
+function account(budget: MemoryBudget, gifts: string[], name: string): MemoryAccount {
+  const opened: MemoryAccount = budget.open((lengthBytes) => {
+    gifts.push(name);
+    return opened.heldBytes - lengthBytes;
+  });
+  return opened;
+}
+
+Deno.test("the largest account pays, whoever brought the last byte", () => {
+  const budget = new MemoryBudget(1000);
+  const gifts: string[] = [];
+  const [large, small] = ["large", "small"].map((name) => account(budget, gifts, name));
+  large.settle(800);
+  small.settle(200);
+  assert.equal(gifts.length, 0);
+  small.settle(300);
+  assert.deepEqual([gifts, large.heldBytes, small.heldBytes, budget.heldBytes], [["large"], 600, 300, 900]);
+  small.settle(900);
+  assert.ok(budget.heldBytes <= 1000);
+  assert.equal(gifts[1], "small");
+});
+
+Deno.test("who cannot give is not asked for ever, and who is gone holds nothing", () => {
+  const budget = new MemoryBudget(1000);
+  let asked = 0;
+  const stubborn = budget.open(() => {
+    asked++;
+    return stubborn.heldBytes;
+  });
+  stubborn.settle(2000);
+  assert.deepEqual([asked, budget.heldBytes], [1, 2000]);
+  stubborn.close();
+  assert.equal(budget.heldBytes, 0);
+});
+
+class NullOutput implements CodecOutput {
+  lanes = 0;
+  write(): void {}
+  gap(): void {}
+  openLane(): number {
+    return ++this.lanes;
+  }
+  close(): void {}
+  comment(): void {}
+  count(): void {}
+}
+
+const GET = request("GET", "/");
+const LONG = request("GET", `/${"x".repeat(8000)}`);
+
+/** What fills memory on one stream of many. */
+const FILLERS: Record<string, { streams: number; bytes: (id: number) => Uint8Array }> = {
+  "requests that are reset": { streams: 3000, bytes: (id) => join(headers(id, GET, END_STREAM), reset(id)) },
+  "requests that are never answered": { streams: 3000, bytes: (id) => headers(id, GET, END_STREAM) },
+  "long requests that are never answered": { streams: 300, bytes: (id) => headers(id, LONG, END_STREAM) },
+  "header blocks that do not end": {
+    streams: 60,
+    bytes: (id) =>
+      frame(id === 1 ? FrameType.HEADERS : FrameType.CONTINUATION, 0, 1, bytesOf("x".repeat(16384))),
+  },
+  "a payload that does not end": {
+    streams: 60,
+    bytes: (id) =>
+      id === 1 ? frame(FrameType.HEADERS, 0, 1, new Uint8Array(16384), 1_000_000) : new Uint8Array(16384),
+  },
+};
+
+for (const [name, { streams, bytes }] of Object.entries(FILLERS)) {
+  Deno.test(`20 flows hold no more than the bound: ${name}`, () => {
+    const fill = (flows: number) => {
+      const codec = http2to1({ maxMemoryBytes: 4 * MIB });
+      return Array.from({ length: flows }, (): CodecSession => {
+        const flow = { alpn: "h2", sni: "", isServer: false, serverPort: 443, joinedLate: false };
+        const session = codec.open(flow, new NullOutput());
+        session.data(0, clientStart(), 0);
+        session.data(1, serverStart(), 0);
+        for (let i = 0; i < streams; i++) session.data(0, bytes(1 + 2 * i), i);
+        return session;
+      });
+    };
+    fill(2);
+    const before = usedBytes();
+    const sessions = fill(20);
+    const taken = usedBytes() - before;
+    // What cannot be let go: the beginnings of blocks, tables, and what V8 keeps.
+    assert.ok(taken <= 1.25 * 4 * MIB + sessions.length * 64 * 1024, `${(taken / MIB).toFixed(1)} MiB`);
+  });
+}
+
+Deno.test("a flow that is not the largest loses nothing, however others fill the memory", () => {
+  const codec = http2to1({ maxMemoryBytes: 2 * MIB });
+  const started = () => new CodecHarness(codec).data(0, clientStart()).data(1, serverStart());
+  const quiet = started().data(0, headers(1, request("GET", "/quiet"), END_STREAM));
+  const loud = Array.from({ length: 4 }, () => {
+    const harness = started();
+    for (let i = 0; i < 1000; i++) harness.data(0, headers(1 + 2 * i, request("GET", `/${i}`), END_STREAM));
+    return harness;
+  });
+  quiet.data(1, headers(1, response(200), END_STREAM)).end();
+  assert.deepEqual(quiet.summary(), ["GET /quiet 200 0"]);
+  assert.equal(quiet.counts.get("memory-over-bound"), undefined);
+  assert.ok(loud.some(({ counts }) => counts.has("memory-over-bound")));
+  // Those that paid have told their requests.
+  for (const harness of loud) {
+    assert.equal(new Set(harness.end().exchanges().map(({ target }) => target)).size, 1000);
+  }
+});
+
+Deno.test("a block that gave way is told from its beginning, and the flow goes on", () => {
+  const codec = http2to1({ maxMemoryBytes: MIB / 2 });
+  const harness = new CodecHarness(codec).data(0, clientStart()).data(1, serverStart());
+  const more = join(...Array.from({ length: 16 }, (_, i) => literal(`x-${i}`, "v".repeat(1000))));
+  const fields = join(...request("GET", "/long").map(([name, value]) => literal(name, value)), more);
+  harness.data(0, frame(FrameType.HEADERS, END_STREAM, 1, fields));
+  for (let i = 0; i < 50; i++) harness.data(0, frame(FrameType.CONTINUATION, 0, 1, more));
+  harness.data(0, frame(FrameType.CONTINUATION, 4, 1)).data(1, headers(1, response(200), END_STREAM));
+  harness.data(0, headers(3, request("GET", "/next"), END_STREAM)).data(
+    1,
+    headers(3, response(204), END_STREAM),
+  ).end();
+  assert.deepEqual(harness.summary(), ["GET /long 200 0", "GET /next 204 0"]);
+  assert.equal(harness.counts.get("header-block-over-bound"), 1);
+});
