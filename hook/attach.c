@@ -8,6 +8,7 @@
 #include "libc.h"
 #include "owner.h"
 #include "region.h"
+#include "room.h"
 #include "seccomp.h"
 #include "session.h"
 #include "settings.h"
@@ -40,7 +41,7 @@ static uint32_t epochs;           /* rings that this process and its ancestors h
 static bool make_page(void)
 {
     uint32_t bytes = load_relaxed(&settings.page_bytes);
-    struct process *page = map_memory(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    struct process *page = room_map(bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     if (page == NULL)
         return false;
     if (sys3(SYS_madvise, page, bytes, MADV_WIPEONFORK) == 0) {
@@ -199,7 +200,8 @@ COLD bool attach_give_up(void)
     if (current == NULL || seccomp_in_force() || load_relaxed(&process->views) != 0 ||
         !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
-    if (process->views != 0) {
+    /* What an ancestor used, its sessions are in: this process may end them. Who asked in vain counts in the region. */
+    if (process->views != 0 || epochs != 0 || process->tried != 0) {
         store_release(&process->busy, 0);
         return false;
     }

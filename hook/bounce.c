@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include "room.h"
+
 #define SMALL_COUNT 128u
 #define LARGE_COUNT 16u
 #define COUNT (SMALL_COUNT + LARGE_COUNT)
@@ -34,7 +36,7 @@ bool bounce_create(bool small)
 {
     if (pool != NULL)
         return true;
-    pool = map_memory(POOL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    pool = room_map(POOL_BYTES, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
     if (pool == NULL)
         return false;
     sys3(SYS_madvise, pool, POOL_BYTES, MADV_DONTDUMP);

@@ -153,6 +153,8 @@ static COLD void begin_large(struct write_frame *write, struct call *entry)
         return;
     if (entry != NULL) {
         entry->time_ns = write->time_ns;
+        entry->from = (uintptr_t)write->bounce.from;
+        entry->length = write->bounce.length;
         entry->bounce = &write->bounce;
         entry->guard = &write->guard;
         entry->guard_value = write->guard = (uintptr_t)write ^ (uintptr_t)write->time_ns;

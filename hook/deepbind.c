@@ -45,7 +45,7 @@ struct relro {
 struct correction {
     struct elf_object hook;
     uint32_t first;
-
+    const char *name; /* that is being corrected */
 };
 
 static bool count(const struct elf_object *object, void *context)
@@ -80,9 +80,24 @@ static bool protect(const struct relro *relro, int protection)
     return !seccomp_in_force() && sys3(SYS_mprotect, relro->start, relro->end - relro->start, protection) == 0;
 }
 
+/* Whether an object that was loaded since has a function of its own with this name, which is no TLS library's. */
+static bool defines(const struct elf_object *object, void *context)
+{
+    const struct correction *correction = context;
+    return object->order >= correction->first && !object->is_hook && elf_symbol(object, correction->name) != NULL &&
+           (!library_has(correction->name) || elf_symbol(object, "SSL_new") == NULL);
+}
+
+/* What a library bound to is left alone where that may be another function of the same name. */
+static bool is_anothers(struct correction *correction, const char *name)
+{
+    correction->name = name;
+    return elf_each(defines, correction);
+}
+
 /* Corrects the addresses of one list of relocations. `open` says whether the pages of `relro` can be written. False: one of them
  * could not be. */
-static bool correct_list(const struct elf_object *object, const struct elf_object *hook, const ElfW(Rela) *list, size_t bytes,
+static bool correct_list(const struct elf_object *object, struct correction *correction, const ElfW(Rela) *list, size_t bytes,
                          const struct relro *relro, bool *open)
 {
     const ElfW(Sym) *symbols = object->symbols;
@@ -91,9 +106,10 @@ static bool correct_list(const struct elf_object *object, const struct elf_objec
         unsigned type = (unsigned)ELF64_R_TYPE(list[i].r_info);
         if (type != JUMP_SLOT && type != GLOBAL_DATA)
             continue;
-        void *ours = elf_symbol(hook, object->strings + symbols[ELF64_R_SYM(list[i].r_info)].st_name);
+        const char *name = object->strings + symbols[ELF64_R_SYM(list[i].r_info)].st_name;
+        void *ours = elf_symbol(&correction->hook, name);
         void **place = (void **)(object->base + list[i].r_offset);
-        if (ours == NULL || load_relaxed(place) == ours)
+        if (ours == NULL || load_relaxed(place) == ours || is_anothers(correction, name))
             continue;
         bool closed = (uintptr_t)place >= relro->start && (uintptr_t)place < relro->end;
         if (closed && !*open)
@@ -125,8 +141,8 @@ static bool correct(const struct elf_object *object, void *context)
     }
     struct relro relro = find_relro(object);
     bool open = false;
-    bool all = data == NULL || correct_list(object, &correction->hook, data, data_bytes, &relro, &open);
-    all = (jumps == NULL || correct_list(object, &correction->hook, jumps, jump_bytes, &relro, &open)) && all;
+    bool all = data == NULL || correct_list(object, correction, data, data_bytes, &relro, &open);
+    all = (jumps == NULL || correct_list(object, correction, jumps, jump_bytes, &relro, &open)) && all;
     if (open)
         protect(&relro, PROT_READ);
     if (!all)
@@ -143,6 +159,7 @@ static COLD void look(void)
     struct correction correction;
     store_relaxed(&loading, 0);
     correction.first = __atomic_exchange_n(&first_deep, UNKNOWN, __ATOMIC_RELAXED);
+    library_sweep();
     if (load_relaxed(&attach_done) == 0 && library_present())
         attach_late();
     correction.hook.is_hook = false;

@@ -82,11 +82,10 @@ static int step(struct dl_phdr_info *info, size_t size, void *data)
     return walk->visit(&object, walk->context) ? 1 : 0;
 }
 
-void elf_each(bool (*visit)(const struct elf_object *, void *), void *context)
+bool elf_each(bool (*visit)(const struct elf_object *, void *), void *context)
 {
     struct walk walk = {visit, context, 0, false};
-    if (dl_iterate_phdr != NULL)
-        dl_iterate_phdr(step, &walk);
+    return dl_iterate_phdr != NULL && dl_iterate_phdr(step, &walk) != 0;
 }
 
 static void *symbol_address(const struct elf_object *object, uint32_t index, const char *name)

@@ -29,8 +29,8 @@ struct elf_object {
 /* What an entry of object->dynamic points to. */
 const void *elf_pointer(const struct elf_object *object, uintptr_t value);
 
-/* Calls `visit` for each object that has a symbol table, in load order, until it returns true. */
-void elf_each(bool (*visit)(const struct elf_object *object, void *context), void *context);
+/* Calls `visit` for each object that has a symbol table, in load order, until it returns true: whether it did. */
+bool elf_each(bool (*visit)(const struct elf_object *object, void *context), void *context);
 
 /* Address of a function or object that `object` defines and exports in its default version, else NULL. */
 void *elf_symbol(const struct elf_object *object, const char *name);

@@ -236,9 +236,24 @@ void hello_look_spent(void)
 }
 
 /* Keys: a descriptor has the high bit set, the address of an SSL object has not; the lowest bit is the direction. */
+static inline uint64_t key_of(int fd, bool received)
+{
+    return 1ull << 63 | (uint64_t)(uint32_t)fd << 1 | received;
+}
+
+bool hello_goes_on(int fd)
+{
+    bool found = false;
+    if (load_relaxed(&hello_waiting) == 0)
+        return false;
+    for (unsigned i = 0; i < PIECES && !found; i++)
+        found = load_relaxed(&pieces[i].key) == key_of(fd, false);
+    return found;
+}
+
 void hello_look_socket(int fd, bool received, const uint8_t *bytes, size_t length)
 {
-    look(1ull << 63 | (uint64_t)(uint32_t)fd << 1 | received, fd, 0, received, bytes, length);
+    look(key_of(fd, received), fd, 0, received, bytes, length);
 }
 
 void hello_look_session(const void *ssl, uint64_t flow, bool received, const uint8_t *bytes, size_t length)

@@ -26,6 +26,9 @@ void hello_look_socket(int fd, bool received, const uint8_t *bytes, size_t lengt
 /* The same for the clear text of a session, whose flow is open already. */
 void hello_look_session(const void *ssl, uint64_t flow, bool received, const uint8_t *bytes, size_t length);
 
+/* A first piece of a ClientHello was sent on `fd`, and its rest was not. */
+bool hello_goes_on(int fd);
+
 /* One of those calls was looked at. */
 void hello_look_spent(void);
 

@@ -49,6 +49,25 @@ static bool enlist(const struct elf_object *object, void *context)
     return false;
 }
 
+static bool is_there(const struct elf_object *object, void *context)
+{
+    const struct library *library = context;
+    return object->start == library->start && object->end == library->end &&
+           elf_symbol(object, "SSL_new") == load_relaxed(&library->function[LIBRARY_SSL_new]);
+}
+
+COLD void library_sweep(void)
+{
+    store_release(&fallback.ready, 0);
+    for (unsigned number = 0; number < LIBRARIES; number++) {
+        struct library *library = &libraries[number];
+        if (load_acquire(&library->ready) == 0 || elf_each(is_there, library))
+            continue;
+        store_relaxed(&library->ready, 0);
+        store_release(&library->start, 0);
+    }
+}
+
 /* The library that one of the four words points into, among those met so far. */
 static inline const struct library *known(const uintptr_t *words)
 {
@@ -67,16 +86,17 @@ static inline const struct library *known(const uintptr_t *words)
 /* Only searches that found nothing count: a library that is new must be found at its first object. */
 static COLD const struct library *search_for(const uintptr_t *words)
 {
-    const struct library *first = load_fallback();
+    const struct library *first = load_fallback(), *found;
     if (load_acquire(&first->ready) != 0 && load_relaxed(&strangers) >= LIBRARIES &&
         add_relaxed(&strangers, 1) % LOOK_AGAIN >= LIBRARIES)
         return first;
+    library_sweep();
     elf_each(enlist, NULL);
-    const struct library *found = known(words);
+    found = known(words);
     if (found != NULL)
         return found;
     add_relaxed(&strangers, 1);
-    return first;
+    return load_fallback();
 }
 
 const struct library *library_of(const void *object)
@@ -94,6 +114,14 @@ static bool defines(const struct elf_object *object, void *context)
     bool *present = context;
     *present = !object->is_hook && elf_symbol(object, "SSL_new") != NULL;
     return *present;
+}
+
+bool library_has(const char *name)
+{
+    bool found = false;
+    for (unsigned i = 0; i < LIBRARY_COUNT && !found; i++)
+        found = text_equal(names[i], name);
+    return found;
 }
 
 bool library_present(void)

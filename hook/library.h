@@ -74,6 +74,12 @@ struct flow_use {
  * pointer, or with object NULL, the first library loaded after the hook. Never NULL. */
 const struct library *library_of(const void *object);
 
+/* Forgets libraries that were unloaded: another may have come in their place. */
+void library_sweep(void);
+
+/* A function of this name is one of a TLS library's. */
+bool library_has(const char *name);
+
 /* A TLS library is among the objects loaded by now. */
 bool library_present(void);
 

@@ -7,14 +7,17 @@
 #include "attach.h"
 #include "libc.h"
 #include "owner.h"
+#include "room.h"
 
 #define RLIMIT_ADDRESSES 9 /* RLIMIT_AS */
+#define LOCK_FUTURE 2      /* MCL_FUTURE */
+#define RLIMIT_PRIVATE 2   /* RLIMIT_DATA */
 
 /* `result` is that of a call which set a limit of the process `pid`, 0: this one. */
 static int limited(int result, int pid, int resource, const void *limit)
 {
-    if (result == 0 && resource == RLIMIT_ADDRESSES && limit != NULL && *(const uint64_t *)limit != UINT64_MAX &&
-        (pid == 0 || (uint32_t)pid == owner_self()))
+    if (result == 0 && (resource == RLIMIT_ADDRESSES || resource == RLIMIT_PRIVATE) && limit != NULL &&
+        *(const uint64_t *)limit != UINT64_MAX && (pid == 0 || (uint32_t)pid == owner_self()))
         attach_shrink();
     return result;
 }
@@ -66,6 +69,8 @@ SSLC_EXPORT int mlockall(int flags)
     if (original == NULL || error == NULL)
         return (int)sys1(SYS_mlockall, flags) == 0 ? 0 : -1;
     attach_shrink();
+    if ((flags & LOCK_FUTURE) != 0)
+        store_relaxed(&room_locked, 1); /* maybe in vain: that costs two system calls at most */
     int before = *error, result = original(flags);
     if (result == 0 || *error != ENOMEM || !attach_give_up())
         return result;

@@ -127,7 +127,7 @@ long region_make(struct region *region, uint64_t rendezvous)
     long fd = make_file(region);
     if (fd < 0)
         return fd;
-    region->base = map_memory(region->length, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd);
+    region->base = room_map(region->length, MAP_SHARED, (int)fd);
     if (region->base == NULL) {
         sys1(SYS_close, fd);
         return -ENOMEM;

@@ -2,6 +2,7 @@
 #include "room.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #define OVERCOMMIT_NEVER 2
 /* Version 1 says so, in pages, when there is no limit. */
@@ -18,6 +19,20 @@ struct group {
     uint32_t length;                               /* of the path, 0 for the root */
     char text[MOUNT_MOST + PATH_MOST + FILE_MOST]; /* the path begins at MOUNT_MOST; its mount goes right before it */
 };
+
+uint32_t room_locked;
+
+void *room_map(size_t length, int flags, int fd)
+{
+    if (LIKELY(load_relaxed(&room_locked) == 0))
+        return map_memory(length, PROT_READ | PROT_WRITE, flags, fd);
+    void *memory = map_memory(length, PROT_NONE, flags, fd); /* which nothing can be brought into */
+    if (memory == NULL || (sys2(SYS_munlock, memory, length) == 0 &&
+                           sys3(SYS_mprotect, memory, length, PROT_READ | PROT_WRITE) == 0))
+        return memory;
+    sys2(SYS_munmap, memory, length);
+    return NULL;
+}
 
 static long open_read(const char *path)
 {

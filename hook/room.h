@@ -10,4 +10,10 @@
  * kernel promises no more memory than there is. Asks files below /proc and /sys; allocates nothing. */
 bool room_for(uint64_t bytes);
 
+/* Set when the program has asked that all memory mapped from then on is locked, and so there at once. */
+extern uint32_t room_locked;
+
+/* Maps memory that may be read and written, of which nothing is there before it is used. NULL when the kernel refuses. */
+void *room_map(size_t length, int flags, int fd);
+
 #endif

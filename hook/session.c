@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include "room.h"
 #include "settings.h"
 
 #define NUMBER_BITS 17
@@ -32,7 +33,7 @@ bool sessions_create(bool small)
         return true;
     uint32_t capacity = small ? SMALL_SESSIONS : SESSIONS_MAX;
     memory_bytes = (uint64_t)capacity * (2 * sizeof(uint64_t) + sizeof(struct session));
-    memory = map_memory(memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    memory = room_map(memory_bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
     if (memory == NULL)
         return false;
     sys3(SYS_madvise, memory, memory_bytes, MADV_DONTDUMP);

@@ -24,7 +24,7 @@ void slice_begin(const struct flow_use *use, struct session *session, struct bou
 /* The bytes are the caller's own, which the kernel will encrypt (kTLS). */
 static inline bool slice_is_clear(const struct call *entry, const uint8_t *bytes)
 {
-    return (uintptr_t)bytes - (uintptr_t)entry->bounce->from < entry->bounce->length;
+    return (uintptr_t)bytes - entry->from < entry->length;
 }
 
 /* A socket is to take `length` bytes during the call of `entry`; `frame` is the current stack frame's address. */

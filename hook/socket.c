@@ -5,7 +5,7 @@
  * What comes in is looked at when it is there. What goes out must be looked at before the original is called, since a reader on
  * another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is fatal.
  * So nothing is looked at but what a TLS library sends within its calls, and, where one has left a ClientHello in memory,
- * what the program sends next, if it is long enough to be one. */
+ * what the program sends next, if it is long enough to be one, and the rest of one that was sent in part. */
 #include "attach.h"
 #include "hello.h"
 #include "libc.h"
@@ -132,7 +132,7 @@ static COLD void sending_begin(struct sending *sending, int fd, const struct iov
     sending->fd = fd;
     sending->sliced = false;
     sending->have = 0;
-    bool expected = load_relaxed(&hello_expected) != 0, waiting = load_relaxed(&hello_waiting) != 0;
+    bool expected = load_relaxed(&hello_expected) != 0, waiting = hello_goes_on(fd);
     bool carries = call != NULL && call->sliced != 0 && call->fd == fd;
     if (call == NULL && !expected && !waiting)
         return;

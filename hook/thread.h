@@ -28,6 +28,8 @@ struct call {
     /* of a sliced write */
     uint64_t time_ns;
     struct session *session;
+    uintptr_t from;                  /* the caller's bytes */
+    uint64_t length;
     struct bounce *bounce;           /* in the wrapper's frame, as is */
     const volatile uintptr_t *guard; /* a word there that holds guard_value */
     uintptr_t guard_value;
@@ -42,6 +44,14 @@ extern __thread struct thread_state thread_state __attribute__((tls_model("initi
 
 /* Takes all but the outermost `depth` calls off the list: they were left. */
 void thread_cut(struct thread_state *thread, uint32_t depth);
+
+/* The session's object is new or freed: a call on it that is still in the list was left. */
+static inline void thread_forget(struct thread_state *thread, const void *ssl)
+{
+    for (uint32_t i = 0; i < thread->depth; i++)
+        if (thread->calls[i].ssl == ssl)
+            thread->calls[i].sliced = 0;
+}
 
 /* The innermost TLS call that is still on the stack above `frame`, else NULL. */
 static inline struct call *thread_call(struct thread_state *thread, const char *frame)

@@ -6,6 +6,7 @@
 #include "attach.h"
 #include "call.h"
 #include "settings.h"
+#include "thread.h"
 
 #define SENT_SHUTDOWN 1
 #define RECEIVED_SHUTDOWN 2
@@ -103,6 +104,7 @@ HANDSHAKE(SSL_do_handshake)
 /* Ends the session's flow and forgets it. */
 static void forget(const struct library *library, const void *ssl)
 {
+    thread_forget(&thread_state, ssl);
     struct session *session = session_find(ssl);
     if (LIKELY(session == NULL))
         return;

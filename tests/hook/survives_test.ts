@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/** What correct programs do that once harmed them with the hook: as without it, with and without an agent. @module */
+import assert from "node:assert/strict";
+import { notRoot, skipIf } from "../support/skip.ts";
+import { certificateFiles, Collector, compile, hooked, run, WORK } from "./native.ts";
+
+const LINKED = ["-lssl", "-lcrypto", "-lpthread", "-ldl"];
+
+/** Runs it alone, with the hook, and with the hook and an agent; `expected` is what it says. */
+async function survives(program: string, args: string[], expected: string): Promise<void> {
+  const { cert, key } = await certificateFiles();
+  const files = { CERT: cert, KEY: key };
+  const collector = await Collector.start();
+  try {
+    for (const hook of [{}, await hooked(`${WORK}/none`), await hooked(collector.runtime)]) {
+      const output = await run(program, args, { ...files, ...hook });
+      assert.deepEqual(output, { code: 0, signal: null, stdout: expected, stderr: "" });
+    }
+  } finally {
+    await collector.stop();
+  }
+}
+
+const programs = {
+  "a limit on private memory": ["data", "0 \n1 \n"],
+  "a probe of memory while a hello is awaited": ["probe", "-1 Bad address\n"],
+  "a coroutine given up before its first record": ["given-up", "15 \n"],
+  "a coroutine given up after it, its descriptor used again": ["carried", "15 \n"],
+};
+
+for (const [name, [what, expected]] of Object.entries(programs)) {
+  Deno.test(name, async () => {
+    await survives(await compile("survives", ["survives.c"], LINKED), [what], expected);
+  });
+}
+
+Deno.test(
+  "a forked child that cannot lock its memory",
+  skipIf(notRoot("becoming another user")),
+  async () => {
+    const program = await compile("survives", ["survives.c"], LINKED);
+    // Without this capability the limit holds, for root too.
+    const args = ["--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock", program, "child"];
+    await survives("setpriv", args, "-1 Cannot allocate memory\n0 \n");
+  },
+);
+
+Deno.test("memory locked before a TLS library comes", skipIf(notRoot("locking memory")), async () => {
+  const program = await compile("late", ["late.c"], ["-ldl"]);
+  await survives(program, ["libssl.so.3"], "0 0\n");
+});
+
+Deno.test("a plugin's own function of a name that the hook has, bound by RTLD_DEEPBIND", async () => {
+  const program = await compile("loads", ["loads.c"], ["-ldl"]);
+  const plugin = await compile("libnamesake.so", ["namesake.c"], ["-shared", "-fPIC"]);
+  await survives(program, [plugin], "4242\n");
+});
+
+Deno.test("TLS libraries that come and go, more than the hook knows at a time", async () => {
+  const program = await compile("reloads", ["reloads.c"], ["-ldl"]);
+  const plugins = await Promise.all(
+    ["one", "two"].map((name) => compile(`lib${name}.so`, ["tiny_tls.c"], ["-shared", "-fPIC"])),
+  );
+  await survives(program, plugins, "120\n");
+});
