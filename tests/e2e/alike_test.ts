@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Programs do with the hook what they do without it: status, output and errors, with an agent and without one. @module */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { isInstalled, missing } from "../support/run.ts";
-import { notRoot, type Reason, skipIf } from "../support/skip.ts";
+import { missing } from "../support/run.ts";
+import { notRoot, skipIf } from "../support/skip.ts";
 import { LANGUAGES } from "./debian/languages.ts";
 import { NETWORK } from "./debian/network.ts";
-import type { DebianProgram } from "./debian/program.ts";
+import { absent, type DebianProgram } from "./debian/program.ts";
 import { Surroundings, WAYS } from "./debian/surroundings.ts";
 import { SYSTEM } from "./debian/system.ts";
 
@@ -17,13 +16,6 @@ Deno.test.beforeAll(async () => {
   if (!lacking) surroundings = await Surroundings.start();
 });
 Deno.test.afterAll(() => surroundings?.[Symbol.asyncDispose]());
-
-/** The reason to skip what needs these executables, of which some are named by their path. */
-function absent(needs: readonly string[]): Reason {
-  const isThere = (name: string) => name.startsWith("/") ? existsSync(name) : isInstalled(name);
-  const names = needs.filter((name) => !isThere(name));
-  return names.length > 0 ? `not installed: ${names.join(", ")}` : undefined;
-}
 
 async function checkAlike(program: DebianProgram): Promise<void> {
   const [plain, ...hooked] = await Promise.all(WAYS.map((way) => surroundings.run(program, way)));

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** A program of Debian, with a script that makes it do some of what it is for. @module */
+import { existsSync } from "node:fs";
+import { isInstalled } from "../../support/run.ts";
+import type { Reason } from "../../support/skip.ts";
 
 export interface DebianProgram {
   readonly name: string;
@@ -15,6 +18,13 @@ export interface DebianProgram {
   readonly status?: number;
   /** Parts of the output that no two runs share. */
   readonly volatile?: RegExp;
+}
+
+/** The reason to skip what needs these executables, of which some are named by their path. */
+export function absent(needs: readonly string[]): Reason {
+  const isThere = (name: string) => name.startsWith("/") ? existsSync(name) : isInstalled(name);
+  const names = needs.filter((name) => !isThere(name));
+  return names.length > 0 ? `not installed: ${names.join(", ")}` : undefined;
 }
 
 /** Scripts are written as the shell reads them. */
