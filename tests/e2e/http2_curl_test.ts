@@ -85,6 +85,34 @@ for (const mode of MODES) {
 }
 
 Deno.test({
+  name:
+    "http2to1: bodies in br, gzip and deflate are shown as they were, or as they are where encodings are kept",
+  ...skipIf(lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const codings = ["br", "gzip", "deflate"];
+      const sizes = [1, 70_000, 900_000];
+      const paths = codings.flatMap((coding) =>
+        sizes.map((size) => `/a?encoding=${coding}&size=${size}&length`)
+      );
+      const args = inTurn(...paths.map((path) => transfer(fixture, `{url}${path}`)));
+      await using server = await NodeServer.start(fixture);
+      const { capture, summary } = await mirroredCurl("source", fixture, server.port, args);
+      const { exchanges } = await checkHttp2(capture, summary, await server.served());
+      assert.deepEqual(
+        exchanges.map(({ response }) => fieldOf(response!, "x-sslcollector-decoded")),
+        paths.map((path) => /encoding=(\w+)/.exec(path)![1]),
+      );
+
+      await using second = await NodeServer.start(fixture);
+      const kept = ["--codec", "http2to1:encodings=keep"];
+      const mirrored = await mirroredCurl("source", fixture, second.port, args, kept);
+      const events = Object.keys(mirrored.summary.total.events);
+      assert.deepEqual(events.filter((name) => /decoded/.test(name)), []);
+    }),
+});
+
+Deno.test({
   name: "http2to1: a gRPC-shaped exchange keeps its trailers",
   ...skipIf(lacking),
   fn: () =>

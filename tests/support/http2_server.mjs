@@ -4,11 +4,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import http2 from "node:http2";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 
 const [certificate, key] = process.argv.slice(2);
 /** Between two events of a stream of them; eight take longer than an exchange may wait. */
 const EVENT_MS = 200;
+/** Of bodies that are told of as they were before. */
+const ENCODINGS = { br: brotliCompressSync, deflate: deflateSync, gzip: gzipSync };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 const server = certificate
@@ -36,11 +38,13 @@ function respondBody(stream, method, path, query, tell) {
   const size = Number(query.get("size") ?? 0);
   const status = Number(query.get("status") ?? 200);
   const plain = new Uint8Array(size).map((_, i) => (i * 31 + (i >> 8)) & 255);
-  const body = query.has("gzip") ? gzipSync(plain) : plain;
+  const encoding = query.get("encoding");
+  const body = query.has("gzip") ? gzipSync(plain) : encoding ? ENCODINGS[encoding](plain) : plain;
   const fields = { "x-path": path, "set-cookie": ["a=1", "b=2"] };
-  tell(status, method === "HEAD" ? "" : body, [["x-path", path]]);
+  tell(status, method === "HEAD" ? "" : encoding ? plain : body, [["x-path", path]]);
   if (query.has("length")) fields["content-length"] = body.length;
   if (query.has("gzip")) fields["content-encoding"] = "gzip";
+  if (encoding) fields["content-encoding"] = encoding;
   if (query.has("type")) fields["content-type"] = query.get("type");
   if (query.has("hint")) stream.additionalHeaders({ ":status": 103, link: "</a>" });
   const waitForTrailers = query.has("trailers");
