@@ -6,6 +6,8 @@ import type { CodecSettings, CodecValues } from "../codec.ts";
 export interface DecodeOptions {
   /** Also bodies in one layer of gzip or deflate, which Suricata decodes itself: of gzip the first member only. */
   readonly gzip: boolean;
+  /** Also bodies in brotli. */
+  readonly br: boolean;
   /** Messages of WebSockets too, where permessage-deflate was agreed on. */
   readonly websocket: boolean;
   /** Bytes that decoding a message may give, times the encoded ones. */
@@ -28,6 +30,7 @@ export interface DecodeOptions {
  */
 export const DEFAULT_OPTIONS: DecodeOptions = {
   gzip: true,
+  br: true,
   websocket: false,
   ratio: 100,
   extraBytes: 4 * 1024 * 1024,
@@ -42,6 +45,11 @@ export const DECODE_SETTINGS = {
     type: "boolean",
     default: DEFAULT_OPTIONS.gzip,
     description: "gzip and deflate too; Suricata decodes them itself, of gzip the first member",
+  },
+  "br": {
+    type: "boolean",
+    default: DEFAULT_OPTIONS.br,
+    description: "br too; damaged br has the runtime write lines to standard output",
   },
   "websocket": {
     type: "boolean",
@@ -83,6 +91,7 @@ export const DECODE_SETTINGS = {
 /** The options that these settings are. */
 export const optionsOf = (values: CodecValues<typeof DECODE_SETTINGS>): DecodeOptions => ({
   gzip: values.gzip,
+  br: values.br,
   websocket: values.websocket,
   ratio: values.ratio,
   extraBytes: values.extra,

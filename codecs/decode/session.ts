@@ -42,7 +42,7 @@ class Half implements MessageParts {
     if (head.contentCodings.length === 0 || isLeft(head, context.options.gzip)) {
       return this.#passHead(bytes, head);
     }
-    const reason = undecodable(head);
+    const reason = undecodable(head, context.options.br);
     if (reason !== "") {
       context.count(`encoded-${reason}`);
       return this.outlet.write(rewriteHead(bytes, NO_NAMES, [`${ENCODED_MARK}: ${reason}`]));
@@ -219,9 +219,11 @@ function isLeft({ contentCodings }: MessageHead, gzip: boolean): boolean {
 }
 
 /** Why a body is not tried at all. */
-function undecodable(head: MessageHead): string {
+function undecodable(head: MessageHead, br: boolean): string {
   const { contentCodings } = head;
-  if (!contentCodings.every(isKnownCoding)) return "unknown-coding";
+  if (!contentCodings.every((coding) => isKnownCoding(coding) && (br || coding !== "br"))) {
+    return "unknown-coding";
+  }
   if (contentCodings.length > MAX_CODINGS) return "many-codings";
   if (head.status === 206 || head.hasRange) return "range";
   // There are no chunks in HTTP/1.0: where a body goes on with another length, only the end of the connection can end it.

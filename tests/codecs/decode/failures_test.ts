@@ -117,6 +117,13 @@ Deno.test("a gzip header without an end is given up, all of it shown", () => {
   assert.equal(encodedMark(response), "no-output");
 });
 
+Deno.test("br is left and marked where it is not wanted", () => {
+  const body = brotliCompressSync(NOISE);
+  const { response } = answered(message([OK, "Content-Encoding: br"], body), Infinity, { br: false });
+  assert.ok(Buffer.compare(response.body, body) === 0);
+  assert.equal(encodedMark(response), "unknown-coding");
+});
+
 // Bounds
 
 const BOMB = brotliCompressSync(new Uint8Array(10_000_000).fill(0x61));
