@@ -40,6 +40,17 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   /** `int close(int fd)` */
   close: { parameters: ["i32"], result: "i32" },
+  /** `int dup2(int from, int to)` */
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
+  /** `ssize_t write(int fd, const void *bytes, size_t length)` */
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  /** The same on another thread; `errno` is not to be had. */
+  writeElsewhere: {
+    name: "write",
+    parameters: ["i32", "buffer", "usize"],
+    result: "isize",
+    nonblocking: true,
+  },
   /** `int flock(int fd, int operation)` */
   flock: { parameters: ["i32", "i32"], result: "i32" },
   /** `int fcntl(int fd, int command, int argument)` */
@@ -111,8 +122,10 @@ const ERROR_NAMES: Record<number, string> = {
   22: "EINVAL",
   23: "ENFILE",
   24: "EMFILE",
+  27: "EFBIG",
   28: "ENOSPC",
   30: "EROFS",
+  32: "EPIPE",
   36: "ENAMETOOLONG",
   95: "EOPNOTSUPP",
   98: "EADDRINUSE",

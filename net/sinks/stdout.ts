@@ -5,6 +5,7 @@ import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounter
 import { pcapngHead } from "../wire/pcapng.ts";
 import type { SinkKind } from "./kind.ts";
 import { Outlet, type OutletWriter, type Parcel } from "./outlet.ts";
+import { ownStdout } from "../ffi/own_stdout.ts";
 import { systemError } from "../ffi/system_error.ts";
 import type { SinkOptions } from "./sink_options.ts";
 
@@ -37,7 +38,7 @@ export class StdoutSink implements Sink {
   #warned = false;
   readonly #options: SinkOptions;
 
-  constructor(options: SinkOptions, writer: OutletWriter = Deno.stdout, queueBytes = STDOUT_QUEUE_BYTES) {
+  constructor(options: SinkOptions, writer: OutletWriter = ownStdout(), queueBytes = STDOUT_QUEUE_BYTES) {
     this.mtu = options.mtu ?? DEFAULT_MTU;
     this.#options = options;
     this.#outlet = new Outlet<Parcel>(writer, queueBytes, {
