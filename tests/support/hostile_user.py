@@ -3,6 +3,7 @@
 
     mappings REGIONS VMAS RINGS   hands over regions whose rings are all claimed, from a process with so many mappings
     silent SECONDS                connects and says nothing, as often as it can
+    sealed                        has a child hand over a region, seal it against being mapped again, and end
     totals                        claims to have lost more bytes and sessions than there are
 
 NAME is the name of the regions. Says "done" when that is done, and stays until it is killed.
@@ -12,7 +13,8 @@ import array, ctypes, fcntl, mmap, os, socket, struct, sys, time
 PAGE, MAGIC, ABI = 4096, 0x434C5353, 3
 SLOTS, DATA = 64, 65536
 STRIDE = PAGE + SLOTS * 64 + DATA
-F_ADD_SEALS, SHRINK, GROW = 1033, 2, 4
+F_ADD_SEALS, SHRINK, GROW, FUTURE_WRITE = 1033, 2, 4, 16
+CLOSE, FRESH = 5, 1 << 63
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
@@ -79,6 +81,25 @@ def totals(runtime, name):
     for counter in (64, 72, 80, 104):
         memory[counter : counter + 8] = struct.pack("<Q", 2**51)
     hand_over(runtime, name, fd, length)
+    return memory
+
+
+def sealed(runtime, name):
+    fd, memory, length = region(name, 1)
+    child = os.fork()
+    if child == 0:
+        ring = PAGE
+        memory[ring + 4 : ring + 8] = struct.pack("<I", os.getpid())
+        memory[24:28] = struct.pack("<I", os.getpid())
+        memory[ring + PAGE : ring + PAGE + 24] = struct.pack("<IBBHIIQ", 1, CLOSE, 0, 0, 0, 0, 1)
+        memory[ring + 64 : ring + 72] = struct.pack("<Q", FRESH | 1 << 29 | 1)
+        hand_over(runtime, name, fd, length)
+        while memory[ring + 128 : ring + 136] == bytes(8):  # the tail: until that record is read
+            time.sleep(0.001)
+        fcntl.fcntl(fd, F_ADD_SEALS, FUTURE_WRITE)
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(fd)
     return memory
 
 

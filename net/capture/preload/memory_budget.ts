@@ -30,10 +30,13 @@ export class MemoryBudget {
     return this.#used + RING_LEAST <= this.totalBytes && this.#of(uid) + RING_LEAST <= this.#mostOf(uid);
   }
 
-  /** A ring of `uid` uses `after` bytes now, and `before` until now. */
+  /**
+   * A ring of `uid` uses `after` bytes now, and `before` until now, by its own word: what is beyond the user's share is nobody
+   * else's cost.
+   */
   change(uid: number, before: number, after: number): void {
-    this.#used += after - before;
-    const user = this.#of(uid) + after - before;
+    const used = this.#of(uid), user = used + after - before, most = this.#mostOf(uid);
+    this.#used += Math.min(user, most) - Math.min(used, most);
     if (user > 0) this.#users.set(uid, user);
     else this.#users.delete(uid);
   }

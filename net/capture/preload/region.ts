@@ -159,6 +159,17 @@ export class Region {
     }
   }
 
+  /** False when it was sealed against that since. */
+  #canMapAgain(): boolean {
+    try {
+      this.#mapAgain();
+      return true;
+    } catch (error) {
+      if (!(error instanceof RegionError)) throw error;
+      return false;
+    }
+  }
+
   /** Absent before {@linkcode map}. */
   get geometry(): Geometry | undefined {
     return this.#geometry;
@@ -227,7 +238,8 @@ export class Region {
 
   /**
    * Whether any process still maps it; undefined when that cannot be known. All views are detached: when it is mapped, and
-   * after undefined, it is mapped here again, else it is of no use to anybody any more.
+   * after undefined, it is mapped here again, else it is of no use to anybody any more. False, too, when it cannot be mapped
+   * again: then it is of no use here.
    */
   isMappedElsewhere(): boolean | undefined {
     const wasMapped = this.#mapping !== undefined;
@@ -236,8 +248,7 @@ export class Region {
     // The kernel refuses this seal as long as anybody could write through a mapping.
     if (libc().fcntl(this.#fd, F_ADD_SEALS, SEALS.write) === 0) return false;
     const isMapped = errno() === EBUSY ? true : undefined;
-    if (wasMapped) this.#mapAgain();
-    return isMapped;
+    return wasMapped && !this.#canMapAgain() ? false : isMapped;
   }
 
   /** Detaches all views and unmaps at once; lets go of it as soon as no other thread uses the descriptor. */

@@ -123,3 +123,18 @@ Deno.test({
       for (const programs of source.counters.refused.values()) assert(programs < 2 ** 24);
     }),
 });
+
+Deno.test({
+  name: "a region that is sealed while it is read, and cannot be mapped again, ends itself and nothing else",
+  ...skip,
+  fn: () =>
+    beside(["sealed"], async ({ directory, source, log }, begin) => {
+      await begin();
+      await awaited("its ring to end", log.until(() => log.of("programEnd").length === 1));
+      await until("it to be let go", () => source.regions === 0);
+      const good = joinAgent(directory);
+      good.ring.write({ kind: KIND.data, payload });
+      await awaited("another program to be served", log.until(() => log.of("data").length === 1));
+      good.region.close();
+    }),
+});

@@ -17,3 +17,12 @@ Deno.test("what is in use counts, and no user but root uses all of it", () => {
   assert.equal(budget.usedBytes, 25 * RING_LEAST);
   assert(budget.admits(33) && budget.isPlenty(33));
 });
+
+Deno.test("a user whose rings use more than its share leaves the rest to others", () => {
+  const budget = new MemoryBudget(100 * RING_LEAST);
+  budget.change(33, 0, 300 * RING_LEAST);
+  assert(!budget.admits(33) && budget.admits(34) && budget.admits(0));
+  budget.change(33, 300 * RING_LEAST, 30 * RING_LEAST);
+  assert(budget.admits(33) && budget.isPlenty(33));
+  assert.equal(budget.usedBytes, 30 * RING_LEAST);
+});
