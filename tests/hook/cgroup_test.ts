@@ -23,6 +23,12 @@ function withFiles(files: Record<string, string>, use: (root: string) => void): 
   });
 }
 
+Deno.test("a process that is gone has all the room there is: nothing is made ready for it", async () => {
+  const child = new Deno.Command("true").spawn();
+  await child.status;
+  assert.equal(cgroupRoomBytes(child.pid), Infinity);
+});
+
 Deno.test("the room of a group is the least on its way up, and none where it cannot be seen", async () => {
   await withFiles({
     "a/memory.max": "1000",

@@ -17,15 +17,16 @@ const UNLIMITED = 2 ** 60;
 const OVERCOMMIT_NEVER = 2;
 
 /**
- * The least that any group of a process on the way to the root leaves free: Infinity where none has a limit, 0 when it
- * cannot be known, and where the kernel may have no memory behind a page that was not made ready.
+ * The least that any group of a process on the way to the root leaves free: Infinity where none has a limit, and of a process
+ * that is gone, which touches nothing any more; 0 when it cannot be known, and where the kernel may have no memory behind
+ * a page that was not made ready.
  */
 export function cgroupRoomBytes(pid: number): number {
   if (read("/proc/sys/vm/overcommit_memory") === OVERCOMMIT_NEVER) return 0;
   try {
     return roomOfGroups(Deno.readTextFileSync(`/proc/${pid}/cgroup`));
-  } catch {
-    return 0;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? Infinity : 0;
   }
 }
 

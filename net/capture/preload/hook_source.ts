@@ -203,8 +203,6 @@ export class HookSource {
         if (this.#bytes - before >= BULK_BYTES) await nextTurn();
         else await this.#pace.next(this.#bulk.size > 0 ? BULK_LOOK_MS : LOOK_MS);
       }
-      this.#scan.close();
-      await scanning;
       await this.#drain();
     } finally {
       this.#closing = true;
@@ -233,19 +231,20 @@ export class HookSource {
     if (isReading) this.#tickBoundNs = Math.min(boundNs, readNs);
   }
 
-  /** Programs that came, and rings that fill up before their turn. */
-  #look(nowMs: number): void {
+  /** Programs that came, and rings that fill up before their turn; answers the number of arrivals. */
+  #look(nowMs: number, all = false): number {
     const wasAway = nowMs - this.#lookedMs > PAUSE_MS && this.#lookedMs > 0;
     this.#lookedMs = nowMs;
     const most = wasAway ? ACCEPT_AFTER_PAUSE_MAX : ACCEPT_MAX;
     const taken = this.#socket.accept(most, nowMs, (arrival) => this.#programs.admit(arrival, nowMs));
     if (taken === most) this.#scan.want();
-    this.#programs.begin(this.#times.floorNs, nowMs);
+    this.#programs.begin(this.#times.floorNs, nowMs, all);
     for (const [ring, untilMs] of this.#bulk) if (nowMs > untilMs) this.#bulk.delete(ring);
     for (const ring of this.#active) {
       if (ring.ended || nowMs - ring.activeMs > ACTIVE_MS) this.#active.delete(ring);
       else if (ring.isFilling) this.#bulk.set(ring, nowMs + BULK_MS);
     }
+    return taken;
   }
 
   /** One turn for each ring; answers the time before which nothing is left in any. */
@@ -332,31 +331,41 @@ export class HookSource {
     this.#warnings.renew();
   }
 
-  /** Reads what the rings held when closing began, then ends every program. */
+  /** Takes in everybody who came, reads what their rings held when they were met here, then ends every program. */
   async #drain(): Promise<void> {
     const startMs = performance.now();
-    this.#times.nowNs = this.#nowNs();
-    this.#look(startMs);
-    this.#programs.claim(this.#times.floorNs, startMs);
-    this.#programs.look(this.#times.nowNs, startMs);
-    let left = this.#programs.rings.map((ring) => ({ ring, records: ring.reader.outstanding }));
-    while (left.length > 0 && performance.now() - startMs < DRAIN_MS) {
-      const remaining: typeof left = [];
-      for (const { ring, records } of left) {
-        const read = this.#turn(ring, startMs);
-        if (read > 0 && records > read && !ring.ended) {
-          remaining.push({ ring, records: records - read });
-        }
+    /** Records that are still to be read of each ring. */
+    const left = new Map<ProgramRing, number>();
+    let isWorking = true;
+    while (isWorking && performance.now() - startMs < DRAIN_MS) {
+      this.#times.nowNs = this.#nowNs();
+      const arrived = this.#look(startMs, true);
+      const claimed = this.#programs.claim(this.#times.floorNs, startMs);
+      for (const ring of this.#programs.rings) {
+        if (!left.has(ring)) left.set(ring, ring.reader.outstanding);
       }
-      left = remaining;
+      const records = this.#drainOnce(left, startMs);
+      isWorking = arrived + claimed + records > 0 || this.#programs.isAsking;
       await this.#options.onBatch?.();
       await nextTurn();
-      this.#times.nowNs = this.#nowNs();
     }
+    this.#programs.look(this.#times.nowNs, startMs);
     for (const ring of [...this.#programs.rings]) {
       this.#programs.end(ring, Math.max(this.#times.nowNs, ring.reader.timeNs), true);
     }
     await this.#options.onBatch?.();
+  }
+
+  /** One turn for each ring of which something is left; answers the number of records. */
+  #drainOnce(left: Map<ProgramRing, number>, nowMs: number): number {
+    let records = 0;
+    for (const [ring, wanted] of left) {
+      if (wanted <= 0 || ring.ended) continue;
+      const read = this.#turn(ring, nowMs);
+      left.set(ring, read > 0 ? wanted - read : 0);
+      records += read;
+    }
+    return records;
   }
 }
 

@@ -193,20 +193,27 @@ export class Programs {
     for (const guest of this.#broughtBy(pid).slice(-1)) this.#seeWhetherLeft(guest, pid);
   }
 
-  /** Begins regions that were written to for the first time. */
-  begin(timeNs: number, nowMs: number): void {
-    const begun = this.#waiting.due(nowMs);
+  /** Begins regions that were written to for the first time; with `all` those that have waited for long are not left for later. */
+  begin(timeNs: number, nowMs: number, all = false): void {
+    const begun = this.#waiting.due(nowMs, all);
     for (const guest of begun) this.#begin(guest);
     if (begun.length > 0) this.#claim(begun, timeNs, nowMs);
   }
 
-  /** Takes the rings that were claimed since the last look. */
-  claim(timeNs: number, nowMs: number): void {
-    this.#claim(this.#guests.values(), timeNs, nowMs);
+  /** Takes the rings that were claimed since the last look, or refuses them; answers how many. */
+  claim(timeNs: number, nowMs: number): number {
+    return this.#claim(this.#guests.values(), timeNs, nowMs);
   }
 
-  #claim(guests: Iterable<Guest>, timeNs: number, nowMs: number): void {
+  /** Whether the maps of a process are being read to know whose a ring is. */
+  get isAsking(): boolean {
+    for (const guest of this.#guests.values()) if (guest.asked.size > 0) return true;
+    return false;
+  }
+
+  #claim(guests: Iterable<Guest>, timeNs: number, nowMs: number): number {
     const ofUsers = new Map<number, number>();
+    let claimed = 0;
     for (const guest of guests) {
       while (guest.mayBeClaimed && guest.isBegun) {
         const { uid } = guest.identity;
@@ -220,8 +227,10 @@ export class Programs {
           break;
         }
         this.#take(guest, ring, owner, timeNs, nowMs);
+        claimed++;
       }
     }
+    return claimed;
   }
 
   #begin(guest: Guest): void {

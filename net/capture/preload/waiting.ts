@@ -31,8 +31,8 @@ export class Waiting {
     this.#old.delete(guest);
   }
 
-  /** Those that are begun, which wait no more. */
-  due(nowMs: number): Guest[] {
+  /** Those that are begun, which wait no more; with `all` also every old one is looked at. */
+  due(nowMs: number, all = false): Guest[] {
     const begun: Guest[] = [];
     for (const guest of this.#young) {
       if (this.#isBegun(guest)) begun.push(guest);
@@ -41,7 +41,7 @@ export class Waiting {
         this.#old.add(guest);
       }
     }
-    let looks = Math.min(OLD_EACH, this.#old.size);
+    let looks = all ? this.#old.size : Math.min(OLD_EACH, this.#old.size);
     for (const guest of this.#old) {
       if (looks-- === 0) break;
       this.#old.delete(guest);

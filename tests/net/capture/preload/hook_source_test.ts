@@ -85,6 +85,21 @@ Deno.test("a program's records arrive; more memory is granted; room is made", as
   });
 });
 
+Deno.test("an agent that is told to end takes in everybody who came, however many of one user", async () => {
+  await withAgent(async ({ directory, source, log }) => {
+    const regions = Array.from({ length: 40 }, () => {
+      const { region, ring } = joinAgent(directory);
+      assert(ring.write({ kind: KIND.data, payload }));
+      return region;
+    });
+    await source.close();
+    assert.equal(log.of("data").length, regions.length);
+    assert.equal(source.counters.programs, regions.length);
+    assert.deepEqual([...source.counters.refused], []);
+    for (const region of regions) region.close();
+  });
+});
+
 Deno.test("hooks of every user find the socket; an agent that goes takes it away", async () => {
   await withAgent(async ({ directory, source }) => {
     assert.equal((await Deno.stat(`${directory}/hook.sock`)).mode! & 0o777, 0o666);
