@@ -111,15 +111,17 @@ export class FieldList {
 
   /** Whether a reference to so many bytes of name and value is told. `isAgain`: this entry is in the list already. */
   takesReference(lengthBytes: number, id: number, isAgain: boolean): boolean {
-    const lineBytes = lengthBytes + LINE_OVERHEAD_BYTES;
-    const leftBytes = this.repeatLimitBytes - this.repeatedBytes;
-    if (lineBytes > (isAgain ? leftBytes - RESERVE_BYTES : leftBytes) && (isAgain || !isDecisive(id))) {
-      this.elidedCount++;
-      this.#elidedIds |= 1 << id;
-      return false;
-    }
-    this.repeatedBytes += lineBytes;
-    return true;
+    const repeatedBytes = this.repeatedBytes + lengthBytes + LINE_OVERHEAD_BYTES;
+    const isTaken = repeatedBytes + RESERVE_BYTES <= this.repeatLimitBytes ||
+      (!isAgain && (repeatedBytes <= this.repeatLimitBytes || isDecisive(id)));
+    if (isTaken) this.repeatedBytes = repeatedBytes;
+    else this.#elide(id);
+    return isTaken;
+  }
+
+  #elide(id: number): void {
+    this.elidedCount++;
+    this.#elidedIds |= 1 << id;
   }
 
   /** Whether a literal's name of the table is told: one octet may stand for a long one. */
