@@ -8,6 +8,7 @@
 import { Random } from "../support/random.ts";
 import { decodeBytesTarget, decodeTarget } from "./decode_target.ts";
 import { hpackTarget, http2Target } from "./http2_targets.ts";
+import { peerTarget } from "./peer_targets.ts";
 import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
 
 const TARGETS: Record<string, (random: Random) => void | Promise<void>> = {
@@ -18,6 +19,7 @@ const TARGETS: Record<string, (random: Random) => void | Promise<void>> = {
   decode: decodeTarget,
   "decode-bytes": decodeBytesTarget,
   hpack: (random) => hpackTarget(random),
+  peers: peerTarget,
 };
 
 const seconds = Number(Deno.args[0] ?? 60);
