@@ -5,6 +5,7 @@ import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { hookSource } from "../net/agent/source.ts";
 import { Lookout } from "../net/agent/unmirrored/lookout.ts";
 import { servedBy } from "../net/agent/unmirrored/served.ts";
+import { ownStdout } from "../net/ffi/own_stdout.ts";
 import { BadInput } from "./bad_input.ts";
 import { datedFile } from "./default_sink.ts";
 import { printError } from "./log.ts";
@@ -101,6 +102,8 @@ async function execute(
     printError(`sslcollector: run: ${program}: ${missing ? "command not found" : (error as Error).message}`);
     return missing ? 127 : 126;
   }
+  // The program has it now, and parts of the runtime write to file descriptor 1 by themselves.
+  ownStdout();
   started(child.pid);
   const { code } = await child.status;
   endedMs = performance.now();

@@ -104,3 +104,32 @@ for (const mode of MODES) {
     fn: () => withFixture((fixture) => checkFault(mode, fixture)),
   });
 }
+
+/** Writes where the program writes, as the runtime does for some damaged bodies. */
+const NOISY = `
+export default {
+  name: "noisy",
+  contract: 1,
+  probe: () => (console.log("noise"), "reject"),
+  open: () => { throw new Error("never"); },
+};
+`;
+
+Deno.test({
+  name: "what a plugin or the runtime writes to standard output does not reach that of the program under run",
+  ...skipIf(missing("curl", "node", "openssl")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await Deno.writeTextFile(fixture.path("noisy.ts"), NOISY);
+      await using server = await NodeServer.start(fixture);
+      const url = `https://localhost:${server.port}/a?size=30`;
+      const script = `curl -sS --http1.1 --cacert ${fixture.certificate} -o /dev/null '${url}'; echo alone`;
+      const args = ["run", "--summary", "json", "-o", fixture.path("out.pcapng"), "--codec", "./noisy.ts"];
+      const ended = await runSslcollector("source", fixture, [...args, "--", "sh", "-c", script], {
+        cwd: fixture.folder,
+      });
+      assert.equal(ended.code, 0, ended.stderr);
+      assert.equal(new TextDecoder().decode(ended.stdout), "alone\n");
+      assert.equal(summaryOf(ended).total.flows, 1);
+    }),
+});
