@@ -108,7 +108,7 @@ export class Programs {
     let region: Region | undefined;
     try {
       checkGreeting(greeting, this.#options.rendezvous);
-      region = this.#open(`/proc/self/fd/${fd}`);
+      region = Region.of(fd);
     } catch (error) {
       this.#refuseRegion(pid, uid, error);
     } finally {
@@ -148,7 +148,7 @@ export class Programs {
     if (identity === undefined || fileKey(path) !== key) return;
     let region: Region | undefined;
     try {
-      region = this.#open(path);
+      region = Region.at(path);
     } catch (error) {
       this.#refuseRegion(pid, identity.uid, error);
     }
@@ -157,11 +157,6 @@ export class Programs {
     this.#add(
       new Guest({ region, identity, process: this.#watch.watch(pid), isAdopted: true, range, nowMs }),
     );
-  }
-
-  /** Undefined when it is read already, here or by another agent. */
-  #open(path: string): Region | undefined {
-    return this.#guests.has(fileKey(path) ?? "") ? undefined : Region.open(path);
   }
 
   #add(guest: Guest): void {

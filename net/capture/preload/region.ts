@@ -22,6 +22,8 @@ import {
 } from "../record/layout.ts";
 
 const O_RDWR = 2;
+const O_NOCTTY = 0o400;
+const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -105,31 +107,34 @@ export class Region {
   }
 
   /**
-   * Opens the memory file at a path of /proc. Undefined when somebody else reads it.
+   * Opens the memory file that another description is open on, which stays its owner's. Undefined when somebody else reads it.
    *
-   * @throws {RegionError} unless it is memory that nobody can shrink or grow.
+   * @throws {RegionError} unless it is memory that nobody can shrink or grow. Anything else is not opened, which can wait for ever,
+   *   or do something, and may be more than who sent it was allowed.
    */
-  static open(path: string): Region | undefined {
-    const fd = libc().open(cString(path), O_RDWR | O_CLOEXEC, 0);
-    if (fd < 0) throw new RegionError(`its memory cannot be opened: ${errnoName(errno())}`);
+  static of(offered: number): Region | undefined {
+    checkMemory(offered);
+    const fd = openFile(`/proc/self/fd/${offered}`, O_RDWR);
+    if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) {
+      return new Region(fd, Number(libc().lseek(fd, 0n, SEEK_END)));
+    }
+    const failure = errno();
+    libc().close(fd);
+    if (failure !== EAGAIN) throw new RegionError(`its memory cannot be locked: ${errnoName(failure)}`);
+    return undefined;
+  }
+
+  /**
+   * Opens what a path of /proc leads to, as {@linkcode of} does; as harmlessly as can be, since it may be another file by now.
+   *
+   * @throws {RegionError} likewise.
+   */
+  static at(path: string): Region | undefined {
+    const fd = openFile(path, O_NONBLOCK | O_NOCTTY);
     try {
-      const status = new BigUint64Array(32);
-      // On huge pages a read may fault without memory to answer it; on any other file the seals mean nothing.
-      if (libc().fstatfs(fd, new Uint8Array(status.buffer)) !== 0 || status[0] !== TMPFS_MAGIC) {
-        throw new RegionError("its descriptor is no memory file");
-      }
-      const seals = libc().fcntl(fd, F_GET_SEALS, 0);
-      const wanted = SEALS.shrink | SEALS.grow;
-      if (seals < 0 || (seals & wanted) !== wanted) throw new RegionError("its memory is not sealed");
-      if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) {
-        return new Region(fd, Number(libc().lseek(fd, 0n, SEEK_END)));
-      }
-      if (errno() !== EAGAIN) throw new RegionError(`its memory cannot be locked: ${errnoName(errno())}`);
+      return Region.of(fd);
+    } finally {
       libc().close(fd);
-      return undefined;
-    } catch (error) {
-      libc().close(fd);
-      throw error;
     }
   }
 
@@ -257,6 +262,25 @@ export class Region {
     this.#mapping = undefined;
     await Promise.all(this.#calls);
     libc().close(this.#fd);
+  }
+}
+
+function openFile(path: string, flags: number): number {
+  const fd = libc().open(cString(path), flags | O_CLOEXEC, 0);
+  if (fd < 0) throw new RegionError(`its memory cannot be opened: ${errnoName(errno())}`);
+  return fd;
+}
+
+/** @throws {RegionError} unless a descriptor is open on memory that nobody can shrink or grow. */
+function checkMemory(fd: number): void {
+  const seals = libc().fcntl(fd, F_GET_SEALS, 0);
+  if (seals < 0) throw new RegionError("its descriptor is no memory file");
+  const wanted = SEALS.shrink | SEALS.grow;
+  if ((seals & wanted) !== wanted) throw new RegionError("its memory is not sealed");
+  const status = new BigUint64Array(32);
+  // On huge pages a read may fault without memory to answer it.
+  if (libc().fstatfs(fd, new Uint8Array(status.buffer)) !== 0 || status[0] !== TMPFS_MAGIC) {
+    throw new RegionError("its descriptor is no memory file");
   }
 }
 

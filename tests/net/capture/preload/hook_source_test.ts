@@ -205,6 +205,33 @@ for (const [name, reason, { seals, greeting, page, bytes, fds = 1, file }] of BA
   });
 }
 
+Deno.test("what is offered is not opened unless it is memory: that may wait, or do what the sender may not", async () => {
+  await withAgent(async ({ directory, source }) => {
+    const folder = `${directory}/files`;
+    await Deno.mkdir(folder);
+    await Deno.writeFile(`${folder}/device`, new Uint8Array(4096));
+    const seen: string[] = [];
+    const watcher = Deno.watchFs(folder);
+    const watching = (async () => {
+      for await (const { kind, paths } of watcher) {
+        if (paths[0].endsWith("/end")) return;
+        seen.push(kind);
+      }
+    })();
+    const O_PATH = 0o10000000;
+    const other = libc().open(new TextEncoder().encode(`${folder}/device\0`), O_PATH, 0);
+    const region = new RegionWriter(USUAL, directory);
+    libc().close(sendToAgent(`${directory}/hook.sock`, region.greeting(), [other]));
+    await until("it to be refused", () => source.counters.refused.get("bad-region") === 1);
+    await Deno.writeFile(`${folder}/end`, new Uint8Array(1));
+    await watching;
+    watcher.close();
+    assert.deepEqual(seen, []);
+    libc().close(other);
+    region.close();
+  });
+});
+
 Deno.test("a program that never uses TLS keeps its memory untouched, and is nothing to tell about when it ends", async () => {
   await withAgent(async ({ directory, source, log }) => {
     const region = new RegionWriter(USUAL, directory);
@@ -518,7 +545,7 @@ Deno.test("a target that throws loses that ring and no other", async () => {
 function takeAlone(geometry: Geometry, budget: MemoryBudget, pid = Deno.pid) {
   const writer = new RegionWriter(geometry, "/nowhere");
   const ring = writer.claim(0, pid);
-  const region = Region.open(`/proc/self/fd/${writer.fd}`)!;
+  const region = Region.of(writer.fd)!;
   region.map();
   const taken = ProgramRing.take({
     program: { id: 1, pid, uid: 0, comm: "" },
