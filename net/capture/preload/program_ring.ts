@@ -189,7 +189,8 @@ export class ProgramRing {
 
   /** Where the program's own cgroup is small, puts memory behind its first grant; else raises that to what all have. */
   async #welcome(): Promise<void> {
-    if (this.gone) return;
+    // Who cannot be found has ended, most likely: what it wrote is read, and nothing made ready for more.
+    if (this.gone || this.process.pid === 0) return;
     const room = cgroupRoomBytes(this.program.pid);
     if (room > ROOM * this.#dataMax) {
       if (this.#granted < this.#restData && this.#isPlenty) this.#grant(this.#restData);

@@ -351,7 +351,7 @@ export class Programs {
     ) {
       return false;
     }
-    if (guest.isBegun ? guest.mayBeClaimed : guest.region.isBegun) return false;
+    if (guest.isBegun ? guest.claimed() >= 0 : guest.region.isBegun) return false;
     return guest.rings.every((ring) =>
       ring === undefined || (ring.process.pid === 0 && ring.reader.outstanding === 0)
     );

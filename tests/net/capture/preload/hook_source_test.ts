@@ -413,6 +413,19 @@ Deno.test("beyond the total, programs go unmirrored and are counted", async () =
   }, { totalMemory: 128 << 10 });
 });
 
+Deno.test("a refused program that has ended is let go of", async () => {
+  await withAgent(async ({ directory, source }) => {
+    const path = new URL("../../../support/ring_program.ts", import.meta.url).pathname;
+    const args = ["run", "-A", path, "broken", directory];
+    const program = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
+    await until("the program to be refused", () => source.counters.refused.has("memory"));
+    program.kill("SIGKILL");
+    await program.status;
+    await program.stdout.cancel();
+    await until("its region to be closed", () => source.regions === 0);
+  }, { totalMemory: 8 << 10 });
+});
+
 Deno.test("a ring under pressure is granted more, up to the most", async () => {
   await withAgent(async ({ directory, log }) => {
     const { region, ring } = joinAgent(directory, SMALL);
