@@ -22,6 +22,11 @@ export function mirroredProcesses({ programs }: Pick<MirrorBooks, "programs">): 
   return new Set(told.map(({ program }) => program.pid));
 }
 
+/** Processes that the agent has met, whether or not they passed anything. */
+export function metProcesses({ programs }: Pick<MirrorBooks, "programs">): Set<number> {
+  return new Set(programs.map(({ program }) => program.pid));
+}
+
 /**
  * Whether the agent had to do with programs that it cannot name: it refused some, or so many ended that they share a row of the
  * books.
@@ -34,19 +39,24 @@ export function hasUnnamed({ programs, refused }: Pick<MirrorBooks, "programs" |
  * What to say of the program `name` and those that it started.
  *
  * @param isMirrored something was
+ * @param met processes that the agent has met: they came by the hook's shared memory after the look
  * @param isUnsure what had the hook's shared memory may be what the agent cannot name, {@linkcode hasUnnamed}
  */
 export function remarksOn(
   { first, others, ended }: LookoutReport,
   name: string,
-  { isMirrored, isUnsure }: { isMirrored: boolean; isUnsure: boolean },
+  { isMirrored, isUnsure, met }: { isMirrored: boolean; isUnsure: boolean; met: ReadonlySet<number> },
 ): Remarks {
+  const corrected = (one: Unmirrored): Unmirrored =>
+    one.reason === "no-region" && one.pids.every((pid) => met.has(pid))
+      ? { ...one, reason: "no-clear-text" }
+      : one;
   const isSure = ({ reason }: Unmirrored) => !(isUnsure && reason === "no-clear-text");
   // A shell without TLS has done its part when what it started was mirrored, or is told below.
   const isExcused = first?.reason === "no-tls-library" && (isMirrored || others.length > 0);
   const told = [
-    ...(first === undefined || isExcused ? [] : [{ ...first, who: name }]),
-    ...others.map((other) => ({ ...other, who: nameOf(other) })),
+    ...(first === undefined || isExcused ? [] : [{ ...corrected(first), who: name }]),
+    ...others.map((other) => ({ ...corrected(other), who: nameOf(other) })),
   ].filter(isSure);
   const lines = told.map(lineOn);
   const counts = countsOf(told);

@@ -12,7 +12,7 @@ import { printError } from "./log.ts";
 import { mirrorSettings } from "./mirror_settings.ts";
 import type { RunCommand } from "./options.ts";
 import { resolveProgram } from "./program.ts";
-import { hasUnnamed, mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
+import { hasUnnamed, metProcesses, mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
 import { summarize } from "./summary.ts";
 
 const SIGNALS = [["SIGHUP", 1], ["SIGINT", 2], ["SIGTERM", 15]] as const satisfies [Deno.Signal, number][];
@@ -49,6 +49,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
   const remarks = lookout === undefined ? NO_REMARKS : remarksOn(lookout.stop(mirrored), name, {
     isMirrored: mirrored.size > 0,
     isUnsure: hasUnnamed(books),
+    met: metProcesses(books),
   });
   summarize(books, command.summary, remarks);
   return status;

@@ -23,8 +23,8 @@ export interface OwnStdout {
 let own: OwnStdout | undefined;
 
 /**
- * From now on file descriptor 1 leads nowhere, and what it was is kept for the writer alone: `Deno.stdout` and `console.log` are
- * not seen any more. For good; where that cannot be had, the writer is `Deno.stdout`.
+ * From now on file descriptor 1 leads nowhere, and what it was is kept for the writer; `Deno.stdout` and `console.log` have a
+ * descriptor of their own for it and go on. For good; where that cannot be had, the writer is `Deno.stdout`.
  */
 export function ownStdout(): OwnStdout {
   return own ??= (Deno.build.os === "linux" ? detach() : undefined) ?? Deno.stdout;

@@ -4,7 +4,7 @@ import { hasUnnamed, remarksOn, remarksOnRunning } from "../../cli/remarks.ts";
 import { Counters } from "../../net/mirror/counters.ts";
 import type { Unmirrored } from "../../net/agent/unmirrored/unmirrored.ts";
 
-const NOTHING = { isMirrored: false, isUnsure: false };
+const NOTHING = { isMirrored: false, isUnsure: false, met: new Set<number>() };
 const shell: Unmirrored = { comm: "sh", reason: "no-tls-library", pids: [10] };
 const wget: Unmirrored = { comm: "wget", reason: "gnutls", pids: [11] };
 const idle: Unmirrored = { comm: "nginx", reason: "no-clear-text", pids: [10] };
@@ -55,4 +55,12 @@ Deno.test("remarks: what the agent refused is told by the agent, not as a call t
   const refused = { ...NOTHING, isUnsure: true };
   assert.deepEqual(remarksOn({ first: idle, others: [], ended: 0 }, "nginx", refused).lines, []);
   assert.match(remarksOn({ first: idle, others: [], ended: 0 }, "nginx", NOTHING).lines[0], /^nginx was not/);
+});
+
+Deno.test("remarks: a program that the agent met after the look had the shared memory, and passed nothing", () => {
+  const early: Unmirrored = { comm: "curl", reason: "no-region", pids: [12] };
+  const line = (met: Set<number>) =>
+    remarksOn({ first: early, others: [], ended: 0 }, "curl", { ...NOTHING, met }).lines[0];
+  assert.match(line(new Set([12])), /^curl was not mirrored: it passed no clear text/);
+  assert.match(line(new Set([13])), /^curl was not mirrored: the hook had no shared memory/);
 });
