@@ -13,11 +13,21 @@
 #define LOCK_FUTURE 2      /* MCL_FUTURE */
 #define RLIMIT_PRIVATE 2   /* RLIMIT_DATA */
 
+/* A child of vfork sets the limit for what it will become, in memory that is its parent's: the C library's number is the parent's
+ * there, and the page that a fork clears is not clear. */
+static bool is_borrowed(uint32_t owner)
+{
+    return attach_ring() != NULL && owner != SSLC_OWNER_UNKNOWN && owner != (uint32_t)sys0(SYS_gettid);
+}
+
 /* `result` is that of a call which set a limit of the process `pid`, 0: this one. */
 static int limited(int result, int pid, int resource, const void *limit)
 {
-    if (result == 0 && (resource == RLIMIT_ADDRESSES || resource == RLIMIT_PRIVATE) && limit != NULL &&
-        *(const uint64_t *)limit != UINT64_MAX && (pid == 0 || (uint32_t)pid == owner_self()))
+    if (result != 0 || (resource != RLIMIT_ADDRESSES && resource != RLIMIT_PRIVATE) || limit == NULL ||
+        *(const uint64_t *)limit == UINT64_MAX)
+        return result;
+    uint32_t owner = owner_self();
+    if ((pid == 0 || (uint32_t)pid == owner) && !is_borrowed(owner))
         attach_shrink();
     return result;
 }

@@ -56,6 +56,30 @@ static void probe(void)
         say(write(pipes[1], memory, 1));
 }
 
+static long mapped(void)
+{
+    char line[256];
+    long size = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (fgets(line, sizeof line, status) != NULL)
+        sscanf(line, "VmSize: %ld", &size);
+    fclose(status);
+    return size;
+}
+
+/* A child that has its parent's memory sets a limit for the program that it will run: whether the parent lost memory. */
+static void limit_in_vforked(void)
+{
+    const struct rlimit limit = {4ul << 30, 4ul << 30};
+    long before = mapped();
+    if (vfork() == 0) {
+        setrlimit(RLIMIT_AS, &limit);
+        _exit(0);
+    }
+    wait(NULL);
+    say(before - mapped() > 1 << 10);
+}
+
 static ucontext_t main_context, writing, other;
 static int pipes[2], carried, new_fd;
 
@@ -126,6 +150,8 @@ int main(int count, char **arguments)
         lock_in_child();
     else if (strcmp(what, "data") == 0)
         limit_data();
+    else if (strcmp(what, "vforked") == 0)
+        limit_in_vforked();
     else if (strcmp(what, "probe") == 0)
         probe();
     else
