@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ancestorsOf, childrenOf, hasThread, processName, processStatus } from "./process_facts.ts";
+import { ancestorsOf, familyOf, processName, processStatus, processWithThread } from "./process_facts.ts";
 import { namespaceInode } from "../../ffi/sock_diag.ts";
 import type { WatchedProcess } from "./process_watch.ts";
 import type { ProgramRing } from "./program_ring.ts";
@@ -209,21 +209,12 @@ export class Guest {
     const isNested = status === undefined
       ? this.region.geometry!.pid !== pid
       : status.namespacePids.length > 1;
-    if (isNested) return this.#family().find((candidate) => hasThread(candidate, owner));
+    if (isNested) return processWithThread(familyOf(pid, DESCENDANTS_MAX), owner);
     const claimer = processStatus(owner)?.pid;
     if (claimer !== undefined) return claimer;
     // A thread that has ended, most likely of the process that has no other ring.
     const isOthers = this.rings.some((other) => other?.program.pid === pid);
     return isOthers ? undefined : status && pid;
-  }
-
-  /** The process that brought it, and those below. */
-  #family(): number[] {
-    const family = [this.identity.pid];
-    for (let i = 0; i < family.length && family.length < DESCENDANTS_MAX; i++) {
-      family.push(...childrenOf(family[i]));
-    }
-    return family.slice(0, DESCENDANTS_MAX);
   }
 }
 

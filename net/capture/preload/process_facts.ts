@@ -10,7 +10,7 @@ import { printable } from "../record/layout.ts";
 const TICKS_PER_SECOND = 100;
 /** Generations that are asked for: a shell, its script, a supervisor and what started that. */
 const ANCESTORS_MAX = 8;
-/** Threads of one process that are looked at to find an owner. */
+/** Threads that are looked at to find an owner. */
 const THREADS_MAX = 256;
 
 function readText(path: string): string | undefined {
@@ -76,16 +76,45 @@ export function ancestorsOf(pid: number): number[] | undefined {
 
 /** Children of a process's threads, of the first `threadsMax` of them, where the kernel tells. */
 export function childrenOf(pid: number, threadsMax = THREADS_MAX): number[] {
-  return threadsOf(pid, threadsMax).flatMap((thread) =>
-    readText(`/proc/${pid}/task/${thread}/children`)?.trim().split(" ").filter(Boolean).map(Number) ?? []
-  );
+  return threadsOf(pid, threadsMax).flatMap((thread) => childrenOfThread(pid, thread));
 }
 
-/** Whether a thread of the process calls itself `id` in its own pid namespace. */
-export function hasThread(pid: number, id: number): boolean {
-  return threadsOf(pid, THREADS_MAX).some((thread) =>
-    processStatus(thread, `/proc/${pid}/task/${thread}`)?.namespacePids.at(-1) === id
-  );
+function childrenOfThread(pid: number, thread: number): number[] {
+  return readText(`/proc/${pid}/task/${thread}/children`)?.trim().split(" ").filter(Boolean).map(Number) ??
+    [];
+}
+
+/** A process and those below it, as far as the children of `threadsMax` threads tell. */
+export function familyOf(pid: number, processesMax: number, threadsMax = THREADS_MAX): number[] {
+  const family = [pid];
+  let left = threadsMax;
+  for (let i = 0; i < family.length && family.length < processesMax && left > 0; i++) {
+    const threads = threadsOf(family[i], left);
+    left -= threads.length;
+    for (const thread of threads) family.push(...childrenOfThread(family[i], thread));
+  }
+  return family.slice(0, processesMax);
+}
+
+/**
+ * The process a thread of which calls itself `id` in its own pid namespace. Main threads are asked first, then at most
+ * `threadsMax` of the others: a program may have thousands, and ask for this as often as it likes.
+ */
+export function processWithThread(
+  pids: readonly number[],
+  id: number,
+  threadsMax = THREADS_MAX,
+): number | undefined {
+  const main = pids.find((pid) => processStatus(pid)?.namespacePids.at(-1) === id);
+  if (main !== undefined) return main;
+  let left = threadsMax;
+  return pids.find((pid) => {
+    const threads = left > 0 ? threadsOf(pid, left) : [];
+    left -= threads.length;
+    return threads.some((thread) =>
+      processStatus(thread, `/proc/${pid}/task/${thread}`)?.namespacePids.at(-1) === id
+    );
+  });
 }
 
 function threadsOf(pid: number, most: number): number[] {

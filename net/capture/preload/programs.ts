@@ -28,6 +28,8 @@ const REGIONS_MAX = 16_384;
 const REGIONS_OF_USER_MAX = REGIONS_MAX / 2;
 /** Rings that one user's programs get in one look: finding out whose each is takes some files of /proc. */
 const CLAIMS_OF_USER = 8;
+/** No more of one user's in a look once they have taken so long: a program may have thousands of threads to ask. */
+const CLAIMS_MS = 5;
 /** Processes that are asked in one look whether they still map their region. */
 const MAPPINGS_ASKED = 64;
 /** A region that is mapped by others goes on to be asked about, more and more seldom. */
@@ -207,16 +209,17 @@ export class Programs {
   }
 
   #claim(guests: Iterable<Guest>, timeNs: number, nowMs: number): number {
-    const ofUsers = new Map<number, number>();
+    const ofUsers = new Map<number, { claims: number; spentMs: number }>();
     let claimed = 0;
     for (const guest of guests) {
       while (guest.mayBeClaimed && guest.isBegun) {
         const { uid } = guest.identity;
-        const claims = (ofUsers.get(uid) ?? 0) + 1;
-        const ring = claims > CLAIMS_OF_USER ? -1 : guest.claimed();
+        const { claims, spentMs } = ofUsers.get(uid) ?? { claims: 0, spentMs: 0 };
+        const ring = claims >= CLAIMS_OF_USER || spentMs > CLAIMS_MS ? -1 : guest.claimed();
         if (ring < 0) break;
-        ofUsers.set(uid, claims);
+        const startMs = performance.now();
         const owner = guest.findOwner(ring);
+        ofUsers.set(uid, { claims: claims + 1, spentMs: spentMs + performance.now() - startMs });
         if (typeof owner === "number") {
           this.#readMaps(guest, owner);
           break;
