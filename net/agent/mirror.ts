@@ -12,7 +12,7 @@ import { log } from "../settings/log.ts";
 import { VERSION } from "../settings/version.ts";
 import type { MirrorBooks } from "./books.ts";
 import { makeObserver } from "./observer.ts";
-import { type MirrorPlan, warnOfMeeting } from "./plan.ts";
+import { type MirrorPlan, warnOfMeeting, warnOfSmallPackets } from "./plan.ts";
 import { openTargets } from "./targets.ts";
 
 /** Flows mirrored at a time: at some 4 KB each, 400 MB. */
@@ -90,6 +90,7 @@ export class Mirror {
       const remote = await openTargets(targets, interfaceName);
       if (remote) sinks.push(remote);
       warnOfMeeting(plan);
+      warnOfSmallPackets(plan);
     } catch (error) {
       for (const sink of sinks) await sink.close();
       targets.credentials?.close();

@@ -86,3 +86,19 @@ export function warnOfMeeting({ settings }: MirrorPlan): void {
     );
   }
 }
+
+/** On Ethernet most equipment takes frames that carry so many bytes. */
+const ROOMY_MTU = 9000;
+
+/** What an interface costs goes by packets: on one that is the mirror's own they may be larger. */
+export function warnOfSmallPackets({ settings }: MirrorPlan): void {
+  if (settings.mtu !== undefined) return;
+  for (const { interfaceName, mtuMax } of settings.sinks) {
+    const most = mtuMax?.() ?? ROOMY_MTU;
+    if (interfaceName === undefined || most >= ROOMY_MTU || hasAddress(interfaceName)) continue;
+    log.warn(
+      `${interfaceName} takes packets of ${most} bytes: with ${ROOMY_MTU} at both of its ends (ip link set ${interfaceName} mtu ` +
+        `${ROOMY_MTU}) the mirror loses less under load`,
+    );
+  }
+}
