@@ -130,7 +130,8 @@ async function benchInterface(veth: Veth): Promise<BenchRow[]> {
   });
 }
 
-async function tcpreplay(veth: Veth, capture: string): Promise<number> {
+/** Gbps of frames that `tcpreplay` sends of a capture, as fast as it can. */
+export async function tcpreplay(veth: Veth, capture: string): Promise<number> {
   const text = await runOk("tcpreplay", "--topspeed", "--preload-pcap", "-q", "-i", veth.near, capture);
   const rated = /Rated: [\d.]+ Bps, ([\d.]+) Mbps/.exec(text);
   if (!rated) throw new Error(`tcpreplay told no rate: ${text}`);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { benchAgentCost } from "./agent_cost.ts";
 import { benchCost } from "./cost.ts";
 import { benchDecode } from "./decode.ts";
 import { benchForge } from "./forge.ts";
@@ -23,6 +24,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   throughput: benchThroughput,
   memory: benchMemory,
   cost: benchCost,
+  agent: benchAgentCost,
   instructions: benchInstructions,
   http2: benchHttp2,
   decode: benchDecode,
