@@ -96,6 +96,11 @@ export class Flow {
     this.counters.flows = 1;
   }
 
+  /** What passed before was not seen: by this agent, or by the hook. */
+  get joinedLate(): boolean {
+    return this.info.late || this.start[0] + this.start[1] > 0;
+  }
+
   /** Another teller has what passed before: the stream begins earlier, after these bytes of each direction. */
   beginAt(offsets: readonly [number, number]): void {
     this.awaitsParent = false;

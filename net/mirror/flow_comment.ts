@@ -26,7 +26,7 @@ export function describeFlow(flow: Flow): string {
   const isKnown = attribution?.confirmed === true || attribution?.grade === "none";
   if (attribution && !flow.program.isTrusted && !isKnown) fields.push(["address", "claimed"]);
   if (flow.overUnixSocket && attribution?.grade === "none") fields.push(["socket", "unix"]);
-  if (info.late) fields.push(["joined", "late"]);
+  if (flow.joinedLate) fields.push(["joined", "late"]);
   return fields.map(([name, value]) => `${name}=${printable(String(value))}`).join(" ");
 }
 

@@ -236,7 +236,7 @@ export class Pipeline implements CaptureTarget {
     const { codecs, raw, observer, starttls } = this.#options;
     const { info } = flow;
     const key = flow.attribution!.key;
-    const joinedLate = info.late || flow.rested || flow.start[0] + flow.start[1] > 0;
+    const joinedLate = flow.joinedLate || flow.rested;
     flow.state = "mirrored";
     flow.lanes = new Lanes({
       key,

@@ -6,16 +6,15 @@ import { fieldOf, readHttp1 } from "../support/http1_reader.ts";
 import { judge, judgeMissing, judgeStrict } from "../ids/judge.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
+import { until } from "../support/until.ts";
 import { Agent, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
 import { withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 
-const lacking = nginxMissing() || missing("openssl") || judgeMissing();
-
-/** nginx looks for a new agent once a second. */
-const VISITS_MAX = 20_000;
 /** A capture without packets is smaller. */
 const HEAD_BYTES = 4096;
+
+const lacking = nginxMissing() || missing("openssl") || judgeMissing();
 
 Deno.test({
   name: "http2to1: a flow joined in the middle shows its paths, statuses and bodies",
@@ -24,9 +23,7 @@ Deno.test({
     withFixture(async (fixture) => {
       const { name, length } = fixture.body(3000);
       const bytes = await Deno.readFile(`${fixture.bodies}/${name}`);
-      // Where nginx will look; this agent is gone before it does.
       const first = await Agent.start("source", fixture, fixture.path("none.pcapng"));
-      await first.stop();
       await using nginx = await Nginx.start(fixture, first.hookEnvironment, true);
       using client = Deno.createHttpClient({
         caCerts: [await Deno.readTextFile(fixture.certificate)],
@@ -40,6 +37,7 @@ Deno.test({
       };
       // Fills the table of both sides with what a late reader never sees.
       for (let time = 0; time < 3; time++) await visit(`/${name}`);
+      await first.stop();
 
       const capture = fixture.path("late.pcapng");
       const recording = fixture.path("late.sslc");
@@ -52,11 +50,11 @@ Deno.test({
         "--record",
         recording,
       );
-      let visits = 0;
-      for (const size = () => Deno.statSync(capture).size; size() < HEAD_BYTES;) {
-        assert(visits++ < VISITS_MAX, "nginx does not find the agent");
+      // Its agent is found by nginx's shared memory, and the flow is told again with the next record.
+      await until("packets of the flow in the capture", async () => {
         await visit(`/${name}?unseen`);
-      }
+        return Deno.statSync(capture).size > HEAD_BYTES;
+      });
       const asked = [`/${name}?seen=1`, "/missing/2", `/${name}?seen=3`];
       const told = [];
       for (const path of asked) told.push(await visit(path));

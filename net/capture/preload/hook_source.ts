@@ -341,6 +341,7 @@ export class HookSource {
       this.#times.nowNs = this.#nowNs();
       const arrived = this.#look(startMs, true);
       const claimed = this.#programs.claim(this.#times.floorNs, startMs);
+      this.#programs.look(this.#times.nowNs, startMs);
       for (const ring of this.#programs.rings) {
         if (!left.has(ring)) left.set(ring, ring.reader.outstanding);
       }
@@ -349,7 +350,6 @@ export class HookSource {
       await this.#options.onBatch?.();
       await nextTurn();
     }
-    this.#programs.look(this.#times.nowNs, startMs);
     for (const ring of [...this.#programs.rings]) {
       this.#programs.end(ring, Math.max(this.#times.nowNs, ring.reader.timeNs), true);
     }

@@ -148,9 +148,10 @@ function checkComments(connections: readonly ForgedConnection[]): void {
     if (flows.has(name)) continue;
     assert.match(name, /:(30[2-9]|3[12])\d+>/, "a lane's port");
     const [, lane, flow, id] =
-      /^http2to1: .* lane=(\S+) lane-community-id=\S+ program=.* flow=(\S+) community-id=(\S+)$/.exec(
-        comments[0],
-      ) ?? [];
+      /^http2to1: .* lane=(\S+) lane-community-id=\S+ program=.* flow=(\S+) community-id=(\S+)(?: address=claimed)?$/
+        .exec(
+          comments[0],
+        ) ?? [];
     assert.equal(lane, name);
     if (flows.has(flow)) assert.equal(id, flows.get(flow));
   }
