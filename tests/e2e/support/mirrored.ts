@@ -45,7 +45,13 @@ export async function checkClient(mode: Mode, fixture: Fixture, test: ClientTest
 
 function stall(child: Child): void {
   let turns = 0;
-  const timer = setInterval(() => child.kill(turns++ % 2 === 0 ? "SIGSTOP" : "SIGCONT"), 200);
+  const timer = setInterval(() => {
+    try {
+      child.kill(turns++ % 2 === 0 ? "SIGSTOP" : "SIGCONT");
+    } catch {
+      clearInterval(timer); // it ended a moment ago
+    }
+  }, 200);
   child.ended.finally(() => clearInterval(timer)).catch(() => {});
 }
 
