@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * From one writing program through ring, agent and sink without loss: the highest of a ladder of rates at which every
- * byte arrives, the program's peer and the agent on the same machine.
+ * byte arrives in one of some tries, the program's peer and the agent on the same machine.
  *
  * @module
  */
@@ -13,8 +13,10 @@ import { tcpreplay } from "./forge.ts";
 import { median } from "./measure.ts";
 import type { BenchRow } from "./row.ts";
 
-const LADDER_MEGABITS = [1000, 2100, 2500, 3000, 4000, 5000, 6500, 8000];
+const LADDER_MEGABITS = [1000, 1500, 2100, 2500, 3000, 4000, 5000, 6500, 8000];
 const SECONDS = 3;
+/** Whoever else uses the machine costs one try something, and not each. */
+const TRIES = 3;
 const TARGET_MEGABITS = 2000;
 /** Of an interface: as it comes, and as it is recommended. */
 const MTUS = [1500, 9000] as const;
@@ -40,7 +42,10 @@ export async function benchThroughput(): Promise<BenchRow[]> {
       const port = value!.trim();
       const route = { folder, writer, port };
       const file = await climb({ ...route, sink: `${folder}/out.pcapng` });
-      const rows = [climbed("ring to file", file)];
+      const rows = [
+        { name: "the writing program alone, not mirrored", value: await unmirrored(writer, port) },
+        climbed("ring to file", file),
+      ];
       if (netnsMissing()) return [...rows, { name: "ring to interface", value: "skipped: needs root" }];
       const best: number[] = [];
       for (const mtu of MTUS) {
@@ -96,16 +101,32 @@ async function write(route: Route, megabits: number): Promise<Written> {
   };
 }
 
+/** What the program and its peer leave room for: nothing faster can be seen here. */
+async function unmirrored(writer: string, port: string): Promise<string> {
+  const text = await runOk(writer, "write", port, "1000000", String(SECONDS));
+  return `${(Number(text.trim().split(" ")[1]) / 1000).toFixed(2)} Gbps`;
+}
+
 interface Climb {
   readonly megabits: number;
   readonly stopped: string;
+}
+
+/** The first of some tries without loss, or the last. */
+async function tryToWrite(route: Route, megabits: number): Promise<Written> {
+  let written: Written;
+  let left = TRIES;
+  do written = await write(route, megabits); while (
+    (written.lostBytes > 0 || written.lostPackets > 0) && --left > 0
+  );
+  return written;
 }
 
 /** The highest rate without loss; the ladder ends at the first with. */
 async function climb(route: Route): Promise<Climb> {
   let best = 0;
   for (const megabits of LADDER_MEGABITS) {
-    const { bytes, megabits: reached, lostBytes, lostPackets } = await write(route, megabits);
+    const { bytes, megabits: reached, lostBytes, lostPackets } = await tryToWrite(route, megabits);
     if (lostBytes > 0 || lostPackets > 0) {
       const percent = (100 * lostBytes / bytes).toFixed(2);
       return { megabits: best, stopped: `${megabits} Mbps lost ${percent} % and ${lostPackets} packets` };
