@@ -66,18 +66,18 @@ Deno.test({
       const curlOnce = () => runChild("curl", { args: ["-sSfk", "-o", "/dev/null", url], env });
 
       const { pid } = agent.child;
-      const rest = () =>
-        until("the agent to give every region back", () => {
+      const rest = (descriptorsMost = Infinity) =>
+        until(`the agent to hold no region and at most ${descriptorsMost} descriptors`, () => {
           const held = heldBy(pid);
-          return held.regions === 0 && held;
+          return held.regions === 0 && held.descriptors <= descriptorsMost && held;
         }, 100);
       // What the agent opens once and keeps is open after the first.
       await visitOnce();
       const before = await rest();
       await repeat(VISITS - 1, visitOnce);
       await repeat(CURLS, curlOnce);
-      const after = await rest();
-      assert(after.descriptors <= before.descriptors, JSON.stringify({ before, after }));
+      // Some are open for a moment only: a file of /proc, a connection.
+      const after = await rest(before.descriptors);
       assert(
         after.residentBytes - before.residentBytes < GROWTH_BYTES_MAX,
         JSON.stringify({ before, after }),
