@@ -40,7 +40,7 @@ export const MessageState = {
   OPAQUE: 3,
   /** Everything that will be written was written. */
   DONE: 4,
-  /** So it was, but it is less than the announced length: only a reset tells the truth. */
+  /** Everything was written, but less than the announced length: only a reset tells the truth. */
   SHORT: 5,
 } as const;
 export type MessageState = typeof MessageState[keyof typeof MessageState];
