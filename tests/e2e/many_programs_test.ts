@@ -20,6 +20,8 @@ const AT_A_TIME = 3;
 const BODY_BYTES = 1000;
 /** A runtime that grows its heap takes less; 300 regions that nobody gave back take more. */
 const GROWTH_BYTES_MAX = 128 << 20;
+/** Files in which the runtime keeps what it compiled: opened when it first writes there, which may be at any time. */
+const RUNTIME_CACHE = /_cache_v\d+(-wal|-shm)?$/;
 
 /** What a process holds. */
 interface Held {
@@ -28,10 +30,21 @@ interface Held {
   readonly residentBytes: number;
 }
 
+/** What the descriptors of a process name; one that is closed meanwhile is left out. */
+function openFiles(pid: number): string[] {
+  return [...Deno.readDirSync(`/proc/${pid}/fd`)].flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`/proc/${pid}/fd/${name}`)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 function heldBy(pid: number): Held {
   const maps = Deno.readTextFileSync(`/proc/${pid}/maps`).split("\n");
   return {
-    descriptors: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
+    descriptors: openFiles(pid).filter((name) => !RUNTIME_CACHE.test(name)).length,
     regions: maps.filter((line) => line.includes("/memfd:sslcollector:")).length,
     residentBytes: 1024 *
       Number(/^VmRSS:\s+(\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]),
