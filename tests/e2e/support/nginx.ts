@@ -15,6 +15,8 @@ const ATTEMPTS = 5;
 const GRACE_MS = 5_000;
 
 export class Nginx implements AsyncDisposable {
+  /** What it answers to a POST, once it has all of it. */
+  static readonly WORD = "taken";
   readonly #shell: Child;
   readonly #folder: string;
 
@@ -128,10 +130,18 @@ http {
     ssl_certificate ${fixture.certificate};
     ssl_certificate_key ${fixture.key};
     root ${fixture.bodies};
+    location / {
+      if ($request_method = POST) { proxy_pass http://unix:${folder}/word.sock; }
+    }
     location /put/ {
       root ${folder};
       dav_methods PUT;
     }
+  }
+  server {
+    listen unix:${folder}/word.sock;
+    access_log off;
+    return 200 ${Nginx.WORD};
   }
 }
 `;

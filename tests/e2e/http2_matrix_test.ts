@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Clients and servers of HTTP/2 in every pair that a hook sees one end of: what a server says that it served is in the capture,
+ * whole, and only what is large has a lane. `HTTP2_REQUESTS` in the environment sets how many requests a pair makes.
+ */
+import assert from "node:assert/strict";
+import { judgeMissing } from "../ids/judge.ts";
+import { missing } from "../support/run.ts";
+import { type Reason, skipIf } from "../support/skip.ts";
+import { type Fixture, withFixture } from "./support/fixture.ts";
+import { checkHttp2 } from "./support/http2.ts";
+import { ask, type Asked } from "./support/http2_clients.ts";
+import { BY_SIZE } from "./support/http2_mirrored.ts";
+import { type Http2Server, SERVERS } from "./support/http2_servers.ts";
+import { nginxMissing } from "./support/nginx.ts";
+import { pythonLacks } from "./support/python.ts";
+import { Agent } from "./support/sslcollector.ts";
+
+const REQUESTS = Number(Deno.env.get("HTTP2_REQUESTS") ?? 20);
+/** Larger than an exchange may wait. */
+const LARGE = 1_100_000;
+const SIZES = [1, 999, 16_384, 70_000];
+/** TLS is inside them, where no hook sees it: they can only be the peer. */
+const UNSEEN = ["node", "go"];
+
+const lacking = nginxMissing() ?? missing("curl", "node", "openssl", "nghttp", "nghttpd", "apache2") ??
+  pythonLacks("httpx", "h2") ?? judgeMissing();
+
+type Pair = readonly [client: string, server: string];
+
+/** Requests of a client: bodies either way and none, one of them large. */
+function requestsOf(client: string, fixture: Fixture): Asked[] {
+  return Array.from({ length: REQUESTS }, (_, i) => {
+    const size = i === 1 ? LARGE : SIZES[i % SIZES.length];
+    const { name } = fixture.body(size);
+    const method = i % 10 === 8 ? "HEAD" : i % 10 === 9 ? "POST" : "GET";
+    // Node's server makes a body of the query, and says its length for half of them.
+    return { method, path: `/${name}?size=${size}&${i % 2 ? "length&" : ""}${client}=${i}` };
+  });
+}
+
+/** Every client with every server, but where no hook sees either end. */
+const pairsOf = (clients: readonly string[], servers: readonly string[]): Pair[] =>
+  servers.flatMap((server) => clients.map((client): Pair => [client, server]))
+    .filter((pair) => !pair.every((end) => UNSEEN.includes(end)));
+
+async function checkPairs(fixture: Fixture, pairs: readonly Pair[]): Promise<void> {
+  const capture = fixture.path("pairs.pcapng");
+  await using agent = await Agent.start("source", fixture, capture, "--codec", BY_SIZE);
+  await using running = new AsyncDisposableStack();
+  let flows = 0;
+  const serve = async ([name, its]: [string, Pair[]]) => {
+    const server: Http2Server = running.use(await SERVERS[name](fixture, agent.hookEnvironment));
+    const url = `https://localhost:${server.port}`;
+    for (const [client] of its) {
+      const env = UNSEEN.includes(name) ? agent.hookEnvironment : {};
+      const connections = await ask(client, fixture, url, requestsOf(client, fixture), env);
+      flows += connections;
+    }
+    const served = await server.served();
+    assert.equal(served.length, its.length * REQUESTS, `requests that ${name} served`);
+    return served;
+  };
+  const byServer = [...Map.groupBy(pairs, ([, server]) => server)];
+  const served = (await Promise.all(byServer.map(serve))).flat();
+  const summary = await agent.stop();
+  await checkHttp2(capture, summary, served, { flows });
+  // httpx ends a body by an empty frame of its own, behind the answer of a server that knows the length.
+  const { lanes, "data-on-closed-stream": _ended, ...others } = summary.total.events;
+  assert.deepEqual({ lanes, others }, { lanes: pairs.length, others: {} });
+}
+
+function testPairs(what: string, pairs: readonly Pair[], reason?: Reason): void {
+  Deno.test({
+    name: `http2to1: ${what}, ${REQUESTS} requests a pair`,
+    ...skipIf(lacking, reason),
+    timeout: 300_000 + 2_000 * REQUESTS,
+    fn: () => withFixture((fixture) => checkPairs(fixture, pairs)),
+  });
+}
+
+testPairs(
+  "curl, nghttp, Node and Python with Node, nginx, Apache and nghttpd",
+  pairsOf(["curl", "nghttp", "node", "python"], ["node", "nginx", "apache", "nghttpd"]),
+);
+testPairs(
+  "Go with nginx, Apache and nghttpd; curl, nghttp and Python with Go",
+  [
+    ...pairsOf(["go"], ["nginx", "apache", "nghttpd"]),
+    ...pairsOf(["curl", "nghttp", "python"], ["go"]),
+  ],
+  missing("go"),
+);
