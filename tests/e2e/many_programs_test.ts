@@ -9,6 +9,7 @@ import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { until } from "../support/until.ts";
 import { runChild } from "./support/child.ts";
+import { fileExceeds } from "./support/fault_wait.ts";
 import { withFixture } from "./support/fixture.ts";
 import { PeerServer } from "./support/peer_server.ts";
 import { PROGRAMS } from "./support/python.ts";
@@ -84,8 +85,10 @@ Deno.test({
           const held = heldBy(pid);
           return held.regions === 0 && held.descriptors <= descriptorsMost && held;
         }, 100);
-      // What the agent opens once and keeps is open after the first.
+      // What the agent opens once and keeps is open when the first is mirrored.
+      const { size } = await Deno.stat(capture);
       await visitOnce();
+      await fileExceeds(capture, size + BODY_BYTES);
       const before = await rest();
       await repeat(VISITS - 1, visitOnce);
       await repeat(CURLS, curlOnce);
