@@ -5,8 +5,8 @@ import { BUILT_IN_CODECS } from "../codecs/registry.ts";
 import { settingRows } from "../codecs/settings.ts";
 import { loadCodec } from "../net/agent/codec_loader.ts";
 import { printableLine } from "../net/wire/printable.ts";
-import { print, printError } from "./log.ts";
 import type { CodecsCommand } from "./options.ts";
+import { print, printError } from "./output.ts";
 
 /** Answers the exit status: 2 when a plugin cannot be loaded, after a line for each. */
 export async function runCodecs({ codecs: names }: CodecsCommand): Promise<number> {

@@ -6,8 +6,9 @@ import { hookSource } from "../net/agent/source.ts";
 import { BadInput } from "./bad_input.ts";
 import { makeCertificate } from "./demo_certificate.ts";
 import { type Exchange, ExchangeReader } from "./demo_exchanges.ts";
-import { configureLog, print } from "./log.ts";
+import { configureLog } from "./log.ts";
 import type { DemoCommand } from "./options.ts";
+import { print } from "./output.ts";
 import { resolveProgram } from "./program.ts";
 import { formatBytes } from "./summary.ts";
 

@@ -2,7 +2,8 @@
 /** Lines for people as flows open and close, and while an agent that ends waits. @module */
 import { type AgentObserver, flowLine } from "../net/agent/observer.ts";
 import { printableLine } from "../net/wire/printable.ts";
-import { log, printError } from "./log.ts";
+import { log } from "./log.ts";
+import { printError } from "./output.ts";
 import { formatBytes } from "./summary.ts";
 
 /** With `flowLines` a line for each flow as it opens and closes; what goes wrong is in the log. */

@@ -7,9 +7,11 @@ import type { InferValue } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { MEMORY_MIN, MTU_MAX, MTU_MIN, VLAN_MAX } from "../net/settings/limits.ts";
+import { hookCommand, runtimeDir } from "./hook_options.ts";
 import { type CollectorCommand, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
-import { codecList, duration, macAddress, portMap, size, text, wholeNumber, word } from "./values.ts";
+import { text } from "./value_parser.ts";
+import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
 
 export { collectorParser } from "./remote_options.ts";
 
@@ -72,13 +74,8 @@ const captureOptions = {
   memory: optional(option("--memory", size(MEMORY_MIN), {
     description: message`Memory of all rings together; programs beyond it go unmirrored. Default: 512MiB.`,
   })),
-  runtimeDir: optional(option("--runtime-dir", text("DIR"), {
-    description:
-      message`Where hooks find the agent. Default: /run/sslcollector; for users other than root one of their own.`,
-  })),
+  runtimeDir,
 };
-
-const runtimeDir = captureOptions.runtimeDir;
 
 export const agentParser = object("Options", {
   command: constant("agent" as const),
@@ -110,61 +107,6 @@ const replayParser = object({
   ...mirrorOptions,
   ...remoteOptions,
 });
-
-const unit = multiple(option("--unit", text("NAME"), {
-  description: message`A systemd service. May be given more than once.`,
-}));
-const system = withDefault(
-  flag("--system", {
-    description: message`Every program on this host, by /etc/ld.so.preload.`,
-  }),
-  false,
-);
-
-const root = withDefault(
-  option("--root", text("DIR"), {
-    description: message`Work below this folder, for images. Default: /.`,
-  }),
-  "/",
-);
-
-const dryRun = withDefault(
-  flag("--dry-run", {
-    description:
-      message`Change nothing; show what would be done and, with --system, the running programs with their TLS libraries.`,
-  }),
-  false,
-);
-const force = withDefault(
-  flag("--force", {
-    description:
-      message`Install for the whole system although programs run with AddressSanitizer, which would end at their next start.`,
-  }),
-  false,
-);
-
-const hookParser = or(
-  command("path", object({ command: constant("hook path" as const) }), {
-    brief: message`Print where the hook library is, for LD_PRELOAD`,
-  }),
-  command(
-    "install",
-    object({ command: constant("hook install" as const), unit, system, root, dryRun, force }),
-    {
-      brief: message`Make services start with the hook`,
-      description:
-        message`Warns where a unit keeps the hook silent or out: options that imply a seccomp filter, starters that clear the environment, another root.`,
-    },
-  ),
-  command("uninstall", object({ command: constant("hook uninstall" as const), unit, system, root }), {
-    brief: message`Undo install`,
-  }),
-  command("status", object({ command: constant("hook status" as const), root, runtimeDir }), {
-    brief: message`Show where the hook is installed, and which programs with TLS it reaches`,
-    description:
-      message`Lists running programs that have TLS or the hook, by what is mapped in them and built into their files. A region that is there for the agent is not yet a mirrored session: the agent's summary has those.`,
-  }),
-);
 
 const demoParser = object({
   command: constant("demo" as const),
@@ -198,7 +140,7 @@ export const commandsParser = or(
     replayParser,
     described(message`Run a recording through the same pipeline`, "[OPTION...] FILE"),
   ),
-  command("hook", hookParser, described(message`Manage the hook library`)),
+  hookCommand,
   command("codecs", codecsParser, described(message`List the codecs, or check that plugins load`)),
   command("pki", pkiParser, described(message`Manage certificates of agents and collectors`)),
   command("demo", demoParser, described(message`Mirror curl against a server of its own`)),
@@ -249,6 +191,5 @@ export type MirrorCommand = Extract<CommandLine, { command: "agent" | "run" | "r
 export type AgentCommand = Extract<CommandLine, { command: "agent" }>;
 export type RunCommand = Extract<CommandLine, { command: "run" }>;
 export type ReplayCommand = Extract<CommandLine, { command: "replay" }>;
-export type HookCommand = Extract<CommandLine, { command: `hook ${string}` }>;
 export type CodecsCommand = Extract<CommandLine, { command: "codecs" }>;
 export type DemoCommand = Extract<CommandLine, { command: "demo" }>;

@@ -5,7 +5,7 @@ import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts"
 import { initAuthority, issueInto, listCertificates, type Listed, PKI_DIRECTORY } from "../net/pki/store.ts";
 import { BadInput } from "./bad_input.ts";
 import { daysLeft, SOON_DAYS } from "../net/settings/credentials.ts";
-import { print } from "./log.ts";
+import { print } from "./output.ts";
 import type { PkiCommand } from "./remote_options.ts";
 
 const AUTHORITY_NAME = "sslcollector CA";

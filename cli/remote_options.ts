@@ -7,7 +7,8 @@ import type { InferValue } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { MTU_MAX, MTU_MIN, QUEUE_MIN, SPOOL_MIN, WORKERS_MAX } from "../net/settings/limits.ts";
 import { sinkOptions } from "./sink_options.ts";
-import { listenAddress, remoteTarget, size, text, wholeNumber, word } from "./values.ts";
+import { text } from "./value_parser.ts";
+import { listenAddress, remoteTarget, size, wholeNumber, word } from "./values.ts";
 
 const pki = optional(option("--pki", text("DIR"), {
   description: message`Where the certificates are. Default: /etc/sslcollector/pki.`,

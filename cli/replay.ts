@@ -5,9 +5,9 @@ import { type CaptureSource, openRecording, RecordingError } from "../net/agent/
 import { fileOf } from "../net/settings/sinks.ts";
 import { BadInput } from "./bad_input.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
-import { printError } from "./log.ts";
 import { mirrorSettings } from "./mirror_settings.ts";
 import type { ReplayCommand } from "./options.ts";
+import { printError } from "./output.ts";
 import { formatBytes, summarize } from "./summary.ts";
 
 /** Answers the exit status: 1 when the recording is damaged; what stands before the damage is mirrored. */

@@ -5,7 +5,7 @@ import type { SinkBooks } from "../net/settings/sink_books.ts";
 import type { Counters, PerDirection } from "../net/mirror/counters.ts";
 import { refusalLine } from "../net/agent/unmirrored/reasons.ts";
 import { printable } from "../net/wire/printable.ts";
-import { printError } from "./log.ts";
+import { printError } from "./output.ts";
 import { NO_REMARKS, type Remarks } from "./remarks.ts";
 
 /** What the summary looks like. */

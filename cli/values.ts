@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
-import { text as plain } from "@optique/core/message";
 import type { ValueParser } from "@optique/core/valueparser";
 import { parseDuration, parseSize } from "../codecs/units.ts";
 import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/link/target.ts";
@@ -8,35 +7,7 @@ import { CLEAR_PORTS } from "../net/settings/limits.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import { parseSinkSpec } from "../net/sinks/spec.ts";
 import { PORT_MAX } from "../net/wire/tcp.ts";
-
-function valueParser<T>(
-  metavar: string,
-  placeholder: T,
-  parse: (text: string) => T,
-  format: (value: T) => string = String,
-): ValueParser<"sync", T> {
-  return {
-    mode: "sync",
-    metavar: metavar as "VALUE",
-    placeholder,
-    format,
-    parse(text: string) {
-      try {
-        return { success: true, value: parse(text) };
-      } catch (error) {
-        return { success: false, error: [plain((error as Error).message)] };
-      }
-    },
-  } as ValueParser<"sync", T>;
-}
-
-/** Any text but none. */
-export function text(metavar: string): ValueParser<"sync", string> {
-  return valueParser(metavar, "", (text) => {
-    if (text === "") throw new RangeError(`expected a ${metavar}, got nothing`);
-    return text;
-  });
-}
+import { valueParser } from "./value_parser.ts";
 
 /** `64MiB`, `64M`, `64m`, `65536`: bytes, at least `minimum`. */
 export function size(minimum: number): ValueParser<"sync", number> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ValueParser } from "@optique/core/valueparser";
+import { text } from "../../cli/value_parser.ts";
 import * as values from "../../cli/values.ts";
 
 function parse<T>(parser: ValueParser<"sync", T>, text: string): T {
@@ -73,7 +74,7 @@ Deno.test("values: words are those of the list, and suggested by their beginning
   assert.equal(refusal(form, "JSON"), 'expected text, json or none, got "JSON"');
   const suggested = [...form.suggest!("te") as Iterable<{ text?: string }>];
   assert.deepEqual(suggested.map((suggestion) => suggestion.text), ["text"]);
-  assert.equal(refusal(values.text("FILE"), ""), "expected a FILE, got nothing");
+  assert.equal(refusal(text("FILE"), ""), "expected a FILE, got nothing");
 });
 
 Deno.test("values: port maps may be joined and stay within 1 to 65535", () => {
