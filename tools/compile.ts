@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task compile`: builds the hook and makes `dist/sslcollector` with it embedded. `deno compile` downloads its base
- * executable; where that is out of reach, DENORT_BIN names one.
+ * `deno task compile [TARGET…]`: the program as one executable with the hook embedded, `dist/sslcollector`, or for another
+ * target than this machine's own `dist/TARGET/sslcollector`. Deno downloads the base of the executable; where that is out of reach,
+ * DENORT_BIN names one. Builds of the same sources are identical, wherever the checkout is.
  *
  * @module
  */
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { placeBase } from "./build/base.ts";
+import { bundleParts } from "./build/bundle.ts";
+import { ownTarget, type Target, targetOf } from "./build/target.ts";
 import { buildHook } from "./hook.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /**
  * V8 gives young objects up to 32 MiB before it collects: with 10,000 flows at rest that was most of the agent's memory, and a
@@ -13,37 +21,87 @@ import { buildHook } from "./hook.ts";
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 
-/** Makes the binary and returns its path. */
-export async function compile(): Promise<string> {
-  const hook = await buildHook();
-  const root = new URL("..", import.meta.url).pathname;
-  const output = `${root}dist/sslcollector`;
+/** The agent reads /proc and /sys of other processes, which Deno allows only to whom it allows everything. */
+const ALLOW_ON_LINUX = ["--allow-all"];
+/** Collector and replay: no programs are started. */
+const ALLOW_ON_WINDOWS = [
+  ...["--no-prompt", "--allow-read", "--allow-write", "--allow-net", "--allow-env", "--allow-sys"],
+  ...["--allow-ffi", "--deny-import"],
+];
+
+/** Makes the executable and returns its path; a file that is there stays whole until the new one is. Throws an Error of one line. */
+export async function compile(target: Target = ownTarget(), output = outputOf(target)): Promise<string> {
+  await checkTypes();
+  const folder = await Deno.makeTempDir({ prefix: "sslcollector-compile-" });
+  try {
+    const base = await placeBase(target, folder);
+    const { main, files } = await bundleParts(folder);
+    const included = [...files, ...await placeHook(target, folder)];
+    // The executable has the times of what it was made of.
+    for (const path of [main, ...included]) await Deno.utime(`${folder}/${path}`, 0, 0);
+    await deno(
+      [
+        ...["compile", "--quiet", "--no-check", "--no-config", "--target", target.name],
+        // The cache would be a file in /tmp of a name that everybody knows, whose code the program runs.
+        "--no-code-cache",
+        ...(target.format === "pe" ? ALLOW_ON_WINDOWS : ALLOW_ON_LINUX),
+        V8_FLAGS,
+        ...included.flatMap((path) => ["--include", path]),
+        ...["--output", "sslcollector", main],
+      ],
+      { cwd: folder, env: { DENORT_BIN: base } },
+    );
+    const suffix = target.format === "pe" ? ".exe" : "";
+    await place(`${folder}/sslcollector${suffix}`, output);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  return output;
+}
+
+function outputOf({ name, format }: Target): string {
+  const folder = name === Deno.build.target ? "" : `${name}/`;
+  return `${ROOT}dist/${folder}sslcollector${format === "pe" ? ".exe" : ""}`;
+}
+
+async function checkTypes(): Promise<void> {
+  await deno(["check", "--quiet", "cli/main.ts", "net/link/transport/worker.ts"], { cwd: ROOT });
+}
+
+/** The hook where the program looks for it; Windows has none. */
+async function placeHook(target: Target, folder: string): Promise<string[]> {
+  if (target.format === "pe") return [];
+  const path = "dist/libsslcollector_hook.so";
+  const library = await buildHook(target);
+  await Deno.mkdir(`${folder}/dist`);
+  await Deno.copyFile(library, `${folder}/${path}`);
+  return [path];
+}
+
+/** In place of a file that may be running, and perhaps on another file system. */
+async function place(from: string, to: string): Promise<void> {
+  await Deno.mkdir(dirname(to), { recursive: true });
+  const partial = `${to}.${crypto.randomUUID()}`;
+  await Deno.copyFile(from, partial);
+  await Deno.rename(partial, to);
+}
+
+/** Runs Deno, which says itself what is wrong. */
+async function deno(args: string[], options: { cwd: string; env?: Record<string, string> }): Promise<void> {
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "compile",
-      "--quiet",
-      "-A",
-      "--no-check",
-      V8_FLAGS,
-      "--include",
-      hook,
-      "--include",
-      `${root}net/link/transport/worker.ts`,
-      "--output",
-      output,
-      `${root}cli/main.ts`,
-    ],
-    cwd: root,
+    args,
+    ...options,
+    stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
   }).output();
-  if (!success) throw new Error("deno compile failed");
-  return output;
+  if (!success) throw new Error(`deno ${args[0]} failed`);
 }
 
 if (import.meta.main) {
   try {
-    console.log(await compile());
+    const targets = Deno.args.length > 0 ? Deno.args.map(targetOf) : [ownTarget()];
+    for (const target of targets) console.log(await compile(target));
   } catch (error) {
     console.error(`compile: ${(error as Error).message}`);
     Deno.exit(1);

@@ -7,10 +7,12 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { isFor, ownTarget, type Target, toolFor } from "./build/target.ts";
 import { type DynamicSymbols, readDynamicSymbols } from "./elf.ts";
 
 const SOURCES = new URL("../hook/", import.meta.url);
-const LIBRARY = new URL("../dist/libsslcollector_hook.so", import.meta.url);
+const NAME = "libsslcollector_hook.so";
+const DIST = new URL("../dist/", import.meta.url);
 
 /** Newest glibc version that a symbol may need. */
 const GLIBC_CEILING = [2, 17];
@@ -49,11 +51,11 @@ const INTERPOSED = [
 ];
 
 /** Also for builds of single parts in tests. */
-const COMPILER_FLAGS: readonly string[] = [
+const compilerFlags = ({ name }: Target): string[] => [
   ...["-std=c99", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror"],
   ...["-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector"],
   // The out-of-line atomics live in libgcc, which asks the C library about the processor.
-  ...(Deno.build.arch === "aarch64" ? ["-mno-outline-atomics"] : []),
+  ...(name.startsWith("aarch64") ? ["-mno-outline-atomics"] : []),
 ];
 
 const LINKER_FLAGS: readonly string[] = [
@@ -63,19 +65,24 @@ const LINKER_FLAGS: readonly string[] = [
 ];
 
 /**
- * Builds the library if a source is newer than it, and returns its path. Callers in parallel are safe: each puts a whole
- * file in place. Throws an Error of one line when there is no compiler, it fails, or the result is not as it must be.
+ * Builds the library if a source is newer than it, and returns its path; for another target than this machine's own, in a folder of
+ * the target's name. Callers in parallel are safe: each puts a whole file in place. Throws an Error of one line when there is no
+ * compiler, it fails, or the result is not as it must be.
  */
-export async function buildHook(): Promise<string> {
-  const path = fileURLToPath(LIBRARY);
-  if (await isCurrent()) return path;
-  await Deno.mkdir(new URL("./", LIBRARY), { recursive: true });
+export async function buildHook(target: Target = ownTarget()): Promise<string> {
+  const folder = target.name === Deno.build.target ? DIST : new URL(`${target.name}/`, DIST);
+  const path = fileURLToPath(new URL(NAME, folder));
+  if (await isCurrent(path)) return path;
+  await Deno.mkdir(folder, { recursive: true });
   const partial = `${path}.${crypto.randomUUID()}`;
   const begun = new Date();
   try {
     const sources = (await sourceNames()).filter((name) => name.endsWith(".c"));
-    await compile([...COMPILER_FLAGS, "-O2", ...LINKER_FLAGS, ...sources, "-o", partial]);
-    checkSymbols(readDynamicSymbols(await Deno.readFile(partial)));
+    const args = [...compilerFlags(target), "-O2", ...LINKER_FLAGS, ...sources, "-o", partial];
+    await compile(target, args);
+    const file = await Deno.readFile(partial);
+    if (!isFor(file, target)) throw new Error(`the compiler made a hook that is not for ${target.name}`);
+    checkSymbols(readDynamicSymbols(file));
     await Deno.chmod(partial, 0o755);
     await Deno.utime(partial, begun, begun); // a source edited meanwhile is newer
     await Deno.rename(partial, path);
@@ -121,8 +128,8 @@ async function sourceNames(): Promise<string[]> {
   return names.sort();
 }
 
-async function isCurrent(): Promise<boolean> {
-  const built = await modified(fileURLToPath(LIBRARY));
+async function isCurrent(path: string): Promise<boolean> {
+  const built = await modified(path);
   if (built === undefined) return false;
   for (const source of [...await sourceNames(), fileURLToPath(import.meta.url)]) {
     if ((await modified(source) ?? 0) >= built) return false;
@@ -134,18 +141,23 @@ async function modified(path: string): Promise<number | undefined> {
   return (await Deno.stat(path).catch(() => undefined))?.mtime?.getTime();
 }
 
-async function compile(args: string[]): Promise<void> {
+async function compile(target: Target, args: string[]): Promise<void> {
+  const compiler = toolFor(target, "cc", "gcc");
   let output: Deno.CommandOutput;
   try {
-    output = await new Deno.Command("cc", { args, stdin: "null", stdout: "null", stderr: "piped" }).output();
+    output = await new Deno.Command(compiler, { args, stdin: "null", stdout: "null", stderr: "piped" })
+      .output();
   } catch (cause) {
-    throw new Error('no C compiler: "cc" is not on PATH (Debian: apt-get install gcc libc6-dev)', { cause });
+    const packages = compiler === "cc" ? "gcc libc6-dev" : target.crossPackage;
+    throw new Error(`no C compiler: "${compiler}" is not on PATH (Debian: apt-get install ${packages})`, {
+      cause,
+    });
   }
   if (!output.success) {
     const text = new TextDecoder().decode(output.stderr);
     const line = text.split("\n").find((candidate) => /error|undefined/.test(candidate)) ??
       text.split("\n")[0];
-    throw new Error(`cc cannot build the hook: ${line.trim()}`);
+    throw new Error(`${compiler} cannot build the hook: ${line.trim()}`);
   }
 }
 

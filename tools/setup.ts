@@ -18,6 +18,7 @@ const inLibraries = (name: string) => libraryFolders.map((folder) => `${folder}/
 
 const BUILD: Need[] = [
   { package: "gcc", shows: "cc" },
+  { package: "binutils", shows: "strip" },
   { package: "libc6-dev", shows: "/usr/include/stdio.h" },
 ];
 const DEMO: Need[] = [...BUILD, { package: "curl", shows: "curl" }];
@@ -33,7 +34,7 @@ const TEST: Need[] = [
   { package: "iproute2", shows: "ip" },
   { package: "procps", shows: "sysctl" },
   { package: "libpcap0.8", shows: inLibraries("libpcap.so.0.8") },
-  { package: "binutils", shows: "objdump" },
+  { package: "zip", shows: "zip" },
   { package: "clang", shows: "clang" },
   { package: "libclang-rt-14-dev", shows: "/usr/lib/llvm-14/lib/clang" },
   { package: "musl-tools", shows: "musl-gcc" },
@@ -48,11 +49,17 @@ const TEST: Need[] = [
   { package: "python3-grpcio", shows: inPython("grpc") },
 ];
 const words = (text: string) => text.split(" ");
+/** Of builds for other machines. */
+const CROSS: Need[] = [
+  { package: "gcc-aarch64-linux-gnu", shows: "aarch64-linux-gnu-gcc" },
+  { package: "libc6-dev-arm64-cross", shows: "/usr/aarch64-linux-gnu/include/stdio.h" },
+];
 /**
  * Programs that tests run, most of them to see that the hook changes nothing for them: some 140 MB, and Go with 450. Each is
  * skipped by name where it is not.
  */
 const PROGRAMS: Need[] = [
+  ...CROSS,
   ...[
     ...words(
       "zsh mksh ruby gawk mawk lua5.4 tcc make nasm bison flex sudo gdb strace ltrace expect tmux zstd",
