@@ -13,6 +13,7 @@ import type { AgentCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { remarksOnRunning } from "./remarks.ts";
 import { Shutdown } from "./shutdown.ts";
+import { statusFolder } from "./status_places.ts";
 import { summarize } from "./summary.ts";
 
 /** Answers the exit status: 1 when no sink was left. */
@@ -22,12 +23,15 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const library = await hookLibraryPath();
   const agent = await startAgent({
     ...settings,
+    statusFolder: statusFolder(runtimeDir),
+    metrics: command.metrics,
     sources: [hookSource({ runtimeDir, memoryBytes: command.memory })],
   });
   const shutdown = new Shutdown({
     onHangUp: agent.hasCertificates ? () => agent.reloadCertificates() : undefined,
   });
   log.info(`mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);
+  if (agent.metricsPort !== undefined) log.info(`metrics on port ${agent.metricsPort}`);
   const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
   printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
   const hasFailed = await Promise.race([shutdown.asked, agent.failed.then(() => true)]);

@@ -37,6 +37,7 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   collector: ["--collector"],
   statePath: ["--state", "--state FILE"],
   workers: ["--workers"],
+  metrics: ["--metrics"],
 };
 
 /** A mistake in a setting, in the words of the command line. */

@@ -9,7 +9,9 @@ import { configureLog, log } from "./log.ts";
 import { printError } from "./output.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { Shutdown } from "./shutdown.ts";
-import { formatBytes, sinkLine, type SummaryForm } from "./summary.ts";
+import { statusFolder } from "./status_places.ts";
+import { formatBytes } from "./format.ts";
+import { sinkLine, type SummaryForm } from "./summary.ts";
 
 /** Answers the exit status: 1 when it could not go on. */
 export async function runCollector(command: CollectorCommand): Promise<number> {
@@ -32,12 +34,15 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     plaintext: command.insecurePlaintext,
     statePath: command.state ?? defaultStatePath(port),
     workers: command.workers,
+    statusFolder: statusFolder(command.runtimeDir),
+    metrics: command.metrics,
   });
   const shutdown = new Shutdown({
     onHangUp: collector.hasCertificates ? () => collector.reloadCertificates() : undefined,
   });
   const names = collector.sinks.map(({ name }) => name).join(", ");
   log.info(`collecting on ${formatHostPort(hostname, collector.port)} into ${names}; stop with Ctrl-C`);
+  if (collector.metricsPort !== undefined) log.info(`metrics on port ${collector.metricsPort}`);
   if (command.insecurePlaintext) {
     log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");
   }

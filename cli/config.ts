@@ -44,6 +44,7 @@ const SETTINGS: ReadonlyMap<string, { readonly many?: boolean; readonly flag?: b
   ["insecure-plaintext", { flag: true }],
   ["state", {}],
   ["workers", {}],
+  ["metrics", {}],
 ]);
 
 /** Where packets go: whoever says one of them says all. */

@@ -10,7 +10,7 @@ import { configureLog } from "./log.ts";
 import type { DemoCommand } from "./options.ts";
 import { print } from "./output.ts";
 import { resolveProgram } from "./program.ts";
-import { formatBytes } from "./summary.ts";
+import { formatBytes } from "./format.ts";
 
 const BODY_BYTES = 1_000_000;
 

@@ -4,7 +4,7 @@ import { type AgentObserver, flowLine } from "../net/agent/observer.ts";
 import { printableLine } from "../net/wire/printable.ts";
 import { log } from "./log.ts";
 import { printError } from "./output.ts";
-import { formatBytes } from "./summary.ts";
+import { formatBytes } from "./format.ts";
 
 /** With `flowLines` a line for each flow as it opens and closes; what goes wrong is in the log. */
 export function printingObserver(flowLines: boolean): AgentObserver {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * `sslcollector`: runs one command. What a command needs is imported when it is run, since loading is most of what a short one
- * costs: `--version` needs no parser, `hook` nothing that mirrors.
+ * costs: `--version` needs no parser, `hook` and `status` nothing that mirrors.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { VERSION } from "../net/settings/version.ts";
 import { BadInput, inOptions } from "./bad_input.ts";
 import type { HookCommand } from "./hook_options.ts";
 import type { CommandLine } from "./options.ts";
+import type { StatusCommand } from "./status_options.ts";
 import { print, printError } from "./output.ts";
 
 /** The exit status. A mistake is one line on standard error. */
@@ -19,8 +20,8 @@ async function main(args: readonly string[]): Promise<number> {
     print(VERSION);
     return 0;
   }
-  const hook = args[0] === "hook" ? await readHookCommand(args) : undefined;
-  if (hook !== undefined) return await reportMistakes(() => execute(hook));
+  const alone = await readAlone(args);
+  if (alone !== undefined) return await reportMistakes(() => execute(alone));
   const { nameSource, readCommand } = await import("./command_line.ts");
   let name = (mistake: string) => mistake;
   return await reportMistakes(() => {
@@ -30,11 +31,13 @@ async function main(args: readonly string[]): Promise<number> {
   }, (mistake) => name(mistake));
 }
 
-/** `undefined` where all options have to be known, to help or to name a mistake. */
-async function readHookCommand(args: readonly string[]): Promise<HookCommand | undefined> {
+/** A command that is read without the others; `undefined` where all have to be known, to help or to name a mistake. */
+async function readAlone(args: readonly string[]): Promise<HookCommand | StatusCommand | undefined> {
+  if (args[0] !== "hook" && args[0] !== "status") return undefined;
   const { parse } = await import("@optique/core/parser");
-  const { hookCommand } = await import("./hook_options.ts");
-  const result = parse(hookCommand, args);
+  const result = args[0] === "hook"
+    ? parse((await import("./hook_options.ts")).hookCommand, args)
+    : parse((await import("./status_options.ts")).statusCommand, args);
   return result.success ? result.value : undefined;
 }
 
@@ -63,6 +66,8 @@ async function execute(command: CommandLine): Promise<number> {
       return await (await import("./codecs_command.ts")).runCodecs(command);
     case "demo":
       return await (await import("./demo.ts")).runDemo(command);
+    case "status":
+      return await (await import("./status.ts")).runStatus(command);
     case "collector":
       return await (await import("./collector.ts")).runCollector(command);
     case "pki init":

@@ -8,8 +8,9 @@ import type { Usage } from "@optique/core/usage";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { MEMORY_MIN, MTU_MAX, MTU_MIN, VLAN_MAX } from "../net/settings/limits.ts";
 import { hookCommand, runtimeDir } from "./hook_options.ts";
-import { type CollectorCommand, pkiParser, remoteOptions } from "./remote_options.ts";
+import { type CollectorCommand, metrics, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
+import { statusCommand } from "./status_options.ts";
 import { text } from "./value_parser.ts";
 import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
 
@@ -82,6 +83,7 @@ export const agentParser = object("Options", {
   ...captureOptions,
   ...mirrorOptions,
   ...remoteOptions,
+  metrics,
 });
 
 const runParser = object({
@@ -140,6 +142,7 @@ export const commandsParser = or(
     replayParser,
     described(message`Run a recording through the same pipeline`, "[OPTION...] FILE"),
   ),
+  statusCommand,
   hookCommand,
   command("codecs", codecsParser, described(message`List the codecs, or check that plugins load`)),
   command("pki", pkiParser, described(message`Manage certificates of agents and collectors`)),
@@ -162,6 +165,7 @@ export const usage: Usage = [{
     form("-C", "[-L ADDR:PORT] -o SINK... [OPTION...]"),
     form("run", "[OPTION...] -- COMMAND [ARG...]"),
     form("replay", "[OPTION...] FILE"),
+    form("status", "[--json] [--watch] [OPTION...]"),
     form("hook", "install|uninstall|status|path [OPTION...]"),
     form("codecs", "[CODEC...]"),
     form("pki", "init|issue|show [OPTION...]"),

@@ -7,8 +7,9 @@ import type { InferValue } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { MTU_MAX, MTU_MIN, QUEUE_MIN, SPOOL_MIN, WORKERS_MAX } from "../net/settings/limits.ts";
 import { sinkOptions } from "./sink_options.ts";
+import { statusDir } from "./status_options.ts";
 import { text } from "./value_parser.ts";
-import { listenAddress, remoteTarget, size, wholeNumber, word } from "./values.ts";
+import { listenAddress, metricsAddress, remoteTarget, size, wholeNumber, word } from "./values.ts";
 
 const pki = optional(option("--pki", text("DIR"), {
   description: message`Where the certificates are. Default: /etc/sslcollector/pki.`,
@@ -37,6 +38,12 @@ export const remoteOptions = {
   identity,
 };
 
+/** Of commands that run on. */
+export const metrics = optional(option("--metrics", metricsAddress(), {
+  description:
+    message`Serve metrics for Prometheus there, and /healthz and /readyz; without TLS. Without ADDR on 127.0.0.1.`,
+}));
+
 export const collectorParser = object("Collector", {
   command: constant("collector" as const),
   collector: flag("-C", "--collector", {
@@ -62,6 +69,8 @@ export const collectorParser = object("Collector", {
     description:
       message`What must outlive the collector. Default: collector-PORT.state in /var/lib/sslcollector.`,
   })),
+  metrics,
+  runtimeDir: statusDir,
   workers: optional(option("--workers", wholeNumber("N", 0, WORKERS_MAX), {
     description:
       message`Threads for connections; 0: none but the main one. Default: one for each core but one.`,

@@ -8,7 +8,8 @@ import { pipeOrDatedFile } from "./default_sink.ts";
 import { mirrorSettings } from "./mirror_settings.ts";
 import type { ReplayCommand } from "./options.ts";
 import { printError } from "./output.ts";
-import { formatBytes, summarize } from "./summary.ts";
+import { formatBytes } from "./format.ts";
+import { summarize } from "./summary.ts";
 
 /** Answers the exit status: 1 when the recording is damaged; what stands before the damage is mirrored. */
 export async function runReplay(command: ReplayCommand): Promise<number> {

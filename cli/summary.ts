@@ -5,24 +5,12 @@ import type { SinkBooks } from "../net/settings/sink_books.ts";
 import type { Counters, PerDirection } from "../net/mirror/counters.ts";
 import { refusalLine } from "../net/agent/unmirrored/reasons.ts";
 import { printable } from "../net/wire/printable.ts";
+import { formatBytes } from "./format.ts";
 import { printError } from "./output.ts";
 import { NO_REMARKS, type Remarks } from "./remarks.ts";
 
 /** What the summary looks like. */
 export type SummaryForm = "text" | "json" | "none";
-
-/** `1.5 MiB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  const units = ["KiB", "MiB", "GiB", "TiB"];
-  let value = bytes / 1024;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
-}
 
 /** Bytes that left the program for which no packet exists, by reason, both directions. */
 function droppedBytes(counters: Counters): Map<string, number> {

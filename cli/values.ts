@@ -87,6 +87,18 @@ export function listenAddress(): ValueParser<"sync", ReturnType<typeof parseList
   );
 }
 
+/** `9100`, `ADDR:9100`: an address of this host, 127.0.0.1 when there is a port alone. */
+export function metricsAddress(): ValueParser<"sync", ReturnType<typeof parseListenAddress>> {
+  const example = { hostname: "127.0.0.1", port: 9100 };
+  return valueParser("[ADDR:]PORT", example, (text) => {
+    const parts = /^(?:(.*):)?(\d{1,5})$/.exec(text);
+    if (parts === null || Number(parts[2]) > PORT_MAX) {
+      throw new RangeError(`expected PORT or ADDR:PORT such as 9100, got ${JSON.stringify(text)}`);
+    }
+    return parts[1] === undefined ? { ...example, port: Number(parts[2]) } : parseListenAddress(text);
+  }, ({ hostname, port }) => formatHostPort(hostname, port));
+}
+
 /** `443=80`, {@linkcode CLEAR_PORTS} as `clear`, or several joined with commas: [real server port, forged server port]. */
 export function portMap(): ValueParser<"sync", (readonly [number, number])[]> {
   return {

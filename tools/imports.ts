@@ -35,6 +35,7 @@ const RULES: readonly Rule[] = [
     types: ["net/capture/target.ts"],
   },
   { folder: "net/sinks/", values: ["net/sinks/", "net/wire/", "net/ffi/", BATCH] },
+  { folder: "net/status/", values: ["net/status/"], types: ["net/sinks/sink.ts"] },
   {
     folder: "net/link/",
     values: ["net/link/", "net/pki/", "net/wire/", "net/ffi/", BATCH, "net/sinks/sink.ts"],
@@ -47,7 +48,15 @@ const RULES: readonly Rule[] = [
   },
   {
     folder: "net/settings/",
-    values: ["net/settings/", "net/pki/", "net/sinks/", "net/forge/settings.ts", "deno.json"],
+    values: [
+      "net/settings/",
+      "net/pki/",
+      "net/sinks/",
+      "net/status/",
+      "net/forge/settings.ts",
+      "net/wire/tcp.ts",
+      "deno.json",
+    ],
   },
   {
     folder: "net/agent/",

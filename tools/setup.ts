@@ -78,6 +78,7 @@ const PROGRAMS: Need[] = [
   { package: "postgresql", shows: "pg_ctlcluster" },
   { package: "default-jre-headless", shows: "java" },
   { package: "golang-go", shows: "go" },
+  { package: "prometheus", shows: "prometheus" },
 ];
 const BENCH: Need[] = [
   ...TEST,

@@ -6,11 +6,14 @@ import type { CaptureTarget } from "../capture/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import type { Sink } from "../sinks/sink.ts";
+import { beginStatus, openStatus } from "../settings/status.ts";
+import type { StatusServer } from "../status/server.ts";
 import type { MirrorBooks } from "./books.ts";
 import { Mirror } from "./mirror.ts";
 import { type MirrorPlan, planMirror } from "./plan.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { CaptureSource, OpenSource } from "./source.ts";
+import { type AgentNumbers, AgentStatus } from "./status.ts";
 import { warmUp } from "./warm_up.ts";
 
 /**
@@ -39,6 +42,7 @@ export class Agent {
   readonly #mirror: Mirror;
   readonly #sources: readonly OpenSource[];
   readonly #recorder: RecordingWriter | undefined;
+  readonly #status: StatusServer | undefined;
   #finishing: Promise<MirrorBooks> | undefined;
 
   private constructor(
@@ -46,11 +50,13 @@ export class Agent {
     mirror: Mirror,
     sources: ReadonlyMap<OpenSource, CaptureFeed>,
     recorder: RecordingWriter | undefined,
+    status: StatusServer | undefined,
   ) {
     this.#plan = plan;
     this.#mirror = mirror;
     this.#sources = [...sources.keys()];
     this.#recorder = recorder;
+    this.#status = status;
     this.failed = mirror.failed;
     const runs = sources.entries().map(([source, feed]) => source.run().finally(feed.end));
     this.ended = Promise.all(runs).then(() => {});
@@ -61,7 +67,8 @@ export class Agent {
     warmUp(plan.codecs, (message) => log.warn(message));
     const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??
       BigInt(Date.now()) * 1_000_000n;
-    const mirror = await Mirror.start(plan, timeBaseNs);
+    const status = await openStatus(plan.settings);
+    const mirror = await startMirror(plan, timeBaseNs, status);
     const sources = new Map<OpenSource, CaptureFeed>();
     let recorder: RecordingWriter | undefined;
     try {
@@ -79,11 +86,14 @@ export class Agent {
         sources.set(source.open(feed.target, { ...context, nextProgram: feed.nextProgram }), feed);
         opened.add(source);
       }
-      return new Agent(plan, mirror, sources, recorder);
+      const agent = new Agent(plan, mirror, sources, recorder, status);
+      await beginStatus(status, plan.settings, "agent", new AgentStatus(() => agent.#numbers()));
+      return agent;
     } catch (error) {
       for (const source of sources.keys()) await source.close();
       recorder?.finish();
       await mirror.finish();
+      await status?.close();
       throw error;
     }
   }
@@ -105,13 +115,12 @@ export class Agent {
 
   /** What was captured, forged and written so far, open flows included. */
   books(): MirrorBooks {
-    const refused = new Map<string, number>();
-    for (const { counters } of this.#sources) {
-      for (const [reason, programs] of counters?.refused ?? []) {
-        refused.set(reason, (refused.get(reason) ?? 0) + programs);
-      }
-    }
-    return { ...this.#mirror.books(), refused };
+    return { ...this.#mirror.books(), refused: this.#refused() };
+  }
+
+  /** Port where metrics are to be had; undefined where they are not. */
+  get metricsPort(): number | undefined {
+    return this.#status?.metricsPort;
   }
 
   /** Reads certificates again at once; they are also when they change. */
@@ -129,11 +138,54 @@ export class Agent {
     await this.finish();
   }
 
+  #refused(): Map<string, number> {
+    const refused = new Map<string, number>();
+    for (const { counters } of this.#sources) {
+      for (const [reason, programs] of counters?.refused ?? []) {
+        refused.set(reason, (refused.get(reason) ?? 0) + programs);
+      }
+    }
+    return refused;
+  }
+
+  #numbers(): AgentNumbers {
+    const { pipeline, sinks, stopped, certificate } = this.#mirror;
+    const rings = this.#sources.map(({ counters }) => counters?.rings).find((rings) => rings !== undefined);
+    return {
+      place: this.#plan.settings.statusFolder ?? "",
+      sinks,
+      stopped,
+      certificate,
+      programs: {
+        mirrored: pipeline.livePrograms,
+        soFar: this.programs,
+        refused: Object.fromEntries(this.#refused()),
+      },
+      openFlows: pipeline.openFlows,
+      total: pipeline.total(),
+      rings,
+    };
+  }
+
   async #finish(): Promise<MirrorBooks> {
+    await this.#status?.close();
     for (const source of this.#sources) await source.close();
     this.#recorder?.finish();
     await this.#mirror.finish();
     return this.books();
+  }
+}
+
+async function startMirror(
+  plan: MirrorPlan,
+  timeBaseNs: bigint,
+  status: StatusServer | undefined,
+): Promise<Mirror> {
+  try {
+    return await Mirror.start(plan, timeBaseNs);
+  } catch (error) {
+    await status?.close();
+    throw error;
   }
 }
 

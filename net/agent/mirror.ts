@@ -10,6 +10,7 @@ import type { SinkOptions } from "../sinks/sink_options.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import { VERSION } from "../settings/version.ts";
+import type { CertificateReport } from "../status/report.ts";
 import type { MirrorBooks } from "./books.ts";
 import { makeObserver } from "./observer.ts";
 import { type MirrorPlan, warnOfMeeting, warnOfSmallPackets } from "./plan.ts";
@@ -20,18 +21,27 @@ const FLOWS_MAX = 100_000;
 /** Constant, so that a recording gives identical packets in every run; a forged connection has no secrets to keep. */
 const SEQUENCE_SEED = 0x73736c63;
 
+interface OpenSinks {
+  readonly sinks: readonly Sink[];
+  readonly stopped: ReadonlySet<Sink>;
+  readonly failed: Promise<void>;
+}
+
 /** Sinks and pipeline at work. */
 export class Mirror {
   readonly pipeline: Pipeline;
   readonly sinks: readonly Sink[];
   /** Settles when no sink takes packets any more. */
   readonly failed: Promise<void>;
+  /** Sinks that take no packets any more. */
+  readonly stopped: ReadonlySet<Sink>;
   readonly #plan: MirrorPlan;
   readonly #buffer: PacketBuffer;
 
-  private constructor(plan: MirrorPlan, sinks: readonly Sink[], failed: Promise<void>, timeBaseNs: bigint) {
+  private constructor(plan: MirrorPlan, { sinks, stopped, failed }: OpenSinks, timeBaseNs: bigint) {
     const { settings } = plan;
     this.failed = failed;
+    this.stopped = stopped;
     this.#plan = plan;
     this.sinks = sinks;
     this.#buffer = new PacketBuffer({
@@ -97,7 +107,7 @@ export class Mirror {
       if (error instanceof BadSetting) throw error;
       throw new BadSetting("sinks", (error as Error).message);
     }
-    return new Mirror(plan, sinks, failed, timeBaseNs);
+    return new Mirror(plan, { sinks, stopped, failed }, timeBaseNs);
   }
 
   /** Hands what was forged to the sinks. */
@@ -115,6 +125,14 @@ export class Mirror {
   books(): Omit<MirrorBooks, "refused"> {
     const sinks = this.sinks.flatMap((sink) => sink.sinks ?? sink);
     return { programs: this.pipeline.rows(), sinks };
+  }
+
+  /** Of the certificate shown to collectors. */
+  get certificate(): CertificateReport | undefined {
+    const { credentials } = this.#plan.targets;
+    if (credentials === undefined) return undefined;
+    const { name, validToMs } = credentials.current;
+    return { name, validToMs };
   }
 
   /** Ends all flows, empties and closes the sinks. */

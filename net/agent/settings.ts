@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from "../settings/schema.ts";
 import { sinkEntries } from "../settings/sink_schema.ts";
+import { statusEntries, type StatusSettings } from "../settings/status.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import { PORT_MAX } from "../wire/tcp.ts";
@@ -39,7 +40,7 @@ export interface TargetSettings extends CredentialSettings {
 }
 
 /** What an agent does. Everything may be left out, but a place for packets: `sinks`, `targets` or both. */
-export interface AgentSettings extends TargetSettings, RotationSettings {
+export interface AgentSettings extends TargetSettings, RotationSettings, StatusSettings {
   /** Where packets go. Default: none. */
   readonly sinks?: readonly SinkSetting[];
   /** Where clear text comes from. Default: every program with the hook, `[hookSource()]`. */
@@ -112,6 +113,7 @@ const targetSchema = v.strictObject({
 const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
+  ...statusEntries,
   sources: v.optional(v.array(objectOf<CaptureSource>("a source such as hookSource()"))),
   intercept: v.optional(
     v.custom<Required<AgentSettings>["intercept"]>((value) => typeof value === "function"),

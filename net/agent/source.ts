@@ -5,6 +5,7 @@ import { AgentLock } from "../capture/preload/agent_lock.ts";
 import { HookSource } from "../capture/preload/hook_source.ts";
 import { RecordingReader } from "../capture/recording/reader.ts";
 import type { CaptureTarget } from "../capture/target.ts";
+import type { RingReport } from "../status/report.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { MEMORY_MIN } from "../settings/limits.ts";
 import { parsed, wholeNumber } from "../settings/schema.ts";
@@ -56,6 +57,8 @@ export interface SourceCounters {
   readonly programs: number;
   /** Not mirrored, by reason, kebab-case. */
   readonly refused: ReadonlyMap<string, number>;
+  /** Memory that programs share with the agent; absent where there is none. */
+  readonly rings?: RingReport;
 }
 
 /** How programs with the hook find the agent, and what they may use. */

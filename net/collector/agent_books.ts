@@ -19,6 +19,8 @@ export class AgentBooks {
   address = "";
   /** Connections at present. */
   connections = 0;
+  /** Milliseconds since 1970 when it came, or left. */
+  turnedMs = Date.now();
   /** Packets and bytes of blocks given to the sinks. */
   packets = 0;
   bytes = 0;
@@ -35,11 +37,11 @@ export class AgentBooks {
 
   connected(address: string): void {
     this.address = address;
-    this.connections++;
+    if (this.connections++ === 0) this.turnedMs = Date.now();
   }
 
   disconnected(): void {
-    this.connections--;
+    if (--this.connections === 0) this.turnedMs = Date.now();
   }
 
   /** The agent says that it has `packets` more, the oldest of which has waited for `waitedMs`. */

@@ -8,7 +8,11 @@ import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { VERSION } from "../settings/version.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { CollectorBooks } from "./books.ts";
+import { formatHostPort } from "../link/target.ts";
+import { beginStatus, openStatus } from "../settings/status.ts";
+import type { StatusServer } from "../status/server.ts";
 import { LinkServer } from "./link_server.ts";
+import { type CollectorNumbers, CollectorStatus } from "./status.ts";
 import { type CheckedSettings, checkSettings, type CollectorSettings } from "./settings.ts";
 
 /**
@@ -27,10 +31,16 @@ export class Collector {
   readonly failed: Promise<Error>;
   readonly #server: LinkServer;
   readonly #credentials: OpenCredentials | undefined;
+  readonly #status: StatusServer | undefined;
 
-  private constructor(server: LinkServer, credentials: OpenCredentials | undefined) {
+  private constructor(
+    server: LinkServer,
+    credentials: OpenCredentials | undefined,
+    status: StatusServer | undefined,
+  ) {
     this.#server = server;
     this.#credentials = credentials;
+    this.#status = status;
     this.failed = server.failed;
   }
 
@@ -42,14 +52,24 @@ export class Collector {
       throw new BadSetting("statePath", `${JSON.stringify(statePath)} is a sink already, give another file`);
     }
     let server: LinkServer | undefined;
-    const credentials = settings.plaintext
-      ? undefined
-      : await openCredentials(settings, "collector", (changed) => server?.setCredentials(changed));
+    const status = await openStatus(settings);
+    let credentials: OpenCredentials | undefined;
     try {
+      if (!settings.plaintext) {
+        credentials = await openCredentials(
+          settings,
+          "collector",
+          (changed) => server?.setCredentials(changed),
+        );
+      }
       if (statePath !== undefined) makeFolder(statePath);
       server = await listen(settings, credentials);
-      return new Collector(server, credentials);
+      const collector = new Collector(server, credentials, status);
+      const subject = new CollectorStatus(() => collector.#numbers(settings.hostname));
+      await beginStatus(status, settings, `collector-${collector.port}`, subject);
+      return collector;
     } catch (error) {
+      await status?.close();
       credentials?.close();
       throw error instanceof BadSetting ? error : explained(error as Error & { code?: string }, settings);
     }
@@ -75,6 +95,11 @@ export class Collector {
     return { agents: [...this.#server.agents.values()], sinks: this.#server.sinks };
   }
 
+  /** Port where metrics are to be had; undefined where they are not. */
+  get metricsPort(): number | undefined {
+    return this.#status?.metricsPort;
+  }
+
   /** Reads certificates again at once; they are also when they change. */
   async reloadCertificates(): Promise<void> {
     await this.#credentials?.reload();
@@ -82,6 +107,7 @@ export class Collector {
 
   /** Lets agents go, empties and closes the sinks. Answers the last books. */
   async close(): Promise<CollectorBooks> {
+    await this.#status?.close();
     await this.#server.close();
     this.#credentials?.close();
     return this.books();
@@ -90,6 +116,18 @@ export class Collector {
   /** {@linkcode close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #numbers(hostname: string): CollectorNumbers {
+    const { sinks, stopped, agents, port } = this.#server;
+    const current = this.#credentials?.current;
+    return {
+      place: formatHostPort(hostname, port),
+      sinks,
+      stopped,
+      certificate: current && { name: current.name, validToMs: current.validToMs },
+      agents: agents.values(),
+    };
   }
 }
 

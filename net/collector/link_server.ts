@@ -127,6 +127,11 @@ export class LinkServer {
     return this.#port;
   }
 
+  /** Sinks that take no packets any more. */
+  get stopped(): ReadonlySet<Sink> {
+    return new Set(this.sinks.filter((sink) => !this.#atWork.includes(sink)));
+  }
+
   /** Bytes of IP packet in the longest frame that every sink takes. */
   get mtu(): number {
     return Math.min(...this.sinks.map((sink) => sink.mtu));

@@ -6,6 +6,7 @@ import { BadSetting } from "../settings/bad_setting.ts";
 import type { CredentialSettings } from "../settings/credentials.ts";
 import { WORKERS_MAX } from "../settings/limits.ts";
 import { credentialEntries, parsed, wholeNumber } from "../settings/schema.ts";
+import { statusEntries, type StatusSettings } from "../settings/status.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import { sinkEntries } from "../settings/sink_schema.ts";
@@ -15,7 +16,7 @@ import { PORT_MAX } from "../wire/tcp.ts";
 const WORKERS_OF_USE = 4;
 
 /** What a collector does. */
-export interface CollectorSettings extends CredentialSettings, RotationSettings {
+export interface CollectorSettings extends CredentialSettings, RotationSettings, StatusSettings {
   /** Where packets go, at least one. */
   readonly sinks: readonly SinkSetting[];
   /** Address or name to listen on. Default: `::`, every address. */
@@ -48,6 +49,7 @@ export type CheckedSettings =
 const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
+  ...statusEntries,
   hostname: v.optional(v.string(), "::"),
   port: v.optional(wholeNumber(0, PORT_MAX), LINK_PORT),
   allow: v.optional(v.array(v.string()), () => []),

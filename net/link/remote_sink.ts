@@ -7,6 +7,7 @@ import {
   DEFAULT_MTU,
   FLUSH_STALLED_MS,
   newSinkCounters,
+  type RemoteState,
   type Sink,
   type SinkCounters,
 } from "../sinks/sink.ts";
@@ -82,6 +83,8 @@ export class RemoteSink implements Sink {
   #sender: Sender | undefined;
   #isConnected = false;
   #downSinceMs: number;
+  /** When it was connected, or lost its connection. */
+  #turnedMs: number;
   #isFinishing = false;
   #isClosed = false;
   #closing: Promise<void> | undefined;
@@ -98,7 +101,7 @@ export class RemoteSink implements Sink {
     this.#target = target;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#downSinceMs = this.#now();
+    this.#downSinceMs = this.#turnedMs = this.#now();
     this.#progress = new Progress(options.stalledMs ?? FLUSH_STALLED_MS, this.#now);
     this.#drops = new DropLog((text) => options.warn?.(`${this.name}: ${text}`), this.#now);
     const outboxOptions = {
@@ -134,6 +137,25 @@ export class RemoteSink implements Sink {
   /** Whether the collector has been out of reach for so long that flows should go elsewhere. */
   get isGone(): boolean {
     return !this.#isConnected && this.#now() - this.#downSinceMs >= (this.#options.goneMs ?? GONE_MS);
+  }
+
+  get remote(): RemoteState {
+    let waitingPackets = 0;
+    for (const outbox of this.#outboxes) {
+      const { onDisk, inMemory } = outbox.countWaiting();
+      waitingPackets += onDisk + inMemory;
+    }
+    return {
+      isConnected: this.#isConnected,
+      forMs: this.#now() - this.#turnedMs,
+      trouble: this.#isConnected ? "" : this.#lastTrouble,
+      waitingPackets,
+      waitingMs: Math.max(0, ...this.#outboxes.map((outbox) => outbox.waitedMs)),
+      queuedBytes: this.queuedBytes,
+      queueMaxBytes: this.#options.queueBytes ?? QUEUE_BYTES,
+      spooledBytes: this.#spool?.usedBytes ?? 0,
+      spoolMaxBytes: this.#spool?.options.maxBytes ?? 0,
+    };
   }
 
   /** Bytes of memory that packets take. */
@@ -220,7 +242,7 @@ export class RemoteSink implements Sink {
       const end = await this.#connect(outbox, () => welcomeMs = this.#now());
       // A connection that breaks soon is a failure too: it must not be made anew in a tight loop.
       if (welcomeMs !== undefined && this.#now() - welcomeMs >= LASTING_MS) failures = 0;
-      if (this.#isConnected) this.#downSinceMs = this.#now();
+      if (this.#isConnected) this.#downSinceMs = this.#turnedMs = this.#now();
       this.#isConnected = false;
       this.#sender = undefined;
       if (end.isComplete) {
@@ -263,6 +285,7 @@ export class RemoteSink implements Sink {
       random: this.#options.random ?? Math.random,
       welcomed: () => {
         welcomed();
+        if (!this.#isConnected) this.#turnedMs = this.#now();
         this.#isConnected = true;
         this.#lastTrouble = "";
         this.#progress.revive();

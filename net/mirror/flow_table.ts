@@ -71,6 +71,11 @@ export class FlowTable {
     return this.#flows;
   }
 
+  /** How many are open. */
+  get size(): number {
+    return this.#flows.size;
+  }
+
   get(program: CaptureProgram, number: number): Teller | undefined {
     return this.#byProgram.get(program.id)?.get(number);
   }

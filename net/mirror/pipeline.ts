@@ -7,6 +7,7 @@
  */
 import type { Direction } from "../../codecs/direction.ts";
 import type { Codec } from "../../codecs/codec.ts";
+import type { Counters } from "./counters.ts";
 import type {
   CaptureEnd,
   CaptureGap,
@@ -65,6 +66,19 @@ export class Pipeline implements CaptureTarget {
   /** The books of every program so far, open flows included. */
   rows(): ProgramRow[] {
     return this.#books.rows(this.#flows.all());
+  }
+
+  /** Sums over all programs so far, open flows included. */
+  total(): Counters {
+    return this.#books.total(this.#flows.all());
+  }
+
+  /** Flows that are open, and programs that tell. */
+  get openFlows(): number {
+    return this.#flows.size;
+  }
+  get livePrograms(): number {
+    return this.#books.live;
   }
 
   programStart(program: CaptureProgram): void {

@@ -51,6 +51,21 @@ export class ProgramBooks {
     return [...rows.values()];
   }
 
+  /** Sums over all programs, with what flows that are open have so far. */
+  total(openFlows: Iterable<Flow>): Counters {
+    const total = new Counters();
+    for (const { counters } of this.#rows.values()) total.add(counters);
+    for (const { counters } of openFlows) total.add(counters);
+    return total;
+  }
+
+  /** Programs that tell. */
+  get live(): number {
+    let live = 0;
+    for (const { program, ended } of this.#rows.values()) if (!ended && program !== EARLIER) live++;
+    return live;
+  }
+
   #row(program: CaptureProgram): MutableRow {
     let row = this.#rows.get(program.id);
     if (!row) this.#rows.set(program.id, row = { program, counters: new Counters(), ended: false });

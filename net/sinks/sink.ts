@@ -17,6 +17,28 @@ export interface SinkCounters {
   dropped: Map<string, number>;
 }
 
+/** How a sink stands with the collector that it mirrors to. */
+export interface RemoteState {
+  /** Whether the collector takes packets now. */
+  readonly isConnected: boolean;
+  /** Milliseconds for which that is so. */
+  readonly forMs: number;
+  /** Why it is not connected, one line; empty when it is, or no attempt has failed yet. */
+  readonly trouble: string;
+  /** Packets that the collector has not acknowledged. */
+  readonly waitingPackets: number;
+  /** Milliseconds that the oldest of them has waited. */
+  readonly waitingMs: number;
+  /** Bytes of memory that they take, of `queueMaxBytes`. */
+  readonly queuedBytes: number;
+  /** Bytes of memory that they may take. */
+  readonly queueMaxBytes: number;
+  /** Bytes that they take on disk, of `spoolMaxBytes`. */
+  readonly spooledBytes: number;
+  /** Bytes that they may take on disk; 0: there is no spool. */
+  readonly spoolMaxBytes: number;
+}
+
 /** Takes packets. */
 export interface Sink {
   /** The sink as it is named on the command line. */
@@ -27,6 +49,8 @@ export interface Sink {
   readonly counters: SinkCounters;
   /** Whether it would drop what it is given now, and may take it later; absent: never. */
   readonly isDown?: boolean;
+  /** How it stands with its collector; absent: it mirrors to none. */
+  readonly remote?: RemoteState;
   /** Sinks that it spreads packets over, each with counters of its own; absent: it is one itself. */
   readonly sinks?: readonly Sink[];
   /** Files that a later run can go on with; absent: it writes none. */

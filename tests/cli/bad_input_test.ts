@@ -179,6 +179,20 @@ Deno.test({
     }),
 });
 
+Deno.test("bad input: metrics without a port of their own; nothing was begun", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  await withTempDir(async (folder) => {
+    const own = ["-o", `${folder}/out.pcapng`, "--runtime-dir", `${folder}/run`];
+    for (const command of [own, ["-C", "--insecure-plaintext", "-L", "127.0.0.1:0", ...own]]) {
+      const line = await mistake([...command, "--metrics", `${port}`]);
+      assert.equal(line, `--metrics: cannot listen on port ${port} of 127.0.0.1: it is taken`);
+    }
+    const made = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    assert(!made.includes("out.pcapng"), `${made}`);
+  });
+});
+
 Deno.test("bad input: a port that is taken", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const sink = `pcap-over-ip:${listener.addr.port}`;

@@ -77,12 +77,14 @@ mistake("what is missing or too much is named", [
   ["--outptu x", "--outptu: not an option of the agent; similar is --output; see sslcollector --help"],
   [
     "curl",
-    'there is no command "curl": expected run, replay, hook, codecs, pki, demo, help or completion; to mirror a program: ' +
+    'there is no command "curl": expected run, replay, status, hook, codecs, pki, demo, help or completion; to mirror a program: ' +
     "sslcollector run -- curl",
   ],
   ["pki", "pki: expected init, issue or show"],
   ["pki init x", 'pki init: "x" is one argument too many'],
   ["pki issue agent", "pki issue: expected NAME"],
+  ["--metrics 70000", '--metrics: expected PORT or ADDR:PORT such as 9100, got "70000"'],
+  ["--metrics a:b", '--metrics: expected PORT or ADDR:PORT such as 9100, got "a:b"'],
   ["-C", "--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng"],
   ["--queue 1MiB", "--queue: needs a collector to mirror to: -t HOST"],
   ["-t a --spool-max 1GiB", "--spool-max: needs --spool DIR"],
@@ -118,11 +120,12 @@ Deno.test("command line: help shows the forms of a call a line each, and all opt
   const lines = stdout.split("\n");
   const start = lines.findIndex((line) => line.startsWith("Usage: "));
   const usage = lines.slice(start, lines.indexOf("", start)).map((line) => line.replace(/^(Usage:)? +/, ""));
-  assert.deepEqual(usage.slice(0, 5), [
+  assert.deepEqual(usage.slice(0, 6), [
     "sslcollector [-I IFACE] [-o SINK...] [-t HOST...] [--codec LIST] [OPTION...]",
     "sslcollector -C [-L ADDR:PORT] -o SINK... [OPTION...]",
     "sslcollector run [OPTION...] -- COMMAND [ARG...]",
     "sslcollector replay [OPTION...] FILE",
+    "sslcollector status [--json] [--watch] [OPTION...]",
     "sslcollector hook install|uninstall|status|path [OPTION...]",
   ]);
   for (const option of ["--output SINK", "--port-map PORT=PORT", "--rotate-size SIZE", "--memory SIZE"]) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { NO_REMARKS } from "../../cli/remarks.ts";
-import { formatBytes, jsonSummary, textSummary } from "../../cli/summary.ts";
+import { jsonSummary, textSummary } from "../../cli/summary.ts";
 import type { MirrorBooks } from "../../net/agent/books.ts";
 import { Counters } from "../../net/mirror/counters.ts";
 import type { Sink } from "../../net/sinks/sink.ts";
@@ -63,14 +63,6 @@ const REMARKS = {
   lines: ["true was not mirrored"],
   counts: new Map([["gnutls", 2], ["memory", 1]] as const),
 };
-
-Deno.test("summary: bytes for people", () => {
-  const cases: [number, string][] = [[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [10240, "10 KiB"], [
-    1 << 20,
-    "1.0 MiB",
-  ], [5e13, "45 TiB"]];
-  for (const [bytes, text] of cases) assert.equal(formatBytes(bytes), text);
-});
 
 Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
   assert.deepEqual(textSummary(BOOKS, REMARKS), [

@@ -37,6 +37,8 @@ const EDGES: readonly (readonly [string, string, boolean])[] = [
   ["net/link/remote_sink.ts", 'import { FileSink } from "../sinks/file.ts";', false],
   ["net/link/remote_sink.ts", 'import { type FileSink, openFile } from "../sinks/file.ts";', false],
   ["net/link/remote_sink.ts", 'import { Intake } from "../collector/intake.ts";', false],
+  ["net/status/recent.ts", 'import type { Sink } from "../sinks/sink.ts";', true],
+  ["net/status/recent.ts", 'import { newSinkCounters } from "../sinks/sink.ts";', false],
   ["net/collector/collector.ts", 'import { openSink } from "../sinks/spec.ts";', true],
   ["net/collector/collector.ts", 'import type { Flow } from "../mirror/flow.ts";', false],
   ["net/agent/agent.ts", 'import { Pipeline } from "../mirror/pipeline.ts";', true],

@@ -78,6 +78,8 @@ export interface HookSourceSettings {
 }
 
 export interface HookSourceCounters extends ProgramCounters {
+  /** Rings that are read, bytes of memory that they use, and may use. */
+  readonly rings: { readonly count: number; readonly usedBytes: number; readonly maxBytes: number };
   records: number;
   /** Of payloads. */
   bytes: number;
@@ -161,7 +163,12 @@ export class HookSource {
   }
 
   get counters(): HookSourceCounters {
-    return { ...this.#programs.counters, records: this.#records, bytes: this.#bytes };
+    const rings = {
+      count: this.rings,
+      usedBytes: this.usedMemory,
+      maxBytes: this.#options.totalMemory ?? TOTAL_MEMORY,
+    };
+    return { ...this.#programs.counters, rings, records: this.#records, bytes: this.#bytes };
   }
 
   /** Rings that are read now. */

@@ -47,7 +47,10 @@ export class Collector implements AsyncDisposable {
 
   /** `capture` is its sink; more options follow. */
   static async start(mode: Mode, fixture: Fixture, capture: string, ...more: string[]): Promise<Collector> {
-    const args = ["-C", "-o", capture, "--state", `${capture}.state`, "--summary", "json"];
+    const args = [
+      ...["-C", "-o", capture, "--state", `${capture}.state`, "--summary", "json"],
+      ...["--runtime-dir", fixture.path("runtime")],
+    ];
     const listen = more.includes("-L") ? [] : ["-L", "127.0.0.1:0"];
     const child = await startSslcollector(mode, fixture, [...args, ...listen, ...more]);
     try {

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/** `sslcollector status`: asks the agent and the collectors of this host. @module */
+import type { StatusReport } from "../net/status/report.ts";
+import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
+import { print, printError } from "./output.ts";
+import type { StatusCommand } from "./status_options.ts";
+import { statusFolder } from "./status_places.ts";
+import { statusLines } from "./status_text.ts";
+
+const HEALTHY = 0;
+const DEGRADED = 1;
+const NOT_RUNNING = 3;
+const WATCH_MS = 1000;
+/** A process that takes longer is stopped. */
+const ANSWER_MS = 5000;
+
+/** Answers the exit status of the last look: 0 all are healthy, 1 one is degraded or does not answer, 3 none is running. */
+export async function runStatus(command: StatusCommand): Promise<number> {
+  for (;;) {
+    const status = await look(command);
+    if (!command.watch) return status;
+    await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
+  }
+}
+
+async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: StatusCommand): Promise<number> {
+  const answers = await Promise.all(sockets(statusFolder(runtimeDir)).map(ask));
+  const running = answers.filter((answer) => answer !== undefined);
+  if (watch && Deno.stdout.isTerminal() && !json) console.clear();
+  let status = running.length === 0 ? NOT_RUNNING : HEALTHY;
+  if (running.length === 0) printError(`sslcollector: nothing is running below ${runtimeDir}`);
+  for (const answer of running) {
+    if (typeof answer === "string") printError(`sslcollector: ${answer}`);
+    else if (json) print(JSON.stringify(answer));
+    else for (const line of statusLines(answer)) print(line);
+    if (typeof answer === "string" || answer.health.state !== "healthy") status = DEGRADED;
+  }
+  return status;
+}
+
+function sockets(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`).sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    printError(`sslcollector: cannot look into ${folder}: ${(error as Error).message}`);
+    return [];
+  }
+}
+
+/** The report; a line when somebody is there and does not give one; undefined where nobody is. */
+async function ask(path: string): Promise<StatusReport | string | undefined> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+  } catch {
+    return undefined;
+  }
+  using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  try {
+    const response = await fetch("http://localhost/status", {
+      client,
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    if (!response.ok) return `${path}: ${(await response.text()).trim()}`;
+    return await response.json();
+  } catch (error) {
+    return `${path} does not answer: ${(error as Error).message}`;
+  }
+}

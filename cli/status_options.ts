@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/** Options of `sslcollector status`, apart from the others: nothing that mirrors is loaded for them. @module */
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { optional, withDefault } from "@optique/core/modifiers";
+import type { InferValue } from "@optique/core/parser";
+import { command, constant, flag, option } from "@optique/core/primitives";
+import { text } from "./value_parser.ts";
+
+/** Of a command without hooks; an agent has an option of this name for them. */
+export const statusDir = optional(option("--runtime-dir", text("DIR"), {
+  description:
+    message`Where sslcollector status finds agent and collectors. Default: /run/sslcollector; for users other than root one of their own.`,
+}));
+
+const statusParser = object({
+  command: constant("status" as const),
+  json: withDefault(flag("--json", { description: message`One JSON object for each, a line long.` }), false),
+  watch: withDefault(flag("--watch", { description: message`Ask again every second.` }), false),
+  runtimeDir: statusDir,
+});
+
+export const statusCommand = command("status", statusParser, {
+  brief: message`Ask the agent and collectors of this host how it goes`,
+});
+
+export type StatusCommand = InferValue<typeof statusParser>;

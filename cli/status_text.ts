@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/** What a running agent or collector says of itself, for people. @module */
+import type {
+  AgentReport,
+  CollectorReport,
+  LossReports,
+  RemoteAgentReport,
+  SinkReport,
+  StatusReport,
+} from "../net/status/report.ts";
+import { reasonText } from "../net/agent/unmirrored/reasons.ts";
+import { printable, printableLine } from "../net/wire/printable.ts";
+import { formatBytes, formatSpan } from "./format.ts";
+
+/** Lines, the first with role and health. */
+export function statusLines(report: StatusReport): string[] {
+  const { role, pid, startedMs, nowMs, version, place, health } = report;
+  return [
+    `${role}  pid ${pid}, up ${formatSpan(nowMs - startedMs)}, ${version}, ${place}  ${health.state}`,
+    ...health.reasons.map((reason) => `  ! ${printableLine(reason)}`),
+    ...report.role === "agent" ? agentLines(report) : collectorLines(report),
+    ...report.sinks.map((sink) => sinkLine(sink, nowMs)),
+    ...certificateLines(report),
+  ];
+}
+
+function agentLines(report: AgentReport): string[] {
+  const { programs, flows, captured, forged, packets, rates, lost, unforged, rings, nowMs } = report;
+  const refused = Object.entries(programs.refused);
+  const claimed = flows.claimed > 0 ? `, ${count(flows.claimed)} with address=claimed` : "";
+  const bytes = captured.toServer + captured.toClient;
+  const rate = rates.overMs === 0
+    ? ""
+    : `  (last ${formatSpan(rates.overMs)}: ${formatBytes(rates.bytes)}/s, ${
+      count(Math.round(rates.packets))
+    } packets/s)`;
+  const not = sum(refused.map(([, amount]) => amount));
+  return [
+    row(
+      "programs",
+      `${count(programs.mirrored)} mirrored, ${count(programs.soFar)} so far${
+        not > 0 ? `, ${count(not)} not` : ""
+      }`,
+    ),
+    ...refused.map(([reason, amount]) => `  ${count(amount)} not mirrored: ${reasonText(reason)}`),
+    row("flows", `${count(flows.open)} open, ${count(flows.soFar)} so far${claimed}`),
+    row("captured", `${formatBytes(bytes)}${rate}`),
+    row("forged", `${formatBytes(forged.toServer + forged.toClient)}, ${count(packets)} packets`),
+    ...lossLines("lost", lost, bytes, nowMs),
+    ...lossLines("unforged", unforged, bytes, nowMs),
+    ...rings === undefined ? [] : [
+      row(
+        "rings",
+        `${formatBytes(rings.usedBytes)} of ${formatBytes(rings.maxBytes)}, ${count(rings.count)} open`,
+      ),
+    ],
+  ];
+}
+
+function collectorLines({ agents }: CollectorReport): string[] {
+  if (agents.length === 0) return [row("agents", "none so far")];
+  const header = ["AGENT", "ADDRESS", "SINCE", "PACKETS", "BYTES", "LAG", "LOST THERE"];
+  return table([header, ...agents.map(agentCells)]);
+}
+
+function agentCells(agent: RemoteAgentReport): string[] {
+  const { name, address, connections, forMs, packets, bytes, lagPackets, lagMs, lost } = agent;
+  const losses = Object.entries(lost).map(([reason, { amount }]) => `${count(amount)} ${reason}`);
+  return [
+    printable(name),
+    address,
+    connections > 0 ? formatSpan(forMs) : `away ${formatSpan(forMs)}`,
+    count(packets),
+    formatBytes(bytes),
+    lagPackets > 0 ? `${count(lagPackets)} (${formatSpan(lagMs)})` : "0",
+    losses.length > 0 ? losses.join(", ") : "0",
+  ];
+}
+
+function sinkLine({ name, state, packets, dropped, remote }: SinkReport, nowMs: number): string {
+  const parts: string[] = [];
+  if (state !== "working") parts.push(state.toUpperCase());
+  if (remote !== undefined) {
+    const { isConnected, forMs, trouble, waitingPackets, waitingMs, queuedBytes, queueMaxBytes } = remote;
+    parts.push(
+      isConnected
+        ? `connected ${formatSpan(forMs)}`
+        : `DOWN ${formatSpan(forMs)}${trouble === "" ? "" : `: ${printableLine(trouble)}`}`,
+      `${count(waitingPackets)} packets${waitingPackets > 0 ? ` (${formatSpan(waitingMs)})` : ""} behind`,
+      `queue ${formatBytes(queuedBytes)} of ${formatBytes(queueMaxBytes)}`,
+    );
+    if (remote.spoolMaxBytes > 0) {
+      parts.push(`spool ${formatBytes(remote.spooledBytes)} of ${formatBytes(remote.spoolMaxBytes)}`);
+    }
+  } else parts.push(`${count(packets)} packets`);
+  const losses = Object.entries(dropped).filter(([, { amount }]) => amount > 0);
+  parts.push(
+    losses.length === 0
+      ? "0 dropped"
+      : `dropped: ${
+        losses.map(([reason, loss]) => `${count(loss.amount)} ${reason} (${ago(loss.lastMs, nowMs)})`).join(
+          ", ",
+        )
+      }`,
+  );
+  return row("sink", `${printable(name)}  ${parts.join(", ")}`);
+}
+
+function certificateLines({ certificate, nowMs }: StatusReport): string[] {
+  if (certificate === undefined) return [];
+  const days = Math.floor((certificate.validToMs - nowMs) / 86_400_000);
+  return [row("certificate", `${printable(certificate.name)}, ${count(days)} days left`)];
+}
+
+function lossLines(name: string, losses: LossReports, ofBytes: number, nowMs: number): string[] {
+  const grown = Object.entries(losses).filter(([, { amount }]) => amount > 0);
+  if (grown.length === 0) return name === "lost" ? [row(name, "nothing")] : [];
+  const share = 100 * sum(grown.map(([, { amount }]) => amount)) / ofBytes;
+  const parts = grown.map(([reason, { amount, lastMs }]) =>
+    `${formatBytes(amount)} ${reason} (${ago(lastMs, nowMs)})`
+  );
+  return [row(name, `${share < 0.005 ? "under 0.01" : share.toFixed(2)} %: ${parts.join(", ")}`)];
+}
+
+function ago(lastMs: number | undefined, nowMs: number): string {
+  return lastMs === undefined ? "when is not known" : `last ${formatSpan(nowMs - lastMs)} ago`;
+}
+
+/** `8,211,004`. */
+function count(amount: number): string {
+  return amount.toLocaleString("en-US");
+}
+
+function sum(amounts: readonly number[]): number {
+  return amounts.reduce((total, amount) => total + amount, 0);
+}
+
+function row(name: string, text: string): string {
+  return `${name.padEnd(12)}${text}`;
+}
+
+/** Columns as wide as what is in them. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
+  return rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd());
+}

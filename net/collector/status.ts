@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/** What a running collector says of itself. @module */
+import { VERSION } from "../settings/version.ts";
+import type { Sink } from "../sinks/sink.ts";
+import type { Metric } from "../status/metrics.ts";
+import {
+  counter,
+  gauge,
+  headMetrics,
+  healthOf,
+  lossReports,
+  lossValues,
+  recentReasons,
+  sinkReports,
+} from "../status/recent.ts";
+import type { CertificateReport, CollectorReport, RemoteAgentReport } from "../status/report.ts";
+import type { StatusSubject } from "../status/server.ts";
+import { Trend } from "../status/trend.ts";
+import type { AgentBooks } from "./agent_books.ts";
+
+/** An agent that is away for less may have been restarted. */
+const SILENT_MS = 10_000;
+
+/** Where the numbers come from: asked for every report. */
+export interface CollectorNumbers {
+  readonly place: string;
+  readonly sinks: readonly Sink[];
+  readonly stopped: ReadonlySet<Sink>;
+  readonly certificate: CertificateReport | undefined;
+  readonly agents: Iterable<AgentBooks>;
+}
+
+/** Makes reports out of numbers, and remembers how they grew. */
+export class CollectorStatus implements StatusSubject {
+  readonly #startedMs = Date.now();
+  readonly #trend = new Trend();
+  readonly #numbers: () => CollectorNumbers;
+
+  constructor(numbers: () => CollectorNumbers) {
+    this.#numbers = numbers;
+  }
+
+  report(): CollectorReport {
+    const nowMs = Date.now();
+    const { place, sinks, stopped, certificate, agents: books } = this.#numbers();
+    const head = { sinks: sinkReports(this.#trend, sinks, stopped, nowMs), certificate, nowMs };
+    const agents = Array.from(books, (agent) => this.#agent(agent, nowMs));
+    return {
+      role: "collector",
+      version: VERSION,
+      pid: Deno.pid,
+      startedMs: this.#startedMs,
+      ...head,
+      place,
+      health: healthOf(head, agents.flatMap((agent) => concerns(agent, nowMs))),
+      agents,
+    };
+  }
+
+  #agent(books: AgentBooks, nowMs: number): RemoteAgentReport {
+    const { name, address, connections, turnedMs, packets, bytes, duplicates, lagPackets, lagMs } = books;
+    return {
+      name,
+      address,
+      connections,
+      forMs: nowMs - turnedMs,
+      packets,
+      bytes,
+      lost: lossReports(this.#trend, `agent/${name}`, books.lost, nowMs),
+      duplicates,
+      lagPackets,
+      lagMs,
+    };
+  }
+
+  metrics(): Metric[] {
+    const report = this.report();
+    const { agents } = report;
+    const ofAgents = (value: (agent: RemoteAgentReport) => number) =>
+      agents.map((agent) => ({ labels: { agent: agent.name }, value: value(agent) }));
+    return [
+      ...headMetrics(report),
+      gauge(
+        "agent_connected",
+        "Whether the agent is connected: 1 or 0.",
+        ofAgents(({ connections }) => connections > 0 ? 1 : 0),
+      ),
+      gauge(
+        "agent_last_seen_timestamp_seconds",
+        "Seconds since 1970 when it was last connected.",
+        ofAgents(({ connections, forMs }) => (report.nowMs - (connections > 0 ? 0 : forMs)) / 1000),
+      ),
+      counter(
+        "agent_packets_total",
+        "Packets of the agent that were written.",
+        ofAgents(({ packets }) => packets),
+      ),
+      counter("agent_bytes_total", "Bytes of their blocks.", ofAgents(({ bytes }) => bytes)),
+      gauge(
+        "agent_lag_packets",
+        "Packets that it has and the collector has not.",
+        ofAgents(({ lagPackets }) => lagPackets),
+      ),
+      gauge(
+        "agent_lag_seconds",
+        "How long the oldest of them had waited.",
+        ofAgents(({ lagMs }) => lagMs / 1000),
+      ),
+      counter(
+        "agent_lost_packets_total",
+        "Packets that it lost before they could be sent, by reason.",
+        agents.flatMap(({ name, lost }) => lossValues(lost, { agent: name })),
+      ),
+    ];
+  }
+}
+
+function concerns({ name, connections, forMs, lost }: RemoteAgentReport, nowMs: number): string[] {
+  const reasons = recentReasons(lost, nowMs);
+  return [
+    ...connections === 0 && forMs >= SILENT_MS
+      ? [`agent ${name} is away for ${Math.round(forMs / 1000)} s`]
+      : [],
+    ...reasons.length > 0 ? [`agent ${name} loses packets: ${reasons.join(", ")}`] : [],
+  ];
+}
