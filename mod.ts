@@ -109,7 +109,7 @@ export type { MirroredPacket, PacketCallback } from "./net/sinks/callback.ts";
 export type { CaptureFile, SinkKind, SinkSpec } from "./net/sinks/kind.ts";
 export { SINK_KINDS } from "./net/sinks/list.ts";
 export type { RemoteState, Sink, SinkCounters } from "./net/sinks/sink.ts";
-export type { FileProgress, SinkFiles } from "./net/sinks/sink_files.ts";
+export type { FileProgress, NumberedFile, SinkFiles } from "./net/sinks/sink_files.ts";
 export type { SinkOptions } from "./net/sinks/sink_options.ts";
 export { parseSinkSpec } from "./net/sinks/spec.ts";
 export { FrameCursor, type PacketBatch } from "./net/forge/packet_batch.ts";

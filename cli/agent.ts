@@ -12,7 +12,7 @@ import { mirrorSettings } from "./mirror_settings.ts";
 import type { AgentCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { remarksOnRunning } from "./remarks.ts";
-import { Shutdown } from "./shutdown.ts";
+import { refresher, Shutdown } from "./shutdown.ts";
 import { statusFolder } from "./status_places.ts";
 import { summarize } from "./summary.ts";
 
@@ -27,9 +27,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     metrics: command.metrics,
     sources: [hookSource({ runtimeDir, memoryBytes: command.memory })],
   });
-  const shutdown = new Shutdown({
-    onHangUp: agent.hasCertificates ? () => agent.reloadCertificates() : undefined,
-  });
+  const shutdown = new Shutdown({ onHangUp: refresher(agent) });
   log.info(`mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);
   if (agent.metricsPort !== undefined) log.info(`metrics on port ${agent.metricsPort}`);
   const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;

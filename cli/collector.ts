@@ -8,7 +8,7 @@ import { BadInput } from "./bad_input.ts";
 import { configureLog, log } from "./log.ts";
 import { printError } from "./output.ts";
 import type { CollectorCommand } from "./remote_options.ts";
-import { Shutdown } from "./shutdown.ts";
+import { refresher, Shutdown } from "./shutdown.ts";
 import { statusFolder } from "./status_places.ts";
 import { formatBytes } from "./format.ts";
 import { sinkLine, type SummaryForm } from "./summary.ts";
@@ -37,9 +37,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     statusFolder: statusFolder(command.runtimeDir),
     metrics: command.metrics,
   });
-  const shutdown = new Shutdown({
-    onHangUp: collector.hasCertificates ? () => collector.reloadCertificates() : undefined,
-  });
+  const shutdown = new Shutdown({ onHangUp: refresher(collector) });
   const names = collector.sinks.map(({ name }) => name).join(", ");
   log.info(`collecting on ${formatHostPort(hostname, collector.port)} into ${names}; stop with Ctrl-C`);
   if (collector.metricsPort !== undefined) log.info(`metrics on port ${collector.metricsPort}`);

@@ -1,4 +1,23 @@
 // SPDX-License-Identifier: MIT
+/** Signals of the commands that run until they are told to end. @module */
+import type { Sink } from "../net/sinks/sink.ts";
+
+/** What SIGHUP can be for: files that were rotated, certificates that were renewed. */
+interface Refreshable {
+  readonly sinks: readonly Sink[];
+  readonly hasCertificates: boolean;
+  reloadCertificates(): Promise<void>;
+}
+
+/** Opens anew what others moved, and reads certificates again; undefined where there is neither. */
+export function refresher(of: Refreshable): (() => void) | undefined {
+  if (!of.hasCertificates && of.sinks.every((sink) => sink.reopen === undefined)) return undefined;
+  return () => {
+    for (const sink of of.sinks) sink.reopen?.();
+    void of.reloadCertificates();
+  };
+}
+
 export interface ShutdownOptions {
   readonly onHangUp?: () => unknown;
   readonly onRepeat?: () => void;

@@ -33,6 +33,7 @@ const TEST: Need[] = [
   { package: "tcpdump", shows: "tcpdump" },
   { package: "iproute2", shows: "ip" },
   { package: "procps", shows: "sysctl" },
+  { package: "logrotate", shows: "logrotate" },
   { package: "libpcap0.8", shows: inLibraries("libpcap.so.0.8") },
   { package: "zip", shows: "zip" },
   { package: "clang", shows: "clang" },

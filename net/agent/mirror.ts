@@ -89,6 +89,7 @@ export class Mirror {
       rotateBytes: settings.rotateBytes,
       rotateMs: settings.rotateMs,
       keep: settings.keep,
+      info: (text) => log.info(text),
       warn: (text) => log.warn(text),
       stopped: (sink, text) => {
         log.error(`${sink.name} takes no more packets: ${text}`);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** How far a collector's files were at its last commit, and going on with them after it was ended at any moment. @module */
+import { dirname, join } from "node:path";
 import type { FileProgress } from "../sinks/sink_files.ts";
-import { systemError } from "../ffi/system_error.ts";
+import { moveAside } from "../sinks/aside.ts";
 import {
   PCAP_FILE_HEADER_LENGTH,
   PCAP_RECORD_CAPTURED_LENGTH,
@@ -24,52 +25,63 @@ export function fileProgress(path: string): FileProgress | undefined {
 
 /**
  * Cuts what was written behind the last commit, whose packets agents will send again, and answers the size to go on from.
+ * `committed` are the files that were at `path` since that commit, the oldest first: others may have moved or cut some.
  * Nothing that was committed is ever cut: after a reboot, of which the note may be older than the file, whole packets stay;
  * a file that is shorter is gone on with behind its last whole packet, and
  * another file that is in its place now is moved aside. Undefined: nothing is there, begin a new one.
  */
 export function resumeFile(
-  committed: FileProgress,
+  path: string,
+  committed: readonly FileProgress[],
   format: "pcap" | "pcapng",
   hasRebooted: boolean,
   warn: (message: string) => void,
 ): number | undefined {
-  const { path, size } = committed;
   const now = fileProgress(path);
+  const own = now && committed.findLast((file) => isSame(now, file));
+  if (!hasRebooted) committed.filter((file) => !own || !isSame(own, file)).forEach(cutMoved);
   if (now === undefined) return undefined;
-  if (!isSame(now, committed)) {
+  if (own === undefined) {
     if (now.size > 0) moveAside(path, "it is not the file that was written before", warn);
     return undefined;
   }
-  if (now.size >= size) {
-    const whole = hasRebooted && now.size > size ? wholeLength(path, format) : size;
-    if (whole <= size) return cutToCommit(committed) ? size : undefined;
-    warn(`${path}: ${whole - size} bytes more than were noted when the host went down are kept`);
+  const whole = now.size > own.size && !hasRebooted ? own.size : wholeLength(path, format);
+  if (now.size < own.size) {
+    const lost = `${now.size} of ${own.size} bytes are left, as after a power cut`;
+    if (whole > 0) warn(`${path}: ${lost}; going on behind the last whole packet, at ${whole}`);
+    else if (now.size > 0) moveAside(path, lost, warn);
+    else warn(`${path}: ${lost}`);
+    return whole > 0 ? whole : undefined;
+  }
+  if (whole > own.size) {
+    warn(`${path}: ${whole - own.size} bytes more than were noted when the host went down are kept`);
     return whole;
   }
-  const lost = `${now.size} of ${size} bytes are left, as after a power cut`;
-  const whole = wholeLength(path, format);
-  if (whole > 0) {
-    warn(`${path}: ${lost}; going on behind the last whole packet, at ${whole}`);
-    return whole;
-  }
-  if (now.size > 0) moveAside(path, lost, warn);
-  else warn(`${path}: ${lost}`);
-  return undefined;
+  Deno.truncateSync(path, own.size);
+  return own.size > 0 ? own.size : undefined;
 }
 
-/**
- * Cuts what was written behind the last commit of a file that will not be gone on with: one of a series. True: it is there,
- * and was not shortened.
- */
-export function cutToCommit(committed: FileProgress): boolean {
-  const { path, size } = committed;
-  const now = fileProgress(path);
-  if (now === undefined || !isSame(now, committed) || now.size < size) return false;
+/** Cuts what was written behind the last commit of a file that will not be gone on with, wherever in its directory it is now. */
+export function cutToCommit(committed: FileProgress): void {
+  const now = fileProgress(committed.path);
+  if (now !== undefined && isSame(now, committed)) cut(committed.path, now, committed);
+  else cutMoved(committed);
+}
+
+/** Others gave it another name, or took it away. */
+function cutMoved(committed: FileProgress): void {
+  const folder = dirname(committed.path);
+  for (const { name } of Deno.readDirSync(folder)) {
+    const path = join(folder, name);
+    const now = fileProgress(path);
+    if (now !== undefined && isSame(now, committed)) return cut(path, now, committed);
+  }
+}
+
+function cut(path: string, now: FileProgress, { size }: FileProgress): void {
   // Nothing of it was committed: it was begun after the last commit.
   if (size === 0) Deno.removeSync(path);
   else if (now.size > size) Deno.truncateSync(path, size);
-  return true;
 }
 
 /** Moves aside what a new file would take the place of: packets in it may be acknowledged, and come no second time. */
@@ -80,28 +92,6 @@ export function keepAside(path: string, warn: (message: string) => void): void {
 
 function isSame(now: FileProgress, committed: FileProgress): boolean {
   return now.device === committed.device && now.inode === committed.inode;
-}
-
-function moveAside(path: string, why: string, warn: (message: string) => void): void {
-  for (let at = 1;; at++) {
-    const aside = `${path}.old-${at}`;
-    try {
-      Deno.lstatSync(aside);
-      continue;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    try {
-      Deno.renameSync(path, aside);
-    } catch (error) {
-      throw new Error(
-        `cannot write ${JSON.stringify(path)}: ${why}, and moving it aside failed: ${
-          systemError(error).text
-        }`,
-      );
-    }
-    return warn(`${path}: ${why}; moved to ${aside}`);
-  }
 }
 
 /** Bytes of a capture up to the end of its last whole packet; 0: it is none, or has not even its head. */

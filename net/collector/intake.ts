@@ -2,7 +2,7 @@
 /** The packets of all agents into the sinks, each once. @module */
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Sink } from "../sinks/sink.ts";
-import type { FileProgress } from "../sinks/sink_files.ts";
+import type { NumberedFile } from "../sinks/sink_files.ts";
 import { offsetAfter } from "../link/blocks/batch_walker.ts";
 import type { AgentBooks } from "./agent_books.ts";
 import { Backlog, type Held } from "./backlog.ts";
@@ -43,7 +43,7 @@ interface Unflushed {
   readonly have: number;
   readonly bytes: number;
   /** Progress of the files after the write: what came later is not flushed with it. */
-  readonly files: readonly FileProgress[];
+  readonly files: readonly NumberedFile[];
 }
 
 export interface IntakeOptions {
@@ -54,9 +54,9 @@ export interface IntakeOptions {
   /** Packets of a session that the collector had before it was started; undefined: it knows nothing of the session. */
   readonly committed: (session: string) => number | undefined;
   /** How far the files of the sinks are. */
-  readonly files: () => readonly FileProgress[];
+  readonly files: () => readonly NumberedFile[];
   /** Keeps what the collector has now. May throw: nothing is written or acknowledged any more then. */
-  readonly commit: (session: string, have: number, files: readonly FileProgress[]) => void;
+  readonly commit: (session: string, have: number, files: readonly NumberedFile[]) => void;
   /** Takes lines on an agent by its name, of which there may be many. */
   readonly agentLog: (name: string, line: string) => void;
   readonly log: (message: string) => void;
@@ -257,7 +257,7 @@ export class Intake implements IntakePort {
     else if (this.#commit(link, open.session, have, this.#options.files())) this.#peer!.done(link);
   }
 
-  #commit(link: number, session: string, have: number, files: readonly FileProgress[]): boolean {
+  #commit(link: number, session: string, have: number, files: readonly NumberedFile[]): boolean {
     if (this.#isBroken) return false;
     try {
       this.#options.commit(session, have, files);

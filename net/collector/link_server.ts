@@ -6,7 +6,7 @@ import type { Credentials } from "../pki/credentials.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { CaptureFile, SinkSpec } from "../sinks/kind.ts";
 import { splitName } from "../sinks/rotated_path.ts";
-import type { FileProgress, SinkFiles } from "../sinks/sink_files.ts";
+import type { FileProgress, NumberedFile, SinkFiles } from "../sinks/sink_files.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
 import { AgentBooks } from "./agent_books.ts";
 import { CollectorState } from "./collector_state.ts";
@@ -62,7 +62,7 @@ export class LinkServer {
   /** Files of the sinks whose files grow. */
   readonly #sinkFiles: readonly SinkFiles[];
   /** Progress of `#sinkFiles` at the last commit. */
-  #committedFiles: readonly FileProgress[] = [];
+  #committedFiles: readonly NumberedFile[] = [];
   readonly #intake: Intake;
   readonly #refusals: LimitedLog;
   readonly #agentLog: LimitedLog;
@@ -162,7 +162,7 @@ export class LinkServer {
   }
 
   #open(spec: SinkSpec): Sink {
-    const { application, sinkOptions, warn } = this.#options;
+    const { application, sinkOptions, info, warn } = this.#options;
     return spec.open({
       application,
       interfaceName: "collector",
@@ -170,7 +170,8 @@ export class LinkServer {
       mtu: MTU_MAX,
       ...sinkOptions,
       continueAt: spec.file && this.#resume(spec.file),
-      begun: () => this.#seriesWentOn(),
+      begun: () => this.#anotherFileBegan(),
+      info,
       warn,
       stopped: (sink, message) => this.#stopped(sink, message),
     });
@@ -183,14 +184,12 @@ export class LinkServer {
     const { sinkOptions, warn } = this.#options;
     const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
     const { files = [], hasRebooted = false } = this.#state ?? {};
-    let continueAt: number | undefined;
-    for (const committed of files) {
-      if (!rotates && resolve(committed.path) === path) {
-        continueAt = resumeFile(committed, file.format, hasRebooted, warn);
-      } else if (isOf(path, resolve(committed.path)) && !hasRebooted) {
-        cutToCommit(committed);
-      }
+    const isHere = (file: FileProgress) => !rotates && resolve(file.path) === path;
+    for (const file of files) {
+      if (!isHere(file) && isOf(path, resolve(file.path)) && !hasRebooted) cutToCommit(file);
     }
+    const here = files.filter(isHere);
+    const continueAt = here.length > 0 ? resumeFile(path, here, file.format, hasRebooted, warn) : undefined;
     if (!rotates && continueAt === undefined) keepAside(path, warn);
     return continueAt;
   }
@@ -232,12 +231,12 @@ export class LinkServer {
     };
   }
 
-  #files(): FileProgress[] {
+  #files(): NumberedFile[] {
     return this.#sinkFiles.map(({ progress }) => progress);
   }
 
   /** Throws when it cannot be kept. */
-  #commit(session: string, have: number, files: readonly FileProgress[]): void {
+  #commit(session: string, have: number, files: readonly NumberedFile[]): void {
     if (this.#state === undefined) return this.#sessions.set(session, have);
     this.#state.commit(session, have, this.#withBegun(files));
     this.#committedFiles = files;
@@ -248,8 +247,8 @@ export class LinkServer {
     this.#state?.commitFiles(this.#committedFiles);
   }
 
-  /** Notes the new file of a series before packets go into it: if the collector is killed then, none counts as committed. */
-  #seriesWentOn(): void {
+  /** Notes a new file before packets go into it: if the collector is killed then, none counts as committed. */
+  #anotherFileBegan(): void {
     try {
       this.#state?.commitFiles(this.#withBegun(this.#committedFiles));
     } catch (error) {
@@ -257,9 +256,9 @@ export class LinkServer {
     }
   }
 
-  /** Adds files that each series has begun since: nothing of them is committed. */
-  #withBegun(files: readonly FileProgress[]): readonly FileProgress[] {
-    const begun = this.#sinkFiles.flatMap((sink, at) => sink.begunAfter(files[at].path));
+  /** Adds files that each sink has begun since: nothing of them is committed. */
+  #withBegun(files: readonly NumberedFile[]): readonly FileProgress[] {
+    const begun = this.#sinkFiles.flatMap((sink, at) => sink.begunAfter(files[at].number));
     return begun.length === 0 ? files : [...files, ...begun];
   }
 

@@ -5,14 +5,24 @@ import { surviveFileSizeLimit } from "../ffi/file_size_limit.ts";
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import { countDropped, DEFAULT_MTU, newSinkCounters, type Sink, type SinkCounters } from "./sink.ts";
 import { type CaptureFormat, captureFormat } from "./capture_format.ts";
-import { rotatedFiles, rotatedPath } from "./rotated_path.ts";
+import { FileSeries } from "./file_series.ts";
 import { systemError } from "../ffi/system_error.ts";
-import type { FileProgress, SinkFiles } from "./sink_files.ts";
+import { GrownFile } from "./grown_file.ts";
+import type { NumberedFile, SinkFiles } from "./sink_files.ts";
 import type { SinkOptions } from "./sink_options.ts";
 
+/** Times in a row that a file is begun anew for one batch: whoever cuts it more often than that is left to it. */
+const CUTS_MAX = 3;
+
+const NO_COMMENTS =
+  "pcap has no room for comments: what packets tell of their flows (program, SNI, how addresses " +
+  "were found, gaps) is left out; .pcapng keeps it";
+
 /**
- * A file that is made is for its owner only: it holds clear text. Writes at once and synchronously, a batch in one piece, so that nothing waits in memory and a reader can follow the
- * file. When writing fails, the sink stops for good and cuts the file after the last whole packet.
+ * A file that is made is for its owner only: it holds clear text. Writes at once and synchronously, a batch in one piece, so
+ * that nothing waits in memory and a reader can follow the file. Others may move, remove or cut it: the path then has a file
+ * with a head of its own before the next packet is written. When writing fails, the sink stops for good and cuts the file
+ * after the last whole packet.
  */
 export class FileSink implements Sink, SinkFiles {
   readonly name: string;
@@ -22,12 +32,12 @@ export class FileSink implements Sink, SinkFiles {
   readonly #options: SinkOptions;
   readonly #format: CaptureFormat;
   readonly #now: () => number;
-  #file: Deno.FsFile | undefined;
-  /** This run's files as they were when they were opened, oldest first. */
-  readonly #files: FileProgress[] = [];
-  /** Files of earlier runs that count too, oldest first. */
-  readonly #older: string[];
-  #fileNumber = 0;
+  #file: GrownFile | undefined;
+  /** This run's files that it still has, as they were when they were begun, oldest first. */
+  readonly #files: NumberedFile[] = [];
+  /** Absent when there is one file for good. */
+  readonly #series: FileSeries | undefined;
+  #filesBegun = 0;
   #fileBytes = 0;
   #filePackets = 0;
   #droppedBefore = 0;
@@ -42,10 +52,11 @@ export class FileSink implements Sink, SinkFiles {
     this.#options = options;
     this.#format = captureFormat(isPcapng, options);
     this.#now = now;
-    this.#older = this.#rotates && options.keep !== undefined ? rotatedFiles(this.#path) : [];
-    this.#open();
-    this.#deleteOldest();
+    const rotates = options.rotateBytes !== undefined || options.rotateMs !== undefined;
+    this.#series = rotates ? new FileSeries(this.#path, options.keep) : undefined;
+    this.#openFirst();
     surviveFileSizeLimit();
+    if (!isPcapng) options.warn?.(`${path}: ${NO_COMMENTS}`);
   }
 
   /** The file that is being written, or was last. */
@@ -58,17 +69,22 @@ export class FileSink implements Sink, SinkFiles {
     return this.#files[this.#files.length - 1].size < 0 ? undefined : this;
   }
 
-  get progress(): FileProgress {
-    const { path, device, inode } = this.#files[this.#files.length - 1];
-    return { path, device, inode, size: this.#fileBytes };
+  get progress(): NumberedFile {
+    const { path, device, inode, number } = this.#files[this.#files.length - 1];
+    return { path, device, inode, size: this.#fileBytes, number };
   }
 
-  begunAfter(path: string): FileProgress[] {
-    return this.#files.slice(this.#files.findLastIndex((file) => file.path === path) + 1);
+  get oldest(): number {
+    return this.#files[0].number;
+  }
+
+  begunAfter(number: number): NumberedFile[] {
+    return this.#files.filter((file) => file.number > number);
   }
 
   write(batch: PacketBatch): void {
     this.counters.packets += batch.count;
+    this.reopen();
     if (this.#stopReason !== undefined) {
       return countDropped(this.counters, this.#stopReason, batch.count);
     }
@@ -94,11 +110,28 @@ export class FileSink implements Sink, SinkFiles {
     }
   }
 
+  /** Leaves a file that others moved or removed, and begins anew where it was; begins anew in one that others cut. */
+  reopen(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    try {
+      const { whereabouts, cutTo } = file;
+      if (cutTo !== undefined) this.#beginCut(file, cutTo);
+      if (whereabouts === "in place") return;
+      this.#tell(`${whereabouts} by another program with ${this.#filePackets} packets of this run in it`);
+      this.#finish();
+      this.#begin(this.#openNext(), true);
+    } catch (error) {
+      this.#stop(error);
+    }
+  }
+
   flush(): Promise<void> {
     return Promise.resolve();
   }
 
   close(): Promise<void> {
+    this.reopen();
     if (this.#file) {
       try {
         this.#finish();
@@ -110,8 +143,8 @@ export class FileSink implements Sink, SinkFiles {
     return Promise.resolve();
   }
 
-  get #rotates(): boolean {
-    return this.#options.rotateBytes !== undefined || this.#options.rotateMs !== undefined;
+  #tell(what: string): void {
+    this.#options.info?.(`${this.path} was ${what}; a new file is begun`);
   }
 
   /** Bytes that the file may still take, after opening the next one if due; undefined when that failed. */
@@ -122,8 +155,7 @@ export class FileSink implements Sink, SinkFiles {
     if (isDue) {
       try {
         this.#finish();
-        this.#open();
-        this.#options.begun?.();
+        this.#begin(this.#openNext());
         this.#deleteOldest();
       } catch (error) {
         this.#stop(error);
@@ -133,50 +165,52 @@ export class FileSink implements Sink, SinkFiles {
     return rotateBytes - this.#fileBytes;
   }
 
-  #open(): void {
-    this.#openedMs = this.#now();
+  #openFirst(): void {
     const { continueAt } = this.#options;
-    if (continueAt !== undefined && !this.#rotates) return this.#continue(continueAt);
-    const path = this.#rotates ? this.#freePath() : this.#path;
-    const file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
+    if (this.#series === undefined && continueAt !== undefined) {
+      return this.#use(GrownFile.open(this.#path, continueAt));
+    }
+    this.#begin(this.#series === undefined ? GrownFile.open(this.#path) : this.#openNext());
+    this.#deleteOldest();
+  }
+
+  /** The file behind one that is finished: the next of the series, or one in the same place. */
+  #openNext(): GrownFile {
+    if (this.#series !== undefined) return GrownFile.open(this.#series.nextPath(this.#now()));
+    return GrownFile.openInstead(this.#path, (text) => this.#options.warn?.(text));
+  }
+
+  /** Goes on with an empty file; `replaced`: others have taken the last away. */
+  #begin(file: GrownFile, replaced = false): void {
+    this.#use(file);
+    if (replaced) this.#files.splice(-2, 1);
+    if (this.#filesBegun > 1) this.#options.begun?.();
     try {
-      writeAll(file, this.#format.head, 0, this.#format.head.length);
+      file.appendAll(this.#format.head);
     } catch (error) {
+      this.#file = undefined;
       file.close();
-      if (this.#rotates) Deno.removeSync(path); // an incomplete head is no capture
+      if (this.#series !== undefined) Deno.removeSync(file.path); // an incomplete head is no capture
       throw error;
     }
+    this.#fileBytes = file.bytes;
+  }
+
+  #use(file: GrownFile): void {
     this.#file = file;
-    this.#fileBytes = this.#format.head.length;
+    this.#fileBytes = file.bytes;
     this.#filePackets = 0;
-    this.#files.push(identify(path, file));
+    this.#openedMs = this.#now();
+    const { path, device, inode, isRegular } = file;
+    this.#files.push({ path, device, inode, size: isRegular ? 0 : -1, number: ++this.#filesBegun });
   }
 
-  /** Goes on with a file that has this sink's format and options, behind its first `length` bytes. */
-  #continue(length: number): void {
-    const file = Deno.openSync(this.#path, { write: true });
-    try {
-      file.truncateSync(length);
-      file.seekSync(length, Deno.SeekMode.Start);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-    this.#file = file;
-    this.#fileBytes = length;
-    this.#files.push(identify(this.#path, file));
-  }
-
-  /** The next name of the series; another run that began within its second may have taken some. */
-  #freePath(): string {
-    while (true) {
-      const path = rotatedPath(this.#path, ++this.#fileNumber, this.#openedMs);
-      try {
-        Deno.lstatSync(path);
-      } catch {
-        return path;
-      }
-    }
+  /** What others left of the file is no capture that could be gone on with. */
+  #beginCut(file: GrownFile, leftBytes: number): void {
+    this.#tell(`cut to ${leftBytes} bytes by another program, with ${this.#filePackets} packets of this run`);
+    file.cut(0);
+    this.#droppedBefore = this.#droppedSoFar();
+    this.#begin(file, true);
   }
 
   /** Writes the tail and closes. */
@@ -185,29 +219,32 @@ export class FileSink implements Sink, SinkFiles {
     const dropped = this.#droppedSoFar();
     const tail = this.#format.tail(this.#filePackets, dropped - this.#droppedBefore);
     this.#droppedBefore = dropped;
-    writeAll(file, tail, 0, tail.length);
+    file.appendAll(tail);
     this.#fileBytes += tail.length;
     this.#file = undefined;
     file.close();
   }
 
   #deleteOldest(): void {
-    while (this.#older.length + this.#files.length > (this.#options.keep ?? Infinity)) {
-      try {
-        Deno.removeSync(this.#older.shift() ?? this.#files.shift()!.path);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) {
-          this.#options.warn?.(`${this.name}: cannot delete an old file: ${systemError(error).text}`);
-        }
-      }
-    }
+    this.#series?.deleteOldest(this.#files, (text) => this.#options.warn?.(`${this.name}: ${text}`));
   }
 
   /** Writes the records from `start` to `end`; the number of whole ones that are in the file. */
   #append(bytes: Uint8Array, view: DataView, start: number, end: number, packets: number): number {
+    const file = this.#file!;
     let whole = packets;
     let wholeBytes = end - start;
-    const written = writeSome(this.#file!, bytes, start, end);
+    let written = file.append(bytes, start, end);
+    try {
+      for (let cuts = 0; cuts < CUTS_MAX && written.error === undefined; cuts++) {
+        const { cutTo } = file;
+        if (cutTo === undefined) break;
+        this.#beginCut(file, cutTo);
+        written = file.append(bytes, start, end);
+      }
+    } catch (error) {
+      written = { bytes: 0, error };
+    }
     if (written.error !== undefined) {
       for (whole = 0, wholeBytes = 0; whole < packets; whole++) {
         const next = wholeBytes + this.#format.recordLength(view, start + wholeBytes);
@@ -236,7 +273,7 @@ export class FileSink implements Sink, SinkFiles {
     let kept = `the ${this.counters.written} packets written before are whole`;
     if (file) {
       try {
-        file.truncateSync(this.#fileBytes);
+        file.cut(this.#fileBytes);
       } catch {
         kept = "the file may end in an incomplete packet";
       }
@@ -250,31 +287,4 @@ export class FileSink implements Sink, SinkFiles {
     for (const packets of this.counters.dropped.values()) dropped += packets;
     return dropped;
   }
-}
-
-/** What the file at `path` is told by; its size is given as 0, or as negative when it is no regular file. */
-function identify(path: string, file: Deno.FsFile): FileProgress {
-  const { isFile, dev, ino } = file.statSync();
-  return { path, device: dev, inode: ino, size: isFile ? 0 : -1 };
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array, start: number, end: number): void {
-  const { error } = writeSome(file, bytes, start, end);
-  if (error !== undefined) throw error;
-}
-
-/** Writes as much as goes; `bytes` is how much that was. */
-function writeSome(
-  file: Deno.FsFile,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): { bytes: number; error?: unknown } {
-  let at = start;
-  try {
-    while (at < end) at += file.writeSync(bytes.subarray(at, end));
-  } catch (error) {
-    return { bytes: at - start, error };
-  }
-  return { bytes: at - start };
 }

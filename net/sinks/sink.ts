@@ -60,6 +60,8 @@ export interface Sink {
    * own: the sink counts what it dropped, says so once in the log, and the other sinks go on.
    */
   write(batch: PacketBatch): void;
+  /** Looks at once whether what it writes to is still where it was opened, and opens it anew if not; absent: nothing can move. */
+  reopen?(): void;
   /**
    * Waits until what was taken has left, as far as the sink can know, or until more waiting is of no use; used on shutdown
    * and for back-pressure. Where packets are neither written nor dropped when it settles, at least one

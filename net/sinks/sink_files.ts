@@ -13,10 +13,18 @@ export interface FileProgress {
   readonly size: number;
 }
 
+/** A file of this run; one that was begun again where it is, since another program had cut it, counts as another. */
+export interface NumberedFile extends FileProgress {
+  /** Counts a run's files, from 1. */
+  readonly number: number;
+}
+
 /** The files of one sink, one after the other. */
 export interface SinkFiles {
   /** The file that is being written, or was last, and all that was written to it. */
-  readonly progress: FileProgress;
-  /** Files of this run that were begun after the one at `path`, oldest first, with a size of 0. */
-  begunAfter(path: string): FileProgress[];
+  readonly progress: NumberedFile;
+  /** Number of the oldest file of this run that the sink still has: older ones were deleted, or others took them away. */
+  readonly oldest: number;
+  /** Files that were begun after the one of this number, oldest first, with a size of 0. */
+  begunAfter(number: number): NumberedFile[];
 }

@@ -18,8 +18,10 @@ export interface SinkOptions {
   readonly keep?: number;
   /** Length in bytes of a file that is there and to be gone on with; absent: it is written anew. Not with rotation. */
   readonly continueAt?: number;
-  /** Told when a file of a series other than the first was begun and has nothing but its head. */
+  /** Told when a file other than the first was begun, and is empty yet. */
   readonly begun?: () => void;
+  /** Takes one line on what others did to the sink and it went along with. */
+  readonly info?: (message: string) => void;
   /** Takes one line on a trouble that the sink lives on with; each kind of trouble is told once. */
   readonly warn?: (message: string) => void;
   /** Takes one line on why the sink takes no more packets from now on; once. */

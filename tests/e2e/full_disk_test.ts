@@ -78,7 +78,8 @@ async function checkFullDisk(
     packets += lines.split("\n").filter((line) => line !== "").length;
   }
   assert.equal(packets, full.written, "packets that tshark finds");
-  const messages = ended.stderr.trimEnd().split("\n").slice(0, -1);
+  const messages = ended.stderr.trimEnd().split("\n").slice(0, -1)
+    .filter((line) => !line.includes("pcap has no room for comments"));
   assert.equal(messages.length, 1, ended.stderr);
   assert.match(
     messages[0],

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { readSegments } from "../support/capture.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
+import { until } from "../support/until.ts";
 import type { Ended } from "./support/child.ts";
 import { Download } from "./support/fault_curl.ts";
 import {
@@ -147,9 +149,8 @@ Deno.test({
   ...skipIf(lacking, missing("curl")),
   fn: () =>
     withFixture(async (fixture) => {
-      const capture = fixture.path("out.pcapng");
       await using server = new PeerServer(fixture);
-      await using agent = await Agent.start("source", fixture, capture);
+      await using agent = await Agent.start("source", fixture, "pcap-over-ip:0");
       const body = fixture.body(16_384);
       const url = `https://localhost:${server.port}/${body.name}`;
       await using download = new Download(fixture, [url], agent.hookEnvironment);
@@ -159,7 +160,32 @@ Deno.test({
       assert.equal(ended.code, 0, ended.stderr);
       const { total, sinks } = summaryOf(ended);
       assert.deepEqual([total.flows, total.imbalance], [1, 0]);
+      assert.equal(sinks[0].dropped["no-client"], total.packets);
+    }),
+});
+
+Deno.test({
+  name: "a hang-up begins the file of an agent anew where it was moved, and the agent goes on",
+  ...skipIf(lacking, missing("curl")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const capture = fixture.path("out.pcapng");
+      await using server = new PeerServer(fixture);
+      await using agent = await Agent.start("source", fixture, capture);
+      const body = fixture.body(16_384);
+      const url = `https://localhost:${server.port}/${body.name}`;
+      const { bytes } = await until("the head", () => ({ bytes: Deno.statSync(capture).size }));
+      await using download = new Download(fixture, [url], agent.hookEnvironment);
+      assert.equal((await download.ended).sha256, body.sha256);
+      await until("packets", () => Deno.statSync(capture).size > bytes);
+      await Deno.rename(capture, `${capture}.1`);
+      agent.child.kill("SIGHUP");
+      await agent.child.found("stderr", /out\.pcapng was moved by another program with \d+ packets/);
+      const { total, sinks } = await agent.stop();
       assert.equal(sinks[0].written, total.packets);
+      const packets = [`${capture}.1`, capture].map((path) => readSegments(Deno.readFileSync(path)).length);
+      assert.equal(packets[0] + packets[1], total.packets);
+      assert.ok(packets[0] > 0);
     }),
 });
 

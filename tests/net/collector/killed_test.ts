@@ -5,9 +5,13 @@ import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/lin
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { TestProcess } from "../../support/process.ts";
 import { withSeed } from "../../support/random.ts";
+import { missing, runOk } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 import { until } from "../../support/until.ts";
 
 const KILLS = 20;
+/** Of a collector whose file is rotated meanwhile. */
+const ROTATED_KILLS = Number(Deno.env.get("ROTATED_KILLS") ?? 4);
 
 Deno.test(`a collector killed and restarted ${KILLS} times has each packet once and in order`, () =>
   withSeed((random) =>
@@ -51,6 +55,54 @@ Deno.test(`a collector killed and restarted ${KILLS} times has each packet once 
       assertEachOnce(numbersIn(await Deno.readFile(out)), packets.count);
     })
   ));
+
+Deno.test({
+  name: "a collector killed while its file is rotated has each packet once and in order, over all files",
+  ...skipIf(missing("logrotate")),
+  fn: () =>
+    withSeed((random) =>
+      withPki(async (pki) => {
+        const log = new TestLog();
+        const out = `${pki.folder}/out.pcapng`;
+        const conf = `${pki.folder}/conf`;
+        Deno.writeTextFileSync(conf, `${out} {\n rotate 99\n size 1\n create\n}\n`, { mode: 0o600 });
+        let port = 0;
+        await using proxy = cuttingProxy(() => port, () => Infinity);
+        const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 20 });
+        const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+        const making = setInterval(
+          () => sink.queuedBytes < 2 << 20 && packets.make(1 + random.below(400)),
+          1,
+        );
+        for (let kills = 0; kills <= ROTATED_KILLS; kills++) {
+          const collector = new TestProcess("collector_process.ts", {
+            pki: pki.directory,
+            sink: out,
+            state: `${pki.folder}/state`,
+            workers: kills % 2,
+          });
+          port = Number((await collector.find(/^port (\d+)/))[1]);
+          const before = sink.counters.written;
+          await until("more packets written", () => sink.counters.written > before, 1);
+          const rotating = runOk("logrotate", "-f", "-s", `${pki.folder}/rotated`, conf);
+          await new Promise((resolve) => setTimeout(resolve, random.below(30)));
+          if (kills < ROTATED_KILLS) await collector.kill();
+          await rotating;
+          if (kills < ROTATED_KILLS) continue;
+          clearInterval(making);
+          await sink.flush();
+          await sink.close();
+          assert.equal(await collector.finish(), 0);
+        }
+        assert.equal(sink.counters.written, packets.count);
+        const age = (name: string) => Number(name.slice("out.pcapng.".length));
+        const names = [...Deno.readDirSync(pki.folder)].map(({ name }) => name)
+          .filter((name) => name.startsWith("out.pcapng")).sort((a, b) => age(b) - age(a));
+        const numbers = names.flatMap((name) => numbersIn(Deno.readFileSync(`${pki.folder}/${name}`)));
+        assertEachOnce(numbers, packets.count);
+      })
+    ),
+});
 
 Deno.test("an agent killed and restarted with a spool sends each packet that it took, once and in order", () =>
   withSeed((random) =>

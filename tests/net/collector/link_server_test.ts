@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { CollectorState } from "../../../net/collector/collector_state.ts";
 import { fileProgress, resumeFile } from "../../../net/collector/file_progress.ts";
+import type { FileProgress } from "../../../net/sinks/sink_files.ts";
 import { parseListenAddress, parseTarget } from "../../../net/link/target.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
@@ -66,7 +67,7 @@ Deno.test("state: what was written behind the last commit is cut, another file i
   withTempDir((folder) => {
     const path = `${folder}/out`;
     const log = new TestLog();
-    const resume = () => resumeFile(committed, "pcapng", false, log.add);
+    const resume = () => resumeFile(path, [committed], "pcapng", false, log.add);
     Deno.writeTextFileSync(path, "0123456789");
     const committed = fileProgress(path)!;
     Deno.writeTextFileSync(path, "abc", { append: true });
@@ -80,6 +81,29 @@ Deno.test("state: what was written behind the last commit is cut, another file i
     assert.match(log.lines[0], /not the file that was written before; moved to .*out\.old-1$/);
     assert.equal(Deno.readTextFileSync(`${path}.old-1`), "another file, and longer");
     assert.equal(Deno.readTextFileSync(`${path}.1`), "0123456789");
+  }));
+
+Deno.test("state: a file that others moved or cut since the last commit is cut to that, wherever it is", () =>
+  withTempDir((folder) => {
+    const path = `${folder}/out`;
+    const log = new TestLog();
+    const resume = (files: FileProgress[]) => resumeFile(path, files, "pcapng", false, log.add);
+    Deno.writeTextFileSync(path, "0123456789");
+    const moved = fileProgress(path)!;
+    Deno.writeTextFileSync(path, "uncommitted", { append: true });
+    Deno.renameSync(path, `${path}.1`);
+    Deno.writeTextFileSync(path, "begun since");
+    const begun = { ...fileProgress(path)!, size: 0 };
+    assert.equal(resume([moved, begun]), undefined);
+    assert.equal(Deno.readTextFileSync(`${path}.1`), "0123456789");
+    assert.equal(Deno.readTextFileSync(path), "");
+
+    Deno.writeTextFileSync(path, "0123456789");
+    const cut = fileProgress(path)!;
+    Deno.writeTextFileSync(path, "head");
+    assert.equal(resume([cut, { ...cut, size: 0 }]), undefined);
+    assert.equal(Deno.readTextFileSync(path), "");
+    assert.deepEqual([log.lines, [...Deno.readDirSync(folder)].length], [[], 2]);
   }));
 
 Deno.test("a collector that was ended and started again goes on with its file; one that was moved away stays", () =>
