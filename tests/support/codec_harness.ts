@@ -54,12 +54,12 @@ export class CodecHarness {
   readonly #open = new Map<Lane, Building>();
   readonly #comments = new Map<Lane, string>();
   #lastLane = 0;
-  readonly #recorder: Recorder;
+  readonly #recorder: Recorder | undefined;
   readonly #forged: Lanes | undefined;
 
   constructor(codec: Codec, options: HarnessOptions = {}) {
-    this.#recorder = options.recorder ?? new Recorder();
-    if (options.forge || options.recorder) {
+    this.#recorder = options.recorder ?? (options.forge ? new Recorder() : undefined);
+    if (this.#recorder) {
       const forging = { buffer: this.#recorder.buffer, settings: testSettings() };
       this.#forged = new Lanes({
         key: options.key ?? IPV4_KEY,
@@ -208,7 +208,7 @@ export class CodecHarness {
 
   /** The forged packets as a pcapng file. */
   capture(): Uint8Array<ArrayBuffer> {
-    return this.#recorder.bytes();
+    return this.#recorder!.bytes();
   }
 }
 

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 /** HTTP/2 bytes made by hand, valid or not. @module */
+import { Buffer } from "node:buffer";
 import { CONNECTION_PREFACE, Flag, FRAME_HEADER_BYTES, FrameType } from "../../codecs/http2/frame.ts";
 import { concat } from "./bytes.ts";
 
 export type Fields = readonly (readonly [name: string, value: string])[];
 
 /** Latin-1: one byte a character. */
-export const bytesOf = (text: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(text, (c) => c.charCodeAt(0));
-export const textOf = (bytes: Uint8Array): string => {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  }
-  return text;
-};
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+export const textOf = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer as ArrayBuffer, byteOffset, length).toString("latin1");
 
 export const join = (...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => concat(parts);
 

@@ -2,11 +2,13 @@
 /** Servers of HTTP/2 without TLS that say what requests they acted on, and the way through one into a codec. @module */
 import { fileURLToPath } from "node:url";
 import { CodecHarness } from "./codec_harness.ts";
-import type { GeneratedConnection } from "./http2_generator.ts";
+import { generateConnection, type GeneratedConnection } from "./http2_generator.ts";
 import { frame, textOf } from "./http2_frames.ts";
 import { TextLineStream } from "./lines.ts";
+import type { Random } from "./random.ts";
+import { withTempDir } from "./run.ts";
 import { awaited } from "./until.ts";
-import type { Sent } from "./http2_told.ts";
+import { assertTold, type Sent, sentThrough } from "./http2_told.ts";
 import type { Codec } from "../../codecs/codec.ts";
 
 const BACK_END = fileURLToPath(new URL("http2_back_end.mjs", import.meta.url));
@@ -56,7 +58,7 @@ class Program {
 }
 
 /** A server; `stop` ends it and answers the path of each request that it, or what is behind it, acted on. */
-export interface Peer {
+interface Peer {
   readonly port: number;
   stop(): Promise<string[]>;
 }
@@ -107,7 +109,7 @@ daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
 error_log stderr;
-events { worker_connections 512; }
+events { worker_connections 4096; }
 http {
   access_log off;
   client_body_temp_path ${folder}/body;
@@ -118,7 +120,7 @@ http {
   server {
     listen 127.0.0.1:${port} http2;
     large_client_header_buffers 8 64k;
-    location / { proxy_pass http://127.0.0.1:${behind.port}; proxy_ignore_client_abort on; }
+    location / { proxy_pass http://127.0.0.1:${behind.port}; proxy_ignore_client_abort on; proxy_read_timeout 1s; }
   }
 }
 `;
@@ -138,15 +140,45 @@ http {
   };
 }
 
-/** By name: what starts it in a folder of its own. */
-export const PEERS: Readonly<Record<string, (folder: string) => Promise<Peer>>> = {
+/** Starts a peer in a folder of its own. */
+type StartPeer = (folder: string) => Promise<Peer>;
+
+export const PEERS: Readonly<Record<string, StartPeer>> = {
   node: () => backEnd("2"),
   nghttpd,
   nginx,
 };
 
+/** Open at a time: the peer works on one while the codec does on another. */
+const AT_A_TIME = 4;
+
+/** Generated connections to a peer of their own: fails where something that it acted on is not told. */
+export async function checkPeer(
+  start: StartPeer,
+  random: Random,
+  count: number,
+  codec: Codec,
+): Promise<void> {
+  await withTempDir(async (folder) => {
+    const peer = await start(folder);
+    const sent: Sent[] = [];
+    let begun = 0;
+    const some = async () => {
+      while (begun < count) {
+        const connection = generateConnection(random, `c${begun++}`);
+        sent.push(await throughPeer(peer.port, connection, codec));
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: AT_A_TIME }, some));
+    } finally {
+      assertTold(sent, await peer.stop());
+    }
+  });
+}
+
 /** Sends the connection to the peer, as far as that takes it, and all that passes in both directions to the codec. */
-export async function throughPeer(
+async function throughPeer(
   port: number,
   { pieces, requests }: GeneratedConnection,
   codec: Codec,
@@ -179,5 +211,5 @@ export async function throughPeer(
   }
   await writing;
   // The first piece is the connection's start.
-  return { requests: requests.slice(0, written - 1), harness: harness.end(), receivedBytes };
+  return sentThrough(harness.end(), requests.slice(0, written - 1), receivedBytes);
 }
