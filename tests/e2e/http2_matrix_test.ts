@@ -19,7 +19,8 @@ import { Agent } from "./support/sslcollector.ts";
 const REQUESTS = Number(Deno.env.get("HTTP2_REQUESTS") ?? 20);
 /** Larger than an exchange may wait. */
 const LARGE = 1_100_000;
-const SIZES = [1, 999, 16_384, 70_000];
+/** On the loopback a client may outrun any reader: what a pair moves must fit into a ring, or what is lost would be chance. */
+const SIZES = [1, 999, 4000, 9000];
 /** TLS is inside them, where no hook sees it: they can only be the peer. */
 const UNSEEN = ["node", "go"];
 

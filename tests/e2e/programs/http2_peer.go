@@ -3,7 +3,7 @@
 // HTTP/2 of Go's standard library, as either side.
 //
 //	http2_peer serve CERTIFICATE KEY FOLDER     files of the folder; says its port, then METHOD PATH STATUS BYTES of each request
-//	http2_peer ask URL CERTIFICATE BODY LIST    the lines METHOD PATH of the list, all at a time over one connection
+//	http2_peer ask URL CERTIFICATE BODY LIST    the lines METHOD PATH of the list, many at a time over one connection
 package main
 
 import (
@@ -19,6 +19,9 @@ import (
 	"strings"
 	"sync"
 )
+
+// Fewer than every server allows: for more, the library opens another connection.
+const atATime = 50
 
 func check(err error) {
 	if err != nil {
@@ -74,11 +77,14 @@ func ask(url, certificate, body, list string) {
 	lines, err := os.ReadFile(list)
 	check(err)
 	var all sync.WaitGroup
+	places := make(chan bool, atATime)
 	for _, line := range strings.Fields(strings.ReplaceAll(string(lines), " ", "|")) {
 		method, path, _ := strings.Cut(line, "|")
 		all.Add(1)
+		places <- true
 		go func() {
 			defer all.Done()
+			defer func() { <-places }()
 			var content io.Reader
 			if method == "POST" {
 				content = bytes.NewReader(sent)

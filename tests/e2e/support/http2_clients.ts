@@ -48,16 +48,28 @@ function curl(errand: Errand): string[][] {
   ]];
 }
 
+/** nghttp gives up those that Node refuses, of more than this at a time. */
+const PART = 100;
+
+const partsOf = (requests: readonly Asked[]) =>
+  Array.from(
+    { length: Math.ceil(requests.length / PART) },
+    (_, i) => requests.slice(i * PART, (i + 1) * PART),
+  );
+
 function nghttp(errand: Errand): string[][] {
   const options: Record<Asked["method"], string[]> = {
     GET: [],
     HEAD: ["-H", ":method: HEAD"],
     POST: ["-d", errand.body],
   };
-  return [...byMethod(errand)].map(([method, requests]) => [
+  const command = (method: Asked["method"], requests: readonly Asked[]) => [
     ...["nghttp", "-n", "--no-verify-peer", ...options[method]],
     ...requests.map(({ path }) => errand.url + path),
-  ]);
+  ];
+  return [...byMethod(errand)].flatMap(([method, requests]) =>
+    partsOf(requests).map((part) => command(method, part))
+  );
 }
 
 export const CLIENTS: Readonly<Record<string, Client>> = {
