@@ -8,7 +8,7 @@ import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { silentPrograms } from "../net/agent/unmirrored/survey.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { log } from "./log.ts";
-import { mirrorSettings } from "./mirror_settings.ts";
+import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { AgentCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { remarksOnRunning } from "./remarks.ts";
@@ -20,12 +20,14 @@ import { summarize } from "./summary.ts";
 export async function runAgent(command: AgentCommand): Promise<number> {
   const settings = mirrorSettings(command, pipeOrDatedFile);
   const runtimeDir = command.runtimeDir ?? defaultRuntimeDir();
+  const sources = [hookSource({ runtimeDir, memoryBytes: command.memory })];
+  if (command.dryRun) return await tellMirror({ ...settings, sources });
   const library = await hookLibraryPath();
   const agent = await startAgent({
     ...settings,
     statusFolder: statusFolder(runtimeDir),
     metrics: command.metrics,
-    sources: [hookSource({ runtimeDir, memoryBytes: command.memory })],
+    sources,
   });
   const shutdown = new Shutdown({ onHangUp: refresher(agent) });
   log.info(`mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** `-C`: the collector. @module */
 import { type CollectorBooks, collectorBooksJson } from "../net/collector/books.ts";
-import { startCollector } from "../net/collector/collector.ts";
+import { checkCollector, startCollector } from "../net/collector/collector.ts";
 import { defaultStatePath } from "../net/collector/state_path.ts";
 import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import { BadInput } from "./bad_input.ts";
 import { configureLog, log } from "./log.ts";
-import { printError } from "./output.ts";
+import { print, printError } from "./output.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { refresher, Shutdown } from "./shutdown.ts";
 import { statusFolder } from "./status_places.ts";
@@ -20,7 +20,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     throw new BadInput("--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng");
   }
   const { hostname, port } = command.listen ?? parseListenAddress("*");
-  const collector = await startCollector({
+  const settings = {
     sinks: command.output,
     rotateBytes: command.rotateSize,
     rotateMs: command.rotateTime,
@@ -36,7 +36,14 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     workers: command.workers,
     statusFolder: statusFolder(command.runtimeDir),
     metrics: command.metrics,
-  });
+  };
+  if (command.dryRun) {
+    await checkCollector(settings);
+    const sinks = command.output.map(({ name }) => name).join(", ");
+    print(`would collect on ${formatHostPort(hostname, port)} into ${sinks}`);
+    return 0;
+  }
+  const collector = await startCollector(settings);
   const shutdown = new Shutdown({ onHangUp: refresher(collector) });
   const names = collector.sinks.map(({ name }) => name).join(", ");
   log.info(`collecting on ${formatHostPort(hostname, collector.port)} into ${names}; stop with Ctrl-C`);

@@ -92,7 +92,7 @@ function settingsBeside(parsed: CommandLine): FoundSetting[] {
     return !(name in options) ||
       (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false);
   };
-  return findSettings(Deno.env.toObject(), CONFIG_PATH, isGivenOrForeign);
+  return findSettings(parsed.command, Deno.env.toObject(), CONFIG_PATH, isGivenOrForeign);
 }
 
 function withSettings(

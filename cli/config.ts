@@ -1,153 +1,120 @@
 // SPDX-License-Identifier: MIT
 /**
  * What the command line leaves open comes from the environment (`SSLCOLLECTOR_CODEC`), then from `/etc/sslcollector.toml`
- * (`codec = "…"`): names are those of the long options.
+ * (`codec = "…"`), there from the command's own table first: names are those of the long options.
  *
  * @module
  */
-import { parse as parseToml, TomlError } from "smol-toml";
-import * as v from "valibot";
 import { BadInput } from "./bad_input.ts";
+import { type ConfigFile, readConfigText } from "./config_file.ts";
+import { allSettings, type Setting, settingsOf, variableOf } from "./settings.ts";
 
 export const CONFIG_PATH = "/etc/sslcollector.toml";
 const CONFIG_VARIABLE = "SSLCOLLECTOR_CONFIG";
 
-/** Options that may come from outside the command line: long option, whether several are allowed. */
-const SETTINGS: ReadonlyMap<string, { readonly many?: boolean; readonly flag?: boolean }> = new Map([
-  ["interface", {}],
-  ["output", { many: true }],
-  ["codec", {}],
-  ["mtu", {}],
-  ["port-map", { many: true }],
-  ["vlan", {}],
-  ["mark-mac", {}],
-  ["rotate-size", {}],
-  ["rotate-time", {}],
-  ["keep", {}],
-  ["require-attribution", { flag: true }],
-  ["unix", { flag: true }],
-  ["starttls", {}],
-  ["idle-timeout", {}],
-  ["summary", {}],
-  ["quiet", { flag: true }],
-  ["log-level", {}],
-  ["memory", {}],
-  ["runtime-dir", {}],
-  ["target", { many: true }],
-  ["queue", {}],
-  ["spool", {}],
-  ["spool-max", {}],
-  ["pki", {}],
-  ["identity", {}],
-  ["listen", {}],
-  ["allow", { many: true }],
-  ["insecure-plaintext", { flag: true }],
-  ["state", {}],
-  ["workers", {}],
-  ["metrics", {}],
-]);
-
 /** Where packets go: whoever says one of them says all. */
 const DESTINATIONS: readonly string[] = ["output", "target"];
 
-const scalar = v.union([v.string(), v.number(), v.boolean()]);
-const tomlSchema = v.record(v.string(), v.union([scalar, v.array(scalar)]));
-
 /** Where a setting was found, to name it in errors. */
 export interface FoundSetting {
+  readonly name: string;
   readonly source: string;
+  readonly values: readonly string[];
   /** Words as they would stand on the command line. */
   readonly words: readonly string[];
 }
 
+/** A place that settings come from, and what it says. */
+interface Place {
+  find(setting: Setting): { readonly source: string; readonly values: readonly string[] } | undefined;
+}
+
 /**
- * Settings of the environment, then of the file, for the options that `isGiven` does not have. The file is the one that
+ * Settings of the environment, then of the file, for the options of `command` that `isGiven` does not have. The file is the one that
  * `SSLCOLLECTOR_CONFIG` names, which must be there, else `defaultPath`, which need not.
  */
 export function findSettings(
+  command: string,
   environment: Readonly<Record<string, string>>,
   defaultPath: string,
   isGiven: (option: string) => boolean,
 ): FoundSetting[] {
-  const named = environment[CONFIG_VARIABLE];
-  const configPath = named || defaultPath;
-  const fromFile = readConfig(configPath, named ? `${CONFIG_VARIABLE}: ${named}` : defaultPath);
-  if (!fromFile && named) throw new BadInput(`${CONFIG_VARIABLE}: there is no file ${JSON.stringify(named)}`);
-  const isIn = (places: (option: string) => boolean) => (option: string) =>
-    DESTINATIONS.includes(option) ? DESTINATIONS.some(places) : places(option);
-  const isOnLine = isIn(isGiven);
-  const isInEnvironment = isIn((option) => Boolean(environment[variableOf(option)]));
+  const settings = new Map([...settingsOf(command)].filter(([name]) => allSettings().has(name)));
+  const places = [inEnvironment(environment), ...inFile(command, environment, defaultPath)];
   const found: FoundSetting[] = [];
-  for (const [option, kind] of SETTINGS) {
-    if (isOnLine(option)) continue;
-    const fromEnvironment = environment[variableOf(option)];
-    const values = !isInEnvironment(option)
-      ? fromFile?.get(option)
-      : fromEnvironment && (kind.many ? fromEnvironment.split(/\s+/) : [fromEnvironment]);
-    if (!values) continue;
-    const source = fromEnvironment ? `${variableOf(option)} (environment)` : `${option} in ${configPath}`;
-    found.push({ source, words: wordsOf(option, kind, values, source) });
+  for (const [name, setting] of settings) {
+    const together = DESTINATIONS.includes(name) ? DESTINATIONS : [name];
+    if (together.some(isGiven)) continue;
+    const place = places.find((place) =>
+      together.some((name) => settings.has(name) && place.find(settings.get(name)!) !== undefined)
+    );
+    const said = place?.find(setting);
+    if (said) found.push({ name, ...said, words: wordsOf(setting, said.values, said.source) });
   }
   return found;
 }
 
-function variableOf(option: string): string {
-  return `SSLCOLLECTOR_${option.toUpperCase().replaceAll("-", "_")}`;
+function inEnvironment(environment: Readonly<Record<string, string>>): Place {
+  return {
+    find({ name, isMany }) {
+      const text = environment[variableOf(name)];
+      if (!text) return undefined;
+      return { source: `${variableOf(name)} (environment)`, values: isMany ? text.split(/\s+/) : [text] };
+    },
+  };
 }
 
-function wordsOf(
-  option: string,
-  kind: { many?: boolean; flag?: boolean },
-  values: string[],
-  source: string,
-): string[] {
-  if (values.length > 1 && !kind.many) {
-    throw new BadInput(`${source}: expected one value, got ${values.length}`);
-  }
-  if (!kind.flag) return values.flatMap((value) => [`--${option}`, value]);
+/** The command's table before what stands in none. */
+function inFile(
+  command: string,
+  environment: Readonly<Record<string, string>>,
+  defaultPath: string,
+): Place[] {
+  const { path, file } = readConfig(environment, defaultPath);
+  return [command, ""].map((table) => ({
+    find({ name }) {
+      const entry = file?.tables.get(table)?.get(name);
+      return entry && { source: `${path}: line ${entry.line}: ${name}`, values: entry.values };
+    },
+  }));
+}
+
+function wordsOf({ name, kind }: Setting, values: readonly string[], source: string): string[] {
+  if (kind !== "flag") return values.flatMap((value) => [`--${name}`, value]);
   if (!["true", "false", "1", "0"].includes(values[0])) {
     throw new BadInput(`${source}: expected true or false, got ${JSON.stringify(values[0])}`);
   }
-  return values[0] === "true" || values[0] === "1" ? [`--${option}`] : [];
+  return values[0] === "true" || values[0] === "1" ? [`--${name}`] : [];
 }
 
-/** `undefined` when there is no such file; `name` is what errors call it. */
-function readConfig(path: string, name: string): Map<string, string[]> | undefined {
-  let text: string;
+/** The path that counts, and what is there; `file` is undefined when nothing is, and nothing need be. */
+function readConfig(
+  environment: Readonly<Record<string, string>>,
+  defaultPath: string,
+): { path: string; file?: ConfigFile } {
+  const named = environment[CONFIG_VARIABLE];
+  const path = named || defaultPath;
+  const name = named ? `${CONFIG_VARIABLE}: ${named}` : path;
+  const text = readIfThere(path, name);
+  if (text === undefined) {
+    if (named) throw new BadInput(`${CONFIG_VARIABLE}: there is no file ${JSON.stringify(named)}`);
+    return { path };
+  }
+  const file = readConfigText(text);
+  if (file.mistakes.length > 0) throw new BadInput(`${name}: ${file.mistakes[0]}`);
+  return { path, file };
+}
+
+function readIfThere(path: string, name: string): string | undefined {
   try {
-    text = Deno.readTextFileSync(path);
+    return Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new BadInput(`${name}: ${(error as Error).message}`);
   }
-  const settings = new Map<string, string[]>();
-  for (const [option, value] of Object.entries(parseConfig(name, text))) {
-    if (!SETTINGS.has(option)) {
-      throw new BadInput(
-        `${name}: there is no setting ${JSON.stringify(option)}: known are ${
-          [...SETTINGS.keys()].join(", ")
-        }`,
-      );
-    }
-    settings.set(option, (Array.isArray(value) ? value : [value]).map(String));
-  }
-  return settings;
 }
 
-function parseConfig(name: string, text: string): v.InferOutput<typeof tomlSchema> {
-  let table: unknown;
-  try {
-    table = parseToml(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    throw new BadInput(`${name}: line ${error.line}: ${error.message.split("\n")[0]}`);
-  }
-  const result = v.safeParse(tomlSchema, table);
-  if (!result.success) {
-    const setting = v.getDotPath(result.issues[0]);
-    throw new BadInput(
-      `${name}: ${setting}: expected text, a number, true or false, or a list of them; settings stand in no table`,
-    );
-  }
-  return result.output;
+/** The file that counts. */
+export function configPath(environment: Readonly<Record<string, string>>): string {
+  return environment[CONFIG_VARIABLE] || CONFIG_PATH;
 }

@@ -70,6 +70,10 @@ async function execute(command: CommandLine): Promise<number> {
       return await (await import("./status.ts")).runStatus(command);
     case "collector":
       return await (await import("./collector.ts")).runCollector(command);
+    case "config check":
+    case "config show":
+    case "config default":
+      return (await import("./config_command.ts")).runConfig(command);
     case "pki init":
     case "pki issue":
     case "pki show":

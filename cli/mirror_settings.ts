@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** From the options of a command that mirrors to the settings of an agent. @module */
+import { checkAgent } from "../net/agent/plan.ts";
 import type { AgentSettings } from "../net/agent/settings.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import { printingObserver } from "./flow_lines.ts";
 import { configureLog } from "./log.ts";
 import type { MirrorCommand } from "./options.ts";
+import { print } from "./output.ts";
 
 /** Settings that every command which mirrors shares; its sources are its own. Shows messages of the level asked for from now on. */
 export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSpec): AgentSettings {
@@ -34,4 +36,14 @@ export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSp
     idleMs: command.idleTimeout,
     observer: printingObserver(!command.quiet && Deno.stderr.isTerminal()),
   };
+}
+
+/** What `--dry-run` does instead of mirroring; answers the exit status. A mistake is thrown as it is when mirroring starts. */
+export async function tellMirror(settings: AgentSettings): Promise<number> {
+  await checkAgent(settings);
+  const places = [...settings.sinks ?? [], ...settings.targets ?? []].map((place) =>
+    typeof place === "object" ? place.name : String(place)
+  );
+  print(`would mirror to ${places.join(", ")}, with the codec ${(settings.codecs ?? ["raw"]).join(",")}`);
+  return 0;
 }

@@ -7,8 +7,9 @@ import type { InferValue } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { MEMORY_MIN, MTU_MAX, MTU_MIN, VLAN_MAX } from "../net/settings/limits.ts";
+import { configCommand } from "./config_options.ts";
 import { hookCommand, runtimeDir } from "./hook_options.ts";
-import { type CollectorCommand, metrics, pkiParser, remoteOptions } from "./remote_options.ts";
+import { type CollectorCommand, dryRun, metrics, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { statusCommand } from "./status_options.ts";
 import { text } from "./value_parser.ts";
@@ -56,6 +57,7 @@ const mirrorOptions = {
     description:
       message`Close the forged connection of a flow without traffic; it opens again on demand. Default: 1h.`,
   })),
+  dryRun,
   quiet: withDefault(
     flag("-q", "--quiet", {
       description: message`No line for each flow on standard error.`,
@@ -144,6 +146,7 @@ export const commandsParser = or(
   ),
   statusCommand,
   hookCommand,
+  configCommand,
   command("codecs", codecsParser, described(message`List the codecs, or check that plugins load`)),
   command("pki", pkiParser, described(message`Manage certificates of agents and collectors`)),
   command("demo", demoParser, described(message`Mirror curl against a server of its own`)),
@@ -167,6 +170,7 @@ export const usage: Usage = [{
     form("replay", "[OPTION...] FILE"),
     form("status", "[--json] [--watch] [OPTION...]"),
     form("hook", "install|uninstall|status|path [OPTION...]"),
+    form("config", "check|show|default [OPTION...]"),
     form("codecs", "[CODEC...]"),
     form("pki", "init|issue|show [OPTION...]"),
     form("demo", "[-o FILE]"),

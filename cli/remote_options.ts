@@ -18,6 +18,13 @@ const identity = optional(option("--identity", text("NAME"), {
   description: message`Which certificate to show, where the directory has keys of several.`,
 }));
 
+export const dryRun = withDefault(
+  flag("--dry-run", {
+    description: message`Check everything, say what would be done, and start nothing.`,
+  }),
+  false,
+);
+
 /** What a command that mirrors needs to reach collectors. */
 export const remoteOptions = {
   target: multiple(option("-t", "--target", remoteTarget(), {
@@ -77,6 +84,7 @@ export const collectorParser = object("Collector", {
   })),
   pki,
   identity,
+  dryRun,
 });
 
 const days = optional(option("--days", wholeNumber("DAYS", 1, 36_500), {

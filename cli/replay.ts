@@ -5,7 +5,7 @@ import { type CaptureSource, openRecording, RecordingError } from "../net/agent/
 import { fileOf } from "../net/settings/sinks.ts";
 import { BadInput } from "./bad_input.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
-import { mirrorSettings } from "./mirror_settings.ts";
+import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { ReplayCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { formatBytes } from "./format.ts";
@@ -19,6 +19,7 @@ export async function runReplay(command: ReplayCommand): Promise<number> {
   if (sink !== undefined) throw new BadInput(`--output: ${sink} is the recording itself, give another file`);
   const progress = new Progress(path);
   const recording = await open(path, progress);
+  if (command.dryRun) return await tellMirror({ ...settings, sources: [recording] });
   const agent = await startAgent({ ...settings, sources: [recording] });
   let damage: RecordingError | undefined;
   try {

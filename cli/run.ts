@@ -8,7 +8,7 @@ import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { ownStdout } from "../net/ffi/own_stdout.ts";
 import { BadInput } from "./bad_input.ts";
 import { datedFile } from "./default_sink.ts";
-import { mirrorSettings } from "./mirror_settings.ts";
+import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { RunCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { resolveProgram } from "./program.ts";
@@ -33,12 +33,11 @@ export async function runProgram(command: RunCommand): Promise<number> {
     printError(`sslcollector: run: ${name}: command not found`);
     return 127;
   }
-  const library = await hookLibraryPath();
   const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
-  const agent = await startAgent({
-    ...settings,
-    sources: [hookSource({ runtimeDir, memoryBytes: command.memory, startsPrograms: true })],
-  });
+  const sources = [hookSource({ runtimeDir, memoryBytes: command.memory, startsPrograms: true })];
+  if (command.dryRun) return await tellMirror({ ...settings, sources });
+  const library = await hookLibraryPath();
+  const agent = await startAgent({ ...settings, sources });
   let lookout: Lookout | undefined;
   const status = await execute(command.program, agent, {
     env: { LD_PRELOAD: preload(library), SSLCOLLECTOR_RUNTIME: runtimeDir },

@@ -45,6 +45,20 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   return { settings, sources, codecs, localAddresses, targets };
 }
 
+/**
+ * Checks everything that `startAgent` checks before it opens anything, and leaves it at that.
+ *
+ * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine.
+ */
+export async function checkAgent(given: AgentSettings): Promise<void> {
+  try {
+    const { targets } = await planMirror(given);
+    targets.credentials?.close();
+  } finally {
+    for (const source of given.sources ?? []) source.discard?.();
+  }
+}
+
 async function codecsOf(given: readonly (string | CodecPlugin)[]): Promise<Codec[]> {
   try {
     return await loadChain(given);

@@ -25,6 +25,17 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
   return await Collector.start(checkSettings(settings));
 }
 
+/**
+ * Checks what {@linkcode startCollector} checks before it opens anything, and leaves it at that.
+ *
+ * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine.
+ */
+export async function checkCollector(given: CollectorSettings): Promise<void> {
+  const settings = checkSettings(given);
+  checkPlaces(settings);
+  if (!settings.plaintext) (await openCredentials(settings, "collector", () => {})).close();
+}
+
 /** A collector at work, made by {@linkcode startCollector}. */
 export class Collector {
   /** Settles with an error when it cannot go on: no sink is left, or its state cannot be kept. */
@@ -46,11 +57,8 @@ export class Collector {
 
   /** Opens everything. @internal */
   static async start(settings: CheckedSettings): Promise<Collector> {
-    const { statePath, sinks } = settings;
-    checkSinks(sinks, settings);
-    if (statePath !== undefined && fileOf(sinks, statePath) !== undefined) {
-      throw new BadSetting("statePath", `${JSON.stringify(statePath)} is a sink already, give another file`);
-    }
+    const { statePath } = settings;
+    checkPlaces(settings);
     let server: LinkServer | undefined;
     const status = await openStatus(settings);
     let credentials: OpenCredentials | undefined;
@@ -128,6 +136,14 @@ export class Collector {
       certificate: current && { name: current.name, validToMs: current.validToMs },
       agents: agents.values(),
     };
+  }
+}
+
+function checkPlaces(settings: CheckedSettings): void {
+  const { statePath, sinks } = settings;
+  checkSinks(sinks, settings);
+  if (statePath !== undefined && fileOf(sinks, statePath) !== undefined) {
+    throw new BadSetting("statePath", `${JSON.stringify(statePath)} is a sink already, give another file`);
   }
 }
 

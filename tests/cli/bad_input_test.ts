@@ -214,13 +214,13 @@ Deno.test("bad input: settings name the variable or the file", async () => {
     assert.match(
       await mistake(args, { env }),
       new RegExp(
-        `^SSLCOLLECTOR_CONFIG: ${path}: there is no setting "colour": known are interface, output, `,
+        `^SSLCOLLECTOR_CONFIG: ${path}: line 1: colour: there is no such setting: known are interface, record, `,
       ),
     );
     await Deno.writeTextFile(path, "vlan = 5000\n");
     assert.equal(
       await mistake(args, { env }),
-      `vlan in ${path}: expected a number from 1 to 4094, got "5000"`,
+      `${path}: line 1: vlan: expected a number from 1 to 4094, got "5000"`,
     );
     assert.equal(
       await mistake(args, { env: { SSLCOLLECTOR_ROTATE_TIME: "soon" } }),

@@ -164,7 +164,7 @@ Deno.test("a wrong setting starts nothing, and its line names where it stands", 
     await Deno.writeTextFile(config, `codec = ${JSON.stringify(words)}\n`);
     assert.equal(
       await started([], { SSLCOLLECTOR_CONFIG: config }),
-      `sslcollector: codec in ${config}: ./mine.ts:keep: ${right}\n`,
+      `sslcollector: ${config}: line 1: codec: ./mine.ts:keep: ${right}\n`,
     );
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
       "mine.ts",

@@ -2,21 +2,28 @@
 import assert from "node:assert/strict";
 import { BadInput } from "../../cli/bad_input.ts";
 import { findSettings } from "../../cli/config.ts";
+import { defaultConfig } from "../../cli/config_text.ts";
+import { declaredCommands } from "../../cli/declared.ts";
+import { settingsOf } from "../../cli/settings.ts";
+import { runCommand } from "../support/command.ts";
 import { withTempDir } from "../support/run.ts";
 
 interface Given {
   readonly environment?: Record<string, string>;
   readonly toml?: string;
   readonly options?: readonly string[];
+  readonly command?: string;
 }
 
 /** Words and sources found, the file's path written as FILE. */
-async function found({ environment = {}, toml, options = [] }: Given): Promise<[string, string][]> {
+async function found(
+  { environment = {}, toml, options = [], command = "agent" }: Given,
+): Promise<[string, string][]> {
   return await withTempDir((folder) => {
     const path = `${folder}/settings.toml`;
     if (toml !== undefined) Deno.writeTextFileSync(path, toml);
     try {
-      return findSettings(environment, path, (option) => options.includes(option))
+      return findSettings(command, environment, path, (option) => options.includes(option))
         .map(({ source, words }) => [source.replace(path, "FILE"), words.join(" ")]);
     } catch (error) {
       assert(error instanceof BadInput);
@@ -35,7 +42,7 @@ Deno.test("config: options over environment over file", async () => {
   const environment = { SSLCOLLECTOR_CODEC: "./a.ts", SSLCOLLECTOR_MTU: "1400" };
   assert.deepEqual(await found({ toml, environment, options: ["mtu"] }), [
     ["SSLCOLLECTOR_CODEC (environment)", "--codec ./a.ts"],
-    ["vlan in FILE", "--vlan 7"],
+    ["FILE: line 3: vlan", "--vlan 7"],
   ]);
 });
 
@@ -43,16 +50,19 @@ Deno.test("config: whoever says where packets go says all of it", async () => {
   const toml = 'output = "mirror0"\ntarget = "ids1"\nvlan = 7\n';
   const environment = { SSLCOLLECTOR_TARGET: "ids2" };
   for (const option of ["output", "target"]) {
-    assert.deepEqual(await found({ toml, environment, options: [option] }), [["vlan in FILE", "--vlan 7"]]);
+    assert.deepEqual(await found({ toml, environment, options: [option] }), [[
+      "FILE: line 3: vlan",
+      "--vlan 7",
+    ]]);
   }
   assert.deepEqual(await found({ toml, environment }), [
-    ["vlan in FILE", "--vlan 7"],
+    ["FILE: line 3: vlan", "--vlan 7"],
     ["SSLCOLLECTOR_TARGET (environment)", "--target ids2"],
   ]);
   assert.deepEqual(await found({ toml }), [
-    ["output in FILE", "--output mirror0"],
-    ["vlan in FILE", "--vlan 7"],
-    ["target in FILE", "--target ids1"],
+    ["FILE: line 1: output", "--output mirror0"],
+    ["FILE: line 3: vlan", "--vlan 7"],
+    ["FILE: line 2: target", "--target ids1"],
   ]);
 });
 
@@ -61,17 +71,17 @@ Deno.test("config: several values, by white space or as an array", async () => {
     ["SSLCOLLECTOR_OUTPUT (environment)", "--output lo --output out.pcapng"],
   ]);
   assert.deepEqual(await found({ toml: 'port-map = ["443=80", "8443=8080"]' }), [
-    ["port-map in FILE", "--port-map 443=80 --port-map 8443=8080"],
+    ["FILE: line 1: port-map", "--port-map 443=80 --port-map 8443=8080"],
   ]);
   await assert.rejects(found({ toml: "mtu = [1, 2]" }), {
-    message: "mtu in FILE: expected one value, got 2",
+    message: "FILE: line 1: mtu: expected a number or text in quotes, got [1, 2]",
   });
 });
 
 Deno.test("config: flags are true or false", async () => {
   assert.deepEqual(await found({ toml: "quiet = true\nrequire-attribution = false" }), [
-    ["require-attribution in FILE", ""],
-    ["quiet in FILE", "--quiet"],
+    ["FILE: line 2: require-attribution", ""],
+    ["FILE: line 1: quiet", "--quiet"],
   ]);
   assert.deepEqual(await found({ environment: { SSLCOLLECTOR_QUIET: "1" } }), [
     ["SSLCOLLECTOR_QUIET (environment)", "--quiet"],
@@ -85,7 +95,7 @@ Deno.test("config: an empty variable is as none", async () => {
   assert.deepEqual(
     await found({ toml: "mtu = 9000", environment: { SSLCOLLECTOR_MTU: "", SSLCOLLECTOR_CONFIG: "" } }),
     [
-      ["mtu in FILE", "--mtu 9000"],
+      ["FILE: line 1: mtu", "--mtu 9000"],
     ],
   );
 });
@@ -93,9 +103,144 @@ Deno.test("config: an empty variable is as none", async () => {
 Deno.test("config: a broken file is named with the line or the setting", async () => {
   await assert.rejects(found({ toml: "mtu = 9000\nvlan = = 1\n" }), { message: /^FILE: line 2: / });
   await assert.rejects(found({ toml: 'colour = "red"' }), {
-    message: /^FILE: there is no setting "colour": known are interface, /,
+    message: /^FILE: line 1: colour: there is no such setting: known are interface, /,
   });
-  await assert.rejects(found({ toml: "[sink]\nmtu = 1\n" }), { message: /^FILE: sink/ });
+  await assert.rejects(found({ toml: "[sink]\nmtu = 1\n" }), {
+    message: /^FILE: line 1: sink: there is no /,
+  });
+});
+
+Deno.test("config: a wrong type is named with file, line and key, whatever stands around it", async () => {
+  const cases: [toml: string, message: string][] = [
+    ["\n# mtu = 1\nmtu = true", "line 3: mtu: expected a number or text in quotes, got true"],
+    ["codec = 5", "line 1: codec: expected text in quotes, got 5"],
+    ['quiet = "yes"', 'line 1: quiet: expected true or false, got "yes"'],
+    ['output = ["lo", 5]', 'line 1: output: expected text in quotes, or a list of them, got ["lo", 5]'],
+    ["mtu.a = 1", "line 1: mtu: expected a number or text in quotes, got a table"],
+    ["mtu = 2026-11-26", 'line 1: mtu: expected a number or text in quotes, got "2026-11-26"'],
+    ["mtu = 9000\n[agent]\nvlan = 7\nmtu = []", "line 4: mtu: expected a number or text in quotes, got []"],
+    ["agent = 1", "line 1: agent: there is no such setting"],
+    ["[run]\nlisten = 'x'", "line 2: listen: run has no such setting"],
+  ];
+  for (const [toml, message] of cases) {
+    await assert.rejects(
+      found({ toml }),
+      (error: Error) => error.message.startsWith(`FILE: ${message}`),
+      toml,
+    );
+  }
+});
+
+Deno.test("config: a command's own table counts before what stands in none, others not at all", async () => {
+  const toml = 'output = "lo"\nmtu = 9000\n[collector]\noutput = "mirror0"\nworkers = 1\n[run]\nmtu = 1400\n';
+  assert.deepEqual(await found({ toml, command: "collector" }), [
+    ["FILE: line 4: output", "--output mirror0"],
+    ["FILE: line 2: mtu", "--mtu 9000"],
+    ["FILE: line 5: workers", "--workers 1"],
+  ]);
+  assert.deepEqual(await found({ toml }), [
+    ["FILE: line 1: output", "--output lo"],
+    ["FILE: line 2: mtu", "--mtu 9000"],
+  ]);
+});
+
+Deno.test("config: a target in a command's table leaves the outputs outside it out", async () => {
+  const toml = 'output = "lo"\n[agent]\ntarget = "ids1"\n';
+  assert.deepEqual(await found({ toml }), [["FILE: line 3: target", "--target ids1"]]);
+});
+
+Deno.test("config: every option of a command that mirrors or collects is a setting, but what is for one call", () => {
+  const foreign = ["collector", "dry-run"];
+  for (const { name, options } of declaredCommands()) {
+    if (!["agent", "run", "replay", "collector"].includes(name)) continue;
+    const long = options.map(({ names }) => names.at(-1)!.slice(2)).filter((name) => !foreign.includes(name));
+    assert.deepEqual([...settingsOf(name).keys()], long);
+  }
+});
+
+Deno.test("config: the default file sets nothing, shows every setting, and is right with all of them", async () => {
+  const text = defaultConfig();
+  assert.deepEqual(await found({ toml: text }), []);
+  const all = text.replaceAll(/^# ([a-z-]+ = )/gm, "$1");
+  for (const command of ["agent", "collector"]) {
+    const names = (await found({ toml: all, command })).map(([source]) => source.replace(/.*: /, ""));
+    assert.deepEqual(names, [...settingsOf(command).keys()]);
+  }
+  assert(text.split("\n").every((line) => line.length <= 100), text);
+  await withTempDir(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/c.toml`, all);
+    const { code, stderr } = await runCommand(["config", "check", `${folder}/c.toml`]);
+    assert.equal(code, 0, stderr);
+  });
+});
+
+Deno.test("config check: every mistake of the file is a line, values included; exit status 2", async () => {
+  await withTempDir(async (folder) => {
+    const path = `${folder}/c.toml`;
+    Deno.writeTextFileSync(path, 'mtu = 5\ncolour = "red"\ncodec = "raw"\n[collector]\nlisten = "x:"\n');
+    const { code, stdout, stderr } = await runCommand(["config", "check"], {
+      env: { SSLCOLLECTOR_CONFIG: path },
+    });
+    assert.equal(code, 2);
+    assert.equal(stdout, "");
+    assert.deepEqual(stderr.trimEnd().split("\n").map((line) => line.replace(path, "FILE").slice(0, 60)), [
+      "sslcollector: FILE: line 2: colour: there is no such setting",
+      "sslcollector: FILE: line 1: mtu: expected a number from 576 ",
+      "sslcollector: FILE: line 5: listen: expected ADDR:PORT such ",
+    ]);
+    const missing = await runCommand(["config", "check", `${folder}/none`]);
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /config check: there is no file/);
+  });
+});
+
+Deno.test("config show: each value with where it comes from, and what holds without one", async () => {
+  await withTempDir(async (folder) => {
+    const path = `${folder}/c.toml`;
+    Deno.writeTextFileSync(path, 'mtu = 9000\n[collector]\noutput = "mirror0"\n');
+    const env = { SSLCOLLECTOR_CONFIG: path, SSLCOLLECTOR_CODEC: "http2to1" };
+    const agent = (await runCommand(["config", "show"], { env })).stdout;
+    assert.match(agent, /^codec = "http2to1" # SSLCOLLECTOR_CODEC \(environment\)$/m);
+    assert.match(agent, new RegExp(`^mtu = 9000 # ${path}: line 1: mtu$`, "m"));
+    assert.match(agent, /^# output: not set$/m);
+    assert.match(agent, /^# idle-timeout: by default 1h$/m);
+    const collector = (await runCommand(["config", "show", "collector"], { env })).stdout;
+    assert.match(collector, new RegExp(`^output = \\["mirror0"\\] # ${path}: line 3: output$`, "m"));
+    assert.doesNotMatch(collector, /codec/);
+  });
+});
+
+Deno.test("dry run: what is wrong is said as at a start, what is right is told, and nothing is made", async () => {
+  await withTempDir(async (folder) => {
+    const cases: [args: string[], code: number, said: RegExp][] = [
+      [
+        ["--dry-run", "-o", "./x.pcapng", "--codec", "http2to1"],
+        0,
+        /^would mirror to .*x\.pcapng, with the codec http2to1$/m,
+      ],
+      [["run", "--dry-run", "-o", "./x.pcapng", "--", "touch", "made"], 0, /^would mirror to /m],
+      [
+        ["-C", "--dry-run", "-o", "./x.pcapng", "--insecure-plaintext"],
+        0,
+        /^would collect on \[::\]:3005 into /m,
+      ],
+      [["--dry-run", "-o", "./none/x.pcapng"], 2, /--output: cannot write/],
+      [["--dry-run", "-o", "./x.pcapng", "--codec", "none"], 2, /--codec: /],
+      [["-C", "--dry-run", "-o", "./x.pcapng", "--pki", "none"], 2, /--pki: there is no none\/ca\.crt/],
+    ];
+    for (const [args, code, said] of cases) {
+      const finished = await runCommand([
+        ...args,
+        ...args[0] === "run" || args[0] === "-C" ? [] : ["--runtime-dir", "run"],
+      ], { cwd: folder });
+      assert.match(finished.stdout + finished.stderr, said);
+      assert.equal(finished.code, code);
+    }
+    assert.deepEqual(
+      [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name !== "run"),
+      [],
+    );
+  });
 });
 
 Deno.test("config: the file that SSLCOLLECTOR_CONFIG names counts alone, and must be there", async () => {
@@ -106,7 +251,10 @@ Deno.test("config: the file that SSLCOLLECTOR_CONFIG names counts alone, and mus
       message: `SSLCOLLECTOR_CONFIG: there is no file "${named}"`,
     });
     await Deno.writeTextFile(named, "mtu = 9000");
-    assert.deepEqual(await found({ environment, toml: "vlan = 7" }), [[`mtu in ${named}`, "--mtu 9000"]]);
+    assert.deepEqual(await found({ environment, toml: "vlan = 7" }), [[
+      `${named}: line 1: mtu`,
+      "--mtu 9000",
+    ]]);
     await assert.rejects(found({ environment: { SSLCOLLECTOR_CONFIG: folder } }), {
       message: /^SSLCOLLECTOR_CONFIG: /,
     });

@@ -77,7 +77,7 @@ mistake("what is missing or too much is named", [
   ["--outptu x", "--outptu: not an option of the agent; similar is --output; see sslcollector --help"],
   [
     "curl",
-    'there is no command "curl": expected run, replay, status, hook, codecs, pki, demo, help or completion; to mirror a program: ' +
+    'there is no command "curl": expected run, replay, status, hook, config, codecs, pki, demo, help or completion; to mirror a program: ' +
     "sslcollector run -- curl",
   ],
   ["pki", "pki: expected init, issue or show"],
