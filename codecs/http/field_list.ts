@@ -119,6 +119,11 @@ export class FieldList {
     return isTaken;
   }
 
+  /** Whether references were told beyond their bound, since the message would be another one without them. */
+  get isBeyondLimit(): boolean {
+    return this.repeatedBytes > 0 && this.repeatedBytes > this.repeatLimitBytes;
+  }
+
   #elide(id: number): void {
     this.elidedCount++;
     this.#elidedIds |= 1 << id;

@@ -106,15 +106,23 @@ export function writeRequestHead(
   return facts;
 }
 
+/** What earlier 1xx responses left for the final one. */
+interface InterimFields {
+  /** Their field lines. */
+  readonly interim: Uint8Array | undefined;
+  /** So many more fields were left out. */
+  readonly interimLeftOut: number;
+}
+
 /**
  * Appends status line and fields, each line with its end, but not the empty line. `upgraded` is the request head's protocol when this response accepts an upgrade, and the
- * status line then is that of a 101. `interim` are lines that earlier 1xx responses left.
+ * status line then is that of a 101.
  */
 export function writeResponseHead(
   out: ByteWriter,
   head: ResponseHead,
   upgraded: Uint8Array | undefined,
-  interim: Uint8Array | undefined,
+  { interim, interimLeftOut }: InterimFields,
   count: Count,
 ): HeadFacts {
   const lines = new FieldLines(out, head.fields, count);
@@ -128,6 +136,10 @@ export function writeResponseHead(
     facts.fieldCount += 2;
   }
   lines.partialMark(head.doubt);
+  if (interimLeftOut > 0) {
+    out.ascii(`${RESERVED_PREFIX}interim-elided: ${interimLeftOut}\r\n`);
+    facts.fieldCount++;
+  }
   writeFields(lines, head.firstRegular, -1);
   if (interim !== undefined) {
     out.copy(interim, 0, interim.length);

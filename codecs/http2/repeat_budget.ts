@@ -4,7 +4,7 @@
  *
  * References to long fields of the table make a list of 240 KiB from 60 bytes. Each byte that comes earns its connection
  * {@linkcode BYTES_PER_BYTE} of them: browsers, with cookies of a few KiB in every request, use a third of that. What frames, encodes or
- * routes a message is told beyond it and becomes a debt.
+ * routes a message is told beyond it and becomes a debt; whoever writes messages knows them by `FieldList.isBeyondLimit`.
  *
  * @module
  */

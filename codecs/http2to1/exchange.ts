@@ -64,10 +64,14 @@ export class Exchange {
   lane: Lane = 0;
   /** Why it must not share a lane; empty when it may. */
   apart = "";
+  /** Its heads repeat more of HPACK's table than their bytes have earned. */
+  isDear = false;
   /** Protocol of an extended CONNECT. */
   protocol: Uint8Array | undefined;
   /** Field lines of interim responses. */
   interim: Uint8Array | undefined;
+  /** Fields of interim responses that are not among those. */
+  interimLeftOut = 0;
   /** Bytes counted against the flow's bound. */
   heldBytes = 0;
   /** Body bytes of messages whose head was not seen. */

@@ -31,6 +31,8 @@ const MAX_INTERIM_BYTES = 64 * 1024;
 /** Tunnel bytes that wait for the 200: a client may send the ClientHello of the tunnelled session at once. */
 const MAX_TUNNEL_WAITING_BYTES = 64 * 1024;
 
+const NO_BYTES = new Uint8Array(0);
+
 const AMPLIFIED =
   "http2to1: header fields that repeat earlier ones are left out: more than 64 bytes of them for each that came";
 
@@ -71,6 +73,7 @@ export class Exchanges implements HttpEvents<Exchange> {
     const out = this.#scratch.head;
     out.length = 0;
     this.#countElided(head.fields);
+    exchange.isDear = head.fields.isBeyondLimit;
     exchange.request.facts = writeRequestHead(out, head, exchange.kind, this.#count, pushed);
     exchange.request.keepHead(out, this.#scratch.writer.pool);
     const protocolBytes = exchange.protocol?.length ?? 0;
@@ -86,17 +89,20 @@ export class Exchanges implements HttpEvents<Exchange> {
     if (exchange.isClosed) return;
     const out = this.#scratch.head;
     out.length = 0;
-    if (exchange.interim !== undefined) out.copy(exchange.interim, 0, exchange.interim.length);
-    const before = out.length;
     this.#countElided(head.fields);
     writeInterimFields(out, head, this.#count);
-    if (out.length > MAX_INTERIM_BYTES || this.lanes.isFull(out.length - before)) {
-      this.#count("interim-fields-over-bound");
+    if (out.length === 0) return;
+    const before = exchange.interim ?? NO_BYTES;
+    if (before.length + out.length > MAX_INTERIM_BYTES || this.lanes.isFull(out.length)) {
+      const leftOut = head.fields.count - head.firstRegular;
+      this.#count("interim-fields-over-bound", leftOut);
+      exchange.interimLeftOut += leftOut;
       return;
     }
-    if (out.length === before) return;
-    exchange.interim = out.slice();
-    this.lanes.hold(exchange, out.length - before);
+    exchange.interim = new Uint8Array(before.length + out.length);
+    exchange.interim.set(before);
+    exchange.interim.set(out.view(), before.length);
+    this.lanes.hold(exchange, out.length);
   }
 
   response(exchange: Exchange, head: ResponseHead): void {
@@ -110,7 +116,8 @@ export class Exchanges implements HttpEvents<Exchange> {
     const out = this.#scratch.head;
     out.length = 0;
     this.#countElided(head.fields);
-    response.facts = writeResponseHead(out, head, upgraded, exchange.interim, this.#count);
+    exchange.isDear ||= head.fields.isBeyondLimit;
+    response.facts = writeResponseHead(out, head, upgraded, exchange, this.#count);
     exchange.interim = undefined;
     if (tunnel !== Tunnel.OPEN) response.bodyRule = responseBodyRule(kind, head.status);
     response.keepHead(out, this.#scratch.writer.pool);

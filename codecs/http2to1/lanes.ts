@@ -14,9 +14,9 @@ import { BodyRule, MessageState } from "../http1/message.ts";
 import type { MessageWriter } from "../http1/message_writer.ts";
 import { BoundedOutput } from "./bounded_output.ts";
 import { type Exchange, ExchangeState, Tunnel } from "./exchange.ts";
+import { Folding } from "./folding.ts";
 import type { LanePolicy } from "./options.ts";
 import { SharedLane } from "./shared_lane.ts";
-import { UnansweredRequests } from "./unanswered.ts";
 
 export class Lanes {
   /** Bytes that all exchanges of the flow keep. */
@@ -29,14 +29,14 @@ export class Lanes {
   readonly #waiting = new Set<Exchange>();
   /** Exchanges that were reset and may still be answered, in the order of their resets. */
   readonly #suspended = new Set<Exchange>();
-  readonly #unanswered: UnansweredRequests;
+  readonly #folding: Folding;
   readonly #dirty: Exchange[] = [];
 
   constructor(readonly output: CodecOutput, readonly policy: LanePolicy, readonly writer: MessageWriter) {
     this.shared = new SharedLane(output, policy, writer);
     this.own = new BoundedOutput(output, policy.maxLanes);
-    this.#unanswered = new UnansweredRequests(policy, {
-      tell: (exchange, times) => this.#tellUnanswered(exchange, times),
+    this.#folding = new Folding(policy, {
+      tell: (exchange, times) => this.#tellFolded(exchange, times),
       folded: (exchange) => {
         output.count("folded-request");
         this.#finish(exchange);
@@ -74,7 +74,7 @@ export class Lanes {
     while (this.heldBytes > target && this.#suspended.size > 0) {
       this.#cut(this.#suspended.values().next().value!, "reset");
     }
-    this.#unanswered.flush();
+    this.#folding.flush();
     while (this.heldBytes > target && this.#waiting.size > 0) {
       this.beginOrLose(this.#waiting.values().next().value!, "memory of all flows over the bound");
     }
@@ -104,7 +104,7 @@ export class Lanes {
 
   /** Lets exchanges begin that have waited for too long, and closes lane 0 when none came for long. */
   age(timeNs: number): void {
-    this.#unanswered.age(timeNs);
+    this.#folding.age(timeNs);
     this.shared.age(timeNs);
     for (const exchange of this.#waiting) {
       if (exchange.openedNs + this.policy.streamAfterNs > timeNs) return;
@@ -231,20 +231,20 @@ export class Lanes {
     if (exchange.hasLane) return this.writeOwn(exchange);
     if (exchange.isUnanswered && !exchange.pushed) return this.#fold(exchange);
     if (exchange.isUnanswered) this.output.count("push-unanswered");
-    else if (request.hasHead) return this.#writeWhole(exchange);
+    else if (request.hasHead) return exchange.isDear ? this.#fold(exchange) : this.#writeWhole(exchange);
     else if (response.hasHead) return this.#begin(exchange, "response without its request");
     this.#finish(exchange);
   }
 
-  /** The request is written with all that are the same. */
+  /** The exchange is written with all that are the same. */
   #fold(exchange: Exchange): void {
     this.#waiting.delete(exchange);
     this.#suspended.delete(exchange);
     exchange.state = ExchangeState.FOLDED;
-    this.#unanswered.add(exchange);
+    this.#folding.add(exchange);
   }
 
-  #tellUnanswered(exchange: Exchange, times: number): void {
+  #tellFolded(exchange: Exchange, times: number): void {
     if (times > 1) exchange.request.addLine(foldedLine(times), this.writer.pool);
     this.#writeWhole(exchange);
   }
@@ -277,7 +277,7 @@ export class Lanes {
 
   /** The flow has ended. */
   close(): void {
-    this.#unanswered.flush();
+    this.#folding.flush();
     this.shared.close("fin");
   }
 }

@@ -19,7 +19,10 @@ export interface LanePolicy {
   readonly maxMemoryBytes: number;
   /** Lanes of their own that one flow has open at a time. */
   readonly maxLanes: number;
-  /** Requests without a response that are told a second, each on a connection; above it those that are the same are told as one. */
+  /**
+   * Requests without a response, each of which takes a connection, and exchanges that repeat too much, that are told a second; above it
+   * those that are the same are told as one.
+   */
   readonly maxUnansweredPerSecond: number;
 }
 
@@ -96,7 +99,8 @@ export const HTTP2TO1_SETTINGS = {
     type: "number",
     default: DEFAULT_POLICY.maxUnansweredPerSecond,
     maximum: 1_000_000,
-    description: "requests without a response a second, above which those that are the same are told as one",
+    description:
+      "requests a second without a response, or that repeat too much, above which the same are told as one",
   },
   "continuations": {
     type: "number",

@@ -22,11 +22,12 @@ function requestText(fields: Fields, pushed = false) {
   return { text: textOf(out.view()), facts, counts };
 }
 
-function responseText(fields: Fields, upgraded?: string, interim?: string) {
+function responseText(fields: Fields, upgraded?: string, interim?: string, interimLeftOut = 0) {
   const out = new ByteWriter(1);
   const counts = new Counts();
   const bytes = (text?: string) => text === undefined ? undefined : bytesOf(text);
-  const facts = writeResponseHead(out, responseHead(fields), bytes(upgraded), bytes(interim), counts.count);
+  const before = { interim: bytes(interim), interimLeftOut };
+  const facts = writeResponseHead(out, responseHead(fields), bytes(upgraded), before, counts.count);
   return { text: textOf(out.view()), facts, counts };
 }
 
@@ -184,6 +185,10 @@ Deno.test("fields of interim responses are lines of the final one, and count as 
   const { text, facts } = responseText(response(200, ["a", "b"]), undefined, lines.repeat(2));
   assert.equal(text, `HTTP/1.1 200 OK\r\nA: b\r\n${lines}${lines}`);
   assert.deepEqual([facts.fieldCount, facts.repeatedFields], [3, 2]);
+  assert.equal(
+    responseText(response(200), undefined, lines, 7).text,
+    `HTTP/1.1 200 OK\r\nx-sslcollector-interim-elided: 7\r\n${lines}`,
+  );
 });
 
 Deno.test("trailers that say how to read a message, or whose it is, are renamed; all count as repeated", () => {

@@ -168,6 +168,51 @@ Deno.test("bytes told for each that came are bounded, whatever the requests repe
   }
 });
 
+Deno.test("what is never left out is bounded where exchanges are the same: they are told as one each second", () => {
+  for (const direction of [0, 1] as const) {
+    const harness = started();
+    const first = join(
+      direction === 0 ? block(request("GET", "/")) : block(response(200)),
+      literal("cookie", LONG, true),
+    );
+    const repeat = join(direction === 0 ? GET_INDEXED : OK, again(1));
+    let received = 0;
+    for (let i = 0; i < 10 * COUNT; i++) {
+      const blocks = [GET_INDEXED, OK];
+      blocks[direction] = i === 0 ? first : repeat;
+      for (const side of [0, 1] as const) {
+        const bytes = headers(1 + 2 * i, blocks[side], END_STREAM);
+        received += bytes.length;
+        harness.data(side, bytes);
+      }
+    }
+    harness.data(0, headers(20_001, join(GET_INDEXED, literal("x-evil", "needle")), END_STREAM));
+    harness.data(1, headers(20_001, OK, END_STREAM)).end();
+    const told = toldBytes(harness);
+    assert.ok(told < 10 * received, `${told} told of ${received}`);
+    const exchanges = harness.exchanges();
+    const times = exchanges.map(({ request: asked }) => Number(fieldOf(asked, "x-sslcollector-folded") ?? 1));
+    assert.equal(times.reduce((sum, one) => sum + one, 0), 10 * COUNT + 1);
+    for (const { request: asked, response: answered } of exchanges.slice(0, -2)) {
+      assert.equal(fieldOf(direction === 0 ? asked : answered!, "cookie"), LONG);
+    }
+    assert.ok(exchanges.some(({ request: asked }) => fieldOf(asked, "x-evil") === "needle"));
+  }
+});
+
+Deno.test("exchanges that differ keep what is never left out, each of them", () => {
+  const harness = started();
+  harness.data(0, headers(1, join(block(request("GET", "/")), literal("cookie", LONG, true)), END_STREAM));
+  harness.data(1, headers(1, OK, END_STREAM));
+  for (let i = 1; i < COUNT; i++) {
+    const asked = join(Uint8Array.of(0x82, 0x87), literal(":path", `/${i}`), again(1));
+    harness.data(0, headers(1 + 2 * i, asked, END_STREAM)).data(1, headers(1 + 2 * i, OK, END_STREAM));
+  }
+  const exchanges = harness.end().exchanges();
+  assert.equal(exchanges.length, COUNT);
+  assert.ok(exchanges.every(({ request: asked }) => fieldOf(asked, "cookie") === LONG));
+});
+
 Deno.test("many short connections have one allowance between them", () => {
   const shared = http2to1();
   let received = 0, told = 0;

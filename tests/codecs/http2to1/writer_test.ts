@@ -270,6 +270,19 @@ Deno.test("rule 9: interim responses go into the final one", () => {
   ]);
 });
 
+Deno.test("rule 9: of 64 KiB of interim fields and more the final response says how many are left out", () => {
+  const harness = started().data(0, headers(1, request("GET", "/"), END_STREAM));
+  for (let i = 0; i < 1000; i++) {
+    harness.data(1, headers(1, response(103, ["link", `<${i}${"v".repeat(90)}>`], ["a", ""])));
+  }
+  harness.data(1, headers(1, response(200), END_STREAM)).end();
+  const { response: answered } = only(harness);
+  const told = answered!.fields.filter(([name]) => name.startsWith("x-sslcollector-103-")).length;
+  assert.ok(told > 800, `${told}`);
+  assert.equal(fieldOf(answered!, "x-sslcollector-interim-elided"), `${2000 - told}`);
+  assert.equal(harness.counts.get("interim-fields-over-bound"), 2000 - told);
+});
+
 Deno.test("rule 10: extended CONNECT is an upgrade, its bytes opaque", () => {
   const harness = started()
     .data(
