@@ -71,8 +71,9 @@ function textCollectorSummary({ agents, sinks }: CollectorBooks): string[] {
   const list = (lost: ReadonlyMap<string, number>) =>
     [...lost].map(([reason, packets]) => `, ${packets} lost there: ${reason}`).join("");
   return [
-    ...agents.map(({ name, address, packets, bytes, lost, duplicates, lagPackets, lagMs }) =>
+    ...agents.map(({ name, address, packets, bytes, lost, duplicates, elsewhere, lagPackets, lagMs }) =>
       `agent ${name} (${address}): ${packets} packets, ${formatBytes(bytes)}${list(lost)}` +
+      (elsewhere > 0 ? `, ${elsewhere} are with another collector` : "") +
       (duplicates > 0 ? `, ${duplicates} came twice and were left out` : "") +
       (lagPackets > 0 ? `, ${lagPackets} still there (${lagMs} ms)` : "")
     ),

@@ -12,7 +12,7 @@ const REASONS: ReadonlySet<string> = new Set([
 
 /**
  * Over all its connections and sessions. For every session: packets that the agent was given = written here + lost there
- * + still under way.
+ * + elsewhere + still under way.
  */
 export class AgentBooks {
   /** Where it is, or was last. */
@@ -28,6 +28,8 @@ export class AgentBooks {
   duplicates = 0;
   /** Packets that the agent lost before they could be sent, by its reason; `unknown` where it gave none, `other` for one of its own. */
   readonly lost: Map<string, number> = new Map();
+  /** Packets that another collector has: the session was there meanwhile. */
+  elsewhere = 0;
   /** Packets that the agent had when it last said so, and the collector has not. */
   lagPackets = 0;
   /** How long the oldest of them had waited then, by the agent's clock. */
@@ -65,7 +67,8 @@ export class AgentBooks {
   /** `12 packets, 4096 bytes, 3 lost: queue-full, lag 2 packets (150 ms)`. */
   describe(): string {
     const lost = [...this.lost].map(([reason, packets]) => `, ${packets} lost: ${reason}`).join("");
+    const elsewhere = this.elsewhere > 0 ? `, ${this.elsewhere} are with another collector` : "";
     const again = this.duplicates > 0 ? `, ${this.duplicates} came twice and were left out` : "";
-    return `${this.packets} packets, ${this.bytes} bytes${lost}${again}, lag ${this.lagPackets} packets (${this.lagMs} ms)`;
+    return `${this.packets} packets, ${this.bytes} bytes${lost}${elsewhere}${again}, lag ${this.lagPackets} packets (${this.lagMs} ms)`;
   }
 }

@@ -18,6 +18,8 @@ export interface AgentRow {
   readonly lost: ReadonlyMap<string, number>;
   /** Packets that came again after a break and were left out. */
   readonly duplicates: number;
+  /** Packets that another collector has, since the session was there meanwhile. */
+  readonly elsewhere: number;
   /** Packets that the agent had when it last said so, and the collector has not. */
   readonly lagPackets: number;
   /** How many milliseconds the oldest of them had waited then. */
@@ -35,13 +37,16 @@ export interface CollectorBooks {
 /** Every count, for `JSON.stringify`. */
 export function collectorBooksJson({ agents, sinks }: CollectorBooks): Record<string, unknown> {
   return {
-    agents: agents.map(({ name, address, packets, bytes, lost, duplicates, lagPackets, lagMs }) => ({
+    agents: agents.map((
+      { name, address, packets, bytes, lost, duplicates, elsewhere, lagPackets, lagMs },
+    ) => ({
       name,
       address,
       packets,
       bytes,
       lost: Object.fromEntries(lost),
       duplicates,
+      elsewhere,
       lagPackets,
       lagMs,
     })),

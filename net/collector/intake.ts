@@ -4,6 +4,7 @@ import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { NumberedFile } from "../sinks/sink_files.ts";
 import { offsetAfter } from "../link/blocks/batch_walker.ts";
+import { COLLECTOR_ENDS } from "../link/blocks/link.ts";
 import type { AgentBooks } from "./agent_books.ts";
 import { Backlog, type Held } from "./backlog.ts";
 import type {
@@ -100,7 +101,7 @@ export class Intake implements IntakePort {
   }
 
   opened(link: number, agent: AgentIdentity, hello: Hello): void {
-    if (this.#isClosed) return this.#peer!.refuse(link, "the collector ends");
+    if (this.#isClosed) return this.#peer!.refuse(link, COLLECTOR_ENDS);
     const session = `${agent.name}/${hello.session}`;
     for (const [other, open] of this.#links) {
       if (open.session === session) this.#end(other, "the agent has a newer connection");
@@ -112,7 +113,7 @@ export class Intake implements IntakePort {
     const have = this.#have.get(session) ?? committed;
     this.#have.set(session, have);
     this.#left.delete(session);
-    books.told(hello.next - have, 0);
+    books.told(hello.next - Math.max(have, hello.first), 0);
     this.#links.set(link, {
       agent,
       session,
@@ -123,7 +124,9 @@ export class Intake implements IntakePort {
       isAckDue: false,
       hasEnded: false,
     });
-    const resumes = committed > hello.first || hello.first > 0 ? `, goes on at packet ${committed}` : "";
+    const resumes = committed > hello.first || hello.first > 0
+      ? `, goes on at packet ${Math.max(committed, hello.first)}`
+      : "";
     const called = hello.name === agent.name || hello.name === ""
       ? ""
       : `, calls itself ${JSON.stringify(hello.name.slice(0, SHOWN_NAME_LENGTH))}`;
@@ -203,7 +206,10 @@ export class Intake implements IntakePort {
         }
         open.cursor = message.next;
         if (message.next <= have) break;
-        open.books.lose(message.reason, message.next - have);
+        // Another collector has said of those below `first` that it has them.
+        const elsewhere = Math.max(0, Math.min(message.next, open.first) - have);
+        open.books.elsewhere += elsewhere;
+        if (message.next > open.first) open.books.lose(message.reason, message.next - have - elsewhere);
         return this.#note(link, open, message.next, 0);
       }
       case "heartbeat":
@@ -237,7 +243,7 @@ export class Intake implements IntakePort {
     clearTimeout(timer);
     for (const [link, open] of this.#links) {
       this.#ack(link, open);
-      this.#end(link, "the collector ends");
+      this.#end(link, COLLECTOR_ENDS);
     }
     clearTimeout(this.#ackTimer);
   }

@@ -11,6 +11,9 @@ export const LINK_PORT = 3005;
 export const LINK_ALPN = "sslcollector/1";
 const LINK_VERSION = 1;
 
+/** Reason of a collector that ends while agents are connected. */
+export const COLLECTOR_ENDS = "the collector ends";
+
 /** Longest time after which either end says something. */
 export const HEARTBEAT_MS = 5000;
 /** Heartbeats of silence after which either end gives the other up. */

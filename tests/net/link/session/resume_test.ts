@@ -163,3 +163,28 @@ Deno.test({
       assert.ok(log.lines.some((line) => /IN PLAINTEXT/.test(line)));
     }),
 });
+
+Deno.test("a session that was with another collector meanwhile has lost nothing, and each says what it has", () =>
+  withPki(async (pki) => {
+    const log = new TestLog();
+    const outs = ["a", "b"].map((name) => `${pki.folder}/${name}.pcapng`);
+    const [a, b] = await Promise.all(outs.map((out) => startLinkServer(pki, out, log)));
+    let to = a;
+    await using balancer = cuttingProxy(() => to.port, () => Infinity);
+    const sink = remoteSink(`127.0.0.1:${balancer.port}`, pki.agent, log, { backoffMaxMs: 5 });
+    const packets = new NumberedPackets((batch) => sink.write(batch));
+    for (const [next, count] of [[a, 100], [b, 40], [a, 7], [b, 0], [a, 3]] as const) {
+      to = next;
+      balancer.cutAll();
+      packets.make(count);
+      await sink.flush();
+    }
+    await sink.close();
+    await Promise.all([a.close(), b.close()]);
+    const [first, second] = [a, b].map(({ agents }) => agents.get("web1")!);
+    assert.deepEqual([first.packets, first.elsewhere, first.lost.size], [110, 40, 0]);
+    assert.deepEqual([second.packets, second.lost.size], [40, 0]);
+    assert.equal(sink.counters.written, packets.count);
+    const numbers = await Promise.all(outs.map(async (out) => numbersIn(await Deno.readFile(out))));
+    assertEachOnce(numbers.flat().sort((a, b) => a - b), packets.count);
+  }));
