@@ -91,7 +91,7 @@ export { parseTarget, type RemoteTarget } from "./net/link/target.ts";
 // Certificates of both.
 export { type CertificateRequest, daysFrom, type Validity } from "./net/pki/issue.ts";
 export { initAuthority, issueInto, listCertificates, type Listed } from "./net/pki/store.ts";
-export type { CertificateFacts } from "./net/pki/verify.ts";
+export type { CertificateFacts } from "./net/pki/certificate_facts.ts";
 export type { Role } from "./net/pki/credentials.ts";
 
 // Settings of both.

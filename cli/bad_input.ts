@@ -19,6 +19,7 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   spoolMaxBytes: ["--spool-max"],
   pki: ["--pki"],
   identity: ["--identity"],
+  keyGroup: ["--key-group"],
   record: ["--record"],
   codecs: ["--codec"],
   interfaceName: ["--interface"],

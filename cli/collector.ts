@@ -30,6 +30,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     mtu: command.mtu,
     pki: command.pki,
     identity: command.identity,
+    keyGroup: command.keyGroup,
     allow: command.allow,
     plaintext: command.insecurePlaintext,
     statePath: command.state ?? defaultStatePath(port),

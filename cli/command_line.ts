@@ -16,8 +16,9 @@ import {
 } from "./options.ts";
 import { print, printError } from "./output.ts";
 
+const PKI_COMMANDS = ["pki init", "pki issue", "pki renew", "pki csr", "pki revoke", "pki show"];
 /** Commands that take settings from the environment and the configuration file. */
-const CONFIGURABLE = ["agent", "run", "replay", "collector", "pki init", "pki issue", "pki show"];
+const CONFIGURABLE = ["agent", "run", "replay", "collector", ...PKI_COMMANDS];
 
 /** A command with all that it takes. */
 export interface ReadCommand {

@@ -76,6 +76,9 @@ async function execute(command: CommandLine): Promise<number> {
       return (await import("./config_command.ts")).runConfig(command);
     case "pki init":
     case "pki issue":
+    case "pki renew":
+    case "pki csr":
+    case "pki revoke":
     case "pki show":
       return await (await import("./pki.ts")).runPki(command);
     default:

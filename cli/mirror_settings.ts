@@ -23,6 +23,7 @@ export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSp
     spoolMaxBytes: command.spoolMax,
     pki: command.pki,
     identity: command.identity,
+    keyGroup: command.keyGroup,
     record: "record" in command ? command.record : undefined,
     codecs: command.codec,
     interfaceName: "interface" in command ? command.interface : undefined,

@@ -172,7 +172,7 @@ export const usage: Usage = [{
     form("hook", "install|uninstall|status|path [OPTION...]"),
     form("config", "check|show|default [OPTION...]"),
     form("codecs", "[CODEC...]"),
-    form("pki", "init|issue|show [OPTION...]"),
+    form("pki", "init|issue|renew|csr|revoke|show [OPTION...]"),
     form("demo", "[-o FILE]"),
     form("help", "[COMMAND...]"),
     form("completion", "SHELL"),

@@ -2,10 +2,19 @@
 /** `pki`: certificates for agents and collectors. @module */
 import { isIP } from "node:net";
 import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts";
-import { initAuthority, issueInto, listCertificates, type Listed, PKI_DIRECTORY } from "../net/pki/store.ts";
+import {
+  initAuthority,
+  issueInto,
+  listCertificates,
+  type Listed,
+  PKI_DIRECTORY,
+  renewIn,
+  requestInto,
+  revokeIn,
+} from "../net/pki/store.ts";
 import { BadInput } from "./bad_input.ts";
 import { daysLeft, SOON_DAYS } from "../net/settings/credentials.ts";
-import { print } from "./output.ts";
+import { print, printError } from "./output.ts";
 import type { PkiCommand } from "./remote_options.ts";
 
 const AUTHORITY_NAME = "sslcollector CA";
@@ -22,8 +31,22 @@ export async function runPki(command: PkiCommand): Promise<number> {
       case "pki issue":
         print(await issue(directory, command));
         break;
+      case "pki renew": {
+        const validity = daysFrom(Date.now(), command.days ?? CERTIFICATE_DAYS);
+        print(await renewIn(directory, command.role, command.name, validity));
+        break;
+      }
+      case "pki csr":
+        print(await requestInto(directory, { ...command, names: namesFor(command) }));
+        break;
+      case "pki revoke": {
+        const serials = revokeIn(directory, command.which, new Date());
+        for (const serial of serials) print(serial);
+        if (serials.length === 0) printError("nothing was added: the deny list has it already");
+        break;
+      }
       case "pki show":
-        for (const line of table(listCertificates(directory), Date.now())) print(line);
+        for (const line of table(await listCertificates(directory), Date.now())) print(line);
     }
   } catch (error) {
     throw new BadInput(`${command.command}: ${(error as Error).message}`);
@@ -35,7 +58,13 @@ async function issue(
   directory: string,
   command: Extract<PkiCommand, { command: "pki issue" }>,
 ): Promise<string> {
-  const { role, name, san } = command;
+  const { role, name, days = CERTIFICATE_DAYS } = command;
+  const validity = daysFrom(Date.now(), days);
+  return await issueInto(directory, { role, name, names: namesFor(command), validity });
+}
+
+/** Names and addresses for a certificate. Throws a `RangeError` where they would be of no use. */
+function namesFor({ role, name, san }: Extract<PkiCommand, { command: "pki issue" | "pki csr" }>): string[] {
   if (role === "collector" && san.length === 0 && !name.includes(".")) {
     throw new RangeError(
       `a collector needs a name or address that agents reach it by: --san ADDRESS, or a host name instead of ${
@@ -50,16 +79,17 @@ async function issue(
   if (bad !== undefined) {
     throw new RangeError(`--san: expected a host name or an address, got ${JSON.stringify(bad)}`);
   }
-  const names = role === "collector" ? [...new Set([...name.includes(".") ? [name] : [], ...san])] : [...san];
-  const validity = daysFrom(Date.now(), command.days ?? CERTIFICATE_DAYS);
-  return await issueInto(directory, { role, name, names, validity });
+  return role === "collector" ? [...new Set([...name.includes(".") ? [name] : [], ...san])] : [...san];
 }
 
 function table(certificates: readonly Listed[], nowMs: number): string[] {
   const rows = certificates.map((certificate) => {
-    const { name, roles, isAuthority, names, validFromMs, validToMs, hasKey } = certificate;
+    const { name, roles, isAuthority, names, validFromMs, validToMs, hasKey, isRevoked, serial } =
+      certificate;
     const days = daysLeft(validToMs, nowMs);
-    const left = validToMs < nowMs
+    const left = isRevoked
+      ? "revoked"
+      : validToMs < nowMs
       ? "expired"
       : validFromMs > nowMs
       ? "not valid yet"
@@ -70,8 +100,9 @@ function table(certificates: readonly Listed[], nowMs: number): string[] {
       left,
       names.join(", ") || "-",
       hasKey ? "key here" : "no key",
+      serial,
     ];
   });
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(0, ...rows.map((row) => row[column].length)));
+  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(0, ...rows.map((row) => row[column].length)));
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd());
 }

@@ -18,6 +18,10 @@ const identity = optional(option("--identity", text("NAME"), {
   description: message`Which certificate to show, where the directory has keys of several.`,
 }));
 
+const keyGroup = optional(option("--key-group", text("GROUP"), {
+  description: message`Group that may read keys too, by name or number. Default: only their owner may.`,
+}));
+
 export const dryRun = withDefault(
   flag("--dry-run", {
     description: message`Check everything, say what would be done, and start nothing.`,
@@ -43,6 +47,7 @@ export const remoteOptions = {
   })),
   pki,
   identity,
+  keyGroup,
 };
 
 /** Of commands that run on. */
@@ -64,7 +69,8 @@ export const collectorParser = object("Collector", {
     description: message`Longest IP packet taken for a sink without an MTU of its own. Default: 65535.`,
   })),
   allow: multiple(option("--allow", text("NAME"), {
-    description: message`Take only agents with a certificate of this name. May be given more than once.`,
+    description:
+      message`Take only agents of this name, in which * stands for any characters but dots and slashes. May be given more than once.`,
   })),
   insecurePlaintext: withDefault(
     flag("--insecure-plaintext", {
@@ -84,38 +90,50 @@ export const collectorParser = object("Collector", {
   })),
   pki,
   identity,
+  keyGroup,
   dryRun,
 });
 
 const days = optional(option("--days", wholeNumber("DAYS", 1, 36_500), {
-  description: message`How long it is valid. Default: 3650 for the CA, 825 for the others.`,
+  description: message`How long it is valid. Default: 3650 for the CA, 90 for the others.`,
+}));
+
+const role = argument(word("agent|collector", ["agent", "collector"]), {
+  description: message`What the host is.`,
+});
+const name = argument(text("NAME"), {
+  description: message`The host's name, in its certificate and file names.`,
+});
+const san = multiple(option("--san", text("NAME"), {
+  description: message`A name or address that agents reach a collector by. May be given more than once.`,
 }));
 
 export const pkiParser = or(
   command("init", object({ command: constant("pki init" as const), pki, days }), {
     brief: message`Make a CA`,
   }),
+  command("issue", object({ command: constant("pki issue" as const), role, name, san, pki, days }), {
+    brief: message`Make a certificate for an agent or a collector`,
+  }),
+  command("renew", object({ command: constant("pki renew" as const), role, name, pki, days }), {
+    brief: message`Make a certificate valid for longer; its key stays`,
+  }),
+  command("csr", object({ command: constant("pki csr" as const), role, name, san, pki }), {
+    brief: message`Make a key and a request for another CA to sign`,
+  }),
   command(
-    "issue",
+    "revoke",
     object({
-      command: constant("pki issue" as const),
-      role: argument(word("agent|collector", ["agent", "collector"]), {
-        description: message`What the host is.`,
+      command: constant("pki revoke" as const),
+      which: argument(text("NAME|SERIAL"), {
+        description: message`A host's name, for all certificates that it was issued, or a serial number.`,
       }),
-      name: argument(text("NAME"), {
-        description: message`The host's name, in its certificate and file names.`,
-      }),
-      san: multiple(option("--san", text("NAME"), {
-        description:
-          message`A name or address that agents reach a collector by. May be given more than once.`,
-      })),
       pki,
-      days,
     }),
-    { brief: message`Make a certificate for an agent or a collector` },
+    { brief: message`Put a certificate on the deny list, for collectors and agents to have beside ca.crt` },
   ),
   command("show", object({ command: constant("pki show" as const), pki }), {
-    brief: message`List the certificates: names, roles, days left`,
+    brief: message`List the certificates: names, roles, days left, serial numbers`,
   }),
 );
 

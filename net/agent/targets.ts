@@ -14,7 +14,7 @@ import type { CheckedSettings } from "./settings.ts";
 
 type Values = Pick<
   CheckedSettings,
-  "targets" | "queueBytes" | "spool" | "spoolMaxBytes" | "pki" | "identity" | "mtu" | "observer"
+  "targets" | "queueBytes" | "spool" | "spoolMaxBytes" | "pki" | "identity" | "keyGroup" | "mtu" | "observer"
 >;
 
 /** Collectors, or none, checked; not yet connected to. */

@@ -12,12 +12,12 @@ import {
   type SinkCounters,
 } from "../sinks/sink.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
-import { dial } from "./transport/dial.ts";
+import { dial, type Dialled } from "./transport/dial.ts";
+import { PeerWatch } from "./transport/peer.ts";
 import { DropLog } from "./session/drop_log.ts";
-import { newSessionId } from "./blocks/link.ts";
+import { COLLECTOR_ENDS, HEARTBEAT_MS, newSessionId } from "./blocks/link.ts";
 import { Outbox } from "./session/outbox.ts";
 import { Progress } from "./session/progress.ts";
-import { HEARTBEAT_MS } from "./blocks/link.ts";
 import { Sender, type SenderEnd } from "./transport/sender.ts";
 import { Spool, SpoolSession } from "./session/spool.ts";
 import type { RemoteTarget } from "./target.ts";
@@ -38,6 +38,11 @@ const CLOSE_MAX_MS = 30_000;
 const CLOSE_SOON_MS = 1000;
 /** Time without connection after which a collector is gone: its flows go elsewhere, where there is an elsewhere. */
 const GONE_MS = 5000;
+
+/** Why an agent ends a connection that was as it should be. */
+const RENEWED = "this agent's certificate is another now";
+
+type Broken = Extract<SenderEnd, { isComplete: false }>;
 
 export interface RemoteSinkOptions extends SinkOptions {
   /** Asked before each connection, so that renewed certificates are used; absent: plaintext. */
@@ -252,7 +257,11 @@ export class RemoteSink implements Sink {
         continue;
       }
       if (this.#isClosed) break;
-      this.#complain(welcomeMs !== undefined ? `lost: ${end.reason}` : end.reason);
+      if (end.reason === RENEWED) {
+        this.#options.info?.(`${this.name}: ${RENEWED}: connecting again`);
+        continue;
+      }
+      this.#complain(end, welcomeMs !== undefined);
       const longest = this.#options.backoffMaxMs ?? BACKOFF_MAX_MS;
       const ms = Math.min(longest, BACKOFF_MIN_MS * 2 ** Math.min(failures++, 10));
       await this.#sleep(ms * (0.5 + 0.5 * (this.#options.random ?? Math.random)()));
@@ -260,17 +269,18 @@ export class RemoteSink implements Sink {
   }
 
   async #connect(outbox: Outbox, welcomed: () => void): Promise<SenderEnd> {
-    let socket;
+    const credentials = this.#target.isPlaintext ? undefined : this.#options.credentials?.();
+    let dialled: Dialled;
     try {
-      const credentials = this.#target.isPlaintext ? undefined : this.#options.credentials?.();
       if (credentials === undefined && !this.#target.isPlaintext) {
         throw new Error("no certificate is configured");
       }
       const timeoutMs = this.#options.connectMs ?? CONNECT_MS;
-      socket = await dial(this.#target, credentials, timeoutMs, this.#abort.signal);
+      dialled = await dial(this.#target, credentials, timeoutMs, this.#abort.signal);
     } catch (error) {
       return { isComplete: false, reason: (error as Error).message };
     }
+    const { socket, peer } = dialled;
     if (this.#isClosed) {
       socket.destroy();
       return { isComplete: false, reason: "the agent ends" };
@@ -298,15 +308,39 @@ export class RemoteSink implements Sink {
     });
     this.#sender = sender;
     if (outbox !== this.#live || this.#isFinishing) sender.finish();
-    return await sender.ended;
+    const watch = credentials && peer && this.#watch(peer, credentials, sender);
+    try {
+      return await sender.ended;
+    } finally {
+      watch?.stop();
+    }
+  }
+
+  #watch(peer: Required<Dialled>["peer"], credentials: Credentials, sender: Sender): PeerWatch {
+    return new PeerWatch({
+      chain: peer.chain,
+      role: "collector",
+      credentials,
+      current: () => this.#options.credentials!(),
+      gone: (reason) => sender.breakOff(`collector's ${reason}`),
+      renewed: () => sender.breakOff(RENEWED),
+    }, peer.validToMs);
   }
 
   /** A trouble that comes again at once is not told again. */
-  #complain(reason: string): void {
+  #complain({ reason, isItsWord = false }: Broken, wasWelcome: boolean): void {
     if (reason === this.#lastTrouble) return;
     this.#lastTrouble = reason;
     this.#progress.wake();
-    this.#options.warn?.(`${this.name}: ${reason}; trying again`);
+    if (isItsWord && reason === COLLECTOR_ENDS) {
+      return this.#options.info?.(`${this.name}: ${reason}; trying again`);
+    }
+    const by = isItsWord
+      ? `${wasWelcome ? "closed" : "refused"} by the collector: `
+      : wasWelcome
+      ? "lost: "
+      : "";
+    this.#options.warn?.(`${this.name}: ${by}${reason}; trying again`);
   }
 
   #sleep(ms: number): Promise<void> {

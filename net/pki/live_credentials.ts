@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: MIT
 /** Credentials that are read again when they change on disk. @module */
-import type { Credentials, Role } from "./credentials.ts";
-import { loadCredentials } from "./store.ts";
+import type { Credentials } from "./credentials.ts";
+import { type CredentialsPlace, loadCredentials } from "./load.ts";
 
 /** Quiet before files are read again: those of one renewal are written one after the other. */
 const QUIET_MS = 300;
 /** How often files are read without any notice: the system gives none of a directory that took the place of the watched one. */
 const EVERY_MS = 60_000;
 
-/** Which credentials: those of a role in a directory, by name where it has several. */
-export interface CredentialsPlace {
-  readonly directory: string;
-  readonly role: Role;
-  readonly name: string | undefined;
-}
-
 export interface LiveCredentialsEvents {
   /** Other credentials are in use from now on. */
   changed(credentials: Credentials): void;
   /** The credentials on disk are of no use, the ones before stay. */
   failed(message: string): void;
+  /** Something is amiss that can be lived with; each is told once. */
+  warned(message: string): void;
 }
 
 /** Follows a directory until closed. SIGHUP is the caller's to listen for: {@linkcode LiveCredentials.reload}. */
@@ -55,7 +50,17 @@ export class LiveCredentials {
     events: LiveCredentialsEvents,
     everyMs: number = EVERY_MS,
   ): Promise<LiveCredentials> {
-    return new LiveCredentials(await load(place), place, events, everyMs);
+    const told = new Set<string>();
+    const once = (message: string) => {
+      if (!told.has(message)) events.warned(message);
+      told.add(message);
+    };
+    return new LiveCredentials(
+      await loadCredentials(place, once),
+      place,
+      { ...events, warned: once },
+      everyMs,
+    );
   }
 
   get current(): Credentials {
@@ -65,7 +70,7 @@ export class LiveCredentials {
   /** Reads what is on disk; keeps what it has when that is of no use. */
   async reload(): Promise<void> {
     try {
-      const found = await load(this.place);
+      const found = await loadCredentials(this.place, this.events.warned);
       this.#trouble = "";
       if (this.#isClosed || isSame(found, this.#current)) return;
       this.#current = found;
@@ -104,10 +109,8 @@ export class LiveCredentials {
   }
 }
 
-function load({ directory, role, name }: CredentialsPlace): Promise<Credentials> {
-  return loadCredentials(directory, role, name);
-}
-
 function isSame(a: Credentials, b: Credentials): boolean {
-  return a.certificate === b.certificate && a.key === b.key && a.authorities.join() === b.authorities.join();
+  return a.certificate === b.certificate && a.key === b.key &&
+    a.authorities.join() === b.authorities.join() &&
+    a.revoked.join() === b.revoked.join() && a.allowed?.join() === b.allowed?.join();
 }

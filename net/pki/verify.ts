@@ -1,44 +1,34 @@
 // SPDX-License-Identifier: MIT
-/** Who a peer is, from the certificate that it showed. @module */
+/** Who a peer is, from the certificates that it showed. @module */
 import type { Role } from "./credentials.ts";
-import { USAGES } from "./issue.ts";
+import { type CertificateFacts, certificateFacts } from "./certificate_facts.ts";
+import { Revoked } from "./revoked.ts";
 import * as x509 from "./x509.ts";
 
-/** What a certificate says; times are milliseconds since 1970. */
-export interface CertificateFacts {
-  /** Common name; empty when there is none. */
+/** Certificates between a leaf and the CA that is trusted: companies have two or three. */
+const CHAIN_MAX = 8;
+/** Signatures checked for one peer, whatever it shows. */
+const SIGNATURES_MAX = 32;
+/** Characters of a name: it is a key in books and state. */
+const NAME_LENGTH_MAX = 256;
+
+type Path = readonly x509.X509Certificate[] | undefined;
+
+/** A peer that was verified. */
+export interface Peer {
   readonly name: string;
-  /** What its host may be. */
-  readonly roles: readonly Role[];
-  /** Whether it may sign others. */
-  readonly isAuthority: boolean;
-  /** Host names and addresses that it is for. */
-  readonly names: readonly string[];
-  /** Counts from then on. */
-  readonly validFromMs: number;
-  /** Counts until then. */
+  /** Milliseconds since 1970 until which all of its chain is valid. */
   readonly validToMs: number;
 }
 
-export function certificateFacts(certificate: x509.X509Certificate): CertificateFacts {
-  const usages = certificate.getExtension(x509.ExtendedKeyUsageExtension)?.usages ?? [];
-  const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? [];
-  return {
-    name: certificate.subjectName.getField("CN")[0] ?? "",
-    roles: (["agent", "collector"] as const).filter((role) => usages.includes(USAGES[role])),
-    isAuthority: certificate.getExtension(x509.BasicConstraintsExtension)?.ca === true,
-    names: names.filter(({ type }) => type === "dns" || type === "ip").map(({ value }) => value),
-    validFromMs: certificate.notBefore.getTime(),
-    validToMs: certificate.notAfter.getTime(),
-  };
-}
-
-/** Certificates of the CA, ready to check others against. */
+/** Certificates of the CA, roots or issuing ones, ready to check others against. */
 export class Authorities {
   readonly #certificates: readonly x509.X509Certificate[];
+  readonly #revoked: Revoked;
 
-  /** `pems`: one certificate each. Throws an `Error` when one is none, or is not a CA's. */
-  constructor(pems: readonly string[]) {
+  /** `pems`: one certificate each; `revoked` as in `Credentials`. Throws an `Error` when one is none, or is not a CA's. */
+  constructor(pems: readonly string[], revoked: readonly string[] = []) {
+    this.#revoked = new Revoked(revoked);
     this.#certificates = pems.map((pem, at) => {
       try {
         return new x509.X509Certificate(pem);
@@ -54,41 +44,99 @@ export class Authorities {
   }
 
   /**
-   * The peer's name when `der` is a certificate that one of these signed itself, valid at `nowMs`, for this role. The
-   * peer's possession of the key is TLS's to prove. Throws an `Error` that says what is wrong.
+   * Who the peer is when the first of `chain`, its own certificate in DER, leads to one of these by the others that it showed:
+   * signed, valid at `nowMs`, not revoked, and the peer's for this role. The peer's possession of the key is TLS's to prove.
+   * Throws an `Error` that says what is wrong.
    */
-  async nameOf(der: Uint8Array, role: Role, nowMs: number): Promise<string> {
-    let certificate: x509.X509Certificate;
+  async verify(chain: readonly Uint8Array[], role: Role, nowMs: number): Promise<Peer> {
+    let shown: x509.X509Certificate[];
     try {
-      certificate = new x509.X509Certificate(der.slice());
+      shown = chain.slice(0, CHAIN_MAX).map((der) => new x509.X509Certificate(der.slice()));
     } catch {
       throw new Error("certificate that cannot be read");
     }
-    const facts = certificateFacts(certificate);
-    const shown = JSON.stringify(facts.name);
-    if (!await this.#areIssuersOf(certificate, nowMs)) throw new Error(`certificate ${shown} of another CA`);
-    if (nowMs < facts.validFromMs) {
-      throw new Error(`certificate ${shown} is not valid before ${iso(facts.validFromMs)}`);
-    }
-    if (nowMs > facts.validToMs) throw new Error(`certificate ${shown} expired on ${iso(facts.validToMs)}`);
+    const [own, ...between] = shown;
+    const facts = certificateFacts(own);
+    const called = JSON.stringify(facts.name.slice(0, NAME_LENGTH_MAX));
+    const path = await this.#pathOf(own, between, nowMs);
+    if (path === undefined) throw new Error(`certificate ${called} of another CA`);
+    for (const certificate of path) checkTime(certificate, certificate === own ? facts : undefined, nowMs);
     if (facts.isAuthority || !facts.roles.includes(role)) {
-      const is = facts.isAuthority ? "a CA" : facts.roles.join(", ") || "nothing";
-      throw new Error(`certificate ${shown} is for ${is}, not for ${role === "agent" ? "an" : "a"} ${role}`);
+      throw new Error(`certificate ${called} ${rolesText(facts, role)}`);
     }
-    if (facts.name === "") throw new Error("certificate without a common name");
-    return facts.name;
+    for (const certificate of path.slice(0, -1)) {
+      const why = await this.#revoked.reason(certificate);
+      if (why === undefined) continue;
+      const whose = certificate === own ? called : `${called}: that of its issuer ${nameOf(certificate)}`;
+      throw new Error(`certificate ${whose} is revoked (${why})`);
+    }
+    if (facts.name === "") throw new Error("certificate without a name, common or alternative");
+    if (facts.name.length > NAME_LENGTH_MAX) throw new Error(`certificate ${called} has too long a name`);
+    return { name: facts.name, validToMs: Math.min(...path.map(({ notAfter }) => notAfter.getTime())) };
   }
 
-  async #areIssuersOf(certificate: x509.X509Certificate, nowMs: number): Promise<boolean> {
-    for (const authority of this.#certificates) {
-      if (certificate.issuer !== authority.subject) continue;
-      if (nowMs < authority.notBefore.getTime() || nowMs > authority.notAfter.getTime()) continue;
-      if (await certificate.verify({ publicKey: authority, signatureOnly: true }).catch(() => false)) {
-        return true;
-      }
-    }
-    return false;
+  /** From a certificate to one of these, that one included, by issuers that are valid if there are such; undefined: there is no way. */
+  async #pathOf(
+    own: x509.X509Certificate,
+    between: readonly x509.X509Certificate[],
+    nowMs: number,
+  ): Promise<Path> {
+    const isValid = ({ notBefore, notAfter }: x509.X509Certificate) =>
+      notBefore.getTime() <= nowMs && nowMs <= notAfter.getTime();
+    const budget = { signatures: SIGNATURES_MAX };
+    return await this.#goOn([own], between.filter(isValid), this.#certificates.filter(isValid), budget) ??
+      await this.#goOn([own], between, this.#certificates, budget);
   }
+
+  async #goOn(
+    path: readonly x509.X509Certificate[],
+    between: readonly x509.X509Certificate[],
+    authorities: readonly x509.X509Certificate[],
+    budget: { signatures: number },
+  ): Promise<Path> {
+    const last = path[path.length - 1];
+    const isIssuer = async (issuer: x509.X509Certificate) =>
+      last.issuer === issuer.subject && budget.signatures-- > 0 &&
+      await last.verify({ publicKey: issuer, signatureOnly: true }).catch(() => false);
+    for (const authority of authorities) if (await isIssuer(authority)) return [...path, authority];
+    if (path.length === CHAIN_MAX) return undefined;
+    for (const issuer of between) {
+      if (path.includes(issuer) || !maySignBelow(issuer, path.length - 1) || !await isIssuer(issuer)) {
+        continue;
+      }
+      const found = await this.#goOn([...path, issuer], between, authorities, budget);
+      if (found) return found;
+    }
+    return undefined;
+  }
+}
+
+/** Whether a peer's certificate may stand for a CA with so many others between it and the leaf. */
+function maySignBelow(certificate: x509.X509Certificate, between: number): boolean {
+  const constraints = certificate.getExtension(x509.BasicConstraintsExtension);
+  const usages = certificate.getExtension(x509.KeyUsagesExtension)?.usages;
+  return constraints?.ca === true && (constraints.pathLength ?? Infinity) >= between &&
+    (usages === undefined || (usages & x509.KeyUsageFlags.keyCertSign) !== 0);
+}
+
+function checkTime(
+  certificate: x509.X509Certificate,
+  own: CertificateFacts | undefined,
+  nowMs: number,
+): void {
+  const called = own === undefined ? `of the issuer ${nameOf(certificate)}` : JSON.stringify(own.name);
+  const [from, to] = [certificate.notBefore.getTime(), certificate.notAfter.getTime()];
+  if (nowMs < from) throw new Error(`certificate ${called} is not valid before ${iso(from)}`);
+  if (nowMs > to) throw new Error(`certificate ${called} expired on ${iso(to)}`);
+}
+
+function rolesText({ isAuthority, roles }: CertificateFacts, role: Role): string {
+  const is = isAuthority ? "a CA" : roles.join(", ") || "nothing";
+  return `is for ${is}, not for ${role === "agent" ? "an" : "a"} ${role}`;
+}
+
+function nameOf(certificate: x509.X509Certificate): string {
+  return JSON.stringify(certificateFacts(certificate).name || certificate.subject);
 }
 
 function iso(ms: number): string {

@@ -7,8 +7,8 @@ import { PKI_DIRECTORY } from "../pki/store.ts";
 import { BadSetting } from "./bad_setting.ts";
 import { log } from "./log.ts";
 
-/** A certificate with fewer days left is spoken of. */
-export const SOON_DAYS = 30;
+/** A certificate with fewer days left is spoken of, once a day. */
+export const SOON_DAYS = 14;
 
 /** Whole days that a certificate is valid from now on. */
 export function daysLeft(validToMs: number, nowMs: number): number {
@@ -21,6 +21,8 @@ export interface CredentialSettings {
   readonly pki?: string;
   /** Name of the certificate to show. Default: the one whose key is there, which must then be the only one. */
   readonly identity?: string;
+  /** Group, by name or number, whose members may read keys too. Default: only their owner may. */
+  readonly keyGroup?: string;
 }
 
 export interface OpenCredentials {
@@ -32,21 +34,33 @@ export interface OpenCredentials {
 
 /** Throws {@linkcode BadSetting} when there are none of use. `changed` takes others. */
 export async function openCredentials(
-  { pki = PKI_DIRECTORY, identity }: CredentialSettings,
+  { pki = PKI_DIRECTORY, identity, keyGroup }: CredentialSettings,
   role: Role,
   changed: (credentials: Credentials) => void = () => {},
 ): Promise<OpenCredentials> {
   try {
-    const live = await LiveCredentials.open({ directory: pki, role, name: identity }, {
+    const live = await LiveCredentials.open({ directory: pki, role, name: identity, keyGroup }, {
       changed: (credentials) => {
         log.info(`certificates were read again: ${credentials.name}`);
         warnIfSoon(credentials);
         changed(credentials);
       },
       failed: (text) => log.warn(text),
+      warned: (text) => log.warn(text),
     });
     warnIfSoon(live.current);
-    return live;
+    const daily = setInterval(() => warnIfSoon(live.current), DAY_MS);
+    Deno.unrefTimer(daily as unknown as number);
+    return {
+      get current() {
+        return live.current;
+      },
+      reload: () => live.reload(),
+      close() {
+        clearInterval(daily);
+        live.close();
+      },
+    };
   } catch (error) {
     throw new BadSetting("pki", (error as Error).message);
   }
@@ -54,5 +68,7 @@ export async function openCredentials(
 
 function warnIfSoon({ name, validToMs }: Credentials): void {
   const days = daysLeft(validToMs, Date.now());
-  if (days < SOON_DAYS) log.warn(`certificate ${name} is valid for ${days} days more`);
+  if (days < SOON_DAYS) {
+    log.warn(`certificate ${JSON.stringify(name)} or one of its issuers is valid for ${days} days more`);
+  }
 }

@@ -68,4 +68,5 @@ export function parsed<Schema extends v.GenericSchema>(
 export const credentialEntries = {
   pki: v.optional(v.string()),
   identity: v.optional(v.string()),
+  keyGroup: v.optional(v.string()),
 };

@@ -2,7 +2,7 @@
 /** A bare `node:tls` server as a process of its own: reads, counts, and says so. @module */
 import * as tls from "node:tls";
 import type { PacketBatch } from "../../net/forge/packet_batch.ts";
-import { loadCredentials } from "../../net/pki/store.ts";
+import { loadCredentials } from "../../net/pki/load.ts";
 import { InterfaceSink } from "../../net/sinks/interface.ts";
 import { NumberedPackets } from "../support/link_packets.ts";
 
@@ -36,7 +36,7 @@ if (import.meta.main) {
   const sink = interfaceName === undefined
     ? undefined
     : new InterfaceSink(interfaceName, { application: "bench", interfaceName: "any" });
-  const { certificate, key } = await loadCredentials(pki, "collector");
+  const { certificate, key } = await loadCredentials({ directory: pki, role: "collector" });
   const server = tls.createServer({ cert: certificate, key, minVersion: "TLSv1.3" }, (socket) => {
     let left = bytes;
     let unsent = 0;

@@ -31,7 +31,7 @@ mistake("an option of another command is named with its owners", [
   ],
   ["-C -o x -I lo", "-I: not an option of the collector; it belongs to the agent and run"],
   ["--allow web1", "--allow: not an option of the agent; it belongs to the collector"],
-  ["pki show --days 3", "--days: not an option of pki show; it belongs to pki init and pki issue"],
+  ["pki show --days 3", "--days: not an option of pki show; it belongs to pki init, pki issue and pki renew"],
   ["--system", "--system: not an option of the agent; it belongs to hook install and hook uninstall"],
 ]);
 
@@ -80,7 +80,7 @@ mistake("what is missing or too much is named", [
     'there is no command "curl": expected run, replay, status, hook, config, codecs, pki, demo, help or completion; to mirror a program: ' +
     "sslcollector run -- curl",
   ],
-  ["pki", "pki: expected init, issue or show"],
+  ["pki", "pki: expected init, issue, renew, csr, revoke or show"],
   ["pki init x", 'pki init: "x" is one argument too many'],
   ["pki issue agent", "pki issue: expected NAME"],
   ["--metrics 70000", '--metrics: expected PORT or ADDR:PORT such as 9100, got "70000"'],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** An agent's sink as a process of its own, to be killed. Tells how many packets it has written. @module */
-import { loadCredentials } from "../../net/pki/store.ts";
+import { loadCredentials } from "../../net/pki/load.ts";
 import { RemoteSink } from "../../net/link/remote_sink.ts";
 import { parseTarget } from "../../net/link/target.ts";
 import { NumberedPackets } from "./link_packets.ts";
@@ -17,7 +17,7 @@ export interface AgentArguments {
 
 if (import.meta.main) {
   const { pki, target, spool, packets, first }: AgentArguments = JSON.parse(Deno.args[0]);
-  const credentials = await loadCredentials(pki, "agent");
+  const credentials = await loadCredentials({ directory: pki, role: "agent" });
   const sink = new RemoteSink(parseTarget(target), {
     application: "test",
     interfaceName: "any",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A collector as a process of its own, to be killed. Prints its port; ends when standard input does. @module */
-import { loadCredentials } from "../../net/pki/store.ts";
+import { loadCredentials } from "../../net/pki/load.ts";
 import { LinkServer } from "../../net/collector/link_server.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
 import { PATIENT_COLLECTOR } from "./patience.ts";
@@ -23,7 +23,7 @@ if (import.meta.main) {
     hostname,
     port: 0,
     sinks: [parseSinkSpec(sink)],
-    credentials: await loadCredentials(pki, "collector"),
+    credentials: await loadCredentials({ directory: pki, role: "collector" }),
     statePath: state,
     workers,
     heartbeatMs,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Collectors and agents' sinks with certificates of their own. @module */
-import { initAuthority, issueInto, loadCredentials } from "../../net/pki/store.ts";
+import { initAuthority, issueInto } from "../../net/pki/store.ts";
+import { loadCredentials } from "../../net/pki/load.ts";
 import { daysFrom } from "../../net/pki/issue.ts";
 import type { Credentials } from "../../net/pki/credentials.ts";
 import { LinkServer, type LinkServerOptions } from "../../net/collector/link_server.ts";
@@ -49,8 +50,8 @@ export function withPki<T>(use: (pki: TestPki) => Promise<T>, addresses = ["127.
     return await use({
       folder,
       directory,
-      collector: await loadCredentials(directory, "collector"),
-      agent: await loadCredentials(directory, "agent"),
+      collector: await loadCredentials({ directory: directory, role: "collector" }),
+      agent: await loadCredentials({ directory: directory, role: "agent" }),
     });
   });
 }

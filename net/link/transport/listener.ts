@@ -3,14 +3,16 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Credentials } from "../../pki/credentials.ts";
-import { Authorities } from "../../pki/verify.ts";
+import { Authorities, type Peer } from "../../pki/verify.ts";
 import { AgentLink } from "./agent_link.ts";
 import { assertReadingStops } from "./flow_control.ts";
 import type { AgentIdentity, IntakePort, LinkPeer } from "../session/intake_port.ts";
 import { Knocking } from "./knocking.ts";
-import { LINK_ALPN } from "../blocks/link.ts";
+import { COLLECTOR_ENDS, LINK_ALPN, linkBlock, linkHead } from "../blocks/link.ts";
 import { LinkMemory } from "./link_memory.ts";
 import { formatHostPort } from "../target.ts";
+import { isAllowed } from "../../pki/allowed.ts";
+import { shownBy } from "./peer.ts";
 
 /** Longest time of a handshake. */
 const HANDSHAKE_MS = 10_000;
@@ -21,6 +23,9 @@ const LINKS_MAX = 2000;
 /** Connections of agents of one name; beyond it the oldest is ended. */
 export const LINKS_PER_AGENT = 64;
 
+/** Time in which a connection that is turned away may take the reason. */
+const LAST_WORD_MS = 2000;
+
 /** Settings that can be sent to another thread. */
 export interface ListenerSettings {
   readonly application: string;
@@ -28,7 +33,7 @@ export interface ListenerSettings {
   /** 0: any free one. */
   readonly port: number;
   readonly reusePort: boolean;
-  /** Names of certificates that get in; absent: all of the CA's in the agent role. */
+  /** Patterns of names that get in, beside those of the credentials; absent where both are: all of the CA's in the agent role. */
   readonly allow: readonly string[] | undefined;
   readonly isPlaintext: boolean;
   /** Bytes of IP packet in the longest frame that is taken. */
@@ -36,6 +41,14 @@ export interface ListenerSettings {
   readonly heartbeatMs: number;
   /** Number of the first connection. */
   readonly firstLink: number;
+}
+
+/** Whose connection it is, as far as it can change. */
+interface Admitted {
+  readonly chain: readonly Uint8Array[];
+  readonly name: string;
+  /** Milliseconds since 1970 until which it is verified. */
+  validToMs: number;
 }
 
 /** One listening socket and its connections. */
@@ -48,7 +61,11 @@ export class Listener implements LinkPeer {
   readonly #knocking: Knocking = new Knocking();
   readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #memory = new LinkMemory();
+  /** Of connections with TLS. */
+  readonly #admitted: Map<number, Admitted> = new Map();
   #authorities: Authorities | undefined;
+  /** Patterns of names that get in; undefined: all do. */
+  #allowed: readonly string[] | undefined;
   #nextLink: number;
   #isClosed = false;
 
@@ -71,7 +88,7 @@ export class Listener implements LinkPeer {
     } else {
       if (credentials === undefined) throw new Error("a listener with TLS needs a certificate");
       assertReadingStops();
-      this.#authorities = new Authorities(credentials.authorities);
+      this.#trust(credentials);
       const server = tls.createServer(secureOptions(credentials), (socket) => void this.#admit(socket));
       server.on("connection", (socket: net.Socket) => this.#knocks(socket));
       server.on("tlsClientError", (error, socket) => this.#knockFailed(error, socket));
@@ -93,11 +110,38 @@ export class Listener implements LinkPeer {
     return promise;
   }
 
-  /** Used for connections from now on. */
+  /** Shown on connections from now on; those that are there go on if they would get in now. */
   setCredentials(credentials: Credentials): void {
     if (!(this.#server instanceof tls.Server)) return;
-    this.#authorities = new Authorities(credentials.authorities);
+    this.#trust(credentials);
     this.#server.setSecureContext(secureOptions(credentials));
+    for (const id of this.#admitted.keys()) void this.#recheck(id);
+  }
+
+  #trust({ authorities, revoked, allowed }: Credentials): void {
+    const { allow } = this.#settings;
+    this.#authorities = new Authorities(authorities, revoked);
+    this.#allowed = allow || allowed ? [...allow ?? [], ...allowed ?? []] : undefined;
+  }
+
+  /** Ends the connection if its agent would not get in now. */
+  async #recheck(id: number): Promise<void> {
+    const admitted = this.#admitted.get(id);
+    if (admitted === undefined) return;
+    try {
+      admitted.validToMs = (await this.#verify(admitted.chain)).validToMs;
+    } catch (error) {
+      this.#links.get(id)?.refuse((error as Error).message);
+    }
+  }
+
+  /** Throws an `Error` that says why an agent that shows these certificates does not get in. */
+  async #verify(chain: readonly Uint8Array[]): Promise<Peer> {
+    const peer = await this.#authorities!.verify(chain, "agent", Date.now());
+    if (this.#allowed !== undefined && !isAllowed(peer.name, this.#allowed)) {
+      throw new Error(`agent ${JSON.stringify(peer.name)} is not on the list of those allowed`);
+    }
+    return peer;
   }
 
   welcome(link: number, have: number): void {
@@ -130,7 +174,7 @@ export class Listener implements LinkPeer {
     const gone = [...this.#links.values()].map(({ socket }) =>
       socket.destroyed ? undefined : new Promise<void>((resolve) => socket.once("close", () => resolve()))
     );
-    for (const link of this.#links.values()) link.refuse("the collector ends");
+    for (const link of this.#links.values()) link.refuse(COLLECTOR_ENDS);
     await Promise.all(gone);
     await closed;
   }
@@ -159,6 +203,8 @@ export class Listener implements LinkPeer {
   }
 
   #sweep(): void {
+    const nowMs = Date.now();
+    for (const [id, { validToMs }] of this.#admitted) if (nowMs > validToMs) void this.#recheck(id);
     const now = performance.now();
     for (const { address, socket, sinceMs } of this.#knocking) {
       if (now - sinceMs < HANDSHAKE_MS) return;
@@ -177,26 +223,36 @@ export class Listener implements LinkPeer {
     this.#knocking.deleteAddress(address);
     socket.on("error", () => {});
     try {
-      const name = await this.#nameOf(socket);
-      const { allow } = this.#settings;
-      if (allow !== undefined && !allow.includes(name)) {
-        throw new Error(`agent ${JSON.stringify(name)} is not on the list of those allowed`);
-      }
-      this.#open(socket, { name, address, isPlaintext: false });
+      const authorities = this.#authorities;
+      const admitted = await this.#peerOf(socket);
+      const id = this.#open(socket, { name: admitted.name, address, isPlaintext: false });
+      if (id === undefined) return;
+      this.#admitted.set(id, admitted);
+      if (authorities !== this.#authorities) await this.#recheck(id);
     } catch (error) {
-      this.#refused(address, (error as Error).message);
-      socket.destroy();
+      this.#turnAway(socket, address, (error as Error).message);
     }
   }
 
-  async #nameOf(socket: tls.TLSSocket): Promise<string> {
-    const der = socket.getPeerCertificate()?.raw;
-    if (der === undefined || der.length === 0) throw new Error("no certificate");
+  /** Says why, to the connection too: whoever has the wrong certificate should learn it where it is. */
+  #turnAway(socket: net.Socket, address: string, reason: string): void {
+    this.#refused(address, reason);
+    if (socket.destroyed) return;
+    const cut = setTimeout(() => socket.destroy(), LAST_WORD_MS);
+    socket.once("close", () => clearTimeout(cut));
+    socket.write(linkHead(this.#settings.application, "collector"));
+    socket.end(linkBlock({ kind: "refused", reason }));
+    socket.resume();
+  }
+
+  async #peerOf(socket: tls.TLSSocket): Promise<Admitted> {
+    const chain = shownBy(socket);
+    if (chain.length === 0) throw new Error("no certificate");
     if (socket.getProtocol() !== "TLSv1.3") throw new Error(`${socket.getProtocol()} instead of TLS 1.3`);
     if (socket.alpnProtocol !== LINK_ALPN) throw new Error(`application protocol is not ${LINK_ALPN}`);
-    const name = await this.#authorities!.nameOf(new Uint8Array(der), "agent", Date.now());
+    const peer = await this.#verify(chain);
     if (!socket.authorized) throw new Error(`certificate not verified: ${socket.authorizationError}`);
-    return name;
+    return { ...peer, chain };
   }
 
   #admitPlaintext(socket: net.Socket): void {
@@ -206,15 +262,15 @@ export class Listener implements LinkPeer {
     try {
       this.#open(socket, { name, address, isPlaintext: true });
     } catch (error) {
-      this.#refused(address, (error as Error).message);
-      socket.destroy();
+      this.#turnAway(socket, address, (error as Error).message);
     }
   }
 
-  #open(socket: net.Socket, agent: AgentIdentity): void {
+  /** Answers its number; undefined: it is no more. */
+  #open(socket: net.Socket, agent: AgentIdentity): number | undefined {
     // Its certificate may have been looked at meanwhile.
     if (this.#isClosed) socket.destroy();
-    if (socket.destroyed) return;
+    if (socket.destroyed) return undefined;
     if (this.#links.size >= LINKS_MAX) throw new Error(`${LINKS_MAX} agents are connected`);
     const own = [...this.#links.values()].filter((link) => link.agent.name === agent.name);
     if (own.length >= LINKS_PER_AGENT) own[0].refuse(`${LINKS_PER_AGENT} newer connections of this name`);
@@ -230,11 +286,13 @@ export class Listener implements LinkPeer {
         now: () => performance.now(),
         gone: (reason, wasOpened) => {
           this.#links.delete(id);
+          this.#admitted.delete(id);
           this.#memory.forget(id);
           if (!wasOpened) this.#refused(agent.address, reason);
         },
       }),
     );
+    return id;
   }
 }
 
@@ -258,9 +316,21 @@ function addressOf(socket: net.Socket): string {
   return formatHostPort(host, remotePort);
 }
 
+/** Ends of what the runtime calls the alerts of an agent that does not take the collector's certificate. */
+const AGENT_SAYS = [
+  ["_ALERT_UNKNOWN_CA", "is of another CA than its own"],
+  // Of a CA with the same name and another key.
+  ["_ALERT_DECRYPT_ERROR", "is of another CA than its own"],
+  ["_ALERT_CERTIFICATE_EXPIRED", "has expired"],
+  ["_ALERT_UNSUPPORTED_CERTIFICATE", "is not for a collector"],
+  ["_ALERT_BAD_CERTIFICATE", "is not for the name by which it was reached"],
+] as const;
+
 function explain(error: Error & { code?: string }): string {
   if (/Tls12NotOffered|ProtocolVersion|UNSUPPORTED_PROTOCOL/.test(error.message)) return "no TLS 1.3";
   if (error.code === "ERR_SSL_WRONG_VERSION_NUMBER") return "no TLS at all: rubbish, or plain TCP";
+  const [, said] = AGENT_SAYS.find(([code]) => error.code?.endsWith(code)) ?? [];
+  if (said !== undefined) return `the agent says that this collector's certificate ${said}`;
   if (error.code === "ECONNRESET") return "connection closed during the handshake";
   return `handshake failed: ${error.message}`;
 }

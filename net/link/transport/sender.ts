@@ -21,10 +21,11 @@ export interface SenderOptions {
   readonly progressed: () => void;
 }
 
-/** Why a connection ended: the session is complete, or a reason for the log. */
+/** Why a connection ended: the session is complete, or a reason for the log, which may be the collector's own word. */
 export type SenderEnd = { readonly isComplete: true } | {
   readonly isComplete: false;
   readonly reason: string;
+  readonly isItsWord?: boolean;
 };
 
 /** Ends by itself when the session is complete or the connection is no more; {@linkcode Sender.ended} tells. */
@@ -149,7 +150,7 @@ export class Sender {
         if (this.#endSent && this.#outbox.isEmpty) this.#over({ isComplete: true });
         break;
       case "refused":
-        this.breakOff(`refused by the collector: ${message.reason}`);
+        this.#over({ isComplete: false, reason: message.reason, isItsWord: true });
         break;
       default:
         throw new RangeError(`a message of kind ${message.kind}`);

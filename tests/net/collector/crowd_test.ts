@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import * as tls from "node:tls";
-import { issueInto, loadCredentials } from "../../../net/pki/store.ts";
+import { issueInto } from "../../../net/pki/store.ts";
+import { loadCredentials } from "../../../net/pki/load.ts";
 import { linkBlock, linkHead, newSessionId } from "../../../net/link/blocks/link.ts";
 import type { RemoteSink } from "../../../net/link/remote_sink.ts";
 import { remoteSink, TestLog, VALIDITY, withPki } from "../../support/link_harness.ts";
@@ -18,9 +19,12 @@ const MEMORY_MAX = 300e6;
 Deno.test(`of ${AGENTS} agents one floods, one stalls and one sends rubbish: the others' packets all arrive`, () =>
   withPki(async (pki) => {
     await issueInto(pki.directory, { role: "agent", name: "rude", names: [], validity: VALIDITY });
-    const rude = await loadCredentials(pki.directory, "agent", "rude");
+    const rude = await loadCredentials({ directory: pki.directory, role: "agent", name: "rude" });
     await issueInto(pki.directory, { role: "agent", name: "web2", names: [], validity: VALIDITY });
-    const others = [pki.agent, await loadCredentials(pki.directory, "agent", "web2")];
+    const others = [
+      pki.agent,
+      await loadCredentials({ directory: pki.directory, role: "agent", name: "web2" }),
+    ];
     const out = `${pki.folder}/out.pcapng`;
     const collector = new TestProcess("collector_process.ts", {
       pki: pki.directory,

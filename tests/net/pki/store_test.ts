@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { daysFrom } from "../../../net/pki/issue.ts";
 import { LiveCredentials } from "../../../net/pki/live_credentials.ts";
-import { initAuthority, issueInto, listCertificates, loadCredentials } from "../../../net/pki/store.ts";
+import { initAuthority, issueInto, listCertificates } from "../../../net/pki/store.ts";
+import { loadCredentials } from "../../../net/pki/load.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
 import { until } from "../../support/until.ts";
@@ -27,7 +28,7 @@ Deno.test("a CA and its certificates: roles, names, modes", () =>
       validity: VALIDITY,
     });
     assert.deepEqual(
-      listCertificates(directory).map(({ name, roles, isAuthority, names, hasKey }) => ({
+      (await listCertificates(directory)).map(({ name, roles, isAuthority, names, hasKey }) => ({
         name,
         roles,
         isAuthority,
@@ -46,8 +47,11 @@ Deno.test("a CA and its certificates: roles, names, modes", () =>
         name.endsWith(".key") ? 0o600 : 0o644,
       );
     }
-    assert.equal((await loadCredentials(directory, "agent")).name, "web1.example");
-    assert.equal((await loadCredentials(directory, "collector", "hub")).name, "hub");
+    assert.equal((await loadCredentials({ directory: directory, role: "agent" })).name, "web1.example");
+    assert.equal(
+      (await loadCredentials({ directory: directory, role: "collector", name: "hub" })).name,
+      "hub",
+    );
   }));
 
 Deno.test({
@@ -97,15 +101,18 @@ Deno.test("nothing is written over, and mistakes are told in one line", () =>
     await initAuthority(folder, "test CA", VALIDITY);
     await assert.rejects(initAuthority(folder, "test CA", VALIDITY), /ca\.key: there is a CA already/);
     await assert.rejects(
-      loadCredentials(folder, "agent"),
+      loadCredentials({ directory: folder, role: "agent" }),
       /has no key of an agent: sslcollector pki issue agent NAME/,
     );
     await issueInto(folder, request);
     await assert.rejects(issueInto(folder, request), /agent-web1\.key: there is one of this name already/);
     await assert.rejects(issueInto(folder, { ...request, name: "../web1" }), /expected a name of letters/);
     await issueInto(folder, { ...request, name: "web2" });
-    await assert.rejects(loadCredentials(folder, "agent"), /keys of several agents: name one of web1, web2/);
-    assert.equal((await loadCredentials(folder, "agent", "web2")).name, "web2");
+    await assert.rejects(
+      loadCredentials({ directory: folder, role: "agent" }),
+      /keys of several agents: name one of web1, web2/,
+    );
+    assert.equal((await loadCredentials({ directory: folder, role: "agent", name: "web2" })).name, "web2");
   }));
 
 Deno.test("beside half a pair, no other half is written", () =>
@@ -130,7 +137,10 @@ Deno.test({
       await issueInto(folder, { role: "agent", name: "web1", names: [], validity: VALIDITY });
       for (const mode of [0o640, 0o604, 0o620]) {
         Deno.chmodSync(`${folder}/agent-web1.key`, mode);
-        await assert.rejects(loadCredentials(folder, "agent"), /others can read .*: chmod 600 /);
+        await assert.rejects(
+          loadCredentials({ directory: folder, role: "agent" }),
+          /others can read .*: chmod 600 /,
+        );
       }
       Deno.chmodSync(`${folder}/ca.key`, 0o644);
       const request = { role: "agent", name: "web2", names: [], validity: VALIDITY } as const;
@@ -146,16 +156,28 @@ Deno.test("certificates and keys that do not fit together are refused", () =>
       await issueInto(folder, { role: "agent", name, names: [], validity: VALIDITY });
     }
     await Deno.copyFile(`${folder}/agent-web2.key`, `${folder}/agent-web1.key`);
-    await assert.rejects(loadCredentials(folder, "agent", "web1"), /is not the key of/);
+    await assert.rejects(
+      loadCredentials({ directory: folder, role: "agent", name: "web1" }),
+      /is not the key of/,
+    );
     await Deno.copyFile(`${folder}/agent-web2.crt`, `${folder}/collector-hub.crt`);
     await Deno.copyFile(`${folder}/agent-web2.key`, `${folder}/collector-hub.key`);
-    await assert.rejects(loadCredentials(folder, "collector", "hub"), /is for agent, not for an? collector/);
+    await assert.rejects(
+      loadCredentials({ directory: folder, role: "collector", name: "hub" }),
+      /is for agent, not for an? collector/,
+    );
     await initAuthority(`${folder}/other`, "test CA", VALIDITY);
     await Deno.copyFile(`${folder}/other/ca.crt`, `${folder}/ca.crt`);
-    await assert.rejects(loadCredentials(folder, "agent", "web2"), /"web2" of another CA/);
+    await assert.rejects(
+      loadCredentials({ directory: folder, role: "agent", name: "web2" }),
+      /"web2" of another CA/,
+    );
     const expired = { notBefore: new Date(0), notAfter: new Date(Date.now() - 1000) };
     await issueInto(`${folder}/other`, { role: "agent", name: "old", names: [], validity: expired });
-    await assert.rejects(loadCredentials(`${folder}/other`, "agent"), /"old" expired on/);
+    await assert.rejects(
+      loadCredentials({ directory: `${folder}/other`, role: "agent" }),
+      /"old" expired on/,
+    );
   }));
 
 Deno.test("a directory that took the place of another is noticed", () =>
@@ -170,6 +192,7 @@ Deno.test("a directory that took the place of another is noticed", () =>
     const events = {
       changed: () => changed.resolve(),
       failed: (message: string) => void failures.push(message),
+      warned: (message: string) => void failures.push(message),
     };
     const live = await LiveCredentials.open(
       { directory: `${folder}/pki`, role: "agent", name: "web1" },
@@ -197,6 +220,7 @@ Deno.test("credentials are read again when they change, and kept when the new on
     const live = await LiveCredentials.open({ directory: folder, role: "agent", name: "web1" }, {
       changed: () => changed.resolve(),
       failed: (message) => failed.resolve(message),
+      warned: (message) => failed.resolve(message),
     });
     const first = live.current;
     await initAuthority(`${folder}/other`, "test CA", VALIDITY);

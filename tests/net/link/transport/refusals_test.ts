@@ -182,18 +182,61 @@ Deno.test("the agent sends nothing to somebody with an agent's certificate, or o
       ...request,
       role: "collector",
     });
-    for (const wrong of [ofAgent, ofOther]) {
+    for (
+      const [wrong, here, there] of [
+        [
+          ofAgent,
+          /: collector showed a certificate "hub" is for agent, not for a collector;/,
+          /: the agent says that .* is not for a collector$/,
+        ],
+        [
+          ofOther,
+          /: collector showed a certificate "hub" of another CA;/,
+          /: the agent says that this collector's certificate is of another CA than its own$/,
+        ],
+      ] as const
+    ) {
       const log = new TestLog();
       const credentials: Credentials = { ...pki.collector, ...wrong };
       const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, { credentials });
       const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, { stalledMs: 50 });
       new NumberedPackets((batch) => sink.write(batch)).make(10);
-      await log.find(/^127\.0\.0\.1:\d+: .*trying again$/);
+      assert.match(await log.find(/^127\.0\.0\.1:\d+: .*trying again$/), here);
+      await log.find(there);
       await sink.close();
       await server.close();
       assert.equal(server.agents.size, 0);
       assert.equal(sink.counters.written, 0);
     }
+  }));
+
+Deno.test("an agent that is not let in is told why, in the words of the collector's log", () =>
+  withPki(async (pki) => {
+    const log = new TestLog();
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log);
+    const request = { role: "agent", name: "web1", names: [], validity: VALIDITY } as const;
+    const other = await issueCertificate(await makeAuthority("company CA", VALIDITY), request);
+    const sink = remoteSink(`127.0.0.1:${server.port}`, { ...pki.agent, ...other }, log, { stalledMs: 50 });
+    await log.find(/^refused 127\.0\.0\.1:\d+: certificate "web1" of another CA$/);
+    await log.find(/: refused by the collector: certificate "web1" of another CA; trying again$/);
+    await sink.close();
+    await server.close();
+  }));
+
+Deno.test("a collector that ends is not told as a loss", () =>
+  withPki(async (pki) => {
+    const log = new TestLog();
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log);
+    const warnings: string[] = [];
+    const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, {
+      stalledMs: 50,
+      warn: (line) => warnings.push(line),
+    });
+    await log.find(/collector takes packets/);
+    await server.close();
+    await log.find(/^127\.0\.0\.1:\d+: the collector ends; trying again$/);
+    await sink.close();
+    assert.ok(warnings.every((line) => !/lost|ends/.test(line)), warnings.join("\n"));
   }));
 
 Deno.test({
@@ -292,7 +335,8 @@ Deno.test("new certificates are used for new connections, and old connections go
     const request = { name: "hub", names: ["127.0.0.1"], validity: VALIDITY } as const;
     const collector = await issueCertificate(authority, { ...request, role: "collector" });
     const agent = await issueCertificate(authority, { ...request, role: "agent", name: "web2" });
-    server.setCredentials({ ...pki.collector, ...collector, authorities: [authority.certificate] });
+    const authorities = [...pki.collector.authorities, authority.certificate];
+    server.setCredentials({ ...pki.collector, ...collector, authorities });
     packets.make(10);
     await sink.flush();
     const next = remoteSink(`127.0.0.1:${server.port}`, {
