@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Everything from the codec chain to the sinks, put together from settings. @module */
 import { raw } from "../../codecs/raw.ts";
-import type { ForgeSettings } from "../forge/settings.ts";
+import { MTU_MAX, MTU_MIN } from "../forge/settings.ts";
 import { InitialSequenceNumbers } from "../forge/isn.ts";
 import { PacketBuffer } from "../forge/packet_batch.ts";
 import { Pipeline } from "../mirror/pipeline.ts";
@@ -48,10 +48,11 @@ export class Mirror {
       timeBaseNs,
       onFull: (batch) => {
         for (const sink of sinks) sink.write(batch);
+        forging.mtu = leastMtu(settings.mtu, sinks);
       },
     });
-    const forging: ForgeSettings = {
-      mtu: settings.mtu ?? Math.min(...sinks.map((sink) => sink.mtu)),
+    const forging = {
+      mtu: leastMtu(settings.mtu, sinks),
       initialSequenceNumbers: new InitialSequenceNumbers(SEQUENCE_SEED),
       portMap: settings.portMap,
       markMac: settings.markMac,
@@ -143,4 +144,11 @@ export class Mirror {
     for (const sink of this.sinks) await sink.close();
     this.#plan.targets.credentials?.close();
   }
+}
+
+/** What every sink takes now, as far as forging goes: longer frames are the sink's to drop. */
+function leastMtu(asked: number | undefined, sinks: readonly Sink[]): number {
+  let least = asked ?? MTU_MAX;
+  for (const { mtu } of sinks) if (mtu < least) least = mtu;
+  return Math.max(least, MTU_MIN);
 }

@@ -5,7 +5,7 @@ import type { AgentMessage } from "../link/session/intake_port.ts";
 
 /** Bytes written and not flushed beyond which packets wait with the agents: half of the queue that a sink has. */
 const UNFLUSHED_MAX_BYTES = 8 * 1024 * 1024;
-/** How often a sink that is down is looked at. */
+/** How often a sink that takes none is looked at. */
 const DOWN_POLL_MS = 100;
 
 /** A message, or a run of packets in memory of its own. */
@@ -19,7 +19,7 @@ export type Held =
   };
 
 /**
- * A sink that would drop packets now and may take them later (an interface that is down, a queue that is nearly full) is
+ * A sink that would drop packets now and may take them later (an interface that is down or gone, a queue that is nearly full) is
  * given none: they stay here unanswered, and so their agents send no more. Bounded by what a connection may have
  * unanswered.
  */
@@ -77,12 +77,11 @@ export class Backlog {
     if (this.#downTimer !== undefined) return;
     const down = this.#downSink();
     if (down === undefined) return;
-    this.#log(`${down.name} is down: packets wait with the agents`);
+    this.#log(`packets for ${down.name} wait with the agents until it takes some again`);
     this.#downTimer = setInterval(() => {
       if (down.isDown && this.#sinks().includes(down)) return;
       clearInterval(this.#downTimer);
       this.#downTimer = undefined;
-      this.#log(`${down.name} is up again`);
       this.resume();
     }, DOWN_POLL_MS);
   }

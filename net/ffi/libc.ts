@@ -28,6 +28,13 @@ const SYMBOLS = {
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
   /** `ssize_t send(int fd, const void *data, size_t length, int flags)` */
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  /** The same on another thread; `errno` is not to be had. */
+  sendElsewhere: {
+    name: "send",
+    parameters: ["i32", "buffer", "usize", "i32"],
+    result: "isize",
+    nonblocking: true,
+  },
   /** `ssize_t recv(int fd, void *data, size_t length, int flags)` */
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   /** `int setns(int fd, int type)`: of the calling thread alone */

@@ -54,7 +54,6 @@ export class Connection {
   /** Client and server, by the direction in which they send. */
   readonly #endpoints: readonly [Endpoint, Endpoint];
   readonly #hash: number;
-  readonly #segmentLengthMax: number;
   #open = false;
   /** Time of the last packet; no packet of a connection is older than the one before. */
   #timeNs = 0;
@@ -76,7 +75,6 @@ export class Connection {
       new Endpoint(client, mapped, CLIENT_MAC, SERVER_MAC, settings),
       new Endpoint(mapped, client, SERVER_MAC, CLIENT_MAC, settings),
     ];
-    this.#segmentLengthMax = this.#endpoints[0].maximumSegmentSize;
     this.#hash = settings.initialSequenceNumbers.hash({ client, server: mapped });
   }
 
@@ -116,10 +114,11 @@ export class Connection {
     this.open(timeNs);
     sender.turnWrites++;
     receiver.turnWrites = 0;
-    const whole = length - this.#segmentLengthMax;
+    const most = sender.segmentLengthMax;
+    const whole = length - most;
     let at = 0;
-    for (; at < whole; at += this.#segmentLengthMax) {
-      this.#segment(sender, receiver, TCP_ACK, bytes, at, this.#segmentLengthMax);
+    for (; at < whole; at += most) {
+      this.#segment(sender, receiver, TCP_ACK, bytes, at, most);
       if (sender.unanswered >= 2) this.#bare(receiver, sender, TCP_ACK);
     }
     this.#segment(sender, receiver, TCP_ACK | TCP_PSH, bytes, at, length - at);

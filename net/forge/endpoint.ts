@@ -35,7 +35,11 @@ export class Endpoint {
   unanswered = 0;
   /** Writes since the other endpoint wrote. */
   turnWrites = 0;
-  readonly maximumSegmentSize: number;
+  readonly #settings: ForgeSettings;
+  /** Bytes of IP and TCP header of a segment without options. */
+  readonly #headersLength: number;
+  /** Bytes of payload in the longest segment, as the SYN of the present connection says. */
+  #maximumSegmentSize = 0;
   readonly #isIpv6: boolean;
   readonly #ipOffset: number;
   readonly #tcpOffset: number;
@@ -71,7 +75,8 @@ export class Endpoint {
       vlan: settings.vlan,
     };
     this.#isIpv6 = isIpv6;
-    this.maximumSegmentSize = Math.floor(mtu) - ipLength - tcp.TCP_HEADER_LENGTH;
+    this.#settings = settings;
+    this.#headersLength = ipLength + tcp.TCP_HEADER_LENGTH;
     this.#ipOffset = ethernetHeaderLength(ethernet);
     this.#tcpOffset = this.#ipOffset + ipLength;
     this.#from = from;
@@ -104,7 +109,7 @@ export class Endpoint {
   }
 
   #makeSynTemplate(): Uint16Array {
-    const options = { maximumSegmentSize: this.maximumSegmentSize, windowScale: WINDOW_SCALE };
+    const options = { maximumSegmentSize: this.#maximumSegmentSize, windowScale: WINDOW_SCALE };
     return new Uint16Array(this.#makeTemplate(options).buffer);
   }
 
@@ -114,6 +119,16 @@ export class Endpoint {
     this.unanswered = 0;
     this.turnWrites = 0;
     this.#identification = initial >>> 8 & 0xffff;
+    this.#maximumSegmentSize = this.#room();
+  }
+
+  /** Bytes of payload that a segment may have now: fewer than announced where the MTU has shrunk since. */
+  get segmentLengthMax(): number {
+    return Math.min(this.#maximumSegmentSize, this.#room());
+  }
+
+  #room(): number {
+    return Math.floor(this.#settings.mtu) - this.#headersLength;
   }
 
   frameLength(flags: number, payloadLength: number): number {

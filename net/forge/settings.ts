@@ -3,9 +3,9 @@
 import { IP_PACKET_MAX } from "../wire/ipv4.ts";
 import type { InitialSequenceNumbers } from "./isn.ts";
 
-/** Settings that all lanes of a run share; immutable. */
+/** Settings that all lanes of a run share; but for the MTU they never change. */
 export interface ForgeSettings {
-  /** Bytes of IP packet that one frame may carry: the least of the sinks'. */
+  /** Bytes of IP packet that one frame may carry: the least of the sinks', which may change while they are at work. */
   readonly mtu: number;
   readonly initialSequenceNumbers: InitialSequenceNumbers;
   /** Server ports to put other ones for. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** All kinds of sinks, as the help lists them. @module */
 import { fileKind } from "./file_kind.ts";
-import { interfaceKind } from "./interface.ts";
+import { interfaceKind } from "./interface_kind.ts";
 import type { SinkKind } from "./kind.ts";
 import { pcapOverIpKind } from "./pcap_over_ip.ts";
 import { stdoutKind } from "./stdout.ts";

@@ -47,7 +47,8 @@ function activationError(name: string, status: number, detail: string): string {
 
 export function unknownInterface(name: string): string {
   return `no interface is named ${JSON.stringify(name)}: give one of ${interfaceNames().join(", ")}, ` +
-    `or a file ending in .pcapng or .pcap or with a slash`;
+    `or a file ending in .pcapng or .pcap or with a slash; to make one: ip link add NAME type dummy, or, where the ` +
+    `kernel has no dummy, ip link add NAME type veth peer name OTHER, with both ends up and the IDS on OTHER`;
 }
 
 /** Keeps the instructions in memory until libpcap has copied them. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
 import { Connection, GAP_LENGTH_MAX } from "../../../net/forge/connection.ts";
+import { FrameCursor, PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
 import { sequenceAdd, type SequenceNumber } from "../../../net/wire/seq.ts";
 import { CLIENT_MAC, SERVER_MAC } from "../../../net/forge/settings.ts";
@@ -353,6 +354,31 @@ Deno.test("what cannot be forged is refused", () => {
   largest.write(TO_CLIENT, new Uint8Array(200_000), 0);
   assert.equal(recorder.segments().reduce((sum, { payload }) => sum + payload.length, 0), 200_000);
 });
+
+Deno.test("a connection follows an MTU that shrinks at once, one that grows when it opens again", () => {
+  const settings = { ...testSettings(), mtu: 1500 };
+  const buffer = new PacketBuffer({ timeBaseNs: 0n, onFull: () => {} });
+  const connection = new Connection(IPV4_KEY, buffer, settings);
+  const lengths: number[][] = [];
+  for (const mtu of [1500, 600, 9000]) {
+    settings.mtu = mtu;
+    connection.write(0, new Uint8Array(3000), 0);
+    lengths.push(payloadLengths(buffer));
+  }
+  connection.close("fin", 0);
+  connection.write(0, new Uint8Array(3000), 0);
+  lengths.push(payloadLengths(buffer));
+  assert.deepEqual(lengths, [[1460, 1460, 80], [560, 560, 560, 560, 560, 200], [1460, 1460, 80], [3000]]);
+});
+
+/** Bytes of payload of the segments that have any; empties the buffer. */
+function payloadLengths(buffer: PacketBuffer): number[] {
+  const lengths: number[] = [];
+  const cursor = new FrameCursor();
+  for (cursor.reset(buffer.blocks); cursor.next();) lengths.push(cursor.frameLength - 54);
+  buffer.flush();
+  return lengths.filter((length) => length > 20);
+}
 
 Deno.test("initial sequence numbers: forgotten 5-tuples never start again with a number they had", () => {
   const numbers = new InitialSequenceNumbers(5, 2);

@@ -5,9 +5,10 @@ import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InterfaceSink } from "../../../net/sinks/interface.ts";
 import { parseSinkSpec } from "../../../net/sinks/spec.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
-import { netnsMissing, received, type Veth, withVeth } from "../../support/netns.ts";
+import { inNamespace, netnsMissing, received, type Veth, withVeth } from "../../support/netns.ts";
 import { startTcpdump } from "../../support/tcpdump.ts";
 import { missing, run, runOk, withTempDir } from "../../support/run.ts";
+import { until } from "../../support/until.ts";
 import { notLinux, skipIf } from "../../support/skip.ts";
 
 const lacking = netnsMissing() || missing("tcpdump");
@@ -63,37 +64,174 @@ Deno.test({
       }), 1600),
 });
 
+/** A sink on the near end, what it says, and the far end's view of what was sent. */
+class Sending {
+  readonly said: string[] = [];
+  readonly sink: InterfaceSink;
+
+  constructor(readonly veth: Veth) {
+    const say = (text: string) => this.said.push(text);
+    this.sink = new InterfaceSink(veth.near, { ...OPTIONS, info: say, warn: say });
+  }
+
+  ip(...words: string[]): Promise<string> {
+    return runOk("ip", ...words);
+  }
+
+  far(...words: string[]): Promise<string> {
+    return inNamespace(this.veth, "ip", ...words);
+  }
+
+  dropped(reason: string): number {
+    return this.sink.counters.dropped.get(reason) ?? 0;
+  }
+
+  /** Closes it, and holds the books against what the far end got of `packets` more than before. */
+  async close(): Promise<void> {
+    await this.sink.close();
+    assertSums(this.sink);
+  }
+}
+
 Deno.test({
-  name: "frames over the MTU and an interface that is down are counted; one that is gone stops the sink",
+  name: "frames over the MTU and an interface that is down are counted, and it is said once",
   ...skipIf(lacking),
   fn: () =>
     withVeth(async (veth) => {
-      const warnings: string[] = [];
-      const stops: string[] = [];
-      const sink = new InterfaceSink(veth.near, {
-        ...OPTIONS,
-        warn: (message) => warnings.push(message),
-        stopped: (_, message) => stops.push(message),
-      });
+      const sending = new Sending(veth);
+      const { sink, said } = sending;
       forge(sink, 4, 1600);
-      assert.equal(sink.counters.dropped.get("frame-too-long"), 4);
-      await runOk("ip", "link", "set", veth.near, "down");
-      forge(sink, 1);
-      forge(sink, 1);
-      assert.ok(sink.counters.dropped.get("interface-down")! > 0);
-      assert.equal(warnings.length, 2);
-      await runOk("ip", "link", "set", veth.near, "up");
+      assert.equal(sending.dropped("frame-too-long"), 4);
       const { written } = sink.counters;
+      await sending.ip("link", "set", veth.near, "down");
+      assert.equal(sink.isDown, true);
+      forge(sink, 1);
+      forge(sink, 1);
+      assert.equal(sink.counters.written, written);
+      assert.ok(sending.dropped("interface-down") > 0);
+      await sending.ip("link", "set", veth.near, "up");
+      await until("it to be up", () => !sink.isDown);
       forge(sink, 1);
       assert.ok(sink.counters.written > written);
-      await runOk("ip", "link", "del", veth.near);
+      await sending.close();
+      assert.deepEqual(said.map((line) => line.replace(veth.near, "it")), [
+        "it: packets are dropped and counted: send: Message too long",
+        "it is down",
+        "it takes packets again",
+      ]);
+    }),
+});
+
+Deno.test({
+  name:
+    "without a carrier nothing is written: what the kernel took and dropped is counted, the rest not sent",
+  ...skipIf(lacking),
+  fn: () =>
+    withVeth(async (veth) => {
+      const sending = new Sending(veth);
+      const { sink, said } = sending;
+      // Sends all the time, so that the carrier is lost while frames are on their way.
+      let isOver = false;
+      const running = (async () => {
+        while (!isOver) {
+          forge(sink, 50);
+          await new Promise((resolve) => setTimeout(resolve, 0));
+        }
+      })();
+      const { written } = sink.counters;
+      for (let times = 1; times <= 3; times++) {
+        await until("frames to be sent", () => sink.counters.written > written + 1000);
+        await sending.far("link", "set", veth.far, "down");
+        const before = sending.dropped("no-carrier");
+        await until("frames to be dropped", () => sending.dropped("no-carrier") > before + 500);
+        await sending.far("link", "set", veth.far, "up");
+        await until("the carrier", () => !sink.isDown);
+      }
+      isOver = true;
+      await running;
+      await sending.close();
+      const { packets, dropped } = await received(veth);
+      assert.deepEqual([packets + dropped, sending.dropped("interface-busy")], [sink.counters.written, 0]);
+      assert.deepEqual(
+        said.map((line) => line.slice(veth.near.length)),
+        [1, 2, 3].flatMap(() => [
+          " has no carrier: nobody is at its other end",
+          " takes packets again",
+        ]),
+      );
+    }),
+});
+
+Deno.test({
+  name: "the interface's MTU is followed, and so is an interface that is deleted and made again",
+  ...skipIf(lacking),
+  fn: () =>
+    withVeth(async (veth) => {
+      const sending = new Sending(veth);
+      const { sink, said } = sending;
+      for (const mtu of [9000, 1280, 4000]) {
+        await sending.ip("link", "set", veth.near, "mtu", String(mtu));
+        await sending.far("link", "set", veth.far, "mtu", String(mtu));
+        assert.equal(sink.isDown, false);
+        assert.equal(sink.mtu, mtu);
+        forge(sink, 3);
+      }
+      assert.deepEqual([...sink.counters.dropped], []);
+      const { written } = sink.counters;
+      assert.deepEqual(await received(veth), { packets: written, dropped: 0 });
+      await sending.ip("link", "del", veth.near);
+      assert.equal(sink.isDown, true);
       forge(sink, 1);
-      forge(sink, 1);
-      assert.equal(stops.length, 1);
-      assert.match(stops[0], /sending stopped: .*No such device/);
-      assert.ok(sink.counters.dropped.get("interface-gone")! >= 8);
-      assertSums(sink);
-      await sink.close();
+      assert.ok(sending.dropped("interface-gone") > 0);
+      await sending.ip("link", "add", veth.near, "type", "veth", "peer", "name", veth.far);
+      assert.equal(sink.isDown, true, "it is not up yet");
+      await sending.ip("link", "set", veth.far, "netns", veth.namespace);
+      await sending.far("link", "set", veth.far, "up");
+      await runOk("sysctl", "-qw", `net.ipv6.conf.${veth.near}.disable_ipv6=1`);
+      await sending.ip("link", "set", veth.near, "up");
+      await until("the new one", () => !sink.isDown);
+      assert.equal(sink.mtu, 1500);
+      forge(sink, 5);
+      assert.deepEqual(await received(veth), { packets: sink.counters.written - written, dropped: 0 });
+      await sending.close();
+      assert.deepEqual(said.map((line) => line.replace(veth.near, "it")), [
+        "it takes packets of 9000 bytes now, it was 1500",
+        "it takes packets of 1280 bytes now, it was 9000",
+        "it takes packets of 4000 bytes now, it was 1280",
+        "it is down",
+        "it is gone; waiting for an interface of that name",
+        "it takes packets of 1500 bytes now, it was 4000",
+        "it takes packets again",
+      ]);
+    }),
+});
+
+Deno.test({
+  name: "an interface is looked up in the process's own network namespace, not in that of /sys",
+  ...skipIf(lacking, missing("unshare", "nsenter")),
+  fn: () =>
+    withVeth(async (veth) => {
+      const module = new URL("../../../net/sinks/spec.ts", import.meta.url).href;
+      const code = `import { parseSinkSpec } from ${JSON.stringify(module)};
+        const spec = parseSinkSpec(Deno.args[0]);
+        spec.check();
+        const sink = spec.open({ application: "test", interfaceName: "any" });
+        console.log(sink.mtu, sink.isDown);
+        await sink.close();`;
+      const look = (name: string) => [Deno.execPath(), "eval", code, name];
+      // In these namespaces /sys is that of the test, which has no such interface.
+      const inside = ["nsenter", `--net=/run/netns/${veth.namespace}`, ...look(veth.far)];
+      assert.equal(await runOk(inside[0], ...inside.slice(1)), "1500 false\n");
+      const make = "ip link add own0 mtu 1400 type veth peer name own1 && ip link set own0 up && " +
+        'ip link set own1 up && exec "$@"';
+      const alone = ["unshare", "--net", "sh", "-c", make, "sh", ...look("own0")];
+      assert.equal(await runOk(alone[0], ...alone.slice(1)), "1400 false\n");
+      const { code: status, stderr } = await run("unshare", ["--net", ...look(veth.near)]);
+      assert.notEqual(status, 0);
+      assert.match(
+        stderr,
+        /no interface is named "\w+": give one of lo, or a file .* type dummy, or, .* type veth/,
+      );
     }),
 });
 

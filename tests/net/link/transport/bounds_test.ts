@@ -9,7 +9,7 @@ import { remoteSink, startLinkServer, TestLog, withPki } from "../../../support/
 import { assertEachOnce, NumberedPackets, numberOf } from "../../../support/link_packets.ts";
 import { FrameCursor } from "../../../../net/forge/packet_batch.ts";
 import { PATIENT_COLLECTOR } from "../../../support/patience.ts";
-import { netnsMissing, received, withVeth } from "../../../support/netns.ts";
+import { inNamespace, netnsMissing, received, withVeth } from "../../../support/netns.ts";
 import { runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
 import { awaited, until } from "../../../support/until.ts";
@@ -244,35 +244,53 @@ Deno.test("the log tells what an agent calls itself, where that is not its certi
   }));
 
 Deno.test({
-  name: "packets for an interface that is down wait with the agent, and all go out when it is up",
+  name:
+    "packets for an interface that is down, without a carrier or gone wait with the agent, and all go out",
   ...skipIf(netnsMissing()),
   fn: () =>
     withPki((pki) =>
       withVeth(async (veth) => {
         const log = new TestLog();
         const server = await startLinkServer(pki, veth.near, log);
-        await runOk("ip", "link", "set", veth.near, "down");
         const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, { stalledMs: 50 });
         const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
-        packets.make(1000);
-        await log.find(/ is down: packets wait with the agents/);
-        await sink.flush();
-        assert.equal(sink.counters.written, 0);
-        await runOk("ip", "link", "set", veth.near, "up");
-        await until("packets on the interface", () => sink.counters.written >= 1000);
-        // From now on, what finds it down is lost, and no more than that.
-        await runOk("ip", "link", "set", veth.near, "down");
-        packets.make(10);
-        await until("packets on the interface", () => sink.counters.written >= 1010);
-        packets.make(1000);
-        await sink.flush();
-        assert.equal(sink.counters.written, 1010);
-        await runOk("ip", "link", "set", veth.near, "up");
-        await until("packets on the interface", () => sink.counters.written >= 2010);
+        const near = (...words: string[]) => runOk("ip", "link", ...words);
+        const far = (...words: string[]) => inNamespace(veth, "ip", "link", ...words);
+        const away: [() => Promise<unknown>, RegExp, () => Promise<unknown>][] = [
+          [() => near("set", veth.near, "down"), / is down$/, () => near("set", veth.near, "up")],
+          [() => far("set", veth.far, "down"), / has no carrier/, () => far("set", veth.far, "up")],
+          [
+            async () => {
+              assert.deepEqual(await received(veth), { packets: 2000, dropped: 0 });
+              await near("del", veth.near);
+            },
+            / is gone; waiting for/,
+            async () => {
+              await near("add", veth.near, "type", "veth", "peer", "name", veth.far);
+              await runOk("sysctl", "-qw", `net.ipv6.conf.${veth.near}.disable_ipv6=1`);
+              await near("set", veth.far, "netns", veth.namespace);
+              await far("set", veth.far, "up");
+              await near("set", veth.near, "up");
+            },
+          ],
+        ];
+        for (const [take, said, give] of away) {
+          const before = packets.count;
+          await take();
+          packets.make(1000);
+          await log.find(said);
+          await sink.flush();
+          assert.equal(sink.counters.written, before);
+          await give();
+          await until("packets on the interface", () => sink.counters.written === packets.count);
+        }
         await sink.close();
         await server.close();
-        assert.deepEqual([...server.sinks[0].counters.dropped], [["interface-down", 10]]);
-        assert.deepEqual(await received(veth), { packets: 2000, dropped: 0 });
+        const { packets: given, written, dropped } = server.sinks[0].counters;
+        assert.deepEqual([given, written, [...dropped]], [3000, 3000, []]);
+        assert.deepEqual(await received(veth), { packets: 1000, dropped: 0 });
+        const held = log.lines.filter((line) => /wait with the agents until/.test(line));
+        assert.equal(held.length, 3);
       })
     ),
 });
