@@ -84,6 +84,23 @@ function served(fixture: Fixture, method: string, path: string, answer?: Answer)
 }
 
 async function apache(fixture: Fixture, env: Environment): Promise<Http2Server> {
+  const { port, child, log } = await startApache(fixture, env);
+  return {
+    port,
+    served: async () => {
+      child.kill("SIGTERM");
+      await child.ended;
+      return logged(fixture, log());
+    },
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  };
+}
+
+/** Apache with the files of the fixture; its log has `METHOD PATH STATUS BYTES` in a line. */
+export async function startApache(
+  fixture: Fixture,
+  env: Environment,
+): Promise<{ readonly port: number; readonly child: Child; readonly log: () => string }> {
   const folder = fixture.path("apache");
   await Deno.mkdir(folder);
   const port = freePort();
@@ -93,15 +110,7 @@ async function apache(fixture: Fixture, env: Environment): Promise<Http2Server> 
     env,
   });
   await child.found("stderr", /resuming normal operations/);
-  return {
-    port,
-    served: async () => {
-      child.kill("SIGTERM");
-      await child.ended;
-      return logged(fixture, Deno.readTextFileSync(`${folder}/access.log`));
-    },
-    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
-  };
+  return { port, child, log: () => Deno.readTextFileSync(`${folder}/access.log`) };
 }
 
 const apacheModules = (...names: string[]) =>
