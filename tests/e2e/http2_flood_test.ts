@@ -19,7 +19,7 @@ const COUNT = Number(Deno.env.get("HTTP2_FLOOD") ?? 400);
 /** From so many on each kind has a server, an agent and a capture of its own. */
 const LARGE_COUNT = 5000;
 
-const KINDS = ["reset", "open", "continuation", "settings", "ping", "data", "padding", "trailers"];
+const KINDS = ["burst", "reset", "open", "continuation", "settings", "ping", "data", "padding", "trailers"];
 /** What only one server does. */
 const KINDS_OF: Readonly<Record<string, readonly string[]>> = {
   nginx: KINDS,
@@ -30,7 +30,7 @@ const KINDS_OF: Readonly<Record<string, readonly string[]>> = {
 /** What a server need not act on: nginx waits for all of a request and takes no trailers, Apache begins none that was reset meanwhile. */
 const IDLE_KINDS: Readonly<Record<string, readonly string[]>> = {
   nginx: ["open", "trailers"],
-  apache: ["reset"],
+  apache: ["burst", "reset"],
   nghttpd: [],
   node: [],
 };

@@ -120,11 +120,19 @@ def request(connection: Connection, method: int, path: str, flags: int = END_STR
 # Each sends one unit, or as many as it returns.
 
 
-def reset(connection, path, _):
+def burst(connection, path, _):
+    """Resets, as fast as they can be sent."""
     stream = connection.next()
     connection.send(frame(HEADERS, END_STREAM | END_HEADERS, stream, head(GET, path)),
                     frame(RST_STREAM, 0, stream, b"\0\0\0\x08"))
     connection.open.discard(stream)
+
+
+def reset(connection, path, number):
+    """So many at a time as a server may act on."""
+    burst(connection, path, number)
+    if connection.stream % (2 * AT_A_TIME) == 1:
+        connection.finish()
 
 
 def open_streams(connection, path, _):
@@ -192,7 +200,7 @@ def hints(connection, path, _):
 
 
 UNITS = {
-    "reset": reset, "open": open_streams, "continuation": continuation, "settings": settings, "ping": ping,
+    "burst": burst, "reset": reset, "open": open_streams, "continuation": continuation, "settings": settings, "ping": ping,
     "data": one_byte, "padding": padding, "trailers": trailers, "push": push, "hints": hints,
 }
 
@@ -205,7 +213,7 @@ def flood(kind: str) -> int:
             connection = Connection()
             while sent < COUNT:
                 sent += UNITS[kind](connection, f"/{kind}/{sent}/a", sent) or 1
-            connection.until(lambda: kind in ("open", "reset") or not connection.open)
+            connection.until(lambda: kind in ("burst", "open", "reset") or not connection.open)
             connection.finish()
         except (Closed, OSError):
             # What was sent and not looked at is lost: the flood goes on behind it.
