@@ -22,7 +22,7 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   keyGroup: ["--key-group"],
   record: ["--record"],
   codecs: ["--codec"],
-  interfaceName: ["--interface"],
+  interfaces: ["--interface"],
   mtu: ["--mtu"],
   vlan: ["--vlan"],
   markMac: ["--mark-mac"],

@@ -3,10 +3,18 @@
 import { checkAgent } from "../net/agent/plan.ts";
 import type { AgentSettings } from "../net/agent/settings.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
+import { BadInput } from "./bad_input.ts";
 import { printingObserver } from "./flow_lines.ts";
 import { configureLog } from "./log.ts";
 import type { MirrorCommand } from "./options.ts";
 import { print } from "./output.ts";
+
+/** `any` is none in particular. Throws {@linkcode BadInput} when others are given beside it. */
+function interfacesOf(names: readonly string[]): readonly string[] {
+  if (!names.includes("any")) return names;
+  if (names.length > 1) throw new BadInput("--interface: any takes all, give no other beside it");
+  return [];
+}
 
 /** Settings that every command which mirrors shares; its sources are its own. Shows messages of the level asked for from now on. */
 export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSpec): AgentSettings {
@@ -26,7 +34,7 @@ export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSp
     keyGroup: command.keyGroup,
     record: "record" in command ? command.record : undefined,
     codecs: command.codec,
-    interfaceName: "interface" in command ? command.interface : undefined,
+    interfaces: "interface" in command ? interfacesOf(command.interface) : undefined,
     mtu: command.mtu,
     portMap: new Map(command.portMap.flat()),
     vlan: command.vlan,

@@ -68,8 +68,9 @@ const mirrorOptions = {
 
 /** Options of commands with programs that run. */
 const captureOptions = {
-  interface: optional(option("-I", "--interface", text("IFACE"), {
-    description: message`Mirror flows whose local address is on this interface; any takes all. Default: any.`,
+  interface: multiple(option("-I", "--interface", text("IFACE"), {
+    description:
+      message`Mirror flows that cross this interface, with the addresses seen there; any takes all, as programs know them. May be given more than once. Default: any.`,
   })),
   record: optional(option("--record", text("FILE"), {
     description: message`Keep what the hooks told, for replay.`,

@@ -32,6 +32,7 @@ const TEST: Need[] = [
   { package: "tshark", shows: "tshark" },
   { package: "tcpdump", shows: "tcpdump" },
   { package: "iproute2", shows: "ip" },
+  { package: "nftables", shows: "nft" },
   { package: "procps", shows: "sysctl" },
   { package: "logrotate", shows: "logrotate" },
   { package: "libpcap0.8", shows: inLibraries("libpcap.so.0.8") },

@@ -3,12 +3,14 @@
 import { RecordingWriter } from "../capture/recording/writer.ts";
 import { type CaptureFeed, CaptureSources } from "../capture/sources.ts";
 import type { CaptureTarget } from "../capture/target.ts";
+import { WireObserver } from "../capture/wire/observer.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import type { Sink } from "../sinks/sink.ts";
 import { beginStatus, openStatus } from "../settings/status.ts";
 import type { StatusServer } from "../status/server.ts";
 import type { MirrorBooks } from "./books.ts";
+import { interfaceAddresses } from "./interfaces.ts";
 import { Mirror } from "./mirror.ts";
 import { type MirrorPlan, planMirror } from "./plan.ts";
 import type { AgentSettings } from "./settings.ts";
@@ -32,6 +34,14 @@ export async function startAgent(settings: AgentSettings): Promise<Agent> {
   }
 }
 
+interface AgentParts {
+  readonly plan: MirrorPlan;
+  readonly mirror: Mirror;
+  readonly recorder: RecordingWriter | undefined;
+  readonly wire: WireObserver | undefined;
+  readonly status: StatusServer | undefined;
+}
+
 /** An agent at work, made by {@linkcode startAgent}. */
 export class Agent {
   /** Settles when no sink takes packets any more. */
@@ -42,20 +52,19 @@ export class Agent {
   readonly #mirror: Mirror;
   readonly #sources: readonly OpenSource[];
   readonly #recorder: RecordingWriter | undefined;
+  readonly #wire: WireObserver | undefined;
   readonly #status: StatusServer | undefined;
   #finishing: Promise<MirrorBooks> | undefined;
 
   private constructor(
-    plan: MirrorPlan,
-    mirror: Mirror,
+    { plan, mirror, recorder, wire, status }: AgentParts,
     sources: ReadonlyMap<OpenSource, CaptureFeed>,
-    recorder: RecordingWriter | undefined,
-    status: StatusServer | undefined,
   ) {
     this.#plan = plan;
     this.#mirror = mirror;
     this.#sources = [...sources.keys()];
     this.#recorder = recorder;
+    this.#wire = wire;
     this.#status = status;
     this.failed = mirror.failed;
     const runs = sources.entries().map(([source, feed]) => source.run().finally(feed.end));
@@ -71,12 +80,15 @@ export class Agent {
     const mirror = await startMirror(plan, timeBaseNs, status);
     const sources = new Map<OpenSource, CaptureFeed>();
     let recorder: RecordingWriter | undefined;
+    let wire: WireObserver | undefined;
     try {
       const pipeline = plan.settings.intercept?.(mirror.pipeline) ?? mirror.pipeline;
       recorder = openRecorder(plan.settings.record, timeBaseNs, pipeline);
       const feeds = new CaptureSources(recorder ?? pipeline);
+      wire = observeWire(plan, timeBaseNs, recorder ?? pipeline);
       const context = {
         timeBaseNs,
+        look: () => wire?.look(),
         flush: () => mirror.flush(),
         catchUp: () => mirror.catchUp(),
         warn: (message: string) => log.warn(message),
@@ -86,11 +98,12 @@ export class Agent {
         sources.set(source.open(feed.target, { ...context, nextProgram: feed.nextProgram }), feed);
         opened.add(source);
       }
-      const agent = new Agent(plan, mirror, sources, recorder, status);
+      const agent = new Agent({ plan, mirror, recorder, wire, status }, sources);
       await beginStatus(status, plan.settings, "agent", new AgentStatus(() => agent.#numbers()));
       return agent;
     } catch (error) {
       for (const source of sources.keys()) await source.close();
+      wire?.close();
       recorder?.finish();
       await mirror.finish();
       await status?.close();
@@ -170,6 +183,7 @@ export class Agent {
   async #finish(): Promise<MirrorBooks> {
     await this.#status?.close();
     for (const source of this.#sources) await source.close();
+    this.#wire?.close();
     this.#recorder?.finish();
     await this.#mirror.finish();
     return this.books();
@@ -186,6 +200,28 @@ async function startMirror(
   } catch (error) {
     await status?.close();
     throw error;
+  }
+}
+
+/** Looks at the interfaces that flows are to cross, if they are to cross any. */
+function observeWire(
+  { settings, sources }: MirrorPlan,
+  timeBaseNs: bigint,
+  target: CaptureTarget,
+): WireObserver | undefined {
+  // What a recording tells of did not happen now.
+  const isLive = sources.every((source) => source.timeBaseNs === undefined);
+  if (settings.interfaces.length === 0 || !isLive) return undefined;
+  try {
+    const warn = (message: string) => log.warn(message);
+    return new WireObserver(settings.interfaces, {
+      target,
+      timeBaseNs,
+      addressesOf: interfaceAddresses,
+      warn,
+    });
+  } catch (error) {
+    throw new BadSetting("interfaces", (error as Error).message);
   }
 }
 

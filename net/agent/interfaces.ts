@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Interfaces of this host. @module */
+import { hasInterface } from "../ffi/packet_ring.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 
 /** Whether hosts are reached through it: an address that the kernel gives every interface by itself does not count. */
@@ -7,14 +8,17 @@ export function hasAddress(name: string): boolean {
   return Deno.networkInterfaces().some((entry) => entry.name === name && !/^fe80:/i.test(entry.address));
 }
 
-/** Texts of the addresses of an interface. Throws {@linkcode BadSetting} when there is no such interface. */
-export function interfaceAddresses(name: string): ReadonlySet<string> {
-  const all = Deno.networkInterfaces();
-  const own = all.filter((entry) => entry.name === name);
-  if (own.length > 0) return new Set(own.map((entry) => entry.address));
-  const known = [...new Set(all.map((entry) => entry.name))].sort().join(", ");
+/** Texts of the addresses of an interface; none where there is no such interface. */
+export function interfaceAddresses(name: string): string[] {
+  return Deno.networkInterfaces().filter((entry) => entry.name === name).map(({ address }) => address);
+}
+
+/** Throws {@linkcode BadSetting} when there is no such interface. */
+export function checkInterface(name: string): void {
+  if (hasInterface(name)) return;
+  const known = [...new Set(Deno.networkInterfaces().map((entry) => entry.name))].sort().join(", ");
   throw new BadSetting(
-    "interfaceName",
-    `there is no interface ${JSON.stringify(name)} with an address: there are any, ${known}`,
+    "interfaces",
+    `there is no interface ${JSON.stringify(name)}: those with addresses are ${known}`,
   );
 }

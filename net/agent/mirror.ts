@@ -12,6 +12,7 @@ import { log } from "../settings/log.ts";
 import { VERSION } from "../settings/version.ts";
 import type { CertificateReport } from "../status/report.ts";
 import type { MirrorBooks } from "./books.ts";
+import { hasAddress } from "./interfaces.ts";
 import { makeObserver } from "./observer.ts";
 import { type MirrorPlan, warnOfMeeting, warnOfSmallPackets } from "./plan.ts";
 import { openTargets } from "./targets.ts";
@@ -57,6 +58,9 @@ export class Mirror {
       portMap: settings.portMap,
       markMac: settings.markMac,
       vlan: settings.vlan,
+      hidesLinks: settings.sinks.some(({ interfaceName }) =>
+        interfaceName !== undefined && hasAddress(interfaceName)
+      ),
     };
     this.pipeline = new Pipeline(
       {
@@ -66,7 +70,6 @@ export class Mirror {
         requireAttribution: settings.requireAttribution,
         unix: settings.unix,
         starttls: settings.starttls,
-        localAddresses: plan.localAddresses,
         idleNs: settings.idleMs * 1e6,
         flowsMax: FLOWS_MAX,
       },
@@ -77,9 +80,7 @@ export class Mirror {
   /** Opens the sinks; packets' time 0 is `timeBaseNs` since 1970. Throws {@linkcode BadSetting} when one cannot be opened. */
   static async start(plan: MirrorPlan, timeBaseNs: bigint): Promise<Mirror> {
     const { settings, sources, targets } = plan;
-    const interfaceName = settings.interfaceName === "any"
-      ? sources[0]?.name ?? "any"
-      : settings.interfaceName;
+    const interfaceName = settings.interfaces.join(", ") || (sources[0]?.name ?? "any");
     const sinks: Sink[] = [];
     const stopped = new Set<Sink>();
     const { promise: failed, resolve: fail } = Promise.withResolvers<void>();

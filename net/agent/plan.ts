@@ -7,7 +7,7 @@ import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import { loadChain } from "./codec_loader.ts";
-import { hasAddress, interfaceAddresses } from "./interfaces.ts";
+import { checkInterface, hasAddress } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
 import { type CaptureSource, hookSource } from "./source.ts";
 import { planTargets, type TargetPlan } from "./targets.ts";
@@ -17,7 +17,6 @@ export interface MirrorPlan {
   readonly settings: CheckedSettings;
   readonly sources: readonly CaptureSource[];
   readonly codecs: readonly Codec[];
-  readonly localAddresses: ReadonlySet<string> | undefined;
   readonly targets: TargetPlan;
 }
 
@@ -25,8 +24,8 @@ export interface MirrorPlan {
 export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   const settings = checkSettings(given);
   const codecs = await codecsOf(settings.codecs);
-  const { interfaceName, mtu, record, sinks } = settings;
-  const localAddresses = interfaceName === "any" ? undefined : interfaceAddresses(interfaceName);
+  const { interfaces, mtu, record, sinks } = settings;
+  for (const name of interfaces) checkInterface(name);
   checkSinks(sinks, settings);
   if (record !== undefined) checkRecording(record, sinks);
   if (mtu !== undefined) checkMtu(mtu, sinks);
@@ -42,7 +41,7 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
     targets.credentials?.close();
     throw error;
   }
-  return { settings, sources, codecs, localAddresses, targets };
+  return { settings, sources, codecs, targets };
 }
 
 /**
@@ -93,7 +92,7 @@ export function warnOfMeeting({ settings }: MirrorPlan): void {
   if (settings.portMap.size > 0 || settings.vlan !== undefined) return;
   for (const { interfaceName } of settings.sinks) {
     if (interfaceName === undefined) continue;
-    if (interfaceName !== settings.interfaceName && !hasAddress(interfaceName)) continue;
+    if (!settings.interfaces.includes(interfaceName) && !hasAddress(interfaceName)) continue;
     log.warn(
       `${interfaceName} carries this host's own traffic: an IDS there sees the encrypted flow on the same 5-tuple and ` +
         "nothing of the mirror; map the server's port (443=80), tag frames with a VLAN, or write to an interface of its own",

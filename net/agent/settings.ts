@@ -57,8 +57,11 @@ export interface AgentSettings extends TargetSettings, RotationSettings, StatusS
    * codecs. Default: `["raw"]`.
    */
   readonly codecs?: readonly (string | CodecPlugin)[];
-  /** Mirrors only flows whose local address is on this interface; `any`: all. Default: `any`. */
-  readonly interfaceName?: string;
+  /**
+   * Only flows that cross one of these interfaces are mirrored, with the addresses, MAC addresses and VLAN that are seen there.
+   * Without CAP_NET_RAW, those that have an address of theirs, as programs know it. Default: all flows, as programs know them.
+   */
+  readonly interfaces?: readonly string[];
   /** Bytes of the largest IP packet forged, 576 to PORT_MAX. Default: the smallest MTU of the sinks, 1500 for a file. */
   readonly mtu?: number;
   /** Forged server port by the real one, such as {@linkcode CLEAR_PORTS}. Default: none is changed. */
@@ -87,7 +90,7 @@ export interface AgentSettings extends TargetSettings, RotationSettings, StatusS
 
 type WithDefault =
   | "codecs"
-  | "interfaceName"
+  | "interfaces"
   | "portMap"
   | "requireAttribution"
   | "unix"
@@ -123,7 +126,7 @@ const settingsSchema = v.strictObject({
     v.array(v.union([v.string(), objectOf<CodecPlugin>("a codec")], "expected a name, a path or a codec")),
     ["raw"],
   ),
-  interfaceName: v.optional(v.string(), "any"),
+  interfaces: v.optional(v.array(v.string()), () => []),
   portMap: v.optional(v.map(wholeNumber(1, PORT_MAX), wholeNumber(1, PORT_MAX)), () => new Map()),
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
   markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),

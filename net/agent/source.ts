@@ -33,6 +33,8 @@ export interface SourceContext {
   readonly timeBaseNs: bigint;
   /** The number of the next program that the source tells of: no program of another source has it. */
   nextProgram(): number;
+  /** Takes in what interfaces saw: to be called before each stretch of records. */
+  look(): void;
   /** Hands on what came of the records so far: to be called after every stretch of them. */
   flush(): void;
   /** Does what {@linkcode flush} does and waits until slow sinks have caught up: for sources that can wait. */
@@ -97,7 +99,7 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
     name: "any",
     // The files of the sinks may be those that another agent writes.
     check: () => checked(() => AgentLock.take(runtimeDir).release()),
-    open: (target, { timeBaseNs, nextProgram, flush, warn }) =>
+    open: (target, { timeBaseNs, nextProgram, look, flush, warn }) =>
       checked(() => {
         const source = new HookSource({
           runtimeDir,
@@ -105,6 +107,7 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
           totalMemory: memoryBytes,
           target,
           nextProgram,
+          onLook: look,
           onBatch: flush,
           warn,
         });

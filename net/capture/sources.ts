@@ -38,6 +38,7 @@ export class CaptureSources {
         programStart: (program, timeNs) => through.programStart(program, timeNs),
         open: (program, flow, open, timeNs) => through.open(program, flow, open, timeNs),
         hello: (program, hello, timeNs) => through.hello(program, hello, timeNs),
+        wire: (news, timeNs) => through.wire(news, timeNs),
         data: (program, flow, direction, offset, bytes, timeNs) =>
           through.data(program, flow, direction, offset, bytes, timeNs),
         gap: (program, flow, gap, timeNs) => through.gap(program, flow, gap, timeNs),

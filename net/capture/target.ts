@@ -12,6 +12,7 @@
  * @module
  */
 import type { Direction } from "../../codecs/direction.ts";
+import type { FlowKey } from "../wire/flow_key.ts";
 
 /** A mirrored process, as long as its source reads what it tells. */
 export interface CaptureProgram {
@@ -137,6 +138,47 @@ export interface CaptureProgramEnd {
   readonly stopped: string | undefined;
 }
 
+/** An interface that flows have to cross to be mirrored. */
+export interface CaptureInterface {
+  /** As the system calls it. */
+  readonly name: string;
+  /** Texts of its addresses. */
+  readonly addresses: readonly string[];
+  /** Whether ClientHellos are looked for on it; else its addresses are all that is known. */
+  readonly isSeen: boolean;
+}
+
+/** The ends of a TCP connection on an Ethernet link. */
+export interface CaptureLink {
+  /** 6 bytes: who sends the client's frames. */
+  readonly clientMac: Uint8Array;
+  /** 6 bytes: whom they go to. */
+  readonly serverMac: Uint8Array;
+  /** Id of its VLAN, 0 to 4094; absent: none. */
+  readonly vlan?: number;
+}
+
+/** A ClientHello that an interface saw. */
+export interface CaptureSighting {
+  /** Tells it from other news. */
+  readonly kind: "hello";
+  /** Lower-case hex of the 32 bytes. */
+  readonly clientRandom: string;
+  /** 5-tuple of its packet. */
+  readonly key: FlowKey;
+  /** Absent on an interface without Ethernet addresses. */
+  readonly link?: CaptureLink;
+}
+
+/**
+ * What interfaces say. `interfaces`: from now on only flows that cross one of these count; told again when their addresses
+ * change. `lost`: hellos passed that nobody has, so that a flow without one may have crossed nevertheless.
+ */
+export type CaptureWire =
+  | { readonly kind: "interfaces"; readonly interfaces: readonly CaptureInterface[] }
+  | CaptureSighting
+  | { readonly kind: "lost"; readonly hellos: number };
+
 /** `flow` is a number below 2^52 that means something only together with its program. */
 export interface CaptureTarget {
   /** A program begins to tell. */
@@ -154,6 +196,8 @@ export interface CaptureTarget {
     bytes: Uint8Array,
     timeNs: number,
   ): void;
+  /** Interfaces have something to tell. */
+  wire(news: CaptureWire, timeNs: number): void;
   /** Bytes are missing. */
   gap(program: CaptureProgram, flow: number, gap: CaptureGap, timeNs: number): void;
   /** A session has ended. */

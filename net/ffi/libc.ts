@@ -43,6 +43,10 @@ const SYMBOLS = {
   sendmmsg: { parameters: ["i32", "usize", "u32", "i32"], result: "i32" },
   /** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  /** `int setsockopt(int fd, int level, int name, const void *value, socklen_t length)` */
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  /** `unsigned int if_nametoindex(const char *name)`: 0 when there is none in the network namespace of this thread */
+  if_nametoindex: { parameters: ["buffer"], result: "u32" },
   /** `int open(const char *path, int flags, mode_t mode)` (variadic, passed alike on these machines) */
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   /** `int close(int fd)` */
@@ -125,6 +129,7 @@ const ERROR_NAMES: Record<number, string> = {
   13: "EACCES",
   16: "EBUSY",
   17: "EEXIST",
+  19: "ENODEV",
   20: "ENOTDIR",
   22: "EINVAL",
   23: "ENFILE",
@@ -136,6 +141,7 @@ const ERROR_NAMES: Record<number, string> = {
   36: "ENAMETOOLONG",
   95: "EOPNOTSUPP",
   98: "EADDRINUSE",
+  100: "ENETDOWN",
 };
 
 /** A failed call, named as C names it. */

@@ -11,7 +11,7 @@
 import type { Direction } from "../../codecs/direction.ts";
 import { TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
-import { CLIENT_MAC, type ForgeSettings, SERVER_MAC } from "./settings.ts";
+import { type ForgeLink, type ForgeSettings, MADE_UP_LINK } from "./settings.ts";
 import { Endpoint } from "./endpoint.ts";
 import { encodeComment, type PacketBuffer } from "./packet_batch.ts";
 import { sequenceAdd } from "../wire/seq.ts";
@@ -60,7 +60,7 @@ export class Connection {
   #comment: Uint8Array | undefined;
 
   /** Throws a `RangeError` when the addresses are not both IPv4 or both IPv6. */
-  constructor(key: FlowKey, buffer: PacketBuffer, settings: ForgeSettings) {
+  constructor(key: FlowKey, buffer: PacketBuffer, settings: ForgeSettings, link: ForgeLink = MADE_UP_LINK) {
     const { client, server } = key;
     if (client.ip.length !== server.ip.length || client.ip.length !== 4 && client.ip.length !== 16) {
       throw new RangeError(
@@ -70,10 +70,12 @@ export class Connection {
     this.key = key;
     this.#buffer = buffer;
     this.#settings = settings;
+    const { clientMac, serverMac } = settings.hidesLinks ? MADE_UP_LINK : link;
+    const vlan = settings.vlan ?? link.vlan;
     const mapped = { ip: server.ip, port: settings.portMap?.get(server.port) ?? server.port };
     this.#endpoints = [
-      new Endpoint(client, mapped, CLIENT_MAC, SERVER_MAC, settings),
-      new Endpoint(mapped, client, SERVER_MAC, CLIENT_MAC, settings),
+      new Endpoint(client, mapped, { source: clientMac, destination: serverMac, vlan }, settings),
+      new Endpoint(mapped, client, { source: serverMac, destination: clientMac, vlan }, settings),
     ];
     this.#hash = settings.initialSequenceNumbers.hash({ client, server: mapped });
   }

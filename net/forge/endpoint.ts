@@ -56,8 +56,7 @@ export class Endpoint {
   constructor(
     from: SocketAddress,
     to: SocketAddress,
-    fromMac: Uint8Array,
-    toMac: Uint8Array,
+    link: Omit<EthernetHeader, "etherType">,
     settings: ForgeSettings,
   ) {
     const mtu = settings.mtu;
@@ -69,10 +68,10 @@ export class Endpoint {
     const isIpv6 = from.ip.length === 16;
     const ipLength = isIpv6 ? ipv6.IPV6_HEADER_LENGTH : ipv4.IPV4_HEADER_LENGTH;
     const ethernet: EthernetHeader = {
-      destination: toMac,
-      source: settings.markMac ?? fromMac,
+      destination: link.destination,
+      source: settings.markMac ?? link.source,
       etherType: isIpv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4,
-      vlan: settings.vlan,
+      vlan: link.vlan,
     };
     this.#isIpv6 = isIpv6;
     this.#settings = settings;

@@ -12,8 +12,10 @@ export interface ForgeSettings {
   readonly portMap?: ReadonlyMap<number, number>;
   /** Source address of every forged frame, a label; absent: that of its sender. */
   readonly markMac?: Uint8Array;
-  /** Id of an 802.1Q tag, 1 to 4094; absent: no tag. */
+  /** Id of an 802.1Q tag, 1 to 4094; absent: that of the flow's link, if it has one. */
   readonly vlan?: number;
+  /** Frames have made-up addresses: a switch would learn those of the flows where the mirror goes out. */
+  readonly hidesLinks?: boolean;
 }
 
 /**
@@ -36,6 +38,18 @@ export const MTU_MIN = 576;
 /** Largest IP packet. */
 export const MTU_MAX = IP_PACKET_MAX;
 
-/** Locally administered addresses of the ends of a flow whose own are not known. */
-export const CLIENT_MAC = Uint8Array.of(0x02, 0x73, 0x6c, 0x63, 0x00, 0x01);
-export const SERVER_MAC = Uint8Array.of(0x02, 0x73, 0x6c, 0x63, 0x00, 0x02);
+/** The ends of a connection on an Ethernet link. */
+export interface ForgeLink {
+  /** 6 bytes. */
+  readonly clientMac: Uint8Array;
+  /** 6 bytes. */
+  readonly serverMac: Uint8Array;
+  /** Id of an 802.1Q tag, 0 to 4094; absent: no tag. */
+  readonly vlan?: number;
+}
+
+/** Of a connection whose own is not known: locally administered addresses. */
+export const MADE_UP_LINK: ForgeLink = {
+  clientMac: Uint8Array.of(0x02, 0x73, 0x6c, 0x63, 0x00, 0x01),
+  serverMac: Uint8Array.of(0x02, 0x73, 0x6c, 0x63, 0x00, 0x02),
+};

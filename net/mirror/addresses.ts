@@ -5,19 +5,17 @@
  *
  * @module
  */
-import type { CaptureHello, CaptureOpen, CaptureProgram } from "../capture/target.ts";
-import { attribute, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
+import type { CaptureHello, CaptureOpen, CaptureProgram, CaptureWire } from "../capture/target.ts";
+import { attribute, attributeSeen, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
 import { type Flow, GAP_BYTES, type HeldEvent, NOTHING_HELD } from "./flow.ts";
 import { FlowKeys } from "./flow_keys.ts";
-import { formatIp } from "../wire/flow_key.ts";
+import { Sightings } from "./sightings.ts";
 
 export interface AddressOptions {
   /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */
   readonly requireAttribution: boolean;
   /** Mirror sessions over Unix sockets under documentation addresses, instead of dropping them. Default: false. */
   readonly unix?: boolean;
-  /** Mirror only flows whose local address is one of these texts; absent: all. */
-  readonly localAddresses?: ReadonlySet<string>;
 }
 
 /** What is asked of the table of flows. */
@@ -32,6 +30,10 @@ export interface AddressHandlers {
   flowOf(program: CaptureProgram, number: number): Flow | undefined;
 }
 
+/** A program may tell of a hello so long before its packet has left a full queue. */
+const SIGHTING_NS = 200e6;
+/** More than a source tells of one program between two looks at the interfaces. */
+const SIGHTING_BYTES = 2 << 20;
 /** How long a flow without addresses is held, and how many bytes of it: a custom BIO tells its socket within a call or two. */
 const HOLD_NS = 1e9;
 const HOLD_BYTES = 256 * 1024;
@@ -43,6 +45,9 @@ export class Addresses {
   readonly #handlers: AddressHandlers;
   readonly #held = new Set<Flow>();
   readonly #hellos = new HelloTable();
+  readonly #sightings = new Sightings();
+  /** Flows that are held until an interface sees them, by client random. */
+  readonly #awaited = new Map<string, Set<Flow>>();
   #undocumented = 0;
 
   constructor(options: AddressOptions, handlers: AddressHandlers) {
@@ -63,9 +68,18 @@ export class Addresses {
       if (flow.info.isServer !== hello.received) continue;
       const { info } = flow;
       flow.noteSocket(program, hello);
+      flow.isCarried ||= hello.carrier > 0;
       return this.settle(flow, attribute(info, hello) ?? this.carried(flow, program, hello, info));
     }
     this.#hellos.remember(program.id, hello);
+  }
+
+  /** Interfaces have something to tell: which of them count, and what they saw. */
+  wire(news: CaptureWire, timeNs: number): void {
+    if (news.kind === "interfaces") return this.#sightings.look(news.interfaces, timeNs);
+    if (news.kind === "lost") return this.#sightings.doubt(timeNs);
+    this.#sightings.add(news, timeNs);
+    for (const flow of this.#awaited.get(news.clientRandom) ?? []) this.settle(flow, flow.attribution);
   }
 
   /** The flow waits for its addresses from now on, unless `attribution` has them. */
@@ -79,20 +93,56 @@ export class Addresses {
     if (flow.held === NOTHING_HELD) flow.held = [];
     flow.held.push(event);
     flow.heldBytes += event.bytes ? event.length : GAP_BYTES;
-    if (flow.heldBytes > HOLD_BYTES) this.giveUp(flow);
+    const most = flow.attribution === undefined ? HOLD_BYTES : SIGHTING_BYTES;
+    if (flow.heldBytes > most) this.giveUp(flow);
   }
 
-  /** Decides by its addresses where a flow that is held goes; without `attribution` it goes on waiting. */
+  /**
+   * Decides by its addresses where a flow that is held goes; it goes on waiting without `attribution`, or for an interface to see
+   * it. Of two interfaces that saw it, by the one that fits best what its program knows.
+   */
   settle(flow: Flow, attribution: Attribution | undefined): void {
-    if (!attribution) return;
-    this.#held.delete(flow);
+    if (!this.#isOnWire(flow)) return this.#settleUnseen(flow, attribution);
     flow.attribution = attribution;
-    const { key, grade, confirmed } = attribution;
+    const sighting = this.#sightings.find(flow.info.clientRandom, attribution?.key);
+    if (sighting !== undefined) return this.#accept(flow, attributeSeen(sighting, attribution));
+    this.#await(flow);
+  }
+
+  /** Whether an interface would see the flow's hello: not that of a session inside another, nor one that passed long ago. */
+  #isOnWire({ info, isCarried, joinedLate }: Flow): boolean {
+    const isSeen = info.clientRandom !== "" && !isCarried && !joinedLate && !info.inherited;
+    return isSeen && this.#sightings.isLooking;
+  }
+
+  #await(flow: Flow): void {
+    const { clientRandom } = flow.info;
+    const flows = this.#awaited.get(clientRandom);
+    if (flows) flows.add(flow);
+    else this.#awaited.set(clientRandom, new Set([flow]));
+  }
+
+  #awaitNoLonger(flow: Flow): void {
+    const { clientRandom } = flow.info;
+    const flows = this.#awaited.get(clientRandom);
+    if (flows?.delete(flow) && flows.size === 0) this.#awaited.delete(clientRandom);
+  }
+
+  /** No interface saw the flow, or none is asked: what counts is which address of this host it has. */
+  #settleUnseen(flow: Flow, attribution: Attribution | undefined): void {
+    if (!attribution) return;
+    const { key, grade } = attribution;
     const local = flow.info.isServer ? key.server : key.client;
-    const wanted = this.#options.localAddresses;
-    if (wanted && grade !== "none" && !wanted.has(formatIp(local.ip))) {
-      return this.drop(flow, "not-on-interface");
-    }
+    const mayBeAnywhere = grade === "none" || flow.isPortBorrowed;
+    if (!mayBeAnywhere && !this.#sightings.isLocal(local.ip)) return this.drop(flow, "not-on-interface");
+    this.#accept(flow, attribution);
+  }
+
+  #accept(flow: Flow, attribution: Attribution): void {
+    this.#held.delete(flow);
+    this.#awaitNoLonger(flow);
+    flow.attribution = attribution;
+    const { grade, confirmed } = attribution;
     const refusal = this.keys.claim(flow);
     if (refusal) return this.drop(flow, refusal);
     if (grade !== "none" && !flow.program.isTrusted && confirmed !== true) flow.counters.claimed = 1;
@@ -116,15 +166,20 @@ export class Addresses {
   /** Waits for addresses no longer. */
   giveUp(flow: Flow): void {
     const { requireAttribution, unix } = this.#options;
+    if (this.#isOnWire(flow)) {
+      if (this.#sightings.isSure(flow.openedNs)) return this.drop(flow, "not-on-interface");
+      if (flow.attribution) return this.#settleUnseen(flow, flow.attribution);
+    }
     if (flow.overUnixSocket) {
       if (!unix) return this.drop(flow, "unix-socket");
     } else if (requireAttribution) return this.drop(flow, "no-attribution");
-    this.settle(flow, { key: documentationKey(this.#undocumented++), grade: "none" });
+    this.#settleUnseen(flow, { key: documentationKey(this.#undocumented++), grade: "none" });
   }
 
   /** The flow is not mirrored, for a reason of the counters. */
   drop(flow: Flow, reason: string): void {
     this.#held.delete(flow);
+    this.#awaitNoLonger(flow);
     this.#handlers.dropped(flow);
     flow.state = "dropped";
     flow.dropReason = reason;
@@ -143,7 +198,11 @@ export class Addresses {
   }
 
   tick(timeNs: number): void {
-    for (const flow of this.#held) if (timeNs - flow.openedNs > HOLD_NS) this.giveUp(flow);
+    for (const flow of this.#held) {
+      const isOver = flow.attribution === undefined ? HOLD_NS : SIGHTING_NS;
+      if (timeNs - flow.openedNs > isOver) this.giveUp(flow);
+    }
+    this.#sightings.tick(timeNs);
   }
 
   /** Nothing more will come. */

@@ -5,8 +5,16 @@
  *
  * @module
  */
-import type { CaptureAddress, CaptureGrade, CaptureHello, CaptureOpen } from "../capture/target.ts";
+import type {
+  CaptureAddress,
+  CaptureGrade,
+  CaptureHello,
+  CaptureLink,
+  CaptureOpen,
+  CaptureSighting,
+} from "../capture/target.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
+import { sameEnds } from "./sightings.ts";
 
 /** How a 5-tuple is known: as its source found it, or `wire`, from packets of an interface. */
 export type Grade = CaptureGrade | "wire";
@@ -21,6 +29,10 @@ export interface Attribution {
   readonly confirmed?: boolean;
   /** The flow's own 5-tuple, where it is forged on a lane's. */
   readonly own?: FlowKey;
+  /** The 5-tuple that its program has, where an interface saw another: behind NAT, say. */
+  readonly program?: FlowKey;
+  /** Its ends on the link, where an interface saw them. */
+  readonly link?: CaptureLink;
 }
 
 /**
@@ -61,6 +73,18 @@ export function attribute(open: CaptureOpen, hello: CaptureHello | undefined): A
   if (!address || address.grade === "none") return undefined;
   const grade = hello?.address ? "hello" : address.grade;
   return { key: keyOf(address, open.isServer), grade, confirmed: address.confirmed };
+}
+
+/** As an interface saw it; what the kernel says of the program's own connection stands where that has one of its ends. */
+export function attributeSeen({ key, link }: CaptureSighting, known: Attribution | undefined): Attribution {
+  const ends = known === undefined ? 0 : sameEnds(known.key, key);
+  return {
+    key,
+    grade: "wire",
+    confirmed: ends > 0 || known?.confirmed === false ? known?.confirmed : undefined,
+    ...(ends === 2 || known === undefined ? {} : { program: known.key }),
+    ...(link === undefined ? {} : { link }),
+  };
 }
 
 function keyOf(address: CaptureAddress, isServer: boolean): FlowKey {

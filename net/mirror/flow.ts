@@ -69,6 +69,8 @@ export class Flow {
   isComplete = false;
   /** Its program has it on a Unix socket: unless another connection is found, there are no addresses to come. */
   overUnixSocket = false;
+  /** It is inside another session: no interface sees its hello. */
+  isCarried = false;
   /** Its 5-tuple is a lane's. */
   isPortBorrowed = false;
   lastSeenNs: number;

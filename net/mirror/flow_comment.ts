@@ -22,6 +22,7 @@ export function describeFlow(flow: Flow): string {
   if (attribution) {
     fields.push(["flow", formatFlowKey(attribution.key)], ["community-id", communityId(attribution.key)]);
   }
+  if (attribution?.program) fields.push(["program-flow", formatFlowKey(attribution.program)]);
   if (attribution?.own) fields.push(["own-flow", formatFlowKey(attribution.own)]);
   const isKnown = attribution?.confirmed === true || attribution?.grade === "none";
   if (attribution && !flow.program.isTrusted && !isKnown) fields.push(["address", "claimed"]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Which flow has which 5-tuple. Every network namespace has its own; what is forged meets on one interface, so a flow whose
+ * Which flow has which 5-tuple. Every network namespace has its own, and so has the wire; what is forged meets on one interface, so a flow whose
  * 5-tuple another namespace's flow has, or one inside another session, is forged on a port of the lanes.
  *
  * @module
@@ -73,7 +73,8 @@ export class FlowKeys {
 }
 
 function ownName(flow: Flow, key: FlowKey): string {
-  return `${flow.program.networkNamespace ?? 0} ${formatFlowKey(key)}`;
+  const place = flow.attribution!.grade === "wire" ? "wire" : flow.program.networkNamespace ?? 0;
+  return `${place} ${formatFlowKey(key)}`;
 }
 
 function deleteIfIts(map: Map<string, Flow>, name: string, flow: Flow): void {

@@ -97,7 +97,10 @@ export class FlowTable {
     const flow = joined ?? this.#create(program, open, timeNs);
     const teller = new Teller(program, number, flow, open);
     flow.noteSocket(program, open);
-    if (hello) flow.noteSocket(program, hello);
+    if (hello) {
+      flow.noteSocket(program, hello);
+      flow.isCarried ||= hello.carrier > 0;
+    }
     flow.tellers.push(teller);
     let numbers = this.#byProgram.get(program.id);
     if (!numbers) this.#byProgram.set(program.id, numbers = new Map());

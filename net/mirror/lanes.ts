@@ -4,7 +4,7 @@ import { type CodecOutput, type Direction, type Lane, TO_CLIENT } from "../../co
 import type { Counters } from "./counters.ts";
 import { describeLane } from "./lane_comment.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
-import type { ForgeSettings } from "../forge/settings.ts";
+import type { ForgeLink, ForgeSettings } from "../forge/settings.ts";
 import { Connection } from "../forge/connection.ts";
 import type { LanePorts } from "./lane_ports.ts";
 import type { PacketBuffer } from "../forge/packet_batch.ts";
@@ -19,6 +19,8 @@ export interface Forging {
 export interface LanesOptions {
   /** 5-tuple of lane 0: the flow's. */
   readonly key: FlowKey;
+  /** Its ends on the link; absent: made-up ones. */
+  readonly link?: ForgeLink;
   readonly forging: Forging;
   readonly ports: LanePorts;
   /** The flow's books. */
@@ -159,8 +161,8 @@ export class Lanes implements CodecOutput {
   }
 
   #make(key: FlowKey): Connection {
-    const { buffer, settings } = this.#options.forging;
-    return new Connection(key, buffer, settings);
+    const { link, forging: { buffer, settings } } = this.#options;
+    return new Connection(key, buffer, settings, link);
   }
 
   #evict(lane: Lane): void {

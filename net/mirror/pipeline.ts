@@ -16,6 +16,7 @@ import type {
   CaptureProgram,
   CaptureProgramEnd,
   CaptureTarget,
+  CaptureWire,
 } from "../capture/target.ts";
 import { openChain } from "./codec_chain.ts";
 import { type AheadEvent, type Flow, NOTHING_HELD, type Teller } from "./flow.ts";
@@ -95,6 +96,11 @@ export class Pipeline implements CaptureTarget {
   hello(program: CaptureProgram, hello: CaptureHello, timeNs: number): void {
     this.#nowNs = timeNs;
     this.#flows.addresses.hello(program, hello);
+  }
+
+  wire(news: CaptureWire, timeNs: number): void {
+    this.#nowNs = Math.max(this.#nowNs, timeNs);
+    this.#flows.addresses.wire(news, timeNs);
   }
 
   data(
@@ -249,11 +255,12 @@ export class Pipeline implements CaptureTarget {
   #mirror(flow: Flow): void {
     const { codecs, raw, observer, starttls } = this.#options;
     const { info } = flow;
-    const key = flow.attribution!.key;
+    const { key, link } = flow.attribution!;
     const joinedLate = flow.joinedLate || flow.rested;
     flow.state = "mirrored";
     flow.lanes = new Lanes({
       key,
+      link,
       forging: this.#forging,
       ports: this.#flows.addresses.keys.ports,
       counters: flow.counters,

@@ -53,8 +53,8 @@ function isConfirmed({ attribution }: Claim): boolean {
   return attribution?.confirmed === true;
 }
 
-function ownName({ own, key }: Attribution): string {
-  return formatFlowKey(own ?? key);
+function ownName({ program, own, key }: Attribution): string {
+  return formatFlowKey(program ?? own ?? key);
 }
 
 function mayInherit(child: CaptureProgram, parent: CaptureProgram): boolean {

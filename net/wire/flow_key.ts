@@ -17,6 +17,12 @@ export interface FlowKey {
   readonly server: SocketAddress;
 }
 
+/** Whether two are one. */
+export function isSameAddress(one: SocketAddress, other: SocketAddress): boolean {
+  return one.port === other.port && one.ip.length === other.ip.length &&
+    one.ip.every((byte, at) => byte === other.ip[at]);
+}
+
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */
 export function formatSocketAddress(address: SocketAddress): string {
   const ip = formatIp(address.ip);

@@ -25,6 +25,7 @@ const NOWHERE: CaptureTarget = {
   programStart() {},
   open() {},
   hello() {},
+  wire() {},
   data() {},
   gap() {},
   close() {},

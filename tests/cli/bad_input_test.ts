@@ -20,7 +20,7 @@ const run = (...options: string[]) => ["run", ...options, "--", "true"];
 Deno.test("bad input: an unknown interface, observed or written to", async () => {
   assert.match(
     await mistake(run("-I", "nosuch0")),
-    /^--interface: there is no interface "nosuch0" with an address: there are any, .*\blo\b/,
+    /^--interface: there is no interface "nosuch0": those with addresses are .*\blo\b/,
   );
   assert.match(
     await mistake(run("-o", "nosuch0")),

@@ -83,6 +83,7 @@ mistake("what is missing or too much is named", [
   ["pki", "pki: expected init, issue, renew, csr, revoke or show"],
   ["pki init x", 'pki init: "x" is one argument too many'],
   ["pki issue agent", "pki issue: expected NAME"],
+  ["-I any -I lo", "--interface: any takes all, give no other beside it"],
   ["--metrics 70000", '--metrics: expected PORT or ADDR:PORT such as 9100, got "70000"'],
   ["--metrics a:b", '--metrics: expected PORT or ADDR:PORT such as 9100, got "a:b"'],
   ["-C", "--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng"],

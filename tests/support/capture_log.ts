@@ -46,6 +46,7 @@ export class CaptureLog implements CaptureTarget {
   programStart: CaptureTarget["programStart"] = (...call) => this.#add("programStart", ...call);
   open: CaptureTarget["open"] = (...call) => this.#add("open", ...call);
   hello: CaptureTarget["hello"] = (...call) => this.#add("hello", ...call);
+  wire: CaptureTarget["wire"] = (...call) => this.#add("wire", ...call);
   data: CaptureTarget["data"] = (program, flow, direction, offset, bytes, timeNs) =>
     this.#add("data", program, flow, direction, offset, bytes.slice(), timeNs);
   gap: CaptureTarget["gap"] = (...call) => this.#add("gap", ...call);

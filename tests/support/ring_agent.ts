@@ -51,6 +51,7 @@ if (import.meta.main) {
     programStart: () => void books.programs++,
     open: ({ id }, flow) => void open.add(`${id} ${flow}`),
     hello() {},
+    wire() {},
     data({ id }, flow, _direction, offset, bytes) {
       assert(bytes.every((byte, i) => byte === ((offset + i) & 0xff)));
       if (place(id, flow, offset, bytes.length)) books.data += bytes.length;

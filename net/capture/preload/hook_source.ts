@@ -69,6 +69,8 @@ export interface HookSourceSettings {
   readonly totalMemory?: number;
   /** {@linkcode BLOCKED_MS} when absent. */
   readonly blockedMs?: number;
+  /** Called before each turn of a ring: what it tells the target comes before what that tells. */
+  readonly onLook?: () => void;
   /** Called after the target was given something, to pass it on; reading waits for it. */
   readonly onBatch?: () => void | Promise<void>;
   /** What the rings' records mean beyond what they say. */
@@ -225,6 +227,7 @@ export class HookSource {
   /** Takes in who came, and reads the rings whose turn it is. */
   async #round(): Promise<void> {
     const nowMs = performance.now();
+    this.#options.onLook?.();
     this.#times.nowNs = this.#nowNs();
     if (nowMs - this.#lookedMs >= LOOK_MS - 1) this.#look(nowMs);
     const isReading = nowMs - this.#readMs >= READ_MS;
@@ -291,6 +294,7 @@ export class HookSource {
     let { gone } = ring;
     let records = 0;
     if (reader.outstanding !== 0) {
+      this.#options.onLook?.();
       const before = reader.bytesRead;
       ring.relieve();
       records = this.#read(ring);

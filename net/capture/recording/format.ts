@@ -24,8 +24,14 @@
  *                                     8  u64 amount    16  reason, UTF-8
  *     type 4, tick (program 0)        0  u64 time
  *     type 5, end (program 0)         0  u64 entries before this one
+ *     type 6, interfaces (program 0)  0  u64 time    8  JSON, UTF-8: an array of {name, addresses, isSeen}
+ *     type 7, hello seen (program 0)  0  u64 time    8  client random, 32 bytes    40  u16 client port    42  u16 server port
+ *                                    44  u16 VLAN (2^16 - 1: none)    46  u8 bytes of an address, 4 or 16
+ *                                    47  u8 whether MAC addresses are known (0 or 1)    48  client's address, 16 bytes
+ *                                    64  server's address, 16 bytes    80  client's MAC, 6 bytes    86  server's MAC, 6 bytes
+ *     type 8, hellos lost (program 0) 0  u64 time    8  u64 how many
  *
- * Version 1, which is still read, ends the start of a program after its comm; its gaps have no payload but the flag of
+ * Version 2 has no types from 6 on. Version 1, which is still read, ends the start of a program after its comm; its gaps have no payload but the flag of
  * record.h for what never was in user memory; its addresses are neither confirmed nor denied; and in it
  *
  *     type 3, end of a program        0  u64 time    8  u64 unreported bytes    16  u64 holes    24  u64 unmirrored
@@ -37,11 +43,20 @@ import type { CaptureLoss } from "../target.ts";
 import { DATA_MAX, SLOT } from "../record/layout.ts";
 
 export const RECORDING_MAGIC = Uint8Array.of(0x73, 0x73, 0x6c, 0x63, 0x72, 0x65, 0x63, 0);
-export const RECORDING_VERSION = 2;
+export const RECORDING_VERSION = 3;
 export const RECORDING_VERSION_LEAST = 1;
 export const RECORDING_HEADER = { magic: 0, version: 8, headerBytes: 12, timeBaseNs: 16, size: 32 } as const;
 export const ENTRY = { type: 0, program: 4, bodyBytes: 8, size: 16 } as const;
-export const ENTRY_TYPE = { start: 1, record: 2, end: 3, tick: 4, finish: 5 } as const;
+export const ENTRY_TYPE = {
+  start: 1,
+  record: 2,
+  end: 3,
+  tick: 4,
+  finish: 5,
+  interfaces: 6,
+  sighting: 7,
+  lost: 8,
+} as const;
 export const START = {
   timeNs: 0,
   pid: 8,
@@ -69,6 +84,23 @@ export const END_1 = {
   reason: 40,
   size: 40,
 } as const;
+/** A hello that an interface saw. */
+export const SIGHTING = {
+  timeNs: 0,
+  clientRandom: 8,
+  clientPort: 40,
+  serverPort: 42,
+  vlan: 44,
+  ipBytes: 46,
+  hasLink: 47,
+  clientIp: 48,
+  serverIp: 64,
+  clientMac: 80,
+  serverMac: 86,
+  size: 92,
+} as const;
+/** VLAN where there is none. */
+export const NO_VLAN = 0xffff;
 /** Flags of a slot that no ring has. */
 export const RECORDING_FLAG = { died: 0x8000, confirmed: 0x4000, denied: 0x2000 } as const;
 /** No body is longer: a record's payload fits a data area. */

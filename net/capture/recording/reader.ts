@@ -18,6 +18,7 @@ import {
   RECORDING_VERSION,
   RECORDING_VERSION_LEAST,
 } from "./format.ts";
+import { decodeWire } from "./wire_entries.ts";
 import { decodeEnd, decodeStart, readUint64 } from "./program_entries.ts";
 
 const BUFFER_BYTES = 1 << 20;
@@ -252,8 +253,14 @@ export class RecordingReader {
         this.#finished = true;
         return;
       default:
-        throw this.#damaged(`an entry of unknown type ${type}`);
+        return this.#deliverWire(target, type, this.#body(body, bodyBytes));
     }
+  }
+
+  #deliverWire(target: CaptureTarget, type: number, body: Uint8Array): void {
+    const told = decodeWire(type, body);
+    if (told === undefined) throw this.#damaged(`an entry of unknown type ${type}`);
+    target.wire(...told);
   }
 
   #program(id: number): CaptureProgram {

@@ -14,6 +14,7 @@ import type {
   CaptureProgram,
   CaptureProgramEnd,
   CaptureTarget,
+  CaptureWire,
 } from "../target.ts";
 import { FLAG, KIND, SLOT } from "../record/layout.ts";
 import { encodeHello, encodeOpen, openFlags, setUint64 } from "./record_writer.ts";
@@ -26,6 +27,7 @@ import {
   RECORDING_MAGIC,
   RECORDING_VERSION,
 } from "./format.ts";
+import { encodeWire } from "./wire_entries.ts";
 import { encodeEnd, encodeStart } from "./program_entries.ts";
 
 const BUFFER_BYTES = 1 << 20;
@@ -87,6 +89,12 @@ export class RecordingWriter implements CaptureTarget {
     const flags = standingFlags(hello.address);
     this.#record(program, { kind: KIND.hello, flags, timeNs }, encodeHello(hello));
     this.#target.hello(program, hello, timeNs);
+  }
+
+  wire(news: CaptureWire, timeNs: number): void {
+    const [type, body] = encodeWire(news, timeNs);
+    this.#body(type, 0, body);
+    this.#target.wire(news, timeNs);
   }
 
   data(

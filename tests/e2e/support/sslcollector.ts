@@ -51,20 +51,28 @@ export interface Summary {
   readonly remarks: readonly string[];
 }
 
+/** How `sslcollector` is started. */
+export interface StartOptions extends Pick<ChildOptions, "input" | "cwd" | "env"> {
+  /** A command that starts it, from source; absent: none. */
+  readonly under?: readonly string[];
+}
+
 /** Starts `sslcollector` with these arguments; the settings of this machine and user do not reach it. */
 export async function startSslcollector(
   mode: Mode,
   fixture: Fixture,
   args: readonly string[],
-  options: Pick<ChildOptions, "input" | "cwd" | "env"> = {},
+  options: StartOptions = {},
 ): Promise<Child> {
+  const { under = [] } = options;
   const env = { ...options.env, SSLCOLLECTOR_CONFIG: "/dev/null", NO_COLOR: "1" };
   if (mode === "source") {
-    return new Child(Deno.execPath(), {
-      ...options,
-      args: ["run", "-A", "--no-check", `${ROOT}cli/main.ts`, ...args],
-      env,
-    });
+    const [command, ...words] = [
+      ...under,
+      ...[Deno.execPath(), "run", "-A", "--no-check", `${ROOT}cli/main.ts`],
+      ...args,
+    ];
+    return new Child(command, { ...options, args: words, env });
   }
   const command = await binary();
   const denoDir = fixture.path("empty-deno-dir");
@@ -90,17 +98,28 @@ export function summaryOf({ code, stderr }: Ended): Summary {
   return JSON.parse(line) as Summary;
 }
 
+interface AgentOptions {
+  readonly mode?: Mode;
+  readonly fixture: Fixture;
+  readonly capture: string;
+  readonly options: readonly string[];
+  /** A command that starts it. */
+  readonly under?: readonly string[];
+}
+
 /** An agent at work, and how to start programs with its hook. */
 export class Agent implements AsyncDisposable {
   private constructor(readonly child: Child, readonly hookEnvironment: Readonly<Record<string, string>>) {}
 
-  static async start(mode: Mode, fixture: Fixture, capture: string, ...more: string[]): Promise<Agent> {
-    const runtimeDir = fixture.path("runtime");
-    const child = await startSslcollector(
-      mode,
-      fixture,
-      ["-I", "any", "--runtime-dir", runtimeDir, ...mirrorOptions(capture), ...more],
-    );
+  static start(mode: Mode, fixture: Fixture, capture: string, ...more: string[]): Promise<Agent> {
+    return Agent.startWith({ mode, fixture, capture, options: ["-I", "any", ...more] });
+  }
+
+  static async startWith(
+    { mode = "source", fixture, capture, options, under }: AgentOptions,
+  ): Promise<Agent> {
+    const args = ["--runtime-dir", fixture.path("runtime"), ...mirrorOptions(capture), ...options];
+    const child = await startSslcollector(mode, fixture, args, { under });
     try {
       const [, settings] = await child.found("stderr", /^start a program with: (.*) COMMAND$/m);
       return new Agent(child, Object.fromEntries(settings.split(" ").map((word) => word.split("=", 2))));

@@ -5,7 +5,7 @@ import { Connection, GAP_LENGTH_MAX } from "../../../net/forge/connection.ts";
 import { FrameCursor, PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
 import { sequenceAdd, type SequenceNumber } from "../../../net/wire/seq.ts";
-import { CLIENT_MAC, SERVER_MAC } from "../../../net/forge/settings.ts";
+import { type ForgeSettings, MADE_UP_LINK } from "../../../net/forge/settings.ts";
 import { sequenceDistance } from "../../support/sequence.ts";
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../../../net/wire/tcp.ts";
 import {
@@ -328,8 +328,27 @@ Deno.test("port map, marked MAC and VLAN", () => {
   marked.write(TO_CLIENT, text("x"), 0);
   const segments = recorder.segments();
   assert.deepEqual(segments.map(shown), [...HANDSHAKE, "< P. 1", ...HANDSHAKE, "< P. 1"]);
-  assert.deepEqual(segments.slice(0, 2).map(({ sourceMac }) => sourceMac), [CLIENT_MAC, SERVER_MAC]);
+  assert.deepEqual(segments.slice(0, 2).map(({ sourceMac }) => sourceMac), [
+    MADE_UP_LINK.clientMac,
+    MADE_UP_LINK.serverMac,
+  ]);
   assert.ok(segments.slice(4).every((segment) => segment.vlan === 7 && segment.sourceMac[5] === 0xff));
+});
+
+Deno.test("frames have the link's addresses and VLAN, unless the settings say otherwise", () => {
+  const recorder = new Recorder();
+  const link = { clientMac: hex("0a0000000001"), serverMac: hex("0a0000000002"), vlan: 100 };
+  const forge = (settings: Partial<ForgeSettings>) => {
+    new Connection(IPV4_KEY, recorder.buffer, testSettings(settings), link).write(TO_CLIENT, text("x"), 0);
+    const [first, second] = recorder.segments().slice(-4);
+    return [first.sourceMac, second.sourceMac, first.vlan] as const;
+  };
+  assert.deepEqual(forge({}), [link.clientMac, link.serverMac, 100]);
+  assert.deepEqual(forge({ vlan: 7 }), [link.clientMac, link.serverMac, 7]);
+  const { clientMac, serverMac } = MADE_UP_LINK;
+  assert.deepEqual(forge({ hidesLinks: true }), [clientMac, serverMac, 100]);
+  const mark = hex("0200000000ff");
+  assert.deepEqual(forge({ markMac: mark }), [mark, mark, 100]);
 });
 
 Deno.test("IP identification counts up in each direction", () => {

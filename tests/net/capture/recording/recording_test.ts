@@ -51,6 +51,21 @@ function tell(target: CaptureTarget): void {
   const denied = { ...address, confirmed: false };
   target.hello(other, { address: denied, clientRandom, received: true, carrier: 0 }, 300_000_001);
   target.hello(other, { address: undefined, clientRandom: "", received: false, carrier: 2 ** 40 }, 2 ** 51);
+  target.wire({
+    kind: "interfaces",
+    interfaces: [{ name: "eth0", addresses: ["10.0.0.1"], isSeen: true }, {
+      name: "✗",
+      addresses: [],
+      isSeen: false,
+    }],
+  }, 300_000_001);
+  const key = { client: { ip, port: 65_535 }, server: { ip, port: 1 } };
+  const short = { client: { ip: ip.slice(12), port: 0 }, server: { ip: ip.slice(2, 6), port: 443 } };
+  const [clientMac, serverMac] = [ip.slice(0, 6), ip.slice(6, 12)];
+  target.wire({ kind: "hello", clientRandom, key }, 300_000_001);
+  target.wire({ kind: "hello", clientRandom, key: short, link: { clientMac, serverMac } }, 300_000_001);
+  target.wire({ kind: "hello", clientRandom, key, link: { clientMac, serverMac, vlan: 0 } }, 300_000_001);
+  target.wire({ kind: "lost", hellos: 2 ** 40 }, 300_000_001);
   target.data(program, 2 ** 52 - 1, 1, 2 ** 51, new TextEncoder().encode("clear text"), 300_000_001);
   target.data(other, 1, 0, 0, Uint8Array.of(1), 300_000_001);
   target.gap(other, 1, { direction: 0, offset: 1, length: 2 ** 50, reason: "ring-full" }, 300_000_002);
@@ -112,7 +127,9 @@ Deno.test("programs have other numbers where those of the recording may be taken
   let number = 40;
   await (await RecordingReader.from(source(bytes))).replay(log, { nextProgram: () => number++ });
   const ids = (calls: CaptureLog["calls"]) =>
-    calls.filter(([name]) => name !== "tick").map(([, program]) => (program as { id: number }).id);
+    calls.filter(([name]) => name !== "tick" && name !== "wire").map(([, program]) =>
+      (program as { id: number }).id
+    );
   assert.deepEqual(ids(log.calls), ids(told.calls).map((id) => id + 39));
 });
 
@@ -199,8 +216,8 @@ Deno.test("other files are refused by name", async () => {
   const pcapng = Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a, ...new Uint8Array(100));
   await assert.rejects(RecordingReader.from(source(pcapng)), /This is no recording/);
   const newer = bytes.slice();
-  newer[8] = 3;
-  await assert.rejects(RecordingReader.from(source(newer)), /of version 3, this program reads 1 to 2/);
+  newer[8] = 4;
+  await assert.rejects(RecordingReader.from(source(newer)), /of version 4, this program reads 1 to 3/);
   const longer = Uint8Array.of(...bytes, 0);
   assert.match((await replay(longer)).error!.message, /goes on after its end mark/);
 });

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The socket filter for what may be a ClientHello: TCP over IPv4 or IPv6, with up to two VLAN tags, whose payload begins with the
+ * record of one, or at byte 1 to 5 of it, where a peer cut its header off.
+ *
+ * @module
+ */
+import { BpfProgram } from "./bpf.ts";
+
+/** Bytes that are kept of a packet: headers, and the hello up to its random. */
+const SNAP_BYTES = 384;
+const TCP = 6;
+/** IPv6 extension headers that may come before TCP: hop-by-hop options, routing, destination options (RFC 8200). */
+const EXTENSIONS = [0, 43, 60];
+const VLAN_TYPES = [0x8100, 0x88a8];
+/** Bytes of the record that tell it: its place in the record, and what is there (RFC 8446 section 5.1 and 4.1.2). */
+const MARKS: readonly (readonly [place: number, value: number])[] = [[0, 0x16], [1, 3], [5, 1], [9, 3]];
+/** How many bytes of the record may be missing in front of the payload. */
+export const CUT_MAX = 5;
+
+/** `struct sock_filter`s. A packet that ends before a byte that is looked at does not pass. */
+export function helloFilter(): Uint8Array<ArrayBuffer> {
+  const program = new BpfProgram();
+  // X is where the IP header begins.
+  program.do("ldx", 14).do("ldh", 12);
+  for (const type of VLAN_TYPES) program.ifEqual(type, "tag");
+  program.jump("type");
+  program.label("tag").do("ldx", 18).do("ldh", 16);
+  for (const type of VLAN_TYPES) program.ifEqual(type, "second tag");
+  program.jump("type");
+  program.label("second tag").do("ldx", 22).do("ldh", 20);
+  program.label("type").ifEqual(0x0800, "ipv4").ifEqual(0x86dd, "ipv6").do("ret", 0);
+
+  // A fragment that is not the first has no TCP header.
+  program.label("ipv4").do("ldbx", 9).unless(TCP, "drop").do("ldhx", 6).ifAny(0x1fff, "drop");
+  program.do("ldbx", 0).do("and", 0xf).do("lsh", 2).do("addx").do("tax").jump("tcp");
+
+  program.label("ipv6").do("ldbx", 6).do("st", 0).do("txa").do("add", 40).do("tax").do("ldm", 0);
+  for (const extension of ["extension 1", "extension 2"]) {
+    program.ifEqual(TCP, "tcp");
+    for (const header of EXTENSIONS) program.ifEqual(header, extension);
+    program.do("ret", 0).label(extension);
+    program.do("ldbx", 0).do("st", 0).do("ldbx", 1).do("add", 1).do("lsh", 3).do("addx").do("tax").do(
+      "ldm",
+      0,
+    );
+  }
+  program.unless(TCP, "drop");
+
+  // From here on X is where the payload begins.
+  program.label("tcp").do("ldbx", 12).do("rsh", 4).do("lsh", 2).do("addx").do("tax");
+  for (let cut = 0; cut <= CUT_MAX; cut++) {
+    for (const [place, value] of MARKS) {
+      if (place >= cut) program.do("ldbx", place - cut).unless(value, `not ${cut}`);
+    }
+    program.do("ret", SNAP_BYTES).label(`not ${cut}`);
+  }
+  program.label("drop").do("ret", 0);
+  return program.assemble();
+}
+
+/** Whether the payload at `at` may be a ClientHello without its first `cut` bytes, which has its random at `at + 11 - cut`. */
+export function mayBeHello(bytes: Uint8Array, at: number, cut: number): boolean {
+  return MARKS.every(([place, value]) => place < cut || bytes[at + place - cut] === value);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/** ClientHellos that interfaces saw, until their sessions ask for them. @module */
+import type { CaptureInterface, CaptureSighting } from "../capture/target.ts";
+import { type FlowKey, formatIp, isSameAddress } from "../wire/flow_key.ts";
+
+/** Hellos that wait, at some 500 bytes each. */
+const SIGHTINGS_MAX = 32_768;
+/** Sightings of one random: of retransmissions, proxies that pass it through, and whoever copies it. */
+const OF_ONE_MAX = 8;
+/** A session that opens so long after its hello has other troubles. */
+const EXPIRE_NS = 60e9;
+/** For so long after hellos were lost, or the looking began, a session without one may have crossed all the same. */
+const DOUBT_NS = 10e9;
+
+interface Kept {
+  readonly seenNs: number;
+  readonly sightings: CaptureSighting[];
+}
+
+export class Sightings {
+  #interfaces: readonly CaptureInterface[] = [];
+  /** Addresses of all interfaces; undefined: flows need not cross any. */
+  #addresses: ReadonlySet<string> | undefined;
+  #doubtUntilNs = -Infinity;
+  /** By client random, oldest first. */
+  readonly #kept = new Map<string, Kept>();
+
+  /** Only flows that cross one of these count from now on. */
+  look(interfaces: readonly CaptureInterface[], timeNs: number): void {
+    const isNew = interfaces.some(({ name, isSeen }) =>
+      isSeen && !this.#interfaces.some((known) => known.isSeen && known.name === name)
+    );
+    if (isNew) this.doubt(timeNs);
+    this.#interfaces = interfaces;
+    this.#addresses = new Set(interfaces.flatMap(({ addresses }) => addresses));
+  }
+
+  /** Whether hellos are looked for on some interface. */
+  get isLooking(): boolean {
+    return this.#interfaces.some(({ isSeen }) => isSeen);
+  }
+
+  /** Whether a session that opened at `openedNs` would have been seen if it had crossed an interface. */
+  isSure(openedNs: number): boolean {
+    return this.#interfaces.length > 0 && openedNs >= this.#doubtUntilNs &&
+      this.#interfaces.every(({ isSeen }) => isSeen);
+  }
+
+  /** Hellos passed that are not known: nothing is sure for a while. */
+  doubt(timeNs: number): void {
+    this.#doubtUntilNs = timeNs + DOUBT_NS;
+  }
+
+  /** Whether an address is one of the interfaces', or no interface is asked for. */
+  isLocal(ip: Uint8Array): boolean {
+    return this.#addresses?.has(formatIp(ip)) ?? true;
+  }
+
+  add(sighting: CaptureSighting, timeNs: number): void {
+    const known = this.#kept.get(sighting.clientRandom);
+    if (known !== undefined) {
+      if (known.sightings.length < OF_ONE_MAX) known.sightings.push(sighting);
+      return;
+    }
+    this.#kept.set(sighting.clientRandom, { seenNs: timeNs, sightings: [sighting] });
+    if (this.#kept.size > SIGHTINGS_MAX) this.#kept.delete(this.#kept.keys().next().value!);
+  }
+
+  /** The sighting of a session that fits best what its program knows of its ends: both, one, or the first that there is. */
+  find(clientRandom: string, known: FlowKey | undefined): CaptureSighting | undefined {
+    const sightings = this.#kept.get(clientRandom)?.sightings;
+    if (sightings === undefined || known === undefined) return sightings?.[0];
+    return sightings.find(({ key }) => sameEnds(key, known) === 2) ??
+      sightings.find(({ key }) => sameEnds(key, known) === 1) ?? sightings[0];
+  }
+
+  tick(timeNs: number): void {
+    for (const [clientRandom, { seenNs }] of this.#kept) {
+      if (timeNs - seenNs < EXPIRE_NS) return;
+      this.#kept.delete(clientRandom);
+    }
+  }
+}
+
+/** How many ends two 5-tuples share. */
+export function sameEnds(one: FlowKey, other: FlowKey): number {
+  return Number(isSameAddress(one.client, other.client)) + Number(isSameAddress(one.server, other.server));
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Addresses as an interface sees them. The server's answer is the address that it sees: each flow of the capture has to be that of
+ * its own payload. `WIRE_CONNECTIONS` and `WIRE_HELLOS` in the environment set how many there are under a flood.
+ */
+import assert from "node:assert/strict";
+import { type ForgedConnection, forgedConnections } from "../support/forged.ts";
+import { netnsMissing } from "../support/netns.ts";
+import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
+import { Child, runChild } from "./support/child.ts";
+import { type Fixture, withFixture } from "./support/fixture.ts";
+import { Networks } from "./support/networks.ts";
+import { PROGRAMS } from "./support/python.ts";
+import { Agent, type Summary } from "./support/sslcollector.ts";
+
+const CONNECTIONS = Number(Deno.env.get("WIRE_CONNECTIONS") ?? 150);
+const HELLOS = Number(Deno.env.get("WIRE_HELLOS") ?? 10_000);
+const AT_A_TIME = 4;
+const lacking = [missing("curl", "nft", "python3"), netnsMissing()];
+
+/** An HTTPS server in a namespace that answers who asks. */
+async function serve(networks: Networks, name: string, { certificate, key }: Fixture): Promise<Child> {
+  const command = [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--no-check",
+    `${PROGRAMS}/echo_address.ts`,
+    certificate,
+    key,
+  ];
+  const server = new Child("ip", { args: networks.command(name, ...command) });
+  await server.found("stdout", /ready/);
+  return server;
+}
+
+/** One request of curl in a namespace, with the hook; answers the address that the server saw. */
+async function ask(
+  networks: Networks,
+  name: string,
+  agent: Agent,
+  url: string,
+  ...more: string[]
+): Promise<string> {
+  const command = ["curl", "-sSfk", "--http1.1", ...more, url];
+  const { code, stdout, stderr } = await runChild("ip", {
+    args: networks.command(name, ...command),
+    env: agent.hookEnvironment,
+  });
+  assert.equal(code, 0, stderr);
+  return new TextDecoder().decode(stdout);
+}
+
+/** Calls `one` so often, some at a time; answers what it answered. */
+async function repeat(times: number, one: () => Promise<string>): Promise<string[]> {
+  const answers: string[] = [];
+  let left = times;
+  const loop = async () => {
+    while (left-- > 0) answers.push(await one());
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, loop));
+  return answers;
+}
+
+/** Fails unless each flow is that of its own payload, and there is one for each answer. */
+async function check(
+  capture: string,
+  answers: readonly string[],
+  server: string,
+): Promise<ForgedConnection[]> {
+  const connections = forgedConnections(await Deno.readFile(capture));
+  const told = connections.map(({ streams }) => new TextDecoder().decode(streams[1]).split("\r\n\r\n")[1]);
+  assert.deepEqual(connections.map(({ name }) => name), told.map((client) => `${client}>${server}`));
+  assert.deepEqual(told.toSorted(), answers.toSorted());
+  for (const { comments } of connections) assert.match(comments[0], /attribution=wire /);
+  return connections;
+}
+
+/** Fails unless all clear text was mirrored but that of `elsewhere` flows, which are counted. */
+function checkBooks({ total }: Summary, flows: number, elsewhere = 0): void {
+  assert.deepEqual([total.flows, total.imbalance], [flows + elsewhere, 0]);
+  assert.deepEqual(Object.keys(total.lost), elsewhere > 0 ? ["not-on-interface"] : []);
+  assert.deepEqual(total.events["flow-not-on-interface"] ?? 0, elsewhere);
+}
+
+/** An agent in a namespace, which starts with the hook whatever runs in any. */
+function agentIn(
+  networks: Networks,
+  name: string,
+  fixture: Fixture,
+  ...interfaces: string[]
+): Promise<Agent> {
+  const options = interfaces.flatMap((device) => ["-I", device]);
+  return Agent.startWith({
+    fixture,
+    capture: fixture.path("out.pcapng"),
+    under: ["ip", ...networks.command(name)],
+    options,
+  });
+}
+
+Deno.test({
+  name: "wire: behind NAT a flow has the address that is seen outside, also of two clients with one port",
+  ...skipIf(...lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using networks = new Networks();
+      await networks.add("one", "two", "router", "outside");
+      await networks.link(["router", "in1", "10.1.0.1/24"], ["one", "eth0", "10.1.0.2/24"]);
+      await networks.link(["router", "in2", "10.2.0.1/24"], ["two", "eth0", "10.2.0.2/24"]);
+      await networks.link(["router", "out", "203.0.113.1/24"], ["outside", "eth0", "203.0.113.9/24"]);
+      await networks.in("one", "ip", "route", "add", "default", "via", "10.1.0.1");
+      await networks.in("two", "ip", "route", "add", "default", "via", "10.2.0.1");
+      await networks.masquerade("router", "out");
+      await using _server = await serve(networks, "outside", fixture);
+      await using _inner = await serve(networks, "router", fixture);
+      await using agent = await agentIn(networks, "router", fixture, "out");
+      const answers: string[] = [];
+      for (const client of ["one", "two", "one"]) {
+        const port = ["--local-port", client === "one" && answers.length > 0 ? "40002" : "40001"];
+        answers.push(await ask(networks, client, agent, "https://203.0.113.9:8443/", ...port));
+      }
+      assert.equal(
+        await ask(networks, "one", agent, "https://10.1.0.1:8443/", "--local-port", "40003"),
+        "10.1.0.2:40003",
+      );
+      checkBooks(await agent.stop(), 3, 1);
+      const connections = await check(fixture.path("out.pcapng"), answers, "203.0.113.9:8443");
+      const own = connections.map(({ comments }) => /program-flow=(\S+)>/.exec(comments[0])?.[1]);
+      assert.deepEqual(own, ["10.1.0.2:40001", "10.2.0.2:40001", "10.1.0.2:40002"]);
+    }),
+});
+
+Deno.test({
+  name:
+    "wire: on the port of a bridge and under a macvlan, over IPv4 and IPv6, with the MAC addresses of the link",
+  ...skipIf(...lacking, missing("tshark")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using networks = new Networks();
+      await networks.add("client", "inner", "host", "server");
+      await networks.in("host", "ip", "link", "add", "br0", "type", "bridge");
+      await networks.link(["host", "port1"], ["client", "eth0", "10.3.0.2/24", "2001:db8:3::2/64"]);
+      await networks.link(["host", "port2"], ["server", "eth0", "10.3.0.9/24", "2001:db8:3::9/64"]);
+      for (const port of ["port1", "port2"]) {
+        await networks.in("host", "ip", "link", "set", port, "master", "br0");
+      }
+      await networks.up("host", "br0");
+      const macvlan = [
+        "link",
+        "eth0",
+        "name",
+        "mv0",
+        "netns",
+        networks.of("inner"),
+        "type",
+        "macvlan",
+        "mode",
+        "bridge",
+      ];
+      await networks.in("client", "ip", "link", "add", ...macvlan);
+      await networks.up("inner", "mv0", "10.3.0.3/24");
+      await using _server = await serve(networks, "server", fixture);
+      await using agent = await agentIn(networks, "host", fixture, "port2");
+      const answers = [
+        await ask(networks, "client", agent, "https://10.3.0.9:8443/"),
+        await ask(networks, "inner", agent, "https://10.3.0.9:8443/"),
+      ];
+      const overIpv6 = await ask(networks, "client", agent, "https://[2001:db8:3::9]:8443/");
+      checkBooks(await agent.stop(), 3);
+      const capture = fixture.path("out.pcapng");
+      const names = forgedConnections(await Deno.readFile(capture)).map(({ name }) => name);
+      assert.deepEqual(names, [
+        ...answers.map((client) => `${client}>10.3.0.9:8443`),
+        `${overIpv6}>[2001:db8:3::9]:8443`,
+      ]);
+      const fields = ["-T", "fields", "-e", "eth.src", "-e", "eth.dst"];
+      const { stdout } = await runChild("tshark", {
+        args: ["-r", capture, "-Y", "tcp.flags == 2", ...fields],
+      });
+      const [client, inner, server] = [
+        await networks.mac("client", "eth0"),
+        await networks.mac("inner", "mv0"),
+        await networks.mac("server", "eth0"),
+      ];
+      assert.deepEqual(
+        new TextDecoder().decode(stdout).trim().split("\n"),
+        [client, inner, client].map((source) => `${source}\t${server}`),
+      );
+    }),
+});
+
+Deno.test({
+  name:
+    `wire: ${CONNECTIONS} short connections beside a flood of ${HELLOS} hellos: each has its own address, none is missing`,
+  ...skipIf(...lacking),
+  timeout: 300_000 + 100 * CONNECTIONS,
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using networks = new Networks();
+      await networks.add("client", "server");
+      await networks.link(["client", "eth0", "10.4.0.2/24"], ["server", "eth0", "10.4.0.9/24"]);
+      await using _server = await serve(networks, "server", fixture);
+      await using agent = await agentIn(networks, "client", fixture, "eth0");
+      const flood = runChild("ip", {
+        args: networks.command("server", "python3", `${PROGRAMS}/flood_hellos.py`, "eth0", `${HELLOS}`),
+      });
+      const answers = await repeat(
+        CONNECTIONS,
+        () => ask(networks, "client", agent, "https://10.4.0.9:8443/"),
+      );
+      assert.equal((await flood).code, 0, (await flood).stderr);
+      checkBooks(await agent.stop(), CONNECTIONS);
+      const connections = forgedConnections(await Deno.readFile(fixture.path("out.pcapng")));
+      const told = connections.map(({ streams }) =>
+        new TextDecoder().decode(streams[1]).split("\r\n\r\n")[1]
+      );
+      assert.deepEqual(connections.map(({ name }) => name), told.map((client) => `${client}>10.4.0.9:8443`));
+      assert.deepEqual(told.toSorted(), answers.toSorted());
+    }),
+});
+
+Deno.test({
+  name:
+    "wire: an interface that goes away is waited for, and one that cannot be looked at is told by its addresses",
+  ...skipIf(...lacking, missing("setpriv")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using networks = new Networks();
+      await networks.add("client", "server");
+      await networks.link(["client", "eth0", "10.5.0.2/24"], ["server", "eth0", "10.5.0.9/24"]);
+      await using _server = await serve(networks, "server", fixture);
+      {
+        await using agent = await agentIn(networks, "client", fixture, "eth0");
+        await networks.in("client", "ip", "link", "del", "eth0");
+        await agent.child.found("stderr", /eth0 is down or gone/);
+        await networks.link(["client", "eth0", "10.5.0.2/24"], ["server", "eth0", "10.5.0.9/24"]);
+        await agent.child.found("stderr", /eth0 is looked at again/);
+        const answer = await ask(networks, "client", agent, "https://10.5.0.9:8443/");
+        checkBooks(await agent.stop(), 1);
+        await check(fixture.path("out.pcapng"), [answer], "10.5.0.9:8443");
+      }
+      const under = [
+        "ip",
+        ...networks.command("client", "setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"),
+      ];
+      const capture = fixture.path("second.pcapng");
+      await using agent = await Agent.startWith({ fixture, capture, under, options: ["-I", "eth0"] });
+      await agent.child.found("stderr", /cannot observe eth0 without the capability CAP_NET_RAW: /);
+      const answer = await ask(networks, "client", agent, "https://10.5.0.9:8443/");
+      await ask(networks, "server", agent, "https://127.0.0.1:8443/");
+      checkBooks(await agent.stop(), 1, 1);
+      const [{ name, comments }] = forgedConnections(await Deno.readFile(capture));
+      assert.equal(name, `${answer}>10.5.0.9:8443`);
+      assert.match(comments[0], /attribution=(socket|hello) /);
+    }),
+});
