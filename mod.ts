@@ -74,11 +74,15 @@ export type {
   CaptureGap,
   CaptureGrade,
   CaptureHello,
+  CaptureInterface,
+  CaptureLink,
   CaptureLoss,
   CaptureOpen,
   CaptureProgram,
   CaptureProgramEnd,
+  CaptureSighting,
   CaptureTarget,
+  CaptureWire,
 } from "./net/capture/target.ts";
 
 // Collectors, and how agents reach them.
