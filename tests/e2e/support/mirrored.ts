@@ -14,7 +14,6 @@ export interface ClientTest extends MirrorExpectation {
   readonly hostname: Target["hostname"];
   /** The client's command line. */
   readonly command: (target: Target) => readonly string[];
-  readonly input?: (target: Target) => Uint8Array<ArrayBuffer>;
   /** More options of `run`. */
   readonly options?: readonly string[];
   /** The agent gets no processor for a fifth of a second, again and again. */
@@ -34,7 +33,7 @@ export async function checkClient(mode: Mode, fixture: Fixture, test: ClientTest
   const target = { hostname: test.hostname, port: server.port };
   const command = test.command(target);
   const args = ["run", ...mirrorOptions(capture), ...test.options ?? [], "--", ...command];
-  await using child = await startSslcollector(mode, fixture, args, { input: test.input?.(target) });
+  await using child = await startSslcollector(mode, fixture, args);
   if (test.stalls) stall(child);
   const ended = await child.ended;
   assert.equal(ended.code, 0, `${command[0]}: ${ended.stderr}`);
