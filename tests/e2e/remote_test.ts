@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { FakeCollector } from "../support/fake_collector.ts";
 import { judge, judgeMissing } from "../ids/judge.ts";
-import { inNamespace, netnsMissing, withVeth } from "../support/netns.ts";
-import { missing, runOk } from "../support/run.ts";
+import { addAddresses, netnsMissing, withVeth } from "../support/netns.ts";
+import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { Child } from "./support/child.ts";
 import {
@@ -20,8 +20,6 @@ import { type Fixture, withFixture } from "./support/fixture.ts";
 import { BodyServer, clientsOf, Collector, makePki } from "./support/collector.ts";
 
 const lacking = missing("curl", "openssl", "tshark");
-const AGENT = "10.213.9.2";
-const COLLECTOR = "10.213.9.1";
 const REQUESTS = 20;
 
 /** `run` with these options. */
@@ -44,10 +42,8 @@ Deno.test({
   fn: () =>
     withFixture((fixture) =>
       withVeth(async (veth) => {
-        await runOk("ip", "addr", "add", `${COLLECTOR}/30`, "dev", veth.near);
-        await inNamespace(veth, "ip", "addr", "add", `${AGENT}/30`, "dev", veth.far);
-        await inNamespace(veth, "ip", "link", "set", "lo", "up");
-        const pki = await makePki(fixture, [COLLECTOR]);
+        await addAddresses(veth);
+        const pki = await makePki(fixture, [veth.nearAddress]);
         const body = fixture.body(50_000);
         await using server = new Child("ip", {
           args: [
@@ -63,10 +59,10 @@ Deno.test({
           fixture,
           remote,
           "-L",
-          `${COLLECTOR}:0`,
+          `${veth.nearAddress}:0`,
           ...pki,
         );
-        const options = [...mirrorOptions(local), "-t", `${COLLECTOR}:${collector.port}`, ...pki];
+        const options = [...mirrorOptions(local), "-t", `${veth.nearAddress}:${collector.port}`, ...pki];
         const urls = Array.from({ length: REQUESTS }, () => `https://localhost:8443/${body.name}`);
         const outputs = urls.flatMap(() => ["-o", "/dev/null"]);
         const agent = new Child("ip", {
@@ -91,7 +87,7 @@ Deno.test({
         const { summary } = await collector.stop();
         assert.deepEqual(
           summary.agents.map(({ name, address, packets }) => [name, address.split(":")[0], packets]),
-          [["web1", AGENT, summaryOf(ended).total.packets]],
+          [["web1", veth.farAddress, summaryOf(ended).total.packets]],
         );
         const [here, there] = [await judge(local), await judge(remote)];
         assert.deepEqual(there, here);

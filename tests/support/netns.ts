@@ -9,7 +9,13 @@ export interface Veth {
   /** Name of the other end, in {@linkcode namespace}. */
   readonly far: string;
   readonly namespace: string;
+  /** For the two ends, of a network that no other test on this machine uses meanwhile. */
+  readonly nearAddress: string;
+  readonly farAddress: string;
 }
+
+/** Of 10.213.0.0/16, so many networks of four addresses for each process. */
+const NETWORKS_EACH = 8;
 
 let made = 0;
 
@@ -48,8 +54,17 @@ export function tunMissing(): Reason {
  * it are the test's); removes both afterwards.
  */
 export async function withVeth<T>(use: (veth: Veth) => Promise<T>, mtu = 1500): Promise<T> {
-  const id = `${Deno.pid.toString(36)}x${(made++).toString(36)}`;
-  const veth: Veth = { near: `sn${id}`, far: `sf${id}`, namespace: `ssl-${id}` };
+  const index = made++;
+  const id = `${Deno.pid.toString(36)}x${index.toString(36)}`;
+  const network = (Deno.pid * NETWORKS_EACH + index % NETWORKS_EACH) % (1 << 14);
+  const address = (host: number) => `10.213.${network >> 6}.${4 * (network % 64) + host}`;
+  const veth: Veth = {
+    near: `sn${id}`,
+    far: `sf${id}`,
+    namespace: `ssl-${id}`,
+    nearAddress: address(1),
+    farAddress: address(2),
+  };
   await runOk("ip", "netns", "add", veth.namespace);
   try {
     await inNamespace(
@@ -70,6 +85,13 @@ export async function withVeth<T>(use: (veth: Veth) => Promise<T>, mtu = 1500): 
     await run("ip", ["link", "del", veth.near]);
     await runOk("ip", "netns", "del", veth.namespace);
   }
+}
+
+/** Gives both ends their addresses. */
+export async function addAddresses(veth: Veth): Promise<void> {
+  await runOk("ip", "addr", "add", `${veth.nearAddress}/30`, "dev", veth.near);
+  await inNamespace(veth, "ip", "addr", "add", `${veth.farAddress}/30`, "dev", veth.far);
+  await inNamespace(veth, "ip", "link", "set", "lo", "up");
 }
 
 /** Runs a program in the far end's namespace; answers its stdout, throws when it fails. */

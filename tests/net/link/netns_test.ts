@@ -4,25 +4,30 @@ import { fileURLToPath } from "node:url";
 import type { RemoteSink, RemoteSinkOptions } from "../../../net/link/remote_sink.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
-import { inNamespace, netnsMissing, received, tunMissing, type Veth, withVeth } from "../../support/netns.ts";
+import {
+  addAddresses,
+  inNamespace,
+  netnsMissing,
+  received,
+  tunMissing,
+  type Veth,
+  withVeth,
+} from "../../support/netns.ts";
 import { TextLineStream } from "../../support/lines.ts";
 import { TestProcess } from "../../support/process.ts";
 import { withSeed } from "../../support/random.ts";
-import { missing, runOk } from "../../support/run.ts";
+import { missing } from "../../support/run.ts";
 import { startTcpdump } from "../../support/tcpdump.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
 import { skipIf } from "../../support/skip.ts";
 import { until } from "../../support/until.ts";
 
-const NEAR = "10.213.7.1";
-const FAR = "10.213.7.2";
 /** Patience of both ends of a link that is cut: three heartbeats without a word, and an end gives the connection up. */
 const IMPATIENT = { heartbeatMs: 500, connectMs: 500 };
 const SLOW_LINK = fileURLToPath(new URL("../../support/slow_link.py", import.meta.url));
 
 /** A way into another namespace: agents here, a collector beyond. */
-interface Link {
-  readonly namespace: string;
+interface Link extends Pick<Veth, "namespace" | "farAddress"> {
   /** This side's device. */
   readonly near: string;
 }
@@ -30,9 +35,7 @@ interface Link {
 /** A veth with addresses. */
 function withLink(use: (link: Veth) => Promise<void>): Promise<void> {
   return withVeth(async (veth) => {
-    await runOk("ip", "addr", "add", `${NEAR}/30`, "dev", veth.near);
-    await inNamespace(veth, "ip", "addr", "add", `${FAR}/30`, "dev", veth.far);
-    await inNamespace(veth, "ip", "link", "set", "lo", "up");
+    await addAddresses(veth);
     await use(veth);
   });
 }
@@ -44,9 +47,9 @@ function withSlowLink(
   seed: number,
   use: (link: Link) => Promise<void>,
 ): Promise<void> {
-  return withVeth(async ({ namespace, near, far }) => {
+  return withVeth(async ({ namespace, near, far, nearAddress, farAddress }) => {
     const [nearTun, farTun] = [`${near}t`, `${far}t`];
-    const args = [nearTun, farTun, namespace, NEAR, FAR, delayMs, loss, seed].map(String);
+    const args = [nearTun, farTun, namespace, nearAddress, farAddress, delayMs, loss, seed].map(String);
     const command = new Deno.Command("python3", {
       args: [SLOW_LINK, ...args],
       stdin: "piped",
@@ -57,7 +60,7 @@ function withSlowLink(
     const reader = lines.getReader();
     assert.equal((await reader.read()).value, "ready");
     try {
-      await use({ namespace, near: nearTun });
+      await use({ namespace, farAddress, near: nearTun });
     } finally {
       await child.stdin.close();
       const lost = /^passed \d+ lost (\d+)$/.exec((await reader.read()).value ?? "");
@@ -69,7 +72,7 @@ function withSlowLink(
 
 /** Sends packets to a collector beyond the link as `send` makes them; all must have arrived in the end. */
 async function checkThrough(
-  { namespace }: Link,
+  { namespace, farAddress }: Link,
   send: (packets: NumberedPackets, sink: RemoteSink, log: TestLog) => Promise<void>,
   patience: Pick<RemoteSinkOptions, "heartbeatMs" | "connectMs"> = {},
 ): Promise<void> {
@@ -80,12 +83,12 @@ async function checkThrough(
       sink: out,
       state: `${pki.folder}/state`,
       workers: 1,
-      hostname: FAR,
+      hostname: farAddress,
       heartbeatMs: patience.heartbeatMs,
     }, ["ip", "netns", "exec", namespace]);
     const port = Number((await collector.find(/^port (\d+)/))[1]);
     const log = new TestLog();
-    const sink = remoteSink(`${FAR}:${port}`, pki.agent, log, patience);
+    const sink = remoteSink(`${farAddress}:${port}`, pki.agent, log, patience);
     const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
     await send(packets, sink, log);
     await until("all packets written", () => sink.counters.written === packets.count);
@@ -93,7 +96,7 @@ async function checkThrough(
     assert.equal(sink.counters.dropped.size, 0);
     assert.equal(await collector.finish(), 0);
     assertEachOnce(numbersIn(await Deno.readFile(out)), packets.count);
-  }, [FAR]);
+  }, [farAddress]);
 }
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
