@@ -7,12 +7,17 @@
  * @module
  */
 import { fileExceeds } from "./fault_wait.ts";
+import { limitReceiveBuffer } from "./receive_buffer.ts";
 
 /** A gigabit a second. */
 export const LINK_BYTES_PER_SECOND = 125_000_000;
 
-/** How far a capture may stay behind: a quarter of what a ring holds before the agent has seen it. */
+/**
+ * How far a capture may stay behind: a quarter of what a ring holds before the agent has seen it. A mirrored program may be ahead
+ * of that by what the kernel takes from it: 4 MiB to be sent, and the receive buffer.
+ */
 const BEHIND_BYTES = 4 << 20;
+const RECEIVE_BUFFER_BYTES = 256 << 10;
 /** A capture is longer than the clear text in it by at least this: 54 bytes of headers and 32 of its block to 1460. */
 const CAPTURE_OVERHEAD = 1.06;
 
@@ -25,6 +30,11 @@ export class Link {
 
   constructor(capture?: string) {
     this.#capture = capture;
+  }
+
+  /** A new connection, of which not more is to be under way than the link may be ahead of the agent. */
+  open(connection: Deno.Conn<Deno.NetAddr>): void {
+    if (this.#capture !== undefined) limitReceiveBuffer(connection, RECEIVE_BUFFER_BYTES);
   }
 
   /** Resolves when the link has carried these bytes too, which the program has read or written. */

@@ -21,6 +21,7 @@ export async function peerClient(
       ...target,
       caCerts: [Deno.readTextFileSync(fixture.certificate)],
     });
+    link.open(connection);
     const { hostname, port } = connection.localAddr;
     seen.connections.push({
       client: endpoint(hostname, port),

@@ -58,6 +58,7 @@ export class PeerServer implements AsyncDisposable {
         if (this.#closed) return;
         throw error;
       }
+      this.#link.open(connection);
       const { hostname, port } = connection.remoteAddr;
       this.#seen.connections.push({
         client: endpoint(hostname, port),
