@@ -27,8 +27,28 @@ async function runFile(text: string): Promise<{ code: number; lines: string[] }>
     await Deno.writeTextFile(`${folder}/some_test.ts`, SUPPORT + text);
     const args = ["run", "-A", at("../main.ts"), "--no-check", `${folder}/some_test.ts`];
     const { code, stdout } = await run(Deno.execPath(), args);
-    // deno-lint-ignore no-control-regex -- colours
-    return { code, lines: stdout.replaceAll(/\x1b\[[\d;]*m/g, "").trimEnd().split("\n") };
+    return { code, lines: linesOf(stdout) };
+  });
+}
+
+function linesOf(stdout: string): string[] {
+  // deno-lint-ignore no-control-regex -- colours
+  return stdout.replaceAll(/\x1b\[[\d;]*m/g, "").trimEnd().split("\n");
+}
+
+/** Runs a file with each of these texts, all at a time, as `main.ts` does without arguments. */
+async function runBeside(texts: readonly string[]): Promise<{ code: number; lines: string[] }> {
+  return await withTempDir(async (folder) => {
+    const runs = texts.map((text, index) => {
+      const name = `file${index}`;
+      const path = `${folder}/${name}_test.ts`;
+      Deno.writeTextFileSync(path, `const FOLDER = ${JSON.stringify(folder)};\n${SUPPORT}${text}`);
+      return { name, args: ["--no-check", path] };
+    });
+    const runner = JSON.stringify(new URL("test_run.ts", import.meta.url).href);
+    const text = `import { runTests } from ${runner}; Deno.exit(await runTests(${JSON.stringify(runs)}));`;
+    const { code, stdout } = await run(Deno.execPath(), ["eval", text]);
+    return { code, lines: linesOf(stdout) };
   });
 }
 
@@ -97,4 +117,50 @@ Deno.test("harness: a test is not skipped without a reason, and a file that fail
   assert.notEqual(code, 0);
   assert(lines.some((line) => line.includes(`test "mute" is skipped without a reason`)));
   assert.equal(lines.at(-1), "0 passed, 1 failed, 0 skipped");
+});
+
+/** A test that goes on when the other file's has begun too. */
+const meeting = (own: string, other: string) =>
+  `Deno.test("${own}: both at a time", async () => {
+    await Deno.writeTextFile(FOLDER + "/${own}", "");
+    await until("the other", () => Deno.stat(FOLDER + "/${other}").catch(() => false));
+    console.log("${own}: said");
+  });`;
+
+Deno.test("harness: two runs side by side make one report, the lines of a file together", async () => {
+  const { code, lines } = await runBeside([
+    `${meeting("a", "b")}
+    Deno.test("a: fails", () => { throw new Error("as it should"); });
+    Deno.test("a: skipped", skipIf("no tool"), () => {});`,
+    `${meeting("b", "a")}
+    Deno.test("b: skipped", skipIf("no tool"), () => {});
+    Deno.test("b: skipped too", skipIf("another"), () => {});`,
+  ]);
+  assert.equal(code, 1);
+  const errors = lines.indexOf(" ERRORS ");
+  const files = lines.slice(0, errors).flatMap((line) => /^([ab]): /.exec(line)?.[1] ?? []).join("");
+  assert.match(files, /^(a{4,}b{4,}|b{4,}a{4,})$/, "what is said, and how each test ended");
+  const failures = lines.indexOf(" FAILURES ");
+  assert(lines.slice(errors, failures).includes("error: Error: as it should"));
+  assert(lines.slice(failures).some((line) => /^a: fails => .*file0_test\.ts:\d+:\d+$/.test(line)));
+  assert.deepEqual(lines.slice(-6), [
+    "skipped: no tool",
+    "    a: skipped",
+    "    b: skipped",
+    "skipped: another",
+    "    b: skipped too",
+    "2 passed, 1 failed, 3 skipped",
+  ]);
+});
+
+Deno.test("harness: a run that does not come to its end has failed, whatever the one beside it says", async () => {
+  const { code, lines } = await runBeside([
+    `Deno.test("passes", () => {});`,
+    `Deno.test("begun", () => {});
+    Deno.test("kills", () => Deno.kill(Deno.pid, "SIGKILL"));`,
+  ]);
+  assert.notEqual(code, 0);
+  assert(lines.includes("file1 ended by SIGKILL before its tests were over"), lines.join("\n"));
+  assert(lines.some((line) => line.startsWith("begun ... ok")), "what it said until then is shown");
+  assert.equal(lines.at(-1), "1 passed, 1 failed, 0 skipped");
 });
