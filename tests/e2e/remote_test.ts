@@ -2,6 +2,7 @@
 /** Agents that mirror to collectors over mutual TLS, from the command line. */
 import assert from "node:assert/strict";
 import { FakeCollector } from "../support/fake_collector.ts";
+import { freePort } from "../support/free_port.ts";
 import { judge, judgeMissing } from "../ids/judge.ts";
 import { addAddresses, netnsMissing, withVeth } from "../support/netns.ts";
 import { missing } from "../support/run.ts";
@@ -142,10 +143,8 @@ Deno.test({
       await using server = new BodyServer(fixture);
       const program = server.curl(fixture.body(16_384).name, 3);
       const capture = fixture.path("remote.pcapng");
-      // The port of a collector that has gone.
-      const early = await Collector.start("source", fixture, capture, ...pki);
-      await early.stop();
-      const remote = ["-t", `127.0.0.1:${early.port}`, "--spool", fixture.path("spool"), ...pki];
+      const port = freePort();
+      const remote = ["-t", `127.0.0.1:${port}`, "--spool", fixture.path("spool"), ...pki];
       const without = await mirror("source", fixture, remote, program);
       assert.equal(without.code, 0, without.stderr);
       assert.deepEqual(
@@ -159,7 +158,7 @@ Deno.test({
         "source",
         fixture,
         capture,
-        ...["-L", `127.0.0.1:${early.port}`, ...pki],
+        ...["-L", `127.0.0.1:${port}`, ...pki],
       );
       const withOne = await mirror("source", fixture, remote, program);
       assert.equal(withOne.code, 0, withOne.stderr);
@@ -179,8 +178,7 @@ Deno.test({
       await using server = new BodyServer(fixture);
       const program = server.curl(fixture.body(100).name, 1);
       const captures = ["a", "b"].map((name) => fixture.path(`${name}.pcapng`));
-      const gone = await Collector.start("source", fixture, captures[0], ...pki);
-      await gone.stop();
+      const gone = freePort();
       const spool = fixture.path("spool");
       const run = async (...ports: number[]) => {
         const targets = ports.flatMap((port) => ["-t", `127.0.0.1:${port}`]);
@@ -188,11 +186,11 @@ Deno.test({
         assert.equal(ended.code, 0, ended.stderr);
         return { sinks: summaryOf(ended).sinks, stderr: ended.stderr };
       };
-      const { kept } = (await run(gone.port)).sinks[0];
+      const { kept } = (await run(gone)).sinks[0];
       assert.ok(kept > 0);
       await using other = await Collector.start("source", fixture, captures[1], ...pki);
       const told = new RegExp(
-        `^sslcollector: warning: ${spool}/127\\.0\\.0\\.1-${gone.port} has packets for a collector that this run does not mirror to`,
+        `^sslcollector: warning: ${spool}/127\\.0\\.0\\.1-${gone} has packets for a collector that this run does not mirror to`,
         "m",
       );
       const without = await run(other.port);
@@ -202,9 +200,9 @@ Deno.test({
         "source",
         fixture,
         captures[0],
-        ...["-L", `127.0.0.1:${gone.port}`, ...pki],
+        ...["-L", `127.0.0.1:${gone}`, ...pki],
       );
-      const both = await run(other.port, gone.port);
+      const both = await run(other.port, gone);
       assert.doesNotMatch(both.stderr, told);
       const [forOther, forBack] = both.sinks.map(({ written }) => written);
       assert.equal(forOther + forBack, own + kept);

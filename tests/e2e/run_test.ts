@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { readSegments } from "../support/capture.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
-import { until } from "../support/until.ts";
 import type { Ended } from "./support/child.ts";
 import { Download } from "./support/fault_curl.ts";
 import {
@@ -18,6 +17,7 @@ import {
 } from "./support/sslcollector.ts";
 import { curlArguments } from "./support/curl.ts";
 import { get } from "./support/exchange.ts";
+import { fileExceeds } from "./support/fault_wait.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { PeerServer } from "./support/peer_server.ts";
 import { Waiting } from "../net/agent/unmirrored/waiting.ts";
@@ -174,10 +174,10 @@ Deno.test({
       await using agent = await Agent.start("source", fixture, capture);
       const body = fixture.body(16_384);
       const url = `https://localhost:${server.port}/${body.name}`;
-      const { bytes } = await until("the head", () => ({ bytes: Deno.statSync(capture).size }));
+      const { size } = Deno.statSync(capture);
       await using download = new Download(fixture, [url], agent.hookEnvironment);
       assert.equal((await download.ended).sha256, body.sha256);
-      await until("packets", () => Deno.statSync(capture).size > bytes);
+      await fileExceeds(capture, size + body.length);
       await Deno.rename(capture, `${capture}.1`);
       agent.child.kill("SIGHUP");
       await agent.child.found("stderr", /out\.pcapng was moved by another program with \d+ packets/);

@@ -2,6 +2,7 @@
 /** Servers of HTTP/2 without TLS that say what requests they acted on, and the way through one into a codec. @module */
 import { fileURLToPath } from "node:url";
 import { CodecHarness } from "./codec_harness.ts";
+import { freePort } from "./free_port.ts";
 import { generateConnection, type GeneratedConnection } from "./http2_generator.ts";
 import { frame, textOf } from "./http2_frames.ts";
 import { TextLineStream } from "./lines.ts";
@@ -76,11 +77,6 @@ async function backEnd(version: "1" | "2"): Promise<Peer> {
       return paths(node.lines, /^(\/.*)/);
     },
   };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function nghttpd(): Promise<Peer> {

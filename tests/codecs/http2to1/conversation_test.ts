@@ -6,6 +6,7 @@ import http2 from "node:http2";
 import { fileURLToPath } from "node:url";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";
 import { CodecHarness } from "../../support/codec_harness.ts";
+import { freePort } from "../../support/free_port.ts";
 import { fieldOf } from "../../support/http1_reader.ts";
 import { judgeMissing, judgeStrict } from "../../ids/judge.ts";
 import { bytesOf } from "../../support/http2_frames.ts";
@@ -100,14 +101,6 @@ async function check(
     });
   }
   return harnesses;
-}
-
-/** A free port: asked for and given back. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
 }
 
 Deno.test({

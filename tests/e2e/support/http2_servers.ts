@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Servers of HTTP/2 over the files of a fixture that say what they served. @module */
 import assert from "node:assert/strict";
+import { freePort } from "../../support/free_port.ts";
 import { Child } from "./child.ts";
 import type { Fixture } from "./fixture.ts";
 import { goPeer, SENT_BYTES } from "./http2_clients.ts";
 import { got, hash, NodeServer, type Served } from "./http2.ts";
-import { freePort, Nginx } from "./nginx.ts";
+import { Nginx } from "./nginx.ts";
 
 export interface Http2Server extends AsyncDisposable {
   readonly port: number;

@@ -4,7 +4,7 @@ import { Child } from "./child.ts";
 import { mirrorOptions, type Mode, startSslcollector, type Summary, summaryOf } from "./sslcollector.ts";
 import type { Fixture } from "./fixture.ts";
 import { BY_SIZE } from "./http2_mirrored.ts";
-import { freePort } from "./nginx.ts";
+import { freePort } from "../../support/free_port.ts";
 
 /** Another process may take a port between our asking for a free one and the server's taking it. */
 const ATTEMPTS = 5;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { missing } from "../../support/run.ts";
 import { notRoot, type Reason } from "../../support/skip.ts";
+import { freePort } from "../../support/free_port.ts";
 import { sha256 } from "../../support/tshark.ts";
 import { Child } from "./child.ts";
 import type { Fixture } from "./fixture.ts";
@@ -101,12 +102,6 @@ export class Nginx implements AsyncDisposable {
     await this.#shell.ended;
     clearTimeout(impatience);
   }
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 function configuration(fixture: Fixture, folder: string, port: number, isHttp2: boolean): string {

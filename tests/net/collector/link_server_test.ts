@@ -4,6 +4,7 @@ import { CollectorState } from "../../../net/collector/collector_state.ts";
 import { fileProgress, resumeFile } from "../../../net/collector/file_progress.ts";
 import type { FileProgress } from "../../../net/sinks/sink_files.ts";
 import { parseListenAddress, parseTarget } from "../../../net/link/target.ts";
+import { freePort } from "../../support/free_port.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { cuttingProxy } from "../../support/cutting_proxy.ts";
@@ -35,8 +36,8 @@ Deno.test("state: sessions and files survive, a torn line does not hurt, growth 
 Deno.test("agents that come while the collector ends do not hold it up", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    let server = await startLinkServer(pki, "/dev/null", log);
-    const { port } = server;
+    const port = freePort();
+    let server = await startLinkServer(pki, "/dev/null", log, { port });
     const sinks = Array.from(
       { length: 20 },
       () => remoteSink(`127.0.0.1:${port}`, pki.agent, log, { backoffMaxMs: 60 }),

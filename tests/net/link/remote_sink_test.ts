@@ -6,20 +6,13 @@ import type { Credentials } from "../../../net/pki/credentials.ts";
 import type { RemoteSink } from "../../../net/link/remote_sink.ts";
 import { eventLoopTurn } from "../../../net/sinks/sink.ts";
 import { FakeCollector } from "../../support/fake_collector.ts";
+import { freePort } from "../../support/free_port.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { withTempDir } from "../../support/run.ts";
 
-/** A port of 127.0.0.1 that nobody listens on. */
-function deadPort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
-
 function deadSink(log: TestLog, agent: Credentials | undefined, options: Parameters<typeof remoteSink>[3]) {
-  return remoteSink(`tcp://127.0.0.1:${deadPort()}`, agent, log, options);
+  return remoteSink(`tcp://127.0.0.1:${freePort()}`, agent, log, options);
 }
 
 /** Every packet is in one of the books. */
@@ -64,7 +57,7 @@ Deno.test("a segment of the spool that cannot be read is lost by name, what is b
   withPki(async (pki) => {
     const log = new TestLog();
     const directory = `${pki.folder}/spool`;
-    const port = deadPort();
+    const port = freePort();
     const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, {
       queueBytes: 1 << 20,
       spool: { directory },
@@ -117,7 +110,7 @@ Deno.test("closing waits for a collector that comes back while packets are only 
   withPki(async (pki) => {
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
-    const port = deadPort();
+    const port = freePort();
     const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, {
       spool: { directory: `${pki.folder}/spool`, maxBytes: 300_000 },
     });
@@ -166,7 +159,7 @@ Deno.test("after a stall, flushing does not wait again until the collector is th
   withPki(async (pki) => {
     const log = new TestLog();
     const out = `${pki.folder}/out.pcapng`;
-    const port = deadPort();
+    const port = freePort();
     const stalledMs = 10;
     let nowMs = 0;
     const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, { stalledMs, now: () => nowMs });
@@ -192,7 +185,7 @@ Deno.test("after a stall, flushing does not wait again until the collector is th
 Deno.test("flushing in a loop while the collector is away lets the sink come back to it", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const port = deadPort();
+    const port = freePort();
     const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, { stalledMs: 1, backoffMaxMs: 1 });
     new NumberedPackets((batch) => sink.write(batch)).make(10);
     await log.find(/ECONNREFUSED/);

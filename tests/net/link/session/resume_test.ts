@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { withSeed } from "../../../support/random.ts";
 import { cuttingProxy } from "../../../support/cutting_proxy.ts";
+import { freePort } from "../../../support/free_port.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../../support/link_packets.ts";
 import { missing, runOk } from "../../../support/run.ts";
@@ -109,10 +110,10 @@ Deno.test("a session that another connection has taken over is written by the ne
 Deno.test("without a collector the sink costs its queue and no more, and says what it dropped", () =>
   withPki(async (pki) => {
     const log = new TestLog();
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    listener.close();
-    const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, { queueBytes: 1 << 20, stalledMs: 50 });
+    const sink = remoteSink(`127.0.0.1:${freePort()}`, pki.agent, log, {
+      queueBytes: 1 << 20,
+      stalledMs: 50,
+    });
     const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1514);
     packets.make(3000);
     assert.ok(sink.queuedBytes <= 1 << 20);
