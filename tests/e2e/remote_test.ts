@@ -254,7 +254,7 @@ Deno.test({
       assert.deepEqual(summaryOf(refused).sinks[0].written, 0);
       assert.match(
         refused.stderr,
-        /^sslcollector: warning: 127\.0\.0\.1:\d+: collector closed the connection; its log says why/m,
+        /^sslcollector: warning: 127\.0\.0\.1:\d+: refused by the collector: agent "web1" is not on the list/m,
       );
       assert.deepEqual(summaryOf(taken).sinks[0].dropped, {});
       const { summary, stderr } = await collector.stop();

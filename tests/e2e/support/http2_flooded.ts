@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Servers of HTTP/2 to be flooded, which say what they, or what is behind them, acted on. @module */
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../support/free_port.ts";
 import { Child } from "./child.ts";
 import type { Fixture } from "./fixture.ts";
 import { startApache } from "./http2_servers.ts";
-import { freePort } from "./nginx.ts";
 
 const BACK_END = fileURLToPath(new URL("../../support/http2_back_end.mjs", import.meta.url));
 
