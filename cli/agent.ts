@@ -12,6 +12,7 @@ import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { AgentCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { remarksOnRunning } from "./remarks.ts";
+import { Service } from "./service.ts";
 import { refresher, Shutdown } from "./shutdown.ts";
 import { statusFolder } from "./status_places.ts";
 import { summarize } from "./summary.ts";
@@ -30,14 +31,19 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     sources,
   });
   const shutdown = new Shutdown({ onHangUp: refresher(agent) });
-  log.info(`mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}; stop with Ctrl-C`);
+  const service = new Service();
+  const places = `mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}`;
+  log.info(`${places}; stop with Ctrl-C`);
   if (agent.metricsPort !== undefined) log.info(`metrics on port ${agent.metricsPort}`);
   const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
   printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
+  service.ready(places);
   const hasFailed = await Promise.race([shutdown.asked, agent.failed.then(() => true)]);
+  service.stopping();
   const books = await agent.finish();
   // Looked for when no ring waits to be read any more.
   summarize(books, command.summary, remarksOnRunning(silentPrograms(servedBy(runtimeDir))));
   shutdown.release();
+  service.release();
   return hasFailed ? 1 : 0;
 }

@@ -8,6 +8,7 @@ import { BadInput } from "./bad_input.ts";
 import { configureLog, log } from "./log.ts";
 import { print, printError } from "./output.ts";
 import type { CollectorCommand } from "./remote_options.ts";
+import { Service } from "./service.ts";
 import { refresher, Shutdown } from "./shutdown.ts";
 import { statusFolder } from "./status_places.ts";
 import { formatBytes } from "./format.ts";
@@ -47,15 +48,20 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   const collector = await startCollector(settings);
   const shutdown = new Shutdown({ onHangUp: refresher(collector) });
   const names = collector.sinks.map(({ name }) => name).join(", ");
-  log.info(`collecting on ${formatHostPort(hostname, collector.port)} into ${names}; stop with Ctrl-C`);
+  const service = new Service();
+  const places = `collecting on ${formatHostPort(hostname, collector.port)} into ${names}`;
+  log.info(`${places}; stop with Ctrl-C`);
   if (collector.metricsPort !== undefined) log.info(`metrics on port ${collector.metricsPort}`);
   if (command.insecurePlaintext) {
     log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");
   }
+  service.ready(places);
   const failure = await Promise.race([shutdown.asked, collector.failed]);
+  service.stopping();
   if (failure) log.error(failure.message);
   const books = await collector.close();
   shutdown.release();
+  service.release();
   summarize(books, command.summary);
   return failure ? 1 : 0;
 }

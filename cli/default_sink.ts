@@ -12,7 +12,13 @@ export function datedFile(): SinkSpec {
   return parseSinkSpec(`sslcollector-${date}-${time}-${Deno.pid}.pcapng`);
 }
 
-/** Standard output when that is a pipe or a file, else a dated file. */
+/** Standard output when that is a pipe or a file, else a dated file: also for a service, whose output is the journal. */
 export function pipeOrDatedFile(): SinkSpec {
-  return Deno.stdout.isTerminal() ? datedFile() : parseSinkSpec("-");
+  return Deno.stdout.isTerminal() || isJournal() ? datedFile() : parseSinkSpec("-");
+}
+
+/** Whether standard output is the socket that systemd names in JOURNAL_STREAM, as `device:inode`. */
+function isJournal(): boolean {
+  const [, inode] = (Deno.env.get("JOURNAL_STREAM") ?? "").split(":");
+  return inode !== undefined && Deno.readLinkSync("/proc/self/fd/1") === `socket:[${inode}]`;
 }

@@ -34,8 +34,9 @@ export async function runHookCommand(command: HookCommand): Promise<number> {
 type Placement = Extract<HookCommand, { command: "hook install" | "hook uninstall" }>;
 
 /** Everything is checked before anything is changed. */
-function checkPlacement({ command, unit, system, root }: Placement): void {
-  if (unit.length === 0 && !system) {
+function checkPlacement({ command, unit, system, root, ...more }: Placement): void {
+  const isAll = "all" in more && more.all;
+  if (unit.length === 0 && !system && !isAll) {
     throw new BadInput(`${command}: expected --unit NAME, for example --unit nginx, or --system`);
   }
   for (const name of unit) {
@@ -138,12 +139,13 @@ function loads(library: string): boolean {
 
 function uninstallHook(command: Extract<Placement, { command: "hook uninstall" }>): number {
   checkPlacement(command);
-  const { unit, system, root } = command;
+  const { root, all } = command;
+  const unit = all ? install.installedUnits(root) : command.unit;
   for (const name of unit.map(install.serviceName)) {
     const found = install.uninstallUnit(root, name);
     print(found ? `${name}: removed; it counts from its next start` : `${name}: was not installed`);
   }
-  if (system) {
+  if (command.system || (all && install.isSystemInstalled(root))) {
     print(install.uninstallSystem(root) ? "ld.so.preload: removed" : "ld.so.preload: was not installed");
   }
   if (install.removeUnusedLibrary(root)) {

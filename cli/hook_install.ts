@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Makes services start with the hook, and undoes it. @module */
 import { dirname, join } from "node:path";
-import { LIBRARY_NAME, put, readLibrary } from "../net/agent/hook_library.ts";
+import { INSTALLED_FOLDER, LIBRARY_NAME, put, readLibrary } from "../net/agent/hook_library.ts";
 import { unitPreload } from "./unit_preload.ts";
 
-/** Where the library lives for good; not under a folder that is emptied at boot. */
-const LIBRARY_FOLDER = "/usr/lib/sslcollector";
-export const LIBRARY_PATH = `${LIBRARY_FOLDER}/${LIBRARY_NAME}`;
+export const LIBRARY_PATH = `${INSTALLED_FOLDER}/${LIBRARY_NAME}`;
+/** Beside the library where that came with a package, which brings newer ones and takes it away. */
+const PACKAGE_MARK = `${INSTALLED_FOLDER}/packaged`;
 const LIBRARY_PATTERN = LIBRARY_PATH.replaceAll(".", "\\.");
 export const PRELOAD = "/etc/ld.so.preload";
 const UNITS = "/etc/systemd/system";
@@ -31,9 +31,10 @@ export function serviceName(unit: string): string {
   return name;
 }
 
-/** Puts the library in place below `root` and returns its path. */
+/** Puts the library in place below `root`, unless a package has, and returns its path. */
 export async function installLibrary(root: string): Promise<string> {
-  return put(join(root, LIBRARY_FOLDER), await readLibrary());
+  if (exists(join(root, PACKAGE_MARK))) return join(root, LIBRARY_PATH);
+  return put(join(root, INSTALLED_FOLDER), await readLibrary());
 }
 
 /**
@@ -101,12 +102,13 @@ export function installedUnits(root: string): string[] {
     .map(({ name }) => name.slice(0, -2)).sort();
 }
 
-/** Removes the library unless something still names it. */
+/** Removes the library unless something still names it, or it is a package's. */
 export function removeUnusedLibrary(root: string): boolean {
   if (isSystemInstalled(root) || installedUnits(root).length > 0 || !exists(join(root, LIBRARY_PATH))) {
     return false;
   }
-  Deno.removeSync(join(root, LIBRARY_FOLDER), { recursive: true });
+  if (exists(join(root, PACKAGE_MARK))) return false;
+  Deno.removeSync(join(root, INSTALLED_FOLDER), { recursive: true });
   return true;
 }
 

@@ -44,6 +44,13 @@ const force = withDefault(
   false,
 );
 
+const all = withDefault(
+  flag("--all", {
+    description: message`Undo every install, of units and of the whole system.`,
+  }),
+  false,
+);
+
 const hookParser = or(
   command("path", object({ command: constant("hook path" as const) }), {
     brief: message`Print where the hook library is, for LD_PRELOAD`,
@@ -57,7 +64,7 @@ const hookParser = or(
         message`Warns where a unit keeps the hook silent or out: options that imply a seccomp filter, starters that clear the environment, another root.`,
     },
   ),
-  command("uninstall", object({ command: constant("hook uninstall" as const), unit, system, root }), {
+  command("uninstall", object({ command: constant("hook uninstall" as const), unit, system, all, root }), {
     brief: message`Undo install`,
   }),
   command("status", object({ command: constant("hook status" as const), root, runtimeDir }), {

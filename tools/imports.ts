@@ -80,6 +80,7 @@ const RULES: readonly Rule[] = [
       // For the whole process: not a library's to decide.
       "net/ffi/file_size_limit.ts",
       "net/ffi/own_stdout.ts",
+      "net/ffi/service_manager.ts",
     ],
     types: ["net/"],
   },

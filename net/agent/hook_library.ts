@@ -19,6 +19,9 @@ async function build(): Promise<void> {
   await buildHook();
 }
 
+/** Where `hook install` and packages put it: not under a folder that is emptied at boot. */
+export const INSTALLED_FOLDER = "/usr/lib/sslcollector";
+
 /**
  * A path of the library that any program of any user can load: in a checkout its own, else a file named by its content
  * in the first folder that may be written to and allows execution.
@@ -29,6 +32,7 @@ export async function hookLibraryPath(): Promise<string> {
     if (isOpenToAll(BUILT.pathname)) return BUILT.pathname;
   }
   const bytes = await readLibrary();
+  if (isInstalled(bytes)) return join(INSTALLED_FOLDER, LIBRARY_NAME);
   const name = `sslcollector-${await digest(bytes)}`;
   const folders = Deno.uid() === 0
     ? ["/var/cache", "/run", "/tmp"]
@@ -42,6 +46,16 @@ export async function hookLibraryPath(): Promise<string> {
     }
   }
   throw new Error(`no folder to put ${LIBRARY_NAME} in: tried ${folders.filter(Boolean).join(", ")}`);
+}
+
+/** Whether this very library is installed on this host. */
+function isInstalled(bytes: Uint8Array): boolean {
+  try {
+    const installed = Deno.readFileSync(join(INSTALLED_FOLDER, LIBRARY_NAME));
+    return installed.length === bytes.length && installed.every((byte, at) => byte === bytes[at]);
+  } catch {
+    return false;
+  }
 }
 
 /** Writes the library into `folder`, made if need be; a running program keeps the one it has mapped. */

@@ -20,6 +20,8 @@ const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** `int bind(int fd, const struct sockaddr *address, socklen_t length)` */
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  /** `int connect(int fd, const struct sockaddr *address, socklen_t length)` */
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   /** `int listen(int fd, int backlog)` */
   listen: { parameters: ["i32", "i32"], result: "i32" },
   /** `int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)` */
@@ -142,6 +144,7 @@ const ERROR_NAMES: Record<number, string> = {
   95: "EOPNOTSUPP",
   98: "EADDRINUSE",
   100: "ENETDOWN",
+  111: "ECONNREFUSED",
 };
 
 /** A failed call, named as C names it. */

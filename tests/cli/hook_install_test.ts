@@ -139,6 +139,27 @@ Deno.test("hook install: the commands do it below --root, and undo it", async ()
   });
 });
 
+Deno.test("hook uninstall --all: undoes every install, and leaves a package its library", async () => {
+  await withRoot(async (root) => {
+    const uninstallAll = async () => {
+      const { code, stderr } = await runCommand(["hook", "uninstall", "--all", "--root", root]);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    };
+    const folder = `${root}/usr/lib/sslcollector`;
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(`${folder}/packaged`, "");
+    await Deno.writeTextFile(`${root}${install.LIBRARY_PATH}`, "the package's");
+    const before = tree(root);
+    await install.installLibrary(root);
+    install.installUnit(root, "nginx");
+    install.installUnit(root, "apache2");
+    install.installSystem(root);
+    await uninstallAll();
+    assert.deepEqual(tree(root), before);
+    await uninstallAll();
+  });
+});
+
 Deno.test("hook install --dry-run: says what it would do and warns, and changes nothing", async () => {
   await withRoot(async (root) => {
     const unit = `${root}/lib/systemd/system/mail.service`;

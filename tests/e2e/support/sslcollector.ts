@@ -20,6 +20,8 @@ export function modeMissing(mode: Mode): Reason {
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const BINARY = `${ROOT}dist/sslcollector`;
+/** How Deno runs it from source. */
+export const MAIN_ARGS: readonly string[] = ["run", "-A", "--no-check", `${ROOT}cli/main.ts`];
 /** What the binary is made of. */
 const SOURCES = ["cli", "codecs", "hook", "net", "deno.json", "deno.lock"];
 
@@ -67,11 +69,7 @@ export async function startSslcollector(
   const { under = [] } = options;
   const env = { ...options.env, SSLCOLLECTOR_CONFIG: "/dev/null", NO_COLOR: "1" };
   if (mode === "source") {
-    const [command, ...words] = [
-      ...under,
-      ...[Deno.execPath(), "run", "-A", "--no-check", `${ROOT}cli/main.ts`],
-      ...args,
-    ];
+    const [command, ...words] = [...under, Deno.execPath(), ...MAIN_ARGS, ...args];
     return new Child(command, { ...options, args: words, env });
   }
   const command = await binary();
