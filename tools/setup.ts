@@ -62,6 +62,10 @@ const CROSS: Need[] = [
  */
 const PROGRAMS: Need[] = [
   ...CROSS,
+  { package: "rpm", shows: "rpmbuild" },
+  { package: "systemd", shows: "systemd-analyze" },
+  { package: "man-db", shows: "man" },
+  { package: "fish", shows: "fish" },
   ...[
     ...words(
       "zsh mksh ruby gawk mawk lua5.4 tcc make nasm bison flex sudo gdb strace ltrace expect tmux zstd",

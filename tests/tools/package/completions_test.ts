@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/** Completions as packages bring them, in the shells themselves. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { commandWords } from "../../support/command.ts";
+import { missing, runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
+
+const MAIN = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
+
+interface Shell {
+  /** Loads the script and asks what may stand for `--cod`. */
+  readonly args: (script: string) => string[];
+  readonly answer: RegExp;
+}
+
+const SHELLS: Readonly<Record<string, Shell>> = {
+  bash: {
+    args: (script) => [
+      "-c",
+      `source ${script}; COMP_WORDS=(sslcollector --cod); COMP_CWORD=1; COMP_LINE="sslcollector --cod"; ` +
+      'COMP_POINT=18; _sslcollector; complete -p sslcollector; printf "%s\\n" "${COMPREPLY[@]}"',
+    ],
+    answer: /^complete .*-F _sslcollector .*sslcollector\n--codec ?$/m,
+  },
+  fish: {
+    args: (script) => ["--no-config", "-c", `source ${script}; complete -C "sslcollector --cod"`],
+    answer: /^--codec\tCodecs to apply/m,
+  },
+  // Its widgets run at a terminal only: without one it is to be seen whose completion the function is.
+  zsh: {
+    args: (script) => [
+      "-f",
+      "-c",
+      `autoload -Uz compinit; compinit -D -u; source ${script}; print -r -- "$_comps[sslcollector]"; whence -w _sslcollector`,
+    ],
+    answer: /^_sslcollector\n_sslcollector: function$/m,
+  },
+};
+
+for (const [shell, { args, answer }] of Object.entries(SHELLS)) {
+  Deno.test({
+    name: `completions: ${shell} loads what packages bring`,
+    ...skipIf(missing(shell)),
+    fn: () =>
+      withTempDir(async (folder) => {
+        const script = `${folder}/completion`;
+        await Deno.writeTextFile(
+          script,
+          await runOk(Deno.execPath(), "run", "-A", "--quiet", MAIN, "completion", shell),
+        );
+        const command = commandWords().map((word) => `'${word}'`).join(" ");
+        await Deno.writeTextFile(`${folder}/sslcollector`, `#!/bin/sh\nexec ${command} "$@"\n`, {
+          mode: 0o755,
+        });
+        const path = `${folder}:${Deno.env.get("PATH")}`;
+        const env = { PATH: path, HOME: folder };
+        const { stdout, stderr, code } = await new Deno.Command(shell, { args: args(script), env }).output();
+        const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+        assert.equal(code, 0, said);
+        assert.match(said, answer);
+      }),
+  });
+}
