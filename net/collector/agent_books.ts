@@ -6,6 +6,7 @@ const REASONS: ReadonlySet<string> = new Set([
   "queue-full",
   "spool-full",
   "spool-failed",
+  "spool-damaged",
   "not-spooled",
   "over-mtu",
 ]);

@@ -10,6 +10,7 @@ import { dirname } from "node:path";
 import type { FileProgress } from "../sinks/sink_files.ts";
 import { systemError } from "../ffi/system_error.ts";
 import { FileLock } from "../ffi/file_lock.ts";
+import { checkedLine, readCheckedLine } from "../link/session/checked_line.ts";
 import { Sessions } from "./sessions.ts";
 
 /**
@@ -27,8 +28,13 @@ const encoder = new TextEncoder();
 export class CollectorState {
   /** Packets that the collector has, as committed. */
   readonly sessions: Sessions;
-  /** The host has gone down since: the kernel may have kept more of the files on disk than of what was noted of them. */
-  hasRebooted = false;
+  /**
+   * What was noted last may be missing: the host has gone down since, and the kernel kept more of the files on disk than of what was
+   * noted of them, or lines are damaged.
+   */
+  mayLack = false;
+  /** Lines that were not as they had been written; what they said is not known. */
+  damagedLines = 0;
   /** Files of the sinks at the last commit; those begun since then have a size of 0. */
   files: readonly FileProgress[] = [];
   #file: Deno.FsFile | undefined;
@@ -81,9 +87,9 @@ export class CollectorState {
     this.#lock.release();
   }
 
-  #append(entry: unknown): void {
+  #append(entry: Readonly<Record<string, unknown>>): void {
     if (this.#failure) throw this.#failure;
-    const bytes = encoder.encode(`${JSON.stringify(entry)}\n`);
+    const bytes = encoder.encode(`${checkedLine(entry)}\n`);
     try {
       for (let at = 0; at < bytes.length;) at += this.#file!.writeSync(bytes.subarray(at));
     } catch (error) {
@@ -122,25 +128,29 @@ export class CollectorState {
     }
     const lines = text.split("\n");
     lines.pop(); // empty, or torn by the end of the process that wrote it
+    let isChecked = false;
     for (const line of lines) {
-      let entry;
-      try {
-        entry = JSON.parse(line);
-      } catch {
+      const read = readCheckedLine(line);
+      // Versions without checksums wrote whole files without them.
+      if (read === undefined || (isChecked && !read.isChecked)) {
+        this.damagedLines++;
         continue;
       }
-      if (typeof entry?.session === "string" && Number.isSafeInteger(entry.have)) {
-        this.sessions.set(entry.session, entry.have);
+      isChecked = read.isChecked;
+      const { session, have, files, boot } = read.value;
+      if (typeof session === "string" && Number.isSafeInteger(have)) {
+        this.sessions.set(session, have as number);
       }
-      if (Array.isArray(entry?.files)) this.files = entry.files;
-      if (typeof entry?.boot === "string") this.hasRebooted = entry.boot !== bootId();
+      if (Array.isArray(files)) this.files = files;
+      if (typeof boot === "string") this.mayLack = boot !== bootId();
     }
+    this.mayLack ||= this.damagedLines > 0;
   }
 
   /** On disk before it takes the place of the old one: a crash of the host finds one of them whole. */
   #compact(): void {
-    const lines = [JSON.stringify({ boot: bootId(), files: this.files })];
-    for (const [session, have] of this.sessions) lines.push(JSON.stringify({ session, have }));
+    const lines = [checkedLine({ boot: bootId(), files: this.files })];
+    for (const [session, have] of this.sessions) lines.push(checkedLine({ session, have }));
     const bytes = encoder.encode(lines.join("\n") + "\n");
     const path = `${this.path}.new`;
     removeIfThere(path);

@@ -26,7 +26,7 @@ export function fileProgress(path: string): FileProgress | undefined {
 /**
  * Cuts what was written behind the last commit, whose packets agents will send again, and answers the size to go on from.
  * `committed` are the files that were at `path` since that commit, the oldest first: others may have moved or cut some.
- * Nothing that was committed is ever cut: after a reboot, of which the note may be older than the file, whole packets stay;
+ * Nothing that was committed is ever cut: where the note may be older than the file, as after a reboot, whole packets stay;
  * a file that is shorter is gone on with behind its last whole packet, and
  * another file that is in its place now is moved aside. Undefined: nothing is there, begin a new one.
  */
@@ -34,18 +34,18 @@ export function resumeFile(
   path: string,
   committed: readonly FileProgress[],
   format: "pcap" | "pcapng",
-  hasRebooted: boolean,
+  mayLack: boolean,
   warn: (message: string) => void,
 ): number | undefined {
   const now = fileProgress(path);
   const own = now && committed.findLast((file) => isSame(now, file));
-  if (!hasRebooted) committed.filter((file) => !own || !isSame(own, file)).forEach(cutMoved);
+  if (!mayLack) committed.filter((file) => !own || !isSame(own, file)).forEach(cutMoved);
   if (now === undefined) return undefined;
   if (own === undefined) {
     if (now.size > 0) moveAside(path, "it is not the file that was written before", warn);
     return undefined;
   }
-  const whole = now.size > own.size && !hasRebooted ? own.size : wholeLength(path, format);
+  const whole = now.size > own.size && !mayLack ? own.size : wholeLength(path, format);
   if (now.size < own.size) {
     const lost = `${now.size} of ${own.size} bytes are left, as after a power cut`;
     if (whole > 0) warn(`${path}: ${lost}; going on behind the last whole packet, at ${whole}`);
@@ -54,7 +54,7 @@ export function resumeFile(
     return whole > 0 ? whole : undefined;
   }
   if (whole > own.size) {
-    warn(`${path}: ${whole - own.size} bytes more than were noted when the host went down are kept`);
+    warn(`${path}: ${whole - own.size} bytes more than were noted are kept`);
     return whole;
   }
   Deno.truncateSync(path, own.size);

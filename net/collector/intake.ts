@@ -54,6 +54,8 @@ export interface IntakeOptions {
   readonly flushes: boolean;
   /** Packets of a session that the collector had before it was started; undefined: it knows nothing of the session. */
   readonly committed: (session: string) => number | undefined;
+  /** Whether it may be less than the collector once acknowledged. */
+  readonly mayLack: boolean;
   /** How far the files of the sinks are. */
   readonly files: () => readonly NumberedFile[];
   /** Keeps what the collector has now. May throw: nothing is written or acknowledged any more then. */
@@ -206,10 +208,11 @@ export class Intake implements IntakePort {
         }
         open.cursor = message.next;
         if (message.next <= have) break;
-        // Another collector has said of those below `first` that it has them.
-        const elsewhere = Math.max(0, Math.min(message.next, open.first) - have);
-        open.books.elsewhere += elsewhere;
-        if (message.next > open.first) open.books.lose(message.reason, message.next - have - elsewhere);
+        // Somebody has said of those below `first` that he has them: another collector, or this one, if it can have forgotten.
+        const before = Math.max(0, Math.min(message.next, open.first) - have);
+        if (!this.#options.mayLack) open.books.elsewhere += before;
+        else if (before > 0) open.books.lose("", before);
+        if (message.next > open.first) open.books.lose(message.reason, message.next - have - before);
         return this.#note(link, open, message.next, 0);
       }
       case "heartbeat":

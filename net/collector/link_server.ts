@@ -96,6 +96,12 @@ export class LinkServer {
     );
     const links = LINKS_PER_AGENT * Math.max(1, options.workers);
     this.#state = options.statePath === undefined ? undefined : new CollectorState(options.statePath, links);
+    const { damagedLines = 0 } = this.#state ?? {};
+    if (damagedLines > 0) {
+      options.warn(
+        `${options.statePath}: ${damagedLines} lines are not as they were written; packets may come twice, and no capture is cut`,
+      );
+    }
     this.#sessions = this.#state?.sessions ?? new Sessions(links);
     const sinks: Sink[] = [];
     try {
@@ -113,6 +119,7 @@ export class LinkServer {
       sinks: () => this.#atWork,
       flushes: options.sinks.some(({ flushes }) => flushes),
       committed: (session) => this.#sessions.get(session),
+      mayLack: this.#state?.mayLack ?? false,
       files: () => this.#files(),
       commit: (session, have, files) => this.#commit(session, have, files),
       agentLog: (name, line) => this.#agentLog.add(name, line),
@@ -183,13 +190,13 @@ export class LinkServer {
     const path = resolve(file.path);
     const { sinkOptions, warn } = this.#options;
     const rotates = sinkOptions?.rotateBytes !== undefined || sinkOptions?.rotateMs !== undefined;
-    const { files = [], hasRebooted = false } = this.#state ?? {};
+    const { files = [], mayLack = false } = this.#state ?? {};
     const isHere = (file: FileProgress) => !rotates && resolve(file.path) === path;
     for (const file of files) {
-      if (!isHere(file) && isOf(path, resolve(file.path)) && !hasRebooted) cutToCommit(file);
+      if (!isHere(file) && isOf(path, resolve(file.path)) && !mayLack) cutToCommit(file);
     }
     const here = files.filter(isHere);
-    const continueAt = here.length > 0 ? resumeFile(path, here, file.format, hasRebooted, warn) : undefined;
+    const continueAt = here.length > 0 ? resumeFile(path, here, file.format, mayLack, warn) : undefined;
     if (!rotates && continueAt === undefined) keepAside(path, warn);
     return continueAt;
   }

@@ -68,7 +68,8 @@ export interface RemoteSinkOptions extends SinkOptions {
 
 /**
  * A packet counts as written when the collector has acknowledged it, and as dropped when there was no room for it
- * (`queue-full`, `spool-full`, `spool-failed`), when the spool did not give it back (`spool-failed`), when it is from an
+ * (`queue-full`, `spool-full`, `spool-failed`), when the spool did not give it back (`spool-failed`) or not as it was
+ * (`spool-damaged`, of an earlier run's too), when it is from an
  * earlier run and longer than the collector takes (`over-mtu`), or when the sink was closed before it was acknowledged
  * (`not-acknowledged`); those of the last that are on disk are kept instead.
  */
@@ -117,6 +118,10 @@ export class RemoteSink implements Sink {
         this.counters.writtenBytes += bytes;
       },
       lost: (packets: number, reason: string, trouble?: string) => this.#drop(packets, reason, trouble),
+      missing: (packets: number, reason: string) => {
+        this.counters.packets += packets;
+        this.#drop(packets, reason);
+      },
       recycles: !target.isPlaintext,
     };
     const { directory, maxBytes = SPOOL_BYTES } = options.spool ?? {};

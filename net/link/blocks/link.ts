@@ -39,6 +39,8 @@ const KIND_END = 4;
 const KIND_WELCOME = 5;
 const KIND_ACK = 6;
 const KIND_REFUSED = 7;
+/** In segments of a spool only: what a run of packets is (session/spool_run.ts). */
+export const KIND_RUN = 9;
 
 /**
  * What is not a packet. Packets of a session are numbered from 0 in the order in which the agent was given them, lost
@@ -88,30 +90,30 @@ export function linkBlock(message: LinkMessage): Uint8Array<ArrayBuffer> {
       view.setBigUint64(16, BigInt(message.first), true);
       view.setBigUint64(24, BigInt(message.next), true);
       view.setUint32(32, message.mtu, true);
-      return custom(KIND_HELLO, fields, message.name);
+      return controlBlock(KIND_HELLO, fields, message.name);
     }
     case "position":
-      return custom(KIND_POSITION, number(message.next), message.reason);
+      return controlBlock(KIND_POSITION, number(message.next), message.reason);
     case "heartbeat": {
       const fields = new Uint8Array(12);
       const view = new DataView(fields.buffer);
       view.setBigUint64(0, BigInt(message.next), true);
       view.setUint32(8, Math.min(message.waitedMs, 0xffff_ffff), true);
-      return custom(KIND_HEARTBEAT, fields);
+      return controlBlock(KIND_HEARTBEAT, fields);
     }
     case "end":
-      return custom(KIND_END, number(message.next));
+      return controlBlock(KIND_END, number(message.next));
     case "welcome": {
       const fields = new Uint8Array(12);
       const view = new DataView(fields.buffer);
       view.setBigUint64(0, BigInt(message.have), true);
       view.setUint32(8, message.mtu, true);
-      return custom(KIND_WELCOME, fields);
+      return controlBlock(KIND_WELCOME, fields);
     }
     case "ack":
-      return custom(KIND_ACK, number(message.have));
+      return controlBlock(KIND_ACK, number(message.have));
     case "refused":
-      return custom(KIND_REFUSED, new Uint8Array(0), message.reason);
+      return controlBlock(KIND_REFUSED, new Uint8Array(0), message.reason);
   }
 }
 
@@ -172,8 +174,8 @@ const FIELDS_LENGTH = new Map([
   [KIND_REFUSED, 0],
 ]);
 
-/** Enterprise number, magic, kind, version, fields, length of the text, text, padding. */
-function custom(kind: number, fields: Uint8Array, text = ""): Uint8Array<ArrayBuffer> {
+/** A block of the link's own: enterprise number, magic, kind, version, fields, length of the text, text, padding. */
+export function controlBlock(kind: number, fields: Uint8Array, text = ""): Uint8Array<ArrayBuffer> {
   const textBytes = new Uint8Array(TEXT_MAX);
   const textLength = encoder.encodeInto(text, textBytes).written;
   const body = new Uint8Array(12 + fields.length + 4 + (textLength + 3 & ~3));
@@ -186,6 +188,12 @@ function custom(kind: number, fields: Uint8Array, text = ""): Uint8Array<ArrayBu
   view.setUint32(12 + fields.length, textLength, true);
   body.set(textBytes.subarray(0, textLength), 16 + fields.length);
   return block(BLOCK_CUSTOM_NO_COPY, [body]);
+}
+
+/** Whether the block at the beginning of the view, which has 20 bytes at least, is one of the link's own of this kind and version. */
+export function isControlBlock(view: DataView, kind: number): boolean {
+  return view.getUint32(8, true) === LINK_ENTERPRISE && view.getUint32(12, true) === LINK_MAGIC &&
+    view.getUint16(16, true) === kind && view.getUint16(18, true) === LINK_VERSION;
 }
 
 /** Bytes of the body within a whole block. */

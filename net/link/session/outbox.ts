@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** Packets of one session on the agent's side, from being added to being acknowledged. @module */
 import { BatchMemory, memoryFor } from "./batch_memory.ts";
-import { offsetAfter, type Run, runsOf } from "../blocks/batch_walker.ts";
-import { divided, type Entry, ENTRY_BYTES } from "./outbox_entry.ts";
+import { offsetAfter, runsOf } from "../blocks/batch_walker.ts";
+import { divided, type Entry, ENTRY_BYTES, type Piece } from "./outbox_entry.ts";
 import type { SpoolSession } from "./spool.ts";
-import { joinParts, PART_BYTES, type SpoolPart } from "./spool_part.ts";
+import { runsBetween } from "./loaded_part.ts";
+import { DAMAGED, joinParts, PART_BYTES, type SpoolPart } from "./spool_part.ts";
 
 /** What to send next. `bytes` are whole packet blocks from packet `first` on; a loss has none. */
 export interface Outgoing {
@@ -22,6 +23,8 @@ export interface OutboxOptions {
   readonly acknowledged: (packets: number, bytes: number) => void;
   /** Told of packets that had been added and cannot be sent, by reason, and what is to be said of it if anything. */
   readonly lost: (packets: number, reason: string, trouble?: string) => void;
+  /** Told of packets that an agent before this one left in the spool, and that it has no more: they had not been counted as added. */
+  readonly missing: (packets: number, reason: string) => void;
   /** Whether memory may be used again once acknowledged: not where the runtime sends it later from where it is, as without TLS. */
   readonly recycles: boolean;
 }
@@ -58,12 +61,15 @@ export class Outbox {
     this.#spool = spool;
     this.#isRecovered = spool !== undefined && spool.parts.length > 0;
     for (const part of spool?.parts.splice(0) ?? []) {
-      if (this.#entries.length === 0) this.first = this.next = part.first;
+      const { first, packets, reason, packetBytes: lengthBytes } = part;
+      if (this.#entries.length === 0) this.first = this.next = Math.max(first, spool!.first);
+      if (first + packets <= this.first) continue;
       this.#append({
-        ...part,
+        ...{ first, packets, lengthBytes, reason },
         bytes: undefined,
-        part: part.reason ? undefined : part,
+        part: reason ? undefined : part,
         addedMs: options.now(),
+        isUntold: reason === DAMAGED,
       });
     }
     this.#cursor = this.first;
@@ -102,6 +108,7 @@ export class Outbox {
       part,
       reason: "",
       addedMs: this.#options.now(),
+      isUntold: false,
     });
     if (bytes !== undefined) this.memoryBytes += bytes.buffer.byteLength + ENTRY_BYTES;
     return undefined;
@@ -161,6 +168,7 @@ export class Outbox {
       part: undefined,
       reason,
       addedMs: this.#options.now(),
+      isUntold: false,
     });
   }
 
@@ -182,6 +190,10 @@ export class Outbox {
     else if (this.#entries[this.#sending].reason === "") bytes = this.#load(frameMax);
     const entry = this.#entries[this.#sending];
     const first = this.#cursor;
+    if (entry.isUntold) {
+      entry.isUntold = false;
+      this.#options.missing(entry.first + entry.packets - first, entry.reason);
+    }
     this.#cursor = entry.first + entry.packets;
     this.#sending++;
     this.#offset = 0;
@@ -195,38 +207,41 @@ export class Outbox {
   /** The packets of the present entry from `#cursor` on; undefined when it is divided and begins with a loss now. */
   #load(frameMax: number): Uint8Array<ArrayBuffer> | undefined {
     const entry = this.#entries[this.#sending];
-    const packets = entry.first + entry.packets - this.#cursor;
-    let [runs, offset]: [Run[], number] = [[], this.#offset];
+    const part = entry.part!;
+    const end = entry.first + entry.packets;
+    let pieces: Piece[];
     let bytes: Uint8Array<ArrayBuffer> | undefined;
+    let sentBytes = 0;
+    let trouble: string | undefined;
     try {
-      bytes = this.#spool!.load(entry.part!);
-      offset = this.#offsetIn(bytes);
-      bytes = bytes.subarray(offset);
-      runs = runsOf(bytes, packets, frameMax);
+      const runs = this.#spool!.load(part);
+      for (const run of runsBetween(runs, entry.first, this.#cursor)) sentBytes += run.bytes?.length ?? 0;
+      const rest = runsBetween(runs, this.#cursor, end);
+      bytes = rest[0].bytes;
+      pieces = rest.flatMap(({ packets, bytes }) => piecesOf(bytes, packets, frameMax));
+      if (rest.some(({ bytes }) => bytes === undefined)) {
+        trouble = `${part.path}: packets are lost: they are not as they were written`;
+      }
     } catch (error) {
-      const { message } = error as Error;
-      const { path } = entry.part!;
-      runs = [{ packets, lengthBytes: entry.lengthBytes - offset, isTooLong: false }];
-      this.#divide(offset, runs, "spool-failed");
-      this.#options.lost(packets, "spool-failed", `${path}: packets are lost: ${message}`);
-      return undefined;
+      pieces = [{ packets: end - this.#cursor, lengthBytes: 0, reason: "spool-failed" }];
+      trouble = `${part.path}: packets are lost: ${(error as Error).message}`;
     }
-    if (runs.length > 1 || runs[0].isTooLong) this.#divide(offset, runs, "over-mtu");
-    for (const run of runs) if (run.isTooLong) this.#options.lost(run.packets, "over-mtu");
-    return runs[0].isTooLong ? undefined : bytes.subarray(0, runs[0].lengthBytes);
+    if (pieces.length > 1 || pieces[0].reason !== "") this.#divide(sentBytes, pieces);
+    for (const { packets, reason } of pieces) if (reason !== "") this.#options.lost(packets, reason, trouble);
+    return pieces[0].reason === "" ? bytes!.subarray(0, pieces[0].lengthBytes) : undefined;
   }
 
-  /** Puts an entry for each run in the place of the present one; what was sent of it gets one of its own. */
-  #divide(offset: number, runs: readonly Run[], reason: "over-mtu" | "spool-failed"): void {
+  /** Puts an entry for each piece in the place of the present one; what was sent of it gets one of its own. */
+  #divide(sentBytes: number, pieces: readonly Piece[]): void {
     const entry = this.#entries[this.#sending];
-    const sent = { packets: this.#cursor - entry.first, lengthBytes: offset };
+    const sent = { packets: this.#cursor - entry.first, lengthBytes: sentBytes, reason: "" };
     const isAcknowledged = this.#cursor === this.first;
     // Its bytes are not counted yet.
-    if (isAcknowledged) this.#options.acknowledged(0, offset);
-    const [before, ...pieces] = divided(entry, sent, runs, reason);
-    if (sent.packets === 0 || isAcknowledged) this.#entries.splice(this.#sending, 1, ...pieces);
-    else this.#entries.splice(this.#sending++, 1, before, ...pieces);
-    this.#offset = 0;
+    if (isAcknowledged) this.#options.acknowledged(0, sentBytes);
+    const entries = divided(entry, [sent, ...pieces]);
+    if (sent.packets > 0 && isAcknowledged) entries.shift();
+    this.#entries.splice(this.#sending, 1, ...entries);
+    if (sent.packets > 0 && !isAcknowledged) this.#sending++;
   }
 
   /** The collector has everything below `have`. Throws a `RangeError` when that cannot be. */
@@ -279,11 +294,19 @@ export class Outbox {
 
   /** Closes what is on disk, and deletes it when all is acknowledged. */
   close(): void {
-    this.#spool?.close(this.isEmpty);
+    this.#spool?.close(this.isEmpty, this.first);
   }
 
   #append(entry: Entry): void {
     this.#entries.push(entry);
     this.next = entry.first + entry.packets;
   }
+}
+
+/** Packets of a segment, damaged where there are no bytes, as pieces of those that may be sent and those that may not. */
+function piecesOf(bytes: Uint8Array | undefined, packets: number, frameMax: number): Piece[] {
+  if (bytes === undefined) return [{ packets, lengthBytes: 0, reason: DAMAGED }];
+  return runsOf(bytes, packets, frameMax).map(({ packets, lengthBytes, isTooLong }) => (
+    { packets, lengthBytes, reason: isTooLong ? "over-mtu" : "" }
+  ));
 }

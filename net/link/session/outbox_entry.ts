@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /** What an outbox keeps account of. @module */
-import type { Run } from "../blocks/batch_walker.ts";
 import type { SpoolPart } from "./spool_part.ts";
 
 /** What an entry costs beside its packets, about. */
@@ -14,41 +13,38 @@ export interface Entry {
   /** Absent: on disk, or lost. */
   bytes: Uint8Array<ArrayBuffer> | undefined;
   lengthBytes: number;
-  /** Absent: only in memory, or lost. */
+  /** Absent: only in memory, or lost. May hold more than the entry, which has its packets by their numbers. */
   part: SpoolPart | undefined;
   /** Why they were lost; empty: they were not. */
   readonly reason: string;
   /** When it was added, on the clock of the outbox. */
   readonly addedMs: number;
+  /** Lost, and in no book yet: the collector may turn out to have them. */
+  isUntold: boolean;
 }
 
-/**
- * An entry on disk as several: what was sent of it, which may be nothing, and one for each run behind that. Runs that are too long
- * are lost, and with `spool-failed` all are.
- */
-export function divided(
-  entry: Entry,
-  sent: Pick<Run, "packets" | "lengthBytes">,
-  runs: readonly Run[],
-  reason: "over-mtu" | "spool-failed",
-): Entry[] {
-  const { path, offset } = entry.part!;
-  const pieces: Entry[] = [];
-  let [first, at] = [entry.first, offset];
-  const add = ({ packets, lengthBytes }: Pick<Run, "packets" | "lengthBytes">, isLost: boolean) => {
-    pieces.push({
+/** Some of an entry's packets, in their order: those with a reason are lost. */
+export interface Piece {
+  readonly packets: number;
+  readonly lengthBytes: number;
+  readonly reason: string;
+}
+
+/** An entry on disk as several, one for each piece. */
+export function divided(entry: Entry, pieces: readonly Piece[]): Entry[] {
+  let { first } = entry;
+  return pieces.filter(({ packets }) => packets > 0).map(({ packets, lengthBytes, reason }) => {
+    const piece = {
       first,
       packets,
       bytes: undefined,
-      lengthBytes: isLost ? 0 : lengthBytes,
-      part: isLost ? undefined : { first, packets, path, offset: at, lengthBytes, reason: "" },
-      reason: isLost ? reason : "",
+      lengthBytes: reason === "" ? lengthBytes : 0,
+      part: reason === "" ? entry.part : undefined,
+      reason,
       addedMs: entry.addedMs,
-    });
+      isUntold: false,
+    };
     first += packets;
-    at += lengthBytes;
-  };
-  add(sent, false);
-  for (const run of runs) add(run, run.isTooLong || reason === "spool-failed");
-  return pieces;
+    return piece;
+  });
 }

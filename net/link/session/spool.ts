@@ -7,8 +7,12 @@
  */
 import { systemError } from "../../ffi/system_error.ts";
 import { FileLock } from "../../ffi/file_lock.ts";
-import { linkBlock, linkHead } from "../blocks/link.ts";
-import { readSegment, type SpoolPart } from "./spool_part.ts";
+import { linkHead } from "../blocks/link.ts";
+import { type LoadedRun, loadedRuns } from "./loaded_part.ts";
+import { readSegment } from "./segment.ts";
+import { deleteNote, notePath, readNote, sessionOfNote, writeNote } from "./spool_note.ts";
+import { DAMAGED, endOf, lostPart, type SpoolPart } from "./spool_part.ts";
+import { RUN_HEAD_BYTES, runHead } from "./spool_run.ts";
 
 /** Bytes after which a segment is followed by another: what is on disk beyond what is needed, at most. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -64,13 +68,16 @@ export class Spool {
     const { directory } = this.options;
     const sessions = new Map<string, string[]>();
     for (const { name } of [...Deno.readDirSync(directory)].sort((a, b) => a.name < b.name ? -1 : 1)) {
-      const session = SEGMENT_NAME.exec(name)?.[1];
+      const ofNote = sessionOfNote(name);
+      const session = SEGMENT_NAME.exec(name)?.[1] ?? ofNote;
       if (session === undefined) continue;
-      sessions.set(session, [...sessions.get(session) ?? [], `${directory}/${name}`]);
+      const paths = sessions.get(session) ?? [];
+      sessions.set(session, ofNote ? paths : [...paths, `${directory}/${name}`]);
     }
     for (const [session, paths] of sessions) {
       const recovered = SpoolSession.recover(this, session, paths);
       if (recovered.parts.length > 0) this.recovered.push(recovered);
+      else recovered.close(true);
     }
     this.recovered.sort((a, b) => a.startedMs - b.startedMs);
   }
@@ -83,6 +90,8 @@ export class Spool {
     this.options.warn?.(message);
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 interface Segment {
   readonly path: string;
@@ -104,8 +113,10 @@ export class SpoolSession {
   #losses: { next: number; reason: string }[] = [];
   /** Number of the packet behind the last on disk. */
   #written = 0;
+  /** Packets below were acknowledged when a segment was last deleted. */
+  #acknowledged = 0;
   /** What was read last: a part may be asked for in pieces. */
-  #loaded: { readonly part: SpoolPart; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
+  #loaded: { readonly part: SpoolPart; readonly runs: readonly LoadedRun[] } | undefined;
 
   private constructor(readonly spool: Spool, readonly session: string) {}
 
@@ -117,57 +128,76 @@ export class SpoolSession {
 
   static recover(spool: Spool, session: string, paths: readonly string[]): SpoolSession {
     const recovered = new SpoolSession(spool, session);
-    for (const path of paths) {
-      let bytes: Uint8Array;
-      try {
-        bytes = Deno.readFileSync(path);
-        recovered.startedMs ||= Deno.statSync(path).mtime?.getTime() ?? 0;
-      } catch (error) {
-        setAside(spool, path, systemError(error).text);
-        continue;
-      }
-      const before = recovered.parts.length;
-      const wrong = readSegment(path, bytes, recovered.parts);
-      const last = recovered.parts[recovered.parts.length - 1];
-      if (recovered.parts.length === before) {
-        if (wrong === undefined) Deno.removeSync(path);
-        else setAside(spool, path, wrong);
-        continue;
-      }
-      if (wrong !== undefined) spool.warn(`${path}: ${wrong}; what follows in this segment is lost`);
-      recovered.#segments.push({ path, bytes: bytes.length, end: last.first + last.packets });
-      spool.usedBytes += bytes.length;
-    }
-    recovered.#fillHoles();
+    const note = readNote(recovered.#notePath, (message) => spool.warn(message));
+    recovered.#acknowledged = note?.acknowledged ?? 0;
+    for (const path of paths) recovered.#recoverSegment(path);
+    recovered.#written = Math.max(endOf(recovered.parts, recovered.first), note?.end ?? 0);
+    const end = endOf(recovered.parts, recovered.first);
+    if (end < recovered.#written) recovered.parts.push(lostPart(end, recovered.#written, DAMAGED));
     return recovered;
   }
 
-  #fillHoles(): void {
-    for (let at = 1; at < this.parts.length; at++) {
-      const { first, packets, path, offset } = this.parts[at - 1];
-      const missing = this.parts[at].first - (first + packets);
-      if (missing <= 0) continue;
-      const hole = { first: first + packets, packets: missing, path, offset, lengthBytes: 0 };
-      this.parts.splice(at, 0, { ...hole, reason: "not-spooled" });
+  /** Packets below are acknowledged, as far as this is known. */
+  get first(): number {
+    return this.#acknowledged;
+  }
+
+  get #notePath(): string {
+    return notePath(this.spool.options.directory, this.session);
+  }
+
+  #recoverSegment(path: string): void {
+    const { spool, parts } = this;
+    let bytes: Uint8Array;
+    try {
+      bytes = Deno.readFileSync(path);
+      this.startedMs ||= Deno.statSync(path).mtime?.getTime() ?? 0;
+    } catch (error) {
+      return setAside(spool, path, systemError(error).text);
     }
+    const before = parts.length;
+    const wrong = readSegment(path, bytes, parts, endOf(parts, this.first));
+    if (parts.length === before) {
+      if (wrong !== undefined) setAside(spool, path, wrong);
+      else deleteFile(spool, path);
+      return;
+    }
+    if (wrong !== undefined) spool.warn(`${path}: ${wrong}; what cannot be sent is counted as ${DAMAGED}`);
+    this.#segments.push({ path, bytes: bytes.length, end: endOf(parts, 0) });
+    spool.usedBytes += bytes.length;
   }
 
   /** Writes the packets behind the others; the answer is where they are, or why they are not. */
   append(blocks: Uint8Array, first: number, packets: number): SpoolPart | string {
     const { spool } = this;
-    if (spool.usedBytes + blocks.length > spool.options.maxBytes) return "spool-full";
+    if (spool.usedBytes + RUN_HEAD_BYTES + blocks.length > spool.options.maxBytes) return "spool-full";
     const segment = this.#segmentFor();
     if (segment === undefined) return "spool-failed";
-    if (this.#losses.length > 0) this.#written = this.#losses[this.#losses.length - 1].next;
-    if (this.#written < first) this.#losses.push({ next: first, reason: "not-spooled" });
-    for (const loss of this.#losses) {
-      if (!this.#write(segment, linkBlock({ kind: "position", ...loss }))) return "spool-failed";
-    }
-    this.#losses.length = 0;
+    for (const { next, reason } of this.#losses.splice(0)) this.#gap(segment, next, reason);
+    if (this.#written < first) this.#gap(segment, first, "not-spooled");
     const offset = segment.bytes;
-    if (!this.#write(segment, blocks)) return "spool-failed";
+    const head = runHead({ after: first, first, reason: "" }, blocks, packets);
+    if (this.#written !== first || !this.#write(segment, head, blocks)) return "spool-failed";
     segment.end = this.#written = first + packets;
-    return { first, packets, path: segment.path, offset, lengthBytes: blocks.length, reason: "" };
+    const lengthBytes = segment.bytes - offset;
+    return {
+      first,
+      packets,
+      path: segment.path,
+      offset,
+      lengthBytes,
+      packetBytes: blocks.length,
+      reason: "",
+    };
+  }
+
+  /** Writes that the packets up to `next` are lost; where that fails, it is tried again with the next ones. */
+  #gap(segment: Segment, next: number, reason: string): void {
+    const after = this.#written;
+    if (next <= after) return;
+    if (this.#write(segment, runHead({ after, first: next, reason }, NOTHING, 0), NOTHING)) {
+      this.#written = next;
+    } else this.lose(next, reason);
   }
 
   /** Notes that the packets below `next`, after all that came before, are lost. */
@@ -177,12 +207,11 @@ export class SpoolSession {
     else this.#losses.push({ next, reason });
   }
 
-  /** The bytes of a part; the caller's to read. Throws when the segment cannot be read. */
-  load(part: SpoolPart): Uint8Array<ArrayBuffer> {
-    const last = this.#loaded;
-    const from = part.offset - (last?.part.offset ?? 0);
-    if (last?.part.path === part.path && from >= 0 && from + part.lengthBytes <= last.bytes.length) {
-      return last.bytes.subarray(from, from + part.lengthBytes);
+  /** What a part holds; the caller's to read. Throws when the segment cannot be read. */
+  load(part: SpoolPart): readonly LoadedRun[] {
+    const last = this.#loaded?.part;
+    if (last?.path === part.path && last.offset === part.offset && last.lengthBytes === part.lengthBytes) {
+      return this.#loaded!.runs;
     }
     const bytes = new Uint8Array(part.lengthBytes);
     const file = Deno.openSync(part.path);
@@ -196,8 +225,9 @@ export class SpoolSession {
     } finally {
       file.close();
     }
-    this.#loaded = { part, bytes };
-    return bytes;
+    const runs = loadedRuns(part, bytes);
+    this.#loaded = { part, runs };
+    return runs;
   }
 
   /** Deletes the segments whose packets are all below `have`. */
@@ -206,15 +236,25 @@ export class SpoolSession {
       const isLast = this.#segments.length === 1;
       // The last one goes on, unless the session is over or it has grown.
       if (isLast && this.#file !== undefined && this.#segments[0].bytes < SEGMENT_BYTES) return;
+      // Before: what is missing in front of the first segment would be taken for lost.
+      this.#acknowledged = this.#segments[0].end;
+      writeNote(this.#notePath, { acknowledged: this.#acknowledged });
       this.#delete(this.#segments.shift()!);
     }
   }
 
-  /** Closes the file; deletes everything when all packets below `next` are acknowledged. */
-  close(isDone: boolean): void {
+  /** Closes the file. Keeps what is not acknowledged: the packets from `first` on; deletes everything when there are none. */
+  close(isDone: boolean, first = 0): void {
     this.#file?.close();
     this.#file = undefined;
-    if (isDone) { for (const segment of this.#segments.splice(0)) this.#delete(segment); }
+    if (isDone) {
+      for (const segment of this.#segments.splice(0)) this.#delete(segment);
+      deleteNote(this.#notePath);
+    } else if (
+      !writeNote(this.#notePath, { acknowledged: Math.min(first, this.#written), end: this.#written })
+    ) {
+      this.spool.warn(`${this.#notePath}: cannot write`);
+    }
   }
 
   #delete(segment: Segment): void {
@@ -223,11 +263,7 @@ export class SpoolSession {
       this.#file = undefined;
     }
     this.spool.usedBytes -= segment.bytes;
-    try {
-      Deno.removeSync(segment.path);
-    } catch (error) {
-      this.spool.warn(`${segment.path}: cannot delete: ${systemError(error).text}`);
-    }
+    deleteFile(this.spool, segment.path);
   }
 
   /** The segment that takes what follows; undefined when none can be made. */
@@ -246,9 +282,7 @@ export class SpoolSession {
     }
     const segment: Segment = { path, bytes: 0, end: this.#written };
     this.#segments.push(segment);
-    const head = linkHead(application, "spool");
-    const position = linkBlock({ kind: "position", next: this.#written, reason: "" });
-    if (this.#write(segment, head) && this.#write(segment, position)) return segment;
+    if (this.#write(segment, linkHead(application, "spool"), NOTHING)) return segment;
     this.#segments.pop();
     this.#delete(segment);
     this.#file?.close();
@@ -256,22 +290,26 @@ export class SpoolSession {
     return undefined;
   }
 
-  #write(segment: Segment, bytes: Uint8Array): boolean {
+  /** Both behind what is there, or neither. */
+  #write(segment: Segment, head: Uint8Array, blocks: Uint8Array): boolean {
+    const before = segment.bytes;
     try {
-      for (let at = 0; at < bytes.length;) at += this.#file!.writeSync(bytes.subarray(at));
+      for (const bytes of [head, blocks]) {
+        for (let at = 0; at < bytes.length;) at += this.#file!.writeSync(bytes.subarray(at));
+      }
     } catch (error) {
       this.#failed(error);
       try {
-        this.#file!.truncateSync(segment.bytes);
-        this.#file!.seekSync(segment.bytes, Deno.SeekMode.Start);
+        this.#file!.truncateSync(before);
+        this.#file!.seekSync(before, Deno.SeekMode.Start);
       } catch {
         this.#file?.close();
         this.#file = undefined; // a segment with a torn end is left as it is; the next begins anew
       }
       return false;
     }
-    segment.bytes += bytes.length;
-    this.spool.usedBytes += bytes.length;
+    segment.bytes += head.length + blocks.length;
+    this.spool.usedBytes += head.length + blocks.length;
     return true;
   }
 
@@ -279,6 +317,14 @@ export class SpoolSession {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.spool.warn(`spool ${this.spool.options.directory}: packets are lost: ${systemError(error).text}`);
+  }
+}
+
+function deleteFile(spool: Spool, path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    spool.warn(`${path}: cannot delete: ${systemError(error).text}`);
   }
 }
 

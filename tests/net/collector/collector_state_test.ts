@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { CollectorState } from "../../../net/collector/collector_state.ts";
+import { checkedLine, readCheckedLine } from "../../../net/link/session/checked_line.ts";
 import { Sessions } from "../../../net/collector/sessions.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
@@ -188,12 +189,14 @@ Deno.test("what the kernel kept of a file beyond its note stays when the host we
     const older = Deno.readTextFileSync(statePath);
     await run(30);
     for (const [boot, left] of [["another", 50], ["", 50]] as const) {
-      Deno.writeTextFileSync(statePath, older.replace(/"boot":"[^"]*"/, `"boot":"${boot}"`));
+      const [head, ...rest] = older.split("\n");
+      const { files } = readCheckedLine(head)!.value;
+      Deno.writeTextFileSync(statePath, [checkedLine({ boot, files }), ...rest].join("\n"));
       await run(0);
       assert.equal(numbersIn(Deno.readFileSync(out)).length, left);
     }
     assert(
-      log.lines.some((line) => /\d+ bytes more than were noted when the host went down are kept$/.test(line)),
+      log.lines.some((line) => /\d+ bytes more than were noted are kept$/.test(line)),
     );
     Deno.writeTextFileSync(statePath, older);
     await run(0);
@@ -214,3 +217,54 @@ Deno.test("an agent's sessions push out none of another agent", () =>
       if (opened === 0) state = new CollectorState(`${folder}/state`, 1);
     }
   }));
+
+Deno.test("a state file with a damaged line cuts no capture, and what it does not know is no other collector's", () =>
+  withPki(async (pki) => {
+    const out = `${pki.folder}/out.pcapng`;
+    const statePath = `${pki.folder}/state`;
+    const log = new TestLog();
+    let port = 0;
+    await using proxy = cuttingProxy(() => port, () => Infinity);
+    const sink = remoteSink(`127.0.0.1:${proxy.port}`, pki.agent, log, { backoffMaxMs: 5 });
+    const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1000);
+    const sent = async () => {
+      packets.make(10);
+      await until("all packets written", () => sink.counters.written === packets.count);
+    };
+    let server = await startLinkServer(pki, out, log, { statePath });
+    ({ port } = server);
+    await sent();
+    await sent();
+    await server.close();
+    // What was noted from the second ten packets on, a number of each line changed.
+    const lines = Deno.readTextFileSync(statePath).trimEnd().split("\n");
+    const from = lines.findIndex((line) => line.includes('"have":20,'));
+    const changed = lines.map((line, at) => at < from ? line : line.replace(/"size":\d/, '"size":9'));
+    assert.notDeepEqual(changed, lines);
+    Deno.writeTextFileSync(statePath, changed.join("\n") + "\n");
+    server = await startLinkServer(pki, out, log, { statePath });
+    ({ port } = server);
+    await sent();
+    await sink.close();
+    await server.close();
+    await log.find(/state: \d+ lines are not as they were written/);
+    assertEachOnce(numbersIn(Deno.readFileSync(out)), packets.count);
+    assert.equal(server.agents.get("web1")!.elsewhere, 0);
+  }));
+
+Deno.test("lines with a checksum: what was changed is not read, what version 0.1.0 wrote is", () => {
+  const value = { session: 'web1/00","sum":"00000000"', have: 7, files: [] };
+  const line = checkedLine(value);
+  const { sum: _, ...read } = readCheckedLine(line)!.value;
+  assert.deepEqual(read, value);
+  const sumAt = line.lastIndexOf(',"sum"');
+  for (let at = 0; at < sumAt; at++) {
+    const flipped = line.slice(0, at) + String.fromCharCode(line.charCodeAt(at) ^ 1) + line.slice(at + 1);
+    assert.equal(readCheckedLine(flipped), undefined, flipped);
+  }
+  assert.deepEqual(readCheckedLine('{"session":"a/b","have":1}'), {
+    value: { session: "a/b", have: 1 },
+    isChecked: false,
+  });
+  assert.equal(readCheckedLine("\0\0\0\0"), undefined);
+});

@@ -34,6 +34,7 @@ class Harness {
       sinks: () => sinks,
       flushes,
       committed: (session) => this.sessions.get(session),
+      mayLack: false,
       files: () => sinks.flatMap(({ files }) => files?.progress ?? []),
       commit: (session, have, files) => {
         if (!this.canCommit) throw new Error("no room");
