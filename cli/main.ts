@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * `sslcollector`: runs one command. What a command needs is imported when it is run, since loading is most of what a short one
- * costs: `--version` needs no parser, `hook` and `status` nothing that mirrors.
+ * costs: `--version` needs no parser, `hook`, `status` and `ps` nothing that mirrors.
  *
  * @module
  */
@@ -11,7 +11,8 @@ import { VERSION } from "../net/settings/version.ts";
 import { BadInput, inOptions } from "./bad_input.ts";
 import type { HookCommand } from "./hook_options.ts";
 import type { CommandLine } from "./options.ts";
-import type { StatusCommand } from "./status_options.ts";
+import type { Result } from "@optique/core/parser";
+import type { PsCommand, StatusCommand } from "./status_options.ts";
 import { print, printError } from "./output.ts";
 
 /** The exit status. A mistake is one line on standard error. */
@@ -31,13 +32,22 @@ async function main(args: readonly string[]): Promise<number> {
   }, (mistake) => name(mistake));
 }
 
+type AloneCommand = HookCommand | StatusCommand | PsCommand;
+
 /** A command that is read without the others; `undefined` where all have to be known, to help or to name a mistake. */
-async function readAlone(args: readonly string[]): Promise<HookCommand | StatusCommand | undefined> {
-  if (args[0] !== "hook" && args[0] !== "status") return undefined;
+async function readAlone(args: readonly string[]): Promise<AloneCommand | undefined> {
+  const [name] = args;
+  if (name !== "hook" && name !== "status" && name !== "ps") return undefined;
   const { parse } = await import("@optique/core/parser");
-  const result = args[0] === "hook"
-    ? parse((await import("./hook_options.ts")).hookCommand, args)
-    : parse((await import("./status_options.ts")).statusCommand, args);
+  if (name === "hook") {
+    const { hookCommand } = await import("./hook_options.ts");
+    return valueOf(parse(hookCommand, args));
+  }
+  const { psCommand, statusCommand } = await import("./status_options.ts");
+  return name === "ps" ? valueOf(parse(psCommand, args)) : valueOf(parse(statusCommand, args));
+}
+
+function valueOf<T>(result: Result<T>): T | undefined {
   return result.success ? result.value : undefined;
 }
 
@@ -66,6 +76,8 @@ async function execute(command: CommandLine): Promise<number> {
       return await (await import("./codecs_command.ts")).runCodecs(command);
     case "demo":
       return await (await import("./demo.ts")).runDemo(command);
+    case "ps":
+      return await (await import("./ps.ts")).runPs(command);
     case "status":
       return await (await import("./status.ts")).runStatus(command);
     case "collector":

@@ -11,7 +11,7 @@ import { configCommand } from "./config_options.ts";
 import { hookCommand, runtimeDir } from "./hook_options.ts";
 import { type CollectorCommand, dryRun, metrics, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
-import { statusCommand } from "./status_options.ts";
+import { psCommand, statusCommand } from "./status_options.ts";
 import { text } from "./value_parser.ts";
 import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
 
@@ -146,6 +146,7 @@ export const commandsParser = or(
     described(message`Run a recording through the same pipeline`, "[OPTION...] FILE"),
   ),
   statusCommand,
+  psCommand,
   hookCommand,
   configCommand,
   command("codecs", codecsParser, described(message`List the codecs, or check that plugins load`)),
@@ -170,6 +171,7 @@ export const usage: Usage = [{
     form("run", "[OPTION...] -- COMMAND [ARG...]"),
     form("replay", "[OPTION...] FILE"),
     form("status", "[--json] [--watch] [OPTION...]"),
+    form("ps", "[--json] [--watch] [OPTION...]"),
     form("hook", "install|uninstall|status|path [OPTION...]"),
     form("config", "check|show|default [OPTION...]"),
     form("codecs", "[CODEC...]"),

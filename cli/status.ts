@@ -4,15 +4,13 @@ import type { StatusReport } from "../net/status/report.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import { print, printError } from "./output.ts";
 import type { StatusCommand } from "./status_options.ts";
-import { statusFolder } from "./status_places.ts";
+import { ask, statusSockets } from "./status_client.ts";
 import { statusLines } from "./status_text.ts";
 
 const HEALTHY = 0;
 const DEGRADED = 1;
 const NOT_RUNNING = 3;
 const WATCH_MS = 1000;
-/** A process that takes longer is stopped. */
-const ANSWER_MS = 5000;
 
 /** Answers the exit status of the last look: 0 all are healthy, 1 one is degraded or does not answer, 3 none is running. */
 export async function runStatus(command: StatusCommand): Promise<number> {
@@ -24,7 +22,8 @@ export async function runStatus(command: StatusCommand): Promise<number> {
 }
 
 async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: StatusCommand): Promise<number> {
-  const answers = await Promise.all(sockets(statusFolder(runtimeDir)).map(ask));
+  const sockets = statusSockets(runtimeDir);
+  const answers = await Promise.all(sockets.map((path) => ask<StatusReport>(path, "/status")));
   const running = answers.filter((answer) => answer !== undefined);
   if (watch && Deno.stdout.isTerminal() && !json) console.clear();
   let status = running.length === 0 ? NOT_RUNNING : HEALTHY;
@@ -36,34 +35,4 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: StatusCom
     if (typeof answer === "string" || answer.health.state !== "healthy") status = DEGRADED;
   }
   return status;
-}
-
-function sockets(folder: string): string[] {
-  try {
-    return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`).sort();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    printError(`sslcollector: cannot look into ${folder}: ${(error as Error).message}`);
-    return [];
-  }
-}
-
-/** The report; a line when somebody is there and does not give one; undefined where nobody is. */
-async function ask(path: string): Promise<StatusReport | string | undefined> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch {
-    return undefined;
-  }
-  using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
-  try {
-    const response = await fetch("http://localhost/status", {
-      client,
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (!response.ok) return `${path}: ${(await response.text()).trim()}`;
-    return await response.json();
-  } catch (error) {
-    return `${path} does not answer: ${(error as Error).message}`;
-  }
 }

@@ -24,4 +24,19 @@ export const statusCommand = command("status", statusParser, {
   brief: message`Ask the agent and collectors of this host how it goes`,
 });
 
+const psParser = object({
+  command: constant("ps" as const),
+  json: withDefault(
+    flag("--json", { description: message`One JSON object for each program, a line long.` }),
+    false,
+  ),
+  watch: withDefault(flag("--watch", { description: message`Look again every two seconds.` }), false),
+  runtimeDir: statusDir,
+});
+
+export const psCommand = command("ps", psParser, {
+  brief: message`List the programs of this host that have TLS, and why one is not mirrored`,
+});
+
+export type PsCommand = InferValue<typeof psParser>;
 export type StatusCommand = InferValue<typeof statusParser>;

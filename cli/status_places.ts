@@ -6,3 +6,8 @@ import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 export function statusFolder(runtimeDir: string = defaultRuntimeDir()): string {
   return `${runtimeDir}/status`;
 }
+
+/** Socket of the agent that serves `runtimeDir`. */
+export function agentSocket(runtimeDir: string): string {
+  return `${statusFolder(runtimeDir)}/agent.sock`;
+}

@@ -11,6 +11,7 @@ import type {
 import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { printable, printableLine } from "../net/wire/printable.ts";
 import { formatBytes, formatSpan } from "./format.ts";
+import { table } from "./table.ts";
 
 /** Lines, the first with role and health. */
 export function statusLines(report: StatusReport): string[] {
@@ -137,10 +138,4 @@ function sum(amounts: readonly number[]): number {
 
 function row(name: string, text: string): string {
   return `${name.padEnd(12)}${text}`;
-}
-
-/** Columns as wide as what is in them. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  return rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd());
 }

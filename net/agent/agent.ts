@@ -99,7 +99,12 @@ export class Agent {
         opened.add(source);
       }
       const agent = new Agent({ plan, mirror, recorder, wire, status }, sources);
-      await beginStatus(status, plan.settings, "agent", new AgentStatus(() => agent.#numbers()));
+      await beginStatus(
+        status,
+        plan.settings,
+        "agent",
+        new AgentStatus(() => agent.#numbers(), () => mirror.pipeline.rows()),
+      );
       return agent;
     } catch (error) {
       for (const source of sources.keys()) await source.close();

@@ -2,6 +2,7 @@
 /** What a running agent says of itself. @module */
 import { VERSION } from "../settings/version.ts";
 import type { Counters, PerDirection } from "../mirror/counters.ts";
+import type { ProgramRow } from "../mirror/program_books.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { Metric } from "../status/metrics.ts";
 import {
@@ -14,7 +15,13 @@ import {
   recentReasons,
   sinkReports,
 } from "../status/recent.ts";
-import type { AgentReport, BothWays, CertificateReport, RingReport } from "../status/report.ts";
+import type {
+  AgentReport,
+  BothWays,
+  CertificateReport,
+  ProgramReport,
+  RingReport,
+} from "../status/report.ts";
 import type { StatusSubject } from "../status/server.ts";
 import { Trend } from "../status/trend.ts";
 
@@ -30,14 +37,30 @@ export interface AgentNumbers {
   readonly rings: RingReport | undefined;
 }
 
+/** What became of the programs that tell now. */
+function programReport({ program: { pid, uid, comm }, counters }: ProgramRow): ProgramReport {
+  const { flows, claimed, captured, lost, unforged } = counters;
+  const dropped: Record<string, number> = {};
+  for (const [reason, bytes] of [...sums(lost), ...sums(unforged)]) {
+    dropped[reason] = (dropped[reason] ?? 0) + bytes;
+  }
+  return { pid, uid, comm, flows, claimed, captured: captured[0] + captured[1], dropped };
+}
+
 /** Makes reports out of numbers, and remembers how they grew. */
 export class AgentStatus implements StatusSubject {
   readonly #startedMs = Date.now();
   readonly #trend = new Trend();
   readonly #numbers: () => AgentNumbers;
+  readonly #rows: () => readonly ProgramRow[];
 
-  constructor(numbers: () => AgentNumbers) {
+  constructor(numbers: () => AgentNumbers, rows: () => readonly ProgramRow[]) {
     this.#numbers = numbers;
+    this.#rows = rows;
+  }
+
+  programs(): ProgramReport[] {
+    return this.#rows().filter(({ ended, program }) => !ended && program.id !== 0).map(programReport);
   }
 
   report(): AgentReport {

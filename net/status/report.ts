@@ -122,6 +122,24 @@ export interface AgentReport extends ReportHead {
   readonly rings?: RingReport;
 }
 
+/** A program that tells an agent of its sessions now. */
+export interface ProgramReport {
+  /** Process id, as the agent sees it. */
+  readonly pid: number;
+  /** User id. */
+  readonly uid: number;
+  /** Name of the process. */
+  readonly comm: string;
+  /** Sessions so far. */
+  readonly flows: number;
+  /** Of these, those whose addresses the kernel did not confirm. */
+  readonly claimed: number;
+  /** Bytes that it passed so far, both ways. */
+  readonly captured: number;
+  /** Bytes of these that no packet carries, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
 /** Memory that programs share with the agent. */
 export interface RingReport {
   /** Rings that are read. */

@@ -6,7 +6,7 @@
  */
 import { dirname } from "node:path";
 import { type Metric, metricsText } from "./metrics.ts";
-import type { StatusReport } from "./report.ts";
+import type { ProgramReport, StatusReport } from "./report.ts";
 
 /** What is answered. */
 export interface StatusSubject {
@@ -14,6 +14,8 @@ export interface StatusSubject {
   report(): StatusReport;
   /** Called for every question. */
   metrics(): readonly Metric[];
+  /** Called for every question; absent where there are none. */
+  programs?(): readonly ProgramReport[];
 }
 
 /** Reports are made so often even when nobody asks, so that they know how counts grew. */
@@ -91,6 +93,7 @@ export class StatusServer {
       return text([state, ...reasons].join("\n"), state === "healthy" ? 200 : 503);
     }
     if (pathname === "/status" && hasStatus) return Response.json(subject.report());
+    if (pathname === "/programs" && hasStatus) return Response.json(subject.programs?.() ?? []);
     return text("there are /metrics, /healthz and /readyz", 404);
   }
 }

@@ -34,7 +34,9 @@ Deno.test("start: before it knows the command, it has loaded no package", async 
   assert.deepEqual(loaded.filter((specifier) => /^(npm|node):/.test(specifier)), []);
 });
 
-for (const path of ["cli/hook.ts", "cli/hook_options.ts", "cli/status.ts", "cli/status_options.ts"]) {
+for (
+  const path of ["cli/hook.ts", "cli/hook_options.ts", "cli/status.ts", "cli/status_options.ts", "cli/ps.ts"]
+) {
   Deno.test(`start: ${path} needs nothing that mirrors`, async () => {
     const loaded = await loadedWith(path);
     const foreign = /^(net\/(mirror|forge|link|sinks|pki)\/|codecs\/|npm:@logtape)/;

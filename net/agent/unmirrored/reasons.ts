@@ -45,6 +45,25 @@ export const REASON_TEXTS = {
 /** Why a program was not mirrored, kebab-case. */
 export type Reason = keyof typeof REASON_TEXTS;
 
+/** What would have a program mirrored, by reason, where something would. */
+const FIXES: Partial<Record<Reason, string>> = {
+  "environment": "start it with the hook: sslcollector hook install --unit NAME, or --system",
+  "started-before": "start it again",
+  "not-loaded": "put the hook where its loader finds it, under its own root",
+  "set-user-id": "sslcollector hook install --system: /etc/ld.so.preload counts for it too",
+  "switched-off": "start it without SSLCOLLECTOR_HOOK=0",
+  "seccomp": "SSLCOLLECTOR_SECCOMP=connect in its environment, where its filter allows that",
+  "chroot-without-proc": "mount /proc in its root directory",
+  "other-agent": "start it with the SSLCOLLECTOR_RUNTIME of this agent, or without",
+  "other-user": "run the agent as root",
+  "memory": "give the agent more --memory",
+};
+
+/** What would help; undefined where nothing that this version has does. */
+export function fixOf(reason: string): string | undefined {
+  return (FIXES as Record<string, string | undefined>)[reason];
+}
+
 /** A line for people on what an agent could not serve. */
 export function refusalLine(reason: string, amount: number): string {
   const [one, many] = reason === "deepbind" ? ["library", "libraries"] : ["program", "programs"];

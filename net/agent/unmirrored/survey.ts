@@ -26,13 +26,19 @@ export interface Survey {
   readonly hidden: number;
 }
 
-/** Looks at every process but this one; programs without TLS, hook or sanitizer are left out. */
-export function surveyPrograms(served: Served): Survey {
+/**
+ * Looks at every process but this one; programs without TLS, hook or sanitizer are left out. `read` answers what an executable tells,
+ * asked once for each program.
+ */
+export function surveyPrograms(
+  served: Served,
+  read: (path: string) => Executable | undefined = readExecutable,
+): Survey {
   const executables = new Map<string, Executable | undefined>();
   const executableOf = (pid: number, { executable }: ProcessFacts) => {
     const program = programOf(pid);
     if (program === undefined || executable === undefined) return undefined;
-    if (!executables.has(program)) executables.set(program, readExecutable(executable));
+    if (!executables.has(program)) executables.set(program, read(executable));
     return executables.get(program);
   };
   const programs: SurveyedProgram[] = [];

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/** `sslcollector ps`: every program of this host that has TLS, and whether it is mirrored. @module */
+import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
+import { ExecutableCache } from "../net/agent/unmirrored/executable_cache.ts";
+import { servedBy } from "../net/agent/unmirrored/served.ts";
+import { surveyPrograms } from "../net/agent/unmirrored/survey.ts";
+import type { ProgramReport } from "../net/status/report.ts";
+import { isSystemInstalled, systemSinceMs } from "./hook_install.ts";
+import { print, printError } from "./output.ts";
+import { type ProgramLine, programLines, programTable } from "./ps_text.ts";
+import { ask } from "./status_client.ts";
+import type { PsCommand } from "./status_options.ts";
+import { agentSocket } from "./status_places.ts";
+
+const WATCH_MS = 2000;
+
+/** Answers the exit status: 0, or 3 when no agent runs. */
+export async function runPs(command: PsCommand): Promise<number> {
+  for (;;) {
+    const status = await look(command);
+    if (!command.watch) return status;
+    await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
+  }
+}
+
+async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand): Promise<number> {
+  const answer = await ask<ProgramReport[]>(agentSocket(runtimeDir), "/programs");
+  if (typeof answer === "string") printError(`sslcollector: ${answer}`);
+  const executables = ExecutableCache.open(cachePath());
+  const served = servedBy(runtimeDir, systemSinceMs("/"));
+  const { programs, hidden } = surveyPrograms(served, (path) => executables.read(path));
+  executables.save();
+  const lines = programLines(programs, Array.isArray(answer) ? answer : []);
+  if (json) {
+    for (const line of lines) print(JSON.stringify({ ...line, libraries: [...line.libraries] }));
+  } else {
+    if (watch && Deno.stdout.isTerminal()) console.clear();
+    tell(lines, hidden, answer === undefined ? runtimeDir : undefined);
+  }
+  return answer === undefined ? 3 : 0;
+}
+
+function cachePath(): string {
+  const own = Deno.uid() === 0 ? "/var/cache" : `${Deno.env.get("HOME") ?? "/tmp"}/.cache`;
+  const folder = Deno.env.get("XDG_CACHE_HOME") || own;
+  return `${folder}/sslcollector/executables.json`;
+}
+
+/** `missing` is where no agent runs. */
+function tell(lines: readonly ProgramLine[], hidden: number, missing: string | undefined): void {
+  for (const row of programTable(lines)) print(row);
+  if (missing !== undefined) print(`no agent runs in ${missing}: nothing is mirrored now`);
+  if (!isSystemInstalled("/")) {
+    print("the hook is not in /etc/ld.so.preload: programs have it that are started with it");
+  }
+  if (hidden > 0) print(`processes of others, at which this user may not look: ${hidden}`);
+}

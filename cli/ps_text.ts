@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/** Programs with TLS and what becomes of them, for people. @module */
+import { LIBRARY_NAMES, type TlsLibrary } from "../net/agent/unmirrored/mapped.ts";
+import { fixOf, reasonText } from "../net/agent/unmirrored/reasons.ts";
+import type { SurveyedProgram } from "../net/agent/unmirrored/survey.ts";
+import type { ProgramReport } from "../net/status/report.ts";
+import { printable } from "../net/wire/printable.ts";
+import { formatBytes } from "./format.ts";
+import { table } from "./table.ts";
+
+/** A program with TLS, or one that an agent hears of. */
+export interface ProgramLine {
+  readonly pid: number;
+  readonly comm: string;
+  readonly libraries: ReadonlySet<TlsLibrary>;
+  /** `partly`: clear text of it was lost. `silent`: it is there for the agent, and has said nothing so far. */
+  readonly state: "mirrored" | "partly" | "silent" | "not";
+  /** Why it is not mirrored. */
+  readonly reason?: string;
+  /** What would have it mirrored. */
+  readonly fix?: string;
+  readonly flows: number;
+  readonly captured: number;
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** What a look at the processes found, with what the agent has of them; by process id. */
+export function programLines(
+  surveyed: readonly SurveyedProgram[],
+  told: readonly ProgramReport[],
+): ProgramLine[] {
+  const byPid = new Map<number, ProgramReport>();
+  for (const report of told) byPid.set(report.pid, added(byPid.get(report.pid), report));
+  const lines = surveyed.map((program) => lineOf(program, byPid.get(program.pid)));
+  const known = new Set(surveyed.map(({ pid }) => pid));
+  for (const report of byPid.values()) {
+    const { pid, comm } = report;
+    if (!known.has(pid)) lines.push(lineOf({ pid, comm, libraries: new Set(), reason: undefined }, report));
+  }
+  return lines.sort((a, b) => a.pid - b.pid);
+}
+
+type Program = Pick<SurveyedProgram, "pid" | "comm" | "libraries" | "reason">;
+
+function lineOf({ pid, comm, libraries, reason }: Program, told: ProgramReport | undefined): ProgramLine {
+  const { flows = 0, captured = 0, dropped = {} } = told ?? {};
+  const counts = { pid, comm, libraries, flows, captured, dropped };
+  if (flows > 0) return { ...counts, state: Object.keys(dropped).length > 0 ? "partly" : "mirrored" };
+  if (reason === undefined) return { ...counts, state: "silent" };
+  const fix = fixOf(reason);
+  return { ...counts, state: "not", reason, ...(fix === undefined ? {} : { fix }) };
+}
+
+/** A process that made a second region is two programs to its agent. */
+function added(one: ProgramReport | undefined, other: ProgramReport): ProgramReport {
+  if (one === undefined) return other;
+  const dropped = { ...one.dropped };
+  for (const [reason, bytes] of Object.entries(other.dropped)) {
+    dropped[reason] = (dropped[reason] ?? 0) + bytes;
+  }
+  const { flows, captured, claimed } = one;
+  return {
+    ...other,
+    flows: flows + other.flows,
+    captured: captured + other.captured,
+    claimed: claimed + other.claimed,
+    dropped,
+  };
+}
+
+/** Rows under a head. */
+export function programTable(lines: readonly ProgramLine[]): string[] {
+  const head = ["PID", "PROGRAM", "TLS", "FLOWS", "BYTES", "MIRRORED"];
+  return table([
+    head,
+    ...lines.map((line) => [
+      `${line.pid}`,
+      printable(line.comm),
+      [...line.libraries].map((library) => LIBRARY_NAMES[library]).join(", ") || "-",
+      line.flows === 0 ? "-" : line.flows.toLocaleString("en-US"),
+      line.captured === 0 ? "-" : formatBytes(line.captured),
+      stateText(line),
+    ]),
+  ]);
+}
+
+function stateText({ state, reason, fix, dropped }: ProgramLine): string {
+  switch (state) {
+    case "mirrored":
+      return "yes";
+    case "partly": {
+      const lost = Object.entries(dropped).map(([why, bytes]) => `${formatBytes(bytes)} ${why}`);
+      return `partly: ${lost.join(", ")}`;
+    }
+    case "silent":
+      return "nothing passed so far";
+    case "not":
+      return `no: ${reasonText(reason!)}${fix === undefined ? "" : `; ${fix}`}`;
+  }
+}
