@@ -65,8 +65,8 @@ function whyUnserved(facts: ProcessFacts, mapped: Mapped, served: Served): Reaso
   if (!mapped.hasHook) return whyWithoutHook(facts, served);
   const isOther = served.uid !== 0 && facts.uid !== undefined && facts.uid !== served.uid;
   if (mapped.regions.has(served.region)) return isOther ? "other-user" : "no-clear-text";
-  if (facts.environment?.hook === "0" && !facts.isSecure) return "switched-off";
   if (mapped.regions.size > 0 || isElsewhere(facts.environment, served)) return "other-agent";
+  if (facts.environment?.hook === "0" && !facts.isSecure) return "switched-off";
   if (!facts.hasProc) return "chroot-without-proc";
   if (facts.isConfined && facts.environment?.seccomp !== "connect") return "seccomp";
   return "no-region";

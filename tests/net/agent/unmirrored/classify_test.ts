@@ -87,6 +87,9 @@ const CASES: readonly (readonly [Reason, string, Case])[] = [
   ["switched-off", "told to keep still", { facts: { environment: { ...environment, hook: "0" } } }],
   ["other-agent", "a region for another agent", { mapped: { regions: new Set(["sslcollector:3:2"]) } }],
   ["other-agent", "told of another agent", { facts: { environment: { ...environment, runtime: "/run/y" } } }],
+  ["other-agent", "told of another agent, and to keep still", {
+    facts: { environment: { ...environment, runtime: "/run/y", hook: "0" } },
+  }],
   ["other-agent", "told of none, where the agent is not where hooks look first", {
     facts: { environment: { ...environment, runtime: undefined } },
   }],
