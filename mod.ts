@@ -56,6 +56,25 @@ export type { FlowState } from "./net/mirror/flow.ts";
 export type { FlowEnd } from "./net/mirror/flow_table.ts";
 export type { ProgramRow } from "./net/mirror/program_books.ts";
 
+// What is read out of the clear text.
+export type { ViewSettings } from "./net/agent/view.ts";
+export type { EntryReader } from "./net/view/view.ts";
+export {
+  type Cut,
+  type Entry,
+  type EntryBase,
+  type Exchange,
+  type Field,
+  type FlowEntry,
+  HeadText,
+  type KeptBody,
+  type Remark,
+  type SocketMessage,
+} from "./net/view/exchange.ts";
+export type { FlowFacts, FlowPeer } from "./net/view/flow_facts.ts";
+export { type PlainBody, plainBody } from "./net/view/body.ts";
+export { BadFilter, type Filter, FILTER_FIELDS, parseFilter } from "./net/view/filter.ts";
+
 // Where clear text comes from.
 export {
   type CaptureSource,

@@ -16,10 +16,11 @@ import { Service } from "./service.ts";
 import { refresher, Shutdown } from "./shutdown.ts";
 import { statusFolder } from "./status_places.ts";
 import { summarize } from "./summary.ts";
+import { printingBeside } from "./view_settings.ts";
 
 /** Answers the exit status: 1 when no sink was left. */
 export async function runAgent(command: AgentCommand): Promise<number> {
-  const settings = mirrorSettings(command, pipeOrDatedFile);
+  const settings = mirrorSettings(command, () => pipeOrDatedFile(command), printingBeside(command));
   const runtimeDir = command.runtimeDir ?? defaultRuntimeDir();
   const sources = [hookSource({ runtimeDir, memoryBytes: command.memory })];
   if (command.dryRun) return await tellMirror({ ...settings, sources });

@@ -39,6 +39,12 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   statePath: ["--state", "--state FILE"],
   workers: ["--workers"],
   metrics: ["--metrics"],
+  filter: ["--filter"],
+  events: ["--events"],
+  har: ["--har"],
+  showSecrets: ["--show-secrets"],
+  bodyBytes: ["--bodies"],
+  logBytes: ["--exchange-log"],
 };
 
 /** A mistake in a setting, in the words of the command line. */

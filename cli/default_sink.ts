@@ -12,9 +12,15 @@ export function datedFile(): SinkSpec {
   return parseSinkSpec(`sslcollector-${date}-${time}-${Deno.pid}.pcapng`);
 }
 
-/** Standard output when that is a pipe or a file, else a dated file: also for a service, whose output is the journal. */
-export function pipeOrDatedFile(): SinkSpec {
-  return Deno.stdout.isTerminal() || isJournal() ? datedFile() : parseSinkSpec("-");
+/**
+ * Standard output when that is a pipe or a file and nothing else goes there, else a dated file: also for a service, whose output is
+ * the journal.
+ */
+export function pipeOrDatedFile(
+  { print, events }: { readonly print?: string; readonly events?: string },
+): SinkSpec {
+  const isTaken = print !== undefined || events === "-";
+  return isTaken || Deno.stdout.isTerminal() || isJournal() ? datedFile() : parseSinkSpec("-");
 }
 
 /** Whether standard output is the socket that systemd names in JOURNAL_STREAM, as `device:inode`. */

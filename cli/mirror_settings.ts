@@ -8,6 +8,7 @@ import { printingObserver } from "./flow_lines.ts";
 import { configureLog } from "./log.ts";
 import type { MirrorCommand } from "./options.ts";
 import { print } from "./output.ts";
+import { type Printing, viewSettings } from "./view_settings.ts";
 
 /** `any` is none in particular. Throws {@linkcode BadInput} when others are given beside it. */
 function interfacesOf(names: readonly string[]): readonly string[] {
@@ -16,12 +17,21 @@ function interfacesOf(names: readonly string[]): readonly string[] {
   return [];
 }
 
-/** Settings that every command which mirrors shares; its sources are its own. Shows messages of the level asked for from now on. */
-export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSpec): AgentSettings {
+/**
+ * Settings that every command which mirrors shares; its sources are its own. Shows messages of the level asked for from now on.
+ * `printing`: what is printed of requests where the command line does not say.
+ */
+export function mirrorSettings(
+  command: MirrorCommand,
+  defaultSink: () => SinkSpec,
+  printing: Printing,
+): AgentSettings {
   configureLog(command.logLevel ?? "info");
   const { output, target } = command;
+  const isPrinted = command.print !== undefined || printing.isDefault;
   return {
     sinks: output.length > 0 || target.length > 0 ? output : [defaultSink()],
+    ...viewSettings(command, printing),
     rotateBytes: command.rotateSize,
     rotateMs: command.rotateTime,
     keep: command.keep,
@@ -43,7 +53,7 @@ export function mirrorSettings(command: MirrorCommand, defaultSink: () => SinkSp
     unix: command.unix,
     starttls: command.starttls,
     idleMs: command.idleTimeout,
-    observer: printingObserver(!command.quiet && Deno.stderr.isTerminal()),
+    observer: printingObserver(!command.quiet && !isPrinted && Deno.stderr.isTerminal()),
   };
 }
 

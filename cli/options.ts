@@ -13,6 +13,7 @@ import { type CollectorCommand, dryRun, metrics, pkiParser, remoteOptions } from
 import { sinkOptions } from "./sink_options.ts";
 import { psCommand, statusCommand } from "./status_options.ts";
 import { text } from "./value_parser.ts";
+import { viewOptions } from "./view_options.ts";
 import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
 
 export { collectorParser } from "./remote_options.ts";
@@ -20,6 +21,7 @@ export { collectorParser } from "./remote_options.ts";
 /** Options of every command that mirrors. */
 const mirrorOptions = {
   ...sinkOptions,
+  ...viewOptions,
   codec: optional(option("--codec", codecList(), {
     description:
       message`Codecs to apply, joined with commas: built-in names (see sslcollector codecs) or paths of plugins. Default: raw.`,

@@ -10,10 +10,11 @@ import type { ReplayCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { formatBytes } from "./format.ts";
 import { summarize } from "./summary.ts";
+import { printingBeside } from "./view_settings.ts";
 
 /** Answers the exit status: 1 when the recording is damaged; what stands before the damage is mirrored. */
 export async function runReplay(command: ReplayCommand): Promise<number> {
-  const settings = mirrorSettings(command, pipeOrDatedFile);
+  const settings = mirrorSettings(command, () => pipeOrDatedFile(command), printingBeside(command));
   const path = command.recording;
   const sink = fileOf(command.output, path);
   if (sink !== undefined) throw new BadInput(`--output: ${sink} is the recording itself, give another file`);

@@ -21,10 +21,16 @@ const LATE_SIGNAL_MS = 500;
 
 /** Answers the program's exit status as a shell would: 126 not executable, 127 not found, 128 + n by signal n. */
 export async function runProgram(command: RunCommand): Promise<number> {
-  const settings = mirrorSettings(command, datedFile);
+  const printsByDefault = !command.quiet && Deno.stderr.isTerminal();
+  const settings = mirrorSettings(command, datedFile, { to: Deno.stderr, isDefault: printsByDefault });
   if (command.output.some(({ takesStdout }) => takesStdout)) {
     throw new BadInput(
       "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
+    );
+  }
+  if (command.events === "-") {
+    throw new BadInput(
+      "--events: - would mix events with the program's own output; give a file such as eve.json",
     );
   }
   const [name] = command.program;

@@ -34,6 +34,21 @@ const RULES: readonly Rule[] = [
     values: ["net/mirror/", "net/forge/", "net/wire/", "codecs/"],
     types: ["net/capture/target.ts"],
   },
+  {
+    folder: "net/view/",
+    values: [
+      "net/view/",
+      "net/wire/",
+      "codecs/",
+      "net/mirror/flow_comment.ts",
+      "net/mirror/community_id.ts",
+      // Files that rotate, readers that are slow, and what the system says of them.
+      "net/sinks/outlet.ts",
+      "net/sinks/rotated_path.ts",
+      "net/ffi/system_error.ts",
+    ],
+    types: ["net/mirror/", "net/capture/target.ts"],
+  },
   { folder: "net/sinks/", values: ["net/sinks/", "net/wire/", "net/ffi/", BATCH] },
   { folder: "net/status/", values: ["net/status/"], types: ["net/sinks/sink.ts"] },
   {
@@ -75,6 +90,7 @@ const RULES: readonly Rule[] = [
       // Values as they are written, texts fit for a terminal, and what the demo's packets say.
       "net/sinks/spec.ts",
       "net/link/target.ts",
+      "net/view/",
       "net/wire/",
       "codecs/",
       // For the whole process: not a library's to decide.

@@ -84,6 +84,11 @@ export class MessageReader {
     return this.#state === State.HEAD && this.#held === undefined;
   }
 
+  /** Of a head that is not whole. */
+  get heldBytes(): number {
+    return this.#held?.length ?? 0;
+  }
+
   /** Bytes are missing: unless that is inside a body, what follows is opaque. */
   gap(lengthBytes: number): void {
     const isBody = this.#state === State.LENGTH || this.#state === State.CHUNK;
@@ -244,9 +249,10 @@ function skipLineEnds(bytes: Uint8Array, at: number): number {
   return at;
 }
 
-/** Behind the empty line that ends a head, 0 where there is none. */
+/** Behind the empty line that ends a head, 0 where there is none. A loop: lines are shorter than a call of `indexOf` is long. */
 function headEnd(bytes: Uint8Array, from: number, end: number): number {
-  for (let at = bytes.indexOf(LF, from); at >= 0 && at < end - 1; at = bytes.indexOf(LF, at + 1)) {
+  for (let at = from; at < end - 1; at++) {
+    if (bytes[at] !== LF) continue;
     if (bytes[at + 1] === LF) return at + 2;
     if (bytes[at + 1] === CR && at + 2 < end && bytes[at + 2] === LF) return at + 3;
   }

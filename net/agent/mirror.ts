@@ -4,6 +4,7 @@ import { raw } from "../../codecs/raw.ts";
 import { MTU_MAX, MTU_MIN } from "../forge/settings.ts";
 import { InitialSequenceNumbers } from "../forge/isn.ts";
 import { PacketBuffer } from "../forge/packet_batch.ts";
+import type { PerDirection } from "../mirror/counters.ts";
 import { Pipeline } from "../mirror/pipeline.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
@@ -11,11 +12,13 @@ import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import { VERSION } from "../settings/version.ts";
 import type { CertificateReport } from "../status/report.ts";
+import type { View } from "../view/view.ts";
 import type { MirrorBooks } from "./books.ts";
 import { hasAddress } from "./interfaces.ts";
 import { makeObserver } from "./observer.ts";
 import { type MirrorPlan, warnOfMeeting, warnOfSmallPackets } from "./plan.ts";
 import { openTargets } from "./targets.ts";
+import { openView } from "./view.ts";
 
 /** Flows mirrored at a time: at some 4 KB each, 400 MB. */
 const FLOWS_MAX = 100_000;
@@ -38,6 +41,7 @@ export class Mirror {
   readonly stopped: ReadonlySet<Sink>;
   readonly #plan: MirrorPlan;
   readonly #buffer: PacketBuffer;
+  readonly #view: View | undefined;
 
   private constructor(plan: MirrorPlan, { sinks, stopped, failed }: OpenSinks, timeBaseNs: bigint) {
     const { settings } = plan;
@@ -62,6 +66,7 @@ export class Mirror {
         interfaceName !== undefined && hasAddress(interfaceName)
       ),
     };
+    const view = this.#view = openView(settings, timeBaseNs, () => this.#stats());
     this.pipeline = new Pipeline(
       {
         codecs: plan.codecs,
@@ -70,6 +75,7 @@ export class Mirror {
         requireAttribution: settings.requireAttribution,
         unix: settings.unix,
         starttls: settings.starttls,
+        tap: view && ((flow) => view.tap(flow)),
         idleNs: settings.idleMs * 1e6,
         flowsMax: FLOWS_MAX,
       },
@@ -113,9 +119,10 @@ export class Mirror {
     return new Mirror(plan, { sinks, stopped, failed }, timeBaseNs);
   }
 
-  /** Hands what was forged to the sinks. */
+  /** Hands what was forged to the sinks, and what has ended to those who look. */
   flush(): void {
     this.#buffer.flush();
+    this.#view?.flush();
   }
 
   /** Waits until slow sinks have caught up: for sources that can wait. */
@@ -130,6 +137,22 @@ export class Mirror {
     return { programs: this.pipeline.rows(), sinks };
   }
 
+  /** What events tell of the run. */
+  #stats(): Record<string, unknown> {
+    const { flows, captured, lost } = this.pipeline.total();
+    const bothWays = ([toServer, toClient]: Readonly<PerDirection>) => ({
+      to_server: toServer,
+      to_client: toClient,
+    });
+    return {
+      flows,
+      open_flows: this.pipeline.openFlows,
+      captured_bytes: bothWays(captured),
+      lost_bytes: Object.fromEntries([...lost].map(([reason, bytes]) => [reason, bothWays(bytes)])),
+      exchanges_lost: this.#view?.lost ?? 0,
+    };
+  }
+
   /** Of the certificate shown to collectors. */
   get certificate(): CertificateReport | undefined {
     const { credentials } = this.#plan.targets;
@@ -142,6 +165,7 @@ export class Mirror {
   async finish(): Promise<void> {
     this.pipeline.drain();
     this.flush();
+    await this.#view?.finish();
     for (const sink of this.sinks) await sink.close();
     this.#plan.targets.credentials?.close();
   }

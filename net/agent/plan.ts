@@ -10,6 +10,7 @@ import { loadChain } from "./codec_loader.ts";
 import { checkInterface, hasAddress } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
 import { type CaptureSource, hookSource } from "./source.ts";
+import { checkView, writesFile } from "./view.ts";
 import { planTargets, type TargetPlan } from "./targets.ts";
 
 /** Settings that are checked, codecs that are loaded, and nothing opened yet. */
@@ -26,7 +27,8 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   const codecs = await codecsOf(settings.codecs);
   const { interfaces, mtu, record, sinks } = settings;
   for (const name of interfaces) checkInterface(name);
-  checkSinks(sinks, settings);
+  checkSinks(sinks, settings, writesFile(settings));
+  checkView(settings, sinks);
   if (record !== undefined) checkRecording(record, sinks);
   if (mtu !== undefined) checkMtu(mtu, sinks);
   const { sources = [hookSource()] } = settings;

@@ -22,6 +22,7 @@ import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import { PORT_MAX } from "../wire/tcp.ts";
 import type { AgentObserver } from "./observer.ts";
+import { viewEntries, type ViewSettings } from "./view.ts";
 import type { CaptureSource } from "./source.ts";
 
 /** How collectors are reached. */
@@ -40,7 +41,7 @@ export interface TargetSettings extends CredentialSettings {
 }
 
 /** What an agent does. Everything may be left out, but a place for packets: `sinks`, `targets` or both. */
-export interface AgentSettings extends TargetSettings, RotationSettings, StatusSettings {
+export interface AgentSettings extends TargetSettings, RotationSettings, StatusSettings, ViewSettings {
   /** Where packets go. Default: none. */
   readonly sinks?: readonly SinkSetting[];
   /** Where clear text comes from. Default: every program with the hook, `[hookSource()]`. */
@@ -96,7 +97,11 @@ type WithDefault =
   | "unix"
   | "starttls"
   | "idleMs"
-  | "observer";
+  | "observer"
+  | "readers"
+  | "showSecrets"
+  | "bodyBytes"
+  | "logBytes";
 
 /** Settings that are known to be of the right form, with their defaults. */
 export type CheckedSettings =
@@ -117,6 +122,7 @@ const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
   ...statusEntries,
+  ...viewEntries,
   sources: v.optional(v.array(objectOf<CaptureSource>("a source such as hookSource()"))),
   intercept: v.optional(
     v.custom<Required<AgentSettings>["intercept"]>((value) => typeof value === "function"),

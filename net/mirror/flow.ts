@@ -10,6 +10,7 @@ import type { CaptureEnd, CaptureHello, CaptureOpen, CaptureProgram } from "../c
 import type { Attribution } from "./attribution.ts";
 import type { CodecStage } from "./codec_chain.ts";
 import { Counters } from "./counters.ts";
+import type { FlowTap } from "./flow_tap.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Claim } from "./trust.ts";
 
@@ -51,6 +52,8 @@ export class Flow {
   attribution: Attribution | undefined;
   chain: CodecStage | undefined;
   lanes: Lanes | undefined;
+  /** Sees the clear text too; undefined where nobody looks. */
+  tap: FlowTap | undefined;
   held: HeldEvent[] = NOTHING_HELD;
   heldBytes = 0;
   /** Programs that tell of the flow now. */

@@ -21,6 +21,7 @@ import type {
 import { openChain } from "./codec_chain.ts";
 import { type AheadEvent, type Flow, NOTHING_HELD, type Teller } from "./flow.ts";
 import { type FlowEnd, FlowTable, type FlowTableOptions } from "./flow_table.ts";
+import type { FlowTap } from "./flow_tap.ts";
 import { describeFlow } from "./flow_comment.ts";
 import { type Forging, Lanes } from "./lanes.ts";
 import { ProgramBooks, type ProgramRow } from "./program_books.ts";
@@ -33,6 +34,8 @@ export interface PipelineOptions extends FlowTableOptions {
   readonly raw: Codec;
   /** `greet`: sessions behind STARTTLS begin with a greeting that is made up. Default: `none`. */
   readonly starttls?: StarttlsMode;
+  /** Makes who looks at the clear text of a flow that begins to be mirrored. Default: nobody does. */
+  readonly tap?: (flow: Flow) => FlowTap;
   /** Tells people what happens; must not throw. */
   readonly observer: PipelineObserver;
 }
@@ -238,6 +241,7 @@ export class Pipeline implements CaptureTarget {
     flow.counters.decoded[direction] += bytes.length;
     flow.lanes!.timeNs = timeNs;
     flow.chain!.data(direction, bytes, timeNs);
+    flow.tap?.data(direction, bytes, timeNs);
   }
 
   #deliverGap(flow: Flow, direction: Direction, length: number, reason: string, timeNs: number): void {
@@ -249,6 +253,7 @@ export class Pipeline implements CaptureTarget {
     if (flow.state === "resting") this.#mirror(flow);
     flow.lanes!.timeNs = timeNs;
     flow.chain!.gap(direction, length, timeNs);
+    flow.tap?.gap(direction, length, timeNs);
   }
 
   /** The flow's addresses are settled: what was held goes through. */
@@ -286,6 +291,7 @@ export class Pipeline implements CaptureTarget {
     };
     // A flow rests only when every codec has declined it: they are not asked again about its middle.
     flow.chain = openChain(flow.rested ? [raw] : codecs, context, flow.lanes);
+    flow.tap ??= this.#options.tap?.(flow);
     if (!flow.rested) observer.flowOpened(flow);
     const held = flow.held;
     flow.held = NOTHING_HELD;
@@ -295,6 +301,7 @@ export class Pipeline implements CaptureTarget {
       else {
         flow.lanes.timeNs = timeNs;
         flow.chain.gap(direction, length, timeNs);
+        flow.tap?.gap(direction, length, timeNs);
       }
     }
   }
@@ -326,6 +333,7 @@ export class Pipeline implements CaptureTarget {
   /** The flow has ended; its books go to its program. */
   #end(flow: Flow, end: FlowEnd, timeNs: number): void {
     this.#close(flow, timeNs);
+    flow.tap?.end(timeNs);
     this.#books.of(flow.program).add(flow.counters);
     this.#options.observer.flowClosed(flow, end);
   }

@@ -44,10 +44,11 @@ export function fileOf(sinks: readonly SinkSpec[], path: string): string | undef
   return sinks.find(({ file }) => file !== undefined && isSameFile(file.path, path))?.name;
 }
 
-/** Opens nothing. Throws {@linkcode BadSetting}. */
+/** Opens nothing. `hasFile`: a file is written that is no sink. Throws {@linkcode BadSetting}. */
 export function checkSinks(
   sinks: readonly SinkSpec[],
   { rotateBytes, rotateMs, keep }: RotationSettings,
+  hasFile = false,
 ): void {
   const rotates = rotateBytes !== undefined || rotateMs !== undefined;
   if (keep !== undefined && !rotates) {
@@ -56,7 +57,7 @@ export function checkSinks(
       (name) => `needs ${name("rotateBytes")} or ${name("rotateMs")}, without which there is one file`,
     );
   }
-  if (rotates && !sinks.some(({ file }) => file)) {
+  if (rotates && !hasFile && !sinks.some(({ file }) => file)) {
     throw new BadSetting(["rotateBytes", "rotateMs"], "need a file among the sinks, for example out.pcapng");
   }
   const names = sinks.map(({ name }) => name);

@@ -11,3 +11,15 @@ export function printable(text: string): string {
 export function printableLine(text: string): string {
   return text.split(" ").map(printable).join(" ");
 }
+
+/**
+ * Text of a peer as it is shown to people: what moves a cursor, gives a terminal orders, ends a line or turns the direction of what
+ * follows is a dot.
+ */
+export function visible(text: string): string {
+  return text.replace(UNSHOWABLE, "·");
+}
+
+const UNSHOWABLE =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|[\ud800-\udfff]/gu;

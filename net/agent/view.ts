@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/** Who looks at an agent's clear text, besides its sinks. @module */
+import * as v from "valibot";
+import { ownStdout } from "../ffi/own_stdout.ts";
+import { BadSetting } from "../settings/bad_setting.ts";
+import { log } from "../settings/log.ts";
+import { objectOf, wholeNumber } from "../settings/schema.ts";
+import { fileOf, type RotationSettings } from "../settings/sinks.ts";
+import { VERSION } from "../settings/version.ts";
+import { checkFile } from "../sinks/file_kind.ts";
+import type { SinkSpec } from "../sinks/kind.ts";
+import { isSameFile } from "../sinks/same_file.ts";
+import { type EventStats, EventWriter } from "../view/events.ts";
+import { HarWriter } from "../view/har.ts";
+import { FileLines, type LineOutput, SocketLines, StreamLines } from "../view/line_output.ts";
+import { BadFilter, type Filter, parseFilter } from "../view/filter.ts";
+import { LOG_BYTES_DEFAULT, LOG_BYTES_MIN } from "../view/log_layout.ts";
+import { type EntryReader, View } from "../view/view.ts";
+import { printableLine } from "../wire/printable.ts";
+
+/**
+ * What is read out of the clear text for people and tools. Without `readers`, `events` and `har` nothing is, and it costs
+ * nothing.
+ */
+export interface ViewSettings {
+  /** Told of every HTTP exchange, WebSocket message and flow as it ends. Default: nobody. */
+  readonly readers?: readonly EntryReader[];
+  /**
+   * Where they are written as Suricata writes events, a line of JSON each: a file, `-` for standard output, or `unix:PATH` of a socket
+   * that somebody listens on. Default: nowhere.
+   */
+  readonly events?: string;
+  /** A file for HTTP exchanges as an HTTP archive, HAR 1.2. Default: none. */
+  readonly har?: string;
+  /** Whether `events` and `har` have passwords, cookies, tokens and keys of heads. Default: no. */
+  readonly showSecrets?: boolean;
+  /** Which of them: `status >= 400 and host contains "shop"`. Default: all. */
+  readonly filter?: string;
+  /** Bytes of each body that are kept for them. Default: 0. */
+  readonly bodyBytes?: number;
+  /** Memory of the exchange log; what does not fit is counted. Default: 64 MiB. */
+  readonly logBytes?: number;
+}
+
+/** More would leave the log no room for anything else. */
+const BODY_BYTES_MAX = 16 * 1024 * 1024;
+const LOG_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** Entries of a schema. */
+export const viewEntries = {
+  readers: v.optional(v.array(objectOf<EntryReader>("an object with a function take")), () => []),
+  events: v.optional(v.string()),
+  har: v.optional(v.string()),
+  showSecrets: v.optional(v.boolean(), false),
+  filter: v.optional(v.string()),
+  bodyBytes: v.optional(wholeNumber(0, BODY_BYTES_MAX), 0),
+  logBytes: v.optional(wholeNumber(LOG_BYTES_MIN, LOG_BYTES_MAX), LOG_BYTES_DEFAULT),
+};
+
+type WithoutDefault = "events" | "har" | "filter";
+
+/** Settings that are known to be of the right form. */
+type Checked =
+  & Required<Omit<ViewSettings, WithoutDefault>>
+  & Pick<ViewSettings, WithoutDefault>
+  & RotationSettings;
+
+/** Whether a file is written that rotates. */
+export function writesFile({ events, har }: ViewSettings): boolean {
+  return har !== undefined || events !== undefined && fileOfEvents(events) !== undefined;
+}
+
+/** Looks at what would be written, and opens nothing. Throws {@linkcode BadSetting}. */
+export function checkView(settings: ViewSettings, sinks: readonly SinkSpec[]): void {
+  filterOf(settings);
+  const { events, har } = settings;
+  if (events === "-" && sinks.some(({ takesStdout }) => takesStdout)) {
+    throw new BadSetting("events", "- is a sink already: packets and events would mix");
+  }
+  const eventsFile = events === undefined ? undefined : fileOfEvents(events);
+  if (eventsFile !== undefined) checkOutput("events", eventsFile, sinks);
+  if (har === undefined) return;
+  checkOutput("har", har, sinks);
+  if (eventsFile !== undefined && isSameFile(eventsFile, har)) {
+    throw new BadSetting(
+      "har",
+      (name) => `${JSON.stringify(har)} is ${name("events")} already, give another file`,
+    );
+  }
+}
+
+const SOCKET = "unix:";
+
+function fileOfEvents(events: string): string | undefined {
+  return events === "-" || events.startsWith(SOCKET) ? undefined : events;
+}
+
+function checkOutput(setting: "events" | "har", path: string, sinks: readonly SinkSpec[]): void {
+  if (fileOf(sinks, path) !== undefined) {
+    throw new BadSetting(setting, `${JSON.stringify(path)} is a sink already, give another file`);
+  }
+  try {
+    checkFile(path);
+  } catch (error) {
+    throw new BadSetting(setting, (error as Error).message);
+  }
+}
+
+function filterOf({ filter }: ViewSettings): Filter | undefined {
+  if (filter === undefined) return undefined;
+  try {
+    return parseFilter(filter);
+  } catch (error) {
+    if (!(error instanceof BadFilter)) throw error;
+    throw new BadSetting("filter", `${error.message}\n${error.caret}`);
+  }
+}
+
+/** Failures that are told: each flow of a kind may fail in the same way. */
+const FAILURES_TOLD = 10;
+
+/** Opens what is written; undefined where nobody looks. Throws {@linkcode BadSetting}. */
+export function openView(settings: Checked, timeBaseNs: bigint, stats: EventStats): View | undefined {
+  const readers = [...settings.readers, ...openOutputs(settings, stats)];
+  if (readers.length === 0) return undefined;
+  for (const reader of readers) reader.begin?.(timeBaseNs);
+  const { bodyBytes, logBytes } = settings;
+  let failures = 0;
+  return new View({
+    logBytes,
+    bodyBytes,
+    filter: filterOf(settings),
+    failed(error) {
+      if (++failures > FAILURES_TOLD) return;
+      log.warn(`a flow is not read for exchanges any more: ${printableLine(String(error))}`);
+    },
+  }, readers);
+}
+
+function openOutputs(settings: Checked, stats: EventStats): EntryReader[] {
+  const { events, har, showSecrets: showsSecrets } = settings;
+  const readers: EntryReader[] = [];
+  if (har !== undefined) {
+    const { rotateBytes, rotateMs, keep } = settings;
+    const options = {
+      path: har,
+      rotation: { rotateBytes, rotateMs, keep },
+      version: VERSION,
+      showsSecrets,
+      warn,
+    };
+    readers.push(opened("har", () => new HarWriter(options)));
+  }
+  if (events !== undefined) {
+    const output = opened("events", () => openEvents(events, settings));
+    readers.push(new EventWriter({ output, showsSecrets, stats }));
+  }
+  return readers;
+}
+
+const warn = (message: string) => log.warn(message);
+
+function openEvents(events: string, { rotateBytes, rotateMs, keep }: RotationSettings): LineOutput {
+  if (events === "-") return new StreamLines(ownStdout(), "-", warn);
+  if (events.startsWith(SOCKET)) return new SocketLines(events.slice(SOCKET.length), warn);
+  return new FileLines(events, { rotateBytes, rotateMs, keep }, warn);
+}
+
+function opened<T>(setting: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw new BadSetting(setting, (error as Error).message);
+  }
+}

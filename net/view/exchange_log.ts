@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Writes the exchange log: rows of numbers in columns, and the bytes that they point to. Makes no object for a row, since it is
+ * called for every message; what a row says in words is read out of its heads by whoever looks.
+ *
+ * @module
+ */
+import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
+import type { Cut } from "./exchange.ts";
+import {
+  CUTS,
+  Head,
+  LOG_BYTES_DEFAULT,
+  type LogMemory,
+  Mark,
+  newLogMemory,
+  PIECE_HEAD_BYTES,
+  PIECE_LENGTH,
+  PIECE_PREVIOUS,
+  type Protocol,
+  type RowKind,
+  RowState,
+} from "./log_layout.ts";
+
+/**
+ * The arena's end is published ahead of what is given out, in steps of so much: a reader takes that for overtaken which soon may be,
+ * and the writer need not say so for every text.
+ */
+const PUBLISHED_BYTES = 64 * 1024;
+/** A part of the arena is never taken whole by one text: heads beyond this are cut. */
+const TEXT_BYTES_MAX = 64 * 1024;
+
+export class ExchangeLog {
+  readonly memory: LogMemory;
+  /** Bytes of each body that are kept. */
+  readonly bodyBytesMax: number;
+  readonly #rows: number;
+  readonly #arenaBytes: number;
+  #nextRow = 0;
+  #ended = 0;
+  #arenaEnd = 0;
+  #publishedEnd = 0;
+  #fence = 0;
+
+  constructor(bytes: number = LOG_BYTES_DEFAULT, bodyBytesMax = 0) {
+    this.memory = newLogMemory(bytes);
+    this.bodyBytesMax = bodyBytesMax;
+    this.#rows = this.memory.rows;
+    this.#arenaBytes = this.memory.arena.length;
+  }
+
+  /** A new row; its number, from 0. */
+  begin(kind: RowKind, protocol: Protocol, flowAt: number, timeNs: number): number {
+    const number = this.#nextRow++;
+    const { memory } = this;
+    const at = number & (this.#rows - 1);
+    Atomics.store(memory.lap, at, 0);
+    if (memory.kind[at] !== 0 && memory.state[at] === RowState.OPEN) memory.head[Head.FELL_OUT]++;
+    memory.kind[at] = kind;
+    memory.state[at] = RowState.OPEN;
+    memory.protocol[at] = protocol;
+    memory.flowAt[at] = flowAt;
+    memory.startNs[at] = timeNs;
+    memory.responseNs[at] = memory.endNs[at] = timeNs;
+    memory.requestBytes[at] = memory.responseBytes[at] = 0;
+    memory.requestBodyAt[at] = memory.responseBodyAt[at] = -1;
+    memory.requestHeadBytes[at] = memory.responseHeadBytes[at] = 0;
+    memory.requestTrailersBytes[at] = memory.responseTrailersBytes[at] = 0;
+    memory.requestKept[at] = memory.responseKept[at] = 0;
+    memory.marks[at] =
+      memory.cut[at] =
+      memory.status[at] =
+      memory.stream[at] =
+        0;
+    Atomics.store(memory.lap, at, this.#lapOf(number));
+    memory.head[Head.NEXT_ROW] = this.#nextRow;
+    return number;
+  }
+
+  /** Whether the row is still there: a newer one may have taken its place. */
+  has(row: number): boolean {
+    return row >= 0 && this.#nextRow - row <= this.#rows;
+  }
+
+  /** Adds one of {@linkcode Mark}. */
+  mark(row: number, mark: number): void {
+    if (this.has(row)) this.memory.marks[this.#at(row)] |= mark;
+  }
+
+  hasMark(row: number, mark: number): boolean {
+    return this.has(row) && (this.memory.marks[this.#at(row)] & mark) !== 0;
+  }
+
+  /** The head of a request, as lines; borrowed. */
+  requestHead(row: number, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.has(row)) return;
+    const at = this.#at(row);
+    const length = Math.min(end - start, TEXT_BYTES_MAX);
+    this.memory.requestHeadAt[at] = this.text(bytes, start, start + length);
+    this.memory.requestHeadBytes[at] = length;
+  }
+
+  /** The head of the final response, as lines; borrowed. */
+  responseHead(
+    row: number,
+    status: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    timeNs: number,
+  ): void {
+    if (!this.has(row)) return;
+    const at = this.#at(row);
+    const length = Math.min(end - start, TEXT_BYTES_MAX);
+    this.memory.responseHeadAt[at] = this.text(bytes, start, start + length);
+    this.memory.responseHeadBytes[at] = length;
+    this.memory.status[at] = status;
+    this.memory.responseNs[at] = timeNs;
+  }
+
+  /** Trailers as lines; borrowed. */
+  trailers(row: number, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.has(row)) return;
+    const { memory } = this;
+    const at = this.#at(row);
+    const length = Math.min(end - start, TEXT_BYTES_MAX);
+    const place = this.text(bytes, start, start + length);
+    if (direction === TO_SERVER) {
+      memory.requestTrailersAt[at] = place;
+      memory.requestTrailersBytes[at] = length;
+    } else {
+      memory.responseTrailersAt[at] = place;
+      memory.responseTrailersBytes[at] = length;
+    }
+  }
+
+  /** Bytes of a body; borrowed. */
+  body(
+    row: number,
+    direction: Direction,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    timeNs: number,
+  ): void {
+    if (!this.has(row)) return;
+    const { memory } = this;
+    const at = this.#at(row);
+    const isRequest = direction === TO_SERVER;
+    (isRequest ? memory.requestBytes : memory.responseBytes)[at] += end - start;
+    memory.endNs[at] = timeNs;
+    if (this.bodyBytesMax > 0) this.#keep(at, isRequest, bytes, start, end);
+  }
+
+  /** Bytes of a body are lost. */
+  bodyGap(row: number, direction: Direction, lengthBytes: number): void {
+    if (!this.has(row)) return;
+    const { memory } = this;
+    (direction === TO_SERVER ? memory.requestBytes : memory.responseBytes)[this.#at(row)] += lengthBytes;
+    this.cut(row, "gap");
+  }
+
+  /** Not all of the exchange is there; the first reason counts. */
+  cut(row: number, cut: Cut): void {
+    if (!this.has(row)) return;
+    const at = this.#at(row);
+    if (this.memory.cut[at] === 0) this.memory.cut[at] = CUTS.indexOf(cut);
+  }
+
+  /** A message of the exchange has ended, as `mark` says; with the second one the exchange has. */
+  messageEnd(row: number, mark: number, timeNs: number): void {
+    if (!this.has(row)) return;
+    const at = this.#at(row);
+    const both = Mark.REQUEST_ENDED | Mark.RESPONSE_ENDED;
+    if (((this.memory.marks[at] |= mark) & both) === both) this.end(row, timeNs);
+  }
+
+  /** Which way a message of a WebSocket goes, and what it is. */
+  setMessage(row: number, direction: Direction, opcode: number): void {
+    this.memory.stream[this.#at(row)] = direction;
+    this.memory.status[this.#at(row)] = opcode;
+  }
+
+  /** Sizes of both directions of a flow. */
+  sizes(row: number, toServer: number, toClient: number): void {
+    const at = this.#at(row);
+    this.memory.requestBytes[at] = toServer;
+    this.memory.responseBytes[at] = toClient;
+  }
+
+  setStream(row: number, streamId: number): void {
+    this.memory.stream[this.#at(row)] = streamId;
+  }
+
+  setProtocol(row: number, protocol: Protocol): void {
+    if (this.has(row)) this.memory.protocol[this.#at(row)] = protocol;
+  }
+
+  /** Nothing more comes of the row. */
+  end(row: number, timeNs: number): void {
+    if (!this.has(row)) return;
+    const { memory } = this;
+    const at = this.#at(row);
+    if (memory.state[at] === RowState.ENDED) return;
+    memory.endNs[at] = timeNs;
+    memory.state[at] = RowState.ENDED;
+    memory.ended[this.#ended & (this.#rows - 1)] = row;
+    this.#ended++;
+    this.#order();
+    memory.head[Head.ENDED] = this.#ended;
+  }
+
+  /** Keeps bytes; answers their place. */
+  text(bytes: Uint8Array, start: number, end: number): number {
+    const place = this.#take(end - start);
+    copyInto(this.memory.arena, place % this.#arenaBytes, bytes, start, end);
+    return place;
+  }
+
+  /** Whether a place is so old that what points to it may soon outlive it. */
+  isOld(place: number): boolean {
+    return this.#arenaEnd - place > this.#arenaBytes / 4;
+  }
+
+  #keep(at: number, isRequest: boolean, bytes: Uint8Array, start: number, end: number): void {
+    const { memory } = this;
+    const kept = isRequest ? memory.requestKept : memory.responseKept;
+    const last = isRequest ? memory.requestBodyAt : memory.responseBodyAt;
+    const length = Math.min(end - start, this.bodyBytesMax - kept[at], this.#arenaBytes / 8);
+    if (length <= 0) return;
+    const place = this.#take(PIECE_HEAD_BYTES + length);
+    const index = place % this.#arenaBytes;
+    memory.arenaView.setFloat64(index + PIECE_PREVIOUS, last[at]);
+    memory.arenaView.setUint32(index + PIECE_LENGTH, length);
+    copyInto(memory.arena, index + PIECE_HEAD_BYTES, bytes, start, start + length);
+    last[at] = place;
+    kept[at] += length;
+  }
+
+  /** Room in one piece, at a multiple of 8; the end is moved before anything is written there. */
+  #take(lengthBytes: number): number {
+    let place = this.#arenaEnd;
+    const left = this.#arenaBytes - place % this.#arenaBytes;
+    if (left < lengthBytes) place += left;
+    this.#arenaEnd = place + ((lengthBytes + 7) & ~7);
+    if (this.#arenaEnd > this.#publishedEnd) {
+      this.#publishedEnd = this.#arenaEnd + PUBLISHED_BYTES;
+      this.memory.head[Head.ARENA_END] = this.#publishedEnd;
+      this.#order();
+    }
+    return place;
+  }
+
+  #order(): void {
+    Atomics.store(this.memory.fence, 0, this.#fence = (this.#fence + 1) | 0);
+  }
+
+  #at(row: number): number {
+    return row & (this.#rows - 1);
+  }
+
+  #lapOf(row: number): number {
+    return lapOf(row, this.#rows);
+  }
+}
+
+/** What the column `lap` says while row `number` is there. */
+export const lapOf = (number: number, rows: number): number => 1 + Math.floor(number / rows) % 0x7fff_fffe;
+
+/** Short runs by a loop: for them it beats the views that `set` needs. */
+const LOOP_MAX_BYTES = 128;
+
+function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
+  if (end - start > LOOP_MAX_BYTES) target.set(source.subarray(start, end), at);
+  else for (let i = start; i < end; i++) target[at++] = source[i];
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/** Looks at one flow's clear text: finds its protocol, and has its exchanges written into the log. @module */
+import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
+import type { SharedByConnections } from "../../codecs/http2/connection.ts";
+import { CONNECTION_PREFACE } from "../../codecs/http2/frame.ts";
+import { detectHttp2 } from "../../codecs/http2to1/detect.ts";
+import type { FlowTap } from "../mirror/flow_tap.ts";
+import type { FlowFacts } from "./flow_facts.ts";
+import { Http1View } from "./http1_view.ts";
+import { Http2View } from "./http2_view.ts";
+import { Protocol, RowKind } from "./log_layout.ts";
+import type { ProtocolView, ViewContext } from "./protocol_view.ts";
+
+/** What a flow's view shares with those of the others. */
+export interface SharedByViews {
+  readonly context: Omit<ViewContext, "flowAt">;
+  readonly connections: SharedByConnections;
+  /** A reader threw: its flow is looked at no more. */
+  failed(error: unknown): void;
+}
+
+const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+
+export class FlowView implements FlowTap {
+  readonly #facts: FlowFacts;
+  readonly #shared: SharedByViews;
+  readonly #context: ViewContext;
+  readonly #openedNs: number;
+  /** Bytes of each direction, lost ones included. */
+  readonly #bytes: [number, number] = [0, 0];
+  /** Where the flow's description is in the log, -1: nowhere yet. */
+  #place = -1;
+  #view: ProtocolView | undefined;
+  /** The first bytes to the server, while they may be the beginning of HTTP/2's preface. */
+  #held: Uint8Array = NOTHING;
+  #hasFailed = false;
+
+  constructor(facts: FlowFacts, shared: SharedByViews, timeNs: number) {
+    this.#facts = facts;
+    this.#shared = shared;
+    this.#context = { ...shared.context, flowAt: () => this.#flowAt() };
+    this.#openedNs = timeNs;
+    const { log } = shared.context;
+    log.end(log.begin(RowKind.FLOW_BEGIN, Protocol.OTHER, this.#flowAt(), timeNs), timeNs);
+  }
+
+  data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
+    this.#bytes[direction] += bytes.length;
+    if (this.#hasFailed) return;
+    try {
+      if (this.#view !== undefined) this.#view.data(direction, bytes, timeNs);
+      else this.#first(direction, bytes, timeNs);
+    } catch (error) {
+      this.#fail(error, timeNs);
+    }
+  }
+
+  gap(direction: Direction, lengthBytes: number, timeNs: number): void {
+    this.#bytes[direction] += lengthBytes;
+    if (this.#hasFailed) return;
+    try {
+      this.#view ??= this.#open(this.#facts.alpn === "h2", true);
+      this.#release(timeNs);
+      this.#view.gap(direction, lengthBytes, timeNs);
+    } catch (error) {
+      this.#fail(error, timeNs);
+    }
+  }
+
+  end(timeNs: number): void {
+    if (!this.#hasFailed) {
+      try {
+        this.#view?.end(timeNs);
+      } catch (error) {
+        this.#fail(error, timeNs);
+      }
+    }
+    const { log } = this.#context;
+    const protocol = this.#view?.protocol ?? Protocol.OTHER;
+    const row = log.begin(RowKind.FLOW_END, protocol, this.#flowAt(), this.#openedNs);
+    log.sizes(row, this.#bytes[0], this.#bytes[1]);
+    log.end(row, timeNs);
+  }
+
+  #first(direction: Direction, bytes: Uint8Array, timeNs: number): void {
+    const { alpn, joinedLate } = this.#facts;
+    if (alpn === "h2") this.#view = this.#open(true, joinedLate);
+    else if (joinedLate) this.#view = this.#open(this.#looksLikeHttp2(direction, bytes), true);
+    else if (direction === TO_SERVER && this.#mayBePreface(bytes)) return;
+    else this.#view ??= this.#open(false, false);
+    this.#release(timeNs);
+    this.#view.data(direction, bytes, timeNs);
+  }
+
+  /** Whether more is needed to tell HTTP/2's preface; what is held is passed on when it is known. */
+  #mayBePreface(bytes: Uint8Array): boolean {
+    const start = new Uint8Array(this.#held.length + bytes.length);
+    start.set(this.#held);
+    start.set(bytes, this.#held.length);
+    const length = Math.min(start.length, CONNECTION_PREFACE.length);
+    for (let at = 0; at < length; at++) if (start[at] !== CONNECTION_PREFACE[at]) return false;
+    if (length === CONNECTION_PREFACE.length) {
+      this.#view = this.#open(true, false);
+      return false;
+    }
+    this.#held = start;
+    return true;
+  }
+
+  #looksLikeHttp2(direction: Direction, bytes: Uint8Array): boolean {
+    if (this.#facts.alpn !== "") return false;
+    const isToServer = direction === TO_SERVER;
+    return detectHttp2({
+      flow: { alpn: "", sni: "", isServer: false, serverPort: 0, joinedLate: true },
+      toServer: isToServer ? bytes : NOTHING,
+      toClient: isToServer ? NOTHING : bytes,
+      final: true,
+    }) === "accept";
+  }
+
+  #open(isHttp2: boolean, joinedLate: boolean): ProtocolView {
+    return isHttp2
+      ? new Http2View(this.#context, this.#shared.connections, joinedLate)
+      : new Http1View(this.#context, joinedLate);
+  }
+
+  /** Passes on what was held. */
+  #release(timeNs: number): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = NOTHING;
+    this.#view!.data(TO_SERVER, held, timeNs);
+  }
+
+  #fail(error: unknown, timeNs: number): void {
+    this.#hasFailed = true;
+    this.#shared.failed(error);
+    try {
+      this.#view?.end(timeNs);
+    } catch {
+      // It was told already.
+    }
+  }
+
+  #flowAt(): number {
+    const { log } = this.#shared.context;
+    if (this.#place < 0 || log.isOld(this.#place)) {
+      const text = encoder.encode(`${JSON.stringify(this.#facts)}\n`);
+      this.#place = log.text(text, 0, text.length);
+    }
+    return this.#place;
+  }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Exchanges as an HTTP archive (HAR 1.2), which browsers' tools read. The file is whole after every batch: what closes it is written
+ * behind the last entry, and the next entry takes its place.
+ *
+ * @module
+ */
+import { systemError } from "../ffi/system_error.ts";
+import { plainBody } from "./body.ts";
+import { absoluteTime } from "./clock.ts";
+import type { Entry, Exchange, Field, HeadText, KeptBody } from "./exchange.ts";
+import { type Rotation, TextFile } from "./line_output.ts";
+import { HIDDEN, isSecret, shownField, withoutSecrets } from "./secrets.ts";
+import type { EntryReader } from "./view.ts";
+
+export interface HarWriterOptions {
+  readonly path: string;
+  readonly rotation: Rotation;
+  readonly version: string;
+  readonly showsSecrets: boolean;
+  readonly warn: (message: string) => void;
+}
+
+const encoder = new TextEncoder();
+
+export class HarWriter implements EntryReader {
+  readonly #options: HarWriterOptions;
+  readonly #head: Uint8Array;
+  #file: TextFile | undefined;
+  #timeBaseNs = 0n;
+  #entries: string[] = [];
+  #missed = 0;
+  #hasEntries = false;
+  /** Bytes of what closes the file, as it stands there. */
+  #tailBytes = 0;
+
+  /** Throws when the file cannot be opened. */
+  constructor(options: HarWriterOptions) {
+    this.#options = options;
+    const creator = JSON.stringify({ name: "sslcollector", version: options.version });
+    this.#head = encoder.encode(`{"log":{"version":"1.2","creator":${creator},"pages":[],"entries":[\n`);
+    this.#file = new TextFile(options.path, options.rotation);
+    this.#begin(this.#file);
+  }
+
+  begin(timeBaseNs: bigint): void {
+    this.#timeBaseNs = timeBaseNs;
+  }
+
+  take(entry: Entry): void {
+    if (entry.kind !== "exchange") return;
+    this.#entries.push(JSON.stringify(harEntry(entry, this.#timeBaseNs, this.#options.showsSecrets)));
+  }
+
+  missed(count: number): void {
+    this.#missed += count;
+  }
+
+  flush(): void {
+    if (this.#entries.length === 0 || this.#file === undefined) return;
+    const text = this.#entries.join(",\n");
+    const count = this.#entries.length;
+    this.#entries = [];
+    try {
+      this.#write(this.#file, encoder.encode(text));
+    } catch (error) {
+      this.#missed += count;
+      this.#options.warn(`${this.#options.path}: writing stopped: ${systemError(error).text}`);
+      this.#file = undefined;
+    }
+  }
+
+  close(): void {
+    this.flush();
+    try {
+      // What was missed last is told too.
+      if (this.#file !== undefined && this.#missed > 0) this.#close(this.#file);
+      this.#file?.close();
+    } catch {
+      // It was told when it failed.
+    }
+    this.#file = undefined;
+  }
+
+  #write(file: TextFile, entries: Uint8Array): void {
+    if (this.#hasEntries && file.isDue(entries.length)) {
+      file.rotate();
+      this.#begin(file);
+    }
+    file.stepBack(this.#tailBytes);
+    if (this.#hasEntries) file.append(encoder.encode(",\n"));
+    file.append(entries);
+    this.#hasEntries = true;
+    this.#end(file);
+  }
+
+  #begin(file: TextFile): void {
+    this.#hasEntries = false;
+    file.append(this.#head);
+    this.#end(file);
+  }
+
+  #close(file: TextFile): void {
+    file.stepBack(this.#tailBytes);
+    this.#end(file);
+  }
+
+  #end(file: TextFile): void {
+    const comment = this.#missed === 0
+      ? ""
+      : `,"comment":${
+        JSON.stringify(`${this.#missed} exchanges are missing: they came faster than they could be read`)
+      }`;
+    const tail = encoder.encode(`\n]${comment}}}\n`);
+    file.append(tail);
+    this.#tailBytes = tail.length;
+  }
+}
+
+/** An entry of the archive, for `JSON.stringify`. */
+function harEntry(exchange: Exchange, timeBaseNs: bigint, showsSecrets: boolean): Record<string, unknown> {
+  const { flow, startNs, responseNs, endNs, cut } = exchange;
+  const wait = exchange.status === 0 ? endNs - startNs : responseNs - startNs;
+  const receive = exchange.status === 0 ? 0 : endNs - responseNs;
+  return {
+    startedDateTime: new Date(Number(absoluteTime(timeBaseNs, startNs) / 1_000_000n)).toISOString(),
+    time: (wait + receive) / 1e6,
+    request: harRequest(exchange, showsSecrets),
+    response: harResponse(exchange, showsSecrets),
+    cache: {},
+    timings: {
+      blocked: -1,
+      dns: -1,
+      connect: -1,
+      ssl: -1,
+      send: 0,
+      wait: wait / 1e6,
+      receive: receive / 1e6,
+    },
+    serverIPAddress: flow.server.ip,
+    connection: String(flow.id),
+    ...cut === "" ? {} : { comment: `cut: ${cut}` },
+    _program: flow.program,
+    _pid: flow.pid,
+    _uid: flow.uid,
+    _role: flow.role,
+  };
+}
+
+function harRequest(exchange: Exchange, showsSecrets: boolean): Record<string, unknown> {
+  const { requestHead, requestBytes, requestBody, version } = exchange;
+  const url = urlOf(exchange);
+  const type = requestHead.get("content-type");
+  return {
+    method: exchange.method,
+    url: showsSecrets ? url : withoutSecrets(url),
+    httpVersion: version,
+    cookies: cookies(requestHead, "cookie", showsSecrets),
+    headers: headers(requestHead, showsSecrets),
+    queryString: queryOf(showsSecrets ? url : withoutSecrets(url)),
+    ...requestBytes === 0
+      ? {}
+      : { postData: { mimeType: type, params: [], ...bodyText(requestHead, requestBody) } },
+    headersSize: -1,
+    bodySize: requestBytes,
+  };
+}
+
+function harResponse(exchange: Exchange, showsSecrets: boolean): Record<string, unknown> {
+  const { responseHead, responseBytes, responseBody, status, version } = exchange;
+  const location = responseHead.get("location");
+  return {
+    status,
+    statusText: version === "HTTP/2" ? "" : responseHead.firstLine.split(" ").slice(2).join(" "),
+    httpVersion: version,
+    cookies: cookies(responseHead, "set-cookie", showsSecrets),
+    headers: headers(responseHead, showsSecrets),
+    content: contentOf(responseHead, responseBody, responseBytes),
+    redirectURL: showsSecrets ? location : withoutSecrets(location),
+    headersSize: -1,
+    bodySize: responseBytes,
+  };
+}
+
+/** With its scheme: what is mirrored was encrypted. */
+function urlOf({ target, host, method }: Exchange): string {
+  if (/^https?:\/\//i.test(target)) return target;
+  if (method === "CONNECT") return `https://${target}`;
+  return `https://${host}${target.startsWith("/") ? "" : "/"}${target}`;
+}
+
+function headers(head: HeadText, showsSecrets: boolean): { name: string; value: string }[] {
+  return head.fields.map((field) => {
+    const [name, value] = shownField(field, showsSecrets);
+    return { name, value };
+  });
+}
+
+function cookies(head: HeadText, name: string, showsSecrets: boolean): { name: string; value: string }[] {
+  const lines = head.fields.filter(([given]) => given.toLowerCase() === name).map(([, value]) => value);
+  const pairs = lines.flatMap((line) => name === "cookie" ? line.split(";") : [line.split(";")[0]]);
+  return pairs.map((pair): Field => {
+    const at = pair.indexOf("=");
+    return at < 0 ? [pair.trim(), ""] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+  }).map(([cookie, value]) => ({ name: cookie, value: showsSecrets || !isSecret(name) ? value : HIDDEN }));
+}
+
+function queryOf(url: string): { name: string; value: string }[] {
+  const query = url.split("#")[0].split("?").slice(1).join("?");
+  return [...new URLSearchParams(query)].map(([name, value]) => ({ name, value }));
+}
+
+/** `size` is that of the body without its codings, as far as it is known. */
+function contentOf(head: HeadText, body: KeptBody, lengthBytes: number): Record<string, unknown> {
+  const mimeType = head.get("content-type");
+  if (body.bytes.length === 0) {
+    const comment = lengthBytes > 0 ? { comment: "the body was not kept" } : {};
+    return { size: lengthBytes, mimeType, ...comment };
+  }
+  const plain = plainBody(head, body);
+  const size = plain.trouble === "" ? plain.bytes.length : lengthBytes;
+  return {
+    size,
+    ...plain.trouble === "" && size > lengthBytes ? { compression: size - lengthBytes } : {},
+    mimeType,
+    ...bodyText(head, body),
+    ...plain.trouble === "" ? {} : { comment: plain.trouble },
+  };
+}
+
+/** As text where it is UTF-8, else in base64. */
+function bodyText(head: HeadText, body: KeptBody): { text: string; encoding?: "base64" } {
+  const { bytes } = plainBody(head, body);
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    return { text: bytes.toBase64(), encoding: "base64" };
+  }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/** What a head of HTTP/1 says of the body behind it, read in one pass that makes no object. @module */
+import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
+
+const LF = 10;
+const CR = 13;
+const TAB = 9;
+const SPACE = 32;
+const ZERO = 48;
+const COLON = 58;
+/** Set in lower-case letters. */
+const LOWER = 32;
+
+const ascii = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+const VERSION = ascii("http/1.");
+const CONTENT_LENGTH = ascii("content-length");
+const TRANSFER_ENCODING = ascii("transfer-encoding");
+const UPGRADE = ascii("upgrade");
+const EXTENSIONS = ascii("sec-websocket-extensions");
+const CHUNKED = ascii("chunked");
+const WEBSOCKET = ascii("websocket");
+const HEAD = ascii("head");
+const CONNECT = ascii("connect");
+
+/** Methods that decide what follows a response. */
+export const MethodKind = { OTHER: 0, HEAD: 1, CONNECT: 2 } as const;
+export type MethodKind = typeof MethodKind[keyof typeof MethodKind];
+
+/** Beyond this a length is none: numbers are exact up to it. */
+const LENGTH_MAX = 2 ** 52;
+
+/** Its fields are those of the head that was read last. */
+export class HeadScan {
+  /** Of a request. */
+  method: MethodKind = MethodKind.OTHER;
+  /** Of a response. */
+  status = 0;
+  isHttp10 = false;
+  /** -1: none. Of several that differ the first. */
+  contentLength = -1;
+  /** The last transfer coding is `chunked`. */
+  isChunked = false;
+  /** Readers may differ about where the message ends. */
+  isAmbiguous = false;
+  upgradesToWebSocket = false;
+  /** Where `Sec-WebSocket-Extensions` has its value; the last one, -1: none. */
+  extensionsStart = -1;
+  extensionsEnd = -1;
+
+  /** A head with its empty line. False when its first line is none of HTTP/1. */
+  read(direction: Direction, bytes: Uint8Array): boolean {
+    this.method = MethodKind.OTHER;
+    this.status = 0;
+    this.isHttp10 =
+      this.isChunked =
+      this.isAmbiguous =
+      this.upgradesToWebSocket =
+        false;
+    this.contentLength = this.extensionsStart = this.extensionsEnd = -1;
+    const lineEnd = lineEndFrom(bytes, 0);
+    const isHead = direction === TO_SERVER ? this.#requestLine(bytes, lineEnd) : this.#statusLine(bytes);
+    if (isHead) this.#fields(bytes, lineEnd + 1);
+    return isHead;
+  }
+
+  #requestLine(bytes: Uint8Array, lineEnd: number): boolean {
+    const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+    const version = end - VERSION.length - 1;
+    if (version < 3 || bytes[version - 1] !== SPACE || !this.#version(bytes, version)) return false;
+    if (isAt(bytes, 0, HEAD) && bytes[HEAD.length] === SPACE) this.method = MethodKind.HEAD;
+    else if (isAt(bytes, 0, CONNECT) && bytes[CONNECT.length] === SPACE) this.method = MethodKind.CONNECT;
+    return true;
+  }
+
+  #statusLine(bytes: Uint8Array): boolean {
+    if (!this.#version(bytes, 0)) return false;
+    const at = VERSION.length + 2;
+    for (let i = at; i < at + 3; i++) {
+      const digit = bytes[i] - ZERO;
+      if (!(digit >= 0 && digit <= 9)) return false;
+      this.status = 10 * this.status + digit;
+    }
+    return bytes[at - 1] === SPACE;
+  }
+
+  #version(bytes: Uint8Array, at: number): boolean {
+    const minor = bytes[at + VERSION.length] - ZERO;
+    this.isHttp10 = minor === 0;
+    return (minor === 0 || minor === 1) && isAt(bytes, at, VERSION);
+  }
+
+  #fields(bytes: Uint8Array, start: number): void {
+    for (let at = start; at < bytes.length;) {
+      const lineEnd = lineEndFrom(bytes, at);
+      switch (bytes[at] | LOWER) {
+        case 0x63: // c
+          if (isField(bytes, at, CONTENT_LENGTH)) {
+            this.#length(bytes, at + CONTENT_LENGTH.length + 1, lineEnd);
+          }
+          break;
+        case 0x74: // t
+          if (isField(bytes, at, TRANSFER_ENCODING)) {
+            const end = valueEnd(bytes, lineEnd);
+            this.isChunked = isAt(bytes, end - CHUNKED.length, CHUNKED);
+            if (!this.isChunked || this.contentLength >= 0) this.isAmbiguous = true;
+          }
+          break;
+        case 0x75: // u
+          if (isField(bytes, at, UPGRADE)) {
+            const from = valueStart(bytes, at + UPGRADE.length + 1);
+            this.upgradesToWebSocket = isAt(bytes, from, WEBSOCKET);
+          }
+          break;
+        case 0x73: // s
+          if (isField(bytes, at, EXTENSIONS)) {
+            this.extensionsStart = valueStart(bytes, at + EXTENSIONS.length + 1);
+            this.extensionsEnd = valueEnd(bytes, lineEnd);
+          }
+          break;
+        case SPACE:
+          // A folded line, or in the place of an empty one something else.
+          if (bytes[at] === SPACE || bytes[at] === TAB) this.isAmbiguous = true;
+      }
+      at = lineEnd + 1;
+    }
+  }
+
+  #length(bytes: Uint8Array, start: number, lineEnd: number): void {
+    const end = valueEnd(bytes, lineEnd);
+    let length = 0;
+    let at = valueStart(bytes, start);
+    if (at >= end) this.isAmbiguous = true;
+    for (; at < end; at++) {
+      const digit = bytes[at] - ZERO;
+      if (!(digit >= 0 && digit <= 9) || length > LENGTH_MAX / 10) {
+        this.isAmbiguous = true;
+        break;
+      }
+      length = 10 * length + digit;
+    }
+    if (this.isChunked || this.contentLength >= 0 && this.contentLength !== length) this.isAmbiguous = true;
+    if (this.contentLength < 0) this.contentLength = length;
+  }
+}
+
+/** The next line feed; a loop, since lines are shorter than a call of `indexOf` is long. */
+function lineEndFrom(bytes: Uint8Array, at: number): number {
+  while (at < bytes.length && bytes[at] !== LF) at++;
+  return at;
+}
+
+/** Whether `bytes[at…]` is `name`, letters in either case; `name` is in lower case. */
+function isAt(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
+  if (at < 0) return false;
+  for (let i = 0; i < name.length; i++) {
+    const letter = bytes[at + i];
+    if (letter !== name[i] && (letter | LOWER) !== name[i]) return false;
+  }
+  return true;
+}
+
+const isField = (bytes: Uint8Array, at: number, name: Uint8Array): boolean =>
+  bytes[at + name.length] === COLON && isAt(bytes, at, name);
+
+function valueStart(bytes: Uint8Array, at: number): number {
+  while (bytes[at] === SPACE || bytes[at] === TAB) at++;
+  return at;
+}
+
+function valueEnd(bytes: Uint8Array, lineEnd: number): number {
+  let end = lineEnd;
+  while (bytes[end - 1] === CR || bytes[end - 1] === SPACE || bytes[end - 1] === TAB) end--;
+  return end;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+/** A connection of HTTP/1.1 into the exchange log. @module */
+import { Framing } from "../../codecs/decode/message_reader.ts";
+import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
+import { HeadScan, MethodKind } from "./head_scan.ts";
+import { Http1Half, type Http1Owner } from "./http1_half.ts";
+import { Mark, Protocol, RowKind } from "./log_layout.ts";
+import type { ProtocolView, ViewContext } from "./protocol_view.ts";
+import { agreedDeflate } from "../../codecs/decode/websocket.ts";
+import { WaitingRequests } from "./waiting_requests.ts";
+import { WebSocketView } from "./websocket_view.ts";
+
+/** Requests of a connection that wait for their responses; no client pipelines as many. */
+const MAX_WAITING = 1000;
+/** Of a trailer section, of which a part is shown at most. */
+const MAX_TRAILERS = 8192;
+
+/** Used by one call at a time. */
+const SCAN = new HeadScan();
+const encoder = new TextEncoder();
+
+export class Http1View implements ProtocolView, Http1Owner {
+  /** Heads that were read. */
+  heads = 0;
+  readonly #context: ViewContext;
+  readonly #halves: readonly [Http1Half, Http1Half];
+  readonly #waiting = new WaitingRequests();
+  /** Rows of the messages at hand, -1: none. */
+  readonly #rows: [request: number, response: number] = [-1, -1];
+  readonly #trailers: [string, string] = ["", ""];
+  #isTunnel = false;
+  #webSocket: WebSocketView | undefined;
+  #timeNs = 0;
+
+  constructor(context: ViewContext, joinedLate: boolean) {
+    this.#context = context;
+    const { memory } = context;
+    this.#halves = [
+      new Http1Half(TO_SERVER, this, memory, joinedLate),
+      new Http1Half(TO_CLIENT, this, memory, joinedLate),
+    ];
+  }
+
+  get protocol(): Protocol {
+    return this.heads > 0 ? Protocol.HTTP_1_1 : Protocol.OTHER;
+  }
+
+  get skippedBytes(): number {
+    return this.#halves[0].skippedBytes + this.#halves[1].skippedBytes;
+  }
+
+  data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
+    this.#timeNs = timeNs;
+    this.#halves[direction].data(bytes, timeNs);
+  }
+
+  gap(direction: Direction, lengthBytes: number, timeNs: number): void {
+    this.#timeNs = timeNs;
+    this.#webSocket?.gap(direction);
+    this.#halves[direction].gapOf(lengthBytes);
+  }
+
+  end(timeNs: number): void {
+    this.#timeNs = timeNs;
+    for (const half of this.#halves) half.end();
+    this.#webSocket?.end();
+    const { log } = this.#context;
+    for (const row of new Set([...this.#rows, ...this.#waiting.takeAll()])) {
+      if (!this.#isTunnel) log.cut(row, "closed");
+      log.end(row, timeNs);
+    }
+  }
+
+  // Http1Owner
+
+  head(direction: Direction, bytes: Uint8Array): Framing | undefined {
+    if (!SCAN.read(direction, bytes)) return undefined;
+    this.heads++;
+    return direction === TO_SERVER ? this.#request(bytes) : this.#response(bytes);
+  }
+
+  body(direction: Direction, bytes: Uint8Array): void {
+    this.#context.log.body(this.#rows[direction], direction, bytes, 0, bytes.length, this.#timeNs);
+  }
+
+  trailer(direction: Direction, line: string): void {
+    if (this.#trailers[direction].length < MAX_TRAILERS) this.#trailers[direction] += `${line}\r\n`;
+  }
+
+  messageEnd(direction: Direction): void {
+    const { log } = this.#context;
+    const row = this.#rows[direction];
+    const trailers = this.#trailers[direction];
+    if (trailers !== "") {
+      const bytes = encoder.encode(trailers);
+      log.trailers(row, direction, bytes, 0, bytes.length);
+      this.#trailers[direction] = "";
+    }
+    this.#rows[direction] = -1;
+    const mark = direction === TO_SERVER ? Mark.REQUEST_ENDED : Mark.RESPONSE_ENDED;
+    log.messageEnd(row, mark, this.#timeNs);
+  }
+
+  bodyGap(direction: Direction, lengthBytes: number): void {
+    this.#context.log.bodyGap(this.#rows[direction], direction, lengthBytes);
+  }
+
+  lost(direction: Direction, why: "gap" | "malformed"): void {
+    const { log } = this.#context;
+    const row = this.#rows[direction];
+    log.cut(row, why);
+    this.#trailers[direction] = "";
+    if (row >= 0) this.messageEnd(direction);
+  }
+
+  tunnel(direction: Direction, bytes: Uint8Array): void {
+    const row = this.#rows[TO_CLIENT];
+    this.#context.log.body(row, direction, bytes, 0, bytes.length, this.#timeNs);
+    this.#webSocket?.data(direction, bytes, this.#timeNs);
+  }
+
+  #request(bytes: Uint8Array): Framing {
+    const { log, flowAt } = this.#context;
+    const half = this.#halves[TO_SERVER];
+    if (this.#halves[TO_CLIENT].isLost) this.#giveUpWaiting("gap");
+    else if (this.#waiting.count >= MAX_WAITING) this.#giveUpWaiting("bound");
+    const protocol = SCAN.isHttp10 ? Protocol.HTTP_1_0 : Protocol.HTTP_1_1;
+    const row = log.begin(RowKind.EXCHANGE, protocol, flowAt(), half.beganNs);
+    log.requestHead(row, bytes, 0, bytes.length);
+    if (half.isResynced) log.mark(row, Mark.RESYNCED);
+    if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
+    this.#rows[TO_SERVER] = row;
+    this.#waiting.add(row, SCAN.method);
+    return SCAN.isChunked ? Framing.CHUNKED : Math.max(0, SCAN.contentLength);
+  }
+
+  /** Their responses are not to be told from later ones. */
+  #giveUpWaiting(why: "gap" | "bound"): void {
+    const { log } = this.#context;
+    for (const row of this.#waiting.takeAll()) {
+      log.cut(row, why);
+      log.end(row, this.#timeNs);
+    }
+  }
+
+  #response(bytes: Uint8Array): Framing {
+    const { status } = SCAN;
+    if (status < 200 && status !== 101) return 0;
+    const { log, flowAt } = this.#context;
+    const half = this.#halves[TO_CLIENT];
+    const method = this.#waiting.nextMethod;
+    const row = this.#waiting.count > 0
+      ? this.#waiting.take()
+      : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, flowAt(), half.beganNs);
+    if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#rows[TO_SERVER] !== row) {
+      log.mark(row, Mark.NO_REQUEST | Mark.REQUEST_ENDED);
+    }
+    log.responseHead(row, status, bytes, 0, bytes.length, half.beganNs);
+    if (half.isResynced) log.mark(row, Mark.RESYNCED);
+    if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
+    this.#rows[TO_CLIENT] = row;
+    if (status === 101 || method === MethodKind.CONNECT && status < 300) {
+      this.#beginTunnel(bytes);
+      return Framing.OPAQUE;
+    }
+    if (method === MethodKind.HEAD || status === 204 || status === 304) return 0;
+    if (SCAN.isChunked) return Framing.CHUNKED;
+    return SCAN.contentLength >= 0 ? SCAN.contentLength : Framing.UNTIL_END;
+  }
+
+  #beginTunnel(bytes: Uint8Array): void {
+    this.#isTunnel = true;
+    const { extensionsStart: start, extensionsEnd: end } = SCAN;
+    if (SCAN.upgradesToWebSocket) {
+      const extensions = start < 0 ? "" : new TextDecoder().decode(bytes.subarray(start, end)).toLowerCase();
+      this.#webSocket = new WebSocketView(this.#context, agreedDeflate(extensions));
+    }
+    for (const half of this.#halves) half.makeTunnel();
+  }
+}

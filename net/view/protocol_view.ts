@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/** What reads one flow's clear text for the exchange log, whatever the protocol. @module */
+import type { Direction } from "../../codecs/direction.ts";
+import type { DecoderPool } from "../../codecs/decode/budget.ts";
+import type { MemoryBudget } from "../../codecs/http2to1/memory_budget.ts";
+import type { ExchangeLog } from "./exchange_log.ts";
+import type { Protocol } from "./log_layout.ts";
+
+/** What a reader has around it. */
+export interface ViewContext {
+  readonly log: ExchangeLog;
+  /** Place of the flow's description in the log, which is written again when it has become old. */
+  flowAt(): number;
+  /** Decompressors of all flows. */
+  readonly decoders: DecoderPool;
+  /** What all flows may hold of what is not whole. */
+  readonly memory: MemoryBudget;
+}
+
+/** Reads one flow. Bytes are borrowed for the call. */
+export interface ProtocolView {
+  /** What the flow was found to be so far. */
+  readonly protocol: Protocol;
+  /** Bytes that were passed over behind a loss. */
+  readonly skippedBytes: number;
+  data(direction: Direction, bytes: Uint8Array, timeNs: number): void;
+  gap(direction: Direction, lengthBytes: number, timeNs: number): void;
+  /** Nothing more comes; rows that are open end. */
+  end(timeNs: number): void;
+}

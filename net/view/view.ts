@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/** Looks at all flows of an agent: the log that they are written into, and who reads it as it is written. @module */
+import { DecoderPool } from "../../codecs/decode/budget.ts";
+import { newSharedByConnections } from "../../codecs/http2/connection.ts";
+import { MemoryBudget } from "../../codecs/http2to1/memory_budget.ts";
+import type { Flow } from "../mirror/flow.ts";
+import type { FlowTap } from "../mirror/flow_tap.ts";
+import type { Entry } from "./exchange.ts";
+import type { Filter } from "./filter.ts";
+import { ExchangeLog } from "./exchange_log.ts";
+import { factsOf } from "./flow_facts.ts";
+import { FlowView, type SharedByViews } from "./flow_view.ts";
+import { LogReader } from "./log_reader.ts";
+
+/** What all flows may hold of heads and streams that are not whole: a third of what `http2to1` may. */
+const HELD_BYTES_MAX = 48 * 1024 * 1024;
+/** Decompressors of WebSockets, at some 40 KiB each. */
+const DECODERS_MAX = 256;
+
+export interface ViewOptions {
+  /** Bytes of the log. */
+  readonly logBytes?: number;
+  /** Bytes of each body that are kept; 0: none. */
+  readonly bodyBytes?: number;
+  /** Which entries readers get. Default: all. */
+  readonly filter?: Filter;
+  /** A reader of a flow threw. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Gets what has ended, in that order. Its functions must not throw. */
+export interface EntryReader {
+  /** Times of entries count from so many nanoseconds since 1970; called before all others. */
+  begin?(timeBaseNs: bigint): void;
+  /** Gets one. */
+  take(entry: Entry): void;
+  /** So many entries had left the log before they could be read. */
+  missed?(count: number): void;
+  /** All that there was has been taken. */
+  flush?(): void;
+  /** Nothing more comes. */
+  close?(): Promise<void> | void;
+}
+
+export class View {
+  readonly log: ExchangeLog;
+  readonly #shared: SharedByViews;
+  readonly #readers: readonly EntryReader[];
+  readonly #reader: LogReader;
+  readonly #filter: Filter;
+  #missed = 0;
+
+  constructor(options: ViewOptions, readers: readonly EntryReader[]) {
+    this.log = new ExchangeLog(options.logBytes, options.bodyBytes);
+    this.#readers = readers;
+    this.#filter = options.filter ?? (() => true);
+    this.#reader = new LogReader(this.log.memory.buffer);
+    this.#shared = {
+      context: {
+        log: this.log,
+        decoders: new DecoderPool(DECODERS_MAX),
+        memory: new MemoryBudget(HELD_BYTES_MAX),
+      },
+      connections: newSharedByConnections(),
+      failed: options.failed,
+    };
+  }
+
+  /** Looks at a flow that begins to be mirrored. */
+  tap(flow: Flow): FlowTap {
+    return new FlowView(factsOf(flow), this.#shared, flow.openedNs);
+  }
+
+  /** Entries that readers have missed, and exchanges that were open when their place was needed. */
+  get lost(): number {
+    return this.#reader.missed + this.#reader.fellOut;
+  }
+
+  /** Lets the readers read. */
+  flush(): void {
+    if (this.#readers.length === 0) return;
+    for (const entry of this.#reader.ended()) {
+      if (!this.#filter(entry)) continue;
+      for (const reader of this.#readers) reader.take(entry);
+    }
+    const missed = this.lost - this.#missed;
+    this.#missed = this.lost;
+    for (const reader of this.#readers) {
+      if (missed > 0) reader.missed?.(missed);
+      reader.flush?.();
+    }
+  }
+
+  async finish(): Promise<void> {
+    this.flush();
+    for (const reader of this.#readers) await reader.close?.();
+  }
+}

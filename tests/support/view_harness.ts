@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/** A pipeline that is looked at, with what readers of its exchange log get. */
+import type { Direction } from "../../codecs/direction.ts";
+import type { CaptureOpen } from "../../net/capture/target.ts";
+import type { Entry, Exchange } from "../../net/view/exchange.ts";
+import { View, type ViewOptions } from "../../net/view/view.ts";
+import { makeOpen, PipelineHarness } from "./pipeline_harness.ts";
+
+const encoder = new TextEncoder();
+
+export class ViewHarness {
+  readonly entries: Entry[] = [];
+  readonly view: View;
+  readonly mirror: PipelineHarness;
+  /** What readers of flows threw. */
+  readonly failures: unknown[] = [];
+  missed = 0;
+  #timeNs = 1e9;
+  readonly #offsets = new Map<string, number>();
+
+  constructor(options: Partial<ViewOptions> = {}) {
+    const reader = {
+      take: (entry: Entry) => void this.entries.push(entry),
+      missed: (count: number) => void (this.missed += count),
+    };
+    this.view = new View(
+      { logBytes: 1024 * 1024, failed: (error) => this.failures.push(error), ...options },
+      [reader],
+    );
+    this.mirror = new PipelineHarness({ tap: (flow) => this.view.tap(flow) });
+  }
+
+  open(flow: number, changes: Partial<CaptureOpen> = {}): void {
+    const address = { ...makeOpen().address!, localPort: 40_000 + flow };
+    this.mirror.pipeline.open(
+      this.mirror.program,
+      flow,
+      makeOpen({
+        address,
+        clientRandom: flow.toString(16).padStart(64, "0"),
+        ...changes,
+      }),
+      this.#timeNs,
+    );
+  }
+
+  /** Each piece is a millisecond later than the last. */
+  send(flow: number, direction: Direction, piece: string | Uint8Array): void {
+    const bytes = typeof piece === "string" ? encoder.encode(piece) : piece;
+    this.mirror.pipeline.data(
+      this.mirror.program,
+      flow,
+      direction,
+      this.#advance(flow, direction, bytes.length),
+      bytes,
+      this.#timeNs += 1e6,
+    );
+  }
+
+  gap(flow: number, direction: Direction, length: number): void {
+    const offset = this.#advance(flow, direction, length);
+    this.mirror.pipeline.gap(
+      this.mirror.program,
+      flow,
+      { direction, offset, length, reason: "ring-full" },
+      this.#timeNs += 1e6,
+    );
+  }
+
+  close(flow: number): void {
+    this.mirror.pipeline.close(this.mirror.program, flow, "orderly", this.#timeNs += 1e6);
+  }
+
+  /** What has ended so far. */
+  exchanges(): Exchange[] {
+    this.view.flush();
+    return this.entries.filter((entry) => entry.kind === "exchange");
+  }
+
+  /** `GET /a 200 5 cut`: method, target, status, bytes of the response, why it is cut. */
+  lines(): string[] {
+    return this.exchanges().map(({ method, target, status, responseBytes, cut }) =>
+      [method, target, status, responseBytes, cut].join(" ").trim()
+    );
+  }
+
+  #advance(flow: number, direction: Direction, length: number): number {
+    const key = `${flow} ${direction}`;
+    const offset = this.#offsets.get(key) ?? 0;
+    this.#offsets.set(key, offset + length);
+    return offset;
+  }
+}
