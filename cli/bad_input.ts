@@ -20,6 +20,7 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   pki: ["--pki"],
   identity: ["--identity"],
   keyGroup: ["--key-group"],
+  compress: ["--compress"],
   record: ["--record"],
   codecs: ["--codec"],
   interfaces: ["--interface"],

@@ -33,6 +33,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     identity: command.identity,
     keyGroup: command.keyGroup,
     allow: command.allow,
+    compress: command.compress,
     plaintext: command.insecurePlaintext,
     statePath: command.state ?? defaultStatePath(port),
     workers: command.workers,

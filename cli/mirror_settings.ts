@@ -37,6 +37,7 @@ export function mirrorSettings(
     keep: command.keep,
     targets: target,
     queueBytes: command.queue,
+    compress: command.compress,
     spool: command.spool,
     spoolMaxBytes: command.spoolMax,
     pki: command.pki,

@@ -38,6 +38,10 @@ export const remoteOptions = {
   queue: optional(option("--queue", size(QUEUE_MIN), {
     description: message`Memory for packets that a collector has not acknowledged, for each. Default: 64MiB.`,
   })),
+  compress: optional(option("--compress", word("MODE", ["auto", "on", "off"]), {
+    description:
+      message`Send to collectors in fewer bytes, with zstd, where they take it: auto unless they are on this host, on also there, as for a tunnel. Default: auto.`,
+  })),
   spool: optional(option("--spool", text("DIR"), {
     description:
       message`Keep packets that are not acknowledged on disk as well, so that they outlive the agent.`,
@@ -78,6 +82,9 @@ export const collectorParser = object("Collector", {
     }),
     false,
   ),
+  compress: optional(option("--compress", word("MODE", ["auto", "off"]), {
+    description: message`off: take nothing compressed from agents. Default: auto, what they choose.`,
+  })),
   state: optional(option("--state", text("FILE"), {
     description:
       message`What must outlive the collector. Default: collector-PORT.state in /var/lib/sslcollector.`,

@@ -34,6 +34,11 @@ export interface TargetSettings extends CredentialSettings {
   readonly targets?: readonly (string | RemoteTarget)[];
   /** Bytes of memory for packets that a collector has not acknowledged, for each; at least 1 MiB. Default: 64 MiB. */
   readonly queueBytes?: number;
+  /**
+   * Sends to collectors in fewer bytes (zstd), where they take it: `auto` unless they are on this host, `on` also there, as for a
+   * tunnel that begins there. Default: `auto`.
+   */
+  readonly compress?: "auto" | "on" | "off";
   /** Directory that keeps unacknowledged packets on disk as well, so that they outlive the agent. Default: none. */
   readonly spool?: string;
   /** Bytes of disk that the spool may take, for each collector; at least 16 MiB. Default: 1 GiB. */
@@ -146,6 +151,9 @@ const settingsSchema = v.strictObject({
   observer: v.optional(objectOf<AgentObserver>("an object of functions"), () => ({})),
   targets: list(read(readTarget)),
   queueBytes: v.optional(wholeNumber(QUEUE_MIN)),
+  compress: v.optional(
+    v.picklist(["auto", "on", "off"], ({ received }) => `expected auto, on or off, got ${received}`),
+  ),
   spool: v.optional(v.string()),
   spoolMaxBytes: v.optional(wholeNumber(SPOOL_MIN)),
 });

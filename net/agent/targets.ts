@@ -14,7 +14,16 @@ import type { CheckedSettings } from "./settings.ts";
 
 type Values = Pick<
   CheckedSettings,
-  "targets" | "queueBytes" | "spool" | "spoolMaxBytes" | "pki" | "identity" | "keyGroup" | "mtu" | "observer"
+  | "targets"
+  | "queueBytes"
+  | "compress"
+  | "spool"
+  | "spoolMaxBytes"
+  | "pki"
+  | "identity"
+  | "keyGroup"
+  | "mtu"
+  | "observer"
 >;
 
 /** Collectors, or none, checked; not yet connected to. */
@@ -26,7 +35,7 @@ export interface TargetPlan {
 /** Checks everything that can be wrong before anything starts. Throws {@linkcode BadSetting}. */
 export async function planTargets(values: Values): Promise<TargetPlan> {
   const { targets } = values;
-  const needing = (["queueBytes", "spool", "spoolMaxBytes"] as const).find((name) =>
+  const needing = (["queueBytes", "compress", "spool", "spoolMaxBytes"] as const).find((name) =>
     values[name] !== undefined
   );
   if (targets.length === 0 && needing !== undefined) {
@@ -73,7 +82,7 @@ function optionsFor(
   { values, credentials }: TargetPlan,
   interfaceName: string,
 ): RemoteSinkOptions {
-  const { mtu, queueBytes, spool, spoolMaxBytes } = values;
+  const { mtu, queueBytes, compress, spool, spoolMaxBytes } = values;
   return {
     application: `sslcollector ${VERSION}`,
     interfaceName,
@@ -81,6 +90,7 @@ function optionsFor(
     agentName: hostname(),
     credentials: credentials && (() => credentials.current),
     queueBytes,
+    compress,
     spool: spool === undefined ? undefined : {
       directory: `${spool}/${spoolFolder(target)}`,
       maxBytes: spoolMaxBytes,

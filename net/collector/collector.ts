@@ -173,6 +173,7 @@ function listen(
     credentials: credentials?.current,
     allow: allow.length > 0 ? allow : undefined,
     statePath,
+    unpacks: settings.compress !== "off",
     workers,
     info: (text) => log.info(text),
     warn: (text) => log.warn(text),

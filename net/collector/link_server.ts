@@ -42,6 +42,8 @@ export interface LinkServerOptions {
   readonly statePath?: string;
   /** Threads for connections; 0: the caller's. */
   readonly workers: number;
+  /** Whether agents may pack what they send; they may when absent. */
+  readonly unpacks?: boolean;
   readonly heartbeatMs?: number;
   readonly info: (message: string) => void;
   readonly warn: (message: string) => void;
@@ -217,6 +219,7 @@ export class LinkServer {
         isPlaintext: credentials === undefined,
         mtu: this.mtu,
         heartbeatMs,
+        unpacks: this.#options.unpacks ?? true,
         firstLink: at * LINKS_PER_WORKER,
       };
       const listener = workers === 0

@@ -29,6 +29,8 @@ export interface CollectorSettings extends CredentialSettings, RotationSettings,
   readonly allow?: readonly string[];
   /** No TLS: anybody may send, and on the way read and forge. Default: false. */
   readonly plaintext?: boolean;
+  /** `off`: takes nothing compressed from agents. Default: `auto`, what agents choose. */
+  readonly compress?: "auto" | "off";
   /**
    * File that keeps what must outlive the collector, its directory made when missing. Default: nothing is kept, and a
    * collector that is interrupted gets packets twice.
@@ -38,7 +40,7 @@ export interface CollectorSettings extends CredentialSettings, RotationSettings,
   readonly workers?: number;
 }
 
-type WithDefault = "hostname" | "port" | "allow" | "plaintext" | "workers";
+type WithDefault = "compress" | "hostname" | "port" | "allow" | "plaintext" | "workers";
 
 /** Settings that are known to be of the right form, with their defaults. */
 export type CheckedSettings =
@@ -54,6 +56,10 @@ const settingsSchema = v.strictObject({
   port: v.optional(wholeNumber(0, PORT_MAX), LINK_PORT),
   allow: v.optional(v.array(v.string()), () => []),
   plaintext: v.optional(v.boolean(), false),
+  compress: v.optional(
+    v.picklist(["auto", "off"], ({ received }) => `expected auto or off, got ${received}`),
+    "auto",
+  ),
   statePath: v.optional(v.string()),
   workers: v.optional(
     wholeNumber(0, WORKERS_MAX),

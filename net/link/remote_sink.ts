@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Packets to a collector on another host. @module */
+import type { Socket } from "node:net";
 import type { PacketBatch } from "../forge/packet_batch.ts";
 import type { Credentials } from "../pki/credentials.ts";
 import {
@@ -16,6 +17,7 @@ import { dial, type Dialled } from "./transport/dial.ts";
 import { PeerWatch } from "./transport/peer.ts";
 import { DropLog } from "./session/drop_log.ts";
 import { COLLECTOR_ENDS, HEARTBEAT_MS, newSessionId } from "./blocks/link.ts";
+import { Packer } from "./blocks/packing.ts";
 import { Outbox } from "./session/outbox.ts";
 import { Progress } from "./session/progress.ts";
 import { Sender, type SenderEnd } from "./transport/sender.ts";
@@ -44,6 +46,9 @@ const RENEWED = "this agent's certificate is another now";
 
 type Broken = Extract<SenderEnd, { isComplete: false }>;
 
+/** When packets are compressed. */
+export type Compression = "auto" | "on" | "off";
+
 export interface RemoteSinkOptions extends SinkOptions {
   /** Asked before each connection, so that renewed certificates are used; absent: plaintext. */
   readonly credentials?: () => Credentials;
@@ -51,6 +56,8 @@ export interface RemoteSinkOptions extends SinkOptions {
   readonly agentName: string;
   /** {@linkcode QUEUE_BYTES} when absent. */
   readonly queueBytes?: number;
+  /** Whether to send in fewer bytes where the collector takes it; `auto`, also when absent: unless it is on this host. */
+  readonly compress?: Compression;
   readonly spool?: { readonly directory: string; readonly maxBytes?: number };
   /** Takes one line when the collector is reached, and what is sent to it from before. */
   readonly info?: (message: string) => void;
@@ -298,7 +305,8 @@ export class RemoteSink implements Sink {
       heartbeatMs: this.#options.heartbeatMs ?? HEARTBEAT_MS,
       now: this.#now,
       random: this.#options.random ?? Math.random,
-      welcomed: () => {
+      packer: this.#packs(socket) ? () => new Packer() : undefined,
+      welcomed: (isPacked) => {
         welcomed();
         if (!this.#isConnected) this.#turnedMs = this.#now();
         this.#isConnected = true;
@@ -307,7 +315,9 @@ export class RemoteSink implements Sink {
         const plain = this.#target.isPlaintext
           ? ", IN PLAINTEXT: anybody on the way can read and forge it"
           : "";
-        this.#options.info?.(`${this.name}: collector takes packets${plain}`);
+        this.#options.info?.(
+          `${this.name}: collector takes packets${isPacked ? ", compressed" : ""}${plain}`,
+        );
       },
       progressed: () => this.#progress.advance(),
     });
@@ -319,6 +329,12 @@ export class RemoteSink implements Sink {
     } finally {
       watch?.stop();
     }
+  }
+
+  #packs({ localAddress, remoteAddress }: Socket): boolean {
+    const { compress = "auto" } = this.#options;
+    const isLocal = remoteAddress === localAddress || /^(127\.|::1$|::ffff:127\.)/.test(remoteAddress ?? "");
+    return compress === "on" || (compress === "auto" && !isLocal);
   }
 
   #watch(peer: Required<Dialled>["peer"], credentials: Credentials, sender: Sender): PeerWatch {

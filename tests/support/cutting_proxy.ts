@@ -5,6 +5,8 @@ export interface CuttingProxy extends AsyncDisposable {
   readonly port: number;
   /** Connections broken so far. */
   readonly cuts: number;
+  /** Bytes passed on so far of those who connected. */
+  readonly bytes: number;
   /** Cuts every connection that is there. */
   cutAll(): void;
 }
@@ -14,7 +16,7 @@ export function cuttingProxy(port: number | (() => number), bytesUntilCut: () =>
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<() => void>();
   const running: Promise<void>[] = [];
-  let cuts = 0;
+  let [cuts, bytes] = [0, 0];
   const accept = async () => {
     for await (const near of listener) running.push(serve(near));
   };
@@ -37,6 +39,7 @@ export function cuttingProxy(port: number | (() => number), bytesUntilCut: () =>
           if (read === null) break;
           const now = counts ? Math.min(read, left) : read;
           for (let at = 0; at < now;) at += await to.write(buffer.subarray(at, now));
+          if (counts) bytes += now;
           if (counts && (left -= now) <= 0) {
             cuts++;
             break;
@@ -54,6 +57,9 @@ export function cuttingProxy(port: number | (() => number), bytesUntilCut: () =>
     port: (listener.addr as Deno.NetAddr).port,
     get cuts() {
       return cuts;
+    },
+    get bytes() {
+      return bytes;
     },
     cutAll: () => {
       for (const cut of [...open]) cut();

@@ -3,13 +3,24 @@
 import { FRAME_LENGTH_MAX } from "../../forge/packet_batch.ts";
 import { ETHERNET_HEADER_LENGTH } from "../../wire/ethernet.ts";
 import * as pcapng from "../../wire/pcapng.ts";
-import { BLOCK_CUSTOM_NO_COPY, bodyOf, LINK_BLOCK_MAX, type LinkMessage, parseLinkBody } from "./link.ts";
+import {
+  BLOCK_CUSTOM_NO_COPY,
+  bodyOf,
+  isControlBlock,
+  KIND_PACKED,
+  LINK_BLOCK_MAX,
+  type LinkMessage,
+  parseLinkBody,
+} from "./link.ts";
 
 /** Bytes of options that one packet may have. */
 const OPTIONS_MAX = 32768;
 /** Values of `if_tsresol`: a power of ten; the second is meant when it is left out. */
 const NANOSECONDS = 9;
 const MICROSECONDS = 6;
+
+/** What {@linkcode isControlBlock} looks at, and the second length. */
+const CONTROL_BLOCK_MIN = 24;
 
 /** Steps over blocks without allocating for packets. */
 export class BatchWalker {
@@ -36,11 +47,11 @@ export class BatchWalker {
   }
 
   /**
-   * Looks at the block at `at`: a whole and well-formed packet of interface 0, some other block, or not whole before
-   * `end`. Throws a `RangeError` that says what is wrong with it. Guarantees for a packet: both lengths agree, the frame
+   * Looks at the block at `at`: a whole and well-formed packet of interface 0, packed packets, some other block, or not whole
+   * before `end`. Throws a `RangeError` that says what is wrong with it. Guarantees for a packet: both lengths agree, the frame
    * and every option lie within it, and the frame has an Ethernet header and at most `frameMax` bytes.
    */
-  step(at: number, end: number): "packet" | "other" | "more" {
+  step(at: number, end: number): "packet" | "packed" | "other" | "more" {
     const view = this.#view;
     if (end - at < pcapng.BLOCK_OVERHEAD) {
       if (!this.#sectionSeen.value && end - at >= 4) this.#checkSection(view.getUint32(at, true));
@@ -69,11 +80,16 @@ export class BatchWalker {
     }
     this.message = undefined;
     if (type === BLOCK_CUSTOM_NO_COPY) {
+      if (length >= CONTROL_BLOCK_MIN && isControlBlock(this.#viewFrom(at), KIND_PACKED)) return "packed";
       this.message = parseLinkBody(bodyOf(this.memory.subarray(at, at + length)));
     } else if (type === pcapng.BLOCK_INTERFACE_DESCRIPTION) {
       this.#checkInterface(at, length);
     }
     return "other";
+  }
+
+  #viewFrom(at: number): DataView {
+    return new DataView(this.memory.buffer, this.memory.byteOffset + at, this.memory.length - at);
   }
 
   #checkSection(type: number): void {

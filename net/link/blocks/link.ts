@@ -39,6 +39,8 @@ const KIND_END = 4;
 const KIND_WELCOME = 5;
 const KIND_ACK = 6;
 const KIND_REFUSED = 7;
+/** Packets in fewer bytes (packing.ts). */
+export const KIND_PACKED = 8;
 /** In segments of a spool only: what a run of packets is (session/spool_run.ts). */
 export const KIND_RUN = 9;
 
@@ -65,8 +67,16 @@ export type LinkMessage =
   | { readonly kind: "heartbeat"; readonly next: number; readonly waitedMs: number }
   /** Agent: the session has this many packets and ends here. */
   | { readonly kind: "end"; readonly next: number }
-  /** Collector, in answer to `hello`: it has all packets below `have`; frames of more than `mtu` bytes of IP packet end the link. */
-  | { readonly kind: "welcome"; readonly have: number; readonly mtu: number }
+  /**
+   * Collector, in answer to `hello`: it has all packets below `have`; frames of more than `mtu` bytes of IP packet end the link. `takes`
+   * are words for what it understands beyond what every version does.
+   */
+  | {
+    readonly kind: "welcome";
+    readonly have: number;
+    readonly mtu: number;
+    readonly takes?: readonly string[];
+  }
   /** Collector, at least every few seconds: it has safely written all packets below `have`. */
   | { readonly kind: "ack"; readonly have: number }
   /** Collector: why it closes the link. */
@@ -108,7 +118,7 @@ export function linkBlock(message: LinkMessage): Uint8Array<ArrayBuffer> {
       const view = new DataView(fields.buffer);
       view.setBigUint64(0, BigInt(message.have), true);
       view.setUint32(8, message.mtu, true);
-      return controlBlock(KIND_WELCOME, fields);
+      return controlBlock(KIND_WELCOME, fields, message.takes?.join(" "));
     }
     case "ack":
       return controlBlock(KIND_ACK, number(message.have));
@@ -155,7 +165,12 @@ export function parseLinkBody(body: Uint8Array): LinkMessage | undefined {
     case KIND_END:
       return { kind: "end", next: count(0) };
     case KIND_WELCOME:
-      return { kind: "welcome", have: count(0), mtu: view.getUint32(12 + 8, true) };
+      return {
+        kind: "welcome",
+        have: count(0),
+        mtu: view.getUint32(12 + 8, true),
+        takes: text().split(" ").filter((word) => word !== ""),
+      };
     case KIND_ACK:
       return { kind: "ack", have: count(0) };
     default:

@@ -2,6 +2,7 @@
 /** Reading a link: packets stay where they lie, as runs of whole blocks; messages are parsed. @module */
 import { BatchWalker } from "./batch_walker.ts";
 import { LINK_BLOCK_MAX, type LinkMessage } from "./link.ts";
+import { clearBytesOf, type Unpacker } from "./packing.ts";
 
 /** Buffers to read into, each at least as long as the longest block. */
 export interface ReaderMemory {
@@ -9,12 +10,15 @@ export interface ReaderMemory {
   take(bytesBefore: number): Uint8Array<ArrayBuffer>;
   /** The buffer itself or, when another size is due, one in its place; it is then given back. */
   refit(memory: Uint8Array<ArrayBuffer>, bytesBefore: number): Uint8Array<ArrayBuffer>;
+  /** Takes a buffer back that is not needed at present. */
+  giveBack(memory: Uint8Array<ArrayBuffer>): void;
 }
 
 /** Buffers of the least size that will do. */
 export const SMALL_MEMORY: ReaderMemory = {
   take: () => new Uint8Array(LINK_BLOCK_MAX),
   refit: (memory) => memory,
+  giveBack: () => {},
 };
 
 export interface LinkReaderEvents {
@@ -26,12 +30,21 @@ export interface LinkReaderEvents {
   /** A run of `packets` Enhanced Packet Blocks in `memory` from `start` to `end`. */
   packets(memory: Uint8Array<ArrayBuffer>, start: number, end: number, packets: number): void;
   message(message: LinkMessage): void;
-  /** Whether nothing is to be told at present: reading stops before the next message, until {@linkcode LinkReader.walk}. */
+  /** Whether nothing is to be told at present: reading stops before the next message or packed block, until {@linkcode LinkReader.walk}. */
   readonly isBusy?: () => boolean;
+  /** For packed blocks; absent: they are refused. */
+  readonly unpacker?: Unpacker;
+}
+
+/** Packets that came packed and are not handed over. */
+interface Unpacked {
+  readonly memory: Uint8Array<ArrayBuffer>;
+  end: number;
+  packets: number;
 }
 
 /**
- * Bytes of a stream in pieces of any size. Memory is bounded: one buffer. Throws a `RangeError` on what
+ * Bytes of a stream in pieces of any size. Memory is bounded: one buffer, and another while packets come packed. Throws a `RangeError` on what
  * the link does not allow; the reader is of no use afterwards.
  */
 export class LinkReader {
@@ -43,6 +56,10 @@ export class LinkReader {
   #walked = 0;
   #packets = 0;
   #end = 0;
+  /** In front of those from `#start`. */
+  #unpacked: Unpacked | undefined;
+  /** Of the last run that had come packed. */
+  #unpackedBefore = 0;
   readonly #frameMax: number;
   readonly #events: LinkReaderEvents;
   readonly #buffers: ReaderMemory;
@@ -57,7 +74,7 @@ export class LinkReader {
 
   /** Whether packets wait that were not handed over. */
   get hasPackets(): boolean {
-    return this.#packets > 0;
+    return this.#packets > 0 || this.#unpacked !== undefined;
   }
 
   /** Bytes that the next {@linkcode push} can take; 0: {@linkcode flush} first. */
@@ -78,6 +95,7 @@ export class LinkReader {
 
   /** Hands over the packets that wait, if any. */
   flush(): void {
+    this.#flushUnpacked();
     if (this.#packets === 0) return;
     const [start, end, packets] = [this.#start, this.#walked, this.#packets];
     const memory = this.#memory;
@@ -104,6 +122,10 @@ export class LinkReader {
         continue;
       }
       if (this.#events.isBusy?.()) return false;
+      if (step === "packed") {
+        this.#unpack(walker.blockLength);
+        continue;
+      }
       // The stream's order: packets before the message that follows them.
       const message = walker.message;
       const length = walker.blockLength;
@@ -112,6 +134,40 @@ export class LinkReader {
       this.#start = this.#walked;
       if (message) this.#events.message(message);
     }
+  }
+
+  /** Takes the packets of the packed block at `#walked`, which has that length. */
+  #unpack(length: number): void {
+    const { unpacker } = this.#events;
+    if (unpacker === undefined) throw new RangeError("packed block, which was not agreed on");
+    if (this.#packets > 0) this.flush();
+    const block = this.#memory.subarray(this.#walked, this.#walked + length);
+    const clearBytes = clearBytesOf(block);
+    if (this.#unpacked && this.#unpacked.end + clearBytes > this.#unpacked.memory.length) {
+      this.#flushUnpacked();
+    }
+    const memory = this.#unpacked?.memory ?? this.#buffers.take(this.#unpackedBefore);
+    const unpacked = this.#unpacked ??= { memory, end: 0, packets: 0 };
+    const end = unpacked.end + clearBytes;
+    unpacker.unpack(block, clearBytes, memory, unpacked.end);
+    const walker = new BatchWalker(memory, this.#frameMax, { value: true });
+    for (; unpacked.end < end; unpacked.end += walker.blockLength) {
+      if (walker.step(unpacked.end, end) !== "packet") {
+        throw new RangeError("packed block with more than packets");
+      }
+      unpacked.packets++;
+    }
+    this.#walked += length;
+    this.#start = this.#walked;
+  }
+
+  #flushUnpacked(): void {
+    if (this.#unpacked === undefined) return;
+    const { memory, end, packets } = this.#unpacked;
+    this.#unpacked = undefined;
+    this.#unpackedBefore = end;
+    if (packets > 0) this.#events.packets(memory, 0, end, packets);
+    if (end < this.#events.keptBytes || packets === 0) this.#buffers.giveBack(memory);
   }
 
   #compact(): void {

@@ -6,6 +6,7 @@ import { goOnReading, stopReading } from "./flow_control.ts";
 import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS } from "../blocks/link.ts";
 import type { LinkMemory } from "./link_memory.ts";
 import { LinkReader } from "../blocks/link_reader.ts";
+import { type Unpacker, ZSTD } from "../blocks/packing.ts";
 import type { AgentIdentity, IntakePort } from "../session/intake_port.ts";
 
 /** Time for which packets gather before they are handed on, unless the buffer is full before. */
@@ -21,6 +22,8 @@ export interface AgentLinkOptions {
   readonly mtu: number;
   readonly heartbeatMs: number;
   readonly memory: LinkMemory;
+  /** For packets that come packed; absent: none are taken. */
+  readonly unpacker: Unpacker | undefined;
   readonly now: () => number;
   /** The connection is no more; told once. `wasOpened`: the intake knew of it and is told too. */
   readonly gone: (reason: string, wasOpened: boolean) => void;
@@ -58,6 +61,7 @@ export class AgentLink {
       packets: (memory, start, end, packets) => this.#packets(memory, start, end, packets),
       message: (message) => this.#receive(message),
       isBusy: () => this.#isBusy,
+      unpacker: options.unpacker,
     });
     const helloMs = HELLO_HEARTBEATS * options.heartbeatMs;
     this.#helloTimer = setTimeout(() => this.refuse(`no hello within ${helloMs / 1000} s`), helloMs);
@@ -73,7 +77,8 @@ export class AgentLink {
     if (this.#state !== "opening") return;
     this.#state = "open";
     this.#have = have;
-    this.socket.write(linkBlock({ kind: "welcome", have, mtu: this.options.mtu }));
+    const { mtu, unpacker } = this.options;
+    this.socket.write(linkBlock({ kind: "welcome", have, mtu, takes: unpacker ? [ZSTD] : [] }));
     this.#parse();
   }
 

@@ -37,6 +37,7 @@ export class LinkMemory {
         this.giveBack(memory);
         return this.#take(size);
       },
+      giveBack: (memory) => this.giveBack(memory),
     };
   }
 

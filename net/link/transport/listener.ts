@@ -9,6 +9,7 @@ import { assertReadingStops } from "./flow_control.ts";
 import type { AgentIdentity, IntakePort, LinkPeer } from "../session/intake_port.ts";
 import { Knocking } from "./knocking.ts";
 import { COLLECTOR_ENDS, LINK_ALPN, linkBlock, linkHead } from "../blocks/link.ts";
+import { Unpacker } from "../blocks/packing.ts";
 import { LinkMemory } from "./link_memory.ts";
 import { formatHostPort } from "../target.ts";
 import { isAllowed } from "../../pki/allowed.ts";
@@ -39,6 +40,8 @@ export interface ListenerSettings {
   /** Bytes of IP packet in the longest frame that is taken. */
   readonly mtu: number;
   readonly heartbeatMs: number;
+  /** Whether packets may come packed. */
+  readonly unpacks: boolean;
   /** Number of the first connection. */
   readonly firstLink: number;
 }
@@ -61,6 +64,7 @@ export class Listener implements LinkPeer {
   readonly #knocking: Knocking = new Knocking();
   readonly #sweeper: ReturnType<typeof setInterval>;
   readonly #memory = new LinkMemory();
+  readonly #unpacker: Unpacker | undefined;
   /** Of connections with TLS. */
   readonly #admitted: Map<number, Admitted> = new Map();
   #authorities: Authorities | undefined;
@@ -83,6 +87,7 @@ export class Listener implements LinkPeer {
     this.#port = port;
     this.#refused = refused;
     this.#nextLink = settings.firstLink;
+    this.#unpacker = settings.unpacks ? new Unpacker() : undefined;
     if (settings.isPlaintext) {
       this.#server = net.createServer((socket) => this.#admitPlaintext(socket));
     } else {
@@ -283,6 +288,7 @@ export class Listener implements LinkPeer {
         mtu: this.#settings.mtu,
         heartbeatMs: this.#settings.heartbeatMs,
         memory: this.#memory,
+        unpacker: this.#unpacker,
         now: () => performance.now(),
         gone: (reason, wasOpened) => {
           this.#links.delete(id);

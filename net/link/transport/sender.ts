@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { FRAME_LENGTH_MAX, FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
 import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS } from "../blocks/link.ts";
 import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
+import { CLEAR_MAX, packableBytes, type Packer, ZSTD } from "../blocks/packing.ts";
 import type { Outbox } from "../session/outbox.ts";
 
 export interface SenderOptions {
@@ -15,8 +16,10 @@ export interface SenderOptions {
   readonly heartbeatMs: number;
   readonly now: () => number;
   readonly random: () => number;
+  /** For what is sent, where the collector takes it packed; absent: nothing is packed. */
+  readonly packer: (() => Packer) | undefined;
   /** The collector takes packets from now on. */
-  readonly welcomed: () => void;
+  readonly welcomed: (isPacked: boolean) => void;
   /** More packets are acknowledged than before. */
   readonly progressed: () => void;
 }
@@ -46,6 +49,8 @@ export class Sender {
   #wireNext = -1;
   /** Longest frame that the collector takes. */
   #frameMax = FRAME_LENGTH_MAX;
+  /** Of this connection. */
+  #packer: Packer | undefined;
 
   constructor(socket: Socket, outbox: Outbox, options: SenderOptions) {
     const { promise, resolve } = Promise.withResolvers<SenderEnd>();
@@ -97,13 +102,23 @@ export class Sender {
       this.#position(first, "");
       if (bytes === undefined) this.#position(first + packets, reason);
       else {
-        socket.write(bytes);
+        this.#write(bytes);
         this.#wireNext = first + packets;
       }
     }
     if (this.#isEnding && !this.#endSent && this.#outbox.isSent) {
       this.#endSent = true;
       socket.write(linkBlock({ kind: "end", next: this.#outbox.next }));
+    }
+  }
+
+  #write(packets: Uint8Array): void {
+    if (this.#packer === undefined) return void this.#socket.write(packets);
+    for (let at = 0; at < packets.length;) {
+      const rest = packets.subarray(at);
+      const clear = rest.subarray(0, packableBytes(rest));
+      this.#socket.write(clear.length <= CLEAR_MAX ? this.#packer.pack(clear) ?? clear : clear);
+      at += clear.length;
     }
   }
 
@@ -141,7 +156,8 @@ export class Sender {
         this.#outbox.rewind();
         this.#isWelcome = true;
         this.#frameMax = message.mtu + FRAME_OVERHEAD_MAX;
-        this.#options.welcomed();
+        if (message.takes?.includes(ZSTD)) this.#packer = this.#options.packer?.();
+        this.#options.welcomed(this.#packer !== undefined);
         this.kick();
         break;
       case "ack":
@@ -181,6 +197,8 @@ export class Sender {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#timer);
+    this.#packer?.close();
+    this.#packer = undefined;
     if (end.isComplete) this.#socket.end();
     else this.#socket.destroy();
     this.#resolve(end);

@@ -23,7 +23,7 @@ const messages: LinkMessage[] = [
   { kind: "position", next: Number.MAX_SAFE_INTEGER, reason: "" },
   { kind: "heartbeat", next: 3, waitedMs: 4_000_000_000 },
   { kind: "end", next: 0 },
-  { kind: "welcome", have: 2 ** 33, mtu: 65535 },
+  { kind: "welcome", have: 2 ** 33, mtu: 65535, takes: ["zstd", "later"] },
   { kind: "ack", have: 1 },
   { kind: "refused", reason: "because" },
 ];

@@ -37,6 +37,7 @@ const hello = () =>
   linkBlock({ kind: "hello", session: newSessionId(), first: 0, next: 0, mtu: 1500, name: "x" });
 
 const SETTINGS: ListenerSettings = {
+  unpacks: true,
   application: "test",
   hostname: "127.0.0.1",
   port: 0,
