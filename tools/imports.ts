@@ -44,6 +44,7 @@ const RULES: readonly Rule[] = [
       "net/mirror/community_id.ts",
       // Files that rotate, readers that are slow, and what the system says of them.
       "net/sinks/outlet.ts",
+      "net/sinks/outlet_writer.ts",
       "net/sinks/rotated_path.ts",
       "net/ffi/system_error.ts",
     ],

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Who looks at an agent's clear text, besides its sinks. @module */
 import * as v from "valibot";
-import { ownStdout } from "../ffi/own_stdout.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import { objectOf, wholeNumber } from "../settings/schema.ts";
@@ -12,6 +11,7 @@ import type { SinkSpec } from "../sinks/kind.ts";
 import { isSameFile } from "../sinks/same_file.ts";
 import { type EventStats, EventWriter } from "../view/events.ts";
 import { HarWriter } from "../view/har.ts";
+import { stdoutWriter } from "../sinks/stdout_writer.ts";
 import { FileLines, type LineOutput, SocketLines, StreamLines } from "../view/line_output.ts";
 import { BadFilter, type Filter, parseFilter } from "../view/filter.ts";
 import { LOG_BYTES_DEFAULT, LOG_BYTES_MIN } from "../view/log_layout.ts";
@@ -161,7 +161,7 @@ function openOutputs(settings: Checked, stats: EventStats): EntryReader[] {
 const warn = (message: string) => log.warn(message);
 
 function openEvents(events: string, { rotateBytes, rotateMs, keep }: RotationSettings): LineOutput {
-  if (events === "-") return new StreamLines(ownStdout(), "-", warn);
+  if (events === "-") return new StreamLines(stdoutWriter(), "-", warn);
   if (events.startsWith(SOCKET)) return new SocketLines(events.slice(SOCKET.length), warn);
   return new FileLines(events, { rotateBytes, rotateMs, keep }, warn);
 }

@@ -7,18 +7,24 @@
  *
  * @module
  */
+import { DescriptorWriter } from "./descriptor_writer.ts";
 import { cString, errno, errnoName, libc } from "./libc.ts";
 
 const STDOUT = 1;
 const O_WRONLY = 1;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
 const F_DUPFD_CLOEXEC = 1030;
+const F_SETPIPE_SZ = 1031;
 /** Above what programs expect to be open. */
 const LOWEST_FD = 10;
+/** What anybody may ask for: a reader that reads so much at a time is called less often. */
+const PIPE_BYTES = 1 << 20;
 
-/** Writes to standard output, beside the event loop. Throws what the system answers, with its `code`. */
-export interface OwnStdout {
-  write(bytes: Uint8Array): Promise<number>;
-}
+/** Standard output: written to at once where nobody can be kept waiting by its reader, else beside the event loop. */
+export type OwnStdout =
+  | { readonly kind: "at once"; readonly writer: DescriptorWriter }
+  | { readonly kind: "beside"; write(bytes: Uint8Array): Promise<number> };
 
 let own: OwnStdout | undefined;
 
@@ -27,7 +33,8 @@ let own: OwnStdout | undefined;
  * descriptor of their own for it and go on. For good; where that cannot be had, the writer is `Deno.stdout`.
  */
 export function ownStdout(): OwnStdout {
-  return own ??= (Deno.build.os === "linux" ? detach() : undefined) ?? Deno.stdout;
+  return own ??= (Deno.build.os === "linux" ? detach() : undefined) ??
+    { kind: "beside", write: (bytes) => Deno.stdout.write(bytes) };
 }
 
 function detach(): OwnStdout | undefined {
@@ -35,10 +42,38 @@ function detach(): OwnStdout | undefined {
   const nowhere = libc().open(cString("/dev/null"), O_WRONLY, 0);
   if (kept < 0 || nowhere < 0 || libc().dup2(nowhere, STDOUT) < 0) return undefined;
   libc().close(nowhere);
-  return { write: (bytes) => write(kept, bytes as Uint8Array<ArrayBuffer>) };
+  const writer = atOnce(kept);
+  if (writer !== undefined) return { kind: "at once", writer };
+  return { kind: "beside", write: (bytes) => writeBeside(kept, bytes as Uint8Array<ArrayBuffer>) };
 }
 
-async function write(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+/** Undefined: writing could keep this thread waiting, as a terminal does that was stopped. Else it owns the descriptor. */
+function atOnce(fd: number): DescriptorWriter | undefined {
+  const path = `/proc/self/fd/${fd}`;
+  let status: Deno.FileInfo;
+  try {
+    status = Deno.statSync(path);
+  } catch {
+    return undefined; // without /proc nothing is known of it
+  }
+  if (status.isSocket) return new DescriptorWriter(fd, "socket");
+  if (status.isFifo) return pipeWriter(fd, path);
+  if (status.isFile || (status.isCharDevice && !Deno.stdout.isTerminal())) {
+    return new DescriptorWriter(fd, "other");
+  }
+  return undefined;
+}
+
+/** Opens the pipe once more: `O_NONBLOCK` on what was handed to this process would be one for all who share it. */
+function pipeWriter(fd: number, path: string): DescriptorWriter | undefined {
+  const again = libc().open(cString(path), O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  if (again < 0) return undefined;
+  libc().close(fd);
+  libc().fcntl(again, F_SETPIPE_SZ, PIPE_BYTES);
+  return new DescriptorWriter(again, "other");
+}
+
+async function writeBeside(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
   const written = Number(await libc().writeElsewhere(fd, bytes, BigInt(bytes.length)));
   if (written >= 0) return written;
   // The other thread's reason is not to be had: the call fails here as it did there, or it goes on.

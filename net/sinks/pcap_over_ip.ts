@@ -14,7 +14,10 @@ import { pcapngHead } from "../wire/pcapng.ts";
 import { PORT_MAX } from "../wire/tcp.ts";
 import { systemError } from "../ffi/system_error.ts";
 import { type SinkKind, wrongForm } from "./kind.ts";
-import { Outlet, type Parcel } from "./outlet.ts";
+import { connectionWriter } from "../ffi/connection_writer.ts";
+import { Outlet, Parcel } from "./outlet.ts";
+import { type OutletWriter, PieceWriter } from "./outlet_writer.ts";
+import { Patience } from "./patience.ts";
 import type { SinkOptions } from "./sink_options.ts";
 
 const PREFIX = "pcap-over-ip:";
@@ -75,13 +78,18 @@ const CLIENT_QUEUE_BYTES = 16 << 20;
 const CLIENTS_MAX = 32;
 
 /** One batch for all clients, settled when the first of them has it or the last has lost it. */
-interface SharedParcel extends Parcel {
-  holders: number;
-  isDelivered: boolean;
+class SharedParcel extends Parcel {
+  /** Clients that are to get it, and one more while it is offered to them. */
+  holders = 1;
+  /** Some client has had room for it. */
+  isTaken = false;
+  isDelivered = false;
 }
 
 interface Client {
   readonly connection: Deno.TcpConn;
+  /** Closed beside the connection. */
+  readonly writer: OutletWriter & { close?(): void };
   readonly outlet: Outlet<SharedParcel>;
   readonly address: string;
   warned: boolean;
@@ -97,6 +105,8 @@ export interface PcapOverIpLimits {
    * {@linkcode FLUSH_STALLED_MS} when absent.
    */
   readonly stalledMs?: number;
+  /** That of {@linkcode Patience} when absent. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -109,10 +119,11 @@ export class PcapOverIpSink implements Sink {
   readonly counters: SinkCounters = newSinkCounters();
   readonly #listener: Deno.TcpListener;
   readonly #clients = new Set<Client>();
-  readonly #head: Uint8Array;
+  readonly #head: Uint8Array<ArrayBuffer>;
   readonly #options: SinkOptions;
   readonly #queueBytes: number;
   readonly #stalledMs: number;
+  readonly #patience: Patience;
   readonly #accepting: Promise<void>;
   #isClosed = false;
 
@@ -129,6 +140,7 @@ export class PcapOverIpSink implements Sink {
     this.#options = options;
     this.#queueBytes = limits.queueBytes ?? CLIENT_QUEUE_BYTES;
     this.#stalledMs = limits.stalledMs ?? FLUSH_STALLED_MS;
+    this.#patience = new Patience(limits.patienceMs);
     this.#head = pcapngHead(options);
     this.#listener = Deno.listen({ hostname, port });
     this.#accepting = this.#accept();
@@ -144,18 +156,29 @@ export class PcapOverIpSink implements Sink {
     this.counters.packets += packets;
     if (this.#isClosed) return countDropped(this.counters, "sink-closed", packets);
     if (this.#clients.size === 0) return countDropped(this.counters, "no-client", packets);
-    const parcel: SharedParcel = { bytes: batch.blocks.slice(), packets, holders: 0, isDelivered: false };
-    for (const client of this.#clients) {
-      if (client.outlet.offer(parcel)) {
-        parcel.holders++;
-      } else if (!client.warned) {
-        client.warned = true;
-        this.#options.warn?.(
-          `${this.name}: client ${client.address} is too slow, it gets no more than it reads`,
-        );
-      }
+    const parcel = new SharedParcel(batch.blocks, packets);
+    const slow = [...this.#clients].filter((client) => !this.#offer(client, parcel));
+    // Where one takes it the others set no pace; where none does, the first that reads is waited for.
+    for (const client of slow) {
+      if (parcel.isTaken || !this.#offer(client, parcel, this.#patience)) this.#warnSlow(client);
     }
-    if (parcel.holders === 0) countDropped(this.counters, "slow-client", packets);
+    this.#book(parcel, false);
+  }
+
+  #offer({ outlet }: Client, parcel: SharedParcel, patience?: Patience): boolean {
+    // It may be delivered before the call returns.
+    parcel.holders++;
+    if (outlet.offer(parcel, patience)) return parcel.isTaken = true;
+    parcel.holders--;
+    return false;
+  }
+
+  #warnSlow(client: Client): void {
+    if (client.warned) return;
+    client.warned = true;
+    this.#options.warn?.(
+      `${this.name}: client ${client.address} is too slow, it gets no more than it reads`,
+    );
   }
 
   async flush(): Promise<void> {
@@ -199,19 +222,21 @@ export class PcapOverIpSink implements Sink {
 
   #welcome(connection: Deno.TcpConn): void {
     const { hostname, port } = connection.remoteAddr as Deno.NetAddr;
-    const outlet = new Outlet<SharedParcel>(connection, this.#queueBytes, {
+    const writer = connectionWriter(connection) ?? new PieceWriter((bytes) => connection.write(bytes));
+    const outlet = new Outlet<SharedParcel>(writer, this.#queueBytes, {
       delivered: (parcel) => this.#book(parcel, true),
       lost: (parcel) => this.#book(parcel, false),
       broken: () => this.#end(client),
     });
     const client: Client = {
       connection,
+      writer,
       outlet,
       address: `${hostname}:${port}`,
       warned: false,
       stalledAt: -1,
     };
-    outlet.offer({ bytes: this.#head, packets: 0, holders: 1, isDelivered: false });
+    outlet.enqueue(new SharedParcel(this.#head, 0));
     this.#clients.add(client);
     void this.#watch(client);
   }
@@ -230,18 +255,20 @@ export class PcapOverIpSink implements Sink {
   #end(client: Client): void {
     if (!this.#clients.delete(client)) return;
     client.outlet.cut();
+    client.writer.close?.();
     client.connection.close();
   }
 
+  /** One that held the parcel has it, or will not get it. */
   #book(parcel: SharedParcel, isDelivered: boolean): void {
     parcel.holders--;
     if (parcel.isDelivered) return;
     if (isDelivered) {
       parcel.isDelivered = true;
       this.counters.written += parcel.packets;
-      if (parcel.packets > 0) this.counters.writtenBytes += parcel.bytes.length;
+      if (parcel.packets > 0) this.counters.writtenBytes += parcel.length;
     } else if (parcel.holders === 0) {
-      countDropped(this.counters, "client-gone", parcel.packets);
+      countDropped(this.counters, parcel.isTaken ? "client-gone" : "slow-client", parcel.packets);
     }
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Where lines of text go: a file, a series of files, standard output, a Unix socket. @module */
 import { systemError } from "../ffi/system_error.ts";
-import { Outlet, type OutletWriter, type Parcel } from "../sinks/outlet.ts";
+import { Outlet, Parcel } from "../sinks/outlet.ts";
+import { type OutletWriter, PieceWriter } from "../sinks/outlet_writer.ts";
 import { rotatedFiles, rotatedPath } from "../sinks/rotated_path.ts";
 
 /** Takes lines. Never throws, and never waits for a reader. */
@@ -165,7 +166,7 @@ export class StreamLines implements LineOutput {
   }
 
   write(text: string, lines: number): void {
-    if (this.#outlet.offer({ bytes: encoder.encode(text), packets: lines })) return;
+    if (this.#outlet.offer(new Parcel(encoder.encode(text), lines))) return;
     this.dropped += lines;
     if (!this.#isSlow) this.#warn(`${this.#name}: the reader is too slow, lines are dropped and counted`);
     this.#isSlow = true;
@@ -225,7 +226,8 @@ export class SocketLines implements LineOutput {
       const connection = await Deno.connect({ transport: "unix", path: this.#path });
       if (this.#isClosed) return connection.close();
       this.#connection = connection;
-      this.#lines = new StreamLines(connection, `unix:${this.#path}`, this.#warn, () => this.#lost());
+      const writer = new PieceWriter((bytes) => connection.write(bytes));
+      this.#lines = new StreamLines(writer, `unix:${this.#path}`, this.#warn, () => this.#lost());
     } catch (error) {
       if (!this.#hasWarned) {
         this.#warn(

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { StdoutSink } from "../../../net/sinks/stdout.ts";
 import { Connection } from "../../../net/forge/connection.ts";
 import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { IPV4_KEY, readSegments, testSettings, TIME_BASE_NS } from "../../support/capture.ts";
+import { runOk, withTempDir } from "../../support/run.ts";
 
+const SOURCE = new URL("../../../", import.meta.url).href;
 const OPTIONS = { application: "sslcollector test", interfaceName: "any" };
 
 /** A batch of `packets` or a few more, kept. */
@@ -25,7 +28,7 @@ Deno.test("stdout gets a pcapng capture whatever it accepts at a time", async ()
   const sink = new StdoutSink(OPTIONS, {
     write(bytes) {
       parts.push(bytes.slice(0, 777));
-      return Promise.resolve(Math.min(777, bytes.length));
+      return Math.min(777, bytes.length);
     },
   });
   forge(sink, 100);
@@ -41,26 +44,22 @@ Deno.test("stdout gets a pcapng capture whatever it accepts at a time", async ()
 Deno.test("a slow reader loses whole batches, counted, warned of once; what it gets is a capture", async () => {
   const parts: Uint8Array[] = [];
   const warnings: string[] = [];
-  const waiting: (() => void)[] = [];
   const options = { ...OPTIONS, warn: (message: string) => warnings.push(message) };
-  const sink = new StdoutSink(options, {
-    write: (bytes) =>
-      new Promise((resolve) =>
-        waiting.push(() => {
-          parts.push(bytes.slice());
-          resolve(bytes.length);
-        })
-      ),
-  }, 200_000);
-  for (let times = 0; times < 20; times++) forge(sink, 30);
-  const flushed = sink.flush().then(() => true);
-  for (let done = false; !done;) {
-    waiting.shift()?.();
-    done = await Promise.race([
-      flushed,
-      new Promise<false>((resolve) => setTimeout(() => resolve(false), 0)),
-    ]);
+  let room = 0;
+  const writer = {
+    write(bytes: Uint8Array) {
+      const taken = Math.min(bytes.length, room);
+      room -= taken;
+      parts.push(bytes.slice(0, taken));
+      return taken;
+    },
+  };
+  const sink = new StdoutSink(options, writer, { queueBytes: 200_000 });
+  for (let times = 0; times < 20; times++) {
+    forge(sink, 30);
+    room += 20_000;
   }
+  room = Infinity;
   await sink.close();
   const { counters } = sink;
   assert.ok(counters.dropped.get("slow-reader")! > 0);
@@ -69,11 +68,38 @@ Deno.test("a slow reader loses whole batches, counted, warned of once; what it g
   assert.equal(readSegments(Uint8Array.from(parts.flatMap((part) => [...part]))).length, counters.written);
 });
 
+const PROGRAM = `
+import { StdoutSink } from "${SOURCE}net/sinks/stdout.ts";
+import { NumberedPackets } from "${SOURCE}tests/support/link_packets.ts";
+import { NEVER_MS } from "${SOURCE}tests/support/patience.ts";
+const sink = new StdoutSink({ application: "test", interfaceName: "any" }, undefined, { patienceMs: NEVER_MS });
+await new Promise((resolve) => setTimeout(resolve, 0));
+const packets = new NumberedPackets((batch) => sink.write(batch), 10, 1514);
+// All in one turn of the event loop, as a busy agent does.
+packets.make(100_000);
+await sink.close();
+console.error(JSON.stringify([packets.count, sink.counters.written, Object.fromEntries(sink.counters.dropped)]));
+`;
+
+for (const reader of ["dd of=/dev/null bs=1M", "cat > /dev/null", "head -c 1G > /dev/null"]) {
+  Deno.test(`a reader that is as fast as a file gets every packet of a writer that lets no timer run: ${reader}`, () =>
+    withTempDir(async (folder) => {
+      const script = `${folder}/write.ts`;
+      Deno.writeTextFileSync(script, PROGRAM);
+      const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
+      const write = `${Deno.execPath()} run -A --no-check --config ${config} ${script} 2> ${folder}/said`;
+      await runOk("sh", "-c", `${write} | ${reader} 2> /dev/null`);
+      assert.deepEqual(JSON.parse(Deno.readTextFileSync(`${folder}/said`)), [100_000, 100_000, {}]);
+    }));
+}
+
 Deno.test("a closed pipe ends the sink cleanly, once", async () => {
   const messages: string[] = [];
   const options = { ...OPTIONS, stopped: (_: unknown, message: string) => messages.push(message) };
   const sink = new StdoutSink(options, {
-    write: () => Promise.reject(Object.assign(new Deno.errors.BrokenPipe("Broken pipe"), { code: "EPIPE" })),
+    write() {
+      throw Object.assign(new Deno.errors.BrokenPipe("Broken pipe"), { code: "EPIPE" });
+    },
   });
   forge(sink, 10);
   await sink.flush();
