@@ -44,6 +44,7 @@ static inline bool prepare(struct call_frame *call, enum call_kind kind, const v
     (*entry)->kind = (uint8_t)kind;
     (*entry)->sliced = 0;
     (*entry)->fd = -1;
+    (*entry)->sent = -1;
     (*entry)->buffer = BOUNCE_NONE;
     return true;
 }
@@ -57,7 +58,7 @@ static inline void enter(const struct call *entry)
 }
 
 /* Takes the call off the list where calls were left in between, or the list was full, or a coroutine came back on another thread. */
-static COLD int leave_behind(const struct call_frame *call)
+static COLD bool leave_behind(const struct call_frame *call)
 {
     struct thread_state *thread = &thread_state;
     uint32_t depth = thread->depth;
@@ -66,20 +67,27 @@ static COLD int leave_behind(const struct call_frame *call)
     if (UNLIKELY(depth != thread->depth))
         thread_cut(thread, depth);
     if (depth == 0 || thread->calls[depth - 1].frame != call->frame)
-        return -1;
+        return false;
     thread->depth = depth - 1;
-    return thread->calls[depth - 1].fd;
+    return true;
 }
 
-/* Takes the call off the list. The socket it used, -1 unknown. */
-static inline int leave(const struct call_frame *call)
+/* Takes the call off the list: on whose behalf what passed is told. */
+static inline struct flow_use leave(const struct call_frame *call)
 {
     struct thread_state *thread = &thread_state;
     uint32_t depth = thread->depth;
+    struct flow_use use = {call->ssl, call->library, -1, -1};
+    bool found = true;
     if (UNLIKELY(depth == 0 || thread->calls[depth - 1].frame != call->frame))
-        return leave_behind(call);
-    thread->depth = depth - 1;
-    return thread->calls[depth - 1].fd;
+        found = leave_behind(call);
+    else
+        thread->depth = depth - 1;
+    if (LIKELY(found)) {
+        use.fd = thread->calls[thread->depth].fd;
+        use.sent = thread->calls[thread->depth].sent;
+    }
+    return use;
 }
 
 /* The session to record for; NULL: none, and what passed is counted. */
@@ -91,20 +99,26 @@ static struct session *session_of(const struct flow_use *use, bool written, uint
     return NULL;
 }
 
+/* Something may have shown which socket the session's is. */
+static inline bool shows_socket(const struct flow_use *use)
+{
+    return use->fd >= 0 || use->sent >= 0 || load_relaxed(&hello_unclaimed) != 0;
+}
+
 static inline void learn_address(const struct flow_use *use, struct session *session)
 {
-    if (UNLIKELY(use->fd >= 0 && (load_relaxed(&session->flags) & SESSION_ADDRESSED) == 0))
+    if (UNLIKELY((load_relaxed(&session->flags) & SESSION_ADDRESSED) == 0) && shows_socket(use))
         flow_address(use, session);
 }
 
-/* A handshake that went on and used no socket: the program itself will send the ClientHello that this call left in memory. */
-static void expect_hello(const struct flow_use *use)
+/* A call that passed no data: a handshake may have gone on. */
+static inline void learn_early(const struct flow_use *use)
 {
-    SSL_is_init_finished_type is_finished = LIBRARY(use->library, SSL_is_init_finished);
-    SSL_is_server_type is_server = LIBRARY(use->library, SSL_is_server);
-    if (use->fd < 0 && is_finished != NULL && is_server != NULL && is_finished(use->ssl) == 0 &&
-        is_server(use->ssl) == 0)
-        hello_expect();
+    if (UNLIKELY(shows_socket(use)) && attach_ring() != NULL) {
+        struct session *session = session_insert(use->ssl);
+        if (session != NULL)
+            learn_address(use, session);
+    }
 }
 
 void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame, const void *caller)
@@ -120,7 +134,7 @@ void call_end_read(struct call_frame *call, const void *bytes, uint64_t length)
 {
     if (!call->counts)
         return;
-    struct flow_use use = {call->ssl, call->library, leave(call)};
+    struct flow_use use = leave(call);
     if (length != 0) {
         struct session *session = session_of(&use, false, length);
         if (session == NULL)
@@ -129,7 +143,7 @@ void call_end_read(struct call_frame *call, const void *bytes, uint64_t length)
         learn_address(&use, session);
         return;
     }
-    expect_hello(&use);
+    learn_early(&use);
     struct session *session = session_find(call->ssl);
     SSL_get_shutdown_type get_shutdown = LIBRARY(call->library, SSL_get_shutdown);
     if (session != NULL && get_shutdown != NULL && (get_shutdown(call->ssl) & 2) != 0)
@@ -140,14 +154,14 @@ void call_end(struct call_frame *call)
 {
     if (!call->counts)
         return;
-    struct flow_use use = {call->ssl, call->library, leave(call)};
-    expect_hello(&use);
+    struct flow_use use = leave(call);
+    learn_early(&use);
 }
 
 /* A write that is larger than one TLS record. */
 static COLD void begin_large(struct write_frame *write, struct call *entry)
 {
-    struct flow_use use = {write->call.ssl, write->call.library, -1};
+    struct flow_use use = {write->call.ssl, write->call.library, -1, -1};
     struct session *session = flow_session(&use);
     if (session == NULL)
         return;
@@ -207,10 +221,10 @@ void call_end_write(struct write_frame *write, uint64_t length)
     write->guard = 0; /* an entry that another thread keeps, or a dead one that is met again, is void */
     if (!write->call.counts)
         return;
-    struct flow_use use = {write->call.ssl, write->call.library, leave(&write->call)};
+    struct flow_use use = leave(&write->call);
     struct session *session = length != 0 ? session_of(&use, true, length) : session_find(use.ssl);
     if (length == 0) {
-        expect_hello(&use);
+        learn_early(&use);
         if (session != NULL)
             slice_failed(session);
     } else if (session != NULL) {

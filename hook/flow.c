@@ -269,10 +269,14 @@ void flow_unseen(const struct flow_use *use, struct session *session, uint64_t l
 COLD void flow_address(const struct flow_use *use, struct session *session)
 {
     struct ring_view *view = attach_ring();
-    if (view == NULL || !is_open(view, session) || !try_lock(&session->opening, view->process))
+    if (view == NULL || !try_lock(&session->opening, view->process))
         return;
-    if ((load_relaxed(&session->flags) & SESSION_ADDRESSED) == 0 &&
-        !open_publish(view, use, session, true, clock_ns(SSLC_CLOCK_REALTIME)))
+    if (use->fd >= 0)
+        store_relaxed(&session->socket, (uint32_t)use->fd + 1);
+    if (!is_open(view, session))
+        open_learn(use, session);
+    else if ((load_relaxed(&session->flags) & SESSION_ADDRESSED) == 0 &&
+             !open_publish(view, use, session, true, clock_ns(SSLC_CLOCK_REALTIME)))
         add_relaxed(&view->ring->dropped_records, 1);
     unlock(&session->opening);
 }
@@ -332,6 +336,9 @@ void flow_end(const struct flow_use *use, struct session *session)
     session->flow = 0;
     session->reported = 0;
     session->unfinished = 0;
+    session->refusals = 0;
+    store_relaxed(&session->socket, 0);
+    memset(&session->address, 0, sizeof session->address);
     for (unsigned i = 0; i < 2; i++) {
         store_relaxed(&session->offset[i], 0);
         store_relaxed(&session->pending[i], 0);

@@ -25,7 +25,7 @@ void flow_lost(struct session *session, uint64_t length, uint64_t time_ns);
 /* `length` > 0 bytes of clear text passed while this process has no ring. */
 void flow_unserved(const struct flow_use *use, bool written, uint64_t length);
 
-/* Tells the address of use->fd if none was told yet. */
+/* Learns the session's socket and address from what a call showed, and tells them where its flow is open without one. */
 void flow_address(const struct flow_use *use, struct session *session);
 
 /* Notes that a close_notify was sent or received. */

@@ -10,6 +10,10 @@
 #define PIECE_LOOKS 4096 /* looks at other streams before a piece whose rest never came is given up */
 #define RECENT 64        /* hellos kept for a ring that begins later: a reconnection, a forked child, a late connect */
 
+/* Handshake types. */
+#define CLIENT_HELLO 1
+#define SERVER_HELLO 2
+
 enum verdict { HELLO_NO, HELLO_MORE, HELLO_FOUND };
 
 struct piece {
@@ -22,18 +26,16 @@ struct piece {
 
 struct recent {
     uint32_t lock;
-    uint32_t used;
-    uint32_t told; /* epoch of the last ring that was told of it */
+    uint8_t type;      /* CLIENT_HELLO, SERVER_HELLO; 0: none yet */
+    uint8_t unclaimed; /* it counts in hello_unclaimed */
+    uint32_t told;     /* epoch of the last ring that was told of it */
     uint64_t time_ns;
     uint64_t flow;
     struct sslc_hello hello;
 };
 
-/* Enough for what a program with many connections sends between the making of a hello and its way out. */
-#define EXPECTED 256
-
 uint32_t hello_waiting;
-uint32_t hello_expected;
+uint32_t hello_unclaimed;
 static struct piece pieces[PIECES];
 static uint32_t next_victim;
 static struct recent recents[RECENT];
@@ -48,9 +50,9 @@ static enum verdict judge(const uint8_t *bytes, size_t length)
         {1, 3, 3}, /* record version */
         {2, 0, 4},
         {3, 0, 0x41}, /* record length, below 2^14 + 256 */
-        {5, 1, 1},    /* client_hello */
-        {6, 0, 1},    /* its length, below 2^17 */
-        {9, 3, 3},    /* legacy_version */
+        {5, CLIENT_HELLO, SERVER_HELLO},
+        {6, 0, 1}, /* its length, below 2^17 */
+        {9, 3, 3}, /* legacy_version */
         {10, 0, 4},
     };
     for (unsigned i = 0; i < sizeof rules / sizeof *rules; i++) {
@@ -78,8 +80,18 @@ static void publish(struct ring_view *view, const struct sslc_hello *hello, uint
         add_relaxed(&view->ring->dropped_records, 1);
 }
 
+/* With its lock held. */
+static void set_unclaimed(struct recent *recent, bool unclaimed)
+{
+    if (unclaimed && recent->unclaimed == 0)
+        add_relaxed(&hello_unclaimed, 1);
+    else if (!unclaimed && recent->unclaimed != 0)
+        __atomic_fetch_sub(&hello_unclaimed, 1, __ATOMIC_RELAXED);
+    recent->unclaimed = unclaimed;
+}
+
 /* NULL when another thread is just now telling of the oldest one, whose place this would take. */
-static struct recent *remember(const struct sslc_hello *hello, uint64_t flow, uint64_t time_ns)
+static struct recent *remember(uint8_t type, const struct sslc_hello *hello, uint64_t flow, uint64_t time_ns)
 {
     struct recent *recent = &recents[add_relaxed(&next_recent, 1) % RECENT];
     if (!try_lock(&recent->lock, load_relaxed(&attach_stamp)))
@@ -88,7 +100,8 @@ static struct recent *remember(const struct sslc_hello *hello, uint64_t flow, ui
     recent->flow = flow;
     recent->time_ns = time_ns;
     recent->told = 0;
-    recent->used = 1;
+    store_relaxed(&recent->type, type);
+    set_unclaimed(recent, flow == 0);
     unlock(&recent->lock);
     return recent;
 }
@@ -98,7 +111,7 @@ static void tell(struct ring_view *view, struct recent *recent, bool carried)
 {
     if (!try_lock(&recent->lock, load_relaxed(&attach_stamp)))
         return;
-    if (recent->used != 0 && recent->told != view->epoch && (carried || recent->flow == 0)) {
+    if (recent->type == CLIENT_HELLO && recent->told != view->epoch && (carried || recent->flow == 0)) {
         recent->told = view->epoch;
         publish(view, &recent->hello, recent->flow, recent->time_ns);
     }
@@ -117,6 +130,9 @@ void hello_replay(struct ring_view *view)
 static COLD void found(int fd, uint64_t flow, bool received, const uint8_t *bytes)
 {
     struct sslc_hello hello;
+    uint8_t type = bytes[5];
+    if (flow != 0 && type != CLIENT_HELLO)
+        return;
     memset(&hello, 0, sizeof hello);
     if (flow == 0 && !address_of(fd, SSLC_GRADE_HELLO, &hello.address))
         return;
@@ -124,7 +140,9 @@ static COLD void found(int fd, uint64_t flow, bool received, const uint8_t *byte
     hello.received = received;
     hello.carrier = flow;
     uint64_t now = clock_ns(SSLC_CLOCK_REALTIME);
-    struct recent *recent = remember(&hello, flow, now);
+    struct recent *recent = remember(type, &hello, flow, now);
+    if (type != CLIENT_HELLO)
+        return;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     struct ring_view *view = attach_ring();
     if (view != NULL && recent != NULL)
@@ -160,10 +178,11 @@ static COLD bool continue_piece(uint64_t key, int fd, uint64_t flow, bool receiv
             return true;
         bool mine = load_relaxed(&piece->key) == key;
         if (mine) {
-            size_t room = HELLO_BYTES - piece->have, more = length < room ? length : room;
-            memcpy(piece->bytes + piece->have, bytes, more);
-            piece->have += (uint32_t)more;
-            enum verdict verdict = judge(piece->bytes, piece->have);
+            /* Counted on from one reading: in a child whose stamp changes just now another thread may be in here, too. */
+            size_t have = load_relaxed(&piece->have), room = HELLO_BYTES - have, more = length < room ? length : room;
+            memcpy(piece->bytes + have, bytes, more);
+            store_relaxed(&piece->have, (uint32_t)(have + more));
+            enum verdict verdict = judge(piece->bytes, have + more);
             if (verdict == HELLO_FOUND)
                 found(fd, flow, received, piece->bytes);
             if (verdict != HELLO_MORE)
@@ -186,7 +205,7 @@ static COLD void begin_piece(uint64_t key, const uint8_t *bytes, size_t length)
         if (load_relaxed(&piece->key) == 0)
             add_relaxed(&hello_waiting, 1);
         memcpy(piece->bytes, bytes, length);
-        piece->have = (uint32_t)length;
+        store_relaxed(&piece->have, (uint32_t)length);
         store_relaxed(&piece->looks, 0);
         store_relaxed(&piece->key, key);
         unlock(&piece->lock);
@@ -205,17 +224,19 @@ static void look(uint64_t key, int fd, uint64_t flow, bool received, const uint8
         begin_piece(key, bytes, length);
 }
 
-bool hello_address(const uint8_t *random, bool received, struct sslc_address *address)
+bool hello_address(const uint8_t *random, bool of_server, struct sslc_address *address)
 {
+    uint8_t type = of_server ? SERVER_HELLO : CLIENT_HELLO;
     for (uint32_t i = 0; i < RECENT; i++) {
         struct recent *recent = &recents[i];
-        if (recent->used == 0 || recent->flow != 0 || memcmp(recent->hello.client_random, random, 8) != 0 ||
+        if (load_relaxed(&recent->type) != type || memcmp(recent->hello.client_random, random, 8) != 0 ||
             !try_lock(&recent->lock, load_relaxed(&attach_stamp)))
             continue;
-        bool same = recent->flow == 0 && recent->hello.received == received &&
-                    memcmp(recent->hello.client_random, random, 32) == 0;
-        if (same)
+        bool same = recent->type == type && recent->flow == 0 && memcmp(recent->hello.client_random, random, 32) == 0;
+        if (same) {
             *address = recent->hello.address;
+            set_unclaimed(recent, false);
+        }
         unlock(&recent->lock);
         if (same)
             return true;
@@ -223,37 +244,10 @@ bool hello_address(const uint8_t *random, bool received, struct sslc_address *ad
     return false;
 }
 
-void hello_expect(void)
+/* Keys: a descriptor has the high bit set, the address of an SSL object has not; there the lowest bit is the direction. */
+void hello_look_socket(int fd, const uint8_t *bytes, size_t length)
 {
-    store_relaxed(&hello_expected, EXPECTED);
-}
-
-void hello_look_spent(void)
-{
-    uint32_t left = load_relaxed(&hello_expected);
-    if (left != 0) /* threads at the same time may spend less than one each */
-        store_relaxed(&hello_expected, left - 1);
-}
-
-/* Keys: a descriptor has the high bit set, the address of an SSL object has not; the lowest bit is the direction. */
-static inline uint64_t key_of(int fd, bool received)
-{
-    return 1ull << 63 | (uint64_t)(uint32_t)fd << 1 | received;
-}
-
-bool hello_goes_on(int fd)
-{
-    bool found = false;
-    if (load_relaxed(&hello_waiting) == 0)
-        return false;
-    for (unsigned i = 0; i < PIECES && !found; i++)
-        found = load_relaxed(&pieces[i].key) == key_of(fd, false);
-    return found;
-}
-
-void hello_look_socket(int fd, bool received, const uint8_t *bytes, size_t length)
-{
-    look(key_of(fd, received), fd, 0, received, bytes, length);
+    look(1ull << 63 | (uint64_t)(uint32_t)fd, fd, 0, true, bytes, length);
 }
 
 void hello_look_session(const void *ssl, uint64_t flow, bool received, const uint8_t *bytes, size_t length)

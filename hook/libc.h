@@ -22,7 +22,6 @@
     X(sendto, ssize_t, (int, const void *, size_t, int, const struct sockaddr *, socklen_t))       \
     X(recvmsg, ssize_t, (int, struct msghdr *, int))                                               \
     X(sendmsg, ssize_t, (int, const struct msghdr *, int))                                         \
-    X(sendmmsg, int, (int, struct mmsghdr *, unsigned, int))                                       \
     X(__read_chk, ssize_t, (int, void *, size_t, size_t))                                          \
     X(__recv_chk, ssize_t, (int, void *, size_t, size_t, int))                                     \
     X(__recvfrom_chk, ssize_t, (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *)) \

@@ -36,6 +36,7 @@ typedef void BIO;
     X(SSL_get_shutdown, int, (const SSL *))                                         \
     X(SSL_get_quiet_shutdown, int, (const SSL *))                                   \
     X(SSL_get_client_random, size_t, (const SSL *, unsigned char *, size_t))        \
+    X(SSL_get_server_random, size_t, (const SSL *, unsigned char *, size_t))        \
     X(SSL_get0_alpn_selected, void, (const SSL *, const unsigned char **, unsigned *)) \
     X(SSL_get_servername, const char *, (const SSL *, int))                         \
     X(SSL_get_current_cipher, const void *, (const SSL *))                          \
@@ -67,7 +68,8 @@ struct library {
 struct flow_use {
     const void *ssl;
     const struct library *library;
-    int fd; /* stream socket that the session used just now, -1 unknown */
+    int fd;   /* socket from which records of the session came just now, -1 unknown */
+    int sent; /* descriptor that was written to meanwhile, for whatever, -1 unknown */
 };
 
 /* The library that made `object` (an SSL or SSL_CTX): it contains a pointer among the first four words. Without such a

@@ -6,13 +6,25 @@
 #include "libc.h"
 
 #define NAME_MAX_BYTES 255u
+/* Descriptors are asked about so many times in vain: they may be pipes, or not connected yet. */
+#define REFUSALS_MOST 4u
 
 struct message {
     struct sslc_open open;
     uint8_t names[2 * NAME_MAX_BYTES];
 };
 
-static bool ask_address(const struct flow_use *use, struct sslc_address *address)
+/* Asks the kernel. */
+static bool ask(int fd, enum sslc_grade grade, struct session *session)
+{
+    if (fd < 0 || session->refusals >= REFUSALS_MOST)
+        return false;
+    bool found = address_of(fd, grade, &session->address);
+    session->refusals += !found;
+    return found;
+}
+
+static bool ask_address(const struct flow_use *use, struct session *session)
 {
     const struct library *library = use->library;
     SSL_get_rbio_type get_rbio = LIBRARY(library, SSL_get_rbio);
@@ -21,20 +33,34 @@ static bool ask_address(const struct flow_use *use, struct sslc_address *address
     SSL_get_wfd_type get_wfd = LIBRARY(library, SSL_get_wfd);
     /* Without a BIO these two put an error into the queue. */
     if (get_rbio != NULL && get_rfd != NULL && get_rbio(use->ssl) != NULL &&
-        address_of(get_rfd(use->ssl), SSLC_GRADE_SOCKET, address))
+        ask(get_rfd(use->ssl), SSLC_GRADE_SOCKET, session))
         return true;
     if (get_wbio != NULL && get_wfd != NULL && get_wbio(use->ssl) != NULL &&
-        address_of(get_wfd(use->ssl), SSLC_GRADE_SOCKET, address))
+        ask(get_wfd(use->ssl), SSLC_GRADE_SOCKET, session))
         return true;
-    return address_of(use->fd, SSLC_GRADE_NESTED, address);
+    return ask(use->fd, SSLC_GRADE_NESTED, session);
 }
 
-/* The kernel is asked once: where the ClientHello was seen, the answer is there already. */
-static void find_address(const struct flow_use *use, struct session *session, const uint8_t *random)
+void open_learn(const struct flow_use *use, struct session *session)
 {
-    bool received = (load_relaxed(&session->flags) & SESSION_SERVER) != 0;
-    if (session->address.family == 0 && !hello_address(random, received, &session->address))
-        ask_address(use, &session->address);
+    SSL_is_server_type is_server = LIBRARY(use->library, SSL_is_server);
+    SSL_get_client_random_type of_client = LIBRARY(use->library, SSL_get_client_random);
+    SSL_get_server_random_type of_server = LIBRARY(use->library, SSL_get_server_random);
+    uint8_t random[32];
+    if (session->address.family != 0 || load_relaxed(&hello_unclaimed) == 0 || is_server == NULL)
+        return;
+    bool from_server = is_server(use->ssl) == 0;
+    if (from_server ? of_server != NULL && of_server(use->ssl, random, sizeof random) == sizeof random
+                    : of_client != NULL && of_client(use->ssl, random, sizeof random) == sizeof random)
+        hello_address(random, from_server, &session->address);
+}
+
+/* The kernel is asked once: where a hello was seen, the answer is there already. */
+static void find_address(const struct flow_use *use, struct session *session)
+{
+    open_learn(use, session);
+    if (session->address.family == 0)
+        ask_address(use, session);
 }
 
 static void find_names(const struct flow_use *use, struct message *message)
@@ -86,13 +112,13 @@ bool open_publish(struct ring_view *view, const struct flow_use *use, struct ses
     int *error = libc_errno(), kept = error == NULL ? 0 : *error;
     struct message message;
     memset(&message.open, 0, sizeof message.open);
-    find_version(use, &message.open);
-    find_address(use, session, message.open.client_random);
+    find_address(use, session);
     if (update && session->address.family == 0) {
         if (error != NULL)
             *error = kept;
         return true;
     }
+    find_version(use, &message.open);
     message.open.address = session->address;
     find_names(use, &message);
     if (error != NULL)

@@ -22,7 +22,6 @@
 #define SESSION_SERVER 256u    /* role; valid with SESSION_ROLE */
 #define SESSION_ROLE 512u
 #define SESSION_AGAIN 2048u    /* its flow was told to a reader that is gone */
-#define SESSION_NESTED 1024u /* its records leave through a socket that this process writes to */
 
 #define DEPARTURE_MARKS 2
 
@@ -62,9 +61,10 @@ struct session {
     uint32_t opening;    /* try-lock */
     uint32_t process;    /* attach_stamp of the one that opened it */
     uint32_t references; /* SSL_up_ref less SSL_free */
+    uint32_t socket;     /* 1 and the descriptor from which records of it came, 0: unknown */
+    uint32_t refusals;   /* descriptors of it that the kernel had no address of */
     uint32_t next_free;
     uint32_t unfinished; /* a large write is to be tried again */
-    int fd;              /* socket that took records of it */
     struct departure departure; /* of the large write under way */
 };
 

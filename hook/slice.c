@@ -17,14 +17,13 @@ static bool is_handshaking(const struct flow_use *use)
     return is_finished == NULL || is_finished(use->ssl) != 1;
 }
 
-/* Records were seen to leave through a socket, or the library writes to one. */
-static bool has_socket(const struct flow_use *use, const struct session *session)
+/* The descriptor that the library itself writes to, -1: none. */
+static int own_socket(const struct flow_use *use)
 {
     SSL_get_wbio_type get_wbio = LIBRARY(use->library, SSL_get_wbio);
     SSL_get_wfd_type get_wfd = LIBRARY(use->library, SSL_get_wfd);
     /* Without a BIO the latter puts an error into the queue. */
-    return (load_relaxed(&session->flags) & SESSION_NESTED) != 0 ||
-           (get_wbio != NULL && get_wfd != NULL && get_wbio(use->ssl) != NULL && get_wfd(use->ssl) >= 0);
+    return get_wbio != NULL && get_wfd != NULL && get_wbio(use->ssl) != NULL ? get_wfd(use->ssl) : -1;
 }
 
 /* All of the write is sent, or none of it. */
@@ -65,10 +64,10 @@ void slice_begin(const struct flow_use *use, struct session *session, struct bou
     }
     entry->session = session;
     entry->sliced = 1;
-    if (session->unfinished != 0)
-        entry->fd = session->fd; /* what comes first may be the rest of a record */
-    if (has_socket(use, session))
+    entry->socket = own_socket(use);
+    if (entry->socket >= 0)
         return;
+    entry->socket = (int)load_relaxed(&session->socket) - 1; /* a BIO of the program's own may write there */
     if (bounce->length - told > bounce->room && is_whole(use)) {
         uint64_t early = bounce->length - told - bounce->room;
         flow_data(use, session, true, bounce->from + told, early, time_ns);
@@ -130,20 +129,17 @@ static void parse(struct departure *departure, const uint8_t *bytes, uint64_t le
     }
 }
 
-/* The wrapper's frame is near and unspoilt: a longjmp may have skipped the write, and its buffer may be gone. */
-static bool is_whole_frame(const struct call *entry, const char *frame)
+bool slice_carries(const struct call *entry, int fd, const char *frame)
 {
-    return (uintptr_t)entry->frame - (uintptr_t)frame <= STACK_BYTES && *entry->guard == entry->guard_value;
+    return entry->sliced != 0 && entry->socket == fd && (uintptr_t)entry->frame - (uintptr_t)frame <= STACK_BYTES &&
+           *entry->guard == entry->guard_value;
 }
 
-void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length, const char *frame)
+void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length)
 {
-    if (!is_whole_frame(entry, frame))
-        return;
     struct session *session = entry->session;
     struct departure *departure = &session->departure;
     struct bounce *bounce = entry->bounce;
-    session->fd = entry->fd;
     departure->offered += length;
     bounce_fill(bounce, departure->offered);
     SSL_version_type version = LIBRARY(entry->library, SSL_version);
@@ -159,13 +155,11 @@ void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length, co
     }
 }
 
-void slice_left(struct call *entry, uint64_t length, const char *frame)
+void slice_left(struct call *entry, uint64_t length)
 {
-    if (!is_whole_frame(entry, frame))
-        return;
     struct session *session = entry->session;
     struct departure *departure = &session->departure;
-    struct flow_use use = {entry->ssl, entry->library, entry->fd};
+    struct flow_use use = {entry->ssl, entry->library, entry->fd, -1};
     departure->met = 0;
     departure->taken += length;
     while (departure->marks != 0 && departure->mark[0].end <= departure->taken) {

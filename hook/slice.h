@@ -5,6 +5,9 @@
  * of what has been sent; the return value settles the rest. Under TLS 1.3 other messages look alike, so there only records
  * of full size count. A program that pads records of a smaller size of its own up to full size would be told of early.
  *
+ * Only what goes to the session's own socket is looked at, since it is the library's memory: the descriptor of its BIO, or the one that its
+ * records came from. What a callback or a signal handler sends elsewhere meanwhile may be unreadable.
+ *
  * No more clear text can be out than records were handed to sockets, in bytes: so far the caller's memory is copied, each time
  * before the socket is. Where no socket lies below (memory BIOs), it is copied before the call, and what is more than a copy
  * can hold is published then. */
@@ -27,11 +30,15 @@ static inline bool slice_is_clear(const struct call *entry, const uint8_t *bytes
     return (uintptr_t)bytes - entry->from < entry->length;
 }
 
-/* A socket is to take `length` bytes during the call of `entry`; `frame` is the current stack frame's address. */
-void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length, const char *frame);
+/* Whether what is sent to `fd` just now are records of the call of `entry`: the session's socket, and the wrapper's frame is near
+ * `frame`, the current one, and unspoilt: a longjmp may have skipped the write, and its buffer may be gone. */
+bool slice_carries(const struct call *entry, int fd, const char *frame);
+
+/* That socket is to take `length` bytes. */
+void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length);
 
 /* It took `length` bytes of all that it was to take. */
-void slice_left(struct call *entry, uint64_t length, const char *frame);
+void slice_left(struct call *entry, uint64_t length);
 
 /* The write failed, and may be tried again: what was published persists. */
 void slice_failed(struct session *session);

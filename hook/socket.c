@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The interposed functions that move bytes through sockets. They look for ClientHellos, and, inside a TLS call, for the
- * socket that carries the session. When there is nothing to do they cost a few loads.
+/* The interposed functions that move bytes through sockets. They look for the hellos of sessions, and, inside a TLS call, for the
+ * socket that carries its session. When there is nothing to do they cost a few loads.
  *
- * What comes in is looked at when it is there. What goes out must be looked at before the original is called, since a reader on
- * another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is fatal.
- * So nothing is looked at but what a TLS library sends within its calls, and, where one has left a ClientHello in memory,
- * what the program sends next, if it is long enough to be one, and the rest of one that was sent in part. */
+ * What comes in is looked at when it is there. What goes out would have to be looked at before the original is called, since a
+ * reader on another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is
+ * fatal. So nothing is looked at but the records that a TLS library sends to its session's socket within a large write. */
 #include "attach.h"
 #include "hello.h"
 #include "libc.h"
@@ -14,9 +13,6 @@
 
 #define FLAGS_NO_STREAM (MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_ERRQUEUE)
 #define IOV_MOST 1024
-#define RECORD_HEADER 5u
-#define ADDRESS_LEAST 65536ull /* the kernel maps nothing below */
-#define ADDRESS_MOST (1ull << 56)
 
 /* TLS records begin so, SSLv2 apart. */
 static inline bool is_record(const uint8_t *bytes, size_t length)
@@ -55,7 +51,7 @@ static void came(int fd, const uint8_t *first, size_t length, const char *frame)
     if (call != NULL && call->fd < 0 && is_record(first, length))
         call->fd = fd;
     if (first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0)
-        hello_look_socket(fd, true, first, length);
+        hello_look_socket(fd, first, length);
 }
 
 static COLD void came_flat(int fd, const void *bytes, size_t length)
@@ -92,94 +88,52 @@ static inline ssize_t in_parts(int fd, const struct iovec *vector, size_t count,
 
 /* ---- What goes out ---- */
 
-/* On the wrapper's stack around the original. */
-struct sending {
-    int fd;
-    bool sliced; /* the bytes belong to a large write */
-    uint32_t have;
-    uint8_t first[HELLO_BYTES];
-};
+#define FRAME ((const char *)__builtin_frame_address(0))
 
-/* Whether anything that goes out is looked at now. */
-static inline bool is_watched(void)
+/* The large write whose records go to this descriptor, NULL: what goes there is nobody's to look at. */
+static COLD struct call *carried(int fd, const char *frame)
 {
-    return thread_state.depth != 0 || (load_relaxed(&hello_expected) | load_relaxed(&hello_waiting)) != 0;
-}
-
-static bool may_read(const void *address)
-{
-    return (uint64_t)(uintptr_t)address - ADDRESS_LEAST < ADDRESS_MOST - ADDRESS_LEAST;
-}
-
-/* Bytes that the parts have together; 0 when one of them cannot be memory. */
-static size_t length_of(const struct iovec *parts, size_t count)
-{
-    size_t length = 0;
-    if (count > IOV_MOST || !may_read(parts))
-        return 0;
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].iov_len != 0 && !may_read(parts[i].iov_base))
-            return 0;
-        length += parts[i].iov_len;
-    }
-    return length;
-}
-
-static COLD void sending_begin(struct sending *sending, int fd, const struct iovec *parts, size_t count)
-{
-    const char *frame = (const char *)sending;
     struct call *call = thread_call(&thread_state, frame);
-    sending->fd = fd;
-    sending->sliced = false;
-    sending->have = 0;
-    bool expected = load_relaxed(&hello_expected) != 0, waiting = hello_goes_on(fd);
-    bool carries = call != NULL && call->sliced != 0 && call->fd == fd;
-    if (call == NULL && !expected && !waiting)
-        return;
-    size_t length = length_of(parts, count);
-    if (length == 0 || (length < RECORD_HEADER && !waiting && !carries))
-        return;
-    if (call == NULL && expected)
-        hello_look_spent();
-    sending->have = (uint32_t)copy_first(sending->first, parts, count, length);
-    if (call != NULL && call->fd < 0 &&
-        (is_record(sending->first, sending->have) || (call->sliced != 0 && slice_is_clear(call, parts[0].iov_base))))
-        call->fd = fd;
-    if (call == NULL || call->sliced == 0 || call->fd != fd)
-        return;
-    sending->sliced = true;
-    for (size_t i = 0; i < count; i++)
-        if (parts[i].iov_len != 0)
-            slice_leaving(call, parts[i].iov_base, parts[i].iov_len, frame);
+    if (call == NULL)
+        return NULL;
+    call->sent = fd;
+    return slice_carries(call, fd, frame) ? call : NULL;
 }
 
-/* `taken` bytes went out. */
-static COLD void sending_end(struct sending *sending, size_t taken)
+static COLD void leaving(struct call *call, const struct iovec *parts, size_t count)
 {
-    const char *frame = (const char *)sending;
-    if (sending->sliced) {
-        struct call *call = thread_call(&thread_state, frame);
-        if (call != NULL && call->sliced != 0 && call->fd == sending->fd)
-            slice_left(call, taken, frame);
-    }
-    size_t have = taken < sending->have ? taken : sending->have;
-    if (have != 0 && (sending->first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0))
-        hello_look_socket(sending->fd, false, sending->first, have);
+    for (size_t i = 0; count <= IOV_MOST && i < count; i++)
+        if (parts[i].iov_len != 0)
+            slice_leaving(call, parts[i].iov_base, parts[i].iov_len);
 }
 
-/* Calls the original between both. */
-#define OUT_FLAT(fd, bytes, length, original)                          \
-    do {                                                               \
-        struct iovec part = {(void *)(uintptr_t)(bytes), (length)};    \
-        OUT_PARTS(fd, &part, 1, original);                             \
+/* The original answered `result`. The call may have been left since. */
+static COLD ssize_t left(int fd, ssize_t result, const char *frame)
+{
+    struct call *call = carried(fd, frame);
+    if (call != NULL)
+        slice_left(call, result > 0 ? (size_t)result : 0);
+    return result;
+}
+
+static inline bool is_in_call(void)
+{
+    return UNLIKELY(thread_state.depth != 0);
+}
+
+/* Calls the original, of a large write's records between both. */
+#define OUT_FLAT(fd, bytes, length, original)                       \
+    do {                                                            \
+        struct iovec part = {(void *)(uintptr_t)(bytes), (length)}; \
+        OUT_PARTS(fd, &part, 1, original);                          \
     } while (0)
-#define OUT_PARTS(fd, parts, count, original)                          \
-    do {                                                               \
-        struct sending sending;                                        \
-        sending_begin(&sending, (fd), (parts), (count));               \
-        ssize_t result = (original);                                   \
-        sending_end(&sending, result > 0 ? (size_t)result : 0);        \
-        return result;                                                 \
+#define OUT_PARTS(fd, parts, count, original)                       \
+    do {                                                            \
+        struct call *call = carried((fd), FRAME);                   \
+        if (call == NULL)                                           \
+            return (original);                                      \
+        leaving(call, (parts), (count));                            \
+        return left((fd), (original), FRAME);                       \
     } while (0)
 
 /* ---- The functions ---- */
@@ -204,7 +158,7 @@ static __attribute__((noinline)) ssize_t write_watched(int fd, const void *bytes
 
 SSLC_EXPORT ssize_t write(int fd, const void *bytes, size_t length)
 {
-    return LIKELY(!is_watched()) ? WRITE() : write_watched(fd, bytes, length);
+    return !is_in_call() ? WRITE() : write_watched(fd, bytes, length);
 }
 
 SSLC_EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
@@ -227,7 +181,7 @@ static __attribute__((noinline)) ssize_t send_watched(int fd, const void *bytes,
 
 SSLC_EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
 {
-    return LIKELY(!is_watched()) || (flags & MSG_OOB) != 0 ? SEND() : send_watched(fd, bytes, length, flags);
+    return !is_in_call() || (flags & MSG_OOB) != 0 ? SEND() : send_watched(fd, bytes, length, flags);
 }
 
 SSLC_EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *from, socklen_t *room)
@@ -251,7 +205,7 @@ SSLC_EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags, 
 #define SENDTO()                                                                                                  \
     CALL(sendto, ssize_t, (int, const void *, size_t, int, const struct sockaddr *, socklen_t), fd, bytes, length, \
          flags, to, room)
-    if (LIKELY(!is_watched()) || (flags & MSG_OOB) != 0)
+    if (!is_in_call() || (flags & MSG_OOB) != 0)
         return SENDTO();
     OUT_FLAT(fd, bytes, length, SENDTO());
 }
@@ -265,7 +219,7 @@ SSLC_EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
 SSLC_EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
 {
 #define WRITEV() CALL(writev, ssize_t, (int, const struct iovec *, int), fd, vector, count)
-    if (LIKELY(!is_watched()) || count <= 0)
+    if (!is_in_call() || count <= 0)
         return WRITEV();
     OUT_PARTS(fd, vector, (size_t)count, WRITEV());
 }
@@ -282,22 +236,7 @@ SSLC_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 SSLC_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 #define SENDMSG() CALL(sendmsg, ssize_t, (int, const struct msghdr *, int), fd, message, flags)
-    if (LIKELY(!is_watched()) || (flags & MSG_OOB) != 0 || !may_read(message))
+    if (!is_in_call() || (flags & MSG_OOB) != 0)
         return SENDMSG();
     OUT_PARTS(fd, message->msg_iov, (uint32_t)message->msg_iovlen, SENDMSG());
-}
-
-/* How much of each message went out is told in the caller's memory, where it cannot be read any more. So only a ClientHello
- * is looked for, in the first one; no library sends its records so. */
-SSLC_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
-{
-#define SENDMMSG() CALL(sendmmsg, int, (int, struct mmsghdr *, unsigned, int), fd, messages, count, flags)
-    if (LIKELY(!is_watched()) || (flags & MSG_OOB) != 0 || count == 0 || !may_read(messages))
-        return SENDMMSG();
-    struct sending sending;
-    sending_begin(&sending, fd, messages->msg_hdr.msg_iov, (uint32_t)messages->msg_hdr.msg_iovlen);
-    int result = SENDMMSG();
-    sending.sliced = false;
-    sending_end(&sending, result > 0 ? sending.have : 0);
-    return result;
 }

@@ -22,10 +22,12 @@ struct call {
     const struct library *library;
     uint8_t kind;   /* enum call_kind */
     uint8_t sliced; /* a large write: slices are published as its records leave */
-    int fd;         /* socket on which TLS records passed during this call, -1 none yet */
+    int fd;         /* socket from which TLS records came during this call, -1 none yet */
+    int sent;       /* descriptor that was written to during this call, -1 none yet */
     uint32_t buffer; /* of the pool, that this call has, BOUNCE_NONE none */
     uint64_t ticket; /* that it was claimed with */
     /* of a sliced write */
+    int socket;                      /* that its records leave through, -1 unknown */
     uint64_t time_ns;
     struct session *session;
     uintptr_t from;                  /* the caller's bytes */

@@ -108,7 +108,7 @@ static void forget(const struct library *library, const void *ssl)
     struct session *session = session_find(ssl);
     if (LIKELY(session == NULL))
         return;
-    struct flow_use use = {ssl, library, -1};
+    struct flow_use use = {ssl, library, -1, -1};
     flow_end(&use, session);
     session_remove(ssl, session);
 }
@@ -157,7 +157,7 @@ SSLC_EXPORT int SSL_clear(SSL *ssl)
     const struct library *library = library_of(ssl);
     struct session *session = session_find(ssl);
     if (session != NULL) {
-        struct flow_use use = {ssl, library, -1};
+        struct flow_use use = {ssl, library, -1, -1};
         flow_end(&use, session);
     }
     return LIKELY(LIBRARY(library, SSL_clear) != NULL) ? LIBRARY(library, SSL_clear)(ssl) : 0;
@@ -181,7 +181,7 @@ SSLC_EXPORT int SSL_shutdown(SSL *ssl)
     if ((after & RECEIVED_SHUTDOWN) != 0)
         flow_alert(session, false);
     if ((~load_relaxed(&session->flags) & (SESSION_SENT | SESSION_RECEIVED)) == 0) {
-        struct flow_use use = {ssl, call.library, -1};
+        struct flow_use use = {ssl, call.library, -1, -1};
         flow_end(&use, session);
     }
     return result;

@@ -46,7 +46,7 @@ const INTERPOSED = [
     "__recvfrom_chk",
     "recvmsg",
   ],
-  ...["write", "writev", "send", "sendto", "sendmsg", "sendmmsg", "prctl", "syscall"],
+  ...["write", "writev", "send", "sendto", "sendmsg", "prctl", "syscall"],
   ...["setrlimit", "setrlimit64", "prlimit", "prlimit64", "mlockall", "dlopen", "dlmopen", "dlsym"],
 ];
 

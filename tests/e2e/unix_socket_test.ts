@@ -11,7 +11,7 @@ import { mirrorOptions, runSslcollector, type Summary, summaryOf } from "./suppo
 /** Relative to the fixture: s_server cannot listen on a long path. */
 const SOCKET = "socket";
 const REQUEST = new TextEncoder().encode("GET / HTTP/1.0\r\n\r\n");
-/** Of a session in memory, as asyncio has it: the ClientHello alone tells of the socket. */
+/** Of a session in memory, as asyncio has it: the ServerHello alone tells of the socket. */
 const ASYNCIO = `
 import asyncio, ssl, sys
 async def main():

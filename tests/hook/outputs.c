@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* outputs CALL released|unreadable [expected]: sends a ClientHello through a TCP connection of its own, by the call named.
  *
- * `released`: what the call was given is gone when it returns; needs release.c preloaded. `unreadable`: the call is given what
- * the kernel answers with EFAULT, on a socket and on a pipe. `expected`: a session of the fake library has just left a hello
- * in memory. Prints what happened, the same with and without the hook. */
+ * `released`: what the call was given is gone when it returns; needs release.c preloaded. `unreadable`: the call is given bytes,
+ * lists and headers that the kernel answers with EFAULT, on a socket and on a pipe. `expected`: a session of the fake library
+ * has just left a hello in memory. Prints what happened, the same with and without the hook. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -60,12 +60,35 @@ static ssize_t call(const char *name, int fd, void *bytes, size_t length)
     return sendmmsg(fd, message, 1, 0);
 }
 
-static void try(const char *name, const char *what, int fd, void *bytes, size_t length)
+static void say(ssize_t result)
 {
-    errno = 0;
-    ssize_t result = call(name, fd, bytes, length);
     int error = errno;
-    printf("%s %zd %s\n", what, result, strerror(error));
+    printf("%zd %s\n", result, strerror(error));
+    errno = 0;
+}
+
+static void try(const char *name, int fd, void *bytes, size_t length)
+{
+    say(call(name, fd, bytes, length));
+}
+
+/* The call is given lists or headers that cannot be read. */
+static void try_headers(const char *name, int fd, void *gone)
+{
+    struct mmsghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_hdr.msg_iov = gone;
+    message.msg_hdr.msg_iovlen = 2;
+    if (strcmp(name, "writev") == 0)
+        say(writev(fd, gone, 2));
+    if (strcmp(name, "sendmsg") == 0) {
+        say(sendmsg(fd, &message.msg_hdr, 0));
+        say(sendmsg(fd, gone, 0));
+    }
+    if (strcmp(name, "sendmmsg") == 0) {
+        say(sendmmsg(fd, &message, 1, 0));
+        say(sendmmsg(fd, gone, 1, 0));
+    }
 }
 
 int main(int count, char **arguments)
@@ -92,17 +115,15 @@ int main(int count, char **arguments)
         printf("%zd\n", result);
         return 0;
     }
-    void *gone = page();
-    munmap(gone, 4096);
-    try(arguments[1], "null", pair[0], NULL, LENGTH);
-    try(arguments[1], "kernel", pair[0], (void *)-4096, LENGTH);
-    try(arguments[1], "probe", pair[0], gone, 1);
-    if (strncmp(arguments[1], "send", 4) != 0)
-        try(arguments[1], "pipe", ends[1], gone, 1);
-    if (count == 3) {
-        try(arguments[1], "gone", pair[0], gone, LENGTH);
+    void *gone = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *places[] = {NULL, (void *)-4096, gone};
+    const size_t lengths[] = {1, LENGTH};
+    for (unsigned i = 0; i < 6; i++) {
+        try(arguments[1], pair[0], places[i / 2], lengths[i % 2]);
         if (strncmp(arguments[1], "send", 4) != 0)
-            try(arguments[1], "pipe", ends[1], gone, LENGTH);
+            try(arguments[1], ends[1], places[i / 2], lengths[i % 2]);
     }
+    for (unsigned i = 0; i < 3; i++)
+        try_headers(arguments[1], pair[0], places[i]);
     return 0;
 }

@@ -2,6 +2,7 @@
 /* survives WHAT: does something after TLS was used that a library in its midst must bear; prints the outcome.
  * CERT and KEY in the environment. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -54,6 +55,25 @@ static void probe(void)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && pipe(pipes) == 0 && write(ends[0], "\x16", 1) == 1 &&
         read(ends[1], &byte, 1) == 1)
         say(write(pipes[1], memory, 1));
+}
+
+/* The same in a callback of the library's, while it writes. */
+static void probe_within(int written, int version, int type, const void *bytes, size_t length, SSL *ssl, void *memory)
+{
+    static int probes;
+    int ends[2];
+    (void)version, (void)type, (void)bytes, (void)length, (void)ssl;
+    if (written && probes++ == 0 && pipe(ends) == 0)
+        say(write(ends[1], memory, 100));
+}
+
+static void write_probing(void)
+{
+    static char much[100000];
+    fcntl(pair.client_fd, F_SETFL, O_NONBLOCK);
+    SSL_set_msg_callback(pair.client, probe_within);
+    SSL_set_msg_callback_arg(pair.client, mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    SSL_write(pair.client, much, sizeof much);
 }
 
 static long mapped(void)
@@ -154,6 +174,8 @@ int main(int count, char **arguments)
         limit_in_vforked();
     else if (strcmp(what, "probe") == 0)
         probe();
+    else if (strcmp(what, "callback") == 0)
+        write_probing();
     else
         give_up_coroutine();
     return 0;

@@ -25,6 +25,7 @@ const programs = {
   "a limit on private memory": ["data", "0 \n1 \n"],
   "a limit that a child of vfork sets for itself": ["vforked", "0 \n"],
   "a probe of memory while a hello is awaited": ["probe", "-1 Bad address\n"],
+  "a probe of memory in a callback of the library": ["callback", "-1 Bad address\n"],
   "a coroutine given up before its first record": ["given-up", "15 \n"],
   "a coroutine given up after it, its descriptor used again": ["carried", "15 \n"],
 };
