@@ -160,12 +160,13 @@ static bool make(void *const *functions, const void *original)
 static COLD void make_once(const void *original)
 {
 #define METHOD_NAME(name, result, parameters) #name,
-    static const char *const names[METHOD_COUNT + 1] = {METHOD_FUNCTIONS(METHOD_NAME) NULL};
-#undef METHOD_NAME
+#define METHOD_HASH(name, result, parameters) elf_hash(#name),
+    static const elf_name names[] = {METHOD_FUNCTIONS(METHOD_NAME)};
+    const uint32_t hashes[] = {METHOD_FUNCTIONS(METHOD_HASH)};
     if (__atomic_exchange_n(&making, 1, __ATOMIC_ACQUIRE) != 0)
         return; /* another thread is at it; this one's BIO goes unseen */
-    void *functions[METHOD_COUNT + 1];
-    elf_find_next(names, functions);
+    void *functions[METHOD_COUNT];
+    elf_find_next(names, hashes, METHOD_COUNT, functions);
     if (make(functions, original))
         store_release(&made, 1);
 }

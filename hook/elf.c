@@ -22,6 +22,11 @@ const void *elf_pointer(const struct elf_object *object, uintptr_t value)
     return (const void *)(value >= object->start && value < object->end ? value : object->base + value);
 }
 
+static const void *placed(const struct elf_object *object, const void *at)
+{
+    return at == NULL ? NULL : elf_pointer(object, (uintptr_t)at);
+}
+
 static bool describe(const struct dl_phdr_info *info, struct elf_object *object)
 {
     const ElfW(Dyn) *dynamic = NULL;
@@ -50,7 +55,7 @@ static bool describe(const struct dl_phdr_info *info, struct elf_object *object)
     object->gnu_hash = NULL;
     object->sysv_hash = NULL;
     for (; dynamic->d_tag != DT_NULL; dynamic++) {
-        const void *at = elf_pointer(object, dynamic->d_un.d_ptr);
+        const void *at = (const void *)dynamic->d_un.d_ptr;
         if (dynamic->d_tag == DT_SYMTAB)
             object->symbols = at;
         else if (dynamic->d_tag == DT_STRTAB)
@@ -62,6 +67,11 @@ static bool describe(const struct dl_phdr_info *info, struct elf_object *object)
         else if (dynamic->d_tag == DT_HASH)
             object->sysv_hash = at;
     }
+    object->symbols = placed(object, object->symbols);
+    object->strings = placed(object, object->strings);
+    object->versions = placed(object, object->versions);
+    object->gnu_hash = placed(object, object->gnu_hash);
+    object->sysv_hash = placed(object, object->sysv_hash);
     return object->symbols != NULL && object->strings != NULL &&
            (object->gnu_hash != NULL || object->sysv_hash != NULL);
 }
@@ -115,18 +125,28 @@ static uint32_t gnu_hash(const char *name)
     return hash;
 }
 
+bool elf_may_define(const struct elf_object *object, uint32_t hash)
+{
+    const uint32_t *table = object->gnu_hash;
+    if (table == NULL)
+        return true;
+    uint32_t buckets = table[0], bloom_words = table[2], shift = table[3];
+    const ElfW(Addr) *bloom = (const void *)(table + 4);
+    const unsigned bits = sizeof(ElfW(Addr)) * 8;
+    if (buckets == 0 || bloom_words == 0)
+        return false;
+    ElfW(Addr) word = bloom[hash / bits & (bloom_words - 1)]; /* a power of two */
+    return ((word >> (hash % bits)) & (word >> ((hash >> shift) % bits)) & 1) != 0;
+}
+
 static void *find_gnu(const struct elf_object *object, const char *name, uint32_t hash)
 {
     const uint32_t *table = object->gnu_hash;
-    uint32_t buckets = table[0], first = table[1], bloom_words = table[2], shift = table[3];
+    uint32_t buckets = table[0], first = table[1], bloom_words = table[2];
     const ElfW(Addr) *bloom = (const void *)(table + 4);
     const uint32_t *bucket = (const void *)(bloom + bloom_words);
     const uint32_t *chain = bucket + buckets;
-    if (buckets == 0 || bloom_words == 0)
-        return NULL;
-    const unsigned bits = sizeof(ElfW(Addr)) * 8;
-    ElfW(Addr) word = bloom[hash / bits & (bloom_words - 1)]; /* a power of two */
-    if (((word >> (hash % bits)) & (word >> ((hash >> shift) % bits)) & 1) == 0)
+    if (!elf_may_define(object, hash))
         return NULL;
     uint32_t index = bucket[hash % buckets];
     if (index < first)
@@ -171,10 +191,10 @@ void *elf_symbol(const struct elf_object *object, const char *name)
 }
 
 struct search {
-    const char *const *names;
+    const elf_name *names;
+    const uint32_t *hashes;
     void **found;
-    uint64_t settled; /* bit i: found[i] comes from an object after the hook */
-    uint32_t hash[ELF_NAMES_MAX];
+    uint64_t open; /* bit i: found[i] does not come from an object after the hook */
 };
 
 static bool search_object(const struct elf_object *object, void *context)
@@ -182,32 +202,23 @@ static bool search_object(const struct elf_object *object, void *context)
     struct search *search = context;
     if (object->is_hook || object->order == 0)
         return false;
-    bool open = false;
-    for (unsigned i = 0; search->names[i] != NULL; i++) {
-        if ((search->settled >> i & 1) != 0)
-            continue;
-        void *address = object->gnu_hash != NULL ? find_gnu(object, search->names[i], search->hash[i])
+    for (uint64_t left = search->open; left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+        void *address = object->gnu_hash != NULL ? find_gnu(object, search->names[i], search->hashes[i])
                                                  : find_sysv(object, search->names[i]);
-        if (address != NULL) {
-            search->found[i] = address;
-            if (object->after_hook)
-                search->settled |= 1ull << i;
-        }
-        if ((search->settled >> i & 1) == 0)
-            open = true;
+        if (address == NULL)
+            continue;
+        search->found[i] = address;
+        if (object->after_hook)
+            search->open &= ~(1ull << i);
     }
-    return !open;
+    return search->open == 0;
 }
 
-void elf_find_next(const char *const *names, void **found)
+void elf_find_next(const elf_name *names, const uint32_t *hashes, unsigned count, void **found)
 {
-    struct search search;
-    search.names = names;
-    search.found = found;
-    search.settled = 0;
-    for (unsigned i = 0; names[i] != NULL; i++) {
+    struct search search = {names, hashes, found, ~0ull >> (ELF_NAMES_MAX - count)};
+    for (unsigned i = 0; i < count; i++)
         found[i] = NULL;
-        search.hash[i] = gnu_hash(names[i]);
-    }
     elf_each(search_object, &search);
 }

@@ -35,10 +35,28 @@ bool elf_each(bool (*visit)(const struct elf_object *object, void *context), voi
 /* Address of a function or object that `object` defines and exports in its default version, else NULL. */
 void *elf_symbol(const struct elf_object *object, const char *name);
 
-#define ELF_NAMES_MAX 64u
+/* False: `object` has nothing of a name with this hash, elf_hash. */
+bool elf_may_define(const struct elf_object *object, uint32_t hash);
 
-/* Fills `found[i]` with the address of `names[i]` (at most ELF_NAMES_MAX, and NULL) in the first object after the hook that
- * defines it, else in the last one before that is not the program itself, else NULL. */
-void elf_find_next(const char *const *names, void **found);
+#define ELF_NAMES_MAX 64u
+#define ELF_NAME_BYTES 32u
+
+/* Names lie in their list themselves: addresses of them would have to be relocated at the start of each process. */
+typedef char elf_name[ELF_NAME_BYTES];
+
+/* The hash of DT_GNU_HASH of a literal, which the compiler works out. */
+static inline __attribute__((always_inline)) uint32_t elf_hash(const char *name)
+{
+    uint32_t hash = 5381;
+    size_t length = __builtin_strlen(name);
+#pragma GCC unroll 32
+    for (size_t i = 0; i < length; i++)
+        hash = hash * 33 + (unsigned char)name[i];
+    return hash;
+}
+
+/* Fills `found[i]` with the address of `names[i]`, whose hash is `hashes[i]` (at most ELF_NAMES_MAX), in the first object after the
+ * hook that defines it, else in the last one before that is not the program itself, else NULL. */
+void elf_find_next(const elf_name *names, const uint32_t *hashes, unsigned count, void **found);
 
 #endif

@@ -34,32 +34,36 @@
     X(dlmopen, void *, (long, const char *, int))                                                  \
     X(dlsym, void *, (void *, const char *))                                                       \
     X(mlockall, int, (int))                                                                        \
+    X(syscall, long, (long, ...))                                                                  \
     X(pthread_mutex_lock, int, (void *))                                                           \
     X(pthread_mutex_unlock, int, (void *))                                                         \
-    X(syscall, long, (long, ...))                                                                  \
     X(__errno_location, int *, (void))                                                             \
     X(___errno_location, int *, (void))                                                            \
     X(__vdso_clock_gettime, int, (int, void *))                                                    \
     X(__kernel_clock_gettime, int, (int, void *))                                                  \
     X(clock_gettime, int, (int, void *))                                                           \
+    X(getauxval, unsigned long, (unsigned long))                                                   \
     X(__environ, char **, )
 
 #define LIBC_INDEX(name, result, parameters) LIBC_##name,
 enum libc_index { LIBC_FUNCTIONS(LIBC_INDEX) LIBC_COUNT };
 #undef LIBC_INDEX
 
-/* NULL where the C library has no such function. Written by libc_load alone, always with the same values. */
-extern void *libc_original[LIBC_COUNT + 1];
-extern uint32_t libc_loaded;
+/* Those that were asked for; whoever asks first writes it, always with the same value. */
+extern void *libc_original[LIBC_COUNT];
 
-/* Finds them all. May be called at any time and by several threads. */
+/* Notes where they are to be found, which takes the loader's list of objects: a child that was forked while another thread had
+ * locked that would wait for ever. From then on no lock is taken. By several threads at a time, if need be. */
 void libc_load(void);
 
+/* Finds one of them. */
+void *libc_find(enum libc_index index);
+
+/* NULL where the C library has no such function. May be called at any time. */
 static inline void *libc_get(enum libc_index index)
 {
-    if (UNLIKELY(load_acquire(&libc_loaded) == 0))
-        libc_load();
-    return load_relaxed(&libc_original[index]);
+    void *original = load_relaxed(&libc_original[index]);
+    return LIKELY(original != NULL) ? original : libc_find(index);
 }
 
 /* errno of this thread, NULL when the C library hides it. */

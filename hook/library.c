@@ -7,8 +7,8 @@
 #define LOOK_AGAIN 256 /* objects without a pointer to any library: look for new libraries every so often */
 
 #define LIBRARY_NAME(name, result, parameters) #name,
-static const char *const names[LIBRARY_COUNT + 1] = {LIBRARY_INTERPOSED(LIBRARY_NAME) LIBRARY_CALLED(LIBRARY_NAME) NULL};
-#undef LIBRARY_NAME
+#define LIBRARY_HASH(name, result, parameters) elf_hash(#name),
+static const elf_name names[] = {LIBRARY_INTERPOSED(LIBRARY_NAME) LIBRARY_CALLED(LIBRARY_NAME)};
 
 static struct library libraries[LIBRARIES];
 static struct library fallback;
@@ -17,8 +17,9 @@ static uint32_t strangers;
 static const struct library *load_fallback(void)
 {
     if (load_acquire(&fallback.ready) == 0) {
-        void *found[LIBRARY_COUNT + 1];
-        elf_find_next(names, found);
+        const uint32_t hashes[] = {LIBRARY_INTERPOSED(LIBRARY_HASH) LIBRARY_CALLED(LIBRARY_HASH)};
+        void *found[LIBRARY_COUNT];
+        elf_find_next(names, hashes, LIBRARY_COUNT, found);
         for (unsigned i = 0; i < LIBRARY_COUNT; i++)
             store_relaxed(&fallback.function[i], found[i]);
         if (found[LIBRARY_SSL_new] != NULL)

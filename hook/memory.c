@@ -58,6 +58,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
 void *memset(void *to, int value, size_t length)
 {
     unsigned char *t = to;
+    const uint64_t bytes = (unsigned char)value * 0x0101010101010101ull;
+    for (; length >= sizeof bytes; t += sizeof bytes, length -= sizeof bytes) {
+        *(word *)t = bytes;
+        KEEP_LOOP;
+    }
     for (size_t i = 0; i < length; i++) {
         t[i] = (unsigned char)value;
         KEEP_LOOP;

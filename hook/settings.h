@@ -17,8 +17,9 @@ struct settings {
 
 extern struct settings settings;
 
-/* `environment` and the auxiliary vector behind it, as the kernel laid them out; NULL: none. Does not set `ready`. False
- * when the hook is switched off (SSLCOLLECTOR_HOOK=0) or the runtime directory's name is too long. */
-bool settings_read(char **environment);
+/* `environment`, NULL: none; `is_original`: where the kernel put it, with the auxiliary vector behind it, which is else asked of the
+ * C library. Does not set `ready`. False when the hook is switched off (SSLCOLLECTOR_HOOK=0) or the runtime directory's name is
+ * too long. */
+bool settings_read(char **environment, bool is_original);
 
 #endif

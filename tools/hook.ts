@@ -18,7 +18,7 @@ const DIST = new URL("../dist/", import.meta.url);
 const GLIBC_CEILING = [2, 17];
 
 /** What the hook may want from outside. */
-const ALLOWED_UNDEFINED = ["dl_iterate_phdr"];
+const ALLOWED_UNDEFINED = ["SSL_version", "dl_iterate_phdr"];
 
 /** What the hook may define for others: the functions that it interposes. */
 const INTERPOSED = [
