@@ -39,6 +39,7 @@ export const REASON_TEXTS = {
   "memory": "the rings had all the memory that they may have (--memory)",
   "no-ring": "its region had no spare ring, and it could not make a region of its own",
   "bad-region": "what it handed over is no region that this agent reads",
+  "sealed-memory": "it sealed the memory that it shares against being given back",
   "too-many-regions": "its user has as many regions as one may have",
 } as const satisfies Record<string, string>;
 

@@ -333,6 +333,7 @@ export class ProgramRing {
       if (kept === 0) region.punch(index, PAGE + SLOTS_STEP * SLOT.size, PAGE + slots * SLOT.size);
       region.punch(index, start + kept, start + bytes);
       reader.endGivingBack(slots, bytes / UNIT);
+      if (region.isSealed) return reader.retire("its memory is sealed against being given back");
       this.#prepared = Math.min(this.#prepared, kept);
       this.#isInherited = false;
     }
@@ -348,8 +349,12 @@ export class ProgramRing {
     }
     this.ended = true;
     this.region.release(this.#view);
-    this.#budget.change(this.program.uid, this.#used, 0);
+    const { uid } = this.program;
+    const used = this.#used;
     this.#used = 0;
+    // What cannot be given back stays its user's cost for as long as it is there.
+    if (this.region.isSealed) this.region.atClose(() => this.#budget.change(uid, used, 0));
+    else this.#budget.change(uid, used, 0);
   }
 
   /** Makes it spare: its process is gone, and everything is read. */

@@ -247,8 +247,14 @@ export class Programs {
 
   #take(guest: Guest, index: number, owner: Identity | undefined, timeNs: number, nowMs: number): void {
     const { dataMax, timeBaseNs, target, meaning } = this.#options;
-    const process = this.#processOf(owner);
     const identity = owner ?? guest.identity;
+    if (guest.region.isSealed) {
+      guest.refuse(index);
+      const message = `Cannot mirror ${name(identity)}: its memory is sealed against being given back`;
+      this.#refuse("sealed-memory", message, identity.uid);
+      return;
+    }
+    const process = this.#processOf(owner);
     // One that was gone before it could be asked: what it said of its name is all that there is.
     const comm = identity.comm || guest.claimedName(index);
     const program = { ...identity, comm, id: this.#options.nextProgram() };
@@ -371,12 +377,18 @@ export class Programs {
         ring.left = true;
         this.end(ring, timeNs);
       }
+      // What is in it cannot be given back: it stays its user's cost until nobody maps it.
+      if (guest.region.isLost && guest.region.isSealed) return this.#askLater(guest, nowMs);
       this.#tellRegion(guest, timeNs);
       this.#forget(guest);
     } else if (isMapped) {
-      guest.everyMs = Math.min(EVERY_MS_MAX, guest.everyMs * 2);
-      guest.dueMs = nowMs + guest.everyMs;
+      this.#askLater(guest, nowMs);
     }
+  }
+
+  #askLater(guest: Guest, nowMs: number): void {
+    guest.everyMs = Math.min(EVERY_MS_MAX, guest.everyMs * 2);
+    guest.dueMs = nowMs + guest.everyMs;
   }
 
   /** Tells what processes lost that shared a region and found no ring in it. */

@@ -99,6 +99,9 @@ export class Region {
   #mapping: SharedMapping | undefined;
   /** Calls on other threads that use the descriptor. */
   readonly #calls = new Set<Promise<number>>();
+  readonly #atClose: (() => void)[] = [];
+  #isSealed = false;
+  #isLost = false;
 
   private constructor(fd: number, lengthBytes: number) {
     this.#fd = fd;
@@ -231,14 +234,33 @@ export class Region {
     return result === 0;
   }
 
-  /** Gives memory back: whole pages from `start` to `end`, which read as zeros from then on. */
-  punch(ring: number, start: number, end: number): void {
+  /**
+   * Gives memory back: whole pages from `start` to `end`, which read as zeros from then on. False when the kernel refuses, as where
+   * somebody has sealed it against writing: then it {@linkcode isSealed}.
+   */
+  punch(ring: number, start: number, end: number): boolean {
     const from = Math.ceil(start / PAGE) * PAGE;
     const length = Math.floor(end / PAGE) * PAGE - from;
-    if (length <= 0) return;
+    if (length <= 0) return true;
     const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
-    // Who has sealed it against that keeps its memory: it is the program's own.
-    libc().fallocate(this.#fd, mode, BigInt(this.#at(ring) + from), BigInt(length));
+    const isFreed = libc().fallocate(this.#fd, mode, BigInt(this.#at(ring) + from), BigInt(length)) === 0;
+    this.#isSealed ||= !isFreed;
+    return isFreed;
+  }
+
+  /** It has memory that nobody can give back while it is mapped, be it the agent's. */
+  get isSealed(): boolean {
+    return this.#isSealed;
+  }
+
+  /** Others map it, and this process cannot any more. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Calls `action` when it is let go of. */
+  atClose(action: () => void): void {
+    this.#atClose.push(action);
   }
 
   /**
@@ -251,9 +273,10 @@ export class Region {
     this.#mapping?.unmap();
     this.#mapping = undefined;
     // The kernel refuses this seal as long as anybody could write through a mapping.
-    if (libc().fcntl(this.#fd, F_ADD_SEALS, SEALS.write) === 0) return false;
+    if (libc().fcntl(this.#fd, F_ADD_SEALS, SEALS.write) === 0) return this.#isLost = false;
     const isMapped = errno() === EBUSY ? true : undefined;
-    return wasMapped && !this.#canMapAgain() ? false : isMapped;
+    this.#isLost ||= wasMapped && !this.#canMapAgain();
+    return this.#isLost ? false : isMapped;
   }
 
   /** Detaches all views and unmaps at once; lets go of it as soon as no other thread uses the descriptor. */
@@ -262,6 +285,7 @@ export class Region {
     this.#mapping = undefined;
     await Promise.all(this.#calls);
     libc().close(this.#fd);
+    for (const action of this.#atClose) action();
   }
 }
 

@@ -29,6 +29,7 @@ import { MemoryGroup, noMemoryGroups } from "../../../support/memory_group.ts";
 import { notRoot, skipIf } from "../../../support/skip.ts";
 import { until } from "../../../support/until.ts";
 
+const F_ADD_SEALS = 1033, F_SEAL_FUTURE_WRITE = 16;
 /** Of a program whose limits are small. */
 const SMALL: Geometry = { ...USUAL, initialData: 64 << 10, initialSlots: 128 };
 const text = (bytes: unknown) => new TextDecoder().decode(bytes as Uint8Array);
@@ -617,6 +618,26 @@ Deno.test("a ring gives back what it used within seconds, and is granted what it
   assert.equal(taken.reader.retired, undefined);
   await close();
   assert.equal(budget.usedBytes, 0);
+});
+
+Deno.test("a ring whose memory was sealed against being given back is read no more, and stays its user's cost", async () => {
+  for (const how of ["at rest", "when its process is gone"]) {
+    const budget = new MemoryBudget(512 << 20);
+    const { writer, ring, taken, read, close } = takeAlone(USUAL, budget);
+    fill(ring);
+    read();
+    taken.relieve();
+    const used = budget.usedBytes;
+    assert(used > 15 << 20);
+    assert.equal(libc().fcntl(writer.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+    if (how === "at rest") taken.rest(taken.activeMs + 2000);
+    else taken.recycle();
+    assert.match(taken.reader.retired ?? "", /sealed against being given back/);
+    taken.release();
+    assert.equal(budget.usedBytes, used);
+    await close();
+    assert.equal(budget.usedBytes, 0);
+  }
 });
 
 Deno.test("rings at rest take nothing from others; what is in use does, and then nobody goes on to new memory", async () => {
