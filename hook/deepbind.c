@@ -5,7 +5,7 @@
  * by correcting the addresses that the dynamic loader wrote for them. `dlopen` itself may only be jumped to, since it asks who
  * calls; so the correction is made when the program next calls the loader, to find what it loaded: before it can have called that, or
  * confined itself. Addresses in pages that are read-only by then take the very system call that the loader has just made for
- * them.
+ * them; where a constructor may have put a filter in force since, past the hook as all its calls were, they are left alone.
  *
  * A TLS library that came this way is the occasion to attach. */
 #include <elf.h>
@@ -45,7 +45,8 @@ struct relro {
 struct correction {
     struct elf_object hook;
     uint32_t first;
-    const char *name; /* that is being corrected */
+    bool may_be_confined; /* a constructor of what is new may have put a seccomp filter in force */
+    const char *name;     /* that is being corrected */
 };
 
 static bool count(const struct elf_object *object, void *context)
@@ -95,27 +96,85 @@ static bool is_anothers(struct correction *correction, const char *name)
     return elf_each(defines, correction);
 }
 
-/* Corrects the addresses of one list of relocations. `open` says whether the pages of `relro` can be written. False: one of them
- * could not be. */
-static bool correct_list(const struct elf_object *object, struct correction *correction, const ElfW(Rela) *list, size_t bytes,
-                         const struct relro *relro, bool *open)
+/* One list of relocations. */
+struct bindings {
+    const ElfW(Rela) *list;
+    size_t count;
+};
+
+static void find_bindings(const struct elf_object *object, struct bindings bindings[2])
+{
+    memset(bindings, 0, 2 * sizeof *bindings);
+    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_RELA)
+            bindings[0].list = elf_pointer(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_RELASZ)
+            bindings[0].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+        else if (entry->d_tag == DT_JMPREL)
+            bindings[1].list = elf_pointer(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_PLTRELSZ)
+            bindings[1].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+    }
+    for (unsigned i = 0; i < 2; i++)
+        bindings[i].count = bindings[i].list == NULL ? 0 : bindings[i].count;
+}
+
+/* The name that is bound there, NULL: it is a relocation of another kind. */
+static const char *bound_name(const struct elf_object *object, const ElfW(Rela) *relocation)
 {
     const ElfW(Sym) *symbols = object->symbols;
+    unsigned type = (unsigned)ELF64_R_TYPE(relocation->r_info);
+    if (type != JUMP_SLOT && type != GLOBAL_DATA)
+        return NULL;
+    return object->strings + symbols[ELF64_R_SYM(relocation->r_info)].st_name;
+}
+
+/* Compilers give every library one that does nothing of the kind. */
+static bool has_constructors(const struct elf_object *object)
+{
+    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_INIT_ARRAYSZ)
+            return entry->d_un.d_val > sizeof(ElfW(Addr));
+    return false;
+}
+
+/* Whether a constructor of this object may have put a seccomp filter in force: it has some, and uses what does so. */
+static bool may_confine(const struct elf_object *object, void *context)
+{
+    const struct correction *correction = context;
+    struct bindings bindings[2];
+    if (object->order < correction->first || object->is_hook || !has_constructors(object))
+        return false;
+    find_bindings(object, bindings);
+    for (unsigned i = 0; i < 2; i++)
+        for (size_t j = 0; j < bindings[i].count; j++) {
+            const char *name = bound_name(object, &bindings[i].list[j]);
+            if (name != NULL && (text_equal(name, "prctl") || text_equal(name, "syscall") || text_equal(name, "seccomp_load")))
+                return true;
+        }
+    return false;
+}
+
+/* Corrects the addresses of one list. `open` says whether the pages of `relro` can be written. False: one of a TLS library's functions
+ * could not be. */
+static bool correct_list(const struct elf_object *object, struct correction *correction, const struct bindings *bindings,
+                         const struct relro *relro, bool *open)
+{
     bool all = true;
-    for (size_t i = 0; i < bytes / sizeof *list; i++) {
-        unsigned type = (unsigned)ELF64_R_TYPE(list[i].r_info);
-        if (type != JUMP_SLOT && type != GLOBAL_DATA)
+    for (size_t i = 0; i < bindings->count; i++) {
+        const ElfW(Rela) *relocation = &bindings->list[i];
+        const char *name = bound_name(object, relocation);
+        if (name == NULL)
             continue;
-        const char *name = object->strings + symbols[ELF64_R_SYM(list[i].r_info)].st_name;
         void *ours = elf_symbol(&correction->hook, name);
-        void **place = (void **)(object->base + list[i].r_offset);
+        void **place = (void **)(object->base + relocation->r_offset);
         if (ours == NULL || load_relaxed(place) == ours || is_anothers(correction, name))
             continue;
         bool closed = (uintptr_t)place >= relro->start && (uintptr_t)place < relro->end;
-        if (closed && !*open)
+        if (closed && !*open && !correction->may_be_confined)
             *open = protect(relro, PROT_READ | PROT_WRITE);
         if (closed && !*open)
-            all = false;
+            all = all && !library_has(name);
         else
             store_relaxed(place, ours);
     }
@@ -125,24 +184,14 @@ static bool correct_list(const struct elf_object *object, struct correction *cor
 static bool correct(const struct elf_object *object, void *context)
 {
     struct correction *correction = context;
-    const ElfW(Rela) *data = NULL, *jumps = NULL;
-    size_t data_bytes = 0, jump_bytes = 0;
+    struct bindings bindings[2];
     if (object->order < correction->first || object->is_hook)
         return false;
-    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++) {
-        if (entry->d_tag == DT_RELA)
-            data = elf_pointer(object, entry->d_un.d_ptr);
-        else if (entry->d_tag == DT_RELASZ)
-            data_bytes = entry->d_un.d_val;
-        else if (entry->d_tag == DT_JMPREL)
-            jumps = elf_pointer(object, entry->d_un.d_ptr);
-        else if (entry->d_tag == DT_PLTRELSZ)
-            jump_bytes = entry->d_un.d_val;
-    }
+    find_bindings(object, bindings);
     struct relro relro = find_relro(object);
-    bool open = false;
-    bool all = data == NULL || correct_list(object, correction, data, data_bytes, &relro, &open);
-    all = (jumps == NULL || correct_list(object, correction, jumps, jump_bytes, &relro, &open)) && all;
+    bool open = false, all = true;
+    for (unsigned i = 0; i < 2; i++)
+        all = correct_list(object, correction, &bindings[i], &relro, &open) && all;
     if (open)
         protect(&relro, PROT_READ);
     if (!all)
@@ -165,8 +214,10 @@ static COLD void look(void)
     correction.hook.is_hook = false;
     if (correction.first != UNKNOWN)
         elf_each(find_hook, &correction.hook);
-    if (correction.hook.is_hook)
+    if (correction.hook.is_hook) {
+        correction.may_be_confined = elf_each(may_confine, &correction);
         elf_each(correct, &correction);
+    }
     store_release(&looking, 0);
 }
 

@@ -58,6 +58,13 @@ Deno.test("a plugin's own function of a name that the hook has, bound by RTLD_DE
   await survives(program, [plugin], "4242\n");
 });
 
+Deno.test("a plugin, bound by RTLD_DEEPBIND, that confines its process when it is loaded", async () => {
+  const program = await compile("loads", ["loads.c"], ["-ldl"]);
+  const flags = ["-shared", "-fPIC", "-Wl,-z,now,-z,relro"];
+  const plugin = await compile("libconfiner.so", ["confiner.c"], flags);
+  await survives(program, [plugin], "fine\n5\n");
+});
+
 Deno.test("TLS libraries that come and go, more than the hook knows at a time", async () => {
   const program = await compile("reloads", ["reloads.c"], ["-ldl"]);
   const plugins = await Promise.all(
