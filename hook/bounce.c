@@ -19,10 +19,16 @@
 static uint64_t claims[COUNT];
 static uint32_t tickets;
 static uint8_t *pool;
+static bool shrunk; /* buffers that are GONE may be memory of others now */
 
 static inline bool is_small(uint32_t number)
 {
     return number < SMALL_COUNT;
+}
+
+static inline uint64_t size_of(uint32_t number)
+{
+    return is_small(number) ? BOUNCE_SMALL : BOUNCE_LARGE;
 }
 
 static inline uint8_t *buffer_at(uint32_t number)
@@ -47,18 +53,23 @@ bool bounce_create(bool small)
 
 void bounce_shrink(void)
 {
+    shrunk = true;
     for (uint32_t number = 0; pool != NULL && number < COUNT; number++) {
         uint64_t claim = 0;
         bool kept = is_small(number) ? number < FEW_SMALL : number < SMALL_COUNT + FEW_LARGE;
         if (!kept &&
             __atomic_compare_exchange_n(&claims[number], &claim, GONE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-            sys2(SYS_munmap, buffer_at(number), is_small(number) ? BOUNCE_SMALL : BOUNCE_LARGE);
+            sys2(SYS_munmap, buffer_at(number), size_of(number));
     }
 }
 
 void bounce_discard(void)
 {
-    sys2(SYS_munmap, pool, POOL_BYTES);
+    if (!shrunk)
+        sys2(SYS_munmap, pool, POOL_BYTES);
+    for (uint32_t number = 0; shrunk && number < COUNT; number++)
+        if (load_relaxed(&claims[number]) != GONE)
+            sys2(SYS_munmap, buffer_at(number), size_of(number));
     pool = NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits that a program sets itself: on its addresses (`setrlimit` and its kin), where it counts on its own ones alone, and of what may be
  * swapped (`mlockall`), which takes all that is mapped. What the hook does not need is given back: here alone system
- * calls are made after it is attached, munmap, by whoever is about to make one of this kind. */
+ * calls are made after it is attached, munmap and what the program has just called itself, by whoever makes one of this kind. */
 #include <errno.h>
 
 #include "attach.h"
@@ -20,15 +20,33 @@ static bool is_borrowed(uint32_t owner)
     return attach_ring() != NULL && owner != SSLC_OWNER_UNKNOWN && owner != (uint32_t)sys0(SYS_gettid);
 }
 
-/* `result` is that of a call which set a limit of the process `pid`, 0: this one. */
-static int limited(int result, int pid, int resource, const void *limit)
+static bool concerns(int resource)
 {
-    if (result != 0 || (resource != RLIMIT_ADDRESSES && resource != RLIMIT_PRIVATE) || limit == NULL ||
-        *(const uint64_t *)limit == UINT64_MAX)
-        return result;
-    uint32_t owner = owner_self();
-    if ((pid == 0 || (uint32_t)pid == owner) && !is_borrowed(owner))
+    return resource == RLIMIT_ADDRESSES || resource == RLIMIT_PRIVATE;
+}
+
+static void shrink(void)
+{
+    if (!is_borrowed(owner_self()))
         attach_shrink();
+}
+
+/* A call has set a limit of this process, or failed to. What the kernel took can be read. */
+static int limited(int result, int resource, const void *limit)
+{
+    if (result == 0 && concerns(resource) && *(const uint64_t *)limit != UINT64_MAX)
+        shrink();
+    return result;
+}
+
+/* A call has set a limit of some process, maybe this one, and may have put the limit of before in place of the new one: the
+ * kernel is asked, as the program has just done. */
+static int maybe_limited(int result, int resource, const void *limit)
+{
+    uint64_t now[2];
+    if (result == 0 && concerns(resource) && limit != NULL && load_relaxed(&attach_done) != 0 &&
+        sys4(SYS_prlimit64, 0, resource, NULL, now) == 0 && now[0] != UINT64_MAX)
+        shrink();
     return result;
 }
 
@@ -42,15 +60,15 @@ SSLC_EXPORT int setrlimit(int resource, const void *limit)
 {
     int (*original)(int, const void *) = (int (*)(int, const void *))libc_get(LIBC_setrlimit);
     if (LIKELY(original != NULL))
-        return limited(original(resource, limit), 0, resource, limit);
-    return limited(kernel_prlimit(0, resource, limit, NULL), 0, resource, limit);
+        return limited(original(resource, limit), resource, limit);
+    return limited(kernel_prlimit(0, resource, limit, NULL), resource, limit);
 }
 
 SSLC_EXPORT int setrlimit64(int resource, const void *limit)
 {
     int (*original)(int, const void *) = (int (*)(int, const void *))libc_get(LIBC_setrlimit64);
     if (LIKELY(original != NULL))
-        return limited(original(resource, limit), 0, resource, limit);
+        return limited(original(resource, limit), resource, limit);
     return setrlimit(resource, limit);
 }
 
@@ -59,8 +77,8 @@ SSLC_EXPORT int prlimit(int pid, int resource, const void *limit, void *before)
     int (*original)(int, int, const void *, void *) =
         (int (*)(int, int, const void *, void *))libc_get(LIBC_prlimit);
     if (LIKELY(original != NULL))
-        return limited(original(pid, resource, limit, before), pid, resource, limit);
-    return limited(kernel_prlimit(pid, resource, limit, before), pid, resource, limit);
+        return maybe_limited(original(pid, resource, limit, before), resource, limit);
+    return maybe_limited(kernel_prlimit(pid, resource, limit, before), resource, limit);
 }
 
 SSLC_EXPORT int prlimit64(int pid, int resource, const void *limit, void *before)
@@ -68,7 +86,7 @@ SSLC_EXPORT int prlimit64(int pid, int resource, const void *limit, void *before
     int (*original)(int, int, const void *, void *) =
         (int (*)(int, int, const void *, void *))libc_get(LIBC_prlimit64);
     if (LIKELY(original != NULL))
-        return limited(original(pid, resource, limit, before), pid, resource, limit);
+        return maybe_limited(original(pid, resource, limit, before), resource, limit);
     return prlimit(pid, resource, limit, before);
 }
 

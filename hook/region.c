@@ -133,6 +133,8 @@ long region_make(struct region *region, uint64_t rendezvous)
         return -ENOMEM;
     }
     sys3(SYS_madvise, region->base, region->length, MADV_DONTDUMP);
+    memset(region->mapped, 0, sizeof region->mapped);
+    region->mapped[0] = (struct region_part){(uintptr_t)region->base, (uintptr_t)region->base + region->length};
     region->pid = (uint32_t)sys0(SYS_getpid);
     region->attached_ns = clock_ns(SSLC_CLOCK_REALTIME);
     read_comm(region->comm, region->pid);
@@ -151,7 +153,13 @@ void region_handed(struct region *region, bool handed)
 
 void region_unmap(struct region *region)
 {
-    sys2(SYS_munmap, region->base, region->length);
+    uintptr_t done = 0; /* large pages may hold the end of one part and the start of the next */
+    for (unsigned i = 0; i < REGION_PARTS; i++) {
+        uintptr_t start = region->mapped[i].start > done ? region->mapped[i].start : done;
+        if (start < region->mapped[i].end)
+            sys2(SYS_munmap, start, region->mapped[i].end - start);
+        done = region->mapped[i].end;
+    }
 }
 
 /* Children that claim at the same time write the same values. */
@@ -207,13 +215,11 @@ bool region_claim(struct region *region, uint32_t owner, uint64_t time_ns, struc
     return false;
 }
 
-/* Unmaps whole pages between both. */
-static void unmap_between(const uint8_t *from, const uint8_t *to)
+/* The pages that `length` bytes lie in. */
+static struct region_part pages_of(const uint8_t *from, uint64_t length)
 {
     uintptr_t page = load_relaxed(&settings.page_bytes);
-    uintptr_t start = ((uintptr_t)from + page - 1) & ~(page - 1), end = (uintptr_t)to & ~(page - 1);
-    if (start < end)
-        sys2(SYS_munmap, start, end - start);
+    return (struct region_part){(uintptr_t)from & ~(page - 1), ((uintptr_t)from + length + page - 1) & ~(page - 1)};
 }
 
 /* The first ring that nobody has claimed; the last one where all are. */
@@ -227,7 +233,6 @@ static uint32_t spare_ring(const struct region *region)
 
 void region_shrink(struct region *region, struct ring_view *view)
 {
-    uint8_t *end = region->base + region->length;
     uint32_t data = KEPT_DATA < region->data_capacity ? KEPT_DATA : region->data_capacity, slots = slots_for(data);
     if (region->kept_data != 0)
         return;
@@ -239,9 +244,15 @@ void region_shrink(struct region *region, struct ring_view *view)
         ring_freeze(view, &slots, &data);
     else
         region->first_data = data;
-    uint8_t *slot_area = ring + SSLC_PAGE;
-    uint8_t *data_area = slot_area + (uint64_t)region->slot_capacity * sizeof(struct sslc_slot);
-    unmap_between(region->base + SSLC_PAGE, ring);
-    unmap_between(slot_area + (uint64_t)slots * sizeof(struct sslc_slot), data_area);
-    unmap_between(data_area + data, end);
+    uint64_t slots_end = SSLC_PAGE + (uint64_t)slots * sizeof(struct sslc_slot);
+    uint64_t data_start = SSLC_PAGE + (uint64_t)region->slot_capacity * sizeof(struct sslc_slot);
+    uintptr_t end = region->mapped[0].end;
+    region->mapped[0] = pages_of(region->base, SSLC_PAGE);
+    region->mapped[1] = pages_of(ring, slots_end);
+    region->mapped[2] = pages_of(ring + data_start, data);
+    for (unsigned i = 0; i < REGION_PARTS; i++) {
+        uintptr_t next = i + 1 < REGION_PARTS ? region->mapped[i + 1].start : pages_of((const uint8_t *)end, 0).start;
+        if (region->mapped[i].end < next)
+            sys2(SYS_munmap, region->mapped[i].end, next - region->mapped[i].end);
+    }
 }

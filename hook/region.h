@@ -6,6 +6,13 @@
 
 #include "ring.h"
 
+#define REGION_PARTS 3 /* the first page; slots and data of a ring */
+
+struct region_part {
+    uintptr_t start;
+    uintptr_t end;
+};
+
 /* Of one process; a forked child has a copy, and the memory itself. Read only once it is made, but for what `busy` guards. */
 struct region {
     uint8_t *base;
@@ -20,6 +27,7 @@ struct region {
     uint32_t first_ring;  /* what is still mapped here, from there on; guarded by `busy` of attach.h */
     uint32_t usable_rings;
     uint32_t kept_data;   /* bytes of each ring's data area that are, 0: all */
+    struct region_part mapped[REGION_PARTS]; /* and all that is, in pages: what lies between may be memory of others now */
     uint64_t attached_ns;
     uint64_t rendezvous;
     char comm[16];

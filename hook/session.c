@@ -27,6 +27,25 @@ static struct table sessions;
 static uint8_t *memory;
 static uint64_t memory_bytes;
 
+/* Gives back the pages behind what is used of the records. */
+static void keep_records(uint32_t count)
+{
+    uintptr_t page = load_relaxed(&settings.page_bytes);
+    uintptr_t from = ((uintptr_t)&sessions.records[count] + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)memory + memory_bytes + page - 1) & ~(page - 1);
+    if (from < end) {
+        sys2(SYS_munmap, from, end - from);
+        memory_bytes = from - (uintptr_t)memory; /* others may have theirs there now */
+    }
+}
+
+static void set_size(uint32_t capacity)
+{
+    sessions.capacity = capacity;
+    sessions.places = capacity * 2;
+    sessions.records = (struct session *)(memory + sessions.places * sizeof(uint64_t));
+}
+
 bool sessions_create(bool small)
 {
     if (memory != NULL)
@@ -37,9 +56,7 @@ bool sessions_create(bool small)
     if (memory == NULL)
         return false;
     sys3(SYS_madvise, memory, memory_bytes, MADV_DONTDUMP);
-    sessions.capacity = capacity;
-    sessions.places = capacity * 2;
-    sessions.records = (struct session *)(memory + sessions.places * sizeof(uint64_t));
+    set_size(capacity);
     return true;
 }
 
@@ -54,12 +71,11 @@ void sessions_shrink(void)
     kept = kept < SMALL_SESSIONS ? SMALL_SESSIONS : kept;
     if (memory == NULL || kept >= load_relaxed(&sessions.capacity))
         return;
-    store_relaxed(&sessions.capacity, kept);
-    uintptr_t page = load_relaxed(&settings.page_bytes);
-    uintptr_t from = ((uintptr_t)&sessions.records[kept] + page - 1) & ~(page - 1);
-    uintptr_t end = ((uintptr_t)memory + memory_bytes + page - 1) & ~(page - 1);
-    if (from < end)
-        sys2(SYS_munmap, from, end - from);
+    if (load_relaxed(&sessions.index) == NULL) /* nothing is in it: the index may be small, too */
+        set_size(kept);
+    else
+        store_relaxed(&sessions.capacity, kept);
+    keep_records(kept);
 }
 
 void sessions_discard(void)

@@ -13,7 +13,12 @@ let compiled: Promise<string> | undefined;
 
 async function build(): Promise<string> {
   await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"]);
-  return await compile("commands", ["commands.c"], [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`]);
+  return await compile("commands", ["commands.c"], [
+    `-L${WORK}`,
+    "-lfake",
+    `-Wl,-rpath,${WORK}`,
+    "-lpthread",
+  ]);
 }
 
 /** `commands.c` with the hook. */

@@ -2,6 +2,7 @@
 /* Does what each line of its standard input says and answers with a line of what memory it shares and maps, in KiB:
  * `write KIB` passes so much through one session of the fake library, `allocate MIB` takes memory, `limit MIB` sets RLIMIT_AS
  * by the call that the first argument names. A command that fails answers "failed". */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,24 @@ static int limit(const char *way, long mib)
         return setrlimit64(RLIMIT_AS, &most64);
     if (strcmp(way, "prlimit") == 0)
         return prlimit(0, RLIMIT_AS, &most, NULL);
+    if (strcmp(way, "prlimit in place") == 0)
+        return prlimit(0, RLIMIT_AS, &most, &most);
     return prlimit64(getpid(), RLIMIT_AS, &most64, NULL);
+}
+
+static void *limit_aside(void *mib)
+{
+    return (void *)(intptr_t)limit("prlimit64", (long)(intptr_t)mib);
+}
+
+/* By another thread than the main one. */
+static int limit_by_thread(long mib)
+{
+    pthread_t thread;
+    void *result = (void *)-1;
+    if (pthread_create(&thread, NULL, limit_aside, (void *)(intptr_t)mib) == 0)
+        pthread_join(thread, &result);
+    return (int)(intptr_t)result;
 }
 
 int main(int count, char **arguments)
@@ -55,7 +73,8 @@ int main(int count, char **arguments)
             void *memory = mmap(NULL, (size_t)amount << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             fine = memory != MAP_FAILED && memset(memory, 1, (size_t)amount << 20) != NULL;
         } else if (fine && strcmp(word, "limit") == 0) {
-            fine = limit(count > 1 ? arguments[1] : "setrlimit", amount) == 0;
+            const char *way = count > 1 ? arguments[1] : "setrlimit";
+            fine = (strcmp(way, "a thread") == 0 ? limit_by_thread(amount) : limit(way, amount)) == 0;
         }
         if (fine)
             printf("%ld %ld\n", status("RssShmem:"), status("VmSize:"));

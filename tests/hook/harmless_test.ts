@@ -133,7 +133,7 @@ const LIMIT_MIB = 120;
 const ALLOCATED_MIB = 80;
 
 Deno.test("a limit on addresses that a mirrored program sets leaves it what it leaves without the hook", async (t) => {
-  for (const way of ["setrlimit", "setrlimit64", "prlimit", "prlimit64"]) {
+  for (const way of ["setrlimit", "setrlimit64", "prlimit", "prlimit64", "prlimit in place", "a thread"]) {
     await t.step(way, async () => {
       const collector = await Collector.start();
       {

@@ -47,6 +47,19 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "memory that is locked, taken, and not to be locked",
+  skipIf(notRoot("becoming another user")),
+  async () => {
+    await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"]);
+    const linked = ["-Wl,--no-as-needed", `-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`];
+    const program = await compile("locks", ["locks.c"], linked);
+    const args = ["--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock", "--"];
+    const limited = ["sh", "-c", 'ulimit -l 8192; exec "$1"', "sh", program];
+    await survives("setpriv", [...args, ...limited], "0 \n-1 Cannot allocate memory\n1 \n");
+  },
+);
+
 Deno.test("memory locked before a TLS library comes", skipIf(notRoot("locking memory")), async () => {
   const program = await compile("late", ["late.c"], ["-ldl"]);
   await survives(program, ["libssl.so.3"], "0 0\n");
