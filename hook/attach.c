@@ -150,23 +150,36 @@ COLD struct ring_view *attach_claim(void)
     return view;
 }
 
-COLD void attach_count_ringless(uint64_t bytes, bool first)
+/* With `busy` held. */
+static void count_unserved(struct process *process, struct sslc_region *page)
 {
-    struct region *current = load_acquire(&region);
-    if (current == NULL)
-        return;
-    struct process *process = load_acquire(&attach_process);
-    struct sslc_region *page = region_page(current);
     uint64_t now = clock_ns(SSLC_CLOCK_REALTIME), none = 0;
     if (process->ringless == 0) {
         process->ringless = 1;
         add_relaxed(&page->ringless, 1);
     }
-    if (first)
-        add_relaxed(&page->ringless_sessions, 1);
-    add_relaxed(&page->ringless_bytes, bytes);
+    add_relaxed(&page->ringless_sessions, __atomic_exchange_n(&process->unserved_sessions, 0, __ATOMIC_RELAXED));
+    add_relaxed(&page->ringless_bytes, __atomic_exchange_n(&process->unserved_bytes, 0, __ATOMIC_RELAXED));
     __atomic_compare_exchange_n(&page->ringless_first_ns, &none, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
     store_relaxed(&page->ringless_last_ns, now);
+}
+
+COLD void attach_count_ringless(uint64_t bytes, bool first)
+{
+    struct process *process = load_acquire(&attach_process);
+    uint32_t free = 0;
+    if (load_acquire(&region) == NULL)
+        return;
+    if (first)
+        add_relaxed(&process->unserved_sessions, 1);
+    add_relaxed(&process->unserved_bytes, bytes);
+    /* Whoever holds this may be giving the region back. What is not counted now is the next time. */
+    if (!__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return;
+    struct region *current = load_acquire(&region);
+    if (current != NULL)
+        count_unserved(process, region_page(current));
+    store_release(&process->busy, 0);
 }
 
 COLD void attach_count_uncorrected(void)

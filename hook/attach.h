@@ -17,6 +17,8 @@ struct process {
     uint32_t entered;         /* attach_stamp is this process's */
     uint32_t tried;           /* to make a region of its own */
     uint32_t ringless;        /* it was counted so */
+    uint64_t unserved_sessions; /* passed while it had no ring, and are not counted in the region yet */
+    uint64_t unserved_bytes;
     uint64_t next_attempt_ns; /* CLOCK_MONOTONIC_COARSE */
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What correct programs do that once harmed them with the hook: as without it, with and without an agent. @module */
 import assert from "node:assert/strict";
+import { missing } from "../support/run.ts";
 import { notRoot, skipIf } from "../support/skip.ts";
 import { certificateFiles, Collector, compile, hooked, run, WORK } from "./native.ts";
 
@@ -76,6 +77,21 @@ Deno.test("a plugin, bound by RTLD_DEEPBIND, that confines its process when it i
   const flags = ["-shared", "-fPIC", "-Wl,-z,now,-z,relro"];
   const plugin = await compile("libconfiner.so", ["confiner.c"], flags);
   await survives(program, [plugin], "fine\n5\n");
+});
+
+Deno.test({
+  name: "a program of musl's whose environment another library has moved",
+  ...skipIf(missing("musl-gcc")),
+  fn: async () => {
+    await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"], "musl-gcc");
+    const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`];
+    const program = await compile("small", ["small.c"], linked, "musl-gcc");
+    const mover = await compile("libmover.so", ["moves_environment.c"], ["-shared", "-fPIC"], "musl-gcc");
+    const env = await hooked(`${WORK}/none`);
+    const output = await run(program, [], { ...env, LD_PRELOAD: `${mover}:${env.LD_PRELOAD}` });
+    assert.deepEqual(output, await run(program, [], { LD_PRELOAD: mover }));
+    assert.equal(output.code, 0);
+  },
 });
 
 Deno.test("TLS libraries that come and go, more than the hook knows at a time", async () => {
