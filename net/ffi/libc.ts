@@ -123,6 +123,7 @@ export const EAGAIN = 11;
 export const EBUSY = 16;
 export const EMFILE = 24;
 export const ENFILE = 23;
+export const ENOPROTOOPT = 92;
 
 const ERROR_NAMES: Record<number, string> = {
   1: "EPERM",

@@ -4,7 +4,17 @@
  *
  * @module
  */
-import { cString, EAGAIN, EINTR, EMFILE, ENFILE, errno, errnoName, libc } from "../../ffi/libc.ts";
+import {
+  cString,
+  EAGAIN,
+  EINTR,
+  EMFILE,
+  ENFILE,
+  ENOPROTOOPT,
+  errno,
+  errnoName,
+  libc,
+} from "../../ffi/libc.ts";
 import { ABI, GREETING, MAGIC } from "../record/layout.ts";
 import { RegionError } from "./region.ts";
 
@@ -14,6 +24,8 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+/** Since Linux 6.5. */
+const SO_PEERPIDFD = 77;
 const SCM_RIGHTS = 1;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
 /** Programs that start while the agent is away wait here with their regions; the kernel cuts it at `net.core.somaxconn`. */
@@ -31,10 +43,12 @@ const CMSG = { length: 0, level: 8, type: 12, data: 16 } as const;
 /** Room for one descriptor: more are closed by the kernel. */
 const CONTROL_BYTES = CMSG.data + 4;
 
-/** A region that a program offers; the receiver owns `fd`. */
+/** A region that a program offers; the receiver owns `fd` and `pidfd`. */
 export interface Arrival {
   readonly pid: number;
   readonly uid: number;
+  /** The very process that connected: its number may be another's by now. -1: it is gone; undefined: the kernel does not tell. */
+  readonly pidfd: number | undefined;
   /** At most the size of a greeting and one byte. */
   readonly greeting: Uint8Array<ArrayBuffer>;
   readonly fd: number;
@@ -173,9 +187,20 @@ export class HookSocket {
       control.getInt32(CMSG.level, true) === SOL_SOCKET && control.getInt32(CMSG.type, true) === SCM_RIGHTS;
     if (whole) {
       const fd = control.getInt32(CMSG.data, true);
-      arrived({ pid: from.pid, uid: from.uid, greeting: this.#bytes.slice(0, length), fd });
+      const { pid, uid } = from;
+      arrived({ pid, uid, pidfd: this.#peer(from.fd), greeting: this.#bytes.slice(0, length), fd });
     }
     return true;
+  }
+
+  #peer(fd: number): number | undefined {
+    const value = new Int32Array(1);
+    const length = new Uint8Array(Uint32Array.of(4).buffer);
+    if (libc().getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, new Uint8Array(value.buffer), length) === 0) {
+      return value[0];
+    }
+    const failure = errno();
+    return failure === ENOPROTOOPT || failure === EMFILE || failure === ENFILE ? undefined : -1;
   }
 
   close(): void {

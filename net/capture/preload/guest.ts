@@ -197,9 +197,16 @@ export class Guest {
     if (this.rings.some((other) => other !== undefined && other.reader.owner === owner)) return undefined;
     const pid = this.#findProcess(owner);
     if (pid === undefined || pid === this.identity.pid) return pid === undefined ? undefined : this.identity;
+    if (!this.#mayBeKin(pid)) return undefined;
     const isMapped = this.isMappedBy(pid);
     if (isMapped === undefined) return pid;
     return isMapped ? identify(pid, [this.identity.pid]) : undefined;
+  }
+
+  /** Nobody's claim has the maps of another user's process read: memory is shared by fork, from which on only root becomes another user. */
+  #mayBeKin(pid: number): boolean {
+    const { uid, ancestors } = this.identity;
+    return uid === 0 || processStatus(pid)?.uid === uid || (ancestors?.includes(pid) ?? false);
   }
 
   #findProcess(owner: number): number | undefined {

@@ -24,23 +24,37 @@ export class ProcessWatch {
   readonly #living = new Map<number, WatchedProcess>();
   #entries = new DataView(new ArrayBuffer(64 * POLLFD_SIZE));
 
-  /** Begins to watch `pid`; 0 is a process that this namespace cannot see, which counts as living. */
-  watch(pid: number): WatchedProcess {
+  /**
+   * Begins to watch `pid`; 0 is a process that this namespace cannot see, which counts as living. `peer` is a pidfd of the process
+   * that is meant, which is taken over, or -1 where it is gone: its number may be another's by now.
+   */
+  watch(pid: number, peer?: number): WatchedProcess {
     const known = this.#living.get(pid);
-    if (known !== undefined && !known.dead) {
+    if (known !== undefined && peer !== -1 && this.isAlive(known)) {
+      if (peer !== undefined) libc().close(peer);
       this.#watched.set(known, this.#watched.get(known)! + 1);
       return known;
     }
-    let pidfd = -1;
-    let dead = false;
-    if (pid > 0) {
+    let pidfd = peer ?? -1;
+    let dead = peer === -1;
+    if (pid > 0 && peer === undefined) {
       pidfd = Number(libc().pidfd_open(SYS_PIDFD_OPEN, BigInt(pid), 0n));
       if (pidfd < 0 && errno() === ESRCH) dead = true;
     }
     const process = { pid, pidfd, dead };
     this.#watched.set(process, 1);
-    this.#living.set(pid, process);
+    if (!dead) this.#living.set(pid, process);
     return process;
+  }
+
+  /** Whether it lives at this moment: what was read of its number before then was of it. */
+  isAlive(process: WatchedProcess): boolean {
+    if (!process.dead && process.pidfd >= 0) {
+      this.#entries.setInt32(0, process.pidfd, true);
+      this.#entries.setInt32(4, POLLIN, true);
+      process.dead = libc().poll(new Uint8Array(this.#entries.buffer), 1n, 0) > 0;
+    }
+    return !process.dead;
   }
 
   /** Ends one {@linkcode watch}. */

@@ -106,7 +106,7 @@ export class Programs {
   }
 
   /** Takes a region that was handed over, or refuses it and counts why. */
-  admit({ pid, uid, greeting, fd }: Arrival, nowMs: number): void {
+  admit({ pid, uid, pidfd, greeting, fd }: Arrival, nowMs: number): void {
     let region: Region | undefined;
     try {
       checkGreeting(greeting, this.#options.rendezvous);
@@ -116,19 +116,15 @@ export class Programs {
     } finally {
       libc().close(fd);
     }
-    if (region === undefined) return;
+    if (region === undefined) {
+      if (pidfd !== undefined && pidfd >= 0) libc().close(pidfd);
+      return;
+    }
     this.#forgetReplaced(pid);
-    const identity = { ...identify(pid) ?? { pid, comm: "" }, uid };
-    this.#add(
-      new Guest({
-        region,
-        identity,
-        process: this.#watch.watch(pid),
-        isAdopted: false,
-        range: undefined,
-        nowMs,
-      }),
-    );
+    const process = this.#watch.watch(pid, pidfd);
+    const found = process.dead ? undefined : identify(pid);
+    const identity = { ...found && this.#watch.isAlive(process) ? found : { pid, comm: "" }, uid };
+    this.#add(new Guest({ region, identity, process, isAdopted: false, range: undefined, nowMs }));
   }
 
   /** Takes in where a process maps regions; undefined when its maps are hidden. */
