@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { run, withTempDir } from "./run.ts";
 import { notLinux, skipIf } from "./skip.ts";
-import { until } from "./until.ts";
+import { awaited, until } from "./until.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const SUPPORT = `import { awaited, until } from ${JSON.stringify(at("until.ts"))};
@@ -94,6 +94,32 @@ Deno.test("harness: what a test over its limit started is ended", skipIf(notLinu
   await until("the end of what the child has started", () => !isRunning(pid));
   assert.equal(lines.at(-1), "0 passed, 1 failed, 0 skipped");
 });
+
+Deno.test(
+  "harness: a run that is told to end takes its tests and their programs along",
+  skipIf(notLinux("/proc")),
+  () =>
+    withTempDir(async (folder) => {
+      const path = `${folder}/some_test.ts`;
+      await Deno.writeTextFile(
+        path,
+        `Deno.test("hangs", async () => {
+        const child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+        await Deno.writeTextFile("${folder}/pids", Deno.pid + " " + child.pid + "\\n");
+        await child.status;
+      });`,
+      );
+      const args = ["run", "-A", at("../main.ts"), "--no-check", path];
+      const runner = new Deno.Command(Deno.execPath(), { args, stdout: "null", stderr: "null" }).spawn();
+      const told = await until(
+        "the program of the test",
+        async () => /^(\d+) (\d+)\n$/.exec(await Deno.readTextFile(`${folder}/pids`).catch(() => "")),
+      );
+      runner.kill("SIGTERM");
+      assert.equal((await awaited("the end of the run", runner.status)).code, 143);
+      for (const pid of told.slice(1)) await until(`the end of process ${pid}`, () => !isRunning(pid));
+    }),
+);
 
 Deno.test("harness: a skipped test is listed with its reason and counted", async () => {
   const { code, lines } = await runFile(`

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Running `deno test` with the harness: once, or several times side by side with one report. @module */
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
+import { endProcessesSince } from "./descendants.ts";
 import { TextLineStream } from "./lines.ts";
 import { type Counts, TestReport } from "./test_report.ts";
 
@@ -27,6 +29,7 @@ interface Ended {
  * at the end what failed and what was skipped, and closes with "N passed, N failed, N skipped". Answers the exit status.
  */
 export async function runTests(runs: readonly TestRun[], cwd?: string): Promise<number> {
+  endWithAll("SIGHUP", "SIGINT", "SIGTERM");
   const ended = await Promise.all(runs.map((run) => runOne(run, runs.length === 1, cwd)));
   if (runs.length > 1) printFailures(ended);
   printSkipped(ended);
@@ -34,6 +37,16 @@ export async function runTests(runs: readonly TestRun[], cwd?: string): Promise<
   const sum = (name: keyof Counts) => counts.reduce((sum, count) => sum + count[name], 0);
   console.log(`${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);
   return sum("failed") === 0 ? 0 : ended.find(({ status }) => status.code !== 0)?.status.code ?? 1;
+}
+
+/** On these signals ends this process, its tests and all that they have started, as a test that hangs would not notice. */
+function endWithAll(...signals: ("SIGHUP" | "SIGINT" | "SIGTERM")[]): void {
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => {
+      endProcessesSince(0);
+      Deno.exit(128 + constants.signals[signal]);
+    });
+  }
 }
 
 async function runOne({ name, args }: TestRun, isAlone: boolean, cwd?: string): Promise<Ended> {
