@@ -72,6 +72,8 @@ async function execute(command: CommandLine): Promise<number> {
       return await (await import("./run.ts")).runProgram(command);
     case "replay":
       return await (await import("./replay.ts")).runReplay(command);
+    case "read":
+      return await (await import("./read.ts")).runRead(command);
     case "codecs":
       return await (await import("./codecs_command.ts")).runCodecs(command);
     case "demo":

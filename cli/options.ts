@@ -13,7 +13,7 @@ import { type CollectorCommand, dryRun, metrics, pkiParser, remoteOptions } from
 import { sinkOptions } from "./sink_options.ts";
 import { psCommand, statusCommand } from "./status_options.ts";
 import { text } from "./value_parser.ts";
-import { viewOptions } from "./view_options.ts";
+import { readOptions, viewOptions } from "./view_options.ts";
 import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
 
 export { collectorParser } from "./remote_options.ts";
@@ -115,6 +115,14 @@ const replayParser = object({
   ...remoteOptions,
 });
 
+const readParser = object({
+  command: constant("read" as const),
+  capture: argument(text("FILE"), {
+    description: message`A capture that sslcollector has written, pcapng or pcap; - for standard input.`,
+  }),
+  ...readOptions,
+});
+
 const demoParser = object({
   command: constant("demo" as const),
   output: optional(option("-o", "--output", text("FILE"), {
@@ -147,6 +155,11 @@ export const commandsParser = or(
     replayParser,
     described(message`Run a recording through the same pipeline`, "[OPTION...] FILE"),
   ),
+  command(
+    "read",
+    readParser,
+    described(message`Print the requests in a capture`, "[OPTION...] FILE"),
+  ),
   statusCommand,
   psCommand,
   hookCommand,
@@ -172,6 +185,7 @@ export const usage: Usage = [{
     form("-C", "[-L ADDR:PORT] -o SINK... [OPTION...]"),
     form("run", "[OPTION...] -- COMMAND [ARG...]"),
     form("replay", "[OPTION...] FILE"),
+    form("read", "[OPTION...] FILE"),
     form("status", "[--json] [--watch] [OPTION...]"),
     form("ps", "[--json] [--watch] [OPTION...]"),
     form("hook", "install|uninstall|status|path [OPTION...]"),
@@ -204,5 +218,6 @@ export type MirrorCommand = Extract<CommandLine, { command: "agent" | "run" | "r
 export type AgentCommand = Extract<CommandLine, { command: "agent" }>;
 export type RunCommand = Extract<CommandLine, { command: "run" }>;
 export type ReplayCommand = Extract<CommandLine, { command: "replay" }>;
+export type ReadCommand = Extract<CommandLine, { command: "read" }>;
 export type CodecsCommand = Extract<CommandLine, { command: "codecs" }>;
 export type DemoCommand = Extract<CommandLine, { command: "demo" }>;

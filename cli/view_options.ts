@@ -31,9 +31,8 @@ const printOptions = {
   })),
 };
 
-/** Of commands that mirror, and see more than they print. */
-export const viewOptions = {
-  ...printOptions,
+/** Where it is written, and how much of it. */
+const outputOptions = {
   events: optional(option("--events", text("PLACE"), {
     description:
       message`Write HTTP, WebSocket, TLS, flow and statistics events, a line of JSON each with Suricata's names: into a file, - for standard output, or unix:PATH.`,
@@ -45,6 +44,14 @@ export const viewOptions = {
     description:
       message`Bytes of each body that are kept to be shown. Default: 64KiB with --print bodies, else none.`,
   })),
+};
+
+/** Of the command that reads a capture. */
+export const readOptions = { ...printOptions, ...outputOptions };
+
+/** Of commands that mirror. */
+export const viewOptions = {
+  ...readOptions,
   exchangeLog: optional(option("--exchange-log", size(LOG_BYTES_MIN), {
     description: message`Memory of the exchange log; what it has no room for is counted. Default: 64MiB.`,
   })),

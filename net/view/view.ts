@@ -8,7 +8,7 @@ import type { FlowTap } from "../mirror/flow_tap.ts";
 import type { Entry } from "./exchange.ts";
 import type { Filter } from "./filter.ts";
 import { ExchangeLog } from "./exchange_log.ts";
-import { factsOf } from "./flow_facts.ts";
+import { factsOf, type FlowFacts } from "./flow_facts.ts";
 import { FlowView, type SharedByViews } from "./flow_view.ts";
 import { LogReader } from "./log_reader.ts";
 
@@ -68,7 +68,12 @@ export class View {
 
   /** Looks at a flow that begins to be mirrored. */
   tap(flow: Flow): FlowTap {
-    return new FlowView(factsOf(flow), this.#shared, flow.openedNs);
+    return this.open(factsOf(flow), flow.openedNs);
+  }
+
+  /** Looks at a flow of which this is known. */
+  open(facts: FlowFacts, timeNs: number): FlowTap {
+    return new FlowView(facts, this.#shared, timeNs);
   }
 
   /** Entries that readers have missed, and exchanges that were open when their place was needed. */

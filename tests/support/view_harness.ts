@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** A pipeline that is looked at, with what readers of its exchange log get. */
+import type { Codec } from "../../codecs/codec.ts";
 import type { Direction } from "../../codecs/direction.ts";
+import { raw } from "../../codecs/raw.ts";
 import type { CaptureOpen } from "../../net/capture/target.ts";
 import type { Entry, Exchange } from "../../net/view/exchange.ts";
 import { View, type ViewOptions } from "../../net/view/view.ts";
@@ -18,7 +20,7 @@ export class ViewHarness {
   #timeNs = 1e9;
   readonly #offsets = new Map<string, number>();
 
-  constructor(options: Partial<ViewOptions> = {}) {
+  constructor(options: Partial<ViewOptions> = {}, codecs: readonly Codec[] = [raw]) {
     const reader = {
       take: (entry: Entry) => void this.entries.push(entry),
       missed: (count: number) => void (this.missed += count),
@@ -27,7 +29,7 @@ export class ViewHarness {
       { logBytes: 1024 * 1024, failed: (error) => this.failures.push(error), ...options },
       [reader],
     );
-    this.mirror = new PipelineHarness({ tap: (flow) => this.view.tap(flow) });
+    this.mirror = new PipelineHarness({ codecs, tap: (flow) => this.view.tap(flow) });
   }
 
   open(flow: number, changes: Partial<CaptureOpen> = {}): void {

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/** `sslcollector read FILE`: the requests in a capture that was written before. @module */
+import { readCapture } from "../net/agent/read.ts";
+import { BadInput } from "./bad_input.ts";
+import { configureLog } from "./log.ts";
+import type { ReadCommand } from "./options.ts";
+import { printError } from "./output.ts";
+import { printingBeside, viewSettings } from "./view_settings.ts";
+
+/** Answers the exit status: 1 when the file is damaged; what stands before the damage is shown. */
+export async function runRead(command: ReadCommand): Promise<number> {
+  configureLog("info");
+  const { capture } = command;
+  const isPrinted = command.events === undefined && command.har === undefined;
+  const settings = viewSettings(command, {
+    ...printingBeside({ ...command, output: [] }),
+    isDefault: isPrinted,
+  });
+  const { damage } = await readCapture(open(capture), settings);
+  if (damage !== "") printError(`sslcollector: read: ${capture}: ${damage}`);
+  return damage === "" ? 0 : 1;
+}
+
+function open(path: string): ReadableStream<Uint8Array> {
+  if (path === "-") return Deno.stdin.readable;
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message;
+    throw new BadInput(`read: ${path}: ${reason}`);
+  }
+  return file.readable;
+}
