@@ -38,7 +38,7 @@ export const remoteOptions = {
   queue: optional(option("--queue", size(QUEUE_MIN), {
     description: message`Memory for packets that a collector has not acknowledged, for each. Default: 64MiB.`,
   })),
-  compress: optional(option("--compress", word("MODE", ["auto", "on", "off"]), {
+  compress: optional(option("--compress", word("WHEN", ["auto", "on", "off"]), {
     description:
       message`Send to collectors in fewer bytes, with zstd, where they take it: auto unless they are on this host, on also there, as for a tunnel. Default: auto.`,
   })),
@@ -82,7 +82,7 @@ export const collectorParser = object("Collector", {
     }),
     false,
   ),
-  compress: optional(option("--compress", word("MODE", ["auto", "off"]), {
+  compress: optional(option("--compress", word("WHEN", ["auto", "off"]), {
     description: message`off: take nothing compressed from agents. Default: auto, what they choose.`,
   })),
   state: optional(option("--state", text("FILE"), {
