@@ -185,9 +185,13 @@ export function libc(): Libc {
   return opened ??= openLibrary(LIBC_NAMES, SYMBOLS).symbols;
 }
 
+let errnoView: Deno.UnsafePointerView | undefined;
+
 /** `errno` of the synchronous call just made on this thread; meaningless after a `nonblocking` one. */
 export function errno(): number {
-  return new Deno.UnsafePointerView(libc().__errno_location()!).getInt32(0);
+  // Its place stays where it is as long as the thread lives, and no other thread has this module.
+  errnoView ??= new Deno.UnsafePointerView(libc().__errno_location()!);
+  return errnoView.getInt32(0);
 }
 
 const encoder = new TextEncoder();

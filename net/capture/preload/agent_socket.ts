@@ -28,6 +28,7 @@ const SO_PEERCRED = 17;
 const SO_PEERPIDFD = 77;
 const SCM_RIGHTS = 1;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
+const POLLIN = 1;
 /** Programs that start while the agent is away wait here with their regions; the kernel cuts it at `net.core.somaxconn`. */
 const BACKLOG = 4096;
 /** `sun_path` with its NUL. */
@@ -79,6 +80,8 @@ export class HookSocket {
   readonly #fd: number;
   readonly #path: string;
   readonly #pending: Pending[] = [];
+  /** `struct pollfd` of the socket: descriptor, events that are waited for, events that there are. */
+  readonly #polled: Uint8Array<ArrayBuffer>;
   readonly #bytes = new Uint8Array(new ArrayBuffer(GREETING.size + 1));
   readonly #control = new DataView(new ArrayBuffer(24));
   readonly #message = new DataView(new ArrayBuffer(MSGHDR.size));
@@ -86,12 +89,11 @@ export class HookSocket {
   readonly #credentials = new Uint32Array(new ArrayBuffer(12));
   readonly #credentialBytes = new Uint8Array(this.#credentials.buffer);
   readonly #credentialLength = new Uint8Array(Uint32Array.of(12).buffer);
-  /** The process is out of descriptors; connections wait in the backlog. */
-  starved = false;
 
   private constructor(fd: number, path: string) {
     this.#fd = fd;
     this.#path = path;
+    this.#polled = new Uint8Array(Int32Array.of(fd, POLLIN).buffer);
     this.#vector[0] = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(this.#bytes)));
     this.#vector[1] = BigInt(this.#bytes.length);
     const pointer = (buffer: ArrayBuffer) =>
@@ -143,14 +145,11 @@ export class HookSocket {
       const pending = this.#pending[i];
       if (this.#receive(pending, arrived) || nowMs > pending.deadlineMs) this.#drop(i);
     }
+    if (!this.#isKnockedAt()) return 0;
     for (let taken = 0; taken < limit; taken++) {
       const fd = libc().accept4(this.#fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) {
-        const failure = errno();
-        this.starved = failure === EMFILE || failure === ENFILE;
-        return taken;
-      }
-      this.starved = false;
+      // None is left, or this process is out of descriptors: they wait in the backlog.
+      if (fd < 0) return taken;
       libc().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, this.#credentialBytes, this.#credentialLength);
       const [pid, uid] = this.#credentials;
       const pending = { fd, pid, uid, deadlineMs: nowMs + PENDING_MS };
@@ -158,6 +157,11 @@ export class HookSocket {
       else this.#await(pending);
     }
     return limit;
+  }
+
+  /** Whether a connection waits. An accept that finds none makes a socket first, which takes ten times as long as this. */
+  #isKnockedAt(): boolean {
+    return libc().poll(this.#polled, 1n, 0) > 0;
   }
 
   /** Keeps a connection that has said nothing yet: whoever has too many of them loses the oldest. */
