@@ -7,6 +7,7 @@
  *     join            hands its region over
  *     write N SIZE    N pieces of SIZE bytes on one flow, each byte the low byte of its offset; bytes so far
  *     flush           tells what is missing; whether nothing is left
+ *     region          makes one more region, that is not handed over
  *     fork            has what `write` does in a ring of its own from now on: the next of the region
  *
  * @module
@@ -39,6 +40,7 @@ function piece(offset: number, lengthBytes: number): Uint8Array {
 
 async function commanded(directory: string): Promise<void> {
   const region = new RegionWriter({ ...USUAL, initialData: 1 << 20, initialSlots: 2048 }, directory);
+  const regions = [region];
   let rings = 0;
   const next = () => new FlowWriter(region.claim(rings++, Deno.pid), 5, OPEN_FLOW);
   let flow = next();
@@ -49,6 +51,9 @@ async function commanded(directory: string): Promise<void> {
       return flow.offset;
     },
     flush: () => flow.flush(),
+    region() {
+      regions.push(new RegionWriter(USUAL, directory));
+    },
     fork() {
       flow = next();
     },

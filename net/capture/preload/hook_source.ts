@@ -160,6 +160,7 @@ export class HookSource {
       name: regionName(rendezvous),
       isWide: this.adopts,
       isKnown: (pid) => this.#programs.hasGuest(pid),
+      isHeld: (key) => this.#programs.holds(key),
       found: (pid, mappings) => this.#programs.mapped(pid, mappings, performance.now()),
     });
   }

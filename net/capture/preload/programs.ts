@@ -101,6 +101,11 @@ export class Programs {
     return this.#broughtBy(pid).some((guest) => !guest.left);
   }
 
+  /** Whether a region is held, by the key of its memory. */
+  holds(key: string): boolean {
+    return this.#guests.has(key);
+  }
+
   #broughtBy(pid: number): readonly Guest[] {
     return this.#byPid.get(pid) ?? [];
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * Finds regions that nobody handed over, in the maps of running processes: all of them once, then those that are new, and slowly
- * all of them again, since a process may have found the agent's queue full or begun to use TLS late.
+ * again those whose address space has another size than before, since a process may have found the agent's queue full or begun to
+ * use TLS late.
  *
  * The maps of one process can be hundreds of megabytes long, so they are read on another thread, a piece at a time, and one
  * user's processes take turns with those of others.
@@ -16,8 +17,9 @@ const PIECE_BYTES = 256 << 10;
 const BYTES_OF_USER = 256 << 20;
 /** New processes are looked for this often. */
 const EVERY_MS = 1000;
-/** Of the time between, this share may pass with reading again what was read before. */
-const SHARE_AGAIN = 0.01;
+/** Of the time between, this may pass with asking for sizes, and this with reading again what was read before. */
+const SIZES_MS = 1;
+const AGAIN_MS = 3;
 /** A path can be this long. */
 const LINE_BYTES = 8 << 10;
 /** Mappings of regions that are told of one process. */
@@ -39,6 +41,8 @@ export interface RegionScanOptions {
   readonly isWide: boolean;
   /** A process that need not be read. */
   readonly isKnown: (pid: number) => boolean;
+  /** A region that need not be told again. */
+  readonly isHeld: (key: string) => boolean;
   /** What was found in the maps of a process; undefined when it was asked for and they cannot be read. */
   readonly found: (pid: number, mappings: readonly RegionMapping[] | undefined) => void;
 }
@@ -53,6 +57,8 @@ interface Line {
 /** The maps of a process, open. */
 interface Maps {
   readonly pid: number;
+  /** Of its address space when they were opened. */
+  readonly pages: number;
   readonly stream: Deno.PointerObject;
   readonly found: RegionMapping[];
   /** End of the piece before, which may be a line's beginning. */
@@ -63,8 +69,8 @@ export class RegionScan {
   readonly #options: RegionScanOptions;
   readonly #mark: string;
   readonly #bytes = new Uint8Array(PIECE_BYTES);
-  /** Processes that were read, oldest first. */
-  readonly #seen = new Set<number>();
+  /** Pages of address space that processes had when they were read, by id; those that were asked longest ago come first. */
+  readonly #seen = new Map<number, number>();
   /** Processes that were asked for. */
   readonly #asked = new Set<number>();
   #isClosed = false;
@@ -142,26 +148,41 @@ export class RegionScan {
 
   async #pass(all: boolean): Promise<void> {
     const present = await processes();
-    for (const pid of this.#seen) if (!present.has(pid)) this.#seen.delete(pid);
     const { isKnown } = this.#options;
-    const fresh = [...present].filter((pid) => all || !this.#seen.has(pid));
-    const again = all ? [] : [...this.#seen].filter((pid) => present.has(pid) && !isKnown(pid));
-    await this.#read(fresh.filter((pid) => !isKnown(pid)), Infinity, this.#tell);
-    await this.#read(again, EVERY_MS * SHARE_AGAIN, this.#tell);
-    for (const pid of fresh) this.#seen.add(pid);
+    // One that is known may leave its region by exec: then it is as good as new.
+    for (const pid of this.#seen.keys()) if (!present.has(pid) || isKnown(pid)) this.#seen.delete(pid);
+    const changed = all ? [] : this.#changed();
+    const fresh = [...present].filter((pid) => (all || !this.#seen.has(pid)) && !isKnown(pid));
+    for (const pid of fresh) this.#seen.set(pid, UNREAD);
+    await this.#read(fresh, Infinity, this.#tell);
+    await this.#read(changed, AGAIN_MS, this.#tell);
   }
 
-  readonly #tell = (pid: number, mappings: readonly RegionMapping[]): void => {
-    this.#seen.delete(pid);
-    this.#seen.add(pid);
+  readonly #tell = (pid: number, mappings: readonly RegionMapping[], pages: number): void => {
     if (mappings.length > 0) this.#options.found(pid, mappings);
+    const isDone = mappings.every(({ key }) => this.#options.isHeld(key));
+    this.#seen.set(pid, isDone ? pages : UNREAD);
   };
+
+  /** Processes that may map something else than when they were read; as many as can be asked in a moment, in turn. */
+  #changed(): number[] {
+    const changed: number[] = [];
+    const startMs = performance.now();
+    let left = this.#seen.size;
+    for (const [pid, before] of this.#seen) {
+      if (left-- === 0 || performance.now() - startMs >= SIZES_MS) break;
+      this.#seen.delete(pid);
+      this.#seen.set(pid, before);
+      if (addressSpaceOf(pid) !== before) changed.push(pid);
+    }
+    return changed;
+  }
 
   /** Reads the maps of processes for at most `budgetMs`, each user's in turn. */
   async #read(
     pids: readonly number[],
     budgetMs: number,
-    tell: (pid: number, mappings: readonly RegionMapping[]) => void,
+    tell: Tell,
   ): Promise<void> {
     const lines = new Map<number, Line>();
     const startMs = performance.now();
@@ -183,10 +204,7 @@ export class RegionScan {
   }
 
   /** Reads one piece of a user's; false when there is none left. */
-  async #step(
-    line: Line,
-    tell: (pid: number, mappings: readonly RegionMapping[]) => void,
-  ): Promise<boolean> {
+  async #step(line: Line, tell: Tell): Promise<boolean> {
     if (line.bytes > BYTES_OF_USER) return false;
     const maps = line.maps ??= openNext(line.pids);
     if (maps === undefined) return false;
@@ -199,7 +217,7 @@ export class RegionScan {
     if (length === PIECE_BYTES) return true;
     libc().fclose(maps.stream);
     line.maps = undefined;
-    tell(maps.pid, maps.found);
+    tell(maps.pid, maps.found, maps.pages);
     return true;
   }
 
@@ -216,8 +234,9 @@ export class RegionScan {
 /** The next of `pids` whose maps can be opened. */
 function openNext(pids: number[]): Maps | undefined {
   for (let pid = pids.shift(); pid !== undefined; pid = pids.shift()) {
+    const pages = addressSpaceOf(pid);
     const stream = libc().fopen(cString(`/proc/${pid}/maps`), cString("r"));
-    if (stream !== null) return { pid, stream, found: [], rest: "" };
+    if (stream !== null) return { pid, pages, stream, found: [], rest: "" };
   }
   return undefined;
 }
@@ -232,12 +251,32 @@ function parseMapping(line: string): RegionMapping | undefined {
   return { range: `${start}-${end}`, key: `${device}:${inode}` };
 }
 
+/** Takes what was found in the maps of a process, and the pages of its address space before they were read. */
+type Tell = (pid: number, mappings: readonly RegionMapping[], pages: number) => void;
+
+/** Where a number of pages stands for a process whose maps are to be read whatever they are. */
+const UNREAD = -1;
+const SPACE = 0x20;
+const ZERO = 0x30;
+const statm = new Uint8Array(64);
+
+/** Pages of addresses that a process maps, of which /proc/PID/statm tells first; 0 when it is gone. */
+function addressSpaceOf(pid: number): number {
+  const fd = libc().open(cString(`/proc/${pid}/statm`), 0, 0);
+  if (fd < 0) return 0;
+  const length = Number(libc().pread(fd, statm, BigInt(statm.length), 0n));
+  libc().close(fd);
+  let pages = 0;
+  for (let at = 0; at < length && statm[at] !== SPACE; at++) pages = pages * 10 + statm[at] - ZERO;
+  return pages;
+}
+
 /** Ids of the processes that this namespace shows. */
 async function processes(): Promise<Set<number>> {
   const pids = new Set<number>();
   for await (const { name } of Deno.readDir("/proc")) {
     const pid = Number(name);
-    if (Number.isInteger(pid)) pids.add(pid);
+    if (Number.isInteger(pid) && pid !== Deno.pid) pids.add(pid);
   }
   return pids;
 }
