@@ -22,27 +22,23 @@ const RING_DATA_MIN = DATA_MIN;
 const RING_DATA_MAX = DATA_MAX - UNIT;
 const TOTAL_MEMORY = 512 << 20;
 
-/** What one ring may deliver before the next has its turn. */
-const TURN = { records: 4096, bytes: 1 << 20 } as const;
+/** What one ring may deliver before the next has its turn: some three milliseconds. */
+const TURN = { records: 4096, bytes: 4 << 20 } as const;
 /** Connections taken at a time; after the agent was away, all that can wait. */
 const ACCEPT_MAX = 256;
 const ACCEPT_AFTER_PAUSE_MAX = 4096;
 /** After so long the event loop has its turn: timers, signals, sinks. */
 const SLICE_MS = 4;
 /**
- * A look: programs that came, and whether a ring fills up. Every second look reads what there is, so nothing waits for more than
- * two. In this time a program at memory speed fills some 16 MiB, which is what a ring has at first.
+ * How often the agent looks, the least often that will do: most of what it costs where little happens is the cost of a look.
+ * A ring at rest has 16 MiB, which hold what a program writes in the longest of these times at 3 Gbit/s.
  */
-const LOOK_MS = 20;
+const PERIODS_MS = [40, 20, 10, 4] as const;
+const [REST_MS, YOUNG_MS] = PERIODS_MS;
+/** All rings are read when so much time has passed, those that fill up fast at each look. */
 const READ_MS = 30;
-/** While a ring fills up or carries a bulk transfer it is read this often. */
-const BULK_LOOK_MS = 4;
-/** A round that reads so much is part of a bulk transfer, and is followed by the next at once. */
-const BULK_BYTES = 256 << 10;
-/** A turn that reads so much is followed by faster looks for a while. */
-const BULK_TURN_BYTES = 1 << 20;
-const BULK_MS = 50;
-const ACTIVE_MS = 1000;
+/** Programs that came are taken in when so much time has passed. */
+const LOOK_MS = 18;
 /** A loop that comes back after so long was kept away: stopped, or by a busy machine. */
 const PAUSE_MS = 1000;
 const TICK_MS = 250;
@@ -96,15 +92,22 @@ export class HookSource {
   readonly #socket: HookSocket;
   readonly #programs: Programs;
   readonly #scan: RegionScan;
-  readonly #pace = new Pace();
+  readonly #pace = new Pace(() => this.#collect(performance.now()));
   readonly #warnings: Warnings;
   readonly #baseMs: number;
   readonly #baseRestNs: number;
   readonly #times: ReadTimes = { nowNs: 0, floorNs: 0 };
-  /** Rings that are read at every look, and until when. */
-  readonly #bulk = new Map<ProgramRing, number>();
-  /** Rings in which there was something a while ago: the others are not asked whether they fill up. */
-  readonly #active = new Set<ProgramRing>();
+  /** Rings that fill up fast: they are looked at each time. */
+  readonly #fast = new Set<ProgramRing>();
+  /** Rings that have their turn now. */
+  readonly #due: ProgramRing[] = [];
+  /** Records of that time and before have all been looked for. */
+  #boundNs = 0;
+  #collectedMs = -Infinity;
+  /** How often it looks at present. */
+  #pacedMs = 0;
+  /** A ring is under pressure after its turn. */
+  #isPressing = false;
   #records = 0;
   #bytes = 0;
   #first = 0;
@@ -207,11 +210,15 @@ export class HookSource {
     const scanning = this.#scan.run();
     try {
       while (!this.#closing) {
-        const before = this.#bytes;
-        await this.#round();
+        await this.#turns(performance.now());
         this.#tick();
-        if (this.#bytes - before >= BULK_BYTES) await nextTurn();
-        else await this.#pace.next(this.#bulk.size > 0 ? BULK_LOOK_MS : LOOK_MS);
+        if (this.#isPressing) {
+          await nextTurn();
+          this.#collect(performance.now());
+        } else {
+          this.#pacedMs = this.#periodMs();
+          await this.#pace.next(this.#pacedMs);
+        }
       }
       await this.#drain();
     } finally {
@@ -225,24 +232,44 @@ export class HookSource {
     }
   }
 
-  /** Takes in who came, and reads the rings whose turn it is. */
-  async #round(): Promise<void> {
-    const nowMs = performance.now();
-    this.#options.onLook?.();
-    this.#times.nowNs = this.#nowNs();
-    if (nowMs - this.#lookedMs >= LOOK_MS - 1) this.#look(nowMs);
-    const isReading = nowMs - this.#readMs >= READ_MS;
-    if (isReading) {
-      this.#readMs = nowMs;
-      this.#programs.claim(this.#times.floorNs, nowMs);
-    }
-    const rings = isReading ? [...this.#programs.rings] : [...this.#bulk.keys()];
-    const boundNs = this.#times.nowNs - PUBLISH_NS;
-    const readNs = await this.#turns(rings, nowMs);
-    if (isReading) this.#tickBoundNs = Math.min(boundNs, readNs);
+  /** The longest time between two looks in which no ring comes under pressure, and who has just come does not either. */
+  #periodMs(): number {
+    let mostMs: number = this.#programs.expectsMore ? YOUNG_MS : REST_MS;
+    for (const ring of this.#fast) mostMs = Math.min(mostMs, ring.periodMs);
+    return PERIODS_MS.find((periodMs) => periodMs <= mostMs) ?? PERIODS_MS.at(-1)!;
   }
 
-  /** Programs that came, and rings that fill up before their turn; answers the number of arrivals. */
+  /** Takes in who came, and notes which rings have their turn; whether there is something to do. No promise is made at rest. */
+  #collect(nowMs: number): boolean {
+    this.#options.onLook?.();
+    this.#times.nowNs = this.#nowNs();
+    if (nowMs - this.#lookedMs >= LOOK_MS) this.#look(nowMs);
+    this.#due.length = 0;
+    const isReading = nowMs - this.#readMs >= READ_MS;
+    if (isReading) {
+      this.#boundNs = this.#times.nowNs - PUBLISH_NS;
+      this.#programs.claim(this.#times.floorNs, nowMs);
+      for (const ring of this.#programs.rings) if (ring.isDue) this.#note(ring, nowMs - this.#readMs);
+      this.#readMs = nowMs;
+    }
+    for (const ring of this.#fast) {
+      if (!ring.ended) ring.gauge(Math.min(nowMs - this.#collectedMs, REST_MS));
+      if (ring.ended || ring.periodMs > REST_MS) this.#fast.delete(ring);
+      else if (!isReading && ring.isDue) this.#due.push(ring);
+    }
+    this.#collectedMs = nowMs;
+    return this.#due.length > 0 || nowMs - this.#tickedMs >= TICK_MS || this.#periodMs() !== this.#pacedMs;
+  }
+
+  /** A ring's turn has come, the first for `sinceMs`. */
+  #note(ring: ProgramRing, sinceMs: number): void {
+    this.#due.push(ring);
+    if (this.#fast.has(ring)) return;
+    ring.gauge(Math.min(sinceMs, REST_MS));
+    if (ring.periodMs <= REST_MS) this.#fast.add(ring);
+  }
+
+  /** Takes in programs that came, and rings that were claimed in their regions; answers the number of arrivals. */
   #look(nowMs: number, all = false): number {
     const wasAway = nowMs - this.#lookedMs > PAUSE_MS && this.#lookedMs > 0;
     this.#lookedMs = nowMs;
@@ -250,32 +277,27 @@ export class HookSource {
     const taken = this.#socket.accept(most, nowMs, (arrival) => this.#programs.admit(arrival, nowMs));
     if (taken === most) this.#scan.want();
     this.#programs.begin(this.#times.floorNs, nowMs, all);
-    for (const [ring, untilMs] of this.#bulk) if (nowMs > untilMs) this.#bulk.delete(ring);
-    for (const ring of this.#active) {
-      if (ring.ended || nowMs - ring.activeMs > ACTIVE_MS) this.#active.delete(ring);
-      else if (ring.isFilling) this.#bulk.set(ring, nowMs + BULK_MS);
-    }
     return taken;
   }
 
-  /** One turn for each ring; answers the time before which nothing is left in any. */
-  async #turns(rings: readonly ProgramRing[], nowMs: number): Promise<number> {
+  /** One turn for each ring that is due. */
+  async #turns(nowMs: number): Promise<void> {
+    const rings = this.#due;
     const first = rings.length === 0 ? 0 : this.#first++ % rings.length;
-    let boundNs = Infinity;
     let sliceMs = nowMs;
     let delivered = false;
+    this.#isPressing = false;
     for (let i = 0; i < rings.length; i++) {
       const ring = rings[(first + i) % rings.length];
-      if (ring.reader.outstanding === 0 && !ring.gone && ring.reader.retired === undefined) continue;
       if (ring.ended) continue;
-      const before = ring.reader.bytesRead;
       const records = this.#turn(ring, nowMs);
       delivered ||= records > 0;
-      if (!ring.ended) this.#active.add(ring);
-      if (ring.ended) this.#bulk.delete(ring);
-      else {
-        if (ring.reader.bytesRead - before >= BULK_TURN_BYTES) this.#bulk.set(ring, nowMs + BULK_MS);
-        if (ring.reader.ready && ring.reader.timeNs < boundNs) boundNs = ring.reader.timeNs;
+      if (ring.ended) continue;
+      const { reader } = ring;
+      if (reader.ready && reader.timeNs < this.#boundNs) this.#boundNs = reader.timeNs;
+      if (records > 0 && ring.isFilling) {
+        this.#isPressing = true;
+        this.#fast.add(ring);
       }
       if (delivered && performance.now() - sliceMs > SLICE_MS) {
         delivered = false;
@@ -286,7 +308,8 @@ export class HookSource {
       }
     }
     if (delivered) await this.#options.onBatch?.();
-    return boundNs;
+    rings.length = 0;
+    this.#tickBoundNs = this.#boundNs;
   }
 
   /** One ring's turn, and its end when it has come; answers the number of records. */

@@ -5,24 +5,43 @@
  * @module
  */
 export class Pace {
+  readonly #isDue: () => boolean;
   #periodMs = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #wake: (() => void) | undefined;
+  #waiting: PromiseWithResolvers<void> | undefined;
 
-  /** Resolves at the next beat of `periodMs`, or when interrupted. One may wait at a time. */
+  /** `isDue` looks whether there is something to do; it is called at each beat for which somebody waits. */
+  constructor(isDue: () => boolean) {
+    this.#isDue = isDue;
+  }
+
+  /**
+   * Resolves at the next beat of `periodMs` at which something is due, or when interrupted; rejects with what `isDue` throws. One
+   * may wait at a time.
+   */
   next(periodMs: number): Promise<void> {
     if (periodMs !== this.#periodMs) {
       clearInterval(this.#timer);
       this.#periodMs = periodMs;
-      this.#timer = setInterval(() => this.interrupt(), periodMs);
+      this.#timer = setInterval(() => this.#beat(), periodMs);
     }
-    return new Promise((resolve) => this.#wake = resolve);
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  #beat(): void {
+    if (this.#waiting === undefined) return;
+    try {
+      if (this.#isDue()) this.interrupt();
+    } catch (error) {
+      this.#waiting.reject(error);
+      this.#waiting = undefined;
+    }
   }
 
   interrupt(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
   }
 
   close(): void {

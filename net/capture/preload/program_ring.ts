@@ -34,8 +34,10 @@ const STEP = 4 << 20;
 const BULK = 512 << 10;
 /** A program whose memory cgroup leaves so many times its ring free may touch pages that were not made ready. */
 const ROOM = 4;
-/** A ring fuller than this when it is looked at is under pressure. */
+/** A ring fuller than this when it is looked at is under pressure, and none shall be. */
 const PRESSURE = 0.125;
+/** A ring that fills more slowly than before is believed to do so by and by: this much of its speed is left at each look. */
+const SPEED_KEPT = 0.8;
 /** What stays ready for a program whose own cgroup is small. */
 const COMFORT = 4 << 20;
 /** What a ring may use at least where memory is short. */
@@ -112,6 +114,8 @@ export class ProgramRing {
   #view: ArrayBuffer;
   #granted: number;
   #used = 0;
+  /** The share of the grant that it fills in a millisecond. */
+  #speed = 0;
   #dropped = 0;
   /** Bytes read when the ring last rested. */
   #restedAt = 0;
@@ -166,10 +170,29 @@ export class ProgramRing {
     return this.process.dead || this.left || this.blocked;
   }
 
-  /** It fills up: it is to be read again soon. */
+  /** There is something to be read or to be done. */
+  get isDue(): boolean {
+    const { reader } = this;
+    return reader.outstanding !== 0 || this.gone || reader.retired !== undefined;
+  }
+
+  /** It is under pressure: it is to be read again at once. */
   get isFilling(): boolean {
-    return this.reader.outstanding !== 0 &&
-      this.reader.fill(this.#granted, this.#slotsFor(this.#granted)) > PRESSURE;
+    return this.#fill > PRESSURE;
+  }
+
+  get #fill(): number {
+    return this.reader.fill(this.#granted, this.#slotsFor(this.#granted));
+  }
+
+  /** Takes in how full it has become in the `elapsedMs` since it was last looked at. */
+  gauge(elapsedMs: number): void {
+    this.#speed = Math.max(this.#fill / Math.max(1, elapsedMs), SPEED_KEPT * this.#speed);
+  }
+
+  /** How often it is to be looked at so that it does not come under pressure meanwhile, milliseconds. */
+  get periodMs(): number {
+    return PRESSURE / this.#speed;
   }
 
   /** What is granted while no bulk transfer asks for more. */

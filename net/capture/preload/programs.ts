@@ -101,6 +101,11 @@ export class Programs {
     return this.#broughtBy(pid).some((guest) => !guest.left);
   }
 
+  /** Whether a program came a moment ago that has not used TLS yet. */
+  get expectsMore(): boolean {
+    return this.#waiting.hasYoung;
+  }
+
   /** Whether a region is held, by the key of its memory. */
   holds(key: string): boolean {
     return this.#guests.has(key);

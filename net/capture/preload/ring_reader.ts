@@ -45,6 +45,8 @@ const SLOT_LOW_BITS = 32 - WORD.slotShift;
 const SLOT_MASK = (1 << WORD.slotBits) - 1;
 const DATA_MASK = (1 << WORD.dataBits) - 1;
 const DATA_SHIFT_HIGH = WORD.dataShift - 32;
+const SLOTS = 2 ** WORD.slotBits;
+const SLOT_SHIFT_64 = BigInt(WORD.slotShift);
 /** The tail is published at least this often, so that a producer finds room while a batch is read. */
 const PUBLISH_RECORDS = 128;
 const EMPTY = new Uint8Array(0);
@@ -540,8 +542,7 @@ export class RingReader {
 
 /** A word of the ring, not fresh. */
 function wordOf(sequence: number, slot: number, unit: number): bigint {
-  const place = unit * 2 ** WORD.slotBits + slot;
-  return BigInt.asIntN(64, BigInt(place) << BigInt(WORD.slotShift) | BigInt(sequence));
+  return BigInt.asIntN(64, BigInt(unit * SLOTS + slot) << SLOT_SHIFT_64 | BigInt(sequence));
 }
 
 /** Slot of a word of the ring, given its halves. */

@@ -31,6 +31,11 @@ export class Waiting {
     this.#old.delete(guest);
   }
 
+  /** Whether there are some that came a moment ago. */
+  get hasYoung(): boolean {
+    return this.#young.size > 0;
+  }
+
   /** Those that are begun, which wait no more; with `all` also every old one is looked at. */
   due(nowMs: number, all = false): Guest[] {
     const begun: Guest[] = [];

@@ -660,6 +660,27 @@ Deno.test("rings at rest take nothing from others; what is in use does, and then
   for (const { close } of [...resting, seventh]) await close();
 });
 
+Deno.test("a ring is looked at so often that it is never fuller than an eighth, and seldom again by and by", async () => {
+  const { ring, taken, read, close } = takeAlone(USUAL, new MemoryBudget(512 << 20));
+  taken.gauge(40);
+  assert.equal(taken.periodMs, Infinity);
+  const share = ring.grantedData / (8 << 10);
+  for (let records = 0; records < share / 4; records++) {
+    ring.write({ kind: KIND.data, payload: new Uint8Array(8 << 10) });
+  }
+  taken.gauge(40);
+  assert.equal(Math.round(taken.periodMs), 20, "a quarter in 40 ms");
+  assert(taken.isFilling);
+  read();
+  assert(!taken.isFilling);
+  const periods = Array.from({ length: 10 }, () => {
+    taken.gauge(20);
+    return taken.periodMs;
+  });
+  assert(periods[0] < 30 && periods[9] > 100, `${periods}`);
+  await close();
+});
+
 Deno.test("a small ring grows once it is seen", async () => {
   const budget = new MemoryBudget(512 << 20);
   const { ring, close } = takeAlone({ ...USUAL, initialData: 64 << 10, initialSlots: 128 }, budget);
