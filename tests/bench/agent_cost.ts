@@ -7,8 +7,10 @@ import { type Nginx, startNginx } from "./nginx.ts";
 import type { BenchRow } from "./row.ts";
 import { runWrk } from "./wrk.ts";
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 const SECONDS = 3;
+/** Before a load is measured it has run this long: code is compiled meanwhile, which takes some 100 ms once. */
+const WARM_UP_SECONDS = 5;
 
 interface Load {
   readonly name: string;
@@ -44,14 +46,12 @@ export async function benchAgentCost(): Promise<BenchRow[]> {
 
 async function measure(load: Load, nginx: Nginx, agent: Agent): Promise<BenchRow> {
   const costsUs: number[] = [];
+  const url = `https://127.0.0.1:${nginx.port}${load.path}`;
+  await runWrk({ ...load, url, seconds: WARM_UP_SECONDS });
   let requests = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const before = cpuNs(agent.pid);
-    const done = await runWrk({
-      ...load,
-      url: `https://127.0.0.1:${nginx.port}${load.path}`,
-      seconds: SECONDS,
-    });
+    const done = await runWrk({ ...load, url, seconds: SECONDS });
     costsUs.push((cpuNs(agent.pid) - before) / 1000 / done);
     requests += done;
   }
