@@ -125,6 +125,16 @@ export class Guest {
     return false;
   }
 
+  /** A view of a ring's header, until {@linkcode isMappedElsewhere}. */
+  header(ring: number): Int32Array {
+    return this.#headers[ring];
+  }
+
+  /** Headers of the rings that may be claimed next. */
+  *spareHeaders(): Iterable<Int32Array> {
+    for (const [ring, header] of this.#headers.entries()) if (this.rings[ring] === undefined) yield header;
+  }
+
   /** Tells a ring's owner that it is not read. */
   refuse(ring: number): void {
     Atomics.store(this.#headers[ring], RING.retired >> 2, RETIRED.forGood);

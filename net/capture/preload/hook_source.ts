@@ -249,7 +249,8 @@ export class HookSource {
     if (isReading) {
       this.#boundNs = this.#times.nowNs - PUBLISH_NS;
       this.#programs.claim(this.#times.floorNs, nowMs);
-      for (const ring of this.#programs.rings) if (ring.isDue) this.#note(ring, nowMs - this.#readMs);
+      const sinceMs = nowMs - this.#readMs;
+      this.#programs.rings.due((ring) => this.#note(ring, sinceMs));
       this.#readMs = nowMs;
     }
     for (const ring of this.#fast) {

@@ -9,7 +9,7 @@
  */
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import type { RecordMeaning } from "../record/deliver.ts";
-import { RETIRED } from "../record/layout.ts";
+import { RETIRED, RING } from "../record/layout.ts";
 import { type Arrival, checkGreeting } from "./agent_socket.ts";
 import { Guest, identify, type Identity } from "./guest.ts";
 import { libc } from "../../ffi/libc.ts";
@@ -17,6 +17,7 @@ import { LossAllowance } from "./loss_allowance.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { ProcessWatch, type WatchedProcess } from "./process_watch.ts";
 import { ProgramRing } from "./program_ring.ts";
+import { RingList } from "./ring_list.ts";
 import { describeEarlierLoss, lossesOfRegion, lossesOfRing } from "./ring_losses.ts";
 import { fileKey, Region, RegionError } from "./region.ts";
 import type { RegionMapping } from "./region_scan.ts";
@@ -36,6 +37,8 @@ const MAPPINGS_ASKED = 64;
 const EVERY_MS_MAX = 60_000;
 /** A region of which nobody can say whether it is mapped is kept for so long after the process that brought it. */
 const UNKNOWN_MS = 60_000;
+
+const OWNER_WORD = RING.owner >> 2;
 
 /** What became of the programs that came. */
 export interface ProgramCounters {
@@ -70,7 +73,7 @@ export interface ProgramsOptions {
 
 export class Programs {
   /** The rings that are read. */
-  readonly rings: ProgramRing[] = [];
+  readonly rings = new RingList();
   readonly counters: ProgramCounters = { programs: 0, adopted: 0, refused: new Map(), retired: 0, holes: 0 };
   readonly budget: MemoryBudget;
   readonly #options: ProgramsOptions;
@@ -84,6 +87,8 @@ export class Programs {
   readonly #closing = new Set<Promise<void>>();
   /** Where each ring that is read lies. */
   readonly #homes = new Map<ProgramRing, Guest>();
+  /** Headers of all rings that may be claimed next, and their regions; undefined when some have changed since. */
+  #spares: { readonly headers: readonly Int32Array[]; readonly guests: readonly Guest[] } | undefined;
   #asked = 0;
 
   constructor(options: ProgramsOptions) {
@@ -205,7 +210,24 @@ export class Programs {
 
   /** Takes the rings that were claimed since the last look, or refuses them; answers how many. */
   claim(timeNs: number, nowMs: number): number {
-    return this.#claim(this.#guests.values(), timeNs, nowMs);
+    const { headers, guests } = this.#spares ??= this.#listSpares();
+    const claimed: Guest[] = [];
+    for (let at = 0; at < headers.length; at++) {
+      if (Atomics.load(headers[at], OWNER_WORD) !== 0) claimed.push(guests[at]);
+    }
+    return this.#claim(claimed, timeNs, nowMs);
+  }
+
+  #listSpares() {
+    const headers: Int32Array[] = [];
+    const guests: Guest[] = [];
+    for (const guest of this.#guests.values()) {
+      for (const header of guest.spareHeaders()) {
+        headers.push(header);
+        guests.push(guest);
+      }
+    }
+    return { headers, guests };
   }
 
   /** Whether the maps of a process are being read to know whose a ring is. */
@@ -238,6 +260,7 @@ export class Programs {
   }
 
   #begin(guest: Guest): void {
+    this.#spares = undefined;
     try {
       guest.begin();
     } catch (error) {
@@ -254,6 +277,7 @@ export class Programs {
   #take(guest: Guest, index: number, owner: Identity | undefined, timeNs: number, nowMs: number): void {
     const { dataMax, timeBaseNs, target, meaning } = this.#options;
     const identity = owner ?? guest.identity;
+    this.#spares = undefined;
     if (guest.region.isSealed) {
       guest.refuse(index);
       const message = `Cannot mirror ${name(identity)}: its memory is sealed against being given back`;
@@ -286,7 +310,7 @@ export class Programs {
     this.counters.programs++;
     guest.rings[index] = ring;
     this.#homes.set(ring, guest);
-    this.rings.push(ring);
+    this.rings.add(ring, guest.header(index));
     target.programStart(program, timeNs);
     if (ring.reader.isInherited || guest.isAdopted) this.#tellEarlierLoss(ring);
   }
@@ -311,7 +335,8 @@ export class Programs {
     const { target } = this.#options;
     const guest = this.#homes.get(ring)!;
     this.#homes.delete(ring);
-    this.rings.splice(this.rings.indexOf(ring), 1);
+    this.rings.remove(ring);
+    this.#spares = undefined;
     guest.rings[ring.index] = undefined;
     reader.releaseHeld(target, program);
     const hasEnded = (process.dead || ring.left) && reader.retired === undefined;
@@ -332,7 +357,7 @@ export class Programs {
   /** Looks which processes have ended and what can be given back; at most once a second or so. */
   look(timeNs: number, nowMs: number): void {
     this.#watch.look();
-    for (const ring of this.rings) ring.rest(nowMs);
+    this.rings.rest(nowMs);
     this.#askSome();
     for (const guest of this.#guests.values()) {
       if (nowMs >= guest.dueMs && this.#mayBeOrphan(guest)) this.#askWhetherNeeded(guest, timeNs, nowMs);
@@ -375,6 +400,10 @@ export class Programs {
   /** Lets go of a region that no process maps any more. */
   #askWhetherNeeded(guest: Guest, timeNs: number, nowMs: number): void {
     const isMapped = guest.isMappedElsewhere();
+    this.#spares = undefined;
+    if (isMapped !== false) {
+      for (const ring of guest.rings) if (ring !== undefined) this.rings.move(ring, guest.header(ring.index));
+    }
     if (isMapped === undefined) guest.unknownMs ??= nowMs;
     const isForgotten = isMapped === undefined && nowMs - guest.unknownMs! >= UNKNOWN_MS;
     if (isMapped === false || isForgotten) {
@@ -412,6 +441,7 @@ export class Programs {
 
   #forget(guest: Guest): void {
     this.#guests.delete(guest.region.key);
+    this.#spares = undefined;
     const { pid } = guest.identity;
     const others = this.#broughtBy(pid).filter((other) => other !== guest);
     if (others.length > 0) this.#byPid.set(pid, others);

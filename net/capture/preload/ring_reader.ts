@@ -39,7 +39,8 @@ const SLOTS_WORD = dataStart(0) >> 2;
 const HEAD_WORD = RING.head >> 2;
 const TAIL_WORD64 = RING.tail >> 3;
 const TWO_32 = 2 ** 32;
-const SEQUENCE_MASK = (1 << WORD.slotShift) - 1;
+/** Of a word of the ring: the number of a record. */
+export const SEQUENCE_MASK = (1 << WORD.slotShift) - 1;
 /** A word's slot begins in its low half and ends in its high one. */
 const SLOT_LOW_BITS = 32 - WORD.slotShift;
 const SLOT_MASK = (1 << WORD.slotBits) - 1;
