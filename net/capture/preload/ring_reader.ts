@@ -48,8 +48,9 @@ const DATA_MASK = (1 << WORD.dataBits) - 1;
 const DATA_SHIFT_HIGH = WORD.dataShift - 32;
 const SLOTS = 2 ** WORD.slotBits;
 const SLOT_SHIFT_64 = BigInt(WORD.slotShift);
-/** The tail is published at least this often, so that a producer finds room while a batch is read. */
+/** The tail is published at least this often, so that a producer finds room while a batch is read: in records, and shares of the ring. */
 const PUBLISH_RECORDS = 128;
+const PUBLISH_SHARES = 32;
 const EMPTY = new Uint8Array(0);
 
 /** How far one call of {@linkcode RingReader.read} goes. */
@@ -277,7 +278,7 @@ export class RingReader {
     if (this.timeNs < times.floorNs) this.timeNs = times.floorNs;
     const recordsEnd = before + Math.min(available, limits.records);
     const bytesEnd = this.bytesRead + limits.bytes;
-    const publishBytes = this.#dataBytes >> 3;
+    const publishBytes = this.#dataBytes / PUBLISH_SHARES;
     let publishAtRecords = before + PUBLISH_RECORDS;
     let publishAtBytes = this.bytesRead + publishBytes;
     try {
