@@ -77,17 +77,13 @@ static inline struct flow_use leave(const struct call_frame *call)
 {
     struct thread_state *thread = &thread_state;
     uint32_t depth = thread->depth;
-    struct flow_use use = {call->ssl, call->library, -1, -1};
-    bool found = true;
-    if (UNLIKELY(depth == 0 || thread->calls[depth - 1].frame != call->frame))
-        found = leave_behind(call);
-    else
-        thread->depth = depth - 1;
-    if (LIKELY(found)) {
-        use.fd = thread->calls[thread->depth].fd;
-        use.sent = thread->calls[thread->depth].sent;
+    if (UNLIKELY(depth == 0 || thread->calls[depth - 1].frame != call->frame)) {
+        if (!leave_behind(call))
+            return (struct flow_use){call->ssl, call->library, -1, -1};
+        depth = thread->depth + 1;
     }
-    return use;
+    thread->depth = --depth;
+    return (struct flow_use){call->ssl, call->library, thread->calls[depth].fd, thread->calls[depth].sent};
 }
 
 /* The session to record for; NULL: none, and what passed is counted. */

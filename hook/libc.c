@@ -86,19 +86,25 @@ struct clock_time {
     int64_t nanoseconds;
 };
 
+static void *chosen_clock;
+
+static COLD void *choose_clock(void)
+{
+    void *clock_gettime = libc_get(LIBC___vdso_clock_gettime);
+    if (clock_gettime == NULL)
+        clock_gettime = libc_get(LIBC___kernel_clock_gettime);
+    if (clock_gettime == NULL)
+        clock_gettime = libc_get(LIBC_clock_gettime);
+    store_relaxed(&chosen_clock, clock_gettime);
+    return clock_gettime;
+}
+
 uint64_t clock_ns(int clock)
 {
-    static void *chosen;
     struct clock_time now = {0, 0};
-    void *clock_gettime = load_relaxed(&chosen);
-    if (UNLIKELY(clock_gettime == NULL)) {
-        clock_gettime = libc_get(LIBC___vdso_clock_gettime);
-        if (clock_gettime == NULL)
-            clock_gettime = libc_get(LIBC___kernel_clock_gettime);
-        if (clock_gettime == NULL)
-            clock_gettime = libc_get(LIBC_clock_gettime);
-        store_relaxed(&chosen, clock_gettime);
-    }
+    void *clock_gettime = load_relaxed(&chosen_clock);
+    if (UNLIKELY(clock_gettime == NULL))
+        clock_gettime = choose_clock();
     if (LIKELY(clock_gettime != NULL))
         ((int (*)(int, void *))clock_gettime)(clock, &now);
     else
