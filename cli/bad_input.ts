@@ -38,6 +38,8 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   plaintext: ["--insecure-plaintext"],
   collector: ["--collector"],
   statePath: ["--state", "--state FILE"],
+  agentRate: ["--agent-rate"],
+  agentShare: ["--agent-share"],
   workers: ["--workers"],
   metrics: ["--metrics"],
   filter: ["--filter"],

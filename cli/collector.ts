@@ -4,6 +4,7 @@ import { type CollectorBooks, collectorBooksJson } from "../net/collector/books.
 import { checkCollector, startCollector } from "../net/collector/collector.ts";
 import { defaultStatePath } from "../net/collector/state_path.ts";
 import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
+import { shown } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
 import { configureLog, log } from "./log.ts";
 import { print, printError } from "./output.ts";
@@ -36,6 +37,8 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     compress: command.compress,
     plaintext: command.insecurePlaintext,
     statePath: command.state ?? defaultStatePath(port),
+    agentRate: command.agentRate,
+    agentShare: command.agentShare,
     workers: command.workers,
     statusFolder: statusFolder(command.runtimeDir),
     metrics: command.metrics,
@@ -76,14 +79,17 @@ function summarize(books: CollectorBooks, form: SummaryForm = "text"): void {
 
 /** Lines for people: one for each agent, one for each sink. */
 function textCollectorSummary({ agents, sinks }: CollectorBooks): string[] {
-  const list = (lost: ReadonlyMap<string, number>) =>
-    [...lost].map(([reason, packets]) => `, ${packets} lost there: ${reason}`).join("");
+  const list = (counts: ReadonlyMap<string, number>, what: string) =>
+    [...counts].map(([reason, packets]) => `, ${packets} ${what}: ${reason}`).join("");
   return [
-    ...agents.map(({ name, address, packets, bytes, lost, duplicates, elsewhere, lagPackets, lagMs }) =>
-      `agent ${name} (${address}): ${packets} packets, ${formatBytes(bytes)}${list(lost)}` +
-      (elsewhere > 0 ? `, ${elsewhere} are with another collector` : "") +
-      (duplicates > 0 ? `, ${duplicates} came twice and were left out` : "") +
-      (lagPackets > 0 ? `, ${lagPackets} still there (${lagMs} ms)` : "")
+    ...agents.map((agent) =>
+      `agent ${shown(agent.name)} (${agent.address}): ${agent.packets} packets, ${formatBytes(agent.bytes)}` +
+      list(agent.lost, "lost there") +
+      list(agent.dropped, "in no file") +
+      (agent.elsewhere > 0 ? `, ${agent.elsewhere} are with another collector` : "") +
+      (agent.duplicates > 0 ? `, ${agent.duplicates} came twice and were left out` : "") +
+      (agent.heldMs > 0 ? `, held to its rate for ${Math.round(agent.heldMs)} ms` : "") +
+      (agent.lagPackets > 0 ? `, ${agent.lagPackets} still there (${agent.lagMs} ms)` : "")
     ),
     ...sinks.map(sinkLine),
   ];

@@ -5,7 +5,15 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
-import { MTU_MAX, MTU_MIN, QUEUE_MIN, SPOOL_MIN, WORKERS_MAX } from "../net/settings/limits.ts";
+import {
+  AGENT_RATE_MIN,
+  AGENT_SHARE_MIN,
+  MTU_MAX,
+  MTU_MIN,
+  QUEUE_MIN,
+  SPOOL_MIN,
+  WORKERS_MAX,
+} from "../net/settings/limits.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { statusDir } from "./status_options.ts";
 import { text } from "./value_parser.ts";
@@ -88,6 +96,14 @@ export const collectorParser = object("Collector", {
   state: optional(option("--state", text("FILE"), {
     description:
       message`What must outlive the collector. Default: collector-PORT.state in /var/lib/sslcollector.`,
+  })),
+  agentRate: optional(option("--agent-rate", size(AGENT_RATE_MIN), {
+    description:
+      message`Bytes a second that each agent may send: one that has more keeps it waiting. Default: what it can.`,
+  })),
+  agentShare: optional(option("--agent-share", size(AGENT_SHARE_MIN), {
+    description:
+      message`Bytes that the packets of each agent may take in the files there are; what is beyond goes into no file, and is counted. Default: any.`,
   })),
   metrics,
   runtimeDir: statusDir,

@@ -12,8 +12,8 @@ const REASONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Over all its connections and sessions. For every session: packets that the agent was given = written here + lost there
- * + elsewhere + still under way.
+ * Over all its connections and sessions. For every session: packets that the agent was given = written here + dropped here
+ * + lost there + elsewhere + still under way.
  */
 export class AgentBooks {
   /** Where it is, or was last. */
@@ -31,6 +31,10 @@ export class AgentBooks {
   readonly lost: Map<string, number> = new Map();
   /** Packets that another collector has: the session was there meanwhile. */
   elsewhere = 0;
+  /** Packets that came and are in no file of the collector's, by reason: `agent-share`. */
+  readonly dropped: Map<string, number> = new Map();
+  /** Milliseconds for which it was held to its rate. */
+  heldMs = 0;
   /** Packets that the agent had when it last said so, and the collector has not. */
   lagPackets = 0;
   /** How long the oldest of them had waited then, by the agent's clock. */
@@ -59,6 +63,11 @@ export class AgentBooks {
     this.told(this.lagPackets - packets, this.lagMs);
   }
 
+  drop(reason: string, packets: number): void {
+    this.told(this.lagPackets - packets, this.lagMs);
+    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + packets);
+  }
+
   lose(reason: string, packets: number): void {
     this.told(this.lagPackets - packets, this.lagMs);
     const known = reason === "" ? "unknown" : REASONS.has(reason) ? reason : "other";
@@ -68,8 +77,11 @@ export class AgentBooks {
   /** `12 packets, 4096 bytes, 3 lost: queue-full, lag 2 packets (150 ms)`. */
   describe(): string {
     const lost = [...this.lost].map(([reason, packets]) => `, ${packets} lost: ${reason}`).join("");
+    const dropped = [...this.dropped].map(([reason, packets]) => `, ${packets} in no file: ${reason}`).join(
+      "",
+    );
     const elsewhere = this.elsewhere > 0 ? `, ${this.elsewhere} are with another collector` : "";
     const again = this.duplicates > 0 ? `, ${this.duplicates} came twice and were left out` : "";
-    return `${this.packets} packets, ${this.bytes} bytes${lost}${elsewhere}${again}, lag ${this.lagPackets} packets (${this.lagMs} ms)`;
+    return `${this.packets} packets, ${this.bytes} bytes${lost}${dropped}${elsewhere}${again}, lag ${this.lagPackets} packets (${this.lagMs} ms)`;
   }
 }

@@ -20,6 +20,10 @@ export interface AgentRow {
   readonly duplicates: number;
   /** Packets that another collector has, since the session was there meanwhile. */
   readonly elsewhere: number;
+  /** Packets that came and are in no file of the collector's, by reason: `agent-share`. */
+  readonly dropped: ReadonlyMap<string, number>;
+  /** Milliseconds for which it was held to its rate. */
+  readonly heldMs: number;
   /** Packets that the agent had when it last said so, and the collector has not. */
   readonly lagPackets: number;
   /** How many milliseconds the oldest of them had waited then. */
@@ -37,18 +41,18 @@ export interface CollectorBooks {
 /** Every count, for `JSON.stringify`. */
 export function collectorBooksJson({ agents, sinks }: CollectorBooks): Record<string, unknown> {
   return {
-    agents: agents.map((
-      { name, address, packets, bytes, lost, duplicates, elsewhere, lagPackets, lagMs },
-    ) => ({
-      name,
-      address,
-      packets,
-      bytes,
-      lost: Object.fromEntries(lost),
-      duplicates,
-      elsewhere,
-      lagPackets,
-      lagMs,
+    agents: agents.map((agent) => ({
+      name: agent.name,
+      address: agent.address,
+      packets: agent.packets,
+      bytes: agent.bytes,
+      lost: Object.fromEntries(agent.lost),
+      dropped: Object.fromEntries(agent.dropped),
+      duplicates: agent.duplicates,
+      elsewhere: agent.elsewhere,
+      heldMs: Math.round(agent.heldMs),
+      lagPackets: agent.lagPackets,
+      lagMs: agent.lagMs,
     })),
     sinks: sinks.map(sinkJson),
   };

@@ -163,7 +163,8 @@ function listen(
   settings: CheckedSettings,
   credentials: OpenCredentials | undefined,
 ): Promise<LinkServer> {
-  const { hostname, port, sinks, mtu, rotateBytes, rotateMs, keep, allow, statePath, workers } = settings;
+  const { hostname, port, sinks, mtu, rotateBytes, rotateMs, keep, allow } = settings;
+  const { statePath, agentRate, agentShare, workers } = settings;
   return LinkServer.start({
     application: `sslcollector ${VERSION}`,
     hostname,
@@ -173,6 +174,8 @@ function listen(
     credentials: credentials?.current,
     allow: allow.length > 0 ? allow : undefined,
     statePath,
+    agentRate,
+    agentShare,
     unpacks: settings.compress !== "off",
     workers,
     info: (text) => log.info(text),

@@ -5,8 +5,11 @@ import type { Sink } from "../sinks/sink.ts";
 import type { NumberedFile } from "../sinks/sink_files.ts";
 import { offsetAfter } from "../link/blocks/batch_walker.ts";
 import { COLLECTOR_ENDS } from "../link/blocks/link.ts";
+import { quoted, shown, shownText } from "../wire/printable.ts";
 import type { AgentBooks } from "./agent_books.ts";
 import { Backlog, type Held } from "./backlog.ts";
+import type { AgentRates, AgentShares } from "./quotas.ts";
+import { RateGate } from "./rate_gate.ts";
 import type {
   AgentIdentity,
   AgentMessage,
@@ -21,8 +24,8 @@ const ACK_BYTES = 1024 * 1024;
 const ACK_MS = 20;
 /** How long closing waits for sinks to empty their queues: what is in them is not acknowledged, and comes again. */
 const FLUSH_MAX_MS = 5000;
-/** Characters shown in the log of the name that an agent gives itself. */
-const SHOWN_NAME_LENGTH = 64;
+/** Why packets of an agent are in no file. */
+const SHARE_REASON = "agent-share";
 
 interface OpenLink {
   readonly agent: AgentIdentity;
@@ -65,6 +68,10 @@ export interface IntakeOptions {
   readonly log: (message: string) => void;
   /** Books of an agent by its name, made when needed. */
   readonly books: (name: string) => AgentBooks;
+  /** What an agent may send; absent: all that it can. */
+  readonly rates?: AgentRates;
+  /** What of an agent may go into files; absent: all that it sends. */
+  readonly shares?: AgentShares;
   /** Something went wrong that the collector cannot go on with. */
   readonly failed: (error: Error) => void;
   /** {@linkcode FLUSH_MAX_MS} when absent. */
@@ -87,6 +94,7 @@ export class Intake implements IntakePort {
   /** Sessions without a connection of which something is written and not flushed: it must not be written again. */
   readonly #left: Set<string> = new Set();
   readonly #backlog: Backlog;
+  readonly #gate: RateGate;
   /** A commit has failed. */
   #isBroken = false;
   /** What comes from now on stays unanswered: its agents send it again. */
@@ -94,6 +102,7 @@ export class Intake implements IntakePort {
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+    this.#gate = new RateGate(options.rates, (link) => this.#peer!.done(link));
     this.#backlog = new Backlog(options.sinks, (held) => this.#handleHeld(held), options.log);
   }
 
@@ -131,11 +140,11 @@ export class Intake implements IntakePort {
       : "";
     const called = hello.name === agent.name || hello.name === ""
       ? ""
-      : `, calls itself ${JSON.stringify(hello.name.slice(0, SHOWN_NAME_LENGTH))}`;
+      : `, calls itself ${quoted(hello.name)}`;
     const plain = agent.isPlaintext ? ", IN PLAINTEXT: neither verified nor secret" : "";
     this.#options.agentLog(
       agent.name,
-      `agent ${agent.name} (${agent.address}) connected, session ${
+      `agent ${shown(agent.name)} (${agent.address}) connected, session ${
         hello.session.slice(0, 8)
       }${resumes}${called}${plain}`,
     );
@@ -192,7 +201,7 @@ export class Intake implements IntakePort {
     } else if (this.#options.flushes) {
       this.#flushLater(link, session, 0);
     } else {
-      this.#peer!.done(link);
+      this.#gate.done(link);
     }
   }
 
@@ -249,12 +258,21 @@ export class Intake implements IntakePort {
       this.#end(link, COLLECTOR_ENDS);
     }
     clearTimeout(this.#ackTimer);
+    this.#gate.close();
   }
 
   #write(link: number, open: OpenLink, batch: PacketBatch): void {
-    for (const sink of this.#options.sinks()) sink.write(batch);
-    if (this.#options.sinks().length === 0) return;
-    open.books.wrote(batch.count, batch.blocks.length);
+    const { shares, sinks } = this.#options;
+    const bytes = batch.blocks.length;
+    const hasRoom = shares === undefined || shares.take(open.agent.name, bytes);
+    for (const sink of sinks()) if (hasRoom || sink.files === undefined) sink.write(batch);
+    if (sinks().length === 0) return;
+    if (hasRoom) open.books.wrote(batch.count, bytes);
+    else this.#leaveOut(open, batch);
+    if (this.#gate.took(link, open.books, bytes)) {
+      const line = "sends more than its rate (--agent-rate): it is held to that, its packets wait there";
+      this.#options.agentLog(open.agent.name, `agent ${shown(open.agent.name)} ${line}`);
+    }
     this.#note(link, open, open.cursor!, batch.blocks.length);
   }
 
@@ -263,7 +281,16 @@ export class Intake implements IntakePort {
     this.#have.set(open.session, have);
     open.unackedBytes += bytes;
     if (this.#options.flushes) this.#flushLater(link, open.session, bytes);
-    else if (this.#commit(link, open.session, have, this.#options.files())) this.#peer!.done(link);
+    else if (this.#commit(link, open.session, have, this.#options.files())) this.#gate.done(link);
+  }
+
+  /** The agent has its share of the files: the sinks without files have got the packets. */
+  #leaveOut({ agent, books }: OpenLink, { count }: PacketBatch): void {
+    if (!books.dropped.has(SHARE_REASON)) {
+      const line = "has its share of the files (--agent-share): packets are left out there, and counted";
+      this.#options.agentLog(agent.name, `agent ${shown(agent.name)} ${line}`);
+    }
+    books.drop(SHARE_REASON, count);
   }
 
   #commit(link: number, session: string, have: number, files: readonly NumberedFile[]): boolean {
@@ -300,7 +327,7 @@ export class Intake implements IntakePort {
       if (this.#options.sinks().length === 0) break;
       for (const { link, session, have, bytes, files } of written) {
         this.#backlog.unflushedBytes -= bytes;
-        if (this.#commit(link, session, have, files)) this.#peer!.done(link);
+        if (this.#commit(link, session, have, files)) this.#gate.done(link);
       }
       for (const session of this.#left) {
         if (!this.#unflushed.some((later) => later.session === session)) this.#forgetSession(session);
@@ -334,6 +361,7 @@ export class Intake implements IntakePort {
     const open = this.#links.get(link);
     if (open === undefined) return;
     this.#links.delete(link);
+    this.#gate.forget(link);
     const { books, agent, session } = open;
     books.disconnected();
     this.#backlog.forget(link);
@@ -341,8 +369,8 @@ export class Intake implements IntakePort {
     else this.#forgetSession(session);
     this.#options.agentLog(
       agent.name,
-      `agent ${agent.name} (${agent.address}) gone: ${
-        open.hasEnded ? "it ended" : reason
+      `agent ${shown(agent.name)} (${agent.address}) gone: ${
+        open.hasEnded ? "it ended" : shownText(reason)
       }; ${books.describe()}`,
     );
   }

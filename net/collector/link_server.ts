@@ -8,6 +8,7 @@ import type { CaptureFile, SinkSpec } from "../sinks/kind.ts";
 import { splitName } from "../sinks/rotated_path.ts";
 import type { FileProgress, NumberedFile, SinkFiles } from "../sinks/sink_files.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
+import { shown, shownText } from "../wire/printable.ts";
 import { AgentBooks } from "./agent_books.ts";
 import { CollectorState } from "./collector_state.ts";
 import { cutToCommit, keepAside, resumeFile } from "./file_progress.ts";
@@ -17,6 +18,7 @@ import { LINKS_PER_AGENT, Listener, type ListenerSettings } from "../link/transp
 import { LimitedLog } from "./limited_log.ts";
 import { HEARTBEAT_MS } from "../link/blocks/link.ts";
 import { MTU_MAX } from "../settings/limits.ts";
+import { AgentRates, AgentShares } from "./quotas.ts";
 import { Sessions } from "./sessions.ts";
 import { WorkerListener } from "../link/transport/worker_listener.ts";
 
@@ -40,6 +42,9 @@ export interface LinkServerOptions {
   readonly allow?: readonly string[];
   /** Keeps what must outlive the collector; absent: nothing does, and an interrupted collector gets packets twice. */
   readonly statePath?: string;
+  /** Bytes a second of one agent, and bytes of one in files; absent: any. */
+  readonly agentRate?: number;
+  readonly agentShare?: number;
   /** Threads for connections; 0: the caller's. */
   readonly workers: number;
   /** Whether agents may pack what they send; they may when absent. */
@@ -94,7 +99,7 @@ export class LinkServer {
     this.#agentLog = new LimitedLog(
       AGENT_LINES,
       options.info,
-      (name, lines) => `agent ${name}: ${lines} more lines on its connections are left out`,
+      (name, lines) => `agent ${shown(name)}: ${lines} more lines on its connections are left out`,
     );
     const links = LINKS_PER_AGENT * Math.max(1, options.workers);
     this.#state = options.statePath === undefined ? undefined : new CollectorState(options.statePath, links);
@@ -127,6 +132,10 @@ export class LinkServer {
       agentLog: (name, line) => this.#agentLog.add(name, line),
       log: options.info,
       books: (name) => this.#booksOf(name),
+      rates: options.agentRate === undefined ? undefined : new AgentRates(options.agentRate),
+      shares: options.agentShare === undefined
+        ? undefined
+        : new AgentShares(options.agentShare, this.#sinkFiles),
       failed: (error) => this.#fail(error),
     });
   }
@@ -207,7 +216,7 @@ export class LinkServer {
     const { application, hostname, allow, credentials, workers, heartbeatMs = HEARTBEAT_MS } = this.#options;
     let { port } = this.#options;
     const refused = (address: string, reason: string) =>
-      this.#refusals.add("", `refused ${address}: ${reason}`);
+      this.#refusals.add("", `refused ${address}: ${shownText(reason)}`);
     this.#intake.connect(this.#peer());
     for (let at = 0; at < Math.max(1, workers); at++) {
       const settings: ListenerSettings = {

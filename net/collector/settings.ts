@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { LINK_PORT } from "../link/blocks/link.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import type { CredentialSettings } from "../settings/credentials.ts";
-import { WORKERS_MAX } from "../settings/limits.ts";
+import { AGENT_RATE_MIN, AGENT_SHARE_MIN, WORKERS_MAX } from "../settings/limits.ts";
 import { credentialEntries, parsed, wholeNumber } from "../settings/schema.ts";
 import { statusEntries, type StatusSettings } from "../settings/status.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
@@ -36,6 +36,10 @@ export interface CollectorSettings extends CredentialSettings, RotationSettings,
    * collector that is interrupted gets packets twice.
    */
   readonly statePath?: string;
+  /** Bytes a second that an agent may send; at least 65536. Default: what it can. */
+  readonly agentRate?: number;
+  /** Bytes that the packets of one agent may take in the files that the collector has; at least 1 MiB. Default: any. */
+  readonly agentShare?: number;
   /** Threads for connections, 0 to 64; 0: the caller's. Default: one for each core but one, 4 at most. */
   readonly workers?: number;
 }
@@ -61,6 +65,8 @@ const settingsSchema = v.strictObject({
     "auto",
   ),
   statePath: v.optional(v.string()),
+  agentRate: v.optional(wholeNumber(AGENT_RATE_MIN)),
+  agentShare: v.optional(wholeNumber(AGENT_SHARE_MIN)),
   workers: v.optional(
     wholeNumber(0, WORKERS_MAX),
     () => Math.min(WORKERS_OF_USE, navigator.hardwareConcurrency - 1),
@@ -71,6 +77,9 @@ const settingsSchema = v.strictObject({
 export function checkSettings(settings: CollectorSettings): CheckedSettings {
   const checked: CheckedSettings = parsed(settingsSchema, settings);
   if (checked.sinks.length === 0) throw new BadSetting("sinks", "expected at least one place for packets");
+  if (checked.agentShare !== undefined && !checked.sinks.some(({ file }) => file)) {
+    throw new BadSetting("agentShare", "needs a file among the sinks, for example out.pcapng");
+  }
   if (checked.plaintext && checked.allow.length > 0) {
     throw new BadSetting(
       "allow",

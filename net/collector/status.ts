@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a running collector says of itself. @module */
+import { shown } from "../wire/printable.ts";
 import { VERSION } from "../settings/version.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { Metric } from "../status/metrics.ts";
@@ -119,8 +120,8 @@ function concerns({ name, connections, forMs, lost }: RemoteAgentReport, nowMs: 
   const reasons = recentReasons(lost, nowMs);
   return [
     ...connections === 0 && forMs >= SILENT_MS
-      ? [`agent ${name} is away for ${Math.round(forMs / 1000)} s`]
+      ? [`agent ${shown(name)} is away for ${Math.round(forMs / 1000)} s`]
       : [],
-    ...reasons.length > 0 ? [`agent ${name} loses packets: ${reasons.join(", ")}`] : [],
+    ...reasons.length > 0 ? [`agent ${shown(name)} loses packets: ${reasons.join(", ")}`] : [],
   ];
 }

@@ -12,6 +12,7 @@ import {
   type Sink,
   type SinkCounters,
 } from "../sinks/sink.ts";
+import { shownText } from "../wire/printable.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
 import { dial, type Dialled } from "./transport/dial.ts";
 import { PeerWatch } from "./transport/peer.ts";
@@ -361,7 +362,7 @@ export class RemoteSink implements Sink {
       : wasWelcome
       ? "lost: "
       : "";
-    this.#options.warn?.(`${this.name}: ${by}${reason}; trying again`);
+    this.#options.warn?.(`${this.name}: ${by}${shownText(reason)}; trying again`);
   }
 
   #sleep(ms: number): Promise<void> {

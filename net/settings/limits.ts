@@ -13,5 +13,8 @@ export const KEEP_MAX = 1_000_000;
 export const MEMORY_MIN = 2 ** 20;
 export const QUEUE_MIN = 2 ** 20;
 export const SPOOL_MIN = 2 ** 24;
+/** Bytes a second, and bytes in files, below which an agent of a collector would hardly come through. */
+export const AGENT_RATE_MIN = 2 ** 16;
+export const AGENT_SHARE_MIN = 2 ** 20;
 /** Threads for connections that a collector may have. */
 export const WORKERS_MAX = 64;

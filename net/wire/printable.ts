@@ -23,3 +23,35 @@ export function visible(text: string): string {
 const UNSHOWABLE =
   // deno-lint-ignore no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|[\ud800-\udfff]/gu;
+
+/** Characters of a peer's text that are shown. */
+const SHOWN_NAME_LENGTH = 64;
+const SHOWN_TEXT_LENGTH = 300;
+
+/** A name that a peer has or gives itself, cut, in quotes, with what may not be shown escaped. */
+export function quoted(name: string): string {
+  return oneLine(JSON.stringify(cutTo(name, SHOWN_NAME_LENGTH)));
+}
+
+/** A name as it is when nobody can be misled by it, else {@linkcode quoted}. */
+export function shown(name: string): string {
+  return /^[\w.:@/*+-][\w.:@/*+ -]*$/.test(name) && name.length <= SHOWN_NAME_LENGTH ? name : quoted(name);
+}
+
+/** A line in which a peer has its words, such as an error: cut, with what may not be shown escaped. */
+export function shownText(text: string): string {
+  return oneLine(cutTo(text, SHOWN_TEXT_LENGTH));
+}
+
+/** A text of any length in which what may not be shown is escaped. */
+export function oneLine(text: string): string {
+  return text.replace(UNSHOWABLE, escaped);
+}
+
+function cutTo(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
+}
+
+function escaped(character: string): string {
+  return Array.from(character, (one) => `\\u{${one.codePointAt(0)!.toString(16)}}`).join("");
+}

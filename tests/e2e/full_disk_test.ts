@@ -83,7 +83,7 @@ async function checkFullDisk(
   assert.equal(messages.length, 1, ended.stderr);
   assert.match(
     messages[0],
-    new RegExp(`^sslcollector: error: .*${disk}/${name}.*writing stopped: No space left on device`),
+    new RegExp(` sslcollector: error: .*${disk}/${name}.*writing stopped: No space left on device`),
   );
   assert.match(messages[0], new RegExp(`the ${full.written} packets written before are whole`));
   return files;

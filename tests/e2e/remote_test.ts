@@ -190,7 +190,7 @@ Deno.test({
       assert.ok(kept > 0);
       await using other = await Collector.start("source", fixture, captures[1], ...pki);
       const told = new RegExp(
-        `^sslcollector: warning: ${spool}/127\\.0\\.0\\.1-${gone} has packets for a collector that this run does not mirror to`,
+        ` sslcollector: warning: ${spool}/127\\.0\\.0\\.1-${gone} has packets for a collector that this run does not mirror to`,
         "m",
       );
       const without = await run(other.port);
@@ -226,7 +226,7 @@ Deno.test({
       await using agent = await startSslcollector("source", fixture, args, { env: { TMPDIR: temporary } });
       await agent.found(
         "stderr",
-        /^sslcollector: tcp:\S+: \d+ packets wait for the collector, as long as it takes some every 5 s, for 29 s more at most; Ctrl-C or SIGTERM now/m,
+        / sslcollector: info: tcp:\S+: \d+ packets wait for the collector, as long as it takes some every 5 s, for 29 s more at most; Ctrl-C or SIGTERM now/m,
       );
       agent.kill("SIGTERM");
       const { code, stderr } = await agent.ended;
@@ -254,11 +254,11 @@ Deno.test({
       assert.deepEqual(summaryOf(refused).sinks[0].written, 0);
       assert.match(
         refused.stderr,
-        /^sslcollector: warning: 127\.0\.0\.1:\d+: refused by the collector: agent "web1" is not on the list/m,
+        / sslcollector: warning: 127\.0\.0\.1:\d+: refused by the collector: agent "web1" is not on the list/m,
       );
       assert.deepEqual(summaryOf(taken).sinks[0].dropped, {});
       const { summary, stderr } = await collector.stop();
-      assert.match(stderr, /^sslcollector: warning: .*web1.*allow/m);
+      assert.match(stderr, / sslcollector: warning: .*web1.*allow/m);
       assert.deepEqual(summary.agents.map(({ name }) => name), ["web2"]);
       assert.equal(summary.sinks[0].written, summaryOf(taken).total.packets);
     }),
@@ -282,7 +282,7 @@ Deno.test({
       };
       const both = await written("-t", `tcp://127.0.0.1:${plain.port}`);
       assert.ok(both.sink.written > 0);
-      assert.match(both.stderr, /^sslcollector: warning: tcp:.* PLAINTEXT/m);
+      assert.match(both.stderr, / sslcollector: warning: tcp:.* PLAINTEXT/m);
       // Both wait a while at their end.
       const wrong = [["-t", `127.0.0.1:${plain.port}`, ...pki], ["-t", `tcp://127.0.0.1:${secure.port}`]];
       for (const { sink } of await Promise.all(wrong.map((options) => written(...options)))) {
@@ -290,7 +290,7 @@ Deno.test({
       }
       const { summary, stderr } = await plain.stop();
       assert.equal(summary.sinks[0].written, both.sink.written);
-      assert.match(stderr, /^sslcollector: warning: agents are taken IN PLAINTEXT/m);
+      assert.match(stderr, / sslcollector: warning: agents are taken IN PLAINTEXT/m);
       assert.equal((await secure.stop()).summary.sinks[0].written, 0);
     }),
 });
@@ -307,7 +307,7 @@ Deno.test({
       const issue = ["pki", "issue", "collector", "hub", "--san", "127.0.0.1", ...pki];
       assert.equal((await runSslcollector("source", fixture, issue)).code, 0);
       collector.child.kill("SIGHUP");
-      await collector.child.found("stderr", /^sslcollector: certificates were read again: hub$/m);
+      await collector.child.found("stderr", / sslcollector: info: certificates were read again: hub$/m);
       await collector.stop();
     }),
 });

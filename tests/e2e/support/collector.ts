@@ -54,7 +54,7 @@ export class Collector implements AsyncDisposable {
     const listen = more.includes("-L") ? [] : ["-L", "127.0.0.1:0"];
     const child = await startSslcollector(mode, fixture, [...args, ...listen, ...more]);
     try {
-      const [, port] = await child.found("stderr", /^sslcollector: collecting on \S+:(\d+) into /m);
+      const [, port] = await child.found("stderr", / sslcollector: info: collecting on \S+:(\d+) into /m);
       return new Collector(child, Number(port));
     } catch (error) {
       await child[Symbol.asyncDispose]();

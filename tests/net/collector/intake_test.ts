@@ -24,6 +24,7 @@ class Harness {
   readonly welcomed: number[] = [];
   readonly acked: number[] = [];
   readonly books = new AgentBooks("web1");
+  readonly lines: string[] = [];
   readonly intake: Intake;
   done = 0;
   failure: Error | undefined;
@@ -41,7 +42,7 @@ class Harness {
         this.sessions.set(session, have);
         this.commits.push({ have, files });
       },
-      agentLog() {},
+      agentLog: (_, line) => this.lines.push(line),
       log() {},
       books: () => this.books,
       failed: (error) => this.failure = error,
@@ -142,6 +143,24 @@ Deno.test("what is written and not flushed is not acknowledged to a new connecti
   await settle();
   assert.equal(harness.sessions.get(`web1/${SESSION}`), 10);
   await harness.intake.close();
+});
+
+Deno.test("an agent's name and what it calls itself stand in the log in quotes, and begin no line", async () => {
+  const harness = new Harness([new SlowSink()], false);
+  const name = "web1\nsslcollector: error: disk on fire";
+  const hello = { kind: "hello", session: SESSION, first: 0, next: 0, mtu: 1500, name } as const;
+  harness.intake.opened(1, { name, isPlaintext: false, address: "192.0.2.1:5" }, hello);
+  harness.intake.opened(2, { name: "web2", isPlaintext: false, address: "192.0.2.2:5" }, hello);
+  harness.intake.closed(1, `${"x".repeat(1000)}\n`);
+  await harness.intake.close();
+  const quoted = '"web1\\nsslcollector: error: disk on fire"';
+  const session = `session ${SESSION.slice(0, 8)}`;
+  assert.deepEqual(harness.lines.slice(0, 2), [
+    `agent ${quoted} (192.0.2.1:5) connected, ${session}`,
+    `agent web2 (192.0.2.2:5) connected, ${session}, calls itself ${quoted}`,
+  ]);
+  assert.match(harness.lines[2], /^agent "web1\\n.*" \(192\.0\.2\.1:5\) gone: x{300}…; 0 packets/);
+  assert.ok(harness.lines.every((line) => !line.includes("\n")));
 });
 
 Deno.test("after a commit that failed nothing is written or acknowledged any more", async () => {
