@@ -43,10 +43,10 @@ export function findSettings(
   const places = [inEnvironment(environment), ...inFile(command, environment, defaultPath)];
   const found: FoundSetting[] = [];
   for (const [name, setting] of settings) {
-    const together = DESTINATIONS.includes(name) ? DESTINATIONS : [name];
+    const together = DESTINATIONS.includes(name) ? DESTINATIONS.filter((name) => settings.has(name)) : [name];
     if (together.some(isGiven)) continue;
     const place = places.find((place) =>
-      together.some((name) => settings.has(name) && place.find(settings.get(name)!) !== undefined)
+      together.some((name) => place.find(settings.get(name)!) !== undefined)
     );
     const said = place?.find(setting);
     if (said) found.push({ name, ...said, words: wordsOf(setting, said.values, said.source) });

@@ -210,6 +210,19 @@ Deno.test("config show: each value with where it comes from, and what holds with
   });
 });
 
+Deno.test("config: a collector takes its sinks from file and environment", async () => {
+  await withTempDir(async (folder) => {
+    const path = `${folder}/c.toml`;
+    Deno.writeTextFileSync(path, '[collector]\noutput = "./file.pcapng"\n');
+    const args = ["-C", "--dry-run", "--insecure-plaintext"];
+    for (const [name, value] of [["SSLCOLLECTOR_CONFIG", path], ["SSLCOLLECTOR_OUTPUT", "./file.pcapng"]]) {
+      const { code, stdout, stderr } = await runCommand(args, { cwd: folder, env: { [name]: value } });
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.match(stdout, /into .*file\.pcapng/);
+    }
+  });
+});
+
 Deno.test("dry run: what is wrong is said as at a start, what is right is told, and nothing is made", async () => {
   await withTempDir(async (folder) => {
     const cases: [args: string[], code: number, said: RegExp][] = [
