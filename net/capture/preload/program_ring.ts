@@ -355,8 +355,12 @@ export class ProgramRing {
       const start = dataStart(this.#slotCapacity);
       if (kept === 0) region.punch(index, PAGE + SLOTS_STEP * SLOT.size, PAGE + slots * SLOT.size);
       region.punch(index, start + kept, start + bytes);
+      if (region.isSealed) {
+        this.#prepared = touched; // it is still there
+        this.#charge();
+        return reader.retire("its memory is sealed against being given back");
+      }
       reader.endGivingBack(slots, bytes / UNIT);
-      if (region.isSealed) return reader.retire("its memory is sealed against being given back");
       this.#prepared = Math.min(this.#prepared, kept);
       this.#isInherited = false;
     }

@@ -620,6 +620,21 @@ Deno.test("a ring gives back what it used within seconds, and is granted what it
   assert.equal(budget.usedBytes, 0);
 });
 
+Deno.test("a program that seals its memory is served no more, and counted", async () => {
+  await withAgent(async ({ directory, source, log, warnings }) => {
+    const { region, ring } = joinAgent(directory);
+    for (let i = 0; i < 64; i++) ring.write({ kind: KIND.data, payload: new Uint8Array(8192) });
+    await log.until(() => log.of("data").length === 64);
+    assert.equal(libc().fcntl(region.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+    await until("its ring to be given up", () => source.counters.retired === 1);
+    assert.match(warnings[0], /sealed against being given back/);
+    region.claim(1, Deno.pid).write({ kind: KIND.data, flow: 3, payload });
+    await until("its next ring to be refused", () => source.counters.refused.get("sealed-memory") === 1);
+    assert(source.usedMemory >= 512 << 10);
+    region.close();
+  });
+});
+
 Deno.test("a ring whose memory was sealed against being given back is read no more, and stays its user's cost", async () => {
   for (const how of ["at rest", "when its process is gone"]) {
     const budget = new MemoryBudget(512 << 20);
