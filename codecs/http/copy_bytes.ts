@@ -2,7 +2,7 @@
 /** Copying short runs of bytes. @module */
 
 /** Copies below this by a loop: for the lengths that header fields have it beats the views that `set` needs. */
-const LOOP_MAX_BYTES = 96;
+const LOOP_MAX_BYTES = 48;
 
 /** Copies `source[start, end)` to `target` from `at` on. */
 export function copyBytes(

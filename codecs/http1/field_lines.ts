@@ -35,8 +35,7 @@ export interface HeadFacts {
 /** Counts substitutions and the like by reason. */
 export type Count = (reason: string, amount?: number) => void;
 
-/** Facts of no head at all. */
-export const newFacts = (): HeadFacts => ({
+const newFacts = (): HeadFacts => ({
   declaredLength: LENGTH_ABSENT,
   claim: "",
   expects: false,
@@ -44,6 +43,9 @@ export const newFacts = (): HeadFacts => ({
   fieldCount: 0,
   repeatedFields: 0,
 });
+
+/** Facts of no head at all, for every message whose head has not come: nobody changes them. */
+export const NO_FACTS: HeadFacts = newFacts();
 
 export const CRLF = "\r\n";
 

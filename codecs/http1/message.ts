@@ -11,7 +11,7 @@ import type { Direction } from "../direction.ts";
 import type { Partial } from "../http/event.ts";
 import type { BytePool } from "./byte_pool.ts";
 import type { ByteWriter } from "./byte_writer.ts";
-import { type HeadFacts, newFacts } from "./field_lines.ts";
+import { type HeadFacts, NO_FACTS } from "./field_lines.ts";
 
 /** A body is likely to become as long as was declared when that is at most so many times what has come. */
 const LIKELY_TIMES = 16;
@@ -61,7 +61,7 @@ export class Message {
   head: Uint8Array | undefined;
   /** Above 0 once the head has come, written or not. */
   headLength = 0;
-  facts: HeadFacts = newFacts();
+  facts: HeadFacts = NO_FACTS;
   bodyRule: BodyRule = BodyRule.ANY;
   /** Body that is not written yet, in its first `bodyLength` bytes. */
   body = NO_BYTES;
@@ -128,7 +128,7 @@ export class Message {
     this.discard(pool);
     this.headLength = 0;
     this.bodyRule = BodyRule.ANY;
-    this.facts = newFacts();
+    this.facts = NO_FACTS;
   }
 
   append(bytes: Uint8Array, start: number, end: number, pool: BytePool): void {

@@ -5,6 +5,7 @@ import type { CodecOutput } from "../../../codecs/codec.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/direction.ts";
 import { ByteWriter } from "../../../codecs/http1/byte_writer.ts";
 import { LENGTH_INVALID } from "../../../codecs/http1/field_value.ts";
+import { NO_FACTS } from "../../../codecs/http1/field_lines.ts";
 import { BodyRule, Message, MessageState } from "../../../codecs/http1/message.ts";
 import { MAX_CHUNK_BYTES, MessageWriter } from "../../../codecs/http1/message_writer.ts";
 import { bytesOf, textOf } from "../../support/http2_frames.ts";
@@ -42,8 +43,7 @@ class Written {
     head.ascii("HEAD\r\n");
     this.message.keepHead(head, this.writer.pool);
     if (declaredLength === undefined) return;
-    this.message.facts.declaredLength = declaredLength;
-    this.message.facts.claim = "CLAIM\r\n";
+    this.message.facts = { ...NO_FACTS, declaredLength, claim: "CLAIM\r\n" };
   }
 
   append(body: string): this {
@@ -177,7 +177,7 @@ Deno.test("as it comes: without a length that can be believed, chunks of what is
 
 Deno.test("as it comes: no length is declared behind Expect, or where trailers are known of", () => {
   const expecting = new Written(TO_SERVER, 3);
-  expecting.message.facts.expects = true;
+  expecting.message.facts = { ...expecting.message.facts, expects: true };
   expecting.available();
   assert.equal(expecting.message.state, MessageState.CHUNKED);
   const trailing = new Written(TO_SERVER, 3).set({ trailers: TRAILERS });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { NO_FACTS } from "../../../codecs/http1/field_lines.ts";
 import { ByteWriter } from "../../../codecs/http1/byte_writer.ts";
 import type { Message } from "../../../codecs/http1/message.ts";
 import { MessageWriter } from "../../../codecs/http1/message_writer.ts";
@@ -22,7 +23,7 @@ function newLane(options = {}) {
     const exchange = new Exchange(1, 0);
     withHead(exchange.request, request);
     if (response !== undefined) withHead(exchange.response, response);
-    exchange.request.facts.repeatedFields = repeatedFields;
+    exchange.request.facts = { ...NO_FACTS, repeatedFields };
     lane.write(exchange, response === undefined);
   };
   /** How often a connection was closed, and how. */

@@ -7,7 +7,7 @@ have paths of their own: /KIND/NUMBER/a. Says how many connections it made.
 import select, socket, ssl, struct, sys
 
 PORT, COUNT, KINDS = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
 WINDOW = 0x7FFFFFFF
 # Streams that every server takes at a time, and more than any takes.
@@ -100,6 +100,9 @@ class Connection:
                 self.window += int.from_bytes(self.read[at + 9:end], "big")
             elif kind == PING and flags & ACK and self.read[at + 9:end] == b"the-last":
                 self.answered = True
+            elif kind == GOAWAY:
+                # Node does not read on then, and does not close.
+                raise Closed
             at = end
         self.read = self.read[at:]
 
