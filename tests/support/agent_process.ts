@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** An agent's sink as a process of its own, to be killed. Tells how many packets it has written. @module */
 import { loadCredentials } from "../../net/pki/load.ts";
-import { RemoteSink } from "../../net/link/remote_sink.ts";
+import { type Compression, RemoteSink } from "../../net/link/remote_sink.ts";
 import { parseTarget } from "../../net/link/target.ts";
 import { NumberedPackets } from "./link_packets.ts";
 import { PATIENT_AGENT } from "./patience.ts";
@@ -10,13 +10,14 @@ export interface AgentArguments {
   readonly pki: string;
   readonly target: string;
   readonly spool?: string;
+  readonly compress?: Compression;
   readonly packets: number;
   /** Number of the first packet. */
   readonly first: number;
 }
 
 if (import.meta.main) {
-  const { pki, target, spool, packets, first }: AgentArguments = JSON.parse(Deno.args[0]);
+  const { pki, target, spool, compress, packets, first }: AgentArguments = JSON.parse(Deno.args[0]);
   const credentials = await loadCredentials({ directory: pki, role: "agent" });
   const sink = new RemoteSink(parseTarget(target), {
     application: "test",
@@ -24,6 +25,7 @@ if (import.meta.main) {
     agentName: "test host",
     credentials: () => credentials,
     spool: spool === undefined ? undefined : { directory: spool },
+    compress,
     backoffMaxMs: 200,
     ...PATIENT_AGENT,
     info: (line) => console.error(line),

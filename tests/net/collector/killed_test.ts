@@ -10,6 +10,8 @@ import { skipIf } from "../../support/skip.ts";
 import { until } from "../../support/until.ts";
 
 const KILLS = 20;
+/** Of collector and agent, by turns that nobody knows; `BOTH_KILLS` in the environment says how many. */
+const BOTH_KILLS = Number(Deno.env.get("BOTH_KILLS") ?? 4);
 /** Of a collector whose file is rotated meanwhile. */
 const ROTATED_KILLS = Number(Deno.env.get("ROTATED_KILLS") ?? 4);
 
@@ -145,5 +147,78 @@ Deno.test("an agent killed and restarted with a spool sends each packet that it 
       }
       assert.ok(numbers.every((number, at) => at === 0 || number > numbers[at - 1]), "sessions in order");
       assert.deepEqual([...Deno.readDirSync(`${pki.folder}/spool`)].map(({ name }) => name), ["lock"]);
+    })
+  ));
+
+Deno.test(`a collector and an agent with a spool, ${BOTH_KILLS} kills under load: each packet once and in order`, () =>
+  withSeed((random) =>
+    withPki(async (pki) => {
+      const out = `${pki.folder}/out.pcapng`;
+      const spool = `${pki.folder}/spool`;
+      const RUN = 1_000_000;
+      let port = 0;
+      await using proxy = cuttingProxy(() => port, () => Infinity);
+      const startCollector = async () => {
+        const args = {
+          pki: pki.directory,
+          sink: out,
+          state: `${pki.folder}/state`,
+          workers: random.below(2),
+        };
+        const started = new TestProcess("collector_process.ts", args);
+        port = Number((await started.find(/^port (\d+)/))[1]);
+        return started;
+      };
+      let run = 0;
+      const startAgent = (packets: number) =>
+        new TestProcess("agent_process.ts", {
+          pki: pki.directory,
+          target: `127.0.0.1:${proxy.port}`,
+          spool,
+          packets,
+          first: run * RUN,
+          compress: random.oneIn(2) ? "on" : "off",
+        });
+      const writtenBy = (agent: TestProcess) =>
+        Number(
+          /^written (\d+)/.exec(agent.lines.findLast((line) => line.startsWith("written")) ?? "")?.[1] ??
+            run * RUN,
+        );
+      const least: number[] = [];
+      let collector = await startCollector();
+      let agent = startAgent(RUN);
+      for (let kills = 0; kills < BOTH_KILLS; kills++) {
+        const goal = writtenBy(agent) + 50 * (1 + random.below(40));
+        await until("packets under way", () => writtenBy(agent) >= goal, 1);
+        // Each of them at least once.
+        if (kills % 2 === 0 ? random.below(4) > 0 : random.oneIn(4)) {
+          await collector.kill();
+          collector = await startCollector();
+        } else {
+          await agent.kill();
+          least[run] = writtenBy(agent) - run * RUN;
+          run++;
+          agent = startAgent(RUN);
+        }
+      }
+      await agent.kill();
+      least[run] = writtenBy(agent) - run * RUN;
+      run++;
+      agent = startAgent(100);
+      assert.equal(await agent.finish(), 0);
+      const counters = JSON.parse(agent.lines.at(-1)!);
+      assert.deepEqual([counters.packets, counters.dropped], [counters.written, {}]);
+      assert.equal(await collector.finish(), 0);
+      const numbers = numbersIn(await Deno.readFile(out));
+      assert.ok(
+        numbers.every((number, at) => at === 0 || number > numbers[at - 1]),
+        "none twice, sessions in order",
+      );
+      for (const [at, packets] of [...least, 100].entries()) {
+        const own = numbers.filter((number) => Math.floor(number / RUN) === at).map((number) => number % RUN);
+        assertEachOnce(own, own.length);
+        assert.ok(own.length >= packets, `run ${at}: ${own.length} of ${packets}`);
+      }
+      assert.deepEqual([...Deno.readDirSync(spool)].map(({ name }) => name), ["lock"]);
     })
   ));
