@@ -115,7 +115,7 @@ export class FileSink implements Sink, SinkFiles {
     const file = this.#file;
     if (file === undefined) return;
     try {
-      const { whereabouts, cutTo } = file;
+      const { whereabouts, cutTo } = file.look();
       if (cutTo !== undefined) this.#beginCut(file, cutTo);
       if (whereabouts === "in place") return;
       this.#tell(`${whereabouts} by another program with ${this.#filePackets} packets of this run in it`);

@@ -68,16 +68,22 @@ export class GrownFile {
 
   /** Bytes that it has, where another program has left it fewer than it should have; else undefined. */
   get cutTo(): number | undefined {
-    if (!this.isRegular) return undefined;
-    const { size } = this.#file.statSync();
-    return size < this.bytes ? size : undefined;
+    return this.isRegular ? this.#cutTo(this.#file.statSync().size) : undefined;
   }
 
-  get whereabouts(): Whereabouts {
-    if (!this.isRegular) return "in place";
+  /** Where it is now, and what {@linkcode GrownFile.cutTo} says. */
+  look(): { readonly whereabouts: Whereabouts; readonly cutTo: number | undefined } {
+    if (!this.isRegular) return IN_PLACE;
     const there = statOf(this.path);
-    if (there?.ino === this.inode && there.dev === this.device) return "in place";
-    return (this.#file.statSync().nlink ?? 1) === 0 ? "removed" : "moved";
+    if (there?.ino === this.inode && there.dev === this.device) {
+      return there.size >= this.bytes ? IN_PLACE : { whereabouts: "in place", cutTo: there.size };
+    }
+    const { nlink, size } = this.#file.statSync();
+    return { whereabouts: (nlink ?? 1) === 0 ? "removed" : "moved", cutTo: this.#cutTo(size) };
+  }
+
+  #cutTo(size: number): number | undefined {
+    return size < this.bytes ? size : undefined;
   }
 
   /** Cuts it to what it should have been at `bytes`; never makes it longer. */
@@ -90,6 +96,8 @@ export class GrownFile {
     this.#file.close();
   }
 }
+
+const IN_PLACE = { whereabouts: "in place", cutTo: undefined } as const;
 
 function statOf(path: string): Deno.FileInfo | undefined {
   try {
