@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task package [TARGET…]`: what is released, in `dist/packages/`: for Linux a .tar.gz, a .zip, a .deb and a .rpm, for Windows a
- * .zip; for all of them the sums of their bytes and the bill of materials. Made of the same commit they are identical.
+ * `deno task package [TARGET…]`: what is released, in `dist/packages/`: for Linux a .tar.gz, a .zip, a .deb and a .rpm, and for this
+ * machine's own target a .tar.gz that brings its C library; for Windows a .zip; for all of them the sums of their bytes and the bill of materials. Made of the same commit they are identical.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { buildHook } from "./hook.ts";
 import { archiveEntries, makeTar, makeZip, placeFolder } from "./package/archive.ts";
 import { type Entry, systemEntries } from "./package/content.ts";
 import { makeDeb } from "./package/deb.ts";
+import { withOwnLibc } from "./package/own_libc.ts";
 import { billOfMaterials, licenceTexts, type UsedPackage, usedPackages } from "./package/packages.ts";
 import { makeRpm } from "./package/rpm.ts";
 
@@ -72,7 +73,11 @@ async function linuxPackages(
   await placeFolder(`${folder}/${name}`, await archiveEntries(entries), date);
   await makeTar(`${folder}/${name}`, paths.tar, date);
   await makeZip(`${folder}/${name}`, paths.zip, date);
-  return Object.values(paths);
+  if (target.name !== Deno.build.target) return Object.values(paths);
+  const own = `${name}-own-libc`;
+  await placeFolder(`${folder}/${own}`, await withOwnLibc(await archiveEntries(entries), executable), date);
+  await makeTar(`${folder}/${own}`, `${output}/${own}.tar.gz`, date);
+  return [...Object.values(paths), `${output}/${own}.tar.gz`];
 }
 
 async function windowsPackages(

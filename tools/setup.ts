@@ -63,7 +63,7 @@ const CROSS: Need[] = [
 const PROGRAMS: Need[] = [
   ...CROSS,
   { package: "rpm", shows: "rpmbuild" },
-  { package: "systemd", shows: "systemd-analyze" },
+  { package: "systemd-container", shows: "systemd-nspawn" },
   { package: "man-db", shows: "man" },
   { package: "fish", shows: "fish" },
   ...[

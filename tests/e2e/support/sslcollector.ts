@@ -143,7 +143,7 @@ export class Agent implements AsyncDisposable {
 let compiling: Promise<string> | undefined;
 
 /** The binary, made when it is missing or older than what it is made of. */
-function binary(): Promise<string> {
+export function binary(): Promise<string> {
   return isFresh() ? Promise.resolve(BINARY) : compiling ??= compile();
 }
 
