@@ -60,7 +60,18 @@ function agentLines(report: AgentReport): string[] {
 
 function collectorLines({ agents }: CollectorReport): string[] {
   if (agents.length === 0) return [row("agents", "none so far")];
-  const header = ["AGENT", "ADDRESS", "SINCE", "PACKETS", "BYTES", "LAG", "LOST THERE"];
+  const header = [
+    "AGENT",
+    "ADDRESS",
+    "SINCE",
+    "PACKETS",
+    "BYTES",
+    "LAG",
+    "LOST THERE",
+    "QUEUE",
+    "SPOOL",
+    "VERSION",
+  ];
   return table([header, ...agents.map(agentCells)]);
 }
 
@@ -75,6 +86,9 @@ function agentCells(agent: RemoteAgentReport): string[] {
     formatBytes(bytes),
     lagPackets > 0 ? `${count(lagPackets)} (${formatSpan(lagMs)})` : "0",
     losses.length > 0 ? losses.join(", ") : "0",
+    agent.queuedBytes === undefined ? "?" : formatBytes(agent.queuedBytes),
+    agent.spooledBytes === undefined ? "?" : formatBytes(agent.spooledBytes),
+    agent.application === undefined ? "?" : printableLine(agent.application.replace(/^sslcollector /, "")),
   ];
 }
 

@@ -11,6 +11,16 @@ const REASONS: ReadonlySet<string> = new Set([
   "over-mtu",
 ]);
 
+/** What an agent says of itself. */
+export interface AgentState {
+  /** Bytes of memory that wait for this collector. */
+  readonly queuedBytes: number;
+  /** Bytes on disk that do. */
+  readonly spooledBytes: number;
+  /** Program and version. */
+  readonly application: string;
+}
+
 /**
  * Over all its connections and sessions. For every session: packets that the agent was given = written here + dropped here
  * + lost there + elsewhere + still under way.
@@ -39,6 +49,8 @@ export class AgentBooks {
   lagPackets = 0;
   /** How long the oldest of them had waited then, by the agent's clock. */
   lagMs = 0;
+  /** What it last said of itself; undefined: nothing, as versions before 0.1.0 do. */
+  state: AgentState | undefined;
 
   constructor(readonly name: string) {}
 

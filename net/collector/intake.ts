@@ -227,6 +227,9 @@ export class Intake implements IntakePort {
       case "heartbeat":
         open.books.told(message.next - have, message.waitedMs);
         break;
+      case "status":
+        open.books.state = message;
+        break;
       case "end": {
         const isAtEnd = open.cursor === undefined
           ? message.next <= Math.max(have, open.first)

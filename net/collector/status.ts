@@ -3,7 +3,7 @@
 import { shown } from "../wire/printable.ts";
 import { VERSION } from "../settings/version.ts";
 import type { Sink } from "../sinks/sink.ts";
-import type { Metric } from "../status/metrics.ts";
+import type { Metric, MetricValue } from "../status/metrics.ts";
 import {
   counter,
   gauge,
@@ -71,6 +71,11 @@ export class CollectorStatus implements StatusSubject {
       duplicates,
       lagPackets,
       lagMs,
+      ...(books.state === undefined ? {} : {
+        queuedBytes: books.state.queuedBytes,
+        spooledBytes: books.state.spooledBytes,
+        application: books.state.application,
+      }),
     };
   }
 
@@ -107,6 +112,12 @@ export class CollectorStatus implements StatusSubject {
         "How long the oldest of them had waited.",
         ofAgents(({ lagMs }) => lagMs / 1000),
       ),
+      gauge("agent_queue_bytes", "Memory that waits there.", said(agents, ({ queuedBytes }) => queuedBytes)),
+      gauge(
+        "agent_spool_bytes",
+        "Disk space that waits there.",
+        said(agents, ({ spooledBytes }) => spooledBytes),
+      ),
       counter(
         "agent_lost_packets_total",
         "Packets that it lost before they could be sent, by reason.",
@@ -124,4 +135,15 @@ function concerns({ name, connections, forMs, lost }: RemoteAgentReport, nowMs: 
       : [],
     ...reasons.length > 0 ? [`agent ${shown(name)} loses packets: ${reasons.join(", ")}`] : [],
   ];
+}
+
+/** Values of the agents that say them. */
+function said(
+  agents: readonly RemoteAgentReport[],
+  value: (agent: RemoteAgentReport) => number | undefined,
+): MetricValue[] {
+  return agents.flatMap((agent) => {
+    const number = value(agent);
+    return number === undefined ? [] : [{ labels: { agent: agent.name }, value: number }];
+  });
 }

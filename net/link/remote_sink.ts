@@ -302,6 +302,7 @@ export class RemoteSink implements Sink {
       application: this.#options.application,
       interfaceName: this.#options.interfaceName,
       name: this.#options.agentName,
+      waiting: () => ({ queuedBytes: this.queuedBytes, spooledBytes: this.#spool?.usedBytes ?? 0 }),
       mtu: this.mtu,
       heartbeatMs: this.#options.heartbeatMs ?? HEARTBEAT_MS,
       now: this.#now,

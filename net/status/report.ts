@@ -172,6 +172,12 @@ export interface RemoteAgentReport {
   readonly lagPackets: number;
   /** Milliseconds that the oldest of them had waited then. */
   readonly lagMs: number;
+  /** Bytes of memory that wait there; absent: it does not say. */
+  readonly queuedBytes?: number;
+  /** Bytes on disk that do. */
+  readonly spooledBytes?: number;
+  /** Program and version there. */
+  readonly application?: string;
 }
 
 /** A collector. */

@@ -96,6 +96,9 @@ Deno.test("status of a collector: a line for each agent", () => {
         lost: {},
         lagPackets: 1204,
         lagMs: 18,
+        queuedBytes: 1 << 20,
+        spooledBytes: 0,
+        application: "sslcollector 0.2.0\x1b",
       },
       {
         ...agent,
@@ -110,9 +113,9 @@ Deno.test("status of a collector: a line for each agent", () => {
   };
   assert.deepEqual(statusLines(report), [
     "collector  pid 40, up 9 d, 0.1.0, [::]:3005  healthy",
-    "AGENT  ADDRESS    SINCE      PACKETS    BYTES  LAG            LOST THERE",
-    "web1   10.0.0.11  3 h        8,211,004  0 B    1,204 (18 ms)  0",
-    "we_b2  10.0.0.11  away 14 s  77,120     0 B    0              412 queue-full",
+    "AGENT  ADDRESS    SINCE      PACKETS    BYTES  LAG            LOST THERE      QUEUE    SPOOL  VERSION",
+    "web1   10.0.0.11  3 h        8,211,004  0 B    1,204 (18 ms)  0               1.0 MiB  0 B    0.2.0_",
+    "we_b2  10.0.0.11  away 14 s  77,120     0 B    0              412 queue-full  ?        ?      ?",
   ]);
   assert.equal(statusLines({ ...report, agents: [] }).at(-1), "agents      none so far");
 });

@@ -43,6 +43,10 @@ const KIND_REFUSED = 7;
 export const KIND_PACKED = 8;
 /** In segments of a spool only: what a run of packets is (session/spool_run.ts). */
 export const KIND_RUN = 9;
+const KIND_STATUS = 10;
+
+/** Word of a collector that takes `status`. */
+export const STATUS = "status";
 
 /**
  * What is not a packet. Packets of a session are numbered from 0 in the order in which the agent was given them, lost
@@ -65,6 +69,16 @@ export type LinkMessage =
   | { readonly kind: "position"; readonly next: number; readonly reason: string }
   /** Agent, at least every few seconds: numbers given out so far, and how long the oldest unacknowledged packet has waited. */
   | { readonly kind: "heartbeat"; readonly next: number; readonly waitedMs: number }
+  /** Agent, with every heartbeat: what its queue and its spool hold for this collector, and what it is. */
+  | {
+    readonly kind: "status";
+    /** Bytes of memory. */
+    readonly queuedBytes: number;
+    /** Bytes on disk. */
+    readonly spooledBytes: number;
+    /** Program and version. */
+    readonly application: string;
+  }
   /** Agent: the session has this many packets and ends here. */
   | { readonly kind: "end"; readonly next: number }
   /**
@@ -111,6 +125,13 @@ export function linkBlock(message: LinkMessage): Uint8Array<ArrayBuffer> {
       view.setUint32(8, Math.min(message.waitedMs, 0xffff_ffff), true);
       return controlBlock(KIND_HEARTBEAT, fields);
     }
+    case "status": {
+      const fields = new Uint8Array(16);
+      const view = new DataView(fields.buffer);
+      view.setBigUint64(0, BigInt(message.queuedBytes), true);
+      view.setBigUint64(8, BigInt(message.spooledBytes), true);
+      return controlBlock(KIND_STATUS, fields, message.application);
+    }
     case "end":
       return controlBlock(KIND_END, number(message.next));
     case "welcome": {
@@ -148,7 +169,7 @@ export function parseLinkBody(body: Uint8Array): LinkMessage | undefined {
   const text = () => printableText(decoder.decode(body.subarray(16 + fields, 16 + fields + textLength)));
   const count = (at: number) => {
     const value = view.getBigUint64(12 + at, true);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`packet number ${value}`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`a number as large as ${value}`);
     return Number(value);
   };
   switch (view.getUint16(8, true)) {
@@ -162,6 +183,8 @@ export function parseLinkBody(body: Uint8Array): LinkMessage | undefined {
       return { kind: "position", next: count(0), reason: text() };
     case KIND_HEARTBEAT:
       return { kind: "heartbeat", next: count(0), waitedMs: view.getUint32(12 + 8, true) };
+    case KIND_STATUS:
+      return { kind: "status", queuedBytes: count(0), spooledBytes: count(8), application: text() };
     case KIND_END:
       return { kind: "end", next: count(0) };
     case KIND_WELCOME:
@@ -183,6 +206,7 @@ const FIELDS_LENGTH = new Map([
   [KIND_HELLO, SESSION_ID_LENGTH + 20],
   [KIND_POSITION, 8],
   [KIND_HEARTBEAT, 12],
+  [KIND_STATUS, 16],
   [KIND_END, 8],
   [KIND_WELCOME, 12],
   [KIND_ACK, 8],

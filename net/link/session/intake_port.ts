@@ -4,7 +4,7 @@ import type { LinkMessage } from "../blocks/link.ts";
 
 export type Hello = Extract<LinkMessage, { kind: "hello" }>;
 /** What an agent says once it is welcome. */
-export type AgentMessage = Extract<LinkMessage, { kind: "position" | "heartbeat" | "end" }>;
+export type AgentMessage = Extract<LinkMessage, { kind: "position" | "heartbeat" | "status" | "end" }>;
 
 /** Whose connection it is. */
 export interface AgentIdentity {

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
 import { goOnReading, stopReading } from "./flow_control.ts";
-import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS } from "../blocks/link.ts";
+import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS, STATUS } from "../blocks/link.ts";
 import type { LinkMemory } from "./link_memory.ts";
 import { LinkReader } from "../blocks/link_reader.ts";
 import { type Unpacker, ZSTD } from "../blocks/packing.ts";
@@ -78,7 +78,7 @@ export class AgentLink {
     this.#state = "open";
     this.#have = have;
     const { mtu, unpacker } = this.options;
-    this.socket.write(linkBlock({ kind: "welcome", have, mtu, takes: unpacker ? [ZSTD] : [] }));
+    this.socket.write(linkBlock({ kind: "welcome", have, mtu, takes: unpacker ? [STATUS, ZSTD] : [STATUS] }));
     this.#parse();
   }
 
@@ -182,6 +182,7 @@ export class AgentLink {
         break;
       case "position":
       case "heartbeat":
+      case "status":
       case "end":
         if (this.#state !== "open") throw new RangeError(`${message.kind} before the collector's welcome`);
         this.#waiting++;

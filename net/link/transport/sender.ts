@@ -2,7 +2,7 @@
 /** One connection of an agent: sends a session's packets and takes the acknowledgements. @module */
 import type { Socket } from "node:net";
 import { FRAME_LENGTH_MAX, FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
-import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS } from "../blocks/link.ts";
+import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS, STATUS } from "../blocks/link.ts";
 import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
 import { CLEAR_MAX, packableBytes, type Packer, ZSTD } from "../blocks/packing.ts";
 import type { Outbox } from "../session/outbox.ts";
@@ -16,6 +16,8 @@ export interface SenderOptions {
   readonly heartbeatMs: number;
   readonly now: () => number;
   readonly random: () => number;
+  /** What waits for the collector now. */
+  readonly waiting: () => { readonly queuedBytes: number; readonly spooledBytes: number };
   /** For what is sent, where the collector takes it packed; absent: nothing is packed. */
   readonly packer: (() => Packer) | undefined;
   /** The collector takes packets from now on. */
@@ -51,6 +53,7 @@ export class Sender {
   #frameMax = FRAME_LENGTH_MAX;
   /** Of this connection. */
   #packer: Packer | undefined;
+  #takesStatus = false;
 
   constructor(socket: Socket, outbox: Outbox, options: SenderOptions) {
     const { promise, resolve } = Promise.withResolvers<SenderEnd>();
@@ -157,7 +160,9 @@ export class Sender {
         this.#isWelcome = true;
         this.#frameMax = message.mtu + FRAME_OVERHEAD_MAX;
         if (message.takes?.includes(ZSTD)) this.#packer = this.#options.packer?.();
+        this.#takesStatus = message.takes?.includes(STATUS) === true;
         this.#options.welcomed(this.#packer !== undefined);
+        this.#tellStatus();
         this.kick();
         break;
       case "ack":
@@ -189,7 +194,14 @@ export class Sender {
       this.#socket.write(
         linkBlock({ kind: "heartbeat", next: this.#outbox.next, waitedMs: this.#outbox.waitedMs }),
       );
+      this.#tellStatus();
     }
+  }
+
+  #tellStatus(): void {
+    if (!this.#takesStatus) return;
+    const { application, waiting } = this.#options;
+    this.#socket.write(linkBlock({ kind: "status", ...waiting(), application }));
   }
 
   /** Ends the connection, unless it has ended already: the first reason counts. */

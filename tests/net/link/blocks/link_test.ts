@@ -22,6 +22,7 @@ const messages: LinkMessage[] = [
   { kind: "position", next: 12, reason: "queue-full" },
   { kind: "position", next: Number.MAX_SAFE_INTEGER, reason: "" },
   { kind: "heartbeat", next: 3, waitedMs: 4_000_000_000 },
+  { kind: "status", queuedBytes: 0, spooledBytes: 2 ** 50, application: "sslcollector 0.1.0" },
   { kind: "end", next: 0 },
   { kind: "welcome", have: 2 ** 33, mtu: 65535, takes: ["zstd", "later"] },
   { kind: "ack", have: 1 },
