@@ -19,7 +19,7 @@ const decoder = new TextDecoder();
 /** A sink that keeps frames. */
 class KeptFrames implements Sink {
   readonly name = "kept";
-  readonly mtu = 1500;
+  mtu = 1500;
   readonly counters = newSinkCounters();
   readonly frames: Uint8Array[] = [];
   isClosed = false;
@@ -41,8 +41,30 @@ class KeptFrames implements Sink {
   }
 }
 
+/** Takes shorter packets as soon as it has got some. */
+class ShrinkingSink extends KeptFrames {
+  override write(batch: PacketBatch): void {
+    super.write(batch);
+    this.mtu = 600;
+  }
+}
+
 const payloads = (frames: readonly Uint8Array[]) =>
   frames.map((frame) => decoder.decode(parseSegment(frame)!.payload)).filter((text) => text !== "");
+
+Deno.test("what is forged follows the MTU of a sink that changes while it is at work", async () => {
+  const sink = new ShrinkingSink();
+  // Several batches, so that the sink has had one when the second session comes.
+  const response = `${RESPONSE}${"x".repeat(600_000)}`;
+  const agent = await startAgent({ sources: [scriptedSource(REQUESTS, response)], sinks: [sink] });
+  await agent.ended;
+  await agent.finish();
+  const lengths = sink.frames.map((frame) => ({ frame, port: parseSegment(frame)!.destination.port }))
+    .filter(({ port }) => port >= 40_000);
+  const longest = (of: number) =>
+    Math.max(...lengths.filter(({ port }) => port === of).map(({ frame }) => frame.length));
+  assert.deepEqual([longest(40_000), longest(40_001)], [1514, 614]);
+});
 
 Deno.test("an agent takes a source, a sink and a function of the caller's own", async () => {
   const kept = new KeptFrames();
