@@ -114,7 +114,15 @@ export { parseTarget, type RemoteTarget } from "./net/link/target.ts";
 
 // Certificates of both.
 export { type CertificateRequest, daysFrom, type Validity } from "./net/pki/issue.ts";
-export { initAuthority, issueInto, listCertificates, type Listed } from "./net/pki/store.ts";
+export {
+  initAuthority,
+  issueInto,
+  listCertificates,
+  type Listed,
+  renewIn,
+  requestInto,
+  revokeIn,
+} from "./net/pki/store.ts";
 export type { CertificateFacts } from "./net/pki/certificate_facts.ts";
 export type { Role } from "./net/pki/credentials.ts";
 

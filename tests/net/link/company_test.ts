@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Certificates of a company's own CA, from the files to packets on the link. */
 import assert from "node:assert/strict";
+import { LiveCredentials } from "../../../net/pki/live_credentials.ts";
 import { loadCredentials } from "../../../net/pki/load.ts";
 import { requestInto } from "../../../net/pki/store.ts";
 import { CompanyPki, type KeyKind } from "../../support/company_pki.ts";
@@ -123,6 +124,23 @@ Deno.test({
         loadCredentials({ ...place, keyGroup: "no-such-group" }),
         /there is no group "no-such-group"/,
       );
+      // A renewal, as it is put in the place of the one before.
+      const changed = Promise.withResolvers<void>();
+      const unexpected = (message: string) => changed.reject(new Error(message));
+      const live = await LiveCredentials.open({ ...place, keyGroup: String(gid) }, {
+        changed: () => changed.resolve(),
+        failed: unexpected,
+        warned: unexpected,
+      });
+      await pki.issue({ file: "web", subject: "/", alternatives: "DNS:web2.corp" });
+      const next = await directoryOf(pki, "web-next", ["root"], { web: "tls" });
+      await Deno.symlink(next, `${web}/..data_tmp`);
+      await Deno.rename(`${web}/..data_tmp`, `${web}/..data`);
+      await changed.promise;
+      live.close();
+      assert.equal(live.current.name, "web2.corp");
+      await Deno.remove(`${web}/..data`);
+      await Deno.symlink(`${folder}/corp/web-data`, `${web}/..data`);
       await Deno.chmod(`${folder}/corp/web-data/tls.key`, 0o660);
       await assert.rejects(loadCredentials({ ...place, keyGroup: String(gid) }), /chmod 640/);
     }),
