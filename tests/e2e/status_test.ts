@@ -91,7 +91,7 @@ Deno.test({
         /^sink {8}127\.0\.0\.1:\d+ {2}connected .*, 0 packets behind, queue 0 B of 64 MiB, 0 dropped$/m,
       );
       assert.match(text, /^collector {2}pid \d+, .* healthy$/m);
-      assert.match(text, /^web1 +127\.0\.0\.1:\d+ +\d+ m?s +\d+ +.* 0 +0 +0 B +0 B +0\.1\.0$/m);
+      assert.match(text, /^web1 +127\.0\.0\.1:\d+ +\d+ m?s +\d+ +.* 0 +0 +\S+ \w+ +0 B +0\.1\.0$/m);
       assert.match(text, /^certificate web1, \d+ days left$/m);
       const [agentMetrics, collectorMetrics] = [
         await metricsOf(await metricsPort(agent)),
