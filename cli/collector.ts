@@ -17,7 +17,7 @@ import { sinkLine, type SummaryForm } from "./summary.ts";
 
 /** Answers the exit status: 1 when it could not go on. */
 export async function runCollector(command: CollectorCommand): Promise<number> {
-  configureLog(command.logLevel ?? "info");
+  configureLog(command);
   if (command.output.length === 0) {
     throw new BadInput("--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng");
   }

@@ -15,6 +15,9 @@ import {
   usage,
 } from "./options.ts";
 import { print, printError } from "./output.ts";
+import { printable } from "../net/wire/printable.ts";
+import { allSettings, variableOf } from "./settings.ts";
+import { nearest } from "./short_words.ts";
 
 const PKI_COMMANDS = ["pki init", "pki issue", "pki renew", "pki csr", "pki revoke", "pki show"];
 /** Commands that take settings from the environment and the configuration file. */
@@ -31,7 +34,24 @@ export interface ReadCommand {
 export function readCommand(args: readonly string[]): ReadCommand {
   const given = parseCommandLine(args);
   const settings = settingsBeside(given);
+  if (CONFIGURABLE.includes(given.command)) warnOfVariables(Deno.env.toObject());
   return { command: withSettings(args, given, settings), settings };
+}
+
+/** Variables that are no setting: the program's, the hook's, the configuration's. */
+const VARIABLES: readonly string[] = ["CONFIG", "RUNTIME", "SECCOMP", "HOOK"];
+const PREFIX = "SSLCOLLECTOR_";
+const withoutPrefix = (name: string): string => name.slice(PREFIX.length);
+
+/** A variable that nobody reads is a misspelt setting. */
+function warnOfVariables(environment: Readonly<Record<string, string>>): void {
+  const known = [...VARIABLES, ...[...allSettings().keys()].map(variableOf).map(withoutPrefix)];
+  for (const [name, value] of Object.entries(environment)) {
+    if (value === "" || !name.startsWith(PREFIX) || known.includes(withoutPrefix(name))) continue;
+    const meant = nearest(withoutPrefix(name), known);
+    const similar = meant === undefined ? "" : `; similar is ${PREFIX}${meant}`;
+    printError(`sslcollector: warning: ${printable(name)} (environment) is no setting${similar}`);
+  }
 }
 
 /** `settings` are the words that did not come from the user's line. */

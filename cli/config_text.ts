@@ -22,6 +22,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "MAC": "02:00:00:00:00:99",
   "MODE": "greet",
   "WHAT": "requests",
+  "STYLE": "json",
   "WHEN": "auto",
   "EXPRESSION": "status >= 400",
   "PLACE": "unix:/run/eve.sock",

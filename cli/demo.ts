@@ -18,7 +18,7 @@ const BODY_BYTES = 1_000_000;
 export async function runDemo({ output }: DemoCommand): Promise<number> {
   if (!resolveProgram("curl")) throw new BadInput("demo: curl is needed: apt-get install curl");
   const path = output ?? "demo.pcapng";
-  configureLog("info");
+  configureLog();
   const runtimeDir = Deno.makeTempDirSync({ prefix: "sslcollector-" });
   const reader = new ExchangeReader();
   const agent = await startAgent({

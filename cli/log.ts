@@ -6,16 +6,32 @@ import { printError } from "./output.ts";
 
 export { log } from "../net/settings/log.ts";
 
-/** Shows messages of `lowest` and above on standard error, one line each; off a terminal with their time and level. */
-export function configureLog(lowest: LogLevel): void {
+/** How the options of a command say what is shown, and how. */
+export interface LogOptions {
+  readonly logLevel?: LogLevel;
+  /** `json`: an object with `time`, `level` and `message` a line. */
+  readonly logFormat?: "text" | "json";
+}
+
+/** Shows messages of a level and above on standard error, one line each; off a terminal with their time and level. */
+export function configureLog({ logLevel: lowest = "info", logFormat = "text" }: LogOptions = {}): void {
   const isForPeople = Deno.stderr.isTerminal();
+  const format = logFormat === "json" ? formatJson : (record: LogRecord) => formatRecord(record, isForPeople);
   configureSync({
     reset: true,
-    sinks: { stderr: (record) => printError(formatRecord(record, isForPeople)) },
+    sinks: { stderr: (record) => printError(format(record)) },
     loggers: [
       { category: ["sslcollector"], sinks: ["stderr"], lowestLevel: lowest },
       { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "error" },
     ],
+  });
+}
+
+function formatJson({ timestamp, level, message }: LogRecord): string {
+  return JSON.stringify({
+    time: new Date(timestamp).toISOString(),
+    level,
+    message: message.map(String).join(""),
   });
 }
 

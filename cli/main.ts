@@ -9,6 +9,7 @@ import { surviveFileSizeLimit } from "../net/ffi/file_size_limit.ts";
 import { BadSetting } from "../net/settings/bad_setting.ts";
 import { VERSION } from "../net/settings/version.ts";
 import { BadInput, inOptions } from "./bad_input.ts";
+import { spelledOut } from "./short_words.ts";
 import type { HookCommand } from "./hook_options.ts";
 import type { CommandLine } from "./options.ts";
 import type { Result } from "@optique/core/parser";
@@ -16,7 +17,8 @@ import type { PsCommand, StatusCommand } from "./status_options.ts";
 import { print, printError } from "./output.ts";
 
 /** The exit status. A mistake is one line on standard error. */
-async function main(args: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
+  const args = spelledOut(words);
   if (args.length === 1 && args[0] === "--version") {
     print(VERSION);
     return 0;

@@ -26,7 +26,7 @@ export function mirrorSettings(
   defaultSink: () => SinkSpec,
   printing: Printing,
 ): AgentSettings {
-  configureLog(command.logLevel ?? "info");
+  configureLog(command);
   const { output, target } = command;
   const isPrinted = command.print !== undefined || printing.isDefault;
   return {

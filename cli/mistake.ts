@@ -2,6 +2,7 @@
 /** Mistakes on the command line, in one line that names the option, the value and what would be right. @module */
 import { COMMANDS, isCommand, ownersOf, subcommands } from "./command_options.ts";
 import { endOfOptions, isCollector } from "./options.ts";
+import { habitHint, nearest } from "./short_words.ts";
 
 /** `texts` are what the parser had to say about `args`, in its own layout. */
 export function describeMistake(texts: readonly string[], args: readonly string[]): string {
@@ -41,10 +42,14 @@ function findCommand(args: readonly string[]): { command: string; position: numb
 function unexpectedWord(word: string, suggestion: string, command: string): string {
   const hint = /Did you mean (?:one of these\? )?(.+?)\??$/.exec(suggestion)?.[1].replaceAll("`", "");
   const similar = hint ? `; similar is ${inWords(hint.split(/[\s,]+/), "or")}` : "";
+  const habit = habitHint(word);
+  if (habit !== undefined) return `${word}: not an option of ${command}; ${habit}`;
   if (word.startsWith("-")) return `${word}: not an option of ${command}${similar}; see sslcollector --help`;
   const known = subcommands(command);
   if (known.length > 0) return `${command}: expected ${inWords(known, "or")}, got ${JSON.stringify(word)}`;
   if (!command.startsWith("the ")) return `${command}: ${JSON.stringify(word)} is one argument too many`;
+  const meant = nearest(word, COMMANDS);
+  if (meant !== undefined) return `there is no command ${JSON.stringify(word)}; similar is ${meant}`;
   return `there is no command ${JSON.stringify(word)}: expected ${inWords(COMMANDS, "or")}; ` +
     `to mirror a program: sslcollector run -- ${word}`;
 }

@@ -9,7 +9,7 @@ import { printingBeside, viewSettings } from "./view_settings.ts";
 
 /** Answers the exit status: 1 when the file is damaged; what stands before the damage is shown. */
 export async function runRead(command: ReadCommand): Promise<number> {
-  configureLog("info");
+  configureLog();
   const { capture } = command;
   const isPrinted = command.events === undefined && command.har === undefined;
   const settings = viewSettings(command, {

@@ -6,9 +6,11 @@ import { hookSource } from "../net/agent/source.ts";
 import { Lookout } from "../net/agent/unmirrored/lookout.ts";
 import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { ownStdout } from "../net/ffi/own_stdout.ts";
+import { printable } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
 import { datedFile } from "./default_sink.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
+import { log } from "./log.ts";
 import type { RunCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { resolveProgram } from "./program.ts";
@@ -44,6 +46,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
   if (command.dryRun) return await tellMirror({ ...settings, sources });
   const library = await hookLibraryPath();
   const agent = await startAgent({ ...settings, sources });
+  log.info(`mirroring ${printable(name)} to ${agent.sinks.map((sink) => sink.name).join(", ")}`);
   let lookout: Lookout | undefined;
   const status = await execute(command.program, agent, {
     env: { LD_PRELOAD: preload(library), SSLCOLLECTOR_RUNTIME: runtimeDir },

@@ -27,7 +27,10 @@ export const sinkOptions = {
   })),
   logLevel: optional(
     option("--log-level", word("LEVEL", ["debug", "info", "warning", "error"]), {
-      description: message`Least severe messages to show. Default: info.`,
+      description: message`Least severe messages to show; -v stands for debug. Default: info.`,
     }),
   ),
+  logFormat: optional(option("--log-format", word("STYLE", ["text", "json"]), {
+    description: message`Messages as text or as a line of JSON each. Default: text.`,
+  })),
 };

@@ -94,7 +94,8 @@ export function parseFilter(expression: string): Filter {
     tree = jsep(expression);
   } catch (error) {
     const { message, index } = error as Error & { index: number };
-    throw new BadFilter(message.replace(/^Expected expression/, "expected a value"), expression, index);
+    const said = message.replace(/^Expected expression/, "expected a value");
+    throw new BadFilter(said[0].toLowerCase() + said.slice(1), expression, index);
   }
   return new Compiler(expression).condition(tree);
 }

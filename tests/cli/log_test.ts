@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { formatRecord } from "../../cli/log.ts";
+import { runCommand } from "../support/command.ts";
+import { withTempDir } from "../support/run.ts";
 
 Deno.test("a line of the log has time and level off a terminal, and is one line whoever's words are in it", () => {
   const record = {
@@ -17,3 +19,28 @@ Deno.test("a line of the log has time and level off a terminal, and is one line 
   assert.equal(formatRecord({ ...record, level: "info" }, true), `sslcollector: ${text}`);
   assert.equal(formatRecord({ ...record, level: "error" }, true), `sslcollector: error: ${text}`);
 });
+
+Deno.test("log: off a terminal a line has time, level and text, or is an object of JSON", () =>
+  withTempDir(async (folder) => {
+    const sink = `${folder}/out.pcapng`;
+    const args = ["run", "-o", sink, "--summary", "none"];
+    const text = await runCommand([...args, "--", "true"]);
+    const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+    assert.match(text.stderr, new RegExp(`^${time} sslcollector: info: mirroring true to ${sink}\n`));
+    const json = await runCommand([...args, "--log-format", "json", "--", "true"]);
+    const { level, message } = JSON.parse(json.stderr.split("\n")[0]);
+    assert.deepEqual({ level, message }, { level: "info", message: `mirroring true to ${sink}` });
+  }));
+
+Deno.test("log: a variable that is no setting is warned of, with the one that is meant", () =>
+  withTempDir(async (folder) => {
+    const args = ["run", "-o", `${folder}/out.pcapng`, "--dry-run", "--", "true"];
+    const { code, stderr } = await runCommand(args, {
+      env: { SSLCOLLECTOR_CODECS: "raw", SSLCOLLECTOR_MTU: "" },
+    });
+    assert.equal(code, 0);
+    assert.equal(
+      stderr,
+      "sslcollector: warning: SSLCOLLECTOR_CODECS (environment) is no setting; similar is SSLCOLLECTOR_CODEC\n",
+    );
+  }));

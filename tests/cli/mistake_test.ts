@@ -74,10 +74,27 @@ mistake("what is missing or too much is named", [
   ["replay a b", 'replay: "b" is one argument too many'],
   ["hook", "hook: expected path, install, uninstall or status"],
   ["hook remove", 'hook: expected path, install, uninstall or status, got "remove"'],
+  ["-w out.pcapng", "-w: not an option of the agent; a capture is written with -o FILE"],
+  ["-i eth0", "-i: not an option of the agent; an interface is chosen with -I IFACE"],
+  [
+    "-r out.pcapng",
+    "-r: not an option of the agent; a capture is read with sslcollector read FILE, a recording with sslcollector replay FILE",
+  ],
+  [
+    "-c sslcollector.toml",
+    "-c: not an option of the agent; a configuration file is named by SSLCOLLECTOR_CONFIG, and codecs by --codec",
+  ],
+  ["stauts", 'there is no command "stauts"; similar is status'],
+  ["read", "read: expected FILE"],
+  ["read /no/such", "read: /no/such: no such file"],
+  ["--filter status=404", '--filter: unexpected "=" at character 6\nstatus=404\n      ^'],
+  ["--events - -o -", "--events: - is a sink already: packets and events would mix"],
+  ["--har x.pcap -o x.pcap", '--har: "x.pcap" is a sink already, give another file'],
+  ["--har x.har --events ./x.har -o x.pcap", '--har: "x.har" is --events already, give another file'],
   ["--outptu x", "--outptu: not an option of the agent; similar is --output; see sslcollector --help"],
   [
     "curl",
-    'there is no command "curl": expected run, replay, status, ps, hook, config, codecs, pki, demo, help or completion; to mirror a program: ' +
+    'there is no command "curl": expected run, replay, read, status, ps, hook, config, codecs, pki, demo, help or completion; to mirror a program: ' +
     "sslcollector run -- curl",
   ],
   ["pki", "pki: expected init, issue, renew, csr, revoke or show"],
@@ -121,11 +138,12 @@ Deno.test("command line: help shows the forms of a call a line each, and all opt
   const lines = stdout.split("\n");
   const start = lines.findIndex((line) => line.startsWith("Usage: "));
   const usage = lines.slice(start, lines.indexOf("", start)).map((line) => line.replace(/^(Usage:)? +/, ""));
-  assert.deepEqual(usage.slice(0, 7), [
+  assert.deepEqual(usage.slice(0, 8), [
     "sslcollector [-I IFACE] [-o SINK...] [-t HOST...] [--codec LIST] [OPTION...]",
     "sslcollector -C [-L ADDR:PORT] -o SINK... [OPTION...]",
     "sslcollector run [OPTION...] -- COMMAND [ARG...]",
     "sslcollector replay [OPTION...] FILE",
+    "sslcollector read [OPTION...] FILE",
     "sslcollector status [--json] [--watch] [OPTION...]",
     "sslcollector ps [--json] [--watch] [OPTION...]",
     "sslcollector hook install|uninstall|status|path [OPTION...]",

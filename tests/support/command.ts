@@ -20,7 +20,7 @@ export interface CommandOptions {
 }
 
 /** Settings of the machine's own that would change what the tests see. */
-const NEUTRAL = { SSLCOLLECTOR_CONFIG: "/dev/null", NO_COLOR: "1" };
+const NEUTRAL = { SSLCOLLECTOR_CONFIG: "/dev/null", SSLCOLLECTOR_BINARY: "", NO_COLOR: "1" };
 
 /** Starts it; standard input is closed. */
 export function spawnCommand(args: readonly string[], options: CommandOptions = {}): Deno.ChildProcess {
