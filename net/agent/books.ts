@@ -28,6 +28,8 @@ export function booksJson(books: MirrorBooks): Record<string, unknown> {
       program: program.comm,
       pid: program.pid,
       uid: program.uid,
+      container: program.container,
+      pod: program.pod,
       ...countersJson(counters),
     })),
     total: countersJson(totalOf(books)),

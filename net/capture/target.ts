@@ -24,6 +24,10 @@ export interface CaptureProgram {
   readonly uid: number;
   /** Name of the process, at most 15 characters. */
   readonly comm: string;
+  /** Container that it is in, by its short id or name; absent: none, or it is not known. */
+  readonly container?: string;
+  /** Kubernetes' id of the pod that it is in; absent: none, or it is not known. */
+  readonly pod?: string;
   /** Inode number of its network namespace; absent when it is not known: the process had gone. */
   readonly networkNamespace?: number;
   /**

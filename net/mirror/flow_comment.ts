@@ -19,6 +19,9 @@ export function describeFlow(flow: Flow): string {
     ["codec", flow.chain?.codecName || "-"],
     ["attribution", attribution?.grade ?? "none"],
   ];
+  const { container, pod } = flow.program;
+  if (container !== undefined) fields.push(["container", container]);
+  if (pod !== undefined) fields.push(["pod", pod]);
   if (attribution) {
     fields.push(["flow", formatFlowKey(attribution.key)], ["community-id", communityId(attribution.key)]);
   }

@@ -14,7 +14,7 @@
  *     type 1, start of a program      0  u64 time    8  u32 pid    12  u32 uid    16  comm, 16 bytes, NUL padded
  *                                    32  u64 network namespace (0: unknown)
  *                                    40  u32 ancestors (2^32 - 1: unknown)    44  u32 trusted (0 or 1)
- *                                    48  u32 pid of each ancestor
+ *                                    48  u32 pid of each ancestor, then container and pod, UTF-8, with a line feed between them
  *     type 2, record                  0  struct sslc_slot of record.h    64  its payload, as in record.h; of a gap why, UTF-8
  *                                     (sequence, position and thread are 0; flag 0x8000 of a close: the process died; of an
  *                                     open or a hello 0x4000: its address is confirmed, 0x2000: the kernel denies it)
@@ -31,7 +31,7 @@
  *                                    64  server's address, 16 bytes    80  client's MAC, 6 bytes    86  server's MAC, 6 bytes
  *     type 8, hellos lost (program 0) 0  u64 time    8  u64 how many
  *
- * Version 2 has no types from 6 on. Version 1, which is still read, ends the start of a program after its comm; its gaps have no payload but the flag of
+ * Version 2 has no container and no types from 6 on. Version 1, which is still read, ends the start of a program after its comm; its gaps have no payload but the flag of
  * record.h for what never was in user memory; its addresses are neither confirmed nor denied; and in it
  *
  *     type 3, end of a program        0  u64 time    8  u64 unreported bytes    16  u64 holes    24  u64 unmirrored

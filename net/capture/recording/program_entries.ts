@@ -10,6 +10,8 @@ import { END, END_1, LOSS, LOSS_UNITS, START, START_1, UNKNOWN } from "./format.
 import { setUint64 } from "./record_writer.ts";
 
 const ANCESTORS_MAX = 1024;
+/** Container and pod. */
+const PLACE_BYTES_MAX = 512;
 const LOSSES_MAX = 64;
 const REASON_BYTES_MAX = 64;
 const STOPPED_BYTES_MAX = 4096;
@@ -25,7 +27,13 @@ export function readUint64(view: DataView, at: number): number {
 
 export function encodeStart(program: CaptureProgram, timeNs: number): Uint8Array<ArrayBuffer> {
   const ancestors = program.ancestors?.slice(0, ANCESTORS_MAX);
-  const bytes = new Uint8Array(START.size + 4 * (ancestors?.length ?? 0));
+  const { container = "", pod = "" } = program;
+  const place = encoder.encode(container === "" && pod === "" ? "" : `${container}\n${pod}`).subarray(
+    0,
+    PLACE_BYTES_MAX,
+  );
+  const placeAt = START.size + 4 * (ancestors?.length ?? 0);
+  const bytes = new Uint8Array(placeAt + place.length);
   const view = new DataView(bytes.buffer);
   setUint64(view, START.timeNs, timeNs);
   view.setUint32(START.pid, program.pid, true);
@@ -35,11 +43,12 @@ export function encodeStart(program: CaptureProgram, timeNs: number): Uint8Array
   view.setUint32(START.ancestors, ancestors?.length ?? UNKNOWN, true);
   view.setUint32(START.trusted, program.isTrusted ? 1 : 0, true);
   ancestors?.forEach((pid, i) => view.setUint32(START.size + 4 * i, pid, true));
+  bytes.set(place, placeAt);
   return bytes;
 }
 
 /**
- * Program `id` and the time of its start, from the body of a recording of version 1 or 2.
+ * Program `id` and the time of its start, from the body of a recording of any version.
  *
  * @throws {RecordError} for what no writer makes.
  */
@@ -59,7 +68,9 @@ export function decodeStart(body: Uint8Array, id: number, version: number): [Cap
   const networkNamespace = readUint64(view, START.networkNamespace);
   const count = view.getUint32(START.ancestors, true);
   const known = count === UNKNOWN ? 0 : count;
-  if (known > ANCESTORS_MAX || body.length !== START.size + 4 * known) {
+  const placeAt = START.size + 4 * known;
+  const placeBytes = body.length - placeAt;
+  if (known > ANCESTORS_MAX || placeBytes < 0 || placeBytes > (version === 2 ? 0 : PLACE_BYTES_MAX)) {
     throw new RecordError("a program's start is of the wrong size");
   }
   const ancestors = Array.from({ length: known }, (_, i) => view.getUint32(START.size + 4 * i, true));
@@ -67,8 +78,14 @@ export function decodeStart(body: Uint8Array, id: number, version: number): [Cap
     ...program,
     ...networkNamespace === 0 ? {} : { networkNamespace },
     ...count === UNKNOWN ? {} : { ancestors },
+    ...placeOf(decoder.decode(body.subarray(placeAt))),
     ...view.getUint32(START.trusted, true) === 0 ? {} : { isTrusted: true },
   }, timeNs];
+}
+
+function placeOf(text: string): Pick<CaptureProgram, "container" | "pod"> {
+  const [container, pod = ""] = text.split("\n");
+  return { ...container === "" ? {} : { container }, ...pod === "" ? {} : { pod } };
 }
 
 export function encodeEnd(end: CaptureProgramEnd, timeNs: number): Uint8Array<ArrayBuffer> {
