@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** The executable that `deno task compile` makes. */
 import assert from "node:assert/strict";
+import { bundleWhole } from "../../tools/build/bundle.ts";
 import { compile } from "../../tools/compile.ts";
 import { formatOf, ownTarget, targetOf } from "../../tools/build/target.ts";
 import { buildHook } from "../../tools/hook.ts";
 import { missing, withTempDir } from "../support/run.ts";
 import { notLinux, skipIf } from "../support/skip.ts";
 import { baseMissing } from "./support/base.ts";
+import { Child } from "./support/child.ts";
 
 const SIZE_MAX = 100e6;
 const noBase = await baseMissing();
@@ -50,4 +52,20 @@ Deno.test({
     assert.deepEqual(formatOf(await Deno.readFile(path)), { format: "elf", machine: 183 });
     assert.notEqual(path, await buildHook());
   },
+});
+
+Deno.test("bundle: one file is the whole program, a collector's threads included", async () => {
+  await withTempDir(async (folder) => {
+    await bundleWhole(`${folder}/program.js`);
+    const place = ["-C", "--workers", "1", "-L", "127.0.0.1:0", "--insecure-plaintext", "-o", "./x.pcapng"];
+    await using collector = new Child(Deno.execPath(), {
+      args: ["run", "-A", "--no-config", "program.js", ...place, "--state", "state", "--runtime-dir", "run"],
+      cwd: folder,
+      env: { SSLCOLLECTOR_CONFIG: "/dev/null" },
+    });
+    await collector.found("stderr", /collecting on 127\.0\.0\.1:\d+/);
+    collector.kill("SIGTERM");
+    const { code, stderr } = await collector.ended;
+    assert.equal(code, 0, stderr);
+  });
 });

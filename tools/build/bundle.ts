@@ -64,7 +64,7 @@ export function withStableNames(parts: ReadonlyMap<string, string>): Map<string,
 }
 
 /** Writes the program as one file, which has what a collector's threads run as a text in itself. */
-async function bundleWhole(path: string): Promise<void> {
+export async function bundleWhole(path: string): Promise<void> {
   await bundle(["--output", path, MAIN]);
   const pieces = Deno.readTextFileSync(path).split(WORKER_URL);
   if (pieces.length !== 2) throw new Error(`the bundle names its threads' file ${pieces.length - 1} times`);
