@@ -43,7 +43,7 @@ export interface RemoteState {
 export interface Sink {
   /** The sink as it is named on the command line. */
   readonly name: string;
-  /** Bytes of IP packet that one frame may carry. */
+  /** Bytes of IP packet that one frame may carry; may change while it is at work. */
   readonly mtu: number;
   /** What became of the packets. */
   readonly counters: SinkCounters;
