@@ -7,6 +7,9 @@ import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
 import { CLEAR_MAX, packableBytes, type Packer, ZSTD } from "../blocks/packing.ts";
 import type { Outbox } from "../session/outbox.ts";
 
+/** Bytes of packed blocks that are sent with one write. */
+const GATHERED_MAX = 64 * 1024;
+
 export interface SenderOptions {
   readonly application: string;
   readonly interfaceName: string;
@@ -53,6 +56,9 @@ export class Sender {
   #frameMax = FRAME_LENGTH_MAX;
   /** Of this connection. */
   #packer: Packer | undefined;
+  /** Packed blocks that are not written yet. */
+  readonly #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
   #takesStatus = false;
 
   constructor(socket: Socket, outbox: Outbox, options: SenderOptions) {
@@ -105,24 +111,46 @@ export class Sender {
       this.#position(first, "");
       if (bytes === undefined) this.#position(first + packets, reason);
       else {
-        this.#write(bytes);
+        if (this.#packer === undefined) socket.write(bytes);
+        else this.#pack(this.#packer, bytes);
         this.#wireNext = first + packets;
       }
     }
+    this.#flush();
     if (this.#isEnding && !this.#endSent && this.#outbox.isSent) {
       this.#endSent = true;
       socket.write(linkBlock({ kind: "end", next: this.#outbox.next }));
     }
   }
 
-  #write(packets: Uint8Array): void {
-    if (this.#packer === undefined) return void this.#socket.write(packets);
+  #pack(packer: Packer, packets: Uint8Array): void {
     for (let at = 0; at < packets.length;) {
       const rest = packets.subarray(at);
       const clear = rest.subarray(0, packableBytes(rest));
-      this.#socket.write(clear.length <= CLEAR_MAX ? this.#packer.pack(clear) ?? clear : clear);
+      const block = clear.length <= CLEAR_MAX ? packer.pack(clear) : undefined;
+      if (block === undefined) {
+        this.#flush();
+        this.#socket.write(clear);
+      } else {
+        this.#gathered.push(block);
+        this.#gatheredBytes += block.length;
+        if (this.#gatheredBytes >= GATHERED_MAX) this.#flush();
+      }
       at += clear.length;
     }
+  }
+
+  /** Sends what was gathered: a write costs more than the copy. */
+  #flush(): void {
+    if (this.#gatheredBytes === 0) return;
+    const bytes = new Uint8Array(this.#gatheredBytes);
+    let at = 0;
+    for (const block of this.#gathered.splice(0)) {
+      bytes.set(block, at);
+      at += block.length;
+    }
+    this.#gatheredBytes = 0;
+    this.#socket.write(bytes);
   }
 
   /** Ends the connection before the session is complete. */
@@ -132,6 +160,7 @@ export class Sender {
 
   #position(next: number, reason: string): void {
     if (this.#wireNext === next) return;
+    this.#flush();
     this.#socket.write(linkBlock({ kind: "position", next, reason }));
     this.#wireNext = next;
   }
