@@ -74,7 +74,8 @@ export {
 } from "./net/view/exchange.ts";
 export type { FlowFacts, FlowPeer } from "./net/view/flow_facts.ts";
 export { type PlainBody, plainBody } from "./net/view/body.ts";
-export { BadFilter, type Filter, FILTER_FIELDS, parseFilter } from "./net/view/filter.ts";
+export { BadFilter } from "./net/filter/expression.ts";
+export { type Filter, FILTER_FIELDS, parseFilter } from "./net/view/filter.ts";
 
 // Where clear text comes from.
 export {

@@ -50,6 +50,8 @@ export function mirrorSettings(
     portMap: new Map(command.portMap.flat()),
     vlan: command.vlan,
     markMac: command.markMac,
+    only: command.only,
+    skip: command.skip,
     requireAttribution: command.requireAttribution,
     unix: command.unix,
     starttls: command.starttls,

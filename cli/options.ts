@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The command line: every command with its options, parsed into one typed value. @module */
 import { object, or } from "@optique/core/constructs";
-import { type Message, message } from "@optique/core/message";
+import { type Message, message, text as plain } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
@@ -12,6 +12,7 @@ import { hookCommand, runtimeDir } from "./hook_options.ts";
 import { type CollectorCommand, dryRun, metrics, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { psCommand, statusCommand } from "./status_options.ts";
+import { CHOICE_FIELDS } from "../net/agent/choice.ts";
 import { text } from "./value_parser.ts";
 import { readOptions, viewOptions } from "./view_options.ts";
 import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
@@ -38,6 +39,15 @@ const mirrorOptions = {
   })),
   markMac: optional(option("--mark-mac", macAddress(), {
     description: message`Source MAC address of every forged frame.`,
+  })),
+  only: multiple(option("--only", text("EXPRESSION"), {
+    description: message`Mirror only sessions for which this holds, such as ${
+      plain('program == "nginx" and not net == "10.0.0.0/8"')
+    }. Fields: ${plain(CHOICE_FIELDS.join(", "))}. May be given more than once: one has to hold.`,
+  })),
+  skip: multiple(option("--skip", text("EXPRESSION"), {
+    description:
+      message`Leave sessions out for which this holds; counted as skipped. May be given more than once.`,
   })),
   requireAttribution: withDefault(
     flag("--require-attribution", {

@@ -8,6 +8,7 @@ import type {
   SinkReport,
   StatusReport,
 } from "../net/status/report.ts";
+import { LEFT_OUT } from "../net/agent/left_out.ts";
 import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { printable, printableLine } from "../net/wire/printable.ts";
 import { formatBytes, formatSpan } from "./format.ts";
@@ -47,7 +48,8 @@ function agentLines(report: AgentReport): string[] {
     row("flows", `${count(flows.open)} open, ${count(flows.soFar)} so far${claimed}`),
     row("captured", `${formatBytes(bytes)}${rate}`),
     row("forged", `${formatBytes(forged.toServer + forged.toClient)}, ${count(packets)} packets`),
-    ...lossLines("lost", lost, bytes, nowMs),
+    ...lossLines("lost", chosen(lost, false), bytes, nowMs),
+    ...lossLines("left out", chosen(lost, true), bytes, nowMs),
     ...lossLines("unforged", unforged, bytes, nowMs),
     ...rings === undefined ? [] : [
       row(
@@ -135,6 +137,10 @@ function lossLines(name: string, losses: LossReports, ofBytes: number, nowMs: nu
     `${formatBytes(amount)} ${reason} (${ago(lastMs, nowMs)})`
   );
   return [row(name, `${share < 0.005 ? "under 0.01" : share.toFixed(2)} %: ${parts.join(", ")}`)];
+}
+
+function chosen(losses: LossReports, isChosen: boolean): LossReports {
+  return Object.fromEntries(Object.entries(losses).filter(([reason]) => LEFT_OUT.has(reason) === isChosen));
 }
 
 function ago(lastMs: number | undefined, nowMs: number): string {

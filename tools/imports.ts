@@ -38,6 +38,7 @@ const RULES: readonly Rule[] = [
     folder: "net/view/",
     values: [
       "net/view/",
+      "net/filter/",
       "net/wire/",
       "codecs/",
       "net/mirror/flow_comment.ts",
@@ -51,6 +52,7 @@ const RULES: readonly Rule[] = [
     types: ["net/mirror/", "net/capture/target.ts"],
   },
   { folder: "net/sinks/", values: ["net/sinks/", "net/wire/", "net/ffi/", BATCH] },
+  { folder: "net/filter/", values: ["net/filter/"] },
   { folder: "net/status/", values: ["net/status/"], types: ["net/sinks/sink.ts"] },
   {
     folder: "net/link/",

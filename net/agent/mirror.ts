@@ -75,6 +75,7 @@ export class Mirror {
         requireAttribution: settings.requireAttribution,
         unix: settings.unix,
         starttls: settings.starttls,
+        isWanted: plan.isWanted,
         tap: view && ((flow) => view.tap(flow)),
         idleNs: settings.idleMs * 1e6,
         flowsMax: FLOWS_MAX,

@@ -6,6 +6,8 @@ import { log } from "../settings/log.ts";
 import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
+import type { Flow } from "../mirror/flow.ts";
+import { chooserOf } from "./choice.ts";
 import { loadChain } from "./codec_loader.ts";
 import { checkInterface, hasAddress } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
@@ -18,6 +20,8 @@ export interface MirrorPlan {
   readonly settings: CheckedSettings;
   readonly sources: readonly CaptureSource[];
   readonly codecs: readonly Codec[];
+  /** Which flows are mirrored; undefined: all. */
+  readonly isWanted: ((flow: Flow) => boolean) | undefined;
   readonly targets: TargetPlan;
 }
 
@@ -27,6 +31,7 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   const codecs = await codecsOf(settings.codecs);
   const { interfaces, mtu, record, sinks } = settings;
   for (const name of interfaces) checkInterface(name);
+  const isWanted = chooserOf(settings);
   checkSinks(sinks, settings, writesFile(settings));
   checkView(settings, sinks);
   if (record !== undefined) checkRecording(record, sinks);
@@ -43,7 +48,7 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
     targets.credentials?.close();
     throw error;
   }
-  return { settings, sources, codecs, targets };
+  return { settings, sources, codecs, isWanted, targets };
 }
 
 /**

@@ -21,6 +21,7 @@ import { statusEntries, type StatusSettings } from "../settings/status.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import { PORT_MAX } from "../wire/tcp.ts";
+import type { ChoiceSettings } from "./choice.ts";
 import type { AgentObserver } from "./observer.ts";
 import { viewEntries, type ViewSettings } from "./view.ts";
 import type { CaptureSource } from "./source.ts";
@@ -46,7 +47,8 @@ export interface TargetSettings extends CredentialSettings {
 }
 
 /** What an agent does. Everything may be left out, but a place for packets: `sinks`, `targets` or both. */
-export interface AgentSettings extends TargetSettings, RotationSettings, StatusSettings, ViewSettings {
+export interface AgentSettings
+  extends TargetSettings, RotationSettings, StatusSettings, ViewSettings, ChoiceSettings {
   /** Where packets go. Default: none. */
   readonly sinks?: readonly SinkSetting[];
   /** Where clear text comes from. Default: every program with the hook, `[hookSource()]`. */
@@ -127,6 +129,8 @@ const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
   ...statusEntries,
+  only: v.optional(v.array(v.string())),
+  skip: v.optional(v.array(v.string())),
   ...viewEntries,
   sources: v.optional(v.array(objectOf<CaptureSource>("a source such as hookSource()"))),
   intercept: v.optional(

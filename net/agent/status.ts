@@ -23,6 +23,7 @@ import type {
   RingReport,
 } from "../status/report.ts";
 import type { StatusSubject } from "../status/server.ts";
+import { LEFT_OUT } from "./left_out.ts";
 import { Trend } from "../status/trend.ts";
 
 /** Where the numbers come from: asked for every report. */
@@ -71,7 +72,8 @@ export class AgentStatus implements StatusSubject {
     const lost = lossReports(this.#trend, "lost", sums(total.lost), nowMs);
     const unforged = lossReports(this.#trend, "unforged", sums(total.unforged), nowMs);
     const head = { sinks: sinkReports(this.#trend, sinks, stopped, nowMs), certificate, nowMs };
-    const recent = [...recentReasons(lost, nowMs), ...recentReasons(unforged, nowMs)];
+    const recent = [...recentReasons(lost, nowMs), ...recentReasons(unforged, nowMs)]
+      .filter((reason) => !LEFT_OUT.has(reason));
     return {
       role: "agent",
       version: VERSION,

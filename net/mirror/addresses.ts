@@ -14,6 +14,8 @@ import { Sightings } from "./sightings.ts";
 export interface AddressOptions {
   /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */
   readonly requireAttribution: boolean;
+  /** Whether the flow, whose addresses are known by now, is to be mirrored; absent: all are. */
+  readonly isWanted?: (flow: Flow) => boolean;
   /** Mirror sessions over Unix sockets under documentation addresses, instead of dropping them. Default: false. */
   readonly unix?: boolean;
 }
@@ -142,6 +144,7 @@ export class Addresses {
     this.#held.delete(flow);
     this.#awaitNoLonger(flow);
     flow.attribution = attribution;
+    if (this.#options.isWanted?.(flow) === false) return this.drop(flow, "skipped");
     const { grade, confirmed } = attribution;
     const refusal = this.keys.claim(flow);
     if (refusal) return this.drop(flow, refusal);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The filter language: what it chooses, and how it says what is wrong. */
 import assert from "node:assert/strict";
-import { BadFilter, parseFilter } from "../../../net/view/filter.ts";
+import { BadFilter } from "../../../net/filter/expression.ts";
+import { parseFilter } from "../../../net/view/filter.ts";
 import { ViewHarness } from "../../support/view_harness.ts";
 
 function entry() {

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/** Sessions that are chosen by an expression, and those that are left out. */
+import assert from "node:assert/strict";
+import { chooserOf } from "../../../net/agent/choice.ts";
+import { BadSetting } from "../../../net/settings/bad_setting.ts";
+import { makeOpen, makeProgram, PipelineHarness } from "../../support/pipeline_harness.ts";
+
+/** A session from 10.0.0.1 to 10.0.0.2, port 443, of SNI example.test and ALPN http/1.1. */
+const PROGRAM = makeProgram(1, { comm: "nginx", pid: 7, uid: 33, container: "3f2a9c000000", pod: "8f1d-x" });
+
+const HOLDS: Readonly<Record<string, boolean>> = {
+  'program == "nginx"': true,
+  'program == "ngi*"': true,
+  'program != "ngi?x"': false,
+  'program == "n.*"': false,
+  "uid == 33 and pid == 7": true,
+  "not uid == 33": false,
+  'container == "3f2a*" and pod': true,
+  'role == "client"': true,
+  'role == "server"': false,
+  "port == 443": true,
+  'client == "10.0.0.1" and server == "10.0.0.2"': true,
+  'net == "10.0.0.0/8"': true,
+  'net == "10.0.0.2"': true,
+  'net != "10.0.0.0/30"': false,
+  'net == "2001:db8::/32"': false,
+  'sni == "*.TEST" and host contains "example"': true,
+  'alpn =~ "^http/1"': true,
+  'alpn == "h2"': false,
+};
+
+/** Bytes of a session that were forged, and those that were skipped. */
+function mirrored(choice: Parameters<typeof chooserOf>[0]): [forged: number, skipped: number] {
+  const harness = new PipelineHarness({ isWanted: chooserOf(choice) });
+  harness.pipeline.open(PROGRAM, 1, makeOpen(), 1e9);
+  harness.pipeline.data(PROGRAM, 1, 0, 0, new Uint8Array(10), 1e9);
+  harness.pipeline.drain();
+  const total = harness.total();
+  assert.equal(total.imbalance(), 0);
+  assert.equal(total.events.get("flow-skipped") ?? 0, total.lost.has("skipped") ? 1 : 0);
+  return [total.forged[0], total.lost.get("skipped")?.[0] ?? 0];
+}
+
+for (const [expression, holds] of Object.entries(HOLDS)) {
+  Deno.test(`choice: ${expression} is ${holds}`, () => {
+    assert.deepEqual(mirrored({ only: [expression] }), holds ? [10, 0] : [0, 10]);
+    assert.deepEqual(mirrored({ skip: [expression] }), holds ? [0, 10] : [10, 0]);
+  });
+}
+
+Deno.test("choice: of several, one has to hold, and none of those that leave out", () => {
+  const [yes, no] = ['program == "nginx"', "uid == 0"];
+  assert.deepEqual(mirrored({ only: [no, yes] }), [10, 0]);
+  assert.deepEqual(mirrored({ only: [no, no] }), [0, 10]);
+  assert.deepEqual(mirrored({ only: [yes], skip: [no, yes] }), [0, 10]);
+  assert.deepEqual(mirrored({ skip: [no] }), [10, 0]);
+  assert.equal(chooserOf({}), undefined);
+});
+
+Deno.test("choice: an expression that cannot be read is a mistake with its place", () => {
+  const fields = "program, pid, uid, container, pod, role, port, client, server, net, host, sni, alpn";
+  const mistakes: [string, string][] = [
+    [
+      'net == "10.0.0.0/33"',
+      'expected a network such as 10.0.0.0/8, got "10.0.0.0/33"\nnet == "10.0.0.0/33"\n       ^',
+    ],
+    ["uid == root", "uid is a number\nuid == root\n       ^"],
+    ["colour", `no field colour; there are ${fields}\ncolour\n^`],
+  ];
+  for (const [expression, text] of mistakes) {
+    assert.throws(() => chooserOf({ skip: [expression] }), (error) => {
+      assert(error instanceof BadSetting);
+      assert.deepEqual([error.settings, error.reason(String)], [["skip"], text]);
+      return true;
+    });
+  }
+});
