@@ -46,6 +46,7 @@ export { type CodecWords, splitWords } from "./codecs/settings.ts";
 // Agents.
 export { type Agent, startAgent } from "./net/agent/agent.ts";
 export type { AgentSettings, TargetSettings } from "./net/agent/settings.ts";
+export type { ChoiceSettings } from "./net/agent/choice.ts";
 export { booksJson, type MirrorBooks, totalOf } from "./net/agent/books.ts";
 export { type AgentObserver, flowLine, type MirroredFlow } from "./net/agent/observer.ts";
 export { hookLibraryPath } from "./net/agent/hook_library.ts";
