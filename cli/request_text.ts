@@ -90,7 +90,8 @@ function body(sign: string, head: HeadText, kept: KeptBody): string[] {
 function bodyNote({ bytes, codings, trouble }: PlainBody, kept: KeptBody): string {
   const size = `${kept.bytes.length + kept.missingBytes} bytes`;
   const decoded = codings.length > 0 ? `${size}, ${codings.join(", ")} → ${bytes.length}` : "";
-  return [decoded || (trouble ? size : ""), trouble].filter(Boolean).join("; ");
+  // Names of codings are the peer's words.
+  return visible([decoded || (trouble ? size : ""), trouble].filter(Boolean).join("; "));
 }
 
 function messageLines({ body, opcode, isToServer }: SocketMessage): string[] {

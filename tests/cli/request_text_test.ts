@@ -141,7 +141,7 @@ for (const [name, order] of Object.entries(ORDERS)) {
       1,
       1,
       bytes(
-        `HTTP/1.1 200 O${raw}K\r\nContent-Type: t${raw}/x\r\nContent-Length: ${raw.length}\r\n\r\n${raw}`,
+        `HTTP/1.1 200 O${raw}K\r\nContent-Type: t${raw}/x\r\nContent-Encoding: e${raw}\r\nContent-Length: ${raw.length}\r\n\r\n${raw}`,
       ),
     );
     harness.open(2, { sni: `a${order}b`, alpn: `x${order}` });

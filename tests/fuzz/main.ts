@@ -9,6 +9,7 @@ import { Random } from "../support/random.ts";
 import { decodeBytesTarget, decodeTarget } from "./decode_target.ts";
 import { hpackTarget, http2Target } from "./http2_targets.ts";
 import { connectionsTarget, peerTarget } from "./peer_targets.ts";
+import { viewTarget } from "./view_target.ts";
 import { pcapngTarget, pipelineTarget, recordingTarget } from "./targets.ts";
 
 const TARGETS: Record<string, (random: Random) => void | Promise<void>> = {
@@ -21,6 +22,7 @@ const TARGETS: Record<string, (random: Random) => void | Promise<void>> = {
   hpack: (random) => hpackTarget(random),
   connections: connectionsTarget,
   peers: peerTarget,
+  view: viewTarget,
 };
 
 const [seconds = "60", ...names] = Deno.args;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** HTTP/1 out of clear text: every exchange once, with its sizes and times, whatever pieces it comes in. */
 import assert from "node:assert/strict";
-import { withSeed } from "../../support/random.ts";
 import { ViewHarness } from "../../support/view_harness.ts";
 
 const GET = "GET /a?b=1 HTTP/1.1\r\nHost: shop.example\r\n\r\n";
@@ -168,27 +167,3 @@ Deno.test("an endless head does not grow without bound", () => {
   harness.send(1, 1, OK);
   assert.deepEqual(harness.lines(), ["GET /a?b=1 200 5"]);
 });
-
-Deno.test("random bytes, cuts and gaps never break the reader, and every flow is told", () =>
-  withSeed((random) => {
-    const rounds = Number(Deno.env.get("FUZZ_ROUNDS") ?? 300);
-    const upgrade = "HTTP/1.1 101 S\r\nUpgrade: websocket\r\n\r\n";
-    const parts = [GET, OK, "0\r\n\r\n", "5\r\nhello\r\n", "\r\n", upgrade, "\x81\x05hello"];
-    const harness = new ViewHarness({ bodyBytes: 1000 });
-    for (let flow = 1; flow <= rounds; flow++) {
-      harness.open(flow, { alpn: random.oneIn(4) ? "h2" : "", late: random.oneIn(5) });
-      for (let piece = 0; piece < 20; piece++) {
-        const direction = random.below(2) as 0 | 1;
-        const part = parts[random.below(parts.length)];
-        if (random.oneIn(12)) harness.gap(flow, direction, 1 + random.below(100));
-        else if (random.oneIn(5)) harness.send(flow, direction, random.bytes(1 + random.below(200)));
-        else harness.send(flow, direction, part.slice(0, 1 + random.below(part.length)));
-      }
-      harness.close(flow);
-      harness.view.flush();
-    }
-    harness.mirror.pipeline.drain();
-    harness.view.flush();
-    assert.deepEqual(harness.failures, []);
-    assert.equal(harness.entries.filter(({ kind }) => kind === "flow end").length, rounds);
-  }));

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/** Every exchange that clients and server know of is in events, archive and lines, with what they know of it. */
+import assert from "node:assert/strict";
+import { missing } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
+import { runChild } from "./support/child.ts";
+import { type Fixture, withFixture } from "./support/fixture.ts";
+import { Nginx, nginxMissing } from "./support/nginx.ts";
+import { Agent, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
+
+const lacking = nginxMissing() ?? missing("curl", "nghttp", "h2load", "node", "python3");
+/** Requests of the load, in HTTP/1.1 and HTTP/2 each; more by this variable. */
+const LOAD = Number(Deno.env.get("VIEW_LOAD") ?? 3000);
+
+const PYTHON = `
+import http.client, ssl, sys
+connection = http.client.HTTPSConnection("localhost", int(sys.argv[1]), context=ssl._create_unverified_context())
+for method, path, body in [("GET", "/body-999", None), ("HEAD", "/body-999", None), ("GET", "/none?x=%20", None), ("PUT", "/put/p", b"x" * 5000)]:
+    connection.request(method, path, body)
+    connection.getresponse().read()
+`;
+const NODE = `
+const https = require("node:https");
+const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
+const get = (path) => new Promise((resolve) =>
+  https.get({ host: "localhost", port: process.argv[1], path, agent }, (response) => response.resume().on("end", resolve)));
+(async () => { for (let turn = 0; turn < 20; turn++) await get("/body-16384?turn=" + turn); agent.destroy(); })();
+`;
+
+/** One client after the other; what they asked for is in nginx's log. */
+async function ask(fixture: Fixture, port: number): Promise<void> {
+  const url = (path: string) => `https://localhost:${port}${path}`;
+  const curl = (...args: string[]) =>
+    runChild("curl", { args: ["--silent", "--insecure", "--output", "/dev/null", ...args] });
+  await curl("--http1.1", url("/body-16384"), url("/missing"));
+  await curl("--http2", url("/body-70000"), url("/body-1"));
+  // nginx counts what it answers to Expect as bytes of the body.
+  await curl(
+    "--http1.1",
+    "--header",
+    "Expect:",
+    "--upload-file",
+    `${fixture.bodies}/body-70000`,
+    url("/put/c"),
+  );
+  await runChild("nghttp", { args: ["-n", "-m", "5", url("/body-999")] });
+  await runChild("python3", { args: ["-c", PYTHON, `${port}`] });
+  await runChild("node", { args: ["-e", NODE, `${port}`] });
+  const load = ["-n", `${LOAD}`, "-c", "4", "-m", "10", url("/body-1")];
+  await runChild("h2load", { args: load });
+  await runChild("h2load", { args: ["--h1", ...load] });
+}
+
+interface HttpEvent {
+  readonly event_type: string;
+  readonly http: Record<string, string | number>;
+  readonly sslcollector: Record<string, string | number>;
+}
+
+const events = (path: string): HttpEvent[] =>
+  Deno.readTextFileSync(path).trimEnd().split("\n").map((line) => JSON.parse(line));
+const httpEvents = (path: string) => events(path).filter(({ event_type }) => event_type === "http");
+
+Deno.test({
+  name: "view: events, archive and lines have every exchange of nginx's log, under load too",
+  ...skipIf(lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      for (const size of [1, 999, 16_384, 70_000]) fixture.body(size);
+      const [eve, har, capture] = ["eve.json", "x.har", "out.pcapng"].map((name) => fixture.path(name));
+      await using agent = await Agent.startWith({
+        fixture,
+        capture,
+        options: ["--events", eve, "--har", har, "--print", "requests"],
+      });
+      await using nginx = await Nginx.start(fixture, agent.hookEnvironment, true);
+      await ask(fixture, nginx.port);
+      await nginx.stop();
+      agent.child.kill("SIGTERM");
+      const { stdout } = await agent.child.ended;
+      const known = nginx.exchanges().sort();
+      assert.ok(known.length >= 2 * LOAD);
+      const told = httpEvents(eve).map(({ http }) =>
+        `${http.http_method} ${http.url} ${http.status} ${http.length}`
+      );
+      assert.deepEqual(told.sort(), known);
+      const { entries } = JSON.parse(Deno.readTextFileSync(har)).log;
+      const archived = entries.map(({ request, response }: Record<string, Record<string, string>>) => {
+        const { pathname, search } = new URL(request.url);
+        return `${request.method} ${pathname}${search} ${response.status} ${response.bodySize}`;
+      });
+      assert.deepEqual(archived.sort(), known);
+      const lines = new TextDecoder().decode(stdout).trimEnd().split("\n")
+        .map((line) => /^\S+ nginx\[\d+\] +(\S+) +(\d+) .* localhost:\d+ (\S+)/.exec(line)!.slice(1, 4));
+      const shown = lines.map(([method, status, path]) => `${method} ${path} ${status}`);
+      assert.deepEqual(shown.sort(), known.map((line) => line.replace(/ \d+$/, "")).sort());
+      const stats = events(eve).at(-1) as unknown as Record<string, Record<string, Record<string, unknown>>>;
+      assert.equal(stats.stats.sslcollector.exchanges_lost, 0);
+    }),
+});
+
+/** A response that takes so long. */
+const SLOW_MS = 500;
+
+function slowBody(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async start(controller) {
+      controller.enqueue(new Uint8Array(1000));
+      await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+      controller.enqueue(new Uint8Array(1000));
+      controller.close();
+    },
+  });
+}
+
+Deno.test({
+  name: "view: an exchange takes as long as curl says, within a fifth",
+  ...skipIf(missing("curl")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const [cert, key] = [fixture.certificate, fixture.key].map((path) => Deno.readTextFileSync(path));
+      await using server = Deno.serve({ port: 0, cert, key, onListen() {} }, () => new Response(slowBody()));
+      for (const version of ["--http1.1", "--http2"]) {
+        const eve = fixture.path(`eve${version}.json`);
+        const options = [...mirrorOptions(fixture.path("out.pcapng")), "--events", eve];
+        const curl = ["curl", "--silent", "--insecure", version, "--output", "/dev/null"];
+        const url = `https://localhost:${server.addr.port}/slow`;
+        const args = ["run", ...options, "--", ...curl, "--write-out", "%{json}", url];
+        const ended = await runSslcollector("source", fixture, args);
+        const said = JSON.parse(new TextDecoder().decode(ended.stdout));
+        const [{ http, sslcollector }] = httpEvents(eve);
+        const curlMs = 1000 * (said.time_total - said.time_pretransfer);
+        const ratio = Number(sslcollector.duration_ms) / curlMs;
+        assert.ok(
+          ratio > 0.8 && ratio < 1.2,
+          `${version}: ${sslcollector.duration_ms} ms, curl ${curlMs} ms`,
+        );
+        assert.deepEqual([http.http_method, http.status, http.length], ["GET", 200, said.size_download]);
+        assert.equal(sslcollector.program, "curl");
+      }
+    }),
+});
