@@ -268,7 +268,7 @@ export class ExchangeLog {
 export const lapOf = (number: number, rows: number): number => 1 + Math.floor(number / rows) % 0x7fff_fffe;
 
 /** Short runs by a loop: for them it beats the views that `set` needs. */
-const LOOP_MAX_BYTES = 128;
+const LOOP_MAX_BYTES = 256;
 
 function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
   if (end - start > LOOP_MAX_BYTES) target.set(source.subarray(start, end), at);

@@ -47,8 +47,8 @@ export class HeadScan {
   extensionsStart = -1;
   extensionsEnd = -1;
 
-  /** A head with its empty line. False when its first line is none of HTTP/1. */
-  read(direction: Direction, bytes: Uint8Array): boolean {
+  /** Where the head ends that `bytes` begin with; 0: behind them. -1: its first line is none of HTTP/1. */
+  read(direction: Direction, bytes: Uint8Array): number {
     this.method = MethodKind.OTHER;
     this.status = 0;
     this.isHttp10 =
@@ -58,9 +58,9 @@ export class HeadScan {
         false;
     this.contentLength = this.extensionsStart = this.extensionsEnd = -1;
     const lineEnd = lineEndFrom(bytes, 0);
+    if (lineEnd === bytes.length) return 0;
     const isHead = direction === TO_SERVER ? this.#requestLine(bytes, lineEnd) : this.#statusLine(bytes);
-    if (isHead) this.#fields(bytes, lineEnd + 1);
-    return isHead;
+    return isHead ? this.#fields(bytes, lineEnd + 1) : -1;
   }
 
   #requestLine(bytes: Uint8Array, lineEnd: number): boolean {
@@ -89,9 +89,13 @@ export class HeadScan {
     return (minor === 0 || minor === 1) && isAt(bytes, at, VERSION);
   }
 
-  #fields(bytes: Uint8Array, start: number): void {
+  /** Answers where the empty line behind them ends, 0 where there is none. */
+  #fields(bytes: Uint8Array, start: number): number {
     for (let at = start; at < bytes.length;) {
       const lineEnd = lineEndFrom(bytes, at);
+      if (lineEnd === at || lineEnd === at + 1 && bytes[at] === CR) {
+        return lineEnd < bytes.length ? lineEnd + 1 : 0;
+      }
       switch (bytes[at] | LOWER) {
         case 0x63: // c
           if (isField(bytes, at, CONTENT_LENGTH)) {
@@ -123,6 +127,7 @@ export class HeadScan {
       }
       at = lineEnd + 1;
     }
+    return 0;
   }
 
   #length(bytes: Uint8Array, start: number, lineEnd: number): void {

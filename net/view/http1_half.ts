@@ -9,6 +9,8 @@ const CARRIAGE_RETURN = 13;
 
 /** What reads a connection asks of, and is told by, its directions. */
 export interface Http1Owner {
+  /** A piece that should begin a message; true: it is just that message, whole, and was taken. */
+  message(direction: Direction, bytes: Uint8Array): boolean;
   /** A head with its empty line; answers what follows, `undefined`: it is none. */
   head(direction: Direction, bytes: Uint8Array): Framing | undefined;
   body(direction: Direction, bytes: Uint8Array): void;
@@ -67,6 +69,10 @@ export class Http1Half implements MessageParts {
     }
     if (this.#reader.isIdle) {
       this.beganNs = timeNs;
+      if (this.#state === "reading" && this.#owner.message(this.direction, bytes)) {
+        this.isResynced = false;
+        return;
+      }
       if (this.#state === "reading" && !mayBeginHead(this.direction, bytes)) return this.#pass(bytes);
     }
     this.#reader.data(bytes);

@@ -73,10 +73,33 @@ export class Http1View implements ProtocolView, Http1Owner {
 
   // Http1Owner
 
-  head(direction: Direction, bytes: Uint8Array): Framing | undefined {
-    if (!SCAN.read(direction, bytes)) return undefined;
+  message(direction: Direction, bytes: Uint8Array): boolean {
+    const end = SCAN.read(direction, bytes);
+    if (end <= 0 || end + this.#bodyLength(direction) !== bytes.length) return false;
     this.heads++;
-    return direction === TO_SERVER ? this.#request(bytes) : this.#response(bytes);
+    if (direction === TO_SERVER) this.#request(bytes, end);
+    else this.#response(bytes, end);
+    if (end < bytes.length) {
+      this.#context.log.body(this.#rows[direction], direction, bytes, end, bytes.length, this.#timeNs);
+    }
+    this.messageEnd(direction);
+    return true;
+  }
+
+  /** Of the message whose head was scanned; -1 where its length is not told, or more than a message begins. */
+  #bodyLength(direction: Direction): number {
+    if (SCAN.isChunked) return -1;
+    if (direction === TO_SERVER) return Math.max(0, SCAN.contentLength);
+    const { status, contentLength } = SCAN;
+    const method = this.#waiting.nextMethod;
+    if (status < 200 || method === MethodKind.CONNECT) return -1;
+    return method === MethodKind.HEAD || status === 204 || status === 304 ? 0 : contentLength;
+  }
+
+  head(direction: Direction, bytes: Uint8Array): Framing | undefined {
+    if (SCAN.read(direction, bytes) <= 0) return undefined;
+    this.heads++;
+    return direction === TO_SERVER ? this.#request(bytes, bytes.length) : this.#response(bytes, bytes.length);
   }
 
   body(direction: Direction, bytes: Uint8Array): void {
@@ -119,14 +142,15 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#webSocket?.data(direction, bytes, this.#timeNs);
   }
 
-  #request(bytes: Uint8Array): Framing {
+  /** `bytes` up to `end` are its head, which was scanned. */
+  #request(bytes: Uint8Array, end: number): Framing {
     const { log, flowAt } = this.#context;
     const half = this.#halves[TO_SERVER];
     if (this.#halves[TO_CLIENT].isLost) this.#giveUpWaiting("gap");
     else if (this.#waiting.count >= MAX_WAITING) this.#giveUpWaiting("bound");
     const protocol = SCAN.isHttp10 ? Protocol.HTTP_1_0 : Protocol.HTTP_1_1;
     const row = log.begin(RowKind.EXCHANGE, protocol, flowAt(), half.beganNs);
-    log.requestHead(row, bytes, 0, bytes.length);
+    log.requestHead(row, bytes, 0, end);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
     this.#rows[TO_SERVER] = row;
@@ -143,7 +167,7 @@ export class Http1View implements ProtocolView, Http1Owner {
     }
   }
 
-  #response(bytes: Uint8Array): Framing {
+  #response(bytes: Uint8Array, end: number): Framing {
     const { status } = SCAN;
     if (status < 200 && status !== 101) return 0;
     const { log, flowAt } = this.#context;
@@ -155,7 +179,7 @@ export class Http1View implements ProtocolView, Http1Owner {
     if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#rows[TO_SERVER] !== row) {
       log.mark(row, Mark.NO_REQUEST | Mark.REQUEST_ENDED);
     }
-    log.responseHead(row, status, bytes, 0, bytes.length, half.beganNs);
+    log.responseHead(row, status, bytes, 0, end, half.beganNs);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
     this.#rows[TO_CLIENT] = row;
