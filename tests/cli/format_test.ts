@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { formatBytes, formatSpan } from "../../cli/format.ts";
 
 Deno.test("summary: bytes for people", () => {
-  const cases: [number, string][] = [[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [10240, "10 KiB"], [
+  const cases: [number, string][] = [[0, "0 B"], [248.9, "249 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [
+    10240,
+    "10 KiB",
+  ], [
     1 << 20,
     "1.0 MiB",
   ], [5e13, "45 TiB"]];
