@@ -189,7 +189,7 @@ export class Guest {
     const key = fileKey(path);
     if (key !== undefined) return key === this.region.key;
     // Who may not follow these links can still see that one is there; what it leads to was read from the maps.
-    const isThere = existsLink(path) && this.#ranges.has(pid);
+    const isThere = mayExist(path) && this.#ranges.has(pid);
     if (!isThere) this.#ranges.delete(pid);
     return isThere || undefined;
   }
@@ -238,12 +238,13 @@ export class Guest {
   }
 }
 
-function existsLink(path: string): boolean {
+/** Whether a link is there, or may not be looked for: then what was read from the maps has to do. */
+function mayExist(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
   }
 }
 

@@ -147,7 +147,8 @@ export class Programs {
     for (const guest of this.#guests.values()) {
       if (guest.writers().includes(pid)) {
         guest.setMappings(pid, mappings);
-        this.#seeWhetherLeft(guest, pid);
+        // To ask again at once would be to ask for ever.
+        if (mappings !== undefined) this.#seeWhetherLeft(guest, pid);
       }
     }
     for (const mapping of mappings ?? []) this.#adopt(pid, mapping, nowMs);

@@ -63,6 +63,8 @@ interface Maps {
   readonly found: RegionMapping[];
   /** End of the piece before, which may be a line's beginning. */
   rest: string;
+  /** Nothing was read: the kernel lets them be opened that may not be read. */
+  isHidden: boolean;
 }
 
 export class RegionScan {
@@ -158,7 +160,7 @@ export class RegionScan {
     await this.#read(changed, AGAIN_MS, this.#tell);
   }
 
-  readonly #tell = (pid: number, mappings: readonly RegionMapping[], pages: number): void => {
+  readonly #tell: Tell = (pid, mappings = [], pages) => {
     if (mappings.length > 0) this.#options.found(pid, mappings);
     const isDone = mappings.every(({ key }) => this.#options.isHeld(key));
     this.#seen.set(pid, isDone ? pages : UNREAD);
@@ -210,6 +212,7 @@ export class RegionScan {
     if (maps === undefined) return false;
     const length = Number(await libc().freadElsewhere(this.#bytes, 1n, BigInt(PIECE_BYTES), maps.stream));
     line.bytes += length;
+    if (length > 0) maps.isHidden = false;
     const text = maps.rest + Buffer.from(this.#bytes.buffer, 0, length).toString("latin1");
     const end = text.lastIndexOf("\n") + 1;
     this.#search(maps, text.slice(0, end));
@@ -217,7 +220,7 @@ export class RegionScan {
     if (length === PIECE_BYTES) return true;
     libc().fclose(maps.stream);
     line.maps = undefined;
-    tell(maps.pid, maps.found, maps.pages);
+    tell(maps.pid, maps.isHidden ? undefined : maps.found, maps.pages);
     return true;
   }
 
@@ -236,7 +239,7 @@ function openNext(pids: number[]): Maps | undefined {
   for (let pid = pids.shift(); pid !== undefined; pid = pids.shift()) {
     const pages = addressSpaceOf(pid);
     const stream = libc().fopen(cString(`/proc/${pid}/maps`), cString("r"));
-    if (stream !== null) return { pid, pages, stream, found: [], rest: "" };
+    if (stream !== null) return { pid, pages, stream, found: [], rest: "", isHidden: true };
   }
   return undefined;
 }
@@ -251,8 +254,8 @@ function parseMapping(line: string): RegionMapping | undefined {
   return { range: `${start}-${end}`, key: `${device}:${inode}` };
 }
 
-/** Takes what was found in the maps of a process, and the pages of its address space before they were read. */
-type Tell = (pid: number, mappings: readonly RegionMapping[], pages: number) => void;
+/** Takes what was found in the maps of a process, undefined where they may not be read, and the pages of its address space before they were read. */
+type Tell = (pid: number, mappings: readonly RegionMapping[] | undefined, pages: number) => void;
 
 /** Where a number of pages stands for a process whose maps are to be read whatever they are. */
 const UNREAD = -1;

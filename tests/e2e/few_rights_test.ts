@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/** An agent of root's that was left few capabilities, as under a hardened unit. */
+import assert from "node:assert/strict";
+import { processorSeconds } from "../../net/capture/preload/process_facts.ts";
+import { missing } from "../support/run.ts";
+import { notRoot, skipIf } from "../support/skip.ts";
+import { until } from "../support/until.ts";
+import { Child } from "./support/child.ts";
+import { withFixture } from "./support/fixture.ts";
+import { Agent } from "./support/sslcollector.ts";
+
+const TAKEN = "-dac_read_search,-dac_override,-sys_ptrace,-sys_admin,-checkpoint_restore";
+const USER = 65534;
+/** A TLS session that gets no answer, of a program that goes on. */
+const WAITING = `
+import ssl, time
+session = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="x")
+try: session.do_handshake()
+except ssl.SSLWantReadError: pass
+print("ready", flush=True)
+time.sleep(60)
+`;
+
+Deno.test({
+  name: "an agent that may not follow what other users' programs map does not ask for ever",
+  ...skipIf(notRoot("another user's program"), missing("setpriv", "python3")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const under = ["setpriv", "--bounding-set", TAKEN, "--inh-caps", TAKEN];
+      await using agent = await Agent.startWith({
+        fixture,
+        capture: fixture.path("out.pcapng"),
+        under,
+        options: [],
+      });
+      await using program = new Child("setpriv", {
+        args: ["--reuid", `${USER}`, "--clear-groups", "/usr/bin/python3", "-c", WAITING],
+        env: agent.hookEnvironment,
+      });
+      await program.found("stdout", /ready/);
+      const { pid } = agent.child;
+      const mapsRegion = () => Deno.readTextFileSync(`/proc/${pid}/maps`).includes("/memfd:sslcollector:");
+      await until("the agent to have the program's region", mapsRegion);
+      const [startMs, before] = [performance.now(), processorSeconds(pid)!];
+      await until("three seconds", () => performance.now() - startMs > 3000, 100);
+      const used = processorSeconds(pid)! - before;
+      assert(used < 1, `${used} s of processor time in 3 s`);
+      await agent.stop();
+    }),
+});
