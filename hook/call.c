@@ -28,7 +28,6 @@ static inline bool prepare(struct call_frame *call, enum call_kind kind, const v
     struct thread_state *thread = &thread_state;
     call->ssl = ssl;
     call->frame = frame;
-    call->library = library_of(ssl);
     call->counts = false;
     if (UNLIKELY(load_acquire(&settings.ready) == 0))
         return false;
@@ -178,6 +177,7 @@ void call_begin_write(struct write_frame *write, const void *ssl, const void *by
     struct call *entry;
     write->time_ns = 0;
     write->unseen = bytes == NULL;
+    write->bounce.length = length;
     write->bounce.bytes = NULL;
     write->bounce.filled = 0;
     write->bounce.number = BOUNCE_NONE;
@@ -200,10 +200,10 @@ void call_begin_write(struct write_frame *write, const void *ssl, const void *by
     enter(entry);
 }
 
-/* Publishes what was written and not told yet, and counts what there is no copy of. */
-static void tell_written(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t length)
+/* Publishes what was written behind `told` bytes, and counts what there is no copy of. */
+static void tell_written(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t told,
+                         uint64_t length)
 {
-    uint64_t told = slice_done(session, length);
     uint64_t have = bounce_keep(&write->bounce) ? bounce_have(&write->bounce, told) : 0;
     have = have < length - told ? have : length - told;
     if (LIKELY(have != 0))
@@ -229,8 +229,35 @@ void call_end_write(struct write_frame *write, uint64_t length)
         if (UNLIKELY(write->unseen))
             flow_unseen(&use, session, length, write->time_ns);
         else
-            tell_written(&use, session, write, length);
+            tell_written(&use, session, write, slice_done(session, length), length);
         learn_address(&use, session);
     }
+    bounce_end(&write->bounce);
+}
+
+void call_end_kept(struct write_frame *write, uint64_t told, uint64_t length, const uint8_t *bytes)
+{
+    write->guard = 0;
+    if (!write->call.counts)
+        return;
+    struct flow_use use = leave(&write->call);
+    uint64_t copied = write->bounce.length < length ? write->bounce.length : length;
+    struct session *session = told < length ? session_of(&use, true, length - told) : session_find(use.ssl);
+    if (session == NULL || told >= length) {
+        learn_early(&use);
+        bounce_end(&write->bounce);
+        return;
+    }
+    if (UNLIKELY(write->time_ns == 0)) /* the ring came during the call */
+        write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
+    if (LIKELY(told < copied) && LIKELY(!write->unseen)) {
+        tell_written(&use, session, write, told, copied);
+        told = copied;
+    }
+    if (UNLIKELY(told < length) && bytes != NULL)
+        flow_data(&use, session, true, bytes + told, length - told, write->time_ns);
+    else if (UNLIKELY(told < length))
+        flow_lost(session, length - told, write->time_ns);
+    learn_address(&use, session);
     bounce_end(&write->bounce);
 }

@@ -25,7 +25,7 @@ struct write_frame {
     uint8_t stack[BOUNCE_STACK];
 };
 
-/* A call that writes nothing begins; `kind` is what it does to the session. `frame` and `caller` are
+/* A call that writes nothing begins; call->library is set, and `kind` is what it does to the session. `frame` and `caller` are
  * __builtin_frame_address(0) and __builtin_return_address(0). */
 void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame, const void *caller);
 
@@ -35,15 +35,22 @@ void call_end_read(struct call_frame *call, const void *bytes, uint64_t length);
 /* The call returned; nothing passed. */
 void call_end(struct call_frame *call);
 
-/* A write of the caller's `length` bytes begins; NULL: they never are in user memory. */
+/* A write of the caller's `length` bytes begins, write->call.library being set; NULL: they never are in user memory. */
 void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
                       const void *caller);
 
 /* The write returned, having written `length` bytes; 0: it failed. */
 void call_end_write(struct write_frame *write, uint64_t length);
 
+/* The same of a library that keeps what it could not send: `length` bytes are on their way, of which `told` were told when an earlier call
+ * kept them. Those behind what call_begin_write was given, if any, are read from the caller's
+ * `bytes`, since nobody can have seen them yet; NULL: somebody may, and there is no copy. */
+void call_end_kept(struct write_frame *write, uint64_t told, uint64_t length, const uint8_t *bytes);
+
 #define CALL_PLACE __builtin_frame_address(0), __builtin_extract_return_addr(__builtin_return_address(0))
-#define CALL_BEGIN(call, kind, ssl) call_begin((call), (kind), (ssl), CALL_PLACE)
-#define CALL_BEGIN_WRITE(write, ssl, bytes, length) call_begin_write((write), (ssl), (bytes), (length), CALL_PLACE)
+#define CALL_BEGIN(call, kind, ssl) \
+    ((call)->library = library_of(ssl), call_begin((call), (kind), (ssl), CALL_PLACE))
+#define CALL_BEGIN_WRITE(write, ssl, bytes, length) \
+    ((write)->call.library = library_of(ssl), call_begin_write((write), (ssl), (bytes), (length), CALL_PLACE))
 
 #endif

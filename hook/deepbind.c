@@ -14,6 +14,7 @@
 
 #include "attach.h"
 #include "elf.h"
+#include "gnutls.h"
 #include "jump.h"
 #include "libc.h"
 #include "library.h"
@@ -86,7 +87,7 @@ static bool defines(const struct elf_object *object, void *context)
 {
     const struct correction *correction = context;
     return object->order >= correction->first && !object->is_hook && elf_symbol(object, correction->name) != NULL &&
-           (!library_has(correction->name) || elf_symbol(object, "SSL_new") == NULL);
+           (!library_has(correction->name) || !library_in(object));
 }
 
 /* What a library bound to is left alone where that may be another function of the same name. */
@@ -209,6 +210,7 @@ static COLD void look(void)
     store_relaxed(&loading, 0);
     correction.first = __atomic_exchange_n(&first_deep, UNKNOWN, __ATOMIC_RELAXED);
     library_sweep();
+    gnutls_sweep();
     if (load_relaxed(&attach_done) == 0 && library_present())
         attach_late();
     correction.hook.is_hook = false;

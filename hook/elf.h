@@ -39,7 +39,7 @@ void *elf_symbol(const struct elf_object *object, const char *name);
 bool elf_may_define(const struct elf_object *object, uint32_t hash);
 
 #define ELF_NAMES_MAX 64u
-#define ELF_NAME_BYTES 32u
+#define ELF_NAME_BYTES 40u
 
 /* Names lie in their list themselves: addresses of them would have to be relocated at the start of each process. */
 typedef char elf_name[ELF_NAME_BYTES];
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) uint32_t elf_hash(const char *name)
 {
     uint32_t hash = 5381;
     size_t length = __builtin_strlen(name);
-#pragma GCC unroll 32
+#pragma GCC unroll 40
     for (size_t i = 0; i < length; i++)
         hash = hash * 33 + (unsigned char)name[i];
     return hash;

@@ -332,7 +332,7 @@ void flow_end(const struct flow_use *use, struct session *session)
     tell_end(use, session);
     store_relaxed(&session->opened, 0);
     store_relaxed(&session->epoch, 0);
-    store_relaxed(&session->flags, SESSION_KNOWN);
+    store_relaxed(&session->flags, SESSION_KNOWN | (load_relaxed(&session->flags) & SESSION_ACCEPTS));
     session->flow = 0;
     session->reported = 0;
     session->unfinished = 0;

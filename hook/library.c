@@ -110,16 +110,21 @@ const struct library *library_of(const void *object)
     return LIKELY(found != NULL) ? found : search_for(words);
 }
 
+bool library_in(const struct elf_object *object)
+{
+    return elf_symbol(object, "SSL_new") != NULL || elf_symbol(object, "gnutls_init") != NULL;
+}
+
 static bool defines(const struct elf_object *object, void *context)
 {
     bool *present = context;
-    *present = !object->is_hook && elf_symbol(object, "SSL_new") != NULL;
+    *present = !object->is_hook && library_in(object);
     return *present;
 }
 
 bool library_has(const char *name)
 {
-    bool found = false;
+    bool found = text_begins(name, "gnutls_");
     for (unsigned i = 0; i < LIBRARY_COUNT && !found; i++)
         found = text_equal(names[i], name);
     return found;

@@ -82,6 +82,11 @@ void library_sweep(void);
 /* A function of this name is one of a TLS library's. */
 bool library_has(const char *name);
 
+struct elf_object;
+
+/* It is a TLS library that the hook knows. */
+bool library_in(const struct elf_object *object);
+
 /* A TLS library is among the objects loaded by now. */
 bool library_present(void);
 

@@ -7,6 +7,7 @@
 /* Any TLS library's, and not interposed: the dynamic loader, which looks for it in what it loads with the program, writes here whether one is
  * there, for less than a look of the hook's own. */
 extern int SSL_version(const void *) __attribute__((weak));
+extern int gnutls_protocol_get_version(void *) __attribute__((weak));
 
 __attribute__((constructor)) static void load(int count, char **arguments, char **environment)
 {
@@ -19,6 +20,6 @@ __attribute__((constructor)) static void load(int count, char **arguments, char 
     if (!settings_read(environment, is_handed))
         return;
     store_release(&settings.ready, 1);
-    if (SSL_version != NULL)
+    if (SSL_version != NULL || gnutls_protocol_get_version != NULL)
         attach_at_load();
 }

@@ -21,6 +21,7 @@
 #define SESSION_SENT_FIRST 128u
 #define SESSION_SERVER 256u    /* role; valid with SESSION_ROLE */
 #define SESSION_ROLE 512u
+#define SESSION_ACCEPTS 1024u  /* made as a server's: known before its role is asked for */
 #define SESSION_AGAIN 2048u    /* its flow was told to a reader that is gone */
 
 #define DEPARTURE_MARKS 2

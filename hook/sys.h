@@ -74,6 +74,15 @@ static inline bool text_equal(const char *a, const char *b)
     return *a == *b;
 }
 
+static inline bool text_begins(const char *text, const char *with)
+{
+    while (*with != 0 && *text == *with) {
+        text++;
+        with++;
+    }
+    return *with == 0;
+}
+
 #define load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)

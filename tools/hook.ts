@@ -18,7 +18,7 @@ const DIST = new URL("../dist/", import.meta.url);
 const GLIBC_CEILING = [2, 17];
 
 /** What the hook may want from outside. */
-const ALLOWED_UNDEFINED = ["SSL_version", "dl_iterate_phdr"];
+const ALLOWED_UNDEFINED = ["SSL_version", "dl_iterate_phdr", "gnutls_protocol_get_version"];
 
 /** What the hook may define for others: the functions that it interposes. */
 const INTERPOSED = [
@@ -35,6 +35,9 @@ const INTERPOSED = [
     "SSL_accept",
     "SSL_do_handshake",
   ],
+  ...["gnutls_init", "gnutls_deinit", "gnutls_handshake", "gnutls_bye", "gnutls_server_name_set"],
+  ...["gnutls_record_send", "gnutls_record_send2", "gnutls_record_send_range", "gnutls_record_send_early_data"],
+  ...["gnutls_record_recv", "gnutls_record_recv_early_data", "gnutls_record_recv_packet"],
   ...[
     "BIO_f_ssl",
     "read",

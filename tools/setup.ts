@@ -29,6 +29,7 @@ const TEST: Need[] = [
   { package: "openssl", shows: "openssl" },
   { package: "python3", shows: "/usr/bin/python3" },
   { package: "libssl-dev", shows: "/usr/include/openssl/ssl.h" },
+  { package: "libgnutls28-dev", shows: "/usr/include/gnutls/gnutls.h" },
   { package: "tshark", shows: "tshark" },
   { package: "tcpdump", shows: "tcpdump" },
   { package: "iproute2", shows: "ip" },

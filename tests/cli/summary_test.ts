@@ -61,7 +61,7 @@ const BOOKS: MirrorBooks = {
 };
 const REMARKS = {
   lines: ["true was not mirrored"],
-  counts: new Map([["gnutls", 2], ["memory", 1]] as const),
+  counts: new Map([["nss", 2], ["memory", 1]] as const),
 };
 
 Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {

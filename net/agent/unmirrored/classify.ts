@@ -17,10 +17,11 @@ export interface Served {
   readonly systemSinceMs: number | undefined;
 }
 
+/** Libraries that the hook knows. */
+const KNOWN: readonly TlsLibrary[] = ["openssl", "gnutls"];
 /** Libraries that the hook does not know, by how sure their presence says that the program's TLS is theirs. */
 const FOREIGN: readonly (TlsLibrary & Reason)[] = [
   "java",
-  "gnutls",
   "nss",
   "mbedtls",
   "wolfssl",
@@ -43,7 +44,7 @@ export function reasonFor(
   const { mapped } = facts;
   const has = (library: TlsLibrary) =>
     mapped?.libraries.has(library) === true || executable?.libraries.has(library) === true;
-  if (!has("openssl")) {
+  if (!KNOWN.some(has)) {
     const reason = reasonOfFile(executable) ?? FOREIGN.find(has);
     if (reason !== undefined) return reason;
   } else if (mapped !== undefined) {
@@ -55,12 +56,14 @@ export function reasonFor(
 
 /** What a program's file alone says of it; undefined: nothing that keeps the hook away. */
 export function reasonOfFile(executable: Executable | undefined): Reason | undefined {
-  if (executable === undefined || executable.libraries.has("openssl")) return undefined;
+  if (executable === undefined || KNOWN.some((library) => executable.libraries.has(library))) {
+    return undefined;
+  }
   const { builtIn, isStatic, libraries } = executable;
   return builtIn ?? (isStatic ? "static" : FOREIGN.find((library) => libraries.has(library)));
 }
 
-/** Why a program with OpenSSL as a shared library was not mirrored. */
+/** Why a program with a library that the hook knows was not mirrored. */
 function whyUnserved(facts: ProcessFacts, mapped: Mapped, served: Served): Reason {
   if (!mapped.hasHook) return whyWithoutHook(facts, served);
   const isOther = served.uid !== 0 && facts.uid !== undefined && facts.uid !== served.uid;

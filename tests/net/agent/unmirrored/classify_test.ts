@@ -53,12 +53,12 @@ const environment = { preload: HOOK, runtime: "/run/x", hook: undefined, seccomp
 const REGIONS = { regions: new Set(["sslcollector:3:1"]) };
 const CASES: readonly (readonly [Reason, string, Case])[] = [
   ["no-tls-library", "no TLS at all", { mapped: { has: [] } }],
-  ["gnutls", "GnuTLS", { mapped: { has: ["gnutls"] } }],
-  ["gnutls", "linked with it, and looked at before the loader was done", {
-    mapped: { has: [] },
-    executable: { libraries: new Set(["gnutls"]) },
-  }],
+  ["no-region", "GnuTLS, the hook, and no region", { mapped: { has: ["gnutls"] } }],
   ["nss", "NSS", { mapped: { has: ["nss"] } }],
+  ["nss", "linked with it, and looked at before the loader was done", {
+    mapped: { has: [] },
+    executable: { libraries: new Set(["nss"]) },
+  }],
   ["java", "Java, whatever its native libraries have", { mapped: { has: ["java", "built-in-openssl"] } }],
   ["go", "Go, which is linked statically as well", {
     mapped: { has: [], hasHook: false },
@@ -130,7 +130,8 @@ Deno.test("reasons: what ended before it was looked at is told by its file, wher
   assert.equal(reasonFor(undefined, undefined, SERVED), "ended");
   assert.equal(reasonFor(undefined, PLAIN, SERVED), "ended");
   assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["openssl"]) }, SERVED), "ended");
-  assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["gnutls"]) }, SERVED), "gnutls");
+  assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["gnutls"]) }, SERVED), "ended");
+  assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["nss"]) }, SERVED), "nss");
   assert.equal(reasonFor(undefined, { ...PLAIN, isStatic: true }, SERVED), "static");
 });
 

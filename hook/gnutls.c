@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The interposed functions of GnuTLS, as those of tls.c are.
+ *
+ * A send encrypts one record at most, and keeps it where the socket does not take it: it answers that it is to be called again, with
+ * the same bytes or with none, and only then how many they were. What it keeps is told at once, and not when it is called again. A
+ * session that is corked keeps all that it is given. */
+#include "gnutls.h"
+
+#include "attach.h"
+#include "call.h"
+#include "settings.h"
+#include "thread.h"
+
+#define E_AGAIN (-28)
+#define E_INTERRUPTED (-52)
+#define E_UNIMPLEMENTED (-1250)
+#define RECORD_MOST (16u << 10) /* clear text of one record */
+#define FLAG_SERVER 1u
+#define SHUT_RDWR_BOTH 0
+#define NAME_DNS 1 /* GNUTLS_NAME_DNS */
+
+/* A call that GnuTLS makes of itself counts for nothing. */
+#define IS_INNER (gnutls_library(), gnutls_calls_itself(__builtin_extract_return_addr(__builtin_return_address(0))))
+#define ORIGINAL(name, otherwise, ...) (LIKELY(GNUTLS(name) != NULL) ? GNUTLS(name)(__VA_ARGS__) : (otherwise))
+#define BEGIN(call, kind, session) \
+    ((call)->library = gnutls_library(), call_begin((call), (kind), (session), CALL_PLACE))
+#define BEGIN_WRITE(write, session, bytes, length) \
+    ((write)->call.library = gnutls_library(), call_begin_write((write), (session), (bytes), (length), CALL_PLACE))
+
+/* ---- Sessions ---- */
+
+static void forget(const void *session)
+{
+    gnutls_forget_name(session);
+    thread_forget(&thread_state, session);
+    struct session *known = session_find(session);
+    if (known == NULL)
+        return;
+    struct flow_use use = {session, gnutls_library(), -1, -1};
+    flow_end(&use, known);
+    session_remove(session, known);
+}
+
+SSLC_EXPORT int gnutls_init(void **session, unsigned flags)
+{
+    gnutls_library();
+    if (UNLIKELY(load_relaxed(&attach_done) == 0))
+        attach_late();
+    int result = ORIGINAL(gnutls_init, E_UNIMPLEMENTED, session, flags);
+    if (result != 0 || load_acquire(&settings.ready) == 0 || attach_ring_or_claim() == NULL)
+        return result;
+    forget(*session); /* the address of one that was freed unseen */
+    struct session *known = session_insert(*session);
+    if (known != NULL)
+        __atomic_fetch_or(&known->flags, SESSION_KNOWN | ((flags & FLAG_SERVER) != 0 ? SESSION_ACCEPTS : 0),
+                          __ATOMIC_RELAXED);
+    return result;
+}
+
+SSLC_EXPORT void gnutls_deinit(void *session)
+{
+    gnutls_library();
+    if (session != NULL)
+        forget(session); /* before the address can be used again */
+    if (LIKELY(GNUTLS(gnutls_deinit) != NULL))
+        GNUTLS(gnutls_deinit)(session);
+}
+
+SSLC_EXPORT int gnutls_handshake(void *session)
+{
+    if (UNLIKELY(IS_INNER))
+        return ORIGINAL(gnutls_handshake, E_UNIMPLEMENTED, session);
+    struct call_frame call;
+    BEGIN(&call, CALL_OTHER, session);
+    int result = ORIGINAL(gnutls_handshake, E_UNIMPLEMENTED, session);
+    call_end(&call);
+    return result;
+}
+
+SSLC_EXPORT int gnutls_server_name_set(void *session, int type, const void *name, size_t length)
+{
+    gnutls_library();
+    int result = ORIGINAL(gnutls_server_name_set, E_UNIMPLEMENTED, session, type, name, length);
+    if (result == 0 && type == NAME_DNS && load_acquire(&settings.ready) != 0)
+        gnutls_note_name(session, name, length);
+    return result;
+}
+
+SSLC_EXPORT int gnutls_bye(void *session, int how)
+{
+    struct call_frame call;
+    BEGIN(&call, CALL_OTHER, session);
+    int result = ORIGINAL(gnutls_bye, E_UNIMPLEMENTED, session, how);
+    call_end(&call);
+    struct session *known = result == 0 ? session_find(session) : NULL;
+    if (known == NULL)
+        return result;
+    flow_alert(known, true);
+    if (how == SHUT_RDWR_BOTH)
+        flow_alert(known, false);
+    if ((~load_relaxed(&known->flags) & (SESSION_SENT | SESSION_RECEIVED)) == 0) {
+        struct flow_use use = {session, call.library, -1, -1};
+        flow_end(&use, known);
+    }
+    return result;
+}
+
+/* ---- Clear text that comes ---- */
+
+/* 0: the peer said that it is done. */
+static void note_end(const void *session, ssize_t result)
+{
+    struct session *known = result == 0 ? session_find(session) : NULL;
+    if (known != NULL)
+        flow_alert(known, false);
+}
+
+SSLC_EXPORT ssize_t gnutls_record_recv(void *session, void *bytes, size_t length)
+{
+    if (UNLIKELY(IS_INNER))
+        return ORIGINAL(gnutls_record_recv, E_UNIMPLEMENTED, session, bytes, length);
+    struct call_frame call;
+    BEGIN(&call, CALL_READ, session);
+    ssize_t result = ORIGINAL(gnutls_record_recv, E_UNIMPLEMENTED, session, bytes, length);
+    call_end_read(&call, bytes, result > 0 ? (uint64_t)result : 0);
+    if (length != 0)
+        note_end(session, result);
+    return result;
+}
+
+SSLC_EXPORT ssize_t gnutls_record_recv_early_data(void *session, void *bytes, size_t length)
+{
+    if (UNLIKELY(IS_INNER))
+        return ORIGINAL(gnutls_record_recv_early_data, E_UNIMPLEMENTED, session, bytes, length);
+    struct call_frame call;
+    BEGIN(&call, CALL_READ, session);
+    ssize_t result = ORIGINAL(gnutls_record_recv_early_data, E_UNIMPLEMENTED, session, bytes, length);
+    call_end_read(&call, bytes, result > 0 ? (uint64_t)result : 0);
+    return result;
+}
+
+SSLC_EXPORT ssize_t gnutls_record_recv_packet(void *session, void **packet)
+{
+    if (UNLIKELY(IS_INNER))
+        return ORIGINAL(gnutls_record_recv_packet, E_UNIMPLEMENTED, session, packet);
+    struct call_frame call;
+    BEGIN(&call, CALL_READ, session);
+    ssize_t result = ORIGINAL(gnutls_record_recv_packet, E_UNIMPLEMENTED, session, packet);
+    gnutls_datum datum = {NULL, 0};
+    if (result > 0 && GNUTLS(gnutls_packet_get) != NULL)
+        GNUTLS(gnutls_packet_get)(*packet, &datum, NULL);
+    call_end_read(&call, datum.data, datum.data == NULL ? 0 : datum.size);
+    note_end(session, result);
+    return result;
+}
+
+/* ---- Clear text that goes ---- */
+
+/* More than a record goes at once where it is only kept so far, or where the kernel encrypts. */
+static COLD bool is_corked(const void *session)
+{
+    gnutls_record_check_corked_type check = GNUTLS(gnutls_record_check_corked);
+    return check != NULL && check((void *)(uintptr_t)session) != 0;
+}
+
+/* `length` of the caller's `bytes`, NULL: none, were sent, or kept to be sent. */
+static void end_send(struct write_frame *write, const uint8_t *bytes, size_t length, ssize_t result)
+{
+    struct session *known = session_find(write->call.ssl);
+    uint64_t told = known == NULL ? 0 : load_relaxed(&known->reported), now_told = 0, done = 0;
+    if (result > 0) {
+        done = (uint64_t)result;
+        told = told < done ? told : done;
+    } else if ((result == E_AGAIN || result == E_INTERRUPTED) && known != NULL) {
+        done = bytes == NULL || length <= told ? told : length < RECORD_MOST ? length : RECORD_MOST;
+        now_told = done;
+    }
+    call_end_kept(write, told, done, done > RECORD_MOST && is_corked(write->call.ssl) ? bytes : NULL);
+    if (known != NULL)
+        store_relaxed(&known->reported, now_told);
+}
+
+#define SEND(name, ...)                                                            \
+    if (UNLIKELY(IS_INNER))                                                        \
+        return ORIGINAL(name, E_UNIMPLEMENTED, __VA_ARGS__);                       \
+    struct write_frame write;                                                      \
+    BEGIN_WRITE(&write, session, bytes, length < RECORD_MOST ? length : RECORD_MOST); \
+    ssize_t result = ORIGINAL(name, E_UNIMPLEMENTED, __VA_ARGS__);                 \
+    end_send(&write, bytes, length, result);                                       \
+    return result;
+
+SSLC_EXPORT ssize_t gnutls_record_send(void *session, const void *bytes, size_t length)
+{
+    SEND(gnutls_record_send, session, bytes, length)
+}
+
+SSLC_EXPORT ssize_t gnutls_record_send2(void *session, const void *bytes, size_t length, size_t pad, unsigned flags)
+{
+    SEND(gnutls_record_send2, session, bytes, length, pad, flags)
+}
+
+SSLC_EXPORT ssize_t gnutls_record_send_range(void *session, const void *bytes, size_t length, const void *range)
+{
+    if (UNLIKELY(IS_INNER))
+        return ORIGINAL(gnutls_record_send_range, E_UNIMPLEMENTED, session, bytes, length, range);
+    struct write_frame write;
+    BEGIN_WRITE(&write, session, bytes, length);
+    ssize_t result = ORIGINAL(gnutls_record_send_range, E_UNIMPLEMENTED, session, bytes, length, range);
+    call_end_write(&write, result > 0 ? (uint64_t)result : 0);
+    return result;
+}
+
+SSLC_EXPORT ssize_t gnutls_record_send_early_data(void *session, const void *bytes, size_t length)
+{
+    if (UNLIKELY(IS_INNER))
+        return ORIGINAL(gnutls_record_send_early_data, E_UNIMPLEMENTED, session, bytes, length);
+    struct write_frame write;
+    BEGIN_WRITE(&write, session, bytes, length);
+    ssize_t result = ORIGINAL(gnutls_record_send_early_data, E_UNIMPLEMENTED, session, bytes, length);
+    call_end_write(&write, result == 0 ? length : 0);
+    return result;
+}

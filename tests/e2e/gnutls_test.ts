@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/** Programs with GnuTLS: Debian's, and one of the tests' own that sends and receives in every way there is. */
+import assert from "node:assert/strict";
+import { forgedConnections } from "../support/forged.ts";
+import { missing, runOk } from "../support/run.ts";
+import { type Reason, skipIf } from "../support/skip.ts";
+import { sha256 } from "../support/tshark.ts";
+import { Child, runChild } from "./support/child.ts";
+import { type Fixture, MEDIUM_SIZE, withFixture } from "./support/fixture.ts";
+import { PROGRAMS } from "./support/python.ts";
+import { Agent, mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
+
+const WAYS = ["plain", "again", "null", "cork", "range", "packet"] as const;
+const HOOKED = [["client"], ["server"], ["client", "server"]] as const;
+const lengths = [300_000, 200_000] as const;
+
+/** What each end sends, by direction. */
+const STREAMS = lengths.map((length, direction) =>
+  Uint8Array.from({ length }, (_, at) => at * 7 + Math.floor(at / 251) + (direction === 1 ? 99 : 0))
+);
+
+function headersMissing(): Reason {
+  try {
+    Deno.statSync("/usr/include/gnutls/gnutls.h");
+    return undefined;
+  } catch {
+    return "not installed: libgnutls28-dev";
+  }
+}
+
+/** Both ends, of which these are hooked. */
+async function runPair(
+  fixture: Fixture,
+  program: string,
+  how: string,
+  hooked: readonly string[],
+  hook: Readonly<Record<string, string>>,
+): Promise<void> {
+  const env = (end: string) => hooked.includes(end) ? hook : {};
+  await using server = new Child(program, {
+    args: ["server", fixture.certificate, fixture.key, how],
+    env: env("server"),
+  });
+  const [, port] = await server.found("stdout", /^(\d+)$/m);
+  const client = await runChild(program, { args: ["client", port, how], env: env("client") });
+  assert.deepEqual([client.code, client.stderr], [0, ""], how);
+  const ended = await server.ended;
+  assert.deepEqual([ended.code, ended.stderr], [0, ""], how);
+}
+
+Deno.test({
+  name: "GnuTLS: every way to send and to receive, either end hooked or both: each byte once",
+  ...skipIf(missing("cc", "openssl"), headersMissing()),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const program = fixture.path("gnutls_peer");
+      await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/gnutls_peer.c`, "-lgnutls");
+      const capture = fixture.path("out.pcapng");
+      await using agent = await Agent.start("source", fixture, capture);
+      const runs = WAYS.flatMap((how) => HOOKED.map((hooked) => ({ how, hooked })));
+      for (const { how, hooked } of runs) await runPair(fixture, program, how, hooked, agent.hookEnvironment);
+      const { total } = await agent.stop();
+      assert.deepEqual([total.flows, total.imbalance], [runs.length, 0]);
+      assert.deepEqual(Object.keys(total.lost).filter((reason) => reason !== "other-end-mirrored"), []);
+      const connections = forgedConnections(await Deno.readFile(capture));
+      assert.equal(connections.length, runs.length);
+      const wanted = STREAMS.map(sha256);
+      for (const [at, { streams, gaps, end, comments }] of connections.entries()) {
+        const name = `${runs[at].how}, ${runs[at].hooked.join(" and ")}`;
+        assert.deepEqual([streams.map(sha256), gaps, end], [wanted, [[], []], "fin"], name);
+        const role = runs[at].hooked[0];
+        const version = runs[at].how === "range" ? "1.2" : "1.3";
+        if (runs[at].hooked.length === 1) assert.match(comments[0], new RegExp(`role=${role} `), name);
+        assert.match(comments[0], new RegExp(`sni=peer.example alpn=pattern tls=${version} `), name);
+        assert.match(comments[0], /attribution=(hello|nested) /, name);
+      }
+    }),
+});
+
+/** An HTTPS server that no hook sees: the fixture's body that `find` names for a path, else 404. */
+function serve(fixture: Fixture, find: (path: string) => string | undefined): Deno.HttpServer<Deno.NetAddr> {
+  const [cert, key] = [fixture.certificate, fixture.key].map((path) => Deno.readTextFileSync(path));
+  return Deno.serve({ hostname: "127.0.0.1", port: 0, cert, key, onListen() {} }, (request) => {
+    const name = find(new URL(request.url).pathname);
+    return name === undefined
+      ? new Response("nothing", { status: 404 })
+      : new Response(Deno.readFileSync(`${fixture.bodies}/${name}`));
+  });
+}
+
+/** `run` with a program; answers what its connections asked for first, and what they were answered. */
+async function mirror(
+  fixture: Fixture,
+  name: string,
+  ...program: string[]
+): Promise<{ asked: string; answered: string }[]> {
+  const capture = fixture.path(`${name}.pcapng`);
+  const ended = await runSslcollector("source", fixture, [
+    "run",
+    ...mirrorOptions(capture),
+    "--",
+    ...program,
+  ]);
+  const { programs, total } = summaryOf(ended);
+  assert.deepEqual([total.lost, total.imbalance], [{}, 0], ended.stderr);
+  assert.deepEqual(programs.map(({ program, flows }) => [program, flows > 0]), [[name, true]]);
+  return forgedConnections(await Deno.readFile(capture)).map(({ streams: [toServer, toClient], end }) => {
+    assert.equal(end, "fin");
+    const text = new TextDecoder("latin1");
+    return { asked: text.decode(toServer).split("\r\n")[0], answered: text.decode(toClient) };
+  });
+}
+
+Deno.test({
+  name: "GnuTLS: wget and git are mirrored as they are",
+  ...skipIf(missing("wget", "git", "openssl")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const body = fixture.body(MEDIUM_SIZE);
+      await using server = serve(fixture, (path) => path === `/${body.name}` ? body.name : undefined);
+      const at = `https://localhost:${server.addr.port}`;
+      const file = fixture.path("got");
+      const options = ["-q", "--no-check-certificate", "-O", file];
+      const [got] = await mirror(fixture, "wget", "wget", ...options, `${at}/${body.name}`);
+      const bytes = await Deno.readFile(file);
+      assert.equal(sha256(bytes), body.sha256);
+      assert.equal(got.asked, `GET /${body.name} HTTP/1.1`);
+      assert(got.answered.endsWith(new TextDecoder("latin1").decode(bytes)), "the body as wget got it");
+      const git = [
+        "git",
+        "-c",
+        "http.sslVerify=false",
+        "-c",
+        "http.version=HTTP/1.1",
+        "ls-remote",
+        `${at}/a.git`,
+      ];
+      const [asked] = await mirror(fixture, "git-remote-http", ...git);
+      assert.equal(asked.asked, "GET /a.git/info/refs?service=git-upload-pack HTTP/1.1");
+      assert.match(asked.answered, /^HTTP\/1\.1 404 /);
+    }),
+});
