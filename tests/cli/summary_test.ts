@@ -111,7 +111,7 @@ Deno.test("summary: JSON has every count, by direction, and what does not add up
     kept: 0,
     dropped: { "interface-busy": 2 },
   });
-  assert.deepEqual(summary.programEvents, { memory: 2, "bad-region": 2, gnutls: 2 });
+  assert.deepEqual(summary.programEvents, { memory: 2, "bad-region": 2, nss: 2 });
   assert.deepEqual(summary.remarks, ["true was not mirrored"]);
 });
 
