@@ -36,7 +36,12 @@ const INTERPOSED = [
     "SSL_do_handshake",
   ],
   ...["gnutls_init", "gnutls_deinit", "gnutls_handshake", "gnutls_bye", "gnutls_server_name_set"],
-  ...["gnutls_record_send", "gnutls_record_send2", "gnutls_record_send_range", "gnutls_record_send_early_data"],
+  ...[
+    "gnutls_record_send",
+    "gnutls_record_send2",
+    "gnutls_record_send_range",
+    "gnutls_record_send_early_data",
+  ],
   ...["gnutls_record_recv", "gnutls_record_recv_early_data", "gnutls_record_recv_packet"],
   ...[
     "BIO_f_ssl",

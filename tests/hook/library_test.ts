@@ -7,7 +7,11 @@ import { buildHook, checkSymbols } from "../../tools/hook.ts";
 Deno.test("the library exports what it interposes, and wants dl_iterate_phdr alone", async () => {
   const symbols = readDynamicSymbols(await Deno.readFile(await buildHook()));
   checkSymbols(symbols);
-  assert.deepEqual(symbols.undefined.sort(), ["SSL_version", "dl_iterate_phdr", "gnutls_protocol_get_version"]);
+  assert.deepEqual(symbols.undefined.sort(), [
+    "SSL_version",
+    "dl_iterate_phdr",
+    "gnutls_protocol_get_version",
+  ]);
   assert.deepEqual(symbols.versions, []);
 });
 
