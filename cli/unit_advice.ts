@@ -84,7 +84,7 @@ function filterAdvice(filters: readonly string[]): string {
   const isStrict = filters.includes("SystemCallFilter");
   return `starts under a seccomp filter (${options}), where the hook keeps silent; ` +
     (isStrict
-      ? `if SystemCallFilter= allows the calls that the README lists, ${help} mirrors it all the same`
+      ? `if SystemCallFilter= allows the calls that docs/coverage.md lists, ${help} mirrors it all the same`
       : `these options allow all that the hook does, so ${help} mirrors it all the same`);
 }
 

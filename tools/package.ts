@@ -11,7 +11,7 @@ import { ownTarget, type Target, targetOf } from "./build/target.ts";
 import { compile } from "./compile.ts";
 import { buildHook } from "./hook.ts";
 import { archiveEntries, makeTar, makeZip, placeFolder } from "./package/archive.ts";
-import { type Entry, systemEntries } from "./package/content.ts";
+import { type Entry, PAGES, systemEntries } from "./package/content.ts";
 import { makeDeb } from "./package/deb.ts";
 import { withOwnLibc } from "./package/own_libc.ts";
 import { billOfMaterials, licenceTexts, type UsedPackage, usedPackages } from "./package/packages.ts";
@@ -91,7 +91,7 @@ async function windowsPackages(
   const entries: Entry[] = [
     { path: "sslcollector.exe", mode: 0o755, content: { from: executable } },
     { path: "LICENSES-OF-OTHERS", mode: 0o644, content: licenceTexts(packages) },
-    ...["LICENSE", "README.md", "CHANGELOG.md"].map((path) => ({
+    ...["LICENSE", "README.md", "CHANGELOG.md", ...PAGES.map((name) => `docs/${name}`)].map((path) => ({
       path,
       mode: 0o644,
       content: { from: `${ROOT}${path}` },

@@ -8,6 +8,17 @@ import { licenceTexts, type UsedPackage } from "./packages.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
+/** What operators read, by their names in docs/. */
+export const PAGES: readonly string[] = [
+  "operating.md",
+  "recipes.md",
+  "coverage.md",
+  "requests.md",
+  "certificates.md",
+  "codecs.md",
+  "costs.md",
+];
+
 /** A file of a package. */
 export interface Entry {
   /** From the root of the system or of the archive, without a slash in front. */
@@ -64,6 +75,7 @@ export async function systemEntries({ executable, hook, packages, date }: Parts)
     file(`${documents}/LICENSES-OF-OTHERS`, licenceTexts(packages)),
     file(`${documents}/README.md`, { from: `${ROOT}README.md` }),
     file(`${documents}/CHANGELOG.md`, { from: `${ROOT}CHANGELOG.md` }),
+    ...PAGES.map((name) => file(`${documents}/docs/${name}`, { from: `${ROOT}docs/${name}` })),
   ];
 }
 

@@ -24,7 +24,7 @@ export const REASON_TEXTS = {
   "not-loaded": "its loader found no hook in its file system, which may be one of its own, as in a container",
   "switched-off": "SSLCOLLECTOR_HOOK=0 is in its environment",
   "seccomp":
-    "a seccomp filter confines it, so that the hook keeps silent (see SSLCOLLECTOR_SECCOMP in the README)",
+    "a seccomp filter confines it, so that the hook keeps silent (see SSLCOLLECTOR_SECCOMP in docs/coverage.md)",
   "chroot-without-proc":
     "its root directory has no /proc, where the hook asks whether a seccomp filter is in force",
   "other-agent": "SSLCOLLECTOR_RUNTIME of its environment names another agent",
