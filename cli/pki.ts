@@ -14,6 +14,7 @@ import {
 } from "../net/pki/store.ts";
 import { BadInput } from "./bad_input.ts";
 import { daysLeft, SOON_DAYS } from "../net/settings/credentials.ts";
+import { oneLine } from "../net/wire/printable.ts";
 import { print, printError } from "./output.ts";
 import type { PkiCommand } from "./remote_options.ts";
 
@@ -96,9 +97,9 @@ function table(certificates: readonly Listed[], nowMs: number): string[] {
       : `${days} days left${days < SOON_DAYS ? " (soon)" : ""}`;
     return [
       isAuthority ? "ca" : roles.join("+") || "-",
-      name,
+      oneLine(name),
       left,
-      names.join(", ") || "-",
+      oneLine(names.join(", ")) || "-",
       hasKey ? "key here" : "no key",
       serial,
     ];
