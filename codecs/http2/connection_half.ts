@@ -84,6 +84,7 @@ export class ConnectionHalf<Exchange> implements FrameSink {
     if (this.#state.closed) return;
     const unsynced = this.reader.unsyncedBytes;
     if (unsynced > 0) this.#events.count("resync-skipped-bytes", unsynced);
+    if (this.#blocks.isOpen || this.reader.isWithinBlock) this.#events.count("header-block-unfinished");
     this.#streams.close(this.direction);
   }
 

@@ -103,6 +103,10 @@ export function frameHeaderError(header: FrameHeader): FrameError | undefined {
   }
 }
 
+/** Frames of this type carry a header block, or a part of one. */
+export const carriesBlock = (type: number): boolean =>
+  type === FrameType.HEADERS || type === FrameType.PUSH_PROMISE || type === FrameType.CONTINUATION;
+
 /** SETTINGS that acknowledge. With other flags besides some peers read them as settings, by their payload. */
 export const isSettingsAck = ({ flags, lengthBytes }: FrameHeader): boolean =>
   flags === Flag.ACK || ((flags & Flag.ACK) !== 0 && lengthBytes === 0);

@@ -8,6 +8,7 @@
 import { type Direction, TO_SERVER } from "../direction.ts";
 import { BoundarySearch, type FoundBoundary } from "./boundary_search.ts";
 import {
+  carriesBlock,
   CONNECTION_PREFACE,
   DEFAULT_MAX_FRAME_SIZE,
   Flag,
@@ -114,6 +115,11 @@ export class FrameReader {
   /** Bytes in which no boundary has been found so far. */
   get unsyncedBytes(): number {
     return this.#state === State.RESYNC ? this.#search.unsyncedBytes : 0;
+  }
+
+  /** A frame of a header block has begun, and its payload has not all come. */
+  get isWithinBlock(): boolean {
+    return this.#state === State.KEEP && carriesBlock(this.#header.type);
   }
 
   /** Memory of a payload that is longer than frames are where nothing else was agreed on. */

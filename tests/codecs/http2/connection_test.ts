@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/direction.ts";
 import { DEFAULT_LIMITS, Http2Connection, newSharedByConnections } from "../../../codecs/http2/connection.ts";
-import { Setting } from "../../../codecs/http2/frame.ts";
+import { FrameType, Setting } from "../../../codecs/http2/frame.ts";
 import { HttpEventLog } from "../../support/http_events.ts";
 import {
+  block as fieldBlock,
   clientStart,
   data,
+  END_HEADERS,
   END_STREAM,
   type Fields,
   frame,
@@ -210,6 +212,21 @@ Deno.test("DATA on streams that are unknown, without their head, or ended is cou
     "data-on-closed-stream": 1,
     "data-dropped-bytes": 14,
   });
+});
+
+Deno.test("a header block that the end cuts is told to nobody, and counted once, wherever it is cut", () => {
+  const whole = join(
+    frame(FrameType.HEADERS, END_STREAM, 3, fieldBlock(request("GET", "/cut"))),
+    frame(FrameType.CONTINUATION, 0, 3, fieldBlock([["x-a", "1"]])),
+    frame(FrameType.CONTINUATION, END_HEADERS, 3, fieldBlock([["x-b", "2"]])),
+  );
+  const first = headers(1, request("GET", "/"), END_STREAM);
+  for (let length = 9; length <= whole.length; length++) {
+    const { log } = started().say(client(first, whole.subarray(0, length))).end();
+    const isWhole = length === whole.length;
+    assert.equal(log.lines.includes("request 3 GET /cut"), isWhole, `${length}`);
+    assert.deepEqual(log.counts, isWhole ? {} : { "header-block-unfinished": 1 }, `${length}`);
+  }
 });
 
 Deno.test("a table size is allowed once its SETTINGS are acknowledged", () => {
