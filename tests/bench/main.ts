@@ -16,6 +16,7 @@ import { benchRest } from "./rest.ts";
 import { benchRing } from "./ring.ts";
 import type { BenchRow } from "./row.ts";
 import { benchThroughput } from "./throughput.ts";
+import { benchView } from "./view.ts";
 
 const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   ring: benchRing,
@@ -29,6 +30,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   http2: benchHttp2,
   decode: benchDecode,
   link: benchLink,
+  view: benchView,
 };
 
 function show(rows: readonly BenchRow[]): void {
