@@ -5,16 +5,15 @@ const encoder = new TextEncoder();
 
 /** One line on standard error; a closed standard error is nobody's harm. */
 export function printError(line: string): void {
-  writeText(Deno.stderr, line + "\n");
+  write(Deno.stderr, line + "\n");
 }
 
 /** One line on standard output. */
 export function print(line: string): void {
-  writeText(Deno.stdout, line + "\n");
+  write(Deno.stdout, line + "\n");
 }
 
-/** A text on a stream; a closed one is nobody's harm. */
-export function writeText(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = encoder.encode(text);
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));

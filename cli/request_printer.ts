@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Prints exchanges as they end. @module */
 import type { Entry } from "../net/view/exchange.ts";
+import type { LineOutput } from "../net/view/line_output.ts";
 import type { EntryReader } from "../net/view/view.ts";
 import { entryLine, type LineStyle } from "./request_lines.ts";
-import { writeText } from "./output.ts";
 import type { Paint } from "./paint.ts";
 import { entryText } from "./request_text.ts";
 
 export interface RequestPrinterOptions {
   /** A line each, or heads too, or bodies too. */
   readonly what: "requests" | "heads" | "bodies";
-  readonly to: { writeSync(bytes: Uint8Array): number };
+  readonly output: LineOutput;
   readonly paint: Paint;
   readonly showsSecrets: boolean;
 }
@@ -19,6 +19,7 @@ export class RequestPrinter implements EntryReader {
   readonly #options: RequestPrinterOptions;
   #style: LineStyle;
   #text = "";
+  #entries = 0;
 
   constructor(options: RequestPrinterOptions) {
     this.#options = options;
@@ -34,7 +35,9 @@ export class RequestPrinter implements EntryReader {
     const text = what === "requests"
       ? entryLine(entry, this.#style)
       : entryText(entry, this.#style, what === "bodies");
-    if (text !== undefined) this.#text += `${text}\n`;
+    if (text === undefined) return;
+    this.#text += `${text}\n`;
+    this.#entries++;
   }
 
   missed(count: number): void {
@@ -46,7 +49,16 @@ export class RequestPrinter implements EntryReader {
   /** In one piece: what a batch of records brought. */
   flush(): void {
     if (this.#text === "") return;
-    writeText(this.#options.to, this.#text);
+    this.#options.output.write(this.#text, this.#entries);
     this.#text = "";
+    this.#entries = 0;
+  }
+
+  drain(): Promise<void> {
+    return this.#options.output.drained();
+  }
+
+  close(): Promise<void> {
+    return this.#options.output.close();
   }
 }

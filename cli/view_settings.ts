@@ -4,6 +4,8 @@ import type { ViewSettings } from "../net/agent/view.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import type { ColorMode } from "./paint.ts";
 import { paintFor } from "./paint.ts";
+import { streamLines } from "../net/view/line_output.ts";
+import { log } from "./log.ts";
 import { RequestPrinter } from "./request_printer.ts";
 
 /** Where lines about requests go. */
@@ -43,7 +45,11 @@ export function viewSettings(
   const readers = print === undefined ? [] : [
     new RequestPrinter({
       what: print,
-      to,
+      output: streamLines(
+        to,
+        to === Deno.stderr ? "standard error" : "standard output",
+        (message) => log.warn(message),
+      ),
       paint: paintFor(command.color ?? "auto", to.isTerminal()),
       showsSecrets: command.showSecrets,
     }),

@@ -130,6 +130,7 @@ export class Mirror {
   async catchUp(): Promise<void> {
     this.flush();
     for (const sink of this.sinks) await sink.flush();
+    await this.#view?.catchUp();
   }
 
   /** What was done so far, but for what sources refused. */

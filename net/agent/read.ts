@@ -46,13 +46,13 @@ export async function readCapture(
       timeNs = Number(packet.timeNs - timeBaseNs);
       if (view !== undefined) capture!.packet(packet.frame, packet.comment, timeNs);
     }
-    view?.flush();
   };
   let damage = "";
   try {
     for await (const bytes of file) {
       reader.push(bytes);
       take();
+      await view?.catchUp();
     }
     if (reader.pendingBytes > 0) damage = "it ends in the middle of a packet";
   } catch (error) {

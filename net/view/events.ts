@@ -60,6 +60,10 @@ export class EventWriter implements EntryReader {
     this.#lines = 0;
   }
 
+  drain(): Promise<void> {
+    return this.#options.output.drained();
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#stats();

@@ -11,6 +11,8 @@ export interface LineOutput {
   write(text: string, lines: number): void;
   /** Lines that nobody got. */
   readonly dropped: number;
+  /** Settles when nothing waits for a slow reader any more: for who can wait. */
+  drained(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -126,6 +128,10 @@ export class FileLines implements LineOutput {
     }
   }
 
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     try {
       this.#file?.close();
@@ -172,6 +178,10 @@ export class StreamLines implements LineOutput {
     this.#isSlow = true;
   }
 
+  drained(): Promise<void> {
+    return this.#outlet.drained();
+  }
+
   async close(): Promise<void> {
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, DRAIN_MS);
@@ -179,6 +189,15 @@ export class StreamLines implements LineOutput {
     clearTimeout(timer);
     this.#outlet.cut();
   }
+}
+
+/** Lines to a stream of this process, which is written beside the event loop: a terminal may be stopped. */
+export function streamLines(
+  stream: { write(bytes: Uint8Array): Promise<number> },
+  name: string,
+  warn: Warn,
+): StreamLines {
+  return new StreamLines(new PieceWriter((bytes) => stream.write(bytes)), name, warn);
 }
 
 const RECONNECT_MS = 1000;
@@ -212,6 +231,10 @@ export class SocketLines implements LineOutput {
   write(text: string, lines: number): void {
     if (this.#lines === undefined) this.#dropped += lines;
     else this.#lines.write(text, lines);
+  }
+
+  drained(): Promise<void> {
+    return this.#lines?.drained() ?? Promise.resolve();
   }
 
   async close(): Promise<void> {

@@ -38,6 +38,8 @@ export interface EntryReader {
   missed?(count: number): void;
   /** All that there was has been taken. */
   flush?(): void;
+  /** Settles when what was taken has left: asked by sources that can wait. */
+  drain?(): Promise<void>;
   /** Nothing more comes. */
   close?(): Promise<void> | void;
 }
@@ -94,6 +96,12 @@ export class View {
       if (missed > 0) reader.missed?.(missed);
       reader.flush?.();
     }
+  }
+
+  /** Does that, and waits until slow readers have caught up: for sources that can wait. */
+  async catchUp(): Promise<void> {
+    this.flush();
+    for (const reader of this.#readers) await reader.drain?.();
   }
 
   async finish(): Promise<void> {

@@ -14,12 +14,7 @@ function printed(harness: ViewHarness, what: What, showsSecrets = false): string
   let text = "";
   const printer = new RequestPrinter({
     what,
-    to: {
-      writeSync(bytes) {
-        text += new TextDecoder().decode(bytes);
-        return bytes.length;
-      },
-    },
+    output: { write: (lines) => text += lines, dropped: 0, drained: async () => {}, close: async () => {} },
     paint: paintFor("never", false),
     showsSecrets,
   });

@@ -57,15 +57,15 @@ function tellFlow(harness: ViewHarness, flow: number, random: Random): void {
 
 function printed(harness: ViewHarness): string {
   let text = "";
-  const to = {
-    writeSync(bytes: Uint8Array) {
-      text += new TextDecoder().decode(bytes);
-      return bytes.length;
-    },
+  const output = {
+    write: (lines: string) => text += lines,
+    dropped: 0,
+    drained: async () => {},
+    close: async () => {},
   };
   const printer = new RequestPrinter({
     what: "bodies",
-    to,
+    output,
     paint: paintFor("never", false),
     showsSecrets: true,
   });
