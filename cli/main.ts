@@ -80,6 +80,8 @@ async function execute(command: CommandLine): Promise<number> {
       return await (await import("./codecs_command.ts")).runCodecs(command);
     case "demo":
       return await (await import("./demo.ts")).runDemo(command);
+    case "doctor":
+      return await (await import("./doctor.ts")).runDoctor(command);
     case "ps":
       return await (await import("./ps.ts")).runPs(command);
     case "status":

@@ -11,7 +11,7 @@ import { configCommand } from "./config_options.ts";
 import { hookCommand, runtimeDir } from "./hook_options.ts";
 import { type CollectorCommand, dryRun, metrics, pkiParser, remoteOptions } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
-import { psCommand, statusCommand } from "./status_options.ts";
+import { doctorCommand, psCommand, statusCommand } from "./status_options.ts";
 import { CHOICE_FIELDS } from "../net/agent/choice.ts";
 import { text } from "./value_parser.ts";
 import { readOptions, viewOptions } from "./view_options.ts";
@@ -172,6 +172,7 @@ export const commandsParser = or(
   ),
   statusCommand,
   psCommand,
+  doctorCommand,
   hookCommand,
   configCommand,
   command("codecs", codecsParser, described(message`List the codecs, or check that plugins load`)),
@@ -198,6 +199,7 @@ export const usage: Usage = [{
     form("read", "[OPTION...] FILE"),
     form("status", "[--json] [--watch] [OPTION...]"),
     form("ps", "[--json] [--watch] [OPTION...]"),
+    form("doctor", "[--json] [OPTION...]"),
     form("hook", "install|uninstall|status|path [OPTION...]"),
     form("config", "check|show|default [OPTION...]"),
     form("codecs", "[CODEC...]"),

@@ -38,5 +38,16 @@ export const psCommand = command("ps", psParser, {
   brief: message`List the programs of this host that have TLS, and why one is not mirrored`,
 });
 
+const doctorParser = object({
+  command: constant("doctor" as const),
+  json: withDefault(flag("--json", { description: message`One JSON object.` }), false),
+  runtimeDir: statusDir,
+});
+
+export const doctorCommand = command("doctor", doctorParser, {
+  brief: message`Look at this host and at what is set up, and say what to mend`,
+});
+
+export type DoctorCommand = InferValue<typeof doctorParser>;
 export type PsCommand = InferValue<typeof psParser>;
 export type StatusCommand = InferValue<typeof statusParser>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Interfaces of this host. @module */
 import { hasInterface } from "../ffi/packet_ring.ts";
+import { type LinkFacts, LinkQuery } from "../ffi/rtnetlink.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 
 /** Whether hosts are reached through it: an address that the kernel gives every interface by itself does not count. */
@@ -21,4 +22,14 @@ export function checkInterface(name: string): void {
     "interfaces",
     `there is no interface ${JSON.stringify(name)}: those with addresses are ${known}`,
   );
+}
+
+/** What the kernel says of an interface; undefined where there is none of this name. */
+export function findLink(name: string): LinkFacts | undefined {
+  const query = new LinkQuery();
+  try {
+    return query.find(name);
+  } finally {
+    query.close();
+  }
 }

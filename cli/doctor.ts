@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/** `sslcollector doctor`: looks at the host and at what is set up, and says what to do. @module */
+import { broken, type Finding, ok, warning } from "../net/agent/doctor/finding.ts";
+import { kernelFinding, pcapFinding, rightsFinding } from "../net/agent/doctor/host.ts";
+import * as setup from "../net/agent/doctor/setup.ts";
+import { findLink } from "../net/agent/interfaces.ts";
+import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
+import { servedBy } from "../net/agent/unmirrored/served.ts";
+import { surveyPrograms } from "../net/agent/unmirrored/survey.ts";
+import { parseTarget } from "../net/link/target.ts";
+import { listCertificates, PKI_DIRECTORY } from "../net/pki/store.ts";
+import { VERSION } from "../net/settings/version.ts";
+import { parseSinkSpec } from "../net/sinks/spec.ts";
+import type { StatusReport } from "../net/status/report.ts";
+import { printableLine } from "../net/wire/printable.ts";
+import { BadInput } from "./bad_input.ts";
+import { CONFIG_PATH, findSettings } from "./config.ts";
+import { hookFindings } from "./doctor_hook.ts";
+import { systemSinceMs } from "./hook_install.ts";
+import { print } from "./output.ts";
+import { ask, statusSockets } from "./status_client.ts";
+import type { DoctorCommand } from "./status_options.ts";
+
+/** Answers the exit status: 1 when something is broken. */
+export async function runDoctor({ json, runtimeDir }: DoctorCommand): Promise<number> {
+  const findings = await lookAround(runtimeDir);
+  if (json) print(JSON.stringify({ version: VERSION, findings }));
+  else for (const line of findings.flatMap(linesOf)) print(line);
+  return findings.some(({ state }) => state === "broken") ? 1 : 0;
+}
+
+function linesOf({ subject, state, text, fix }: Finding): string[] {
+  const line = `${state.padEnd(8)} ${subject}: ${printableLine(text)}`;
+  return fix === undefined ? [line] : [line, `         ${"mend".padEnd(5)}${printableLine(fix)}`];
+}
+
+async function lookAround(given: string | undefined): Promise<Finding[]> {
+  const { values, mistakes } = settingsInFile();
+  const runtimeDir = given ?? values("runtime-dir")[0] ?? defaultRuntimeDir();
+  const served = servedBy(runtimeDir, systemSinceMs("/"));
+  return [
+    kernelFinding(Deno.osRelease(), Deno.build.arch),
+    pcapFinding(),
+    rightsFinding(Deno.readTextFileSync("/proc/self/status")),
+    ...mistakes,
+    ...await hookFindings(),
+    ...await runningFindings(runtimeDir),
+    ...interfaceFindings(values("output"), values("interface")),
+    ...await certificateFindings(values("pki")[0]),
+    ...await Promise.all(values("target").map((target) => setup.collectorFinding(parseTarget(target)))),
+    ...setup.programFindings(surveyPrograms(served)),
+  ];
+}
+
+/** What environment and file say for the agent. */
+function settingsInFile(): { values: (name: string) => readonly string[]; mistakes: Finding[] } {
+  try {
+    const found = findSettings("agent", Deno.env.toObject(), CONFIG_PATH, () => false);
+    const mistakes = [ok("settings", `${found.length} in environment and file`)];
+    return { values: (name) => found.find((setting) => setting.name === name)?.values ?? [], mistakes };
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    const mistake = broken("settings", error.message, "sslcollector config check");
+    return { values: () => [], mistakes: [mistake] };
+  }
+}
+
+/** The agents and collectors that run, by their own word. */
+async function runningFindings(runtimeDir: string): Promise<Finding[]> {
+  const answers = await Promise.all(
+    statusSockets(runtimeDir).map((path) => ask<StatusReport>(path, "/status")),
+  );
+  const running = answers.filter((answer) => answer !== undefined);
+  if (running.length === 0) {
+    return [warning("agent", `none runs in ${runtimeDir}`, "systemctl start sslcollector-agent")];
+  }
+  return running.flatMap((answer): Finding[] => {
+    if (typeof answer === "string") return [broken("agent", answer, "start it again")];
+    const { role, pid, version, health } = answer;
+    const text = `pid ${pid}, ${version}, ${health.state}`;
+    if (health.reasons.length === 0) return [ok(role, text)];
+    return health.reasons.map((reason) => warning(role, `${text}: ${reason}`, "sslcollector status"));
+  });
+}
+
+function interfaceFindings(outputs: readonly string[], observed: readonly string[]): Finding[] {
+  const written = outputs.flatMap((output) => {
+    try {
+      return parseSinkSpec(output).interfaceName ?? [];
+    } catch {
+      return [];
+    }
+  });
+  return [
+    ...written.map((name) => setup.interfaceFinding(name, findLink(name), true)),
+    ...observed.filter((name) => name !== "any")
+      .map((name) => setup.interfaceFinding(name, findLink(name), false)),
+  ];
+}
+
+async function certificateFindings(pki = PKI_DIRECTORY): Promise<Finding[]> {
+  try {
+    return setup.certificateFindings(await listCertificates(pki), Date.now());
+  } catch {
+    return []; // Without certificates nothing goes to other hosts, or comes from them.
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/** Whether the hook that programs start with is there, and is this program's own. @module */
+import { broken, type Finding, ok, warning } from "../net/agent/doctor/finding.ts";
+import { readLibrary } from "../net/agent/hook_library.ts";
+import { installedUnits, isSystemInstalled, LIBRARY_PATH } from "./hook_install.ts";
+
+export async function hookFindings(): Promise<Finding[]> {
+  const isSystem = isSystemInstalled("/");
+  const units = installedUnits("/");
+  const where = [...isSystem ? ["/etc/ld.so.preload"] : [], ...units].join(", ");
+  const installed = read(LIBRARY_PATH);
+  if (where === "" && installed === undefined) {
+    return [
+      ok(
+        "hook",
+        "is not installed: programs have it that are started with LD_PRELOAD=$(sslcollector hook path)",
+      ),
+    ];
+  }
+  const again = `sslcollector hook install ${
+    [...isSystem ? ["--system"] : [], ...units.map((unit) => `--unit ${unit}`)].join(" ")
+  }`;
+  if (installed === undefined) {
+    return [broken("hook", `${where}: ${LIBRARY_PATH} is not there`, again)];
+  }
+  const own = await readLibrary();
+  const isOwn = own.length === installed.length && own.every((byte, at) => byte === installed[at]);
+  const text = `${LIBRARY_PATH}, for ${where === "" ? "nobody" : where}`;
+  return [
+    isOwn ? ok("hook", text) : warning("hook", `${text}, is of another version than this program`, again),
+  ];
+}
+
+function read(path: string): Uint8Array | undefined {
+  try {
+    return Deno.readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/** Whether what is set up fits: interfaces, certificates, collectors, programs. @module */
+import type { LinkFacts } from "../../ffi/rtnetlink.ts";
+import type { Listed } from "../../pki/store.ts";
+import type { RemoteTarget } from "../../link/target.ts";
+import { daysLeft } from "../../settings/credentials.ts";
+import { fixOf, reasonText } from "../unmirrored/reasons.ts";
+import type { Survey } from "../unmirrored/survey.ts";
+import { broken, type Finding, ok, warning } from "./finding.ts";
+
+/** On Ethernet most equipment takes frames that carry so many bytes. */
+const ROOMY_MTU = 9000;
+/** A certificate with fewer days left is spoken of. */
+const SOON_DAYS = 14;
+const CONNECT_MS = 3000;
+
+/** An interface that packets are written to, or that flows have to cross. */
+export function interfaceFinding(name: string, facts: LinkFacts | undefined, isWritten: boolean): Finding {
+  const subject = `interface ${name}`;
+  if (facts === undefined) {
+    const make = `ip link add ${name} type dummy && ip link set ${name} mtu ${ROOMY_MTU} up`;
+    return broken(subject, "there is none of this name", isWritten ? make : "give another with -I");
+  }
+  const { isUp, hasCarrier, mtu } = facts;
+  if (!isUp) return broken(subject, "is down", `ip link set ${name} up`);
+  if (!hasCarrier) {
+    return broken(subject, "has no carrier: nobody is at its other end", "set its other end up");
+  }
+  if (isWritten && mtu < ROOMY_MTU) {
+    return warning(
+      subject,
+      `is up, with an MTU of ${mtu}: under load the mirror loses less at ${ROOMY_MTU}`,
+      `ip link set ${name} mtu ${ROOMY_MTU}, at its other end first`,
+    );
+  }
+  return ok(subject, `is up, MTU ${mtu}`);
+}
+
+/** Certificates that this host shows or signs with. */
+export function certificateFindings(certificates: readonly Listed[], nowMs: number): Finding[] {
+  return certificates.filter(({ hasKey, isAuthority }) => hasKey || isAuthority).map((certificate) => {
+    const { name, validToMs, isAuthority, isRevoked, path } = certificate;
+    const subject = isAuthority ? `CA ${name}` : `certificate ${name}`;
+    const fix = isAuthority ? "make a new CA and issue anew" : `sslcollector pki renew ${name}`;
+    const days = daysLeft(validToMs, nowMs);
+    if (isRevoked) return broken(subject, `${path} is revoked`, "issue another: sslcollector pki issue");
+    if (days < 0) return broken(subject, `${path} has expired`, fix);
+    const text = `valid for ${days} days`;
+    return days < SOON_DAYS ? warning(subject, text, fix) : ok(subject, text);
+  });
+}
+
+/** Whether somebody listens there. */
+export async function collectorFinding({ name, hostname, port }: RemoteTarget): Promise<Finding> {
+  const subject = `collector ${name}`;
+  const timeout = AbortSignal.timeout(CONNECT_MS);
+  try {
+    const connecting = Deno.connect({ hostname, port, signal: timeout });
+    (await connecting).close();
+    return ok(subject, "takes connections");
+  } catch (error) {
+    const why = timeout.aborted ? `no answer within ${CONNECT_MS / 1000} s` : (error as Error).message;
+    return broken(
+      subject,
+      `is out of reach: ${why}`,
+      `start sslcollector -C there, and let port ${port} through`,
+    );
+  }
+}
+
+/** Programs with TLS that are not mirrored, by reason. */
+export function programFindings({ programs, hidden }: Survey): Finding[] {
+  const byReason = new Map<string, string[]>();
+  for (const { comm, pid, reason } of programs) {
+    if (reason !== undefined) byReason.set(reason, [...byReason.get(reason) ?? [], `${comm}[${pid}]`]);
+  }
+  const reached = programs.filter(({ reason }) => reason === undefined).length;
+  const findings = [ok("programs", `${reached} of ${programs.length} with TLS are there for the agent`)];
+  for (const [reason, names] of byReason) {
+    const shown = names.slice(0, 5).join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");
+    const fix = fixOf(reason);
+    const text = `not mirrored: ${reasonText(reason)}: ${shown}`;
+    findings.push(fix === undefined ? ok("programs", text) : warning("programs", text, fix));
+  }
+  if (hidden > 0 && Deno.uid() !== 0) {
+    findings.push(warning("programs", `${hidden} may not be looked at by this user`, "ask as root"));
+  }
+  return findings;
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import {
+  certificateFindings,
+  collectorFinding,
+  interfaceFinding,
+  programFindings,
+} from "../../../../net/agent/doctor/setup.ts";
+import type { Listed } from "../../../../net/pki/store.ts";
+import { parseTarget } from "../../../../net/link/target.ts";
+
+const LINK = { index: 1, name: "mirror0", mtu: 9000, isUp: true, hasCarrier: true, droppedFrames: 0 };
+
+Deno.test("doctor: an interface that is not there, down, without carrier, with small frames", () => {
+  const states: [Parameters<typeof interfaceFinding>[1], boolean, string, RegExp][] = [
+    [undefined, true, "broken", /^ip link add mirror0 type dummy /],
+    [undefined, false, "broken", /-I/],
+    [{ ...LINK, isUp: false }, true, "broken", /^ip link set mirror0 up$/],
+    [{ ...LINK, hasCarrier: false }, true, "broken", /other end/],
+    [{ ...LINK, mtu: 1500 }, true, "warning", /mtu 9000/],
+    [{ ...LINK, mtu: 1500 }, false, "ok", /^$/],
+    [LINK, true, "ok", /^$/],
+  ];
+  for (const [facts, isWritten, state, fix] of states) {
+    const finding = interfaceFinding("mirror0", facts, isWritten);
+    assert.deepEqual([finding.subject, finding.state], ["interface mirror0", state], JSON.stringify(facts));
+    assert.match(finding.fix ?? "", fix);
+  }
+});
+
+const DAY_MS = 86_400_000;
+
+Deno.test("doctor: certificates by the days that they have left; those of others are none of this host's", () => {
+  const nowMs = 1_800_000_000_000;
+  const listed = (name: string, days: number, changes: Partial<Listed> = {}) =>
+    ({
+      name,
+      path: `/pki/${name}.crt`,
+      validToMs: nowMs + (days + 0.5) * DAY_MS,
+      isAuthority: false,
+      hasKey: true,
+      isRevoked: false,
+      ...changes,
+    }) as Listed;
+  const findings = certificateFindings([
+    listed("ca", 3000, { isAuthority: true, hasKey: false }),
+    listed("web1", 80),
+    listed("web2", 13),
+    listed("web3", -1),
+    listed("web4", 80, { isRevoked: true }),
+    listed("other", -1, { hasKey: false }),
+  ], nowMs);
+  assert.deepEqual(findings.map(({ subject, state, fix }) => [subject, state, fix]), [
+    ["CA ca", "ok", undefined],
+    ["certificate web1", "ok", undefined],
+    ["certificate web2", "warning", "sslcollector pki renew web2"],
+    ["certificate web3", "broken", "sslcollector pki renew web3"],
+    ["certificate web4", "broken", "issue another: sslcollector pki issue"],
+  ]);
+});
+
+Deno.test("doctor: a collector that listens, and one that does not", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const target = parseTarget(`127.0.0.1:${listener.addr.port}`);
+  assert.equal((await collectorFinding(target)).state, "ok");
+  listener.close();
+  const { state, text, fix } = await collectorFinding(target);
+  assert.equal(state, "broken");
+  assert.match(text, /^is out of reach: .*refused/i);
+  assert.match(fix!, new RegExp(`let port ${target.port} through`));
+});
+
+Deno.test("doctor: programs are told by reason, with what would help where something would", () => {
+  const program = { libraries: new Set(["openssl"] as const), hasHook: true, hasSanitizer: false };
+  const findings = programFindings({
+    programs: [
+      { ...program, pid: 1, comm: "nginx", reason: undefined },
+      { ...program, pid: 2, comm: "curl", reason: "environment" },
+      { ...program, pid: 3, comm: "java", reason: "java" },
+      ...[4, 5, 6, 7, 8, 9, 10].map((pid) => ({ ...program, pid, comm: "sh", reason: "seccomp" } as const)),
+    ],
+    hidden: 0,
+  });
+  assert.equal(findings[0].text, "1 of 10 with TLS are there for the agent");
+  assert.deepEqual(findings.map(({ state }) => state), ["ok", "warning", "ok", "warning"]);
+  assert.match(findings[3].text, /: sh\[4\], sh\[5\], sh\[6\], sh\[7\], sh\[8\], and 2 more$/);
+});
