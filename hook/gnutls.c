@@ -2,8 +2,8 @@
 /* The interposed functions of GnuTLS, as those of tls.c are.
  *
  * A send encrypts one record at most, and keeps it where the socket does not take it: it answers that it is to be called again, with
- * the same bytes or with none, and only then how many they were. What it keeps is told at once, and not when it is called again. A
- * session that is corked keeps all that it is given. */
+ * the same bytes, with more or with none, and only then how many they were. What it keeps is told at once, and not when it is called
+ * again. A session that is corked keeps all that it is given. */
 #include "gnutls.h"
 
 #include "attach.h"
@@ -19,13 +19,20 @@
 #define SHUT_RDWR_BOTH 0
 #define NAME_DNS 1 /* GNUTLS_NAME_DNS */
 
-/* A call that GnuTLS makes of itself counts for nothing. */
-#define IS_INNER (gnutls_library(), gnutls_calls_itself(__builtin_extract_return_addr(__builtin_return_address(0))))
+/* A call that GnuTLS makes of itself within one on the same session counts for nothing. It makes others on the program's behalf: to send
+ * a file, or where its functions are those that carry another session. */
+#define IS_INNER(session) is_inner((session), CALL_PLACE)
 #define ORIGINAL(name, otherwise, ...) (LIKELY(GNUTLS(name) != NULL) ? GNUTLS(name)(__VA_ARGS__) : (otherwise))
 #define BEGIN(call, kind, session) \
     ((call)->library = gnutls_library(), call_begin((call), (kind), (session), CALL_PLACE))
 #define BEGIN_WRITE(write, session, bytes, length) \
     ((write)->call.library = gnutls_library(), call_begin_write((write), (session), (bytes), (length), CALL_PLACE))
+
+static inline bool is_inner(const void *session, const char *frame, const void *caller)
+{
+    gnutls_library();
+    return gnutls_calls_itself(caller, thread_has(&thread_state, session, frame));
+}
 
 /* ---- Sessions ---- */
 
@@ -68,7 +75,7 @@ SSLC_EXPORT void gnutls_deinit(void *session)
 
 SSLC_EXPORT int gnutls_handshake(void *session)
 {
-    if (UNLIKELY(IS_INNER))
+    if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_handshake, E_UNIMPLEMENTED, session);
     struct call_frame call;
     BEGIN(&call, CALL_OTHER, session);
@@ -117,7 +124,7 @@ static void note_end(const void *session, ssize_t result)
 
 SSLC_EXPORT ssize_t gnutls_record_recv(void *session, void *bytes, size_t length)
 {
-    if (UNLIKELY(IS_INNER))
+    if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_recv, E_UNIMPLEMENTED, session, bytes, length);
     struct call_frame call;
     BEGIN(&call, CALL_READ, session);
@@ -130,7 +137,7 @@ SSLC_EXPORT ssize_t gnutls_record_recv(void *session, void *bytes, size_t length
 
 SSLC_EXPORT ssize_t gnutls_record_recv_early_data(void *session, void *bytes, size_t length)
 {
-    if (UNLIKELY(IS_INNER))
+    if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_recv_early_data, E_UNIMPLEMENTED, session, bytes, length);
     struct call_frame call;
     BEGIN(&call, CALL_READ, session);
@@ -141,7 +148,7 @@ SSLC_EXPORT ssize_t gnutls_record_recv_early_data(void *session, void *bytes, si
 
 SSLC_EXPORT ssize_t gnutls_record_recv_packet(void *session, void **packet)
 {
-    if (UNLIKELY(IS_INNER))
+    if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_recv_packet, E_UNIMPLEMENTED, session, packet);
     struct call_frame call;
     BEGIN(&call, CALL_READ, session);
@@ -163,25 +170,36 @@ static COLD bool is_corked(const void *session)
     return check != NULL && check((void *)(uintptr_t)session) != 0;
 }
 
-/* `length` of the caller's `bytes`, NULL: none, were sent, or kept to be sent. */
+/* How much of `length` bytes a send keeps that is to be called again, where it kept nothing before. */
+static COLD size_t kept_of(const void *session, size_t length)
+{
+    gnutls_record_get_max_size_type get = GNUTLS(gnutls_record_get_max_size);
+    size_t most = get == NULL ? 0 : get((void *)(uintptr_t)session);
+    most = most == 0 || most > RECORD_MOST ? RECORD_MOST : most;
+    return length < most ? length : most;
+}
+
+/* `length` of the caller's `bytes`, NULL: none, were sent, or kept to be sent. A peer that wants small records makes GnuTLS keep less
+ * than was told, and so does a kernel that encrypts: the rest is what the caller sends next. */
 static void end_send(struct write_frame *write, const uint8_t *bytes, size_t length, ssize_t result)
 {
     struct session *known = session_find(write->call.ssl);
-    uint64_t told = known == NULL ? 0 : load_relaxed(&known->reported), now_told = 0, done = 0;
+    uint64_t before = known == NULL ? 0 : load_relaxed(&known->reported), told = before, done = 0, ahead = 0;
     if (result > 0) {
         done = (uint64_t)result;
-        told = told < done ? told : done;
+        told = before < done ? before : done;
+        ahead = before - told;
     } else if ((result == E_AGAIN || result == E_INTERRUPTED) && known != NULL) {
-        done = bytes == NULL || length <= told ? told : length < RECORD_MOST ? length : RECORD_MOST;
-        now_told = done;
+        done = before != 0 || bytes == NULL ? before : kept_of(write->call.ssl, length);
+        ahead = done;
     }
     call_end_kept(write, told, done, done > RECORD_MOST && is_corked(write->call.ssl) ? bytes : NULL);
     if (known != NULL)
-        store_relaxed(&known->reported, now_told);
+        store_relaxed(&known->reported, ahead);
 }
 
 #define SEND(name, ...)                                                            \
-    if (UNLIKELY(IS_INNER))                                                        \
+    if (UNLIKELY(IS_INNER(session)))                                                        \
         return ORIGINAL(name, E_UNIMPLEMENTED, __VA_ARGS__);                       \
     struct write_frame write;                                                      \
     BEGIN_WRITE(&write, session, bytes, length < RECORD_MOST ? length : RECORD_MOST); \
@@ -201,7 +219,7 @@ SSLC_EXPORT ssize_t gnutls_record_send2(void *session, const void *bytes, size_t
 
 SSLC_EXPORT ssize_t gnutls_record_send_range(void *session, const void *bytes, size_t length, const void *range)
 {
-    if (UNLIKELY(IS_INNER))
+    if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_send_range, E_UNIMPLEMENTED, session, bytes, length, range);
     struct write_frame write;
     BEGIN_WRITE(&write, session, bytes, length);
@@ -212,11 +230,21 @@ SSLC_EXPORT ssize_t gnutls_record_send_range(void *session, const void *bytes, s
 
 SSLC_EXPORT ssize_t gnutls_record_send_early_data(void *session, const void *bytes, size_t length)
 {
-    if (UNLIKELY(IS_INNER))
+    if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_send_early_data, E_UNIMPLEMENTED, session, bytes, length);
     struct write_frame write;
     BEGIN_WRITE(&write, session, bytes, length);
     ssize_t result = ORIGINAL(gnutls_record_send_early_data, E_UNIMPLEMENTED, session, bytes, length);
     call_end_write(&write, result == 0 ? length : 0);
+    return result;
+}
+
+/* What it sends was told when it was kept. */
+SSLC_EXPORT int gnutls_record_uncork(void *session, unsigned flags)
+{
+    struct call_frame call;
+    BEGIN(&call, CALL_OTHER, session);
+    int result = ORIGINAL(gnutls_record_uncork, E_UNIMPLEMENTED, session, flags);
+    call_end(&call);
     return result;
 }

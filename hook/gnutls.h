@@ -24,12 +24,14 @@ typedef struct {
     X(gnutls_record_send2, ssize_t, (void *, const void *, size_t, size_t, unsigned))         \
     X(gnutls_record_send_range, ssize_t, (void *, const void *, size_t, const void *))        \
     X(gnutls_record_send_early_data, ssize_t, (void *, const void *, size_t))                 \
+    X(gnutls_record_uncork, int, (void *, unsigned))                                          \
     X(gnutls_record_recv, ssize_t, (void *, void *, size_t))                                  \
     X(gnutls_record_recv_early_data, ssize_t, (void *, void *, size_t))                       \
     X(gnutls_record_recv_packet, ssize_t, (void *, void **))
 
 #define GNUTLS_CALLED(X)                                                                      \
     X(gnutls_record_check_corked, size_t, (void *))                                           \
+    X(gnutls_record_get_max_size, size_t, (void *))                                           \
     X(gnutls_packet_get, void, (void *, gnutls_datum *, unsigned char *))                     \
     X(gnutls_protocol_get_version, int, (void *))                                             \
     X(gnutls_session_get_random, void, (void *, gnutls_datum *, gnutls_datum *))              \
@@ -53,8 +55,9 @@ extern void *gnutls_original[GNUTLS_COUNT];
 /* Finds GnuTLS when it is first asked for. Never NULL. */
 const struct library *gnutls_library(void);
 
-/* Whether a call from there is one that GnuTLS makes of itself, directly or, where it only passes a call on, through the hook. */
-bool gnutls_calls_itself(const void *caller);
+/* Whether a call from there is one that GnuTLS makes of itself: where it only passes a call on, through the hook, else directly, within a
+ * call on the same session that is under way. */
+bool gnutls_calls_itself(const void *caller, bool is_under_way);
 
 /* Finds it again when it is next asked for: it may have been unloaded, and another have come. */
 void gnutls_sweep(void);

@@ -189,10 +189,10 @@ const struct library *gnutls_library(void)
     return &library;
 }
 
-bool gnutls_calls_itself(const void *caller)
+bool gnutls_calls_itself(const void *caller, bool is_under_way)
 {
     uintptr_t at = (uintptr_t)caller, start = load_relaxed(&library.start), own = load_relaxed(&hook.start);
-    return at - start < load_relaxed(&library.end) - start || at - own < load_relaxed(&hook.end) - own;
+    return (is_under_way && at - start < load_relaxed(&library.end) - start) || at - own < load_relaxed(&hook.end) - own;
 }
 
 void gnutls_sweep(void)

@@ -66,4 +66,15 @@ static inline struct call *thread_call(struct thread_state *thread, const char *
     return depth == 0 ? NULL : &thread->calls[depth - 1];
 }
 
+/* Whether a call on this session is still on the stack above `frame`. */
+static inline bool thread_has(struct thread_state *thread, const void *ssl, const char *frame)
+{
+    bool has = false;
+    if (LIKELY(thread_call(thread, frame) == NULL))
+        return false;
+    for (uint32_t i = 0; i < thread->depth; i++)
+        has = has || thread->calls[i].ssl == ssl;
+    return has;
+}
+
 #endif

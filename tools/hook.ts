@@ -41,6 +41,7 @@ const INTERPOSED = [
     "gnutls_record_send2",
     "gnutls_record_send_range",
     "gnutls_record_send_early_data",
+    "gnutls_record_uncork",
   ],
   ...["gnutls_record_recv", "gnutls_record_recv_early_data", "gnutls_record_recv_packet"],
   ...[

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing, runOk } from "../support/run.ts";
-import { type Reason, skipIf } from "../support/skip.ts";
+import { headerMissing, skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
 import { Child, runChild } from "./support/child.ts";
 import { type Fixture, MEDIUM_SIZE, withFixture } from "./support/fixture.ts";
@@ -18,15 +18,6 @@ const lengths = [300_000, 200_000] as const;
 const STREAMS = lengths.map((length, direction) =>
   Uint8Array.from({ length }, (_, at) => at * 7 + Math.floor(at / 251) + (direction === 1 ? 99 : 0))
 );
-
-function headersMissing(): Reason {
-  try {
-    Deno.statSync("/usr/include/gnutls/gnutls.h");
-    return undefined;
-  } catch {
-    return "not installed: libgnutls28-dev";
-  }
-}
 
 /** Both ends, of which these are hooked. */
 async function runPair(
@@ -50,7 +41,7 @@ async function runPair(
 
 Deno.test({
   name: "GnuTLS: every way to send and to receive, either end hooked or both: each byte once",
-  ...skipIf(missing("cc", "openssl"), headersMissing()),
+  ...skipIf(missing("cc", "openssl"), headerMissing("gnutls/gnutls.h", "libgnutls28-dev")),
   fn: () =>
     withFixture(async (fixture) => {
       const program = fixture.path("gnutls_peer");

@@ -27,3 +27,13 @@ export function notLinux(what: string): Reason {
 export function notRoot(what: string): Reason {
   return notLinux(what) ?? (Deno.uid() === 0 ? undefined : `${what}: only as root`);
 }
+
+/** Why a C program cannot be compiled: this header is not there. */
+export function headerMissing(header: string, from: string): Reason {
+  try {
+    Deno.statSync(`/usr/include/${header}`);
+    return undefined;
+  } catch {
+    return `not installed: ${from}`;
+  }
+}

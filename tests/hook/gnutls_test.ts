@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/** Sessions of GnuTLS, both ends in one process: what the client sent is what the server got, each byte once. @module */
+import assert from "node:assert/strict";
+import { missing } from "../support/run.ts";
+import { headerMissing, skipIf } from "../support/skip.ts";
+import { Collector, compile, hooked, run } from "./native.ts";
+
+const lacking = skipIf(missing("cc"), headerMissing("gnutls/gnutls.h", "libgnutls28-dev"));
+const TOTAL = 60_000;
+
+const ways = {
+  "a send that is called again with more": ["more", 1],
+  "records that are smaller than what is sent": ["short", 1],
+  "a file that GnuTLS sends": ["file", 1],
+  "a session whose functions carry another": ["carrier", 2],
+} as const;
+
+for (const [name, [way, sessions]] of Object.entries(ways)) {
+  Deno.test(`GnuTLS: ${name}`, lacking, async () => {
+    const program = await compile("gnutls_pair", ["gnutls_pair.c"], ["-lgnutls"]);
+    const collector = await Collector.start();
+    const output = await run(program, [way], await hooked(collector.runtime));
+    await collector.stop();
+    assert.deepEqual(output, { code: 0, signal: null, stdout: "", stderr: "" });
+    const [clients, servers] = ([0, 1] as const).map((role) =>
+      collector.flows.filter((flow) => flow.open.server === role)
+        .map(({ bytes, hash, gaps }) => ({ bytes, hash, gaps }))
+    );
+    assert.equal(clients.length, sessions);
+    assert.deepEqual(clients, servers);
+    assert.deepEqual([clients.at(-1)!.bytes, clients.at(-1)!.gaps], [[TOTAL, 0], [0, 0]]);
+  });
+}
