@@ -36,7 +36,8 @@ typedef struct {
     X(gnutls_protocol_get_version, int, (void *))                                             \
     X(gnutls_session_get_random, void, (void *, gnutls_datum *, gnutls_datum *))              \
     X(gnutls_alpn_get_selected_protocol, int, (void *, gnutls_datum *))                       \
-    X(gnutls_server_name_get, int, (void *, void *, size_t *, unsigned *, unsigned))
+    X(gnutls_server_name_get, int, (void *, void *, size_t *, unsigned *, unsigned))          \
+    X(_gnutls_log_level, unsigned, ) /* a variable */
 
 #define GNUTLS_INDEX(name, result, parameters) GNUTLS_##name,
 enum gnutls_index { GNUTLS_INTERPOSED(GNUTLS_INDEX) GNUTLS_CALLED(GNUTLS_INDEX) GNUTLS_COUNT };

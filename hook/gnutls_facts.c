@@ -11,6 +11,7 @@
 #define FIRST_VERSION 1       /* GNUTLS_SSL3; the others of TLS follow up to 1.3 */
 #define LAST_VERSION 5
 #define FIRST_DATAGRAM 200 /* GNUTLS_DTLS0_9 */
+#define ASSERTION_LEVEL 3u
 
 #define NAME(name, result, parameters) #name,
 #define HASH(name, result, parameters) elf_hash(#name),
@@ -60,6 +61,13 @@ void gnutls_forget_name(const void *session)
 }
 
 /* ---- What OpenSSL's functions would answer ---- */
+
+/* The program's log would have a line more for a question without an answer: it is not asked then. */
+static bool logs_assertions(void)
+{
+    const unsigned *level = GNUTLS(_gnutls_log_level);
+    return level != NULL && load_relaxed(level) >= ASSERTION_LEVEL;
+}
 
 static int version(const SSL *session)
 {
@@ -114,7 +122,7 @@ static void alpn(const SSL *session, const unsigned char **name, unsigned *lengt
 {
     gnutls_alpn_get_selected_protocol_type get = GNUTLS(gnutls_alpn_get_selected_protocol);
     gnutls_datum selected = {NULL, 0};
-    if (get != NULL && get((void *)(uintptr_t)session, &selected) == 0) {
+    if (get != NULL && !logs_assertions() && get((void *)(uintptr_t)session, &selected) == 0) {
         *name = selected.data;
         *length = selected.size;
     }
@@ -143,7 +151,9 @@ static const char *server_name(const SSL *session, int kind)
     (void)kind;
     if (!is_server(session))
         return asked_name(session);
-    return get != NULL && get((void *)(uintptr_t)session, found_name, &length, &type, 0) == 0 ? found_name : NULL;
+    if (get == NULL || logs_assertions() || get((void *)(uintptr_t)session, found_name, &length, &type, 0) != 0)
+        return NULL;
+    return found_name;
 }
 
 /* ---- Where GnuTLS is ---- */

@@ -31,3 +31,14 @@ for (const [name, [way, sessions]] of Object.entries(ways)) {
     assert.deepEqual([clients.at(-1)!.bytes, clients.at(-1)!.gaps], [[TOTAL, 0], [0, 0]]);
   });
 }
+
+Deno.test("GnuTLS: its log is what it is without the hook", lacking, async () => {
+  const program = await compile("gnutls_pair", ["gnutls_pair.c"], ["-lgnutls"]);
+  const collector = await Collector.start();
+  const log = { GNUTLS_DEBUG_LEVEL: "3" };
+  const output = await run(program, ["more"], { ...log, ...await hooked(collector.runtime) });
+  await collector.stop();
+  assert.equal(collector.flows.length, 2);
+  assert.match(output.stderr, /ASSERT/);
+  assert.deepEqual(output, await run(program, ["more"], log));
+});
