@@ -23,14 +23,6 @@
 
 #define BASE_NAMESPACE 0 /* LM_ID_BASE */
 
-#if defined(__x86_64__)
-#define JUMP_SLOT R_X86_64_JUMP_SLOT
-#define GLOBAL_DATA R_X86_64_GLOB_DAT
-#else
-#define JUMP_SLOT R_AARCH64_JUMP_SLOT
-#define GLOBAL_DATA R_AARCH64_GLOB_DAT
-#endif
-
 #define UNKNOWN UINT32_MAX
 
 static uint32_t loading;             /* dlopen was called since the last look */
@@ -48,6 +40,10 @@ struct correction {
     uint32_t first;
     bool may_be_confined; /* a constructor of what is new may have put a seccomp filter in force */
     const char *name;     /* that is being corrected */
+    /* in the object that is */
+    struct relro relro;
+    bool open; /* its pages can be written */
+    bool all;  /* all functions of TLS libraries could be corrected */
 };
 
 static bool count(const struct elf_object *object, void *context)
@@ -97,39 +93,6 @@ static bool is_anothers(struct correction *correction, const char *name)
     return elf_each(defines, correction);
 }
 
-/* One list of relocations. */
-struct bindings {
-    const ElfW(Rela) *list;
-    size_t count;
-};
-
-static void find_bindings(const struct elf_object *object, struct bindings bindings[2])
-{
-    memset(bindings, 0, 2 * sizeof *bindings);
-    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++) {
-        if (entry->d_tag == DT_RELA)
-            bindings[0].list = elf_pointer(object, entry->d_un.d_ptr);
-        else if (entry->d_tag == DT_RELASZ)
-            bindings[0].count = entry->d_un.d_val / sizeof(ElfW(Rela));
-        else if (entry->d_tag == DT_JMPREL)
-            bindings[1].list = elf_pointer(object, entry->d_un.d_ptr);
-        else if (entry->d_tag == DT_PLTRELSZ)
-            bindings[1].count = entry->d_un.d_val / sizeof(ElfW(Rela));
-    }
-    for (unsigned i = 0; i < 2; i++)
-        bindings[i].count = bindings[i].list == NULL ? 0 : bindings[i].count;
-}
-
-/* The name that is bound there, NULL: it is a relocation of another kind. */
-static const char *bound_name(const struct elf_object *object, const ElfW(Rela) *relocation)
-{
-    const ElfW(Sym) *symbols = object->symbols;
-    unsigned type = (unsigned)ELF64_R_TYPE(relocation->r_info);
-    if (type != JUMP_SLOT && type != GLOBAL_DATA)
-        return NULL;
-    return object->strings + symbols[ELF64_R_SYM(relocation->r_info)].st_name;
-}
-
 /* Compilers give every library one that does nothing of the kind. */
 static bool has_constructors(const struct elf_object *object)
 {
@@ -139,63 +102,52 @@ static bool has_constructors(const struct elf_object *object)
     return false;
 }
 
+static bool confines(const char *name, void **place, void *context)
+{
+    (void)place;
+    (void)context;
+    return text_equal(name, "prctl") || text_equal(name, "syscall") || text_equal(name, "seccomp_load");
+}
+
 /* Whether a constructor of this object may have put a seccomp filter in force: it has some, and uses what does so. */
 static bool may_confine(const struct elf_object *object, void *context)
 {
     const struct correction *correction = context;
-    struct bindings bindings[2];
     if (object->order < correction->first || object->is_hook || !has_constructors(object))
         return false;
-    find_bindings(object, bindings);
-    for (unsigned i = 0; i < 2; i++)
-        for (size_t j = 0; j < bindings[i].count; j++) {
-            const char *name = bound_name(object, &bindings[i].list[j]);
-            if (name != NULL && (text_equal(name, "prctl") || text_equal(name, "syscall") || text_equal(name, "seccomp_load")))
-                return true;
-        }
-    return false;
+    return elf_each_binding(object, confines, NULL);
 }
 
-/* Corrects the addresses of one list. `open` says whether the pages of `relro` can be written. False: one of a TLS library's functions
- * could not be. */
-static bool correct_list(const struct elf_object *object, struct correction *correction, const struct bindings *bindings,
-                         const struct relro *relro, bool *open)
+/* Corrects one address, if its page can be written. */
+static bool correct_one(const char *name, void **place, void *context)
 {
-    bool all = true;
-    for (size_t i = 0; i < bindings->count; i++) {
-        const ElfW(Rela) *relocation = &bindings->list[i];
-        const char *name = bound_name(object, relocation);
-        if (name == NULL)
-            continue;
-        void *ours = elf_symbol(&correction->hook, name);
-        void **place = (void **)(object->base + relocation->r_offset);
-        if (ours == NULL || load_relaxed(place) == ours || is_anothers(correction, name))
-            continue;
-        bool closed = (uintptr_t)place >= relro->start && (uintptr_t)place < relro->end;
-        if (closed && !*open && !correction->may_be_confined)
-            *open = protect(relro, PROT_READ | PROT_WRITE);
-        if (closed && !*open)
-            all = all && !library_has(name);
-        else
-            store_relaxed(place, ours);
-    }
-    return all;
+    struct correction *correction = context;
+    const struct relro *relro = &correction->relro;
+    void *ours = elf_symbol(&correction->hook, name);
+    if (ours == NULL || load_relaxed(place) == ours || is_anothers(correction, name))
+        return false;
+    bool closed = (uintptr_t)place >= relro->start && (uintptr_t)place < relro->end;
+    if (closed && !correction->open && !correction->may_be_confined)
+        correction->open = protect(relro, PROT_READ | PROT_WRITE);
+    if (closed && !correction->open)
+        correction->all = correction->all && !library_has(name);
+    else
+        store_relaxed(place, ours);
+    return false;
 }
 
 static bool correct(const struct elf_object *object, void *context)
 {
     struct correction *correction = context;
-    struct bindings bindings[2];
     if (object->order < correction->first || object->is_hook)
         return false;
-    find_bindings(object, bindings);
-    struct relro relro = find_relro(object);
-    bool open = false, all = true;
-    for (unsigned i = 0; i < 2; i++)
-        all = correct_list(object, correction, &bindings[i], &relro, &open) && all;
-    if (open)
-        protect(&relro, PROT_READ);
-    if (!all)
+    correction->relro = find_relro(object);
+    correction->open = false;
+    correction->all = true;
+    elf_each_binding(object, correct_one, correction);
+    if (correction->open)
+        protect(&correction->relro, PROT_READ);
+    if (!correction->all)
         attach_count_uncorrected();
     return false;
 }

@@ -6,6 +6,14 @@
 
 #include "sys.h"
 
+#if defined(__x86_64__)
+#define JUMP_SLOT R_X86_64_JUMP_SLOT
+#define GLOBAL_DATA R_X86_64_GLOB_DAT
+#else
+#define JUMP_SLOT R_AARCH64_JUMP_SLOT
+#define GLOBAL_DATA R_AARCH64_GLOB_DAT
+#endif
+
 /* Weak, so that a program without a dynamic loader of its own would still start. */
 extern int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *, size_t, void *), void *data) __attribute__((weak));
 
@@ -221,4 +229,45 @@ void elf_find_next(const elf_name *names, const uint32_t *hashes, unsigned count
     for (unsigned i = 0; i < count; i++)
         found[i] = NULL;
     elf_each(search_object, &search);
+}
+
+/* One list of relocations. */
+struct bindings {
+    const ElfW(Rela) *list;
+    size_t count;
+};
+
+static void find_bindings(const struct elf_object *object, struct bindings bindings[2])
+{
+    memset(bindings, 0, 2 * sizeof *bindings);
+    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_RELA)
+            bindings[0].list = elf_pointer(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_RELASZ)
+            bindings[0].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+        else if (entry->d_tag == DT_JMPREL)
+            bindings[1].list = elf_pointer(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_PLTRELSZ)
+            bindings[1].count = entry->d_un.d_val / sizeof(ElfW(Rela));
+    }
+    for (unsigned i = 0; i < 2; i++)
+        bindings[i].count = bindings[i].list == NULL ? 0 : bindings[i].count;
+}
+
+bool elf_each_binding(const struct elf_object *object, bool (*visit)(const char *name, void **place, void *context),
+                      void *context)
+{
+    struct bindings bindings[2];
+    const ElfW(Sym) *symbols = object->symbols;
+    find_bindings(object, bindings);
+    for (unsigned i = 0; i < 2; i++)
+        for (size_t j = 0; j < bindings[i].count; j++) {
+            const ElfW(Rela) *relocation = &bindings[i].list[j];
+            unsigned type = (unsigned)ELF64_R_TYPE(relocation->r_info);
+            if ((type == JUMP_SLOT || type == GLOBAL_DATA) &&
+                visit(object->strings + symbols[ELF64_R_SYM(relocation->r_info)].st_name,
+                      (void **)(object->base + relocation->r_offset), context))
+                return true;
+        }
+    return false;
 }

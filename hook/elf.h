@@ -38,6 +38,10 @@ void *elf_symbol(const struct elf_object *object, const char *name);
 /* False: `object` has nothing of a name with this hash, elf_hash. */
 bool elf_may_define(const struct elf_object *object, uint32_t hash);
 
+/* Calls `visit` for each address that the loader wrote into `object` for a name, until it returns true: whether it did. */
+bool elf_each_binding(const struct elf_object *object, bool (*visit)(const char *name, void **place, void *context),
+                      void *context);
+
 #define ELF_NAMES_MAX 64u
 #define ELF_NAME_BYTES 40u
 
