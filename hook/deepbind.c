@@ -162,7 +162,7 @@ static COLD void look(void)
     store_relaxed(&loading, 0);
     correction.first = __atomic_exchange_n(&first_deep, UNKNOWN, __ATOMIC_RELAXED);
     library_sweep();
-    gnutls_sweep();
+    gnutls_look_again();
     if (load_relaxed(&attach_done) == 0 && library_present())
         attach_late();
     correction.hook.is_hook = false;
@@ -193,6 +193,7 @@ static void note(int mode)
     }
 #endif
     store_relaxed(&loading, 1);
+    gnutls_sweep(); /* a constructor of what comes may use it before anyone calls the loader again */
 }
 
 extern char dlopen_missing[] __attribute__((visibility("hidden")));

@@ -60,8 +60,11 @@ const struct library *gnutls_library(void);
  * call on the same session that is under way. */
 bool gnutls_calls_itself(const void *caller, bool is_under_way);
 
-/* Finds it again when it is next asked for: it may have been unloaded, and another have come. */
+/* Libraries come: finds it again when it is next asked for, since it may have been unloaded, and come to another place. */
 void gnutls_sweep(void);
+
+/* Libraries have come: finds it again at once, where it was there before, so that no forked child has to. */
+void gnutls_look_again(void);
 
 /* The session's client asks for this name; kept as long as few others come. */
 void gnutls_note_name(const void *session, const void *name, size_t length);

@@ -209,3 +209,10 @@ void gnutls_sweep(void)
 {
     store_release(&library.ready, 0);
 }
+
+void gnutls_look_again(void)
+{
+    gnutls_sweep();
+    if (load_relaxed(&gnutls_original[GNUTLS_gnutls_record_recv]) != NULL)
+        find();
+}

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
 import { headerMissing, skipIf } from "../support/skip.ts";
-import { Collector, compile, hooked, run } from "./native.ts";
+import { Collector, compile, hooked, run, WORK } from "./native.ts";
 
 const lacking = skipIf(missing("cc"), headerMissing("gnutls/gnutls.h", "libgnutls28-dev"));
 const TOTAL = 60_000;
@@ -41,4 +41,18 @@ Deno.test("GnuTLS: its log is what it is without the hook", lacking, async () =>
   assert.equal(collector.flows.length, 2);
   assert.match(output.stderr, /ASSERT/);
   assert.deepEqual(output, await run(program, ["more"], log));
+});
+
+/** A library that uses a GnuTLS of its own, of this number. */
+async function compileUser(number: number): Promise<string> {
+  const flags = ["-shared", "-fPIC", `-DNUMBER=${number}`, `-Wl,-soname,libtiny${number}.so`];
+  await compile(`libtiny${number}.so`, ["tiny_gnutls.c"], flags);
+  const linked = ["-shared", "-fPIC", "-Wl,-z,lazy", `-L${WORK}`, `-ltiny${number}`, `-Wl,-rpath,${WORK}`];
+  return await compile(`libuser${number}.so`, ["gnutls_user.c"], linked);
+}
+
+Deno.test("GnuTLS that comes, goes, and is used by what is just loaded", skipIf(missing("cc")), async () => {
+  const program = await compile("reloads", ["reloads.c"], ["-ldl"]);
+  const output = await run(program, [await compileUser(1)], await hooked(`${WORK}/none`));
+  assert.deepEqual(output, { code: 0, signal: null, stdout: "120\n", stderr: "" });
 });
