@@ -29,7 +29,7 @@ static bool count_once(const void *ssl)
     return (__atomic_fetch_or(&counted[hash / 32], 1u << hash % 32, __ATOMIC_RELAXED) >> hash % 32 & 1) == 0;
 }
 
-static COLD void count_unmirrored(const void *ssl)
+COLD void flow_unmirrored(const void *ssl)
 {
     struct ring_view *view = attach_ring();
     if (view != NULL && count_once(ssl))
@@ -58,7 +58,7 @@ struct session *flow_session(const struct flow_use *use)
 {
     struct session *session = session_insert(use->ssl);
     if (UNLIKELY(session == NULL)) {
-        count_unmirrored(use->ssl);
+        flow_unmirrored(use->ssl);
         return NULL;
     }
     if (UNLIKELY((load_relaxed(&session->flags) & SESSION_ROLE) == 0))

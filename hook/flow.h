@@ -25,6 +25,9 @@ void flow_lost(struct session *session, uint64_t length, uint64_t time_ns);
 /* `length` > 0 bytes of clear text passed while this process has no ring. */
 void flow_unserved(const struct flow_use *use, bool written, uint64_t length);
 
+/* Counts a session that is not to be mirrored, once. */
+void flow_unmirrored(const void *ssl);
+
 /* Learns the session's socket and address from what a call showed, and tells them where its flow is open without one. */
 void flow_address(const struct flow_use *use, struct session *session);
 

@@ -8,6 +8,7 @@
 
 #include "attach.h"
 #include "call.h"
+#include "gnutls_copies.h"
 #include "settings.h"
 #include "thread.h"
 
@@ -28,9 +29,23 @@
 #define BEGIN_WRITE(write, session, bytes, length) \
     ((write)->call.library = gnutls_library(), call_begin_write((write), (session), (bytes), (length), CALL_PLACE))
 
-static inline bool is_inner(const void *session, const char *frame, const void *caller)
+/* Where the caller is bound to another GnuTLS than the mirrored one, the call is led there. */
+#define LEAD_ELSEWHERE(name, ...)                         \
+    do {                                                  \
+        void *other = other_function(CALLER, #name);      \
+        if (UNLIKELY(other != NULL))                      \
+            return ((name##_type)other)(__VA_ARGS__);     \
+    } while (0)
+#define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
+
+static inline void *other_function(const void *caller, const char *name)
 {
     gnutls_library();
+    return LIKELY(load_relaxed(&gnutls_several) == 0) ? NULL : gnutls_copies_function(caller, name);
+}
+
+static inline bool is_inner(const void *session, const char *frame, const void *caller)
+{
     return gnutls_calls_itself(caller, thread_has(&thread_state, session, frame));
 }
 
@@ -48,9 +63,19 @@ static void forget(const void *session)
     session_remove(session, known);
 }
 
+static COLD int init_elsewhere(gnutls_init_type init, void **session, unsigned flags)
+{
+    int result = init(session, flags);
+    if (result == 0)
+        flow_unmirrored(*session);
+    return result;
+}
+
 SSLC_EXPORT int gnutls_init(void **session, unsigned flags)
 {
-    gnutls_library();
+    void *other = other_function(CALLER, "gnutls_init");
+    if (UNLIKELY(other != NULL))
+        return init_elsewhere(other, session, flags);
     if (UNLIKELY(load_relaxed(&attach_done) == 0))
         attach_late();
     int result = ORIGINAL(gnutls_init, E_UNIMPLEMENTED, session, flags);
@@ -66,7 +91,7 @@ SSLC_EXPORT int gnutls_init(void **session, unsigned flags)
 
 SSLC_EXPORT void gnutls_deinit(void *session)
 {
-    gnutls_library();
+    LEAD_ELSEWHERE(gnutls_deinit, session);
     if (session != NULL)
         forget(session); /* before the address can be used again */
     if (LIKELY(GNUTLS(gnutls_deinit) != NULL))
@@ -75,6 +100,7 @@ SSLC_EXPORT void gnutls_deinit(void *session)
 
 SSLC_EXPORT int gnutls_handshake(void *session)
 {
+    LEAD_ELSEWHERE(gnutls_handshake, session);
     if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_handshake, E_UNIMPLEMENTED, session);
     struct call_frame call;
@@ -86,7 +112,7 @@ SSLC_EXPORT int gnutls_handshake(void *session)
 
 SSLC_EXPORT int gnutls_server_name_set(void *session, int type, const void *name, size_t length)
 {
-    gnutls_library();
+    LEAD_ELSEWHERE(gnutls_server_name_set, session, type, name, length);
     int result = ORIGINAL(gnutls_server_name_set, E_UNIMPLEMENTED, session, type, name, length);
     if (result == 0 && type == NAME_DNS && load_acquire(&settings.ready) != 0)
         gnutls_note_name(session, name, length);
@@ -95,6 +121,7 @@ SSLC_EXPORT int gnutls_server_name_set(void *session, int type, const void *name
 
 SSLC_EXPORT int gnutls_bye(void *session, int how)
 {
+    LEAD_ELSEWHERE(gnutls_bye, session, how);
     struct call_frame call;
     BEGIN(&call, CALL_OTHER, session);
     int result = ORIGINAL(gnutls_bye, E_UNIMPLEMENTED, session, how);
@@ -124,6 +151,7 @@ static void note_end(const void *session, ssize_t result)
 
 SSLC_EXPORT ssize_t gnutls_record_recv(void *session, void *bytes, size_t length)
 {
+    LEAD_ELSEWHERE(gnutls_record_recv, session, bytes, length);
     if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_recv, E_UNIMPLEMENTED, session, bytes, length);
     struct call_frame call;
@@ -137,6 +165,7 @@ SSLC_EXPORT ssize_t gnutls_record_recv(void *session, void *bytes, size_t length
 
 SSLC_EXPORT ssize_t gnutls_record_recv_early_data(void *session, void *bytes, size_t length)
 {
+    LEAD_ELSEWHERE(gnutls_record_recv_early_data, session, bytes, length);
     if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_recv_early_data, E_UNIMPLEMENTED, session, bytes, length);
     struct call_frame call;
@@ -148,6 +177,7 @@ SSLC_EXPORT ssize_t gnutls_record_recv_early_data(void *session, void *bytes, si
 
 SSLC_EXPORT ssize_t gnutls_record_recv_packet(void *session, void **packet)
 {
+    LEAD_ELSEWHERE(gnutls_record_recv_packet, session, packet);
     if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_recv_packet, E_UNIMPLEMENTED, session, packet);
     struct call_frame call;
@@ -199,6 +229,7 @@ static void end_send(struct write_frame *write, const uint8_t *bytes, size_t len
 }
 
 #define SEND(name, ...)                                                            \
+    LEAD_ELSEWHERE(name, __VA_ARGS__);                                             \
     if (UNLIKELY(IS_INNER(session)))                                                        \
         return ORIGINAL(name, E_UNIMPLEMENTED, __VA_ARGS__);                       \
     struct write_frame write;                                                      \
@@ -219,6 +250,7 @@ SSLC_EXPORT ssize_t gnutls_record_send2(void *session, const void *bytes, size_t
 
 SSLC_EXPORT ssize_t gnutls_record_send_range(void *session, const void *bytes, size_t length, const void *range)
 {
+    LEAD_ELSEWHERE(gnutls_record_send_range, session, bytes, length, range);
     if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_send_range, E_UNIMPLEMENTED, session, bytes, length, range);
     struct write_frame write;
@@ -230,6 +262,7 @@ SSLC_EXPORT ssize_t gnutls_record_send_range(void *session, const void *bytes, s
 
 SSLC_EXPORT ssize_t gnutls_record_send_early_data(void *session, const void *bytes, size_t length)
 {
+    LEAD_ELSEWHERE(gnutls_record_send_early_data, session, bytes, length);
     if (UNLIKELY(IS_INNER(session)))
         return ORIGINAL(gnutls_record_send_early_data, E_UNIMPLEMENTED, session, bytes, length);
     struct write_frame write;
@@ -242,6 +275,7 @@ SSLC_EXPORT ssize_t gnutls_record_send_early_data(void *session, const void *byt
 /* What it sends was told when it was kept. */
 SSLC_EXPORT int gnutls_record_uncork(void *session, unsigned flags)
 {
+    LEAD_ELSEWHERE(gnutls_record_uncork, session, flags);
     struct call_frame call;
     BEGIN(&call, CALL_OTHER, session);
     int result = ORIGINAL(gnutls_record_uncork, E_UNIMPLEMENTED, session, flags);

@@ -206,7 +206,7 @@ struct sslc_ring {
                                /*      since */
     uint64_t dropped_records;  /* 200  records of kind open, hello, close that found no room */
     uint64_t gap_bytes;        /* 208  bytes of those that gap records have told of: not those of sendfile */
-    uint64_t unmirrored;       /* 216  sessions that found no room in the hook's own table */
+    uint64_t unmirrored;       /* 216  sessions that found no room in the hook's own table, or are a second GnuTLS's */
     uint64_t lost_sessions;    /* 224  sessions that passed data and ended, of which no record found room */
     uint64_t uncopied_bytes;   /* 232  part of dropped_bytes: no buffer was free to copy what was being written */
     uint64_t drop_first_ns;    /* 240  CLOCK_REALTIME of the first and the last drop */

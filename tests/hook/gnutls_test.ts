@@ -56,3 +56,22 @@ Deno.test("GnuTLS that comes, goes, and is used by what is just loaded", skipIf(
   const output = await run(program, [await compileUser(1)], await hooked(`${WORK}/none`));
   assert.deepEqual(output, { code: 0, signal: null, stdout: "120\n", stderr: "" });
 });
+
+Deno.test(
+  "GnuTLS twice in a process: each is used by whoever is bound to it",
+  skipIf(missing("cc")),
+  async () => {
+    const users = [await compileUser(1), await compileUser(2)];
+    const linked = [`-Wl,--no-as-needed,-rpath,${WORK}`, `-L${WORK}`, "-ltiny1"];
+    const programs = [
+      await compile("together", ["together.c"], ["-ldl"]),
+      await compile("together_linked", ["together.c"], [...linked, "-ldl"]),
+    ];
+    for (const program of programs) {
+      for (const mode of ["now", "lazy"]) {
+        const output = await run(program, [mode, ...users], await hooked(`${WORK}/none`));
+        assert.deepEqual(output, { code: 0, signal: null, stdout: "20\n", stderr: "" }, `${program} ${mode}`);
+      }
+    }
+  },
+);
