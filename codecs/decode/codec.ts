@@ -15,6 +15,7 @@ import {
 } from "../codec.ts";
 import { TO_CLIENT, TO_SERVER } from "../direction.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
+import { MemoryBudget } from "../http2to1/memory_budget.ts";
 import { DecoderPool, FlowBudget } from "./budget.ts";
 import { mayBeHead } from "./message_reader.ts";
 import { DECODE_SETTINGS, type DecodeOptions, DEFAULT_OPTIONS, optionsOf } from "./options.ts";
@@ -39,6 +40,7 @@ export const decodeCodec: CodecWithSettings<typeof DECODE_SETTINGS> = {
 export function decode(given: Partial<DecodeOptions> = {}): Codec {
   const options = { ...DEFAULT_OPTIONS, ...given };
   const pool = new DecoderPool(options.maxOpen);
+  const memory = new MemoryBudget(options.maxMemoryBytes);
   const scratch = { decoded: new ByteWriter(), written: new ByteWriter() };
   // Every connection of a flow is a session, and all of them pay out of one purse.
   const budgets = new WeakMap<CodecFlow, FlowBudget>();
@@ -55,6 +57,7 @@ export function decode(given: Partial<DecodeOptions> = {}): Codec {
         options,
         pool,
         scratch,
+        memory,
         budget: budgetOf(flow),
         count: (reason, amount) => output.count(reason, amount),
       }),

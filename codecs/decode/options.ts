@@ -18,6 +18,8 @@ export interface DecodeOptions {
   readonly maxMessageBytes: number;
   /** Messages of all flows that are decoded at a time. */
   readonly maxOpen: number;
+  /** Bytes of heads that have not all come, of all flows together. */
+  readonly maxMemoryBytes: number;
   /** Behind so much of a direction that has decoded bodies, the next request opens the connection anew; 0: never. */
   readonly reopenAfterBytes: number;
 }
@@ -25,7 +27,7 @@ export interface DecodeOptions {
 /**
  * `ratio`: text seldom passes 30, and so much is paid for by its sender. `extraBytes`: small messages of one repeated byte pass any
  * ratio; an IDS inspects no more than 1 MiB of each. `maxOpen`: a decoder of brotli takes up to 16 MiB, one of zstd 8 MiB, and
- * both far less for small bodies. `reopenAfterBytes`: Suricata inspects 1 MiB of a direction, and how long the next body will be
+ * both far less for small bodies. `maxMemoryBytes`: 2000 heads of 32 KiB, the most that servers take unless set otherwise. `reopenAfterBytes`: Suricata inspects 1 MiB of a direction, and how long the next body will be
  * is not known before it is decoded.
  */
 export const DEFAULT_OPTIONS: DecodeOptions = {
@@ -36,6 +38,7 @@ export const DEFAULT_OPTIONS: DecodeOptions = {
   extraBytes: 4 * 1024 * 1024,
   maxMessageBytes: 64 * 1024 * 1024,
   maxOpen: 512,
+  maxMemoryBytes: 64 * 1024 * 1024,
   reopenAfterBytes: 512 * 1024,
 };
 
@@ -81,6 +84,11 @@ export const DECODE_SETTINGS = {
     maximum: 65_536,
     description: "messages of all flows that are decoded at a time",
   },
+  "memory": {
+    type: "size",
+    default: DEFAULT_OPTIONS.maxMemoryBytes,
+    description: "what unfinished heads of all flows may hold; beyond it the largest pass as they came",
+  },
   "reopen-after": {
     type: "size",
     default: DEFAULT_OPTIONS.reopenAfterBytes,
@@ -97,5 +105,6 @@ export const optionsOf = (values: CodecValues<typeof DECODE_SETTINGS>): DecodeOp
   extraBytes: values.extra,
   maxMessageBytes: values.decoded,
   maxOpen: values.open,
+  maxMemoryBytes: values.memory,
   reopenAfterBytes: values["reopen-after"],
 });

@@ -2,6 +2,7 @@
 /** One connection of HTTP/1.1 with its bodies decoded. @module */
 import type { CodecOutput, CodecSession } from "../codec.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../direction.ts";
+import type { MemoryAccount } from "../http2to1/memory_budget.ts";
 import { MAX_CODINGS } from "./content_decoder.ts";
 import { type DecodeContext, DecodedMessage, isKnownCoding } from "./decoded_message.ts";
 import { DECODED_MARK, ENCODED_MARK, type MessageHead, readHead, rewriteHead } from "./message_head.ts";
@@ -122,33 +123,56 @@ export class DecodeSession implements CodecSession {
   readonly #halves: readonly [Half, Half];
   /** Of requests whose response has not begun. */
   readonly #methods: string[] = [];
+  readonly #account: MemoryAccount;
+  readonly #ended: [boolean, boolean] = [false, false];
 
   constructor(readonly output: CodecOutput, readonly context: DecodeContext) {
     this.#halves = [new Half(TO_SERVER, this), new Half(TO_CLIENT, this)];
+    this.#account = context.memory.open(() => this.#giveWay());
   }
 
   data(direction: Direction, bytes: Uint8Array): void {
-    this.#begin();
-    this.#halves[direction].reader.data(bytes);
-    this.#flush(direction);
+    this.#call(direction, ({ reader }) => reader.data(bytes));
   }
 
   gap(direction: Direction, lengthBytes: number): void {
-    this.#begin();
-    this.#halves[direction].reader.gap(lengthBytes);
-    this.#flush(direction);
+    this.#call(direction, ({ reader }) => reader.gap(lengthBytes));
   }
 
   end(direction: Direction): void {
-    this.#begin();
-    this.#halves[direction].end();
-    this.#flush(direction);
+    this.#call(direction, (half) => half.end());
+    this.#ended[direction] = true;
+    if (this.#ended[TO_SERVER] && this.#ended[TO_CLIENT]) this.#account.close();
   }
 
-  /** A call that threw, in whatever flow, may have left something. */
-  #begin(): void {
+  #call(direction: Direction, use: (half: Half) => void): void {
     const { decoded, written } = this.context.scratch;
+    // A call that threw, in whatever flow, may have left something.
     decoded.length = written.length = 0;
+    try {
+      use(this.#halves[direction]);
+      this.#flush(direction);
+    } catch (error) {
+      // The flow goes on without this session.
+      this.#account.close();
+      throw error;
+    }
+    this.#account.settle(this.#heldBytes);
+  }
+
+  get #heldBytes(): number {
+    return this.#halves[TO_SERVER].reader.heldBytes + this.#halves[TO_CLIENT].reader.heldBytes;
+  }
+
+  /** Between two calls: a head that has not all come passes as it is, and so does what follows it. Nothing is held then. */
+  #giveWay(): number {
+    for (const { reader, outlet } of this.#halves) {
+      if (reader.heldBytes === 0) continue;
+      this.context.count("head-over-bound");
+      reader.makeOpaque();
+      outlet.flush();
+    }
+    return this.#heldBytes;
   }
 
   /** First the direction whose bytes are decoded: the other may have got what is in a tunnel. */

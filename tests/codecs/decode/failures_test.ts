@@ -286,3 +286,28 @@ Deno.test("chunks that break end the decoded message with a mark; what follows i
   const stream = Buffer.from(flow.connections()[0].streams[1]).toString("latin1");
   assert.match(stream, /0\r\nx-sslcollector-encoded: framing, from byte \d+\r\n\r\nno size\r\nand more$/);
 });
+
+Deno.test("heads that do not end: where all flows hold too much the largest passes as it came, others are decoded", () => {
+  const codec = decode({ maxMemoryBytes: 100_000 });
+  const begin = GET.subarray(0, GET.length - 2), end = GET.subarray(GET.length - 2);
+  const modest = new CodecHarness(codec).data(0, begin);
+  const field = latin1(`X-Long: ${"v".repeat(990)}\r\n`);
+  const greedy = Array.from({ length: 20 }, () => new CodecHarness(codec).data(0, begin));
+  for (let i = 0; i < 60; i++) for (const flow of greedy) flow.data(0, field);
+  const held = () => greedy.reduce((sum, flow) => sum + begin.length + 60 * 1000 - writtenBytes(flow), 0);
+  assert.ok(held() + begin.length <= 100_000, `${held()} bytes are held`);
+  const reply = message([OK, "Content-Encoding: br"], brotliCompressSync(NOISE));
+  modest.data(0, end).data(1, reply).end();
+  assert.equal(Buffer.compare(modest.exchanges()[0].response!.body, NOISE), 0);
+  assert.equal(modest.counts.size, 2);
+  for (const flow of greedy) {
+    flow.data(0, end).data(1, reply).end();
+    const [{ streams }] = flow.connections();
+    assert.equal(streams[0].length, GET.length + 60 * 1000);
+    assert.equal(endsWith(streams[0], end), true);
+  }
+  assert.ok(greedy.filter(({ counts }) => counts.get("head-over-bound") === 1).length >= 18);
+});
+
+const writtenBytes = (flow: CodecHarness) =>
+  flow.connections().reduce((sum, { streams }) => sum + streams[0].length, 0);
