@@ -9,6 +9,7 @@ import type { CaptureHello, CaptureOpen, CaptureProgram, CaptureWire } from "../
 import { attribute, attributeSeen, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
 import { type Flow, GAP_BYTES, type HeldEvent, NOTHING_HELD } from "./flow.ts";
 import { FlowKeys } from "./flow_keys.ts";
+import { HeldFlows } from "./held_flows.ts";
 import { Sightings } from "./sightings.ts";
 
 export interface AddressOptions {
@@ -45,7 +46,7 @@ export class Addresses {
   readonly keys: FlowKeys;
   readonly #options: AddressOptions;
   readonly #handlers: AddressHandlers;
-  readonly #held = new Set<Flow>();
+  readonly #held = new HeldFlows();
   readonly #hellos = new HelloTable();
   readonly #sightings = new Sightings();
   /** Flows that are held until an interface sees them, by client random. */
@@ -65,15 +66,12 @@ export class Addresses {
 
   /** A ClientHello was seen: it has the addresses of a flow that is held, or of one to come. */
   hello(program: CaptureProgram, hello: CaptureHello): void {
-    for (const flow of this.#held) {
-      if (flow.info.clientRandom !== hello.clientRandom || flow.program !== program) continue;
-      if (flow.info.isServer !== hello.received) continue;
-      const { info } = flow;
-      flow.noteSocket(program, hello);
-      flow.isCarried ||= hello.carrier > 0;
-      return this.settle(flow, attribute(info, hello) ?? this.carried(flow, program, hello, info));
-    }
-    this.#hellos.remember(program.id, hello);
+    const flow = this.#held.of(program, hello);
+    if (flow === undefined) return this.#hellos.remember(program.id, hello);
+    const { info } = flow;
+    flow.noteSocket(program, hello);
+    flow.isCarried ||= hello.carrier > 0;
+    this.settle(flow, attribute(info, hello) ?? this.carried(flow, program, hello, info));
   }
 
   /** Interfaces have something to tell: which of them count, and what they saw. */

@@ -46,7 +46,7 @@ export class HelloTable {
 
   /** `program` is the number of the program; two programs see one session when both ends are mirrored. */
   remember(program: number, hello: CaptureHello): void {
-    const name = nameOf(program, hello.clientRandom, hello.received);
+    const name = sessionName(program, hello.clientRandom, hello.received);
     // One that a program passes on over a Unix socket of its own has its addresses where it goes out.
     if (hello.overUnixSocket && this.#hellos.has(name)) return;
     this.#hellos.delete(name);
@@ -56,14 +56,15 @@ export class HelloTable {
 
   /** Takes the hello of a session out of the table. */
   take(program: number, clientRandom: string, isServer: boolean): CaptureHello | undefined {
-    const name = nameOf(program, clientRandom, isServer);
+    const name = sessionName(program, clientRandom, isServer);
     const hello = this.#hellos.get(name);
     if (hello) this.#hellos.delete(name);
     return hello;
   }
 }
 
-function nameOf(program: number, clientRandom: string, received: boolean): string {
+/** What a session is called by whom: its hello and its opening have one name. */
+export function sessionName(program: number, clientRandom: string, received: boolean): string {
   return `${program}${received ? "<" : ">"}${clientRandom}`;
 }
 
