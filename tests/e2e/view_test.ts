@@ -6,7 +6,7 @@ import { skipIf } from "../support/skip.ts";
 import { runChild } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
-import { Agent, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
+import { Agent, MAIN_ARGS, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
 
 const lacking = nginxMissing() ?? missing("curl", "nghttp", "h2load", "node", "python3");
 /** Requests of the load, in HTTP/1.1 and HTTP/2 each; more by this variable. */
@@ -138,5 +138,35 @@ Deno.test({
         assert.deepEqual([http.http_method, http.status, http.length], ["GET", 200, said.size_download]);
         assert.equal(sslcollector.program, "curl");
       }
+    }),
+});
+
+/** What `run` shows on a terminal of its own, with curl asking for one page. */
+async function onTerminal(fixture: Fixture, url: string, ...options: string[]): Promise<string> {
+  const capture = fixture.path("terminal.pcapng");
+  const words = [Deno.execPath(), ...MAIN_ARGS, "run", "--summary", "none", "-o", capture, ...options];
+  const command = [...words, "--", "curl", "--silent", "--insecure", "--output", "/dev/null", url].join(" ");
+  const env = { SSLCOLLECTOR_CONFIG: "/dev/null", TERM: "xterm" };
+  const { stdout } = await runChild("script", {
+    args: ["--quiet", "--return", "--command", command, "/dev/null"],
+    env,
+  });
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test({
+  name: "view: run prints a line for each request on a terminal, and none with --quiet",
+  ...skipIf(missing("curl", "script")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const [cert, key] = [fixture.certificate, fixture.key].map((path) => Deno.readTextFileSync(path));
+      await using server = Deno.serve({ port: 0, cert, key, onListen() {} }, () => new Response("hello"));
+      const url = `https://localhost:${server.addr.port}/page`;
+      const shown = await onTerminal(fixture, url);
+      assert.match(shown, /^sslcollector: mirroring curl to \S+terminal\.pcapng\r$/m);
+      // deno-lint-ignore no-control-regex -- colours
+      assert.match(shown, /\x1b\[32m200\x1b\[0m +5 B .* \/page/);
+      assert.doesNotMatch(await onTerminal(fixture, url, "--quiet"), /\/page/);
+      assert.match(await onTerminal(fixture, url, "--color", "never"), /GET +200 +5 B/);
     }),
 });
