@@ -11,7 +11,7 @@
 #define WINDOW 32u /* places in which a key may be, so a miss reads 4 cache lines; places are half empty at worst */
 
 #define SMALL_SESSIONS 1024u
-#define SLACK 256u /* more threads than take a record at the same instant */
+#define SLACK 256u /* records that are still to be had when the table shrinks */
 
 /* Word of the index: address / 16, then number of the record + 1; 0: free. */
 struct table {
@@ -67,15 +67,20 @@ void sessions_open(void)
 
 void sessions_shrink(void)
 {
-    uint32_t kept = load_relaxed(&sessions.used) + SLACK;
+    uint32_t capacity = load_relaxed(&sessions.capacity), kept = load_relaxed(&sessions.used) + SLACK;
     kept = kept < SMALL_SESSIONS ? SMALL_SESSIONS : kept;
-    if (memory == NULL || kept >= load_relaxed(&sessions.capacity))
+    if (memory == NULL || kept >= capacity)
         return;
-    if (load_relaxed(&sessions.index) == NULL) /* nothing is in it: the index may be small, too */
+    if (load_relaxed(&sessions.index) == NULL) { /* nothing is in it: the index may be small, too */
         set_size(kept);
-    else
-        store_relaxed(&sessions.capacity, kept);
-    keep_records(kept);
+        keep_records(kept);
+        return;
+    }
+    /* Pairs with record_take: whoever takes a record beyond this has counted it by now. */
+    __atomic_store_n(&sessions.capacity, kept, __ATOMIC_SEQ_CST);
+    uint32_t used = __atomic_load_n(&sessions.used, __ATOMIC_SEQ_CST);
+    used = used < capacity ? used : capacity;
+    keep_records(used < kept ? kept : used);
 }
 
 void sessions_discard(void)
@@ -110,8 +115,8 @@ static struct session *record_take(struct table *table)
     }
     if (load_relaxed(&table->used) >= load_relaxed(&table->capacity))
         return NULL;
-    uint32_t number = add_relaxed(&table->used, 1);
-    return number < load_relaxed(&table->capacity) ? &table->records[number] : NULL;
+    uint32_t number = __atomic_fetch_add(&table->used, 1, __ATOMIC_SEQ_CST);
+    return number < __atomic_load_n(&table->capacity, __ATOMIC_SEQ_CST) ? &table->records[number] : NULL;
 }
 
 static void record_give(struct table *table, struct session *session)

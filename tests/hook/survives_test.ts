@@ -101,3 +101,8 @@ Deno.test("TLS libraries that come and go, more than the hook knows at a time", 
   );
   await survives(program, plugins, "120\n");
 });
+
+Deno.test("sessions that begin while their table is made smaller", async () => {
+  const output = await run(await compile("shrinking", ["shrinking.c"]), []);
+  assert.deepEqual(output, { code: 0, signal: null, stdout: "", stderr: "" });
+});
