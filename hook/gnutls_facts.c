@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gnutls.h"
 
+#include "attach.h"
 #include "elf.h"
 #include "gnutls_copies.h"
 #include "lock.h"
@@ -43,7 +44,7 @@ static inline struct asked *place_of(const void *session)
 void gnutls_note_name(const void *session, const void *name, size_t length)
 {
     struct asked *place = place_of(session);
-    if (length > NAME_MAX_BYTES || !try_lock(&place->lock, 1))
+    if (length > NAME_MAX_BYTES || !try_lock(&place->lock, load_relaxed(&attach_stamp)))
         return;
     place->session = session;
     place->length = (uint32_t)length;
@@ -54,7 +55,7 @@ void gnutls_note_name(const void *session, const void *name, size_t length)
 void gnutls_forget_name(const void *session)
 {
     struct asked *place = place_of(session);
-    if (load_relaxed(&place->session) == session && try_lock(&place->lock, 1)) {
+    if (load_relaxed(&place->session) == session && try_lock(&place->lock, load_relaxed(&attach_stamp))) {
         if (place->session == session)
             place->session = NULL;
         unlock(&place->lock);
@@ -133,7 +134,7 @@ static const char *asked_name(const SSL *session)
 {
     struct asked *place = place_of(session);
     const char *name = NULL;
-    if (load_relaxed(&place->session) != session || !try_lock(&place->lock, 1))
+    if (load_relaxed(&place->session) != session || !try_lock(&place->lock, load_relaxed(&attach_stamp)))
         return NULL;
     if (place->session == session) {
         memcpy(found_name, place->name, place->length);
