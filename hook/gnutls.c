@@ -18,6 +18,7 @@
 #define RECORD_MOST (16u << 10) /* clear text of one record */
 #define FLAG_SERVER 1u
 #define SHUT_RDWR_BOTH 0
+#define KERNEL_SENDS 2u /* GNUTLS_KTLS_SEND */
 #define NAME_DNS 1 /* GNUTLS_NAME_DNS */
 
 /* A call that GnuTLS makes of itself within one on the same session counts for nothing. It makes others on the program's behalf: to send
@@ -163,6 +164,18 @@ SSLC_EXPORT ssize_t gnutls_record_recv(void *session, void *bytes, size_t length
     return result;
 }
 
+SSLC_EXPORT ssize_t gnutls_record_recv_seq(void *session, void *bytes, size_t length, unsigned char *sequence)
+{
+    LEAD_ELSEWHERE(gnutls_record_recv_seq, session, bytes, length, sequence);
+    struct call_frame call;
+    BEGIN(&call, CALL_READ, session);
+    ssize_t result = ORIGINAL(gnutls_record_recv_seq, E_UNIMPLEMENTED, session, bytes, length, sequence);
+    call_end_read(&call, bytes, result > 0 ? (uint64_t)result : 0);
+    if (length != 0)
+        note_end(session, result);
+    return result;
+}
+
 SSLC_EXPORT ssize_t gnutls_record_recv_early_data(void *session, void *bytes, size_t length)
 {
     LEAD_ELSEWHERE(gnutls_record_recv_early_data, session, bytes, length);
@@ -269,6 +282,20 @@ SSLC_EXPORT ssize_t gnutls_record_send_early_data(void *session, const void *byt
     BEGIN_WRITE(&write, session, bytes, length);
     ssize_t result = ORIGINAL(gnutls_record_send_early_data, E_UNIMPLEMENTED, session, bytes, length);
     call_end_write(&write, result == 0 ? length : 0);
+    return result;
+}
+
+/* GnuTLS reads the file and sends it by gnutls_record_send, unless the kernel does both. */
+SSLC_EXPORT ssize_t gnutls_record_send_file(void *session, int fd, off_t *offset, size_t length)
+{
+    LEAD_ELSEWHERE(gnutls_record_send_file, session, fd, offset, length);
+    gnutls_transport_is_ktls_enabled_type get = GNUTLS(gnutls_transport_is_ktls_enabled);
+    if (get == NULL || (get(session) & KERNEL_SENDS) == 0)
+        return ORIGINAL(gnutls_record_send_file, E_UNIMPLEMENTED, session, fd, offset, length);
+    struct write_frame write;
+    BEGIN_WRITE(&write, session, NULL, 0);
+    ssize_t result = ORIGINAL(gnutls_record_send_file, E_UNIMPLEMENTED, session, fd, offset, length);
+    call_end_write(&write, result > 0 ? (uint64_t)result : 0);
     return result;
 }
 

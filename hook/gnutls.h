@@ -24,14 +24,17 @@ typedef struct {
     X(gnutls_record_send2, ssize_t, (void *, const void *, size_t, size_t, unsigned))         \
     X(gnutls_record_send_range, ssize_t, (void *, const void *, size_t, const void *))        \
     X(gnutls_record_send_early_data, ssize_t, (void *, const void *, size_t))                 \
+    X(gnutls_record_send_file, ssize_t, (void *, int, off_t *, size_t))                       \
     X(gnutls_record_uncork, int, (void *, unsigned))                                          \
     X(gnutls_record_recv, ssize_t, (void *, void *, size_t))                                  \
+    X(gnutls_record_recv_seq, ssize_t, (void *, void *, size_t, unsigned char *))             \
     X(gnutls_record_recv_early_data, ssize_t, (void *, void *, size_t))                       \
     X(gnutls_record_recv_packet, ssize_t, (void *, void **))
 
 #define GNUTLS_CALLED(X)                                                                      \
     X(gnutls_record_check_corked, size_t, (void *))                                           \
     X(gnutls_record_get_max_size, size_t, (void *))                                           \
+    X(gnutls_transport_is_ktls_enabled, unsigned, (void *))                                   \
     X(gnutls_packet_get, void, (void *, gnutls_datum *, unsigned char *))                     \
     X(gnutls_protocol_get_version, int, (void *))                                             \
     X(gnutls_session_get_random, void, (void *, gnutls_datum *, gnutls_datum *))              \

@@ -41,9 +41,11 @@ const INTERPOSED = [
     "gnutls_record_send2",
     "gnutls_record_send_range",
     "gnutls_record_send_early_data",
+    "gnutls_record_send_file",
     "gnutls_record_uncork",
   ],
   ...["gnutls_record_recv", "gnutls_record_recv_early_data", "gnutls_record_recv_packet"],
+  "gnutls_record_recv_seq",
   ...[
     "BIO_f_ssl",
     "read",

@@ -3,7 +3,7 @@
  * bytes, and the program fails unless the server gets them.
  *
  * more: a send that is to be called again is, with more bytes than before; short: with records that are smaller than those bytes;
- * file: GnuTLS itself reads a file and sends it; carrier: what is sent is the stream of another session, whose functions to send and to
+ * file: GnuTLS itself reads a file and sends it; sequence: what is received is so with the numbers of its records; carrier: what is sent is the stream of another session, whose functions to send and to
  * receive are those of GnuTLS. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -114,6 +114,13 @@ static ssize_t send_file(gnutls_session_t session, off_t at)
     return result;
 }
 
+static ssize_t receive(gnutls_session_t session, unsigned char *bytes, size_t room, const char *way)
+{
+    unsigned char number[8];
+    return strcmp(way, "sequence") == 0 ? gnutls_record_recv_seq(session, bytes, room, number)
+                                        : gnutls_record_recv(session, bytes, room);
+}
+
 /* As much as is taken, then what the other end gets of it. */
 static void pass(gnutls_session_t from, gnutls_session_t to, const char *way)
 {
@@ -125,7 +132,7 @@ static void pass(gnutls_session_t from, gnutls_session_t to, const char *way)
                          : gnutls_record_send(from, sent + at, left < most ? left : most);
         step = check((int)result, "send") < 0 ? step + 700 : 400;
         at += result > 0 ? (size_t)result : 0;
-        result = check((int)gnutls_record_recv(to, received + got, TOTAL - got), "receive");
+        result = check((int)receive(to, received + got, TOTAL - got, way), "receive");
         got += result > 0 ? (size_t)result : 0;
     }
     if (at != TOTAL || memcmp(received, sent, TOTAL) != 0)

@@ -12,6 +12,7 @@ const ways = {
   "a send that is called again with more": ["more", 1],
   "records that are smaller than what is sent": ["short", 1],
   "a file that GnuTLS sends": ["file", 1],
+  "records that are received with their numbers": ["sequence", 1],
   "a session whose functions carry another": ["carrier", 2],
 } as const;
 
@@ -43,10 +44,26 @@ Deno.test("GnuTLS: its log is what it is without the hook", lacking, async () =>
   assert.deepEqual(output, await run(program, ["more"], log));
 });
 
-/** A library that uses a GnuTLS of its own, of this number. */
-async function compileUser(number: number): Promise<string> {
+/** A GnuTLS of this number, that only seems to be one. */
+async function compileTiny(number: number): Promise<void> {
   const flags = ["-shared", "-fPIC", `-DNUMBER=${number}`, `-Wl,-soname,libtiny${number}.so`];
   await compile(`libtiny${number}.so`, ["tiny_gnutls.c"], flags);
+}
+
+Deno.test("GnuTLS: a file that the kernel encrypts is a gap", skipIf(missing("cc")), async () => {
+  await compileTiny(1);
+  const linked = [`-L${WORK}`, "-ltiny1", `-Wl,-rpath,${WORK}`];
+  const program = await compile("gnutls_kernel", ["gnutls_kernel.c"], linked);
+  const collector = await Collector.start();
+  const { code } = await run(program, [], await hooked(collector.runtime));
+  await collector.stop();
+  assert.equal(code, 0);
+  assert.deepEqual(collector.flows.map(({ bytes, gaps }) => [bytes, gaps]), [[[5, 0], [7000, 0]]]);
+});
+
+/** A library that uses a GnuTLS of its own, of this number. */
+async function compileUser(number: number): Promise<string> {
+  await compileTiny(number);
   const linked = ["-shared", "-fPIC", "-Wl,-z,lazy", `-L${WORK}`, `-ltiny${number}`, `-Wl,-rpath,${WORK}`];
   return await compile(`libuser${number}.so`, ["gnutls_user.c"], linked);
 }
