@@ -61,13 +61,13 @@ export class Addresses {
 
   /** The ClientHello of a session that opens, if it was seen before. */
   takeHello(program: CaptureProgram, open: CaptureOpen): CaptureHello | undefined {
-    return this.#hellos.take(program.id, open.clientRandom, open.isServer);
+    return this.#hellos.take(program, open.clientRandom, open.isServer);
   }
 
   /** A ClientHello was seen: it has the addresses of a flow that is held, or of one to come. */
   hello(program: CaptureProgram, hello: CaptureHello): void {
     const flow = this.#held.of(program, hello);
-    if (flow === undefined) return this.#hellos.remember(program.id, hello);
+    if (flow === undefined) return this.#hellos.remember(program, hello);
     const { info } = flow;
     flow.noteSocket(program, hello);
     flow.isCarried ||= hello.carrier > 0;

@@ -11,6 +11,7 @@ import type {
   CaptureHello,
   CaptureLink,
   CaptureOpen,
+  CaptureProgram,
   CaptureSighting,
 } from "../capture/target.ts";
 import type { FlowKey } from "../wire/flow_key.ts";
@@ -37,29 +38,45 @@ export interface Attribution {
 
 /**
  * Hellos waiting for their session. Bound: a hello is 88 bytes in the ring and about 400 here, so 32,768 of them are
- * 13 MB; a program that makes more connections than that before it reads from the first has the oldest forgotten.
+ * 13 MB; beyond it the user whose programs told most, without reading from those connections, has the oldest forgotten.
  */
 const HELLOS_MAX = 32_768;
 
 export class HelloTable {
-  readonly #hellos = new Map<string, CaptureHello>();
+  /** By user, oldest first; none is empty. */
+  readonly #ofUsers = new Map<number, Map<string, CaptureHello>>();
+  #size = 0;
 
-  /** `program` is the number of the program; two programs see one session when both ends are mirrored. */
-  remember(program: number, hello: CaptureHello): void {
-    const name = sessionName(program, hello.clientRandom, hello.received);
+  /** Two programs see one session when both ends are mirrored: each has its own. */
+  remember({ id, uid }: CaptureProgram, hello: CaptureHello): void {
+    const name = sessionName(id, hello.clientRandom, hello.received);
     // One that a program passes on over a Unix socket of its own has its addresses where it goes out.
-    if (hello.overUnixSocket && this.#hellos.has(name)) return;
-    this.#hellos.delete(name);
-    this.#hellos.set(name, hello);
-    if (this.#hellos.size > HELLOS_MAX) this.#hellos.delete(this.#hellos.keys().next().value!);
+    if (hello.overUnixSocket && this.#ofUsers.get(uid)?.has(name)) return;
+    this.#delete(uid, name);
+    const hellos = this.#ofUsers.get(uid);
+    if (hellos) hellos.set(name, hello);
+    else this.#ofUsers.set(uid, new Map([[name, hello]]));
+    if (++this.#size > HELLOS_MAX) this.#forgetOne();
   }
 
   /** Takes the hello of a session out of the table. */
-  take(program: number, clientRandom: string, isServer: boolean): CaptureHello | undefined {
-    const name = sessionName(program, clientRandom, isServer);
-    const hello = this.#hellos.get(name);
-    if (hello) this.#hellos.delete(name);
+  take({ id, uid }: CaptureProgram, clientRandom: string, isServer: boolean): CaptureHello | undefined {
+    const name = sessionName(id, clientRandom, isServer);
+    const hello = this.#ofUsers.get(uid)?.get(name);
+    if (hello) this.#delete(uid, name);
     return hello;
+  }
+
+  #delete(uid: number, name: string): void {
+    const hellos = this.#ofUsers.get(uid);
+    if (!hellos?.delete(name)) return;
+    this.#size--;
+    if (hellos.size === 0) this.#ofUsers.delete(uid);
+  }
+
+  #forgetOne(): void {
+    const [uid, hellos] = [...this.#ofUsers].reduce((most, one) => one[1].size > most[1].size ? one : most);
+    this.#delete(uid, hellos.keys().next().value!);
   }
 }
 

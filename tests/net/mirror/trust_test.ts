@@ -231,3 +231,15 @@ Deno.test("a program that had gone before the kernel could be asked about it has
     assert.equal(scene.total().claimed, 1);
   }
 });
+
+Deno.test("however many hellos a user's programs tell, another's session has its addresses", () => {
+  const scene = new Scene();
+  const told = { address: addressOf(), received: false, carrier: 0 };
+  scene.pipeline.hello(web, { ...told, clientRandom: makeOpen().clientRandom }, 1e9);
+  for (let number = 0; number < 40_000; number++) {
+    scene.pipeline.hello(nobody, { ...told, clientRandom: `${number}`.padStart(64, "0") }, 1e9);
+  }
+  scene.open(web, { address: undefined });
+  scene.say(web, 0, "mine");
+  assert.deepEqual(scene.words(), ["mine"]);
+});
