@@ -13,11 +13,10 @@ extern int gnutls_protocol_get_version(void *) __attribute__((weak));
 
 uint32_t gnutls_several;
 
-/* [start, end) is its memory. */
+/* [start, end) is its memory. Nothing is read there: it may have been unloaded. */
 struct copy {
     uintptr_t start;
     uintptr_t end;
-    const char *name; /* its soname, NULL: none */
 };
 
 struct copies {
@@ -48,14 +47,6 @@ static uint32_t copy_at(const void *address, uint32_t otherwise)
 
 /* ---- Counting them ---- */
 
-static const char *soname(const struct elf_object *object)
-{
-    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++)
-        if (entry->d_tag == DT_SONAME)
-            return object->strings + entry->d_un.d_val;
-    return NULL;
-}
-
 static bool add(const struct elf_object *object, void *context)
 {
     struct copies *found = context;
@@ -64,7 +55,7 @@ static bool add(const struct elf_object *object, void *context)
         return false;
     if (function == found->record_recv)
         found->mirrored = found->count;
-    found->copy[found->count] = (struct copy){object->start, object->end, soname(object)};
+    found->copy[found->count] = (struct copy){object->start, object->end};
     return ++found->count == COPIES;
 }
 
@@ -78,7 +69,6 @@ void gnutls_copies_find(const void *record_recv)
     for (uint32_t i = 0; i < found.count; i++) {
         store_relaxed(&copies.copy[i].start, found.copy[i].start);
         store_relaxed(&copies.copy[i].end, found.copy[i].end);
-        store_relaxed(&copies.copy[i].name, found.copy[i].name);
     }
     store_relaxed(&copies.mirrored, found.mirrored);
     store_relaxed(&copies.count, found.count);
@@ -89,10 +79,18 @@ void gnutls_copies_find(const void *record_recv)
 
 struct search {
     uintptr_t caller;
+    struct elf_object object; /* that it is in */
     uint32_t copy;
     const char *name;
     void *function;
 };
+
+static bool find_object(const struct elf_object *object, void *context)
+{
+    struct search *search = context;
+    search->object = *object;
+    return is_in(search->caller, object->start, object->end);
+}
 
 /* The loader has bound another of GnuTLS's functions, which the hook does not have, already. */
 static bool is_bound(const char *name, void **place, void *context)
@@ -102,28 +100,33 @@ static bool is_bound(const char *name, void **place, void *context)
     return search->copy != COPIES;
 }
 
-static uint32_t needed(const struct elf_object *object)
-{
-    for (const ElfW(Dyn) *entry = object->dynamic; entry->d_tag != DT_NULL; entry++)
-        for (uint32_t i = 0; entry->d_tag == DT_NEEDED && i < load_relaxed(&copies.count); i++) {
-            const char *name = load_relaxed(&copies.copy[i].name);
-            if (name != NULL && text_equal(name, object->strings + entry->d_un.d_val))
-                return i;
-        }
-    return load_relaxed(&copies.mirrored);
-}
-
-static bool find_copy(const struct elf_object *object, void *context)
+/* It is a GnuTLS, and the caller names it as one of those that it needs. */
+static bool is_needed(const struct elf_object *object, void *context)
 {
     struct search *search = context;
-    if (!is_in(search->caller, object->start, object->end))
-        return false;
-    search->copy = object->is_hook ? last : copy_at((const void *)search->caller, COPIES);
-    if (search->copy == COPIES && !elf_each_binding(object, is_bound, search))
-        search->copy = copy_at((const void *)gnutls_protocol_get_version, COPIES);
-    if (search->copy == COPIES)
-        search->copy = needed(object);
-    return true;
+    const char *own = NULL;
+    search->copy = copy_at((const void *)object->start, COPIES);
+    for (const ElfW(Dyn) *entry = object->dynamic; search->copy != COPIES && entry->d_tag != DT_NULL; entry++)
+        own = entry->d_tag == DT_SONAME ? object->strings + entry->d_un.d_val : own;
+    for (const ElfW(Dyn) *entry = search->object.dynamic; own != NULL && entry->d_tag != DT_NULL; entry++)
+        if (entry->d_tag == DT_NEEDED && text_equal(own, search->object.strings + entry->d_un.d_val))
+            return true;
+    return false;
+}
+
+static uint32_t copy_for(struct search *search)
+{
+    if (!elf_each(find_object, search))
+        return load_relaxed(&copies.mirrored);
+    if (search->object.is_hook)
+        return last;
+    uint32_t copy = copy_at((const void *)search->caller, COPIES);
+    if (copy != COPIES || elf_each_binding(&search->object, is_bound, search))
+        return copy != COPIES ? copy : search->copy;
+    copy = copy_at((const void *)gnutls_protocol_get_version, COPIES);
+    if (copy != COPIES || elf_each(is_needed, search))
+        return copy != COPIES ? copy : search->copy;
+    return load_relaxed(&copies.mirrored);
 }
 
 static bool find_function(const struct elf_object *object, void *context)
@@ -137,9 +140,11 @@ static bool find_function(const struct elf_object *object, void *context)
 
 COLD void *gnutls_copies_function(const void *caller, const char *name)
 {
-    struct search search = {(uintptr_t)caller, load_relaxed(&copies.mirrored), name, NULL};
-    elf_each(find_copy, &search);
-    last = search.copy;
+    struct search search;
+    memset(&search, 0, sizeof search);
+    search.caller = (uintptr_t)caller;
+    search.name = name;
+    search.copy = last = copy_for(&search);
     if (search.copy != load_relaxed(&copies.mirrored))
         elf_each(find_function, &search);
     return search.function;

@@ -62,10 +62,10 @@ Deno.test("GnuTLS: a file that the kernel encrypts is a gap", skipIf(missing("cc
 });
 
 /** A library that uses a GnuTLS of its own, of this number. */
-async function compileUser(number: number): Promise<string> {
+async function compileUser(number: number, ...more: string[]): Promise<string> {
   await compileTiny(number);
   const linked = ["-shared", "-fPIC", "-Wl,-z,lazy", `-L${WORK}`, `-ltiny${number}`, `-Wl,-rpath,${WORK}`];
-  return await compile(`libuser${number}.so`, ["gnutls_user.c"], linked);
+  return await compile(`libuser${number}${more.length}.so`, ["gnutls_user.c"], [...more, ...linked]);
 }
 
 Deno.test("GnuTLS that comes, goes, and is used by what is just loaded", skipIf(missing("cc")), async () => {
@@ -92,3 +92,10 @@ Deno.test(
     }
   },
 );
+
+Deno.test("GnuTLS twice in a process, one of which goes", skipIf(missing("cc")), async () => {
+  const users = [await compileUser(1), await compileUser(2, "-DLATE")];
+  const program = await compile("together", ["together.c"], ["-ldl"]);
+  const output = await run(program, ["close", ...users], await hooked(`${WORK}/none`));
+  assert.deepEqual(output, { code: 0, signal: null, stdout: "10\n", stderr: "" });
+});

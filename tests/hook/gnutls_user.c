@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A library that uses the GnuTLS it is linked with, also when it is loaded. */
+/* A library that uses the GnuTLS it is linked with, also when it is loaded unless LATE is defined. */
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -21,12 +21,16 @@ static long use(void)
     return sum;
 }
 
+#ifdef LATE
+static const long early = 5;
+#else
 static long early;
 
 __attribute__((constructor)) static void load(void)
 {
     early = use();
 }
+#endif
 
 long ask(void);
 long ask(void)

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* together now|lazy PLUGIN...: loads them all, then asks each twice. */
+/* together now|lazy|close PLUGIN...: loads them all, then asks each twice; close: takes the first away, and asks the others. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
 int main(int count, char **arguments)
 {
+    void *loaded[8];
     long (*ask[8])(void), sum = 0;
     int mode = count > 1 && strcmp(arguments[1], "now") == 0 ? RTLD_NOW : RTLD_LAZY, plugins = 0;
     for (int i = 2; i < count && plugins < 8; i++) {
-        void *plugin = dlopen(arguments[i], mode | RTLD_LOCAL);
-        ask[plugins++] = plugin == NULL ? NULL : (long (*)(void))dlsym(plugin, "ask");
+        loaded[plugins] = dlopen(arguments[i], mode | RTLD_LOCAL);
+        ask[plugins] = loaded[plugins] == NULL ? NULL : (long (*)(void))dlsym(loaded[plugins], "ask");
+        plugins++;
     }
-    for (int i = 0; i < 2 * plugins; i++)
-        sum += ask[i % plugins] == NULL ? -1000 : ask[i % plugins]();
+    int first = count > 1 && strcmp(arguments[1], "close") == 0;
+    if (first == 1)
+        dlclose(loaded[0]);
+    for (int turn = 0; turn < 2; turn++)
+        for (int i = first; i < plugins; i++)
+            sum += ask[i] == NULL ? -1000 : ask[i]();
     printf("%ld\n", sum);
     return 0;
 }
