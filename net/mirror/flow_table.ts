@@ -10,13 +10,14 @@ import { Addresses, type AddressOptions } from "./addresses.ts";
 import { AheadTellers } from "./ahead.ts";
 import { attribute, type Attribution } from "./attribution.ts";
 import { type AheadEvent, type EndedSession, Flow, Teller } from "./flow.ts";
+import { FlowPlaces } from "./flow_places.ts";
 import { Sessions } from "./sessions.ts";
 import { areOneSession, type Claim, outranks } from "./trust.ts";
 
 export interface FlowTableOptions extends AddressOptions {
   /** How long a flow without traffic keeps its forged connection. */
   readonly idleNs: number;
-  /** Flows that are mirrored at a time; more are counted, not mirrored. */
+  /** Flows that are mirrored at a time, of a user other than root three in four; more are counted, not mirrored. */
   readonly flowsMax: number;
 }
 
@@ -46,6 +47,7 @@ export class FlowTable {
   readonly #options: FlowTableOptions;
   readonly #handlers: FlowHandlers;
   readonly #flows = new Set<Flow>();
+  readonly #places: FlowPlaces;
   readonly #byProgram = new Map<number, Map<number, Teller>>();
   readonly #sessions = new Sessions();
   readonly #lingering = new Set<Flow>();
@@ -54,6 +56,7 @@ export class FlowTable {
   constructor(options: FlowTableOptions, handlers: FlowHandlers) {
     this.#options = options;
     this.#handlers = handlers;
+    this.#places = new FlowPlaces(options.flowsMax);
     this.addresses = new Addresses(options, {
       mirror: handlers.mirror,
       dropped: (flow) => this.#sessions.remove(flow),
@@ -171,10 +174,16 @@ export class FlowTable {
 
   #create(program: CaptureProgram, open: CaptureOpen, timeNs: number): Flow {
     const flow = new Flow(++this.#opened, program, open, timeNs);
-    this.#flows.add(flow);
+    const hasPlace = this.#add(flow);
     this.#sessions.add(flow);
-    if (this.#flows.size > this.#options.flowsMax) this.addresses.drop(flow, "too-many-flows");
+    if (!hasPlace) this.addresses.drop(flow, "too-many-flows");
     return flow;
+  }
+
+  /** Whether there is a place for it among those that are mirrored. */
+  #add(flow: Flow): boolean {
+    this.#flows.add(flow);
+    return this.#places.take(flow.program.uid);
   }
 
   /** The flow of a session that another program tells too, or has told. */
@@ -202,18 +211,18 @@ export class FlowTable {
   /** A flow beside that of another user who claims this session: the kernel's word decides whose it is. */
   #createApart(claim: Claim, other: Flow, open: CaptureOpen, timeNs: number): Flow {
     const flow = new Flow(++this.#opened, claim.program, open, timeNs);
-    this.#flows.add(flow);
+    const hasPlace = this.#add(flow);
     const isOwner = outranks(claim, other.claim);
     if (isOwner) this.#sessions.add(flow);
     (isOwner ? other : flow).counters.count("another-users-session");
-    if (this.#flows.size > this.#options.flowsMax) this.addresses.drop(flow, "too-many-flows");
+    if (!hasPlace) this.addresses.drop(flow, "too-many-flows");
     return flow;
   }
 
   /** A flow of which everything was told before, as far as that went. */
   #createTold(program: CaptureProgram, open: CaptureOpen, ended: EndedSession, timeNs: number): Flow {
     const flow = new Flow(++this.#opened, program, open, timeNs);
-    this.#flows.add(flow);
+    this.#add(flow);
     flow.state = "told";
     flow.told = ended;
     flow.counters.flows = 0;
@@ -253,6 +262,7 @@ export class FlowTable {
   #end(flow: Flow, end: FlowEnd, timeNs: number): void {
     this.ahead.flushFlow(flow, timeNs);
     if (!this.#flows.delete(flow)) return;
+    this.#places.giveBack(flow.program.uid);
     // Whoever goes on with a flow that was replaced tells of an unknown one.
     for (const teller of flow.tellers) {
       this.#byProgram.get(teller.program.id)?.delete(teller.number);
