@@ -9,6 +9,8 @@ const SIGHTINGS_MAX = 32_768;
 const OF_ONE_MAX = 8;
 /** A session that opens so long after its hello has other troubles. */
 const EXPIRE_NS = 60e9;
+/** The session of a hello so young may still open. */
+const YOUNG_NS = 1e9;
 /** For so long after hellos were lost, or the looking began, a session without one may have crossed all the same. */
 const DOUBT_NS = 10e9;
 
@@ -63,7 +65,14 @@ export class Sightings {
       return;
     }
     this.#kept.set(sighting.clientRandom, { seenNs: timeNs, sightings: [sighting] });
-    if (this.#kept.size > SIGHTINGS_MAX) this.#kept.delete(this.#kept.keys().next().value!);
+    if (this.#kept.size > SIGHTINGS_MAX) this.#forgetOldest(timeNs);
+  }
+
+  /** Whoever sends hellos faster than sessions open must not make that of another look as if it had not passed. */
+  #forgetOldest(timeNs: number): void {
+    const [clientRandom, { seenNs }] = this.#kept.entries().next().value!;
+    this.#kept.delete(clientRandom);
+    if (timeNs - seenNs < YOUNG_NS) this.doubt(timeNs);
   }
 
   /** The sighting of a session that fits best what its program knows of its ends: both, one, or the first that there is. */

@@ -196,6 +196,23 @@ Deno.test("wire: a flood of hellos pushes out no flow that waits, and is bounded
   assert.deepEqual(names(harness), [seen]);
 });
 
+Deno.test("wire: a flood of hellos before a session opens does not make it one that no interface saw", () => {
+  const local = { ...makeOpen().address!, localIp: NAT_IP };
+  // Faster than sessions open, and as a busy server has them.
+  for (const [stepNs, expected] of [[1000, ["203.0.113.1:40000>10.0.0.2:443"]], [100_000, []]] as const) {
+    const harness = looking();
+    const beganNs = LATER_NS - 40_000 * stepNs;
+    harness.pipeline.wire(sighting(), beganNs);
+    for (let at = 0; at < 40_000; at++) {
+      const clientRandom = at.toString(16).padStart(64, "0");
+      harness.pipeline.wire(sighting({ clientRandom }), beganNs + at * stepNs);
+    }
+    openFlow(harness, { address: local });
+    harness.pipeline.tick(LATER_NS + 250e6);
+    assert.deepEqual(names(harness), expected, `${stepNs} ns`);
+  }
+});
+
 Deno.test("wire: a session inside another is on no wire: it goes with the one that carries it", () => {
   const harness = looking();
   harness.pipeline.wire(sighting(), LATER_NS - 1);
