@@ -54,7 +54,7 @@ static inline bool is_inner(const void *session, const char *frame, const void *
 
 static void forget(const void *session)
 {
-    gnutls_forget_name(session);
+    gnutls_forget(session);
     thread_forget(&thread_state, session);
     struct session *known = session_find(session);
     if (known == NULL)
@@ -80,9 +80,12 @@ SSLC_EXPORT int gnutls_init(void **session, unsigned flags)
     if (UNLIKELY(load_relaxed(&attach_done) == 0))
         attach_late();
     int result = ORIGINAL(gnutls_init, E_UNIMPLEMENTED, session, flags);
-    if (result != 0 || load_acquire(&settings.ready) == 0 || attach_ring_or_claim() == NULL)
+    if (result != 0)
         return result;
     forget(*session); /* the address of one that was freed unseen */
+    gnutls_note_end(*session, (flags & FLAG_SERVER) != 0);
+    if (load_acquire(&settings.ready) == 0 || attach_ring_or_claim() == NULL)
+        return result;
     struct session *known = session_insert(*session);
     if (known != NULL)
         __atomic_fetch_or(&known->flags, SESSION_KNOWN | ((flags & FLAG_SERVER) != 0 ? SESSION_ACCEPTS : 0),
@@ -115,7 +118,7 @@ SSLC_EXPORT int gnutls_server_name_set(void *session, int type, const void *name
 {
     LEAD_ELSEWHERE(gnutls_server_name_set, session, type, name, length);
     int result = ORIGINAL(gnutls_server_name_set, E_UNIMPLEMENTED, session, type, name, length);
-    if (result == 0 && type == NAME_DNS && load_acquire(&settings.ready) != 0)
+    if (result == 0 && type == NAME_DNS)
         gnutls_note_name(session, name, length);
     return result;
 }

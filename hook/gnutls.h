@@ -69,10 +69,13 @@ void gnutls_sweep(void);
 /* Libraries have come: finds it again at once, where it was there before, so that no forked child has to. */
 void gnutls_look_again(void);
 
-/* The session's client asks for this name; kept as long as few others come. */
+/* The session is new, and this end of it. Kept as long as few others come, as are names. */
+void gnutls_note_end(const void *session, bool is_server);
+
+/* The session's client asks for this name. */
 void gnutls_note_name(const void *session, const void *name, size_t length);
 
 /* The session is freed. */
-void gnutls_forget_name(const void *session);
+void gnutls_forget(const void *session);
 
 #endif

@@ -7,7 +7,7 @@
 #include "lock.h"
 #include "session.h"
 
-#define NAMES 64u
+#define PLACES 64u
 #define NAME_MAX_BYTES 255u
 #define INVALID_REQUEST (-50) /* GNUTLS_E_INVALID_REQUEST */
 #define FIRST_VERSION 1       /* GNUTLS_SSL3; the others of TLS follow up to 1.3 */
@@ -26,40 +26,71 @@ static struct {
     uintptr_t end;
 } hook;
 
-/* Names that clients asked for, by a hash of their session: GnuTLS does not tell them. */
-struct asked {
+/* What GnuTLS does not tell of sessions, by a hash of them: which end they are, and the names that clients asked for. */
+struct noted {
     uint32_t lock;
     const void *session;
+    bool is_server;
     uint32_t length;
     char name[NAME_MAX_BYTES + 1];
 };
-static struct asked asked[NAMES];
+static struct noted noted[PLACES];
 static __thread char found_name[NAME_MAX_BYTES + 1] __attribute__((tls_model("initial-exec")));
 
-static inline struct asked *place_of(const void *session)
+static inline struct noted *place_of(const void *session)
 {
-    return &asked[(uint64_t)(uintptr_t)session * 0x9e3779b97f4a7c15ull >> 58];
+    return &noted[(uint64_t)(uintptr_t)session * 0x9e3779b97f4a7c15ull >> 58];
+}
+
+/* Its place, locked; NULL: another thread has it. */
+static struct noted *lock_place(const void *session)
+{
+    struct noted *place = place_of(session);
+    return try_lock(&place->lock, load_relaxed(&attach_stamp)) ? place : NULL;
+}
+
+void gnutls_note_end(const void *session, bool is_server)
+{
+    struct noted *place = lock_place(session);
+    if (place == NULL)
+        return;
+    store_relaxed(&place->session, session);
+    place->is_server = is_server;
+    place->length = 0;
+    unlock(&place->lock);
 }
 
 void gnutls_note_name(const void *session, const void *name, size_t length)
 {
-    struct asked *place = place_of(session);
-    if (length > NAME_MAX_BYTES || !try_lock(&place->lock, load_relaxed(&attach_stamp)))
+    struct noted *place = length > NAME_MAX_BYTES ? NULL : lock_place(session);
+    if (place == NULL)
         return;
-    place->session = session;
+    place->is_server = place->session == session && place->is_server;
+    store_relaxed(&place->session, session);
     place->length = (uint32_t)length;
     memcpy(place->name, name, length);
     unlock(&place->lock);
 }
 
-void gnutls_forget_name(const void *session)
+/* Copies what was noted; false: nothing is. */
+static bool find_noted(const void *session, struct noted *found)
 {
-    struct asked *place = place_of(session);
-    if (load_relaxed(&place->session) == session && try_lock(&place->lock, load_relaxed(&attach_stamp))) {
-        if (place->session == session)
-            place->session = NULL;
-        unlock(&place->lock);
-    }
+    struct noted *place = load_relaxed(&place_of(session)->session) == session ? lock_place(session) : NULL;
+    if (place == NULL)
+        return false;
+    *found = *place;
+    unlock(&place->lock);
+    return found->session == session;
+}
+
+void gnutls_forget(const void *session)
+{
+    struct noted *place = load_relaxed(&place_of(session)->session) == session ? lock_place(session) : NULL;
+    if (place == NULL)
+        return;
+    if (place->session == session)
+        store_relaxed(&place->session, NULL);
+    unlock(&place->lock);
 }
 
 /* ---- What OpenSSL's functions would answer ---- */
@@ -80,7 +111,7 @@ static int version(const SSL *session)
     return number >= FIRST_VERSION && number <= LAST_VERSION ? 0x0300 + number - FIRST_VERSION : 0;
 }
 
-/* A session whose beginning was not seen: GnuTLS refuses to tell a client what it was asked for. */
+/* Of a session whose beginning was not seen, and of which nothing is noted any more: GnuTLS refuses to tell a client what it was asked for. */
 static COLD bool refuses_client(const SSL *session)
 {
     gnutls_server_name_get_type get = GNUTLS(gnutls_server_name_get);
@@ -94,7 +125,10 @@ static int is_server(const SSL *session)
 {
     struct session *known = session_find(session);
     uint32_t flags = known == NULL ? 0 : load_relaxed(&known->flags);
-    return (flags & SESSION_KNOWN) != 0 ? (flags & SESSION_ACCEPTS) != 0 : !refuses_client(session);
+    struct noted found;
+    if ((flags & SESSION_KNOWN) != 0)
+        return (flags & SESSION_ACCEPTS) != 0;
+    return find_noted(session, &found) ? found.is_server : !refuses_client(session);
 }
 
 static size_t random_of(const SSL *session, bool server, unsigned char *to, size_t room)
@@ -132,17 +166,12 @@ static void alpn(const SSL *session, const unsigned char **name, unsigned *lengt
 
 static const char *asked_name(const SSL *session)
 {
-    struct asked *place = place_of(session);
-    const char *name = NULL;
-    if (load_relaxed(&place->session) != session || !try_lock(&place->lock, load_relaxed(&attach_stamp)))
+    struct noted found;
+    if (!find_noted(session, &found) || found.length == 0)
         return NULL;
-    if (place->session == session) {
-        memcpy(found_name, place->name, place->length);
-        found_name[place->length] = 0;
-        name = found_name;
-    }
-    unlock(&place->lock);
-    return name;
+    memcpy(found_name, found.name, found.length);
+    found_name[found.length] = 0;
+    return found_name;
 }
 
 static const char *server_name(const SSL *session, int kind)

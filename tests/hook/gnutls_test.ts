@@ -18,7 +18,7 @@ const ways = {
 
 for (const [name, [way, sessions]] of Object.entries(ways)) {
   Deno.test(`GnuTLS: ${name}`, lacking, async () => {
-    const program = await compile("gnutls_pair", ["gnutls_pair.c"], ["-lgnutls"]);
+    const program = await compilePair();
     const collector = await Collector.start();
     const output = await run(program, [way], await hooked(collector.runtime));
     await collector.stop();
@@ -33,15 +33,41 @@ for (const [name, [way, sessions]] of Object.entries(ways)) {
   });
 }
 
-Deno.test("GnuTLS: its log is what it is without the hook", lacking, async () => {
-  const program = await compile("gnutls_pair", ["gnutls_pair.c"], ["-lgnutls"]);
+/** Its sessions begin before the hook is ready. */
+async function compileEarly(): Promise<string> {
+  await compile("libearly.so", ["gnutls_early.c"], ["-shared", "-fPIC", "-lgnutls"]);
+  const linked = [`-L${WORK}`, "-learly", "-lgnutls", `-Wl,-rpath,${WORK}`];
+  return await compile("gnutls_pair_early", ["gnutls_pair.c"], ["-DEARLY", ...linked]);
+}
+
+const compilePair = () => compile("gnutls_pair", ["gnutls_pair.c"], ["-lgnutls"]);
+
+for (const [name, build] of [["of its own", compilePair], ["from before the hook", compileEarly]] as const) {
+  Deno.test(`GnuTLS: its log is what it is without the hook, with sessions ${name}`, lacking, async () => {
+    const program = await build();
+    const collector = await Collector.start();
+    // The lines of level 3; those of 2 name addresses.
+    const level = { GNUTLS_DEBUG_LEVEL: "3" };
+    const log = (text: string) => text.split("\n").filter((line) => line.includes("[3]"));
+    const [mirrored, plain] = [
+      await run(program, ["more"], { ...level, ...await hooked(collector.runtime) }),
+      await run(program, ["more"], level),
+    ];
+    await collector.stop();
+    assert.deepEqual(collector.flows.map(({ open }) => open.server).toSorted(), [0, 1]);
+    assert.match(mirrored.stderr, /ASSERT/);
+    assert.deepEqual([mirrored.code, log(mirrored.stderr)], [plain.code, log(plain.stderr)]);
+  });
+}
+
+Deno.test("GnuTLS: ends and names of sessions from before the hook", lacking, async () => {
+  const program = await compileEarly();
   const collector = await Collector.start();
-  const log = { GNUTLS_DEBUG_LEVEL: "3" };
-  const output = await run(program, ["more"], { ...log, ...await hooked(collector.runtime) });
+  const output = await run(program, ["more"], await hooked(collector.runtime));
   await collector.stop();
-  assert.equal(collector.flows.length, 2);
-  assert.match(output.stderr, /ASSERT/);
-  assert.deepEqual(output, await run(program, ["more"], log));
+  assert.deepEqual(output, { code: 0, signal: null, stdout: "", stderr: "" });
+  const ends = collector.flows.map(({ open }) => [open.server, open.sni]).toSorted();
+  assert.deepEqual(ends, [[0, "early.example"], [1, "early.example"]]);
 });
 
 /** A GnuTLS of this number, that only seems to be one. */
