@@ -19,6 +19,12 @@ const addressOf = (flow: Flow, end: "client" | "server") => {
   return attribution === undefined || attribution.grade === "none" ? "" : formatIp(attribution.key[end].ip);
 };
 
+/** Which the comments of packets say, where it is `claimed`. */
+function addressState({ attribution, program }: Flow): "claimed" | "confirmed" | "unknown" {
+  if (attribution === undefined || attribution.grade === "none") return "unknown";
+  return attribution.confirmed === true || program.isTrusted === true ? "confirmed" : "claimed";
+}
+
 const FIELDS: Fields<Flow> = {
   program: { type: "text", get: ({ program }) => program.comm },
   pid: { type: "number", get: ({ program }) => program.pid },
@@ -33,6 +39,8 @@ const FIELDS: Fields<Flow> = {
   host: { type: "text", ignoresCase: true, get: ({ info }) => info.sni.toLowerCase() },
   sni: { type: "text", ignoresCase: true, get: ({ info }) => info.sni.toLowerCase() },
   alpn: { type: "text", get: ({ info }) => info.alpn },
+  grade: { type: "text", get: ({ attribution }) => attribution?.grade ?? "none" },
+  address: { type: "text", get: addressState },
 };
 
 /** Names of the fields, in the order of the help. */

@@ -27,6 +27,10 @@ const HOLDS: Readonly<Record<string, boolean>> = {
   'sni == "*.TEST" and host contains "example"': true,
   'alpn =~ "^http/1"': true,
   'alpn == "h2"': false,
+  'grade == "socket"': true,
+  'grade == "wire" or grade == "none"': false,
+  'address == "claimed"': true,
+  'address == "confirmed"': false,
 };
 
 /** Bytes of a session that were forged, and those that were skipped. */
@@ -58,7 +62,8 @@ Deno.test("choice: of several, one has to hold, and none of those that leave out
 });
 
 Deno.test("choice: an expression that cannot be read is a mistake with its place", () => {
-  const fields = "program, pid, uid, container, pod, role, port, client, server, net, host, sni, alpn";
+  const fields =
+    "program, pid, uid, container, pod, role, port, client, server, net, host, sni, alpn, grade, address";
   const mistakes: [string, string][] = [
     [
       'net == "10.0.0.0/33"',
