@@ -13,6 +13,7 @@ export const PAGES: readonly string[] = [
   "operating.md",
   "recipes.md",
   "coverage.md",
+  "containers.md",
   "requests.md",
   "certificates.md",
   "codecs.md",
