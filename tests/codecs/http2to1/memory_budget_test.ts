@@ -59,6 +59,32 @@ Deno.test("who cannot give is not asked for ever, and who is gone holds nothing"
   assert.equal(budget.heldBytes, 0);
 });
 
+Deno.test("of many accounts few are looked at, and one pays that holds at least half of what the largest does", () => {
+  const budget = new MemoryBudget(15_000_000);
+  const gifts: MemoryAccount[] = [];
+  let looks = 0;
+  const accounts = Array.from({ length: 10_000 }, (_, index) => {
+    const opened: MemoryAccount = budget.open((lengthBytes) => {
+      gifts.push(opened);
+      return opened.heldBytes - lengthBytes;
+    });
+    opened.settle(1000 + index % 1000);
+    let held = opened.heldBytes;
+    Object.defineProperty(opened, "heldBytes", { get: () => (looks++, held), set: (to) => held = to });
+    return opened;
+  });
+  for (let i = 0; i < 100; i++) {
+    const largest = Math.max(...accounts.map(({ heldBytes }) => heldBytes));
+    looks = 0;
+    const before = gifts.length;
+    accounts[i].settle(1999);
+    for (const paid of gifts.slice(before)) assert.ok(paid.heldBytes >= largest / 2 * 3 / 4 - 1);
+    assert.ok(looks < 200 * (1 + gifts.length - before), `${looks}`);
+    assert.ok(budget.heldBytes <= budget.maxBytes);
+  }
+  assert.ok(gifts.length > 0);
+});
+
 class NullOutput implements CodecOutput {
   lanes = 0;
   write(): void {}
