@@ -16,6 +16,7 @@ import { type MirrorPlan, planMirror } from "./plan.ts";
 import type { AgentSettings } from "./settings.ts";
 import type { CaptureSource, OpenSource } from "./source.ts";
 import { type AgentNumbers, AgentStatus } from "./status.ts";
+import { viewThatKeepsNothing } from "./view.ts";
 import { warmUp } from "./warm_up.ts";
 
 /**
@@ -73,7 +74,6 @@ export class Agent {
 
   /** Opens sinks, then sources, and sets them to work; tells which sources it has opened. @internal */
   static async start(plan: MirrorPlan, opened: Set<CaptureSource>): Promise<Agent> {
-    warmUp(plan.codecs, (message) => log.warn(message));
     const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??
       BigInt(Date.now()) * 1_000_000n;
     const status = await openStatus(plan.settings);
@@ -82,6 +82,7 @@ export class Agent {
     let recorder: RecordingWriter | undefined;
     let wire: WireObserver | undefined;
     try {
+      warmUp(plan.codecs, (message) => log.warn(message), mirror.isRead ? viewThatKeepsNothing() : undefined);
       const pipeline = plan.settings.intercept?.(mirror.pipeline) ?? mirror.pipeline;
       recorder = openRecorder(plan.settings.record, timeBaseNs, pipeline);
       const feeds = new CaptureSources(recorder ?? pipeline);

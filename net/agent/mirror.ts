@@ -120,6 +120,11 @@ export class Mirror {
     return new Mirror(plan, { sinks, stopped, failed }, timeBaseNs);
   }
 
+  /** Somebody looks at exchanges. */
+  get isRead(): boolean {
+    return this.#view !== undefined;
+  }
+
   /** Hands what was forged to the sinks, and what has ended to those who look. */
   flush(): void {
     this.#buffer.flush();

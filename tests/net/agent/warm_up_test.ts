@@ -5,6 +5,8 @@ import type { Codec, CodecWarmUp } from "../../../codecs/codec.ts";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";
 import { raw } from "../../../codecs/raw.ts";
 import { warmUp } from "../../../net/agent/warm_up.ts";
+import type { Entry } from "../../../net/view/exchange.ts";
+import { View } from "../../../net/view/view.ts";
 import { textOf } from "../../support/http2_frames.ts";
 
 const MIB = 2 ** 20;
@@ -83,4 +85,15 @@ Deno.test("warm-up: a flow that cannot be had is a warning, and the next codec h
     "codec b begins cold, its warmUp failed: TypeError: a record must be a direction, 0 or 1, and a Uint8Array",
   ]);
   assert.equal(good.bytes.get("own"), 3);
+});
+
+Deno.test("warm-up: who looks at exchanges gets some of HTTP/1, and the codec's own of HTTP/2", () => {
+  const counts = new Map<string, number>();
+  const take = (entry: Entry) => {
+    if (entry.kind === "exchange") counts.set(entry.version, (counts.get(entry.version) ?? 0) + 1);
+  };
+  const view = new View({ failed: (error) => assert.fail(String(error)) }, [{ take }]);
+  warmUp([http2to1()], assert.fail, view);
+  view.flush();
+  assert.deepEqual([...counts].sort(), [["HTTP/1.1", 1000], ["HTTP/2", 1001]]);
 });
