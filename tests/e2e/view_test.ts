@@ -146,7 +146,7 @@ async function onTerminal(fixture: Fixture, url: string, ...options: string[]): 
   const capture = fixture.path("terminal.pcapng");
   const words = [Deno.execPath(), ...MAIN_ARGS, "run", "--summary", "none", "-o", capture, ...options];
   const command = [...words, "--", "curl", "--silent", "--insecure", "--output", "/dev/null", url].join(" ");
-  const env = { SSLCOLLECTOR_CONFIG: "/dev/null", TERM: "xterm" };
+  const env = { SSLCOLLECTOR_CONFIG: "/dev/null", TERM: "xterm", NO_COLOR: "" };
   const { stdout } = await runChild("script", {
     args: ["--quiet", "--return", "--command", command, "/dev/null"],
     env,
