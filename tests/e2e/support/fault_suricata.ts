@@ -8,6 +8,9 @@ import { whenChanged } from "./fault_wait.ts";
 const STOCK_RULES = "/etc/suricata/rules";
 const EVENT_RULES = ["stream", "decoder", "http", "http2", "app-layer"];
 
+/** All that a test sends: on a busy machine a thread of Suricata's may not run for as long as that takes. Stock are 2048. */
+const RING_PACKETS = 32_768;
+
 /** One line of `eve.json`. */
 export interface EveEvent {
   readonly event_type: string;
@@ -52,6 +55,7 @@ export class Suricata implements AsyncDisposable {
       args: [
         ...["netns", "exec", veth.namespace, "suricata", `--af-packet=${veth.far}`, "-l", folder],
         ...["-S", `${folder}/own.rules`, "--runmode", "single", "--set", "stats.interval=1"],
+        ...["--set", `af-packet.1.ring-size=${RING_PACKETS}`],
       ],
     });
     const suricata = new Suricata(child, folder);
