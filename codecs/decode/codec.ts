@@ -15,7 +15,7 @@ import {
 } from "../codec.ts";
 import { TO_CLIENT, TO_SERVER } from "../direction.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
-import { MemoryBudget } from "../http2to1/memory_budget.ts";
+import { MemoryBudget } from "../memory_budget.ts";
 import { DecoderPool, FlowBudget } from "./budget.ts";
 import { mayBeHead } from "./message_reader.ts";
 import { DECODE_SETTINGS, type DecodeOptions, DEFAULT_OPTIONS, optionsOf } from "./options.ts";

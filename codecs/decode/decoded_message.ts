@@ -6,7 +6,7 @@
  */
 import { ByteWriter } from "../http1/byte_writer.ts";
 import { MAX_CHUNK_BYTES } from "../http1/message_writer.ts";
-import type { MemoryBudget } from "../http2to1/memory_budget.ts";
+import type { MemoryBudget } from "../memory_budget.ts";
 import { type DecoderHolder, type DecoderPool, type FlowBudget, MessageBudget } from "./budget.ts";
 import { type Coding, ContentDecoder, type Stop } from "./content_decoder.ts";
 import { DECODED_MARK, ENCODED_MARK, type MessageHead, renamed, rewriteHead } from "./message_head.ts";

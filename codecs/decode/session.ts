@@ -2,7 +2,7 @@
 /** One connection of HTTP/1.1 with its bodies decoded. @module */
 import type { CodecOutput, CodecSession } from "../codec.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../direction.ts";
-import type { MemoryAccount } from "../http2to1/memory_budget.ts";
+import type { MemoryAccount } from "../memory_budget.ts";
 import { MAX_CODINGS } from "./content_decoder.ts";
 import { type DecodeContext, DecodedMessage, isKnownCoding } from "./decoded_message.ts";
 import { DECODED_MARK, ENCODED_MARK, type MessageHead, readHead, rewriteHead } from "./message_head.ts";

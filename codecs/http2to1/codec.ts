@@ -9,7 +9,7 @@ import { ByteWriter } from "../http1/byte_writer.ts";
 import { MessageWriter } from "../http1/message_writer.ts";
 import { newSharedByConnections } from "../http2/connection.ts";
 import { detectHttp2 } from "./detect.ts";
-import { MemoryBudget } from "./memory_budget.ts";
+import { MemoryBudget } from "../memory_budget.ts";
 import { HTTP2TO1_SETTINGS, type Http2To1Options, optionsOf, resolveOptions } from "./options.ts";
 import { Http2To1Session, type SharedByFlows } from "./session.ts";
 import { madeUpHttp2 } from "./warm_up.ts";

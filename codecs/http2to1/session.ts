@@ -7,7 +7,7 @@ import type { MessageWriter } from "../http1/message_writer.ts";
 import { type ConnectionLimits, Http2Connection, type SharedByConnections } from "../http2/connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
-import type { MemoryAccount, MemoryBudget } from "./memory_budget.ts";
+import type { MemoryAccount, MemoryBudget } from "../memory_budget.ts";
 import type { LanePolicy } from "./options.ts";
 
 /** What all flows of a codec share. */

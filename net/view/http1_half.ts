@@ -2,7 +2,7 @@
 /** One direction of HTTP/1 on its way into the exchange log. @module */
 import { Framing, type MessageParts, MessageReader } from "../../codecs/decode/message_reader.ts";
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
-import type { MemoryAccount, MemoryBudget } from "../../codecs/http2to1/memory_budget.ts";
+import type { MemoryAccount, MemoryBudget } from "../../codecs/memory_budget.ts";
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;

@@ -10,7 +10,7 @@ import {
   Http2Connection,
   type SharedByConnections,
 } from "../../codecs/http2/connection.ts";
-import type { MemoryAccount } from "../../codecs/http2to1/memory_budget.ts";
+import type { MemoryAccount } from "../../codecs/memory_budget.ts";
 import { writeFields, writeValue } from "./field_text.ts";
 import { Mark, Protocol, RowKind } from "./log_layout.ts";
 import type { ProtocolView, ViewContext } from "./protocol_view.ts";

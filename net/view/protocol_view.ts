@@ -2,7 +2,7 @@
 /** What reads one flow's clear text for the exchange log, whatever the protocol. @module */
 import type { Direction } from "../../codecs/direction.ts";
 import type { DecoderPool } from "../../codecs/decode/budget.ts";
-import type { MemoryBudget } from "../../codecs/http2to1/memory_budget.ts";
+import type { MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { ExchangeLog } from "./exchange_log.ts";
 import type { Protocol } from "./log_layout.ts";
 

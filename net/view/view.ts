@@ -2,7 +2,7 @@
 /** Looks at all flows of an agent: the log that they are written into, and who reads it as it is written. @module */
 import { DecoderPool } from "../../codecs/decode/budget.ts";
 import { newSharedByConnections } from "../../codecs/http2/connection.ts";
-import { MemoryBudget } from "../../codecs/http2to1/memory_budget.ts";
+import { MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { Flow } from "../mirror/flow.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
 import type { Entry } from "./exchange.ts";

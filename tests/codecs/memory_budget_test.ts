@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** What all flows of a codec hold together, by its own account and by that of V8: the largest pay first, and no other loses anything. */
 import assert from "node:assert/strict";
-import type { CodecOutput, CodecSession } from "../../../codecs/codec.ts";
-import { http2to1 } from "../../../codecs/http2to1/codec.ts";
-import { type MemoryAccount, MemoryBudget } from "../../../codecs/http2to1/memory_budget.ts";
-import { CodecHarness } from "../../support/codec_harness.ts";
-import { usedBytes } from "../../support/heap.ts";
-import { FrameType } from "../../../codecs/http2/frame.ts";
+import type { CodecOutput, CodecSession } from "../../codecs/codec.ts";
+import { http2to1 } from "../../codecs/http2to1/codec.ts";
+import { type MemoryAccount, MemoryBudget } from "../../codecs/memory_budget.ts";
+import { CodecHarness } from "../support/codec_harness.ts";
+import { usedBytes } from "../support/heap.ts";
+import { FrameType } from "../../codecs/http2/frame.ts";
 import {
   bytesOf,
   clientStart,
@@ -19,7 +19,7 @@ import {
   reset,
   response,
   serverStart,
-} from "../../support/http2_frames.ts";
+} from "../support/http2_frames.ts";
 
 const MIB = 1024 * 1024;
 
