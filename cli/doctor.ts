@@ -5,8 +5,6 @@ import { kernelFinding, pcapFinding, rightsFinding } from "../net/agent/doctor/h
 import * as setup from "../net/agent/doctor/setup.ts";
 import { findLink } from "../net/agent/interfaces.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
-import { servedBy } from "../net/agent/unmirrored/served.ts";
-import { surveyPrograms } from "../net/agent/unmirrored/survey.ts";
 import { parseTarget } from "../net/link/target.ts";
 import { listCertificates, PKI_DIRECTORY } from "../net/pki/store.ts";
 import { VERSION } from "../net/settings/version.ts";
@@ -16,7 +14,7 @@ import { printableLine } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
 import { CONFIG_PATH, findSettings } from "./config.ts";
 import { hookFindings } from "./doctor_hook.ts";
-import { systemSinceMs } from "./hook_install.ts";
+import { surveyHost } from "./host_survey.ts";
 import { print } from "./output.ts";
 import { ask, statusSockets } from "./status_client.ts";
 import type { DoctorCommand } from "./status_options.ts";
@@ -37,7 +35,6 @@ function linesOf({ subject, state, text, fix }: Finding): string[] {
 async function lookAround(given: string | undefined): Promise<Finding[]> {
   const { values, mistakes } = settingsInFile();
   const runtimeDir = given ?? values("runtime-dir")[0] ?? defaultRuntimeDir();
-  const served = servedBy(runtimeDir, systemSinceMs("/"));
   return [
     kernelFinding(Deno.osRelease(), Deno.build.arch),
     pcapFinding(),
@@ -48,7 +45,7 @@ async function lookAround(given: string | undefined): Promise<Finding[]> {
     ...interfaceFindings(values("output"), values("interface")),
     ...await certificateFindings(values("pki")[0]),
     ...await Promise.all(values("target").map((target) => setup.collectorFinding(parseTarget(target)))),
-    ...setup.programFindings(surveyPrograms(served)),
+    ...setup.programFindings(surveyHost(runtimeDir)),
   ];
 }
 

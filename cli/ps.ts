@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector ps`: every program of this host that has TLS, and whether it is mirrored. @module */
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
-import { ExecutableCache } from "../net/agent/unmirrored/executable_cache.ts";
-import { servedBy } from "../net/agent/unmirrored/served.ts";
-import { surveyPrograms } from "../net/agent/unmirrored/survey.ts";
 import type { ProgramReport } from "../net/status/report.ts";
-import { isSystemInstalled, systemSinceMs } from "./hook_install.ts";
+import { isSystemInstalled } from "./hook_install.ts";
+import { surveyHost } from "./host_survey.ts";
 import { print, printError } from "./output.ts";
 import { type ProgramLine, programLines, programTable } from "./ps_text.ts";
 import { ask } from "./status_client.ts";
@@ -26,10 +24,7 @@ export async function runPs(command: PsCommand): Promise<number> {
 async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand): Promise<number> {
   const answer = await ask<ProgramReport[]>(agentSocket(runtimeDir), "/programs");
   if (typeof answer === "string") printError(`sslcollector: ${answer}`);
-  const executables = ExecutableCache.open(cachePath());
-  const served = servedBy(runtimeDir, systemSinceMs("/"));
-  const { programs, hidden } = surveyPrograms(served, (path) => executables.read(path));
-  executables.save();
+  const { programs, hidden } = surveyHost(runtimeDir);
   const lines = programLines(programs, Array.isArray(answer) ? answer : []);
   if (json) {
     for (const line of lines) print(JSON.stringify({ ...line, libraries: [...line.libraries] }));
@@ -38,12 +33,6 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand
     tell(lines, hidden, answer === undefined ? runtimeDir : undefined);
   }
   return answer === undefined ? 3 : 0;
-}
-
-function cachePath(): string {
-  const own = Deno.uid() === 0 ? "/var/cache" : `${Deno.env.get("HOME") ?? "/tmp"}/.cache`;
-  const folder = Deno.env.get("XDG_CACHE_HOME") || own;
-  return `${folder}/sslcollector/executables.json`;
 }
 
 /** `missing` is where no agent runs. */

@@ -3,15 +3,13 @@
 import type { LinkFacts } from "../../ffi/rtnetlink.ts";
 import type { Listed } from "../../pki/store.ts";
 import type { RemoteTarget } from "../../link/target.ts";
-import { daysLeft } from "../../settings/credentials.ts";
+import { daysLeft, SOON_DAYS } from "../../settings/credentials.ts";
 import { fixOf, reasonText } from "../unmirrored/reasons.ts";
 import type { Survey } from "../unmirrored/survey.ts";
 import { broken, type Finding, ok, warning } from "./finding.ts";
 
 /** On Ethernet most equipment takes frames that carry so many bytes. */
 const ROOMY_MTU = 9000;
-/** A certificate with fewer days left is spoken of. */
-const SOON_DAYS = 14;
 const CONNECT_MS = 3000;
 
 /** An interface that packets are written to, or that flows have to cross. */
