@@ -7,6 +7,7 @@
  */
 import type { Direction } from "../direction.ts";
 import { ByteWriter } from "../http1/byte_writer.ts";
+import { headerLength, isMasked, payloadLength } from "../websocket_header.ts";
 import { type DecoderHolder, MessageBudget } from "./budget.ts";
 import type { DecodeContext } from "./decoded_message.ts";
 import type { Outlet } from "./outlet.ts";
@@ -14,7 +15,6 @@ import { ZlibStream } from "./zlib_stream.ts";
 
 const FIN = 0x80;
 const COMPRESSED = 0x40;
-const MASKED = 0x80;
 const FIRST_CONTROL_OPCODE = 8;
 const MAX_HEADER_BYTES = 14;
 /** Decoded bytes come in pieces of so much at most, and are written when there are four of them. */
@@ -112,17 +112,11 @@ export class WebSocketDecoder implements DecoderHolder {
     header[this.#headerLength++] = bytes[at++];
     const length = this.#headerLength;
     if (length < 2) return at;
-    const short = header[1] & 0x7f;
-    const lengthEnd = short === 126 ? 4 : short === 127 ? 10 : 2;
-    const isMasked = (header[1] & MASKED) !== 0;
-    if (length < lengthEnd + (isMasked ? 4 : 0)) return at;
-    const view = new DataView(header.buffer);
-    this.#left = short === 126
-      ? view.getUint16(2)
-      : short === 127
-      ? Number(view.getBigUint64(2) & 0x7fff_ffff_ffff_ffffn)
-      : short;
-    this.#maskAt = isMasked ? lengthEnd : -1;
+    const lengthEnd = headerLength(header);
+    const hasMask = isMasked(header);
+    if (length < lengthEnd + (hasMask ? 4 : 0)) return at;
+    this.#left = payloadLength(header);
+    this.#maskAt = hasMask ? lengthEnd : -1;
     this.#maskPosition = 0;
     this.#beginFrame();
     return at;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Frames of a WebSocket (RFC 6455), one direction, with their mask undone. @module */
+import { headerLength, isMasked, payloadLength } from "../../codecs/websocket_header.ts";
 
 const FIN = 0x80;
 const COMPRESSED = 0x40;
-const MASKED = 0x80;
 const HEADER_BYTES_MAX = 14;
 /** Payload comes in pieces of so much at most. */
 const PIECE_BYTES = 16 * 1024;
@@ -50,17 +50,11 @@ export class WebSocketFrames {
     const header = this.#header;
     header[this.#headerBytes++] = byte;
     if (this.#headerBytes < 2) return 1;
-    const short = header[1] & 0x7f;
-    const lengthEnd = short === 126 ? 4 : short === 127 ? 10 : 2;
-    const isMasked = (header[1] & MASKED) !== 0;
-    if (this.#headerBytes < lengthEnd + (isMasked ? 4 : 0)) return 1;
-    const view = new DataView(header.buffer);
-    this.#left = short === 126
-      ? view.getUint16(2)
-      : short === 127
-      ? Number(view.getBigUint64(2) & 0x7fff_ffff_ffff_ffffn)
-      : short;
-    this.#maskAt = isMasked ? lengthEnd : -1;
+    const lengthEnd = headerLength(header);
+    const hasMask = isMasked(header);
+    if (this.#headerBytes < lengthEnd + (hasMask ? 4 : 0)) return 1;
+    this.#left = payloadLength(header);
+    this.#maskAt = hasMask ? lengthEnd : -1;
     this.#maskPosition = this.#headerBytes = 0;
     this.#isInFrame = true;
     this.#parts.frame({
