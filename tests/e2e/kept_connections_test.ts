@@ -61,6 +61,7 @@ Deno.test({
         assert.equal(sha256(streams[1].slice(-body.length)), body.sha256);
         return Math.floor(streams[1].length / body.length);
       });
-      assert.deepEqual(counts, [...Array(KEEPERS).fill(KEPT_BODIES), ...Array(CURLS).fill(1)]);
+      // No order holds between programs: the agent may meet a keeper later than the first curl.
+      assert.deepEqual(counts.toSorted(), [...Array(CURLS).fill(1), ...Array(KEEPERS).fill(KEPT_BODIES)]);
     }),
 });
