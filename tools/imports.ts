@@ -25,10 +25,11 @@ const BATCH = "net/forge/packet_batch.ts";
 const RULES: readonly Rule[] = [
   { folder: "codecs/", values: ["codecs/"] },
   { folder: "net/wire/", values: ["net/wire/"] },
+  { folder: "net/elf/", values: ["net/elf/"] },
   { folder: "net/ffi/", values: ["net/ffi/"] },
   { folder: "net/pki/", values: ["net/pki/", "net/ffi/"] },
   { folder: "net/forge/", values: ["net/forge/", "net/wire/", DIRECTION] },
-  { folder: "net/capture/", values: ["net/capture/", "net/wire/", "net/ffi/", DIRECTION] },
+  { folder: "net/capture/", values: ["net/capture/", "net/wire/", "net/elf/", "net/ffi/", DIRECTION] },
   {
     folder: "net/mirror/",
     values: ["net/mirror/", "net/forge/", "net/wire/", "codecs/"],
