@@ -66,11 +66,14 @@ export {
   type Entry,
   type EntryBase,
   type Exchange,
+  type ExchangeRow,
   type Field,
   type FlowEntry,
   HeadText,
   type KeptBody,
+  type MessageRow,
   type Remark,
+  type Row,
   type SocketMessage,
 } from "./net/view/exchange.ts";
 export type { FlowFacts, FlowPeer } from "./net/view/flow_facts.ts";

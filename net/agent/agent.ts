@@ -104,7 +104,7 @@ export class Agent {
         status,
         plan.settings,
         "agent",
-        new AgentStatus(() => agent.#numbers(), () => mirror.pipeline.rows()),
+        new AgentStatus(() => agent.#numbers(), () => mirror.pipeline.rows(), mirror.feed),
       );
       return agent;
     } catch (error) {

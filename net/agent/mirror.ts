@@ -12,13 +12,15 @@ import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import { VERSION } from "../settings/version.ts";
 import type { CertificateReport } from "../status/report.ts";
+import { LiveView } from "../view/live.ts";
 import type { View } from "../view/view.ts";
 import type { MirrorBooks } from "./books.ts";
 import { hasAddress } from "./interfaces.ts";
+import { LiveFeed } from "./live_feed.ts";
 import { makeObserver } from "./observer.ts";
 import { type MirrorPlan, warnOfMeeting, warnOfSmallPackets } from "./plan.ts";
 import { openTargets } from "./targets.ts";
-import { openView } from "./view.ts";
+import { openLiveView, openView } from "./view.ts";
 
 /** Flows mirrored at a time: at some 4 KB each, 400 MB. */
 const FLOWS_MAX = 100_000;
@@ -35,6 +37,8 @@ interface OpenSinks {
 export class Mirror {
   readonly pipeline: Pipeline;
   readonly sinks: readonly Sink[];
+  /** Exchanges for who asks. */
+  readonly feed: LiveFeed;
   /** Settles when no sink takes packets any more. */
   readonly failed: Promise<void>;
   /** Sinks that take no packets any more. */
@@ -67,6 +71,12 @@ export class Mirror {
       ),
     };
     const view = this.#view = openView(settings, timeBaseNs, () => this.#stats());
+    const live = new LiveView(view, () => openLiveView(settings), () => this.pipeline.tapAgain());
+    this.feed = new LiveFeed({
+      live,
+      timeBaseMs: Number(timeBaseNs / 1000n) / 1000,
+      showsSecrets: settings.showSecrets,
+    });
     this.pipeline = new Pipeline(
       {
         codecs: plan.codecs,
@@ -76,7 +86,7 @@ export class Mirror {
         unix: settings.unix,
         starttls: settings.starttls,
         isWanted: plan.isWanted,
-        tap: view && ((flow) => view.tap(flow)),
+        tap: (flow) => live.tap(flow),
         idleNs: settings.idleMs * 1e6,
         flowsMax: FLOWS_MAX,
       },

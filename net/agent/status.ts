@@ -24,6 +24,7 @@ import type {
 } from "../status/report.ts";
 import type { StatusSubject } from "../status/server.ts";
 import { LEFT_OUT } from "./left_out.ts";
+import type { LiveFeed } from "./live_feed.ts";
 import { Trend } from "../status/trend.ts";
 
 /** Where the numbers come from: asked for every report. */
@@ -54,10 +55,20 @@ export class AgentStatus implements StatusSubject {
   readonly #trend = new Trend();
   readonly #numbers: () => AgentNumbers;
   readonly #rows: () => readonly ProgramRow[];
+  readonly #feed: LiveFeed;
 
-  constructor(numbers: () => AgentNumbers, rows: () => readonly ProgramRow[]) {
+  constructor(numbers: () => AgentNumbers, rows: () => readonly ProgramRow[], feed: LiveFeed) {
     this.#numbers = numbers;
     this.#rows = rows;
+    this.#feed = feed;
+  }
+
+  answer(url: URL): Promise<Response | undefined> {
+    return this.#feed.answer(url);
+  }
+
+  close(): void {
+    this.#feed.close();
   }
 
   programs(): ProgramReport[] {

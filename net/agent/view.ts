@@ -45,6 +45,8 @@ export interface ViewSettings {
 
 /** More would leave the log no room for anything else. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
+/** Kept for who looks at a running agent, where nothing else is said. */
+const LIVE_BODY_BYTES = 64 * 1024;
 const LOG_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** Entries of a schema. */
@@ -126,16 +128,20 @@ export function openView(settings: Checked, timeBaseNs: bigint, stats: EventStat
   if (readers.length === 0) return undefined;
   for (const reader of readers) reader.begin?.(timeBaseNs);
   const { bodyBytes, logBytes } = settings;
+  return new View({ logBytes, bodyBytes, filter: filterOf(settings), failed: failureTeller() }, readers);
+}
+
+/** For who looks at a running agent, from when he does. */
+export function openLiveView({ bodyBytes, logBytes }: Checked): View {
+  return new View({ logBytes, bodyBytes: bodyBytes || LIVE_BODY_BYTES, failed: failureTeller() }, []);
+}
+
+function failureTeller(): (error: unknown) => void {
   let failures = 0;
-  return new View({
-    logBytes,
-    bodyBytes,
-    filter: filterOf(settings),
-    failed(error) {
-      if (++failures > FAILURES_TOLD) return;
-      log.warn(`a flow is not read for exchanges any more: ${printableLine(String(error))}`);
-    },
-  }, readers);
+  return (error) => {
+    if (++failures > FAILURES_TOLD) return;
+    log.warn(`a flow is not read for exchanges any more: ${printableLine(String(error))}`);
+  };
 }
 
 /** One that nobody reads, to have its code compiled. */

@@ -34,8 +34,8 @@ export interface PipelineOptions extends FlowTableOptions {
   readonly raw: Codec;
   /** `greet`: sessions behind STARTTLS begin with a greeting that is made up. Default: `none`. */
   readonly starttls?: StarttlsMode;
-  /** Makes who looks at the clear text of a flow that begins to be mirrored. Default: nobody does. */
-  readonly tap?: (flow: Flow) => FlowTap;
+  /** Makes who looks at the clear text of a flow from now on. Default: nobody does. */
+  readonly tap?: (flow: Flow) => FlowTap | undefined;
   /** Tells people what happens; must not throw. */
   readonly observer: PipelineObserver;
 }
@@ -77,12 +77,25 @@ export class Pipeline implements CaptureTarget {
     return this.#books.total(this.#flows.all());
   }
 
-  /** Flows that are open, and programs that tell. */
+  /** How many flows are open, and programs tell. */
   get openFlows(): number {
     return this.#flows.size;
   }
   get livePrograms(): number {
     return this.#books.live;
+  }
+
+  /** Flows that are open. */
+  flows(): Iterable<Flow> {
+    return this.#flows.all();
+  }
+
+  /** Who looks has changed: they end, and `tap` is asked again of every flow that is mirrored. */
+  tapAgain(): void {
+    for (const flow of this.#flows.all()) {
+      flow.tap?.end(this.#nowNs);
+      flow.tap = flow.state === "mirrored" ? this.#options.tap?.(flow) : undefined;
+    }
   }
 
   programStart(program: CaptureProgram): void {

@@ -16,6 +16,10 @@ export interface StatusSubject {
   metrics(): readonly Metric[];
   /** Called for every question; absent where there are none. */
   programs?(): readonly ProgramReport[];
+  /** What else may be asked on the socket; undefined for what is not known. */
+  answer?(url: URL): Promise<Response | undefined>;
+  /** Nothing will be asked any more: answers that go on end. */
+  close?(): void;
 }
 
 /** Reports are made so often even when nobody asks, so that they know how counts grew. */
@@ -44,6 +48,7 @@ export class StatusServer {
   /** Answers no more. */
   async close(): Promise<void> {
     clearInterval(this.#sampling);
+    this.#subject?.close?.();
     await Promise.all(this.#servers.splice(0).map((server) => server.shutdown()));
   }
 
@@ -76,12 +81,13 @@ export class StatusServer {
     this.#servers.push(Deno.serve({ path, onListen() {} }, (request) => this.#answer(request, true)));
   }
 
-  #answer(request: Request, hasStatus: boolean): Response {
-    const { method, url } = request;
+  async #answer(request: Request, hasStatus: boolean): Promise<Response> {
+    const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
       return text("only GET and HEAD", 405, { allow: "GET, HEAD" });
     }
-    const { pathname } = new URL(url);
+    const url = new URL(request.url);
+    const { pathname } = url;
     if (pathname === "/healthz") return text("alive");
     const subject = this.#subject;
     if (subject === undefined) return text("starting", 503);
@@ -94,7 +100,8 @@ export class StatusServer {
     }
     if (pathname === "/status" && hasStatus) return Response.json(subject.report());
     if (pathname === "/programs" && hasStatus) return Response.json(subject.programs?.() ?? []);
-    return text("there are /metrics, /healthz and /readyz", 404);
+    const answer = hasStatus ? await subject.answer?.(url) : undefined;
+    return answer ?? text("there are /metrics, /healthz and /readyz", 404);
   }
 }
 

@@ -60,8 +60,8 @@ export interface EntryBase {
   readonly endNs: number;
 }
 
-/** A request with its response. All texts are a peer's: they may have any character. */
-export interface Exchange extends EntryBase {
+/** A request with its response, but for heads and bodies. All texts are a peer's: they may have any character. */
+export interface ExchangeRow extends EntryBase {
   /** Tells it from the others. */
   readonly kind: "exchange";
   /** `-` when the request was not seen. */
@@ -88,6 +88,10 @@ export interface Exchange extends EntryBase {
   readonly remarks: readonly Remark[];
   /** Number of its stream in HTTP/2; else 0. */
   readonly stream: number;
+}
+
+/** All of it. */
+export interface Exchange extends ExchangeRow {
   /** Empty when it was not seen. */
   readonly requestHead: HeadText;
   /** Of the final response. */
@@ -102,8 +106,8 @@ export interface Exchange extends EntryBase {
   readonly responseBody: KeptBody;
 }
 
-/** A message of a WebSocket, without mask and compression. */
-export interface SocketMessage extends EntryBase {
+/** A message of a WebSocket, but for what is in it. */
+export interface MessageRow extends EntryBase {
   /** Tells it from the others. */
   readonly kind: "message";
   /** Which way it went. */
@@ -112,10 +116,14 @@ export interface SocketMessage extends EntryBase {
   readonly opcode: number;
   /** Of what is in it. */
   readonly lengthBytes: number;
-  /** As far as it was kept. */
-  readonly body: KeptBody;
   /** Why it is not whole. */
   readonly cut: Cut;
+}
+
+/** With that, without mask and compression. */
+export interface SocketMessage extends MessageRow {
+  /** As far as it was kept. */
+  readonly body: KeptBody;
 }
 
 /** A flow begins, or has ended. */
@@ -132,3 +140,6 @@ export interface FlowEntry extends EntryBase {
 
 /** Anything in the log. */
 export type Entry = Exchange | SocketMessage | FlowEntry;
+
+/** Anything in the log, but for heads and bodies. */
+export type Row = ExchangeRow | MessageRow | FlowEntry;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Which entries are chosen: `status >= 400 and host contains "shop"`. @module */
 import { type Fields, parseExpression } from "../filter/expression.ts";
-import type { Entry } from "./exchange.ts";
+import type { Row } from "./exchange.ts";
 
 /** Whether an entry is chosen. */
-export type Filter = (entry: Entry) => boolean;
+export type Filter = (entry: Row) => boolean;
 
 /** Of a message or a flow, what only exchanges have is empty or 0. */
-const FIELDS: Fields<Entry> = {
+const FIELDS: Fields<Row> = {
   program: { type: "text", get: ({ flow }) => flow.program },
   pid: { type: "number", get: ({ flow }) => flow.pid },
   uid: { type: "number", get: ({ flow }) => flow.uid },
@@ -35,7 +35,7 @@ const FIELDS: Fields<Entry> = {
 /** Names of the fields, in the order of the help. */
 export const FILTER_FIELDS: readonly string[] = Object.keys(FIELDS);
 
-function sizeOf(entry: Entry): number {
+function sizeOf(entry: Row): number {
   switch (entry.kind) {
     case "exchange":
       return entry.responseBytes;

@@ -68,9 +68,12 @@ export class View {
     };
   }
 
-  /** Looks at a flow that begins to be mirrored. */
+  /** Looks at a flow from now on. */
   tap(flow: Flow): FlowTap {
-    return this.open(factsOf(flow), flow.openedNs);
+    const [toServer, toClient] = flow.counters.decoded;
+    const facts = factsOf(flow);
+    const isLate = facts.joinedLate || toServer + toClient > 0;
+    return this.open({ ...facts, joinedLate: isLate }, flow.openedNs);
   }
 
   /** Looks at a flow of which this is known. */

@@ -104,6 +104,28 @@ Deno.test("status: a socket that a process left is taken over, one on which some
     }
   }));
 
+Deno.test("status: what the subject answers besides is for the socket, and ends with the server", () =>
+  withTempDir(async (folder) => {
+    const path = `${folder}/status/x.sock`;
+    const server = new StatusServer();
+    const stream = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = stream.writable.getWriter();
+    const subject = Object.assign(new Subject(), {
+      answer: (url: URL) =>
+        Promise.resolve(url.pathname === "/lines" ? new Response(stream.readable) : undefined),
+      close: () => void writer.close(),
+    });
+    server.serveMetrics({ hostname: "127.0.0.1", port: 0 });
+    await server.serveSocket(path);
+    server.begin(subject);
+    const lines = overSocket(path, "/lines");
+    await writer.write(new TextEncoder().encode("one"));
+    assert.equal((await overSocket(path, "/other")).status, 404);
+    assert.equal((await overPort(server.metricsPort!, "/lines")).status, 404);
+    await server.close();
+    assert.deepEqual(await lines, { status: 200, text: "one" });
+  }));
+
 Deno.test("status: the port has metrics and health, and nothing of a report", async () => {
   const [server, other] = [new StatusServer(), new StatusServer()];
   try {

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/** Exchanges for those who look at them from another process, as they end. @module */
+import type { Row } from "./exchange.ts";
+import {
+  type ExchangeDetail,
+  exchangeDetail,
+  type FeedCounts,
+  type FeedLine,
+  type MessageDetail,
+  messageDetail,
+  rowLine,
+} from "./feed_lines.ts";
+import type { Filter } from "./filter.ts";
+import { LogReader } from "./log_reader.ts";
+import type { LiveView } from "./live.ts";
+
+/** Rows are sent so often. */
+const TICK_MS = 200;
+/** A line is sent at least so often: that is how it is found out that nobody reads any more. */
+const IDLE_TICKS = 5;
+/** Rows that are looked at before others have their turn: about 5 ms with a filter. */
+const LOOKED_AT_MAX = 4000;
+/** What waits for a reader that is slow; what comes then stays in the log, until it is overtaken. */
+const WAITING_BYTES_MAX = 512 * 1024;
+/** At a time. */
+const WATCHERS_MAX = 16;
+/** Rows a second. */
+export const ROWS_DEFAULT = 500;
+export const ROWS_MAX = 100_000;
+
+/** What somebody wants to see. */
+export interface FeedQuery {
+  /** Default: all. */
+  readonly filter?: Filter;
+  /** `log`: what has ended before too, as far as it is there. */
+  readonly from: "now" | "log";
+  /** Rows a second that are sent at most, the newest of them. */
+  readonly rows: number;
+}
+
+export interface FeedOptions {
+  readonly live: LiveView;
+  readonly timeBaseMs: number;
+  readonly showsSecrets: boolean;
+}
+
+export class ExchangeFeed {
+  readonly #options: FeedOptions;
+  readonly #watchers = new Set<Watcher>();
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  /** Lines from now on, until it is cancelled; undefined where too many look already. */
+  follow(query: FeedQuery): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
+    if (this.#watchers.size >= WATCHERS_MAX) return undefined;
+    const watcher = new Watcher(this.#options, query, () => this.#watchers.delete(watcher));
+    this.#watchers.add(watcher);
+    return watcher.stream;
+  }
+
+  /** A row with all that is there of it; undefined where it is not there any more, or nobody follows. */
+  detail(number: number): ExchangeDetail | MessageDetail | undefined {
+    const [watcher] = this.#watchers;
+    const entry = watcher?.reader.entry(number);
+    if (entry?.kind === "exchange") return exchangeDetail(entry, this.#options.showsSecrets);
+    return entry?.kind === "message" ? messageDetail(entry) : undefined;
+  }
+
+  /** Ends what is followed. */
+  close(): void {
+    for (const watcher of this.#watchers) watcher.end();
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** One who looks. */
+class Watcher {
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly reader: LogReader;
+  readonly #options: FeedOptions;
+  readonly #query: FeedQuery;
+  readonly #left: () => void;
+  readonly #counts = new Counts();
+  #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  /** What was there before is still being looked at. */
+  #isBehind = true;
+  #skipped = 0;
+  #idleTicks = 0;
+
+  constructor(options: FeedOptions, query: FeedQuery, left: () => void) {
+    this.#options = options;
+    this.#query = query;
+    this.#left = left;
+    const log = options.live.enter();
+    this.reader = new LogReader(log.memory.buffer);
+    if (query.from === "now") this.reader.passOver(0);
+    else if (query.filter === undefined) this.reader.passOver(query.rows);
+    this.stream = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+        const { timeBaseMs, showsSecrets } = options;
+        this.#send([{ kind: "begin", timeBaseMs, bodyBytes: log.bodyBytesMax, showsSecrets }]);
+        this.#timer = setInterval(() => this.#tick(), TICK_MS);
+      },
+      cancel: () => this.#leave(),
+    }, { highWaterMark: WAITING_BYTES_MAX, size: (chunk) => chunk!.byteLength });
+  }
+
+  end(): void {
+    this.#controller.close();
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#options.live.leave();
+    this.#left();
+  }
+
+  #tick(): void {
+    if (this.#controller.desiredSize! <= 0) return;
+    const lines: FeedLine[] = this.#chosen().map((row) => rowLine(row, this.#options.showsSecrets));
+    const { waiting, missed } = this.reader;
+    if (waiting === 0) this.#isBehind = false;
+    if (lines.length === 0 && ++this.#idleTicks < IDLE_TICKS) return;
+    this.#idleTicks = 0;
+    const counts = this.#counts.copy();
+    lines.push({ kind: "tick", nowMs: Date.now(), counts, skipped: this.#skipped, missed, waiting });
+    this.#send(lines);
+  }
+
+  /** Rows that are sent now; they are good until others have their turn. */
+  #chosen(): Row[] {
+    const { filter, rows } = this.#query;
+    const most = this.#isBehind ? rows : Math.ceil(rows * TICK_MS / 1000);
+    const chosen: Row[] = [];
+    for (const row of this.reader.rows(LOOKED_AT_MAX)) {
+      this.#counts.add(row);
+      if (isTold(row) && (filter?.(row) ?? true)) chosen.push(row);
+    }
+    const skipped = Math.max(0, chosen.length - most);
+    this.#skipped += skipped;
+    return chosen.slice(skipped);
+  }
+
+  #send(lines: readonly FeedLine[]): void {
+    this.#controller.enqueue(encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join("")));
+  }
+}
+
+/** What exchanges do not tell already. */
+function isTold(row: Row): boolean {
+  return row.kind === "exchange" || row.kind === "message" || row.kind === "flow end" && !row.isHttp;
+}
+
+class Counts {
+  #exchanges = 0;
+  readonly #statuses = [0, 0, 0, 0, 0, 0];
+  #cut = 0;
+  #messages = 0;
+  #flows = 0;
+  #bytes = 0;
+
+  add(row: Row): void {
+    switch (row.kind) {
+      case "exchange":
+        this.#exchanges++;
+        this.#statuses[Math.min(5, Math.floor(row.status / 100))]++;
+        this.#bytes += row.requestBytes + row.responseBytes;
+        if (row.cut !== "") this.#cut++;
+        break;
+      case "message":
+        this.#messages++;
+        break;
+      case "flow end":
+        this.#flows++;
+        break;
+    }
+  }
+
+  copy(): FeedCounts {
+    return {
+      exchanges: this.#exchanges,
+      statuses: [...this.#statuses],
+      cut: this.#cut,
+      messages: this.#messages,
+      flows: this.#flows,
+      bytes: this.#bytes,
+    };
+  }
+}
