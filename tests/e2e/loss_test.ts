@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { DATA_MAX } from "../../net/capture/record/layout.ts";
 import { slotsFor } from "../../net/capture/preload/program_ring.ts";
 import { FIRST_DATA } from "../../net/capture/record/layout.ts";
-import { forgedConnections } from "../support/forged.ts";
+import { type ForgedConnection, forgedConnections } from "../support/forged.ts";
 import { judgeMissing, judgeStrict } from "../ids/judge.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
@@ -74,6 +74,7 @@ async function checkLoss(fixture: Fixture, burstBytes: number, rounds: number): 
     await using download = new Download(fixture, [server.url("/lossy")], agent.hookEnvironment);
     const connection = await server.accept();
     await connection.request();
+    const { clientPort } = connection;
     const sent = new Sent(connection);
     await sent.respond(rounds * (burstBytes + QUIET_BYTES) + QUIET_BYTES);
     await sent.write(quiet);
@@ -91,7 +92,7 @@ async function checkLoss(fixture: Fixture, burstBytes: number, rounds: number): 
     }
     await connection.close();
     assert.equal((await download.ended).code, 0);
-    await checkUndisturbed(fixture, server, agent);
+    const undisturbed = await checkUndisturbed(fixture, server, agent);
     const { total } = await agent.stop();
     const lost = ringFull(total);
     const context = JSON.stringify(total);
@@ -100,27 +101,37 @@ async function checkLoss(fixture: Fixture, burstBytes: number, rounds: number): 
     assert.equal(lost.toServer, 0);
     assert(lost.toClient > 0 && lost.toClient < rounds * burstBytes, context);
     assert.equal(total.forged.toClient, server.bytes.toClient - lost.toClient);
-    await checkGaps(capture, await sent.all(), lost.toClient);
-    await checkSecond(capture);
+    checkGaps(await connectionOf(capture, clientPort), await sent.all(), lost.toClient);
+    await checkWhole(capture, undisturbed);
   } finally {
     agent.child.kill("SIGCONT");
   }
 }
 
-async function checkUndisturbed(fixture: Fixture, server: StepServer, agent: Agent): Promise<void> {
+/** The connection of the client with this port: the agent may meet programs in another order than they came. */
+async function connectionOf(capture: string, port: number): Promise<ForgedConnection> {
+  const all = forgedConnections(await Deno.readFile(capture));
+  const found = all.filter(({ name }) => name.startsWith(`127.0.0.1:${port}>`));
+  assert.equal(found.length, 1, `connections from port ${port}`);
+  return found[0];
+}
+
+/** A flow while nobody disturbs the agent; answers the client's port. */
+async function checkUndisturbed(fixture: Fixture, server: StepServer, agent: Agent): Promise<number> {
   const body = fixture.body(QUIET_BYTES);
   await using download = new Download(fixture, [server.url("/whole")], agent.hookEnvironment);
   const connection = await server.accept();
   await connection.request();
   await connection.respond(QUIET_BYTES);
   await connection.write(await bytesOf(fixture, QUIET_BYTES));
+  const { clientPort } = connection;
   await connection.close();
   assert.equal((await download.ended).sha256, body.sha256);
+  return clientPort;
 }
 
 /** The forged stream is the real one with holes, and the holes have the length of what was lost. */
-async function checkGaps(capture: string, real: Uint8Array, lostBytes: number): Promise<void> {
-  const [lossy] = forgedConnections(await Deno.readFile(capture));
+function checkGaps(lossy: ForgedConnection, real: Uint8Array, lostBytes: number): void {
   const gaps = lossy.gaps[1];
   assert.equal(gaps.reduce((sum, { length }) => sum + length, 0), lostBytes, "bytes of all gaps");
   const expected = real.slice();
@@ -136,13 +147,22 @@ async function checkGaps(capture: string, real: Uint8Array, lostBytes: number): 
   }
 }
 
-/** The flow after the lossy one is whole and faultless. */
-async function checkSecond(capture: string): Promise<void> {
-  const second = forgedConnections(await Deno.readFile(capture))[1];
-  assert.deepEqual(second.gaps, [[], []]);
-  const alone = `${capture}.second.pcapng`;
-  // The first connection would take the HTTP dissector half a minute.
-  await runOk("tshark", "-r", capture, "--disable-protocol", "http", "-Y", "tcp.stream == 1", "-w", alone);
+/** The flow of the client with this port is whole and faultless. */
+async function checkWhole(capture: string, port: number): Promise<void> {
+  assert.deepEqual((await connectionOf(capture, port)).gaps, [[], []]);
+  const alone = `${capture}.whole.pcapng`;
+  // The lossy connection would take the HTTP dissector half a minute.
+  await runOk(
+    "tshark",
+    "-r",
+    capture,
+    "--disable-protocol",
+    "http",
+    "-Y",
+    `tcp.port == ${port}`,
+    "-w",
+    alone,
+  );
   await judgeStrict(alone, { expect: [["GET", "/whole", 200, QUIET_BYTES]] });
 }
 
@@ -160,7 +180,7 @@ Deno.test({
 
 /**
  * A program that begins and ends while the agent is stopped: nobody makes room in its ring. The agent's summary and the
- * first connection of the capture.
+ * program's connection in the capture.
  */
 async function unattended(fixture: Fixture, bodyBytes: number, recordBytes: number, ...options: string[]) {
   const capture = fixture.path("unattended.pcapng");
@@ -172,6 +192,7 @@ async function unattended(fixture: Fixture, bodyBytes: number, recordBytes: numb
     agent.child.kill("SIGSTOP");
     await using download = new Download(fixture, [server.url("/ends")], agent.hookEnvironment);
     const connection = await server.accept();
+    const { clientPort } = connection;
     await connection.request();
     await connection.respond(bodyBytes);
     for (let at = 0; at < bodyBytes; at += recordBytes) {
@@ -180,11 +201,11 @@ async function unattended(fixture: Fixture, bodyBytes: number, recordBytes: numb
     await connection.close();
     assert.equal((await download.ended).sha256, body.sha256);
     agent.child.kill("SIGCONT");
-    await checkUndisturbed(fixture, server, agent);
+    const undisturbed = await checkUndisturbed(fixture, server, agent);
     const { total } = await agent.stop();
     assert.equal(total.imbalance, 0);
-    await checkSecond(capture);
-    const [cut] = forgedConnections(await Deno.readFile(capture));
+    await checkWhole(capture, undisturbed);
+    const cut = await connectionOf(capture, clientPort);
     return { total, lost: ringFull(total), cut, passed: server.bytes };
   } finally {
     agent.child.kill("SIGCONT");
