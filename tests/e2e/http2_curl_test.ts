@@ -16,10 +16,11 @@ import {
 } from "./support/sslcollector.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkHttp2, hash, NodeServer, type Served } from "./support/http2.ts";
+import { BY_SIZE } from "./support/http2_mirrored.ts";
 
 const lacking = missing("curl", "openssl", "node") ?? judgeMissing();
 
-const CODEC = ["--codec", "http2to1"];
+const CODEC = ["--codec", BY_SIZE];
 
 /** Runs one curl mirrored; `{url}` stands for the server. */
 async function mirroredCurl(
@@ -149,10 +150,9 @@ Deno.test({
         ...Array.from({ length: 20 }, (_, i) => `{url}/n${i}?size=${i * 99}`),
       ];
       const args = ["--parallel", "--silent", "--show-error", "--http2", "--cacert", fixture.certificate];
-      const { capture, summary } = await mirroredCurl("source", fixture, server.port, [
-        ...args,
-        ...urls.flatMap((url) => ["--output", "/dev/null", url]),
-      ]);
+      const transfers = [...args, ...urls.flatMap((url) => ["--output", "/dev/null", url])];
+      const byTime = ["--codec", "http2to1"];
+      const { capture, summary } = await mirroredCurl("source", fixture, server.port, transfers, byTime);
       const { connections, exchanges } = await checkHttp2(capture, summary, await server.served());
       const events = exchanges.find(({ target }) => target.startsWith("/events"))!;
       assert.match(connections[events.connection].comments[0], /^http2to1: stream \d+, long exchange lane=/);
