@@ -2,13 +2,13 @@
 """What user 65534 does to harm an agent, started as root: hostile_user.py RUNTIME NAME HOW [NUMBER...]
 
     mappings REGIONS VMAS RINGS   hands over regions whose rings are all claimed, from a process with so many mappings
-    silent SECONDS                connects and says nothing, as often as it can
+    silent                        connects and says nothing, as often as it can, until it is killed
     sealed                        has a child hand over a region, seal it against being mapped again, and end
     totals                        claims to have lost more bytes and sessions than there are
 
-NAME is the name of the regions. Says "done" when that is done, and stays until it is killed.
+NAME is the name of the regions. Says "done" when that is done, or well under way, and stays until it is killed.
 """
-import array, ctypes, fcntl, mmap, os, socket, struct, sys, time
+import array, ctypes, fcntl, itertools, mmap, os, socket, struct, sys, time
 
 PAGE, MAGIC, ABI = 4096, 0x434C5353, 3
 SLOTS, DATA = 64, 65536
@@ -57,9 +57,11 @@ def mappings(runtime, name, regions, vmas, rings):
     return kept
 
 
-def silent(runtime, _name, seconds):
-    held, end = [], time.monotonic() + seconds
-    while time.monotonic() < end:
+def silent(runtime, _name):
+    held = []
+    for tries in itertools.count():
+        if tries == 1000:
+            print("done", flush=True)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.setblocking(False)
         try:
@@ -70,7 +72,6 @@ def silent(runtime, _name, seconds):
             time.sleep(0.0005)
         if len(held) > 900:
             held.pop(0).close()
-    return held
 
 
 def totals(runtime, name):

@@ -93,22 +93,18 @@ Deno.test({
   name: "programs that start while somebody floods the agent's queue are served",
   ...skip,
   fn: () =>
-    beside(["silent", 4], async ({ directory, log }, begin) => {
-      let isOver = false;
-      const flood = begin().then(() => isOver = true);
-      let programs = 0;
-      while (!isOver) {
+    beside(["silent"], async ({ directory, log }, begin) => {
+      // It goes on until it is killed.
+      await begin();
+      for (let programs = 1; programs <= 3; programs++) {
         await using program = await startProgram(directory);
         await program.do("join");
         await program.do("write", 1, 100);
-        programs++;
         await awaited(
           `program ${programs} to be served`,
           log.until(() => log.of("data").length === programs),
         );
       }
-      await flood;
-      assert(programs > 2);
     }),
 });
 
