@@ -2,6 +2,7 @@
 /** Standard output and PCAP-over-IP beside a file: readers that are as fast as a disk get what the file gets. @module */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../support/free_port.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { Child } from "./support/child.ts";
@@ -29,11 +30,6 @@ while length > 0:
   total += length
   length = connection.recv_into(buffer)
 print(total)`;
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** Starts a server that reads what a writing program sends it; answers its port. */
 async function startPeer(fixture: Fixture, writer: string): Promise<{ peer: Child; port: string }> {

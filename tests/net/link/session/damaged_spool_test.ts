@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { BLOCK_ENHANCED_PACKET, PACKET_FRAME } from "../../../../net/wire/pcapng.ts";
 import type { SinkCounters } from "../../../../net/sinks/sink.ts";
+import { freePort } from "../../../support/free_port.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../../support/link_harness.ts";
 import { NumberedPackets, numberOf } from "../../../support/link_packets.ts";
 import { withSeed } from "../../../support/random.ts";
@@ -135,9 +136,7 @@ Deno.test("a byte that is flipped while the agent runs is not delivered, and cos
   withPki(async (pki) => {
     const log = new TestLog();
     const directory = `${pki.folder}/spool`;
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    listener.close();
+    const port = freePort();
     const sink = remoteSink(`127.0.0.1:${port}`, pki.agent, log, {
       queueBytes: 1 << 20,
       spool: { directory },
