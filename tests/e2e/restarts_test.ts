@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
+import { until } from "../support/until.ts";
 import { Child } from "./support/child.ts";
 import { Agent } from "./support/sslcollector.ts";
 import { curlPeer } from "./support/curl.ts";
@@ -17,8 +18,6 @@ const lacking = nginxMissing() || missing("wrk", "curl", "openssl");
 const RESTARTS = 10;
 /** Of these agents the test waits until nginx has found them, which it does when the one before is seen to be dead. */
 const AWAITED = [1, 5, 10];
-/** Some seconds of visits. */
-const VISITS_MAX = 300;
 /** A capture without packets is smaller. */
 const HEAD_BYTES = 4096;
 /** Small, so that the captures are. */
@@ -88,11 +87,10 @@ Deno.test({
           port: nginx.port,
         }, fixture);
       // A worker finds the new agent when it next serves somebody, at most a second after it last looked.
-      let visits = 0;
-      while (!isMirrored(capture(RESTARTS), before.split(" "))) {
-        assert(visits++ < VISITS_MAX, "a worker does not find the new agent");
+      await until("each worker to find the new agent", async () => {
         await visit(1);
-      }
+        return isMirrored(capture(RESTARTS), before.split(" "));
+      });
       const seen = await visit(8);
       await nginx.stop();
       const summary = await agent.stop();

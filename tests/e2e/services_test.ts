@@ -16,9 +16,6 @@ import { checkClient } from "./support/mirrored.ts";
 const lacking = notRoot("namespaces") ?? netnsMissing() ??
   missing("openssl", "tshark", "unshare", "nsenter", "ip", "ss", "mount");
 
-/** What is not captured never comes. */
-const LIMIT_MS = 60_000;
-
 /** One exchange with a client that has no hook. */
 async function checkService(fixture: Fixture, service: DebianService): Promise<void> {
   const capture = fixture.path("service.pcapng");
@@ -44,7 +41,6 @@ for (const service of SERVICES) {
   Deno.test({
     name: `a server under --system is captured: ${service.name}`,
     ...skipIf(lacking, absent(service.needs)),
-    timeout: LIMIT_MS,
     fn: () => withFixture((fixture) => checkService(fixture, service)),
   });
 }
