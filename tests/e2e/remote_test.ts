@@ -9,6 +9,7 @@ import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { Child } from "./support/child.ts";
 import {
+  MAIN_ARGS,
   mirrorOptions,
   type Mode,
   modeMissing,
@@ -68,17 +69,7 @@ Deno.test({
         const outputs = urls.flatMap(() => ["-o", "/dev/null"]);
         const agent = new Child("ip", {
           args: [
-            ...[
-              "netns",
-              "exec",
-              veth.namespace,
-              Deno.execPath(),
-              "run",
-              "-A",
-              "--no-check",
-              "cli/main.ts",
-              "run",
-            ],
+            ...["netns", "exec", veth.namespace, Deno.execPath(), ...MAIN_ARGS, "run"],
             ...[...options, "--", "curl", "-sS", "--cacert", fixture.certificate, ...outputs, ...urls],
           ],
           env: { SSLCOLLECTOR_CONFIG: "/dev/null", NO_COLOR: "1" },

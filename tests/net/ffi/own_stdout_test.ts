@@ -29,7 +29,7 @@ if (Deno.args[0] === "own") await write("and nothing else\\n");
 
 Deno.test("standard output has what is written to it, and nothing of the runtime's", async () => {
   const url = `data:application/typescript,${encodeURIComponent(PROGRAM)}`;
-  const { code, stdout, stderr } = await run("deno", ["run", "-A", "--quiet", url, "own"]);
+  const { code, stdout, stderr } = await run(Deno.execPath(), ["run", "-A", "--quiet", url, "own"]);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, "ours\nand nothing else\n");
 });
