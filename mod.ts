@@ -136,6 +136,7 @@ export { CLEAR_PORTS } from "./net/settings/limits.ts";
 export { BadSetting, type SettingText } from "./net/settings/bad_setting.ts";
 export type { CredentialSettings } from "./net/settings/credentials.ts";
 export type { StatusSettings } from "./net/settings/status.ts";
+export type { PageSettings } from "./net/settings/page.ts";
 export type { RingReport } from "./net/status/report.ts";
 export type { SinkBooks } from "./net/settings/sink_books.ts";
 export type { RotationSettings, SinkSetting } from "./net/settings/sinks.ts";

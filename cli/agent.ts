@@ -29,6 +29,8 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     ...settings,
     statusFolder: statusFolder(runtimeDir),
     metrics: command.metrics,
+    ui: command.ui,
+    uiHosts: command.uiHost,
     sources,
   });
   const shutdown = new Shutdown({ onHangUp: refresher(agent) });
@@ -36,6 +38,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const places = `mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}`;
   log.info(`${places}; stop with Ctrl-C`);
   if (agent.metricsPort !== undefined) log.info(`metrics on port ${agent.metricsPort}`);
+  if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
   const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
   printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
   service.ready(places);

@@ -42,6 +42,8 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   agentShare: ["--agent-share"],
   workers: ["--workers"],
   metrics: ["--metrics"],
+  ui: ["--ui"],
+  uiHosts: ["--ui-host"],
   only: ["--only"],
   skip: ["--skip"],
   filter: ["--filter"],

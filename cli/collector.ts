@@ -42,6 +42,8 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     workers: command.workers,
     statusFolder: statusFolder(command.runtimeDir),
     metrics: command.metrics,
+    ui: command.ui,
+    uiHosts: command.uiHost,
   };
   if (command.dryRun) {
     await checkCollector(settings);
@@ -56,6 +58,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   const places = `collecting on ${formatHostPort(hostname, collector.port)} into ${names}`;
   log.info(`${places}; stop with Ctrl-C`);
   if (collector.metricsPort !== undefined) log.info(`metrics on port ${collector.metricsPort}`);
+  if (collector.pageUrl !== undefined) printError(`page: ${collector.pageUrl}`);
   if (command.insecurePlaintext) {
     log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");
   }

@@ -9,7 +9,14 @@ import { argument, command, constant, flag, option } from "@optique/core/primiti
 import { MEMORY_MIN, MTU_MAX, MTU_MIN, VLAN_MAX } from "../net/settings/limits.ts";
 import { configCommand } from "./config_options.ts";
 import { hookCommand, runtimeDir } from "./hook_options.ts";
-import { type CollectorCommand, dryRun, metrics, pkiParser, remoteOptions } from "./remote_options.ts";
+import {
+  type CollectorCommand,
+  dryRun,
+  metrics,
+  pkiParser,
+  remoteOptions,
+  uiOptions,
+} from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { doctorCommand, psCommand, statusCommand } from "./status_options.ts";
 import { CHOICE_FIELDS } from "../net/agent/choice.ts";
@@ -91,6 +98,7 @@ const captureOptions = {
     description: message`Memory of all rings together; programs beyond it go unmirrored. Default: 512MiB.`,
   })),
   runtimeDir,
+  ...uiOptions,
 };
 
 export const agentParser = object("Options", {

@@ -17,7 +17,15 @@ import {
 import { sinkOptions } from "./sink_options.ts";
 import { statusDir } from "./status_options.ts";
 import { text } from "./value_parser.ts";
-import { listenAddress, metricsAddress, remoteTarget, size, wholeNumber, word } from "./values.ts";
+import {
+  listenAddress,
+  metricsAddress,
+  pageAddress,
+  remoteTarget,
+  size,
+  wholeNumber,
+  word,
+} from "./values.ts";
 
 const pki = optional(option("--pki", text("DIR"), {
   description: message`Where the certificates are. Default: /etc/sslcollector/pki.`,
@@ -63,6 +71,17 @@ export const remoteOptions = {
 };
 
 /** Of commands that run on. */
+export const uiOptions = {
+  ui: optional(option("--ui", pageAddress(), {
+    description:
+      message`Serve a page for browsers there, whose address with its token is told at the start. Without ADDR on 127.0.0.1; other addresses than loopback are refused.`,
+  })),
+  uiHost: multiple(option("--ui-host", text("NAME"), {
+    description:
+      message`A name by which the page may be asked for, as that of a proxy with TLS before it. May be given more than once.`,
+  })),
+};
+
 export const metrics = optional(option("--metrics", metricsAddress(), {
   description:
     message`Serve metrics for Prometheus there, and /healthz and /readyz; without TLS. Without ADDR on 127.0.0.1.`,
@@ -106,6 +125,7 @@ export const collectorParser = object("Collector", {
       message`Bytes that the packets of each agent may take in the files there are; what is beyond goes into no file, and is counted. Default: any.`,
   })),
   metrics,
+  ...uiOptions,
   runtimeDir: statusDir,
   workers: optional(option("--workers", wholeNumber("N", 0, WORKERS_MAX), {
     description:

@@ -89,11 +89,20 @@ export function listenAddress(): ValueParser<"sync", ReturnType<typeof parseList
 
 /** `9100`, `ADDR:9100`: an address of this host, 127.0.0.1 when there is a port alone. */
 export function metricsAddress(): ValueParser<"sync", ReturnType<typeof parseListenAddress>> {
-  const example = { hostname: "127.0.0.1", port: 9100 };
+  return ownAddress(9100);
+}
+
+/** `9200`, `ADDR:9200`, in the same way. */
+export function pageAddress(): ValueParser<"sync", ReturnType<typeof parseListenAddress>> {
+  return ownAddress(9200);
+}
+
+function ownAddress(examplePort: number): ValueParser<"sync", ReturnType<typeof parseListenAddress>> {
+  const example = { hostname: "127.0.0.1", port: examplePort };
   return valueParser("[ADDR:]PORT", example, (text) => {
     const parts = /^(?:(.*):)?(\d{1,5})$/.exec(text);
     if (parts === null || Number(parts[2]) > PORT_MAX) {
-      throw new RangeError(`expected PORT or ADDR:PORT such as 9100, got ${JSON.stringify(text)}`);
+      throw new RangeError(`expected PORT or ADDR:PORT such as ${examplePort}, got ${JSON.stringify(text)}`);
     }
     return parts[1] === undefined ? { ...example, port: Number(parts[2]) } : parseListenAddress(text);
   }, ({ hostname, port }) => formatHostPort(hostname, port));

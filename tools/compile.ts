@@ -65,7 +65,8 @@ function outputOf({ name, format }: Target): string {
 }
 
 async function checkTypes(): Promise<void> {
-  await deno(["check", "--quiet", "cli/main.ts", "net/link/transport/worker.ts"], { cwd: ROOT });
+  const entries = ["cli/main.ts", "net/link/transport/worker.ts", "net/page/browser/main.ts"];
+  await deno(["check", "--quiet", ...entries], { cwd: ROOT });
 }
 
 /** The hook where the program looks for it; Windows has none. */
@@ -73,7 +74,6 @@ async function placeHook(target: Target, folder: string): Promise<string[]> {
   if (target.format === "pe") return [];
   const path = "dist/libsslcollector_hook.so";
   const library = await buildHook(target);
-  await Deno.mkdir(`${folder}/dist`);
   await Deno.copyFile(library, `${folder}/${path}`);
   return [path];
 }

@@ -56,6 +56,23 @@ const RULES: readonly Rule[] = [
   { folder: "net/filter/", values: ["net/filter/"] },
   { folder: "net/status/", values: ["net/status/"], types: ["net/sinks/sink.ts"] },
   {
+    folder: "net/page/browser/",
+    values: ["net/page/browser/", "net/wire/printable.ts"],
+    types: ["net/page/messages.ts", "net/status/report.ts", "net/view/flow_facts.ts"],
+  },
+  {
+    folder: "net/page/",
+    values: [
+      "net/page/",
+      "net/view/",
+      "net/filter/",
+      "net/wire/",
+      "net/mirror/community_id.ts",
+      "tools/page.ts",
+    ],
+    types: ["net/status/report.ts"],
+  },
+  {
     folder: "net/link/",
     values: ["net/link/", "net/pki/", "net/wire/", "net/ffi/", BATCH, "net/sinks/sink.ts"],
     types: ["net/sinks/"],
@@ -72,6 +89,7 @@ const RULES: readonly Rule[] = [
       "net/pki/",
       "net/sinks/",
       "net/status/",
+      "net/page/",
       "net/forge/settings.ts",
       "net/wire/tcp.ts",
       "deno.json",

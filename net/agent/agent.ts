@@ -7,7 +7,10 @@ import { WireObserver } from "../capture/wire/observer.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import type { Sink } from "../sinks/sink.ts";
-import { beginStatus, openStatus } from "../settings/status.ts";
+import { closeListeners, openListeners } from "../settings/listeners.ts";
+import { beginStatus } from "../settings/status.ts";
+import { VERSION } from "../settings/version.ts";
+import type { Page } from "../page/listen.ts";
 import type { StatusServer } from "../status/server.ts";
 import type { MirrorBooks } from "./books.ts";
 import { interfaceAddresses } from "./interfaces.ts";
@@ -41,6 +44,7 @@ interface AgentParts {
   readonly recorder: RecordingWriter | undefined;
   readonly wire: WireObserver | undefined;
   readonly status: StatusServer | undefined;
+  readonly page: Page | undefined;
 }
 
 /** An agent at work, made by {@linkcode startAgent}. */
@@ -55,10 +59,11 @@ export class Agent {
   readonly #recorder: RecordingWriter | undefined;
   readonly #wire: WireObserver | undefined;
   readonly #status: StatusServer | undefined;
+  readonly #page: Page | undefined;
   #finishing: Promise<MirrorBooks> | undefined;
 
   private constructor(
-    { plan, mirror, recorder, wire, status }: AgentParts,
+    { plan, mirror, recorder, wire, status, page }: AgentParts,
     sources: ReadonlyMap<OpenSource, CaptureFeed>,
   ) {
     this.#plan = plan;
@@ -67,6 +72,7 @@ export class Agent {
     this.#recorder = recorder;
     this.#wire = wire;
     this.#status = status;
+    this.#page = page;
     this.failed = mirror.failed;
     const runs = sources.entries().map(([source, feed]) => source.run().finally(feed.end));
     this.ended = Promise.all(runs).then(() => {});
@@ -76,8 +82,8 @@ export class Agent {
   static async start(plan: MirrorPlan, opened: Set<CaptureSource>): Promise<Agent> {
     const timeBaseNs = plan.sources.find((source) => source.timeBaseNs !== undefined)?.timeBaseNs ??
       BigInt(Date.now()) * 1_000_000n;
-    const status = await openStatus(plan.settings);
-    const mirror = await startMirror(plan, timeBaseNs, status);
+    const { status, page } = await openListeners(plan.settings);
+    const mirror = await startMirror(plan, timeBaseNs, () => closeListeners(status, page));
     const sources = new Map<OpenSource, CaptureFeed>();
     let recorder: RecordingWriter | undefined;
     let wire: WireObserver | undefined;
@@ -99,20 +105,22 @@ export class Agent {
         sources.set(source.open(feed.target, { ...context, nextProgram: feed.nextProgram }), feed);
         opened.add(source);
       }
-      const agent = new Agent({ plan, mirror, recorder, wire, status }, sources);
-      await beginStatus(
-        status,
-        plan.settings,
-        "agent",
-        new AgentStatus(() => agent.#numbers(), () => mirror.pipeline.rows(), mirror.feed),
-      );
+      const agent = new Agent({ plan, mirror, recorder, wire, status, page }, sources);
+      const subject = new AgentStatus(() => agent.#numbers(), () => mirror.pipeline.rows(), mirror.feed);
+      await beginStatus(status, plan.settings, "agent", subject);
+      page?.begin({
+        report: () => subject.report(),
+        log: mirror.pageLog,
+        bodyBytes: plan.settings.bodyBytes,
+        version: VERSION,
+      });
       return agent;
     } catch (error) {
       for (const source of sources.keys()) await source.close();
       wire?.close();
       recorder?.finish();
       await mirror.finish();
-      await status?.close();
+      await closeListeners(status, page);
       throw error;
     }
   }
@@ -140,6 +148,11 @@ export class Agent {
   /** Port where metrics are to be had; undefined where they are not. */
   get metricsPort(): number | undefined {
     return this.#status?.metricsPort;
+  }
+
+  /** Address of the page, with the token that it asks for; undefined where there is none. */
+  get pageUrl(): string | undefined {
+    return this.#page?.url;
   }
 
   /** Reads certificates again at once; they are also when they change. */
@@ -187,7 +200,7 @@ export class Agent {
   }
 
   async #finish(): Promise<MirrorBooks> {
-    await this.#status?.close();
+    await closeListeners(this.#status, this.#page);
     for (const source of this.#sources) await source.close();
     this.#wire?.close();
     this.#recorder?.finish();
@@ -199,12 +212,12 @@ export class Agent {
 async function startMirror(
   plan: MirrorPlan,
   timeBaseNs: bigint,
-  status: StatusServer | undefined,
+  failed: () => Promise<void>,
 ): Promise<Mirror> {
   try {
     return await Mirror.start(plan, timeBaseNs);
   } catch (error) {
-    await status?.close();
+    await failed();
     throw error;
   }
 }

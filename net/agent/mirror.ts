@@ -12,6 +12,7 @@ import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import { VERSION } from "../settings/version.ts";
 import type { CertificateReport } from "../status/report.ts";
+import type { PageLog } from "../page/rows.ts";
 import { LiveView } from "../view/live.ts";
 import type { View } from "../view/view.ts";
 import type { MirrorBooks } from "./books.ts";
@@ -43,6 +44,8 @@ export class Mirror {
   readonly failed: Promise<void>;
   /** Sinks that take no packets any more. */
   readonly stopped: ReadonlySet<Sink>;
+  /** What a page shows of exchanges; undefined where nobody looks at them. */
+  readonly pageLog: PageLog | undefined;
   readonly #plan: MirrorPlan;
   readonly #buffer: PacketBuffer;
   readonly #view: View | undefined;
@@ -70,13 +73,19 @@ export class Mirror {
         interfaceName !== undefined && hasAddress(interfaceName)
       ),
     };
-    const view = this.#view = openView(settings, timeBaseNs, () => this.#stats());
+    const view = this.#view = openView(settings, timeBaseNs, () => this.#stats(), settings.ui !== undefined);
     const live = new LiveView(view, () => openLiveView(settings), () => this.pipeline.tapAgain());
     this.feed = new LiveFeed({
       live,
       timeBaseMs: Number(timeBaseNs / 1000n) / 1000,
       showsSecrets: settings.showSecrets,
     });
+    this.pageLog = view && {
+      buffer: view.log.memory.buffer,
+      timeBaseNs,
+      showsSecrets: settings.showSecrets,
+      portMap: settings.portMap,
+    };
     this.pipeline = new Pipeline(
       {
         codecs: plan.codecs,

@@ -3,6 +3,7 @@
 import type { Codec, CodecPlugin } from "../../codecs/codec.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
+import { checkPage } from "../settings/page.ts";
 import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
@@ -34,6 +35,7 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   const isWanted = chooserOf(settings);
   checkSinks(sinks, settings, writesFile(settings));
   checkView(settings, sinks);
+  checkPage(settings);
   if (record !== undefined) checkRecording(record, sinks);
   if (mtu !== undefined) checkMtu(mtu, sinks);
   const { sources = [hookSource()] } = settings;

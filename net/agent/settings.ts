@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from "../settings/schema.ts";
 import { sinkEntries } from "../settings/sink_schema.ts";
+import { pageEntries, type PageSettings } from "../settings/page.ts";
 import { statusEntries, type StatusSettings } from "../settings/status.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
@@ -48,7 +49,7 @@ export interface TargetSettings extends CredentialSettings {
 
 /** What an agent does. Everything may be left out, but a place for packets: `sinks`, `targets` or both. */
 export interface AgentSettings
-  extends TargetSettings, RotationSettings, StatusSettings, ViewSettings, ChoiceSettings {
+  extends TargetSettings, RotationSettings, StatusSettings, PageSettings, ViewSettings, ChoiceSettings {
   /** Where packets go. Default: none. */
   readonly sinks?: readonly SinkSetting[];
   /** Where clear text comes from. Default: every program with the hook, `[hookSource()]`. */
@@ -129,6 +130,7 @@ const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
   ...statusEntries,
+  ...pageEntries,
   only: v.optional(v.array(v.string())),
   skip: v.optional(v.array(v.string())),
   ...viewEntries,

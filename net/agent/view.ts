@@ -122,10 +122,15 @@ function filterOf({ filter }: ViewSettings): Filter | undefined {
 /** Failures that are told: each flow of a kind may fail in the same way. */
 const FAILURES_TOLD = 10;
 
-/** Opens what is written; undefined where nobody looks. Throws {@linkcode BadSetting}. */
-export function openView(settings: Checked, timeBaseNs: bigint, stats: EventStats): View | undefined {
+/** Opens what is written; undefined where nobody looks, nor will by a page. Throws {@linkcode BadSetting}. */
+export function openView(
+  settings: Checked,
+  timeBaseNs: bigint,
+  stats: EventStats,
+  hasPage = false,
+): View | undefined {
   const readers = [...settings.readers, ...openOutputs(settings, stats)];
-  if (readers.length === 0) return undefined;
+  if (readers.length === 0 && !hasPage) return undefined;
   for (const reader of readers) reader.begin?.(timeBaseNs);
   const { bodyBytes, logBytes } = settings;
   return new View({ logBytes, bodyBytes, filter: filterOf(settings), failed: failureTeller() }, readers);

@@ -9,7 +9,10 @@ import { VERSION } from "../settings/version.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { CollectorBooks } from "./books.ts";
 import { formatHostPort } from "../link/target.ts";
-import { beginStatus, openStatus } from "../settings/status.ts";
+import { checkPage } from "../settings/page.ts";
+import { closeListeners, openListeners } from "../settings/listeners.ts";
+import { beginStatus } from "../settings/status.ts";
+import type { Page } from "../page/listen.ts";
 import type { StatusServer } from "../status/server.ts";
 import { LinkServer } from "./link_server.ts";
 import { type CollectorNumbers, CollectorStatus } from "./status.ts";
@@ -43,15 +46,18 @@ export class Collector {
   readonly #server: LinkServer;
   readonly #credentials: OpenCredentials | undefined;
   readonly #status: StatusServer | undefined;
+  readonly #page: Page | undefined;
 
   private constructor(
     server: LinkServer,
     credentials: OpenCredentials | undefined,
     status: StatusServer | undefined,
+    page: Page | undefined,
   ) {
     this.#server = server;
     this.#credentials = credentials;
     this.#status = status;
+    this.#page = page;
     this.failed = server.failed;
   }
 
@@ -60,7 +66,7 @@ export class Collector {
     const { statePath } = settings;
     checkPlaces(settings);
     let server: LinkServer | undefined;
-    const status = await openStatus(settings);
+    const { status, page } = await openListeners(settings);
     let credentials: OpenCredentials | undefined;
     try {
       if (!settings.plaintext) {
@@ -72,12 +78,13 @@ export class Collector {
       }
       if (statePath !== undefined) makeFolder(statePath);
       server = await listen(settings, credentials);
-      const collector = new Collector(server, credentials, status);
+      const collector = new Collector(server, credentials, status, page);
       const subject = new CollectorStatus(() => collector.#numbers(settings.hostname));
       await beginStatus(status, settings, `collector-${collector.port}`, subject);
+      page?.begin({ report: () => subject.report(), bodyBytes: 0, version: VERSION });
       return collector;
     } catch (error) {
-      await status?.close();
+      await closeListeners(status, page);
       credentials?.close();
       throw error instanceof BadSetting ? error : explained(error as Error & { code?: string }, settings);
     }
@@ -108,6 +115,11 @@ export class Collector {
     return this.#status?.metricsPort;
   }
 
+  /** Address of the page, with the token that it asks for; undefined where there is none. */
+  get pageUrl(): string | undefined {
+    return this.#page?.url;
+  }
+
   /** Reads certificates again at once; they are also when they change. */
   async reloadCertificates(): Promise<void> {
     await this.#credentials?.reload();
@@ -115,7 +127,7 @@ export class Collector {
 
   /** Lets agents go, empties and closes the sinks. Answers the last books. */
   async close(): Promise<CollectorBooks> {
-    await this.#status?.close();
+    await closeListeners(this.#status, this.#page);
     await this.#server.close();
     this.#credentials?.close();
     return this.books();
@@ -142,6 +154,7 @@ export class Collector {
 function checkPlaces(settings: CheckedSettings): void {
   const { statePath, sinks } = settings;
   checkSinks(sinks, settings);
+  checkPage(settings);
   if (statePath !== undefined && fileOf(sinks, statePath) !== undefined) {
     throw new BadSetting("statePath", `${JSON.stringify(statePath)} is a sink already, give another file`);
   }

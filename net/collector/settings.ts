@@ -6,6 +6,7 @@ import { BadSetting } from "../settings/bad_setting.ts";
 import type { CredentialSettings } from "../settings/credentials.ts";
 import { AGENT_RATE_MIN, AGENT_SHARE_MIN, WORKERS_MAX } from "../settings/limits.ts";
 import { credentialEntries, parsed, wholeNumber } from "../settings/schema.ts";
+import { pageEntries, type PageSettings } from "../settings/page.ts";
 import { statusEntries, type StatusSettings } from "../settings/status.ts";
 import type { RotationSettings, SinkSetting } from "../settings/sinks.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
@@ -16,7 +17,8 @@ import { PORT_MAX } from "../wire/tcp.ts";
 const WORKERS_OF_USE = 4;
 
 /** What a collector does. */
-export interface CollectorSettings extends CredentialSettings, RotationSettings, StatusSettings {
+export interface CollectorSettings
+  extends CredentialSettings, RotationSettings, StatusSettings, PageSettings {
   /** Where packets go, at least one. */
   readonly sinks: readonly SinkSetting[];
   /** Address or name to listen on. Default: `::`, every address. */
@@ -56,6 +58,7 @@ const settingsSchema = v.strictObject({
   ...sinkEntries,
   ...credentialEntries,
   ...statusEntries,
+  ...pageEntries,
   hostname: v.optional(v.string(), "::"),
   port: v.optional(wholeNumber(0, PORT_MAX), LINK_PORT),
   allow: v.optional(v.array(v.string()), () => []),

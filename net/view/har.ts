@@ -117,6 +117,21 @@ export class HarWriter implements EntryReader {
   }
 }
 
+/** A whole archive of these. */
+export function harText(
+  exchanges: Iterable<Exchange>,
+  { version, timeBaseNs, showsSecrets }: {
+    readonly version: string;
+    readonly timeBaseNs: bigint;
+    readonly showsSecrets: boolean;
+  },
+): string {
+  const entries = Array.from(exchanges, (exchange) => harEntry(exchange, timeBaseNs, showsSecrets));
+  return JSON.stringify({
+    log: { version: "1.2", creator: { name: "sslcollector", version }, pages: [], entries },
+  });
+}
+
 /** An entry of the archive, for `JSON.stringify`. */
 function harEntry(exchange: Exchange, timeBaseNs: bigint, showsSecrets: boolean): Record<string, unknown> {
   const { flow, startNs, responseNs, endNs, cut } = exchange;

@@ -17,7 +17,7 @@ export function parseNetwork(text: string): Network {
   if (version === 0 || rest.length > 0 || !(prefix <= bits)) {
     throw new RangeError(`expected a network such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
   }
-  const bytes = version === 4 ? Uint8Array.from(address.split("."), Number) : ipv6Bytes(address);
+  const bytes = ipBytes(address);
   const whole = prefix >> 3;
   const mask = 0xff << 8 - (prefix & 7) & 0xff;
   return {
@@ -29,7 +29,11 @@ export function parseNetwork(text: string): Network {
   };
 }
 
-/** Of an address that is known to be one. */
+/** The 4 or 16 bytes of an address that is known to be one. */
+export function ipBytes(address: string): Uint8Array {
+  return isIP(address) === 4 ? Uint8Array.from(address.split("."), Number) : ipv6Bytes(address);
+}
+
 function ipv6Bytes(address: string): Uint8Array {
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address.replace(/%.*$/, ""));
   const text = dotted === null

@@ -6,14 +6,18 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { bundlePage } from "../page.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const MAIN = "cli/main.ts";
 const WORKER = "net/link/transport/worker.ts";
 /** How the collector names the file of its threads, beside whichever file says so. */
 const WORKER_URL = 'new URL("./worker.ts", import.meta.url)';
-/** Where parts lie: two levels down, so that `../../dist/` is the folder's own for the part that looks for the hook there. */
+/** How the page's server names its script. */
+const SCRIPT_URL = 'new URL("../../dist/page.js", import.meta.url)';
+/** Where parts lie: two levels down, so that `../../dist/` is the folder's own for the parts that look for hook and page there. */
 const PARTS = "net/parts";
+const PAGE = "dist/page.js";
 
 export interface Parts {
   /** The file to run, from the folder's root. */
@@ -40,7 +44,9 @@ export async function bundleParts(folder: string): Promise<Parts> {
     Deno.writeTextFileSync(path, text);
   }
   const files = [...named.keys()].map((name) => `${PARTS}/${name}`);
-  return { main: `${PARTS}/${entries[0]}`, files: files.slice(1) };
+  await Deno.mkdir(`${folder}/dist`, { recursive: true });
+  await bundlePage(`${folder}/${PAGE}`);
+  return { main: `${PARTS}/${entries[0]}`, files: [...files.slice(1), PAGE] };
 }
 
 /** A part that is no entry: its name ends in a hash. */
@@ -63,15 +69,22 @@ export function withStableNames(parts: ReadonlyMap<string, string>): Map<string,
   );
 }
 
-/** Writes the program as one file, which has what a collector's threads run as a text in itself. */
+/** Writes the program as one file, which has what a collector's threads and a browser run as texts in itself. */
 export async function bundleWhole(path: string): Promise<void> {
   await bundle(["--output", path, MAIN]);
-  const pieces = Deno.readTextFileSync(path).split(WORKER_URL);
-  if (pieces.length !== 2) throw new Error(`the bundle names its threads' file ${pieces.length - 1} times`);
+  const program = Deno.readTextFileSync(path);
   await bundle(["--output", path, WORKER]);
-  const worker = Deno.readFileSync(path).toBase64();
-  const whole = pieces.join(`new URL("data:text/javascript;base64,${worker}")`);
+  const withWorker = withText(program, WORKER_URL, Deno.readFileSync(path));
+  await bundlePage(path);
+  const whole = withText(withWorker, SCRIPT_URL, Deno.readFileSync(path));
   Deno.writeTextFileSync(path, whole.replaceAll(PACKAGES, "npm:"));
+}
+
+/** The program with a script in the place of its file's name. */
+function withText(program: string, url: string, script: Uint8Array): string {
+  const pieces = program.split(url);
+  if (pieces.length !== 2) throw new Error(`the bundle says ${pieces.length - 1} times ${url}`);
+  return pieces.join(`new URL("data:text/javascript;base64,${script.toBase64()}")`);
 }
 
 async function bundle(args: readonly string[]): Promise<void> {

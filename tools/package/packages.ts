@@ -29,22 +29,26 @@ interface GraphPackage {
   readonly localPath: string;
 }
 
+/** Of the program and of its page. */
+const ENTRIES = ["cli/main.ts", "net/page/browser/main.ts"];
+
 /** What the program imports, and what that depends on; by name. */
 export async function usedPackages(): Promise<UsedPackage[]> {
-  const graph = await moduleGraph();
+  const graphs = await Promise.all(ENTRIES.map(moduleGraph));
+  const packages = Object.assign({}, ...graphs.map(({ npmPackages }) => npmPackages)) as Graph["npmPackages"];
   const used = new Set(
-    graph.modules.flatMap(({ npmPackage }) => npmPackage === undefined ? [] : [npmPackage]),
+    graphs.flatMap(({ modules }) => modules).flatMap(({ npmPackage }) => npmPackage ?? []),
   );
-  for (const id of used) for (const dependency of graph.npmPackages[id].dependencies) used.add(dependency);
+  for (const id of used) for (const dependency of packages[id].dependencies) used.add(dependency);
   const lock = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.lock`)) as {
     npm: Record<string, { integrity: string }>;
   };
-  return [...used].sort().map((id) => described(graph.npmPackages[id], lock.npm[id]?.integrity ?? ""));
+  return [...used].sort().map((id) => described(packages[id], lock.npm[id]?.integrity ?? ""));
 }
 
-async function moduleGraph(): Promise<Graph> {
+async function moduleGraph(entry: string): Promise<Graph> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "cli/main.ts"],
+    args: ["info", "--json", entry],
     cwd: ROOT,
     stderr: "inherit",
   }).output();

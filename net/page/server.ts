@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The page's server, `--ui`: the page itself to whoever asks, and what was seen to who has the token.
+ *
+ * ```
+ * /  /page.js  /page.css  /icon.svg    the page: has no secrets
+ * /api/status                          the report, and samples of the last hour
+ * /api/rows?filter=EXPRESSION          a line of JSON for each batch of rows, without end
+ * /api/detail?row=N                    heads, timing, flow
+ * /api/body?row=N&side=request         the body, decoded, as bytes of no type
+ * /api/har?row=N  /api/har?flow=N      HTTP archive
+ * ```
+ *
+ * @module
+ */
+import { BadFilter } from "../filter/expression.ts";
+import type { StatusReport } from "../status/report.ts";
+import { type Filter, parseFilter, parseFilterOfStranger } from "../view/filter.ts";
+import { harText } from "../view/har.ts";
+import { LogReader } from "../view/log_reader.ts";
+import type { Exchange } from "../view/exchange.ts";
+import { bodyOf, detailOf } from "./detail.ts";
+import type { Guard, Refusal } from "./guard.ts";
+import { History, SAMPLE_MS } from "./history.ts";
+import type { FilterMistake, StatusMessage } from "./messages.ts";
+import { RowStream } from "./row_stream.ts";
+import { type PageLog, RowFeed } from "./rows.ts";
+
+/** What the page shows. */
+export interface PageSubject {
+  report(): StatusReport;
+  /** Absent where no requests are seen. */
+  readonly log?: PageLog;
+  /** Bytes of each body that are kept. */
+  readonly bodyBytes: number;
+  readonly version: string;
+}
+
+/** A file of the page. */
+export interface PageFile {
+  readonly type: string;
+  readonly text: string;
+}
+
+const HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "cache-control": "no-store",
+};
+/** Open lists at a time: each reads the log for itself. */
+const STREAMS_MAX = 16;
+
+export class PageServer {
+  readonly #guard: Guard;
+  readonly #files: ReadonlyMap<string, PageFile>;
+  readonly #history = new History();
+  readonly #streams = new Set<RowStream>();
+  #subject: PageSubject | undefined;
+  #sampling: ReturnType<typeof setInterval> | undefined;
+
+  constructor(guard: Guard, files: ReadonlyMap<string, PageFile>) {
+    this.#guard = guard;
+    this.#files = files;
+  }
+
+  /** There is something to show now. */
+  begin(subject: PageSubject): void {
+    this.#subject = subject;
+    this.#history.add(subject.report());
+    this.#sampling = setInterval(() => this.#history.add(subject.report()), SAMPLE_MS);
+  }
+
+  /** Ends answers that have no end. */
+  close(): void {
+    clearInterval(this.#sampling);
+    for (const stream of this.#streams) stream.end();
+  }
+
+  readonly answer = (request: Request): Response => {
+    const refusal = this.#guard.refusal(request);
+    if (refusal !== undefined) return refused(refusal);
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return refused({ status: 405, text: "only GET and HEAD" });
+    }
+    const url = new URL(request.url);
+    const file = this.#files.get(url.pathname);
+    if (file !== undefined) return answer(file.text, file.type);
+    if (!url.pathname.startsWith("/api/")) return refused({ status: 404, text: "there is the page at /" });
+    const dataRefusal = this.#guard.dataRefusal(request);
+    if (dataRefusal !== undefined) return refused(dataRefusal);
+    if (this.#subject === undefined) return refused({ status: 503, text: "starting" });
+    return this.#data(url, this.#subject);
+  };
+
+  #data({ pathname, searchParams }: URL, subject: PageSubject): Response {
+    if (pathname === "/api/status") return json(this.#status(subject));
+    const { log } = subject;
+    if (log === undefined) return refused({ status: 404, text: "no requests are seen here" });
+    const row = numberIn(searchParams, "row");
+    switch (pathname) {
+      case "/api/rows":
+        return this.#rows(log, searchParams.get("filter") ?? "");
+      case "/api/detail": {
+        const detail = detailOf(log, row);
+        return detail === undefined ? refused(GONE) : json(detail);
+      }
+      case "/api/body": {
+        const body = bodyOf(log, row, searchParams.get("side") === "request" ? "request" : "response");
+        return body === undefined ? refused(GONE) : answer(body.bytes, "application/octet-stream");
+      }
+      case "/api/har":
+        return harOf(log, subject.version, row, numberIn(searchParams, "flow"));
+      default:
+        return refused({ status: 404, text: "there is no such thing" });
+    }
+  }
+
+  #status(subject: PageSubject): StatusMessage {
+    const report = subject.report();
+    return {
+      report,
+      samples: this.#history.upTo(report),
+      hasRows: subject.log !== undefined,
+      bodyBytes: subject.bodyBytes,
+      showsSecrets: subject.log?.showsSecrets ?? false,
+    };
+  }
+
+  #rows(log: PageLog, expression: string): Response {
+    let filter: Filter;
+    try {
+      const parse = log.showsSecrets ? parseFilter : parseFilterOfStranger;
+      filter = expression.trim() === "" ? () => true : parse(expression);
+    } catch (error) {
+      if (!(error instanceof BadFilter)) throw error;
+      const mistake: FilterMistake = { message: error.message, position: error.position };
+      return json(mistake, 400);
+    }
+    if (this.#streams.size >= STREAMS_MAX) {
+      return refused({ status: 429, text: `${STREAMS_MAX} lists are open already` });
+    }
+    const stream = new RowStream(new RowFeed(log, filter), () => this.#streams.delete(stream));
+    this.#streams.add(stream);
+    return answer(new ReadableStream(stream, { highWaterMark: 0 }), "application/x-ndjson; charset=utf-8");
+  }
+}
+
+const GONE: Refusal = {
+  status: 410,
+  text: "it has left the exchange log: there was more than it has room for",
+};
+
+/** One exchange, or all of a connection that are in the log. */
+function harOf(log: PageLog, version: string, row: number, flow: number): Response {
+  const reader = new LogReader(log.buffer);
+  const found: Exchange[] = [];
+  const take = (entry: ReturnType<LogReader["entry"]>) => {
+    if (entry?.kind === "exchange") found.push(entry);
+  };
+  if (row >= 0) take(reader.entry(row));
+  else for (const entry of reader.ended()) if (entry.flow.id === flow) take(entry);
+  if (found.length === 0) return refused(GONE);
+  return answer(harText(found, { ...log, version }), "application/json");
+}
+
+/** NaN where there is none: no row has it. */
+function numberIn(parameters: URLSearchParams, name: string): number {
+  const text = parameters.get(name) ?? "";
+  return /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+}
+
+const json = (value: unknown, status = 200) => answer(JSON.stringify(value), "application/json", status);
+
+function refused({ status, text }: Refusal): Response {
+  return answer(`${text}\n`, "text/plain; charset=utf-8", status, REFUSALS[status]);
+}
+
+const REFUSALS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  401: { "www-authenticate": "Bearer" },
+  405: { allow: "GET, HEAD" },
+};
+
+function answer(
+  body: BodyInit,
+  type: string,
+  status = 200,
+  more: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(body, { status, headers: { ...HEADERS, "content-type": type, ...more } });
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/** Where a running agent or collector is asked how it goes, by programs and by people. @module */
+import type { Page } from "../page/listen.ts";
+import type { StatusServer } from "../status/server.ts";
+import { openPage, type PageSettings } from "./page.ts";
+import { openStatus, type StatusSettings } from "./status.ts";
+
+interface Listeners {
+  readonly status: StatusServer | undefined;
+  readonly page: Page | undefined;
+}
+
+/** Listens on what is asked for; who asks before there is an answer is told so. Throws a `BadSetting`. */
+export async function openListeners(settings: StatusSettings & PageSettings): Promise<Listeners> {
+  const status = await openStatus(settings);
+  try {
+    return { status, page: await openPage(settings) };
+  } catch (error) {
+    await status?.close();
+    throw error;
+  }
+}
+
+export async function closeListeners(
+  status: StatusServer | undefined,
+  page: Page | undefined,
+): Promise<void> {
+  await Promise.all([status?.close(), page?.close()]);
+}
