@@ -33,6 +33,8 @@ interface OpenLink {
   readonly books: AgentBooks;
   /** Packets below are the agent's no more. */
   readonly first: number;
+  /** Bytes of IP packet in the longest frame of its present run. */
+  readonly mtu: number;
   /** Number that the next packet has; undefined until the agent says it. */
   cursor: number | undefined;
   /** Bytes written and not yet acknowledged. */
@@ -53,6 +55,8 @@ interface Unflushed {
 export interface IntakeOptions {
   /** Sinks that are at work; empty: nothing may be acknowledged any more. */
   readonly sinks: () => readonly Sink[];
+  /** Bytes of IP packet in the longest frame that every sink takes now. */
+  readonly mtu: () => number;
   /** Whether some sink keeps packets in a queue of its own, so that only flushing tells what has left. */
   readonly flushes: boolean;
   /** Packets of a session that the collector had before it was started; undefined: it knows nothing of the session. */
@@ -130,6 +134,7 @@ export class Intake implements IntakePort {
       session,
       books,
       first: hello.first,
+      mtu: hello.mtu,
       cursor: undefined,
       unackedBytes: 0,
       isAckDue: false,
@@ -148,7 +153,7 @@ export class Intake implements IntakePort {
         hello.session.slice(0, 8)
       }${resumes}${called}${plain}`,
     );
-    this.#peer!.welcome(link, committed);
+    this.#peer!.welcome(link, committed, this.#options.mtu());
   }
 
   packets(
@@ -188,6 +193,8 @@ export class Intake implements IntakePort {
     if (open.cursor === undefined || open.hasEnded) {
       return this.#end(link, "bad data: packets without a position");
     }
+    const mtu = this.#options.mtu();
+    if (open.mtu > mtu) return this.#end(link, `packets of at most ${mtu} bytes are taken from now on`);
     const { books, session } = open;
     const first = open.cursor;
     open.cursor += packets;

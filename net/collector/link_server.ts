@@ -124,6 +124,7 @@ export class LinkServer {
     this.#atWork = [...sinks];
     this.#intake = new Intake({
       sinks: () => this.#atWork,
+      mtu: () => this.mtu,
       flushes: options.sinks.some(({ flushes }) => flushes),
       committed: (session) => this.#sessions.get(session),
       mayLack: this.#state?.mayLack ?? false,
@@ -226,7 +227,6 @@ export class LinkServer {
         reusePort: workers > 1,
         allow,
         isPlaintext: credentials === undefined,
-        mtu: this.mtu,
         heartbeatMs,
         unpacks: this.#options.unpacks ?? true,
         firstLink: at * LINKS_PER_WORKER,
@@ -243,7 +243,7 @@ export class LinkServer {
   #peer(): LinkPeer {
     const of = (link: number) => this.#listeners[Math.floor(link / LINKS_PER_WORKER)];
     return {
-      welcome: (link, have) => of(link)?.welcome(link, have),
+      welcome: (link, have, mtu) => of(link)?.welcome(link, have, mtu),
       done: (link) => of(link)?.done(link),
       ack: (link, have) => of(link)?.ack(link, have),
       refuse: (link, reason) => of(link)?.refuse(link, reason),

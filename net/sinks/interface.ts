@@ -81,6 +81,7 @@ export class InterfaceSink implements Sink {
 
   /** Changes with the interface's. */
   get mtu(): number {
+    if (!this.#isClosed) this.#look();
     return this.#mtu;
   }
 

@@ -34,7 +34,7 @@ export class BatchWalker {
   /** `frameMax` is the longest frame allowed, in bytes. */
   constructor(
     readonly memory: Uint8Array,
-    readonly frameMax: number,
+    public frameMax: number,
     sectionSeen: { value: boolean } = { value: false },
   ) {
     this.#view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);

@@ -60,7 +60,7 @@ export class LinkReader {
   #unpacked: Unpacked | undefined;
   /** Of the last run that had come packed. */
   #unpackedBefore = 0;
-  readonly #frameMax: number;
+  #frameMax: number;
   readonly #events: LinkReaderEvents;
   readonly #buffers: ReaderMemory;
 
@@ -70,6 +70,11 @@ export class LinkReader {
     this.#buffers = buffers;
     this.#memory = buffers.take(0);
     this.#walker = new BatchWalker(this.#memory, frameMax);
+  }
+
+  /** Bytes of the longest frame that is allowed from the next block on. */
+  set frameMax(frameMax: number) {
+    this.#frameMax = this.#walker.frameMax = frameMax;
   }
 
   /** Whether packets wait that were not handed over. */

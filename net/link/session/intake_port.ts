@@ -35,7 +35,8 @@ export interface IntakePort {
 
 /** Takes what the intake answers to connections. Numbers of connections that are no more are ignored. */
 export interface LinkPeer {
-  welcome(link: number, have: number): void;
+  /** `mtu`: bytes of IP packet in the longest frame that is taken. */
+  welcome(link: number, have: number, mtu: number): void;
   /** One call of {@linkcode IntakePort.packets} or {@linkcode IntakePort.message} is done with, in their order. */
   done(link: number): void;
   ack(link: number, have: number): void;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** One connection of an agent, on the collector's side. @module */
 import type { Socket } from "node:net";
-import { FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
+import { FRAME_LENGTH_MAX, FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
 import { goOnReading, stopReading } from "./flow_control.ts";
 import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS, STATUS } from "../blocks/link.ts";
 import type { LinkMemory } from "./link_memory.ts";
@@ -18,8 +18,6 @@ const UNREAD_MAX = 64 * 1024;
 
 export interface AgentLinkOptions {
   readonly application: string;
-  /** Bytes of IP packet in the longest frame that is taken. */
-  readonly mtu: number;
   readonly heartbeatMs: number;
   readonly memory: LinkMemory;
   /** For packets that come packed; absent: none are taken. */
@@ -56,7 +54,7 @@ export class AgentLink {
     readonly options: AgentLinkOptions,
   ) {
     this.#heardMs = options.now();
-    this.#reader = new LinkReader(options.mtu + FRAME_OVERHEAD_MAX, options.memory.of(id), {
+    this.#reader = new LinkReader(FRAME_LENGTH_MAX, options.memory.of(id), {
       keptBytes: port.keptBytes,
       packets: (memory, start, end, packets) => this.#packets(memory, start, end, packets),
       message: (message) => this.#receive(message),
@@ -73,12 +71,14 @@ export class AgentLink {
     socket.write(linkHead(options.application, "collector"));
   }
 
-  welcome(have: number): void {
+  /** The agent may send from now on: what is behind `have`, in frames with up to `mtu` bytes of IP packet. */
+  welcome(have: number, mtu: number): void {
     if (this.#state !== "opening") return;
     this.#state = "open";
     this.#have = have;
-    const { mtu, unpacker } = this.options;
-    this.socket.write(linkBlock({ kind: "welcome", have, mtu, takes: unpacker ? [STATUS, ZSTD] : [STATUS] }));
+    this.#reader.frameMax = mtu + FRAME_OVERHEAD_MAX;
+    const takes = this.options.unpacker ? [STATUS, ZSTD] : [STATUS];
+    this.socket.write(linkBlock({ kind: "welcome", have, mtu, takes }));
     this.#parse();
   }
 

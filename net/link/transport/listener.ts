@@ -37,8 +37,6 @@ export interface ListenerSettings {
   /** Patterns of names that get in, beside those of the credentials; absent where both are: all of the CA's in the agent role. */
   readonly allow: readonly string[] | undefined;
   readonly isPlaintext: boolean;
-  /** Bytes of IP packet in the longest frame that is taken. */
-  readonly mtu: number;
   readonly heartbeatMs: number;
   /** Whether packets may come packed. */
   readonly unpacks: boolean;
@@ -149,8 +147,8 @@ export class Listener implements LinkPeer {
     return peer;
   }
 
-  welcome(link: number, have: number): void {
-    this.#links.get(link)?.welcome(have);
+  welcome(link: number, have: number, mtu: number): void {
+    this.#links.get(link)?.welcome(have, mtu);
   }
 
   done(link: number): void {
@@ -285,7 +283,6 @@ export class Listener implements LinkPeer {
       id,
       new AgentLink(id, socket, agent, this.#port, {
         application: this.#settings.application,
-        mtu: this.#settings.mtu,
         heartbeatMs: this.#settings.heartbeatMs,
         memory: this.#memory,
         unpacker: this.#unpacker,

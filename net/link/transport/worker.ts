@@ -41,7 +41,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case "credentials":
       return listener?.setCredentials(data.credentials);
     case "welcome":
-      return listener?.welcome(data.link, data.have);
+      return listener?.welcome(data.link, data.have, data.mtu);
     case "done":
       if (data.memory !== undefined) listener?.recycle(data.memory);
       return listener?.done(data.link);

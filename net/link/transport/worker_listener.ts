@@ -51,8 +51,8 @@ export class WorkerListener implements LinkPeer {
     this.#send({ type: "credentials", credentials });
   }
 
-  welcome(link: number, have: number): void {
-    this.#send({ type: "welcome", link, have });
+  welcome(link: number, have: number, mtu: number): void {
+    this.#send({ type: "welcome", link, have, mtu });
   }
 
   done(link: number): void {

@@ -12,7 +12,7 @@ export type ToWorker =
     readonly credentials: Credentials | undefined;
   }
   | { readonly type: "credentials"; readonly credentials: Credentials }
-  | { readonly type: "welcome"; readonly link: number; readonly have: number }
+  | { readonly type: "welcome"; readonly link: number; readonly have: number; readonly mtu: number }
   /** The intake is done with a message or run of packets; `memory` is the buffer that it kept, if any. */
   | { readonly type: "done"; readonly link: number; readonly memory: Uint8Array<ArrayBuffer> | undefined }
   | { readonly type: "ack"; readonly link: number; readonly have: number }

@@ -33,6 +33,7 @@ class Harness {
   constructor(sinks: readonly Sink[], flushes: boolean, flushMaxMs?: number) {
     this.intake = new Intake({
       sinks: () => sinks,
+      mtu: () => 65535,
       flushes,
       committed: (session) => this.sessions.get(session),
       mayLack: false,

@@ -44,7 +44,6 @@ const SETTINGS: ListenerSettings = {
   reusePort: false,
   allow: undefined,
   isPlaintext: true,
-  mtu: 1500,
   ...PATIENT_COLLECTOR,
   firstLink: 0,
 };
@@ -71,7 +70,7 @@ Deno.test("of messages between packets only a few are unanswered, and all of it 
   };
   const port: IntakePort = {
     keptBytes: Infinity,
-    opened: (link) => queueMicrotask(() => listener.welcome(link, 0)),
+    opened: (link) => queueMicrotask(() => listener.welcome(link, 0, 1500)),
     packets: (link, memory, start, end) => {
       const run = memory.subarray(start, end);
       const cursor = new FrameCursor();
@@ -114,7 +113,7 @@ Deno.test("an agent with TLS whose packets are not taken has to wait, and costs 
       pki.collector,
       {
         keptBytes: Infinity,
-        opened: (link) => queueMicrotask(() => listener.welcome(link, 0)),
+        opened: (link) => queueMicrotask(() => listener.welcome(link, 0, 1500)),
         packets() {},
         message() {},
         closed() {},
