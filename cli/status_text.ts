@@ -27,9 +27,11 @@ export function statusLines(report: StatusReport): string[] {
 }
 
 function agentLines(report: AgentReport): string[] {
-  const { programs, flows, captured, forged, packets, rates, lost, unforged, rings, nowMs } = report;
+  const { programs, flows, captured, forged, packets, rates, lost, unforged, rings, events, nowMs } = report;
   const refused = Object.entries(programs.refused);
   const claimed = flows.claimed > 0 ? `, ${count(flows.claimed)} with address=claimed` : "";
+  const crossed = events["flow-not-on-interface"] ?? 0;
+  const beside = crossed > 0 ? `, ${count(crossed)} not on the interface` : "";
   const bytes = captured.toServer + captured.toClient;
   const rate = rates.overMs === 0
     ? ""
@@ -45,7 +47,7 @@ function agentLines(report: AgentReport): string[] {
       }`,
     ),
     ...refused.map(([reason, amount]) => `  ${count(amount)} not mirrored: ${reasonText(reason)}`),
-    row("flows", `${count(flows.open)} open, ${count(flows.soFar)} so far${claimed}`),
+    row("flows", `${count(flows.open)} open, ${count(flows.soFar)} so far${claimed}${beside}`),
     row("captured", `${formatBytes(bytes)}${rate}`),
     row("forged", `${formatBytes(forged.toServer + forged.toClient)}, ${count(packets)} packets`),
     ...lossLines("lost", chosen(lost, false), bytes, nowMs),
@@ -74,7 +76,18 @@ function collectorLines({ agents }: CollectorReport): string[] {
     "SPOOL",
     "VERSION",
   ];
-  return table([header, ...agents.map(agentCells)]);
+  return [...table([header, ...agents.map(agentCells)]), ...agents.flatMap(elsewhereLines)];
+}
+
+/** Packets of the agent that are not among those of this collector's files, and were not lost on the way. */
+function elsewhereLines({ name, elsewhere, dropped }: RemoteAgentReport): string[] {
+  const shownName = printable(name);
+  return [
+    ...elsewhere > 0 ? [`  ${shownName}: ${count(elsewhere)} packets are with another collector`] : [],
+    ...Object.entries(dropped).map(([reason, { amount }]) =>
+      `  ${shownName}: ${count(amount)} packets in no file: ${reason}`
+    ),
+  ];
 }
 
 function agentCells(agent: RemoteAgentReport): string[] {

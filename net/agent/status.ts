@@ -134,6 +134,11 @@ export class AgentStatus implements StatusSubject {
       ),
       counter("forged_bytes_total", "Clear text in packets.", ways(forged)),
       counter("forged_packets_total", "Packets forged.", [{ value: packets }]),
+      counter(
+        "events_total",
+        "What happened to flows and programs, by reason.",
+        Object.entries(report.events).map(([reason, value]) => ({ labels: { reason }, value })),
+      ),
       counter("lost_bytes_total", "Captured bytes that no codec got, by reason.", lossValues(lost)),
       counter(
         "unforged_bytes_total",

@@ -59,7 +59,7 @@ export class CollectorStatus implements StatusSubject {
   }
 
   #agent(books: AgentBooks, nowMs: number): RemoteAgentReport {
-    const { name, address, connections, turnedMs, packets, bytes, duplicates, lagPackets, lagMs } = books;
+    const { name, address, connections, turnedMs, packets, bytes, duplicates, elsewhere } = books;
     return {
       name,
       address,
@@ -68,9 +68,11 @@ export class CollectorStatus implements StatusSubject {
       packets,
       bytes,
       lost: lossReports(this.#trend, `agent/${name}`, books.lost, nowMs),
+      dropped: lossReports(this.#trend, `left out/${name}`, books.dropped, nowMs),
       duplicates,
-      lagPackets,
-      lagMs,
+      elsewhere,
+      lagPackets: books.lagPackets,
+      lagMs: books.lagMs,
       ...(books.state === undefined ? {} : {
         queuedBytes: books.state.queuedBytes,
         spooledBytes: books.state.spooledBytes,
@@ -123,12 +125,23 @@ export class CollectorStatus implements StatusSubject {
         "Packets that it lost before they could be sent, by reason.",
         agents.flatMap(({ name, lost }) => lossValues(lost, { agent: name })),
       ),
+      counter(
+        "agent_dropped_packets_total",
+        "Packets of the agent that came and are in no file, by reason.",
+        agents.flatMap(({ name, dropped }) => lossValues(dropped, { agent: name })),
+      ),
+      counter(
+        "agent_elsewhere_packets_total",
+        "Packets of the agent that another collector has.",
+        ofAgents(({ elsewhere }) => elsewhere),
+      ),
     ];
   }
 }
 
-function concerns({ name, connections, forMs, lost }: RemoteAgentReport, nowMs: number): string[] {
-  const reasons = recentReasons(lost, nowMs);
+function concerns(agent: RemoteAgentReport, nowMs: number): string[] {
+  const { name, connections, forMs, lost, dropped } = agent;
+  const reasons = [...recentReasons(lost, nowMs), ...recentReasons(dropped, nowMs)];
   return [
     ...connections === 0 && forMs >= SILENT_MS
       ? [`agent ${shown(name)} is away for ${Math.round(forMs / 1000)} s`]

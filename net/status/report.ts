@@ -166,8 +166,12 @@ export interface RemoteAgentReport {
   readonly bytes: number;
   /** Packets that it lost before they could be sent. */
   readonly lost: LossReports;
+  /** Packets that came and are in no file, by reason: `agent-share`. */
+  readonly dropped: LossReports;
   /** Packets that came again after a break and were left out. */
   readonly duplicates: number;
+  /** Packets that another collector has, since the session was there meanwhile. */
+  readonly elsewhere: number;
   /** Packets that it had when it last said so, and the collector has not. */
   readonly lagPackets: number;
   /** Milliseconds that the oldest of them had waited then. */

@@ -23,7 +23,7 @@ const AGENT: AgentReport = {
   packets: 8_211_004,
   lost: { "ring-full": { amount: 2_000_000, lastMs: NOW_MS - 2 * HOUR_MS }, never: { amount: 0 } },
   unforged: {},
-  events: {},
+  events: { "flow-not-on-interface": 1020, lanes: 4 },
   rates: { overMs: 10_000, bytes: 41 * 2 ** 20, packets: 1234.5 },
   rings: { count: 14, usedBytes: 96 << 20, maxBytes: 512 << 20 },
   sinks: [
@@ -63,7 +63,7 @@ Deno.test("status of an agent: what is wrong, totals, losses, sinks", () => {
     "  ! ids2:3005 is not connected: _[31mno",
     "programs    14 mirrored, 20 so far, 2 not",
     "  2 not mirrored: the rings had all the memory that they may have (--memory)",
-    "flows       382 open, 91,204 so far, 3 with address=claimed",
+    "flows       382 open, 91,204 so far, 3 with address=claimed, 1,020 not on the interface",
     "captured    4.0 GiB  (last 10 s: 41 MiB/s, 1,235 packets/s)",
     "forged      4.0 GiB, 8,211,004 packets",
     "lost        0.05 %: 1.9 MiB ring-full (last 2 h ago)",
@@ -76,7 +76,7 @@ Deno.test("status of an agent: what is wrong, totals, losses, sinks", () => {
 });
 
 Deno.test("status of a collector: a line for each agent", () => {
-  const agent = { address: "10.0.0.11", bytes: 0, duplicates: 0, lagMs: 0 };
+  const agent = { address: "10.0.0.11", bytes: 0, duplicates: 0, elsewhere: 0, dropped: {}, lagMs: 0 };
   const report: CollectorReport = {
     role: "collector",
     version: "0.1.0",
@@ -107,6 +107,8 @@ Deno.test("status of a collector: a line for each agent", () => {
         forMs: 14_000,
         packets: 77_120,
         lost: { "queue-full": { amount: 412 } },
+        dropped: { "agent-share": { amount: 1000 } },
+        elsewhere: 40,
         lagPackets: 0,
       },
     ],
@@ -116,6 +118,8 @@ Deno.test("status of a collector: a line for each agent", () => {
     "AGENT  ADDRESS    SINCE      PACKETS    BYTES  LAG            LOST THERE      QUEUE    SPOOL  VERSION",
     "web1   10.0.0.11  3 h        8,211,004  0 B    1,204 (18 ms)  0               1.0 MiB  0 B    0.2.0_",
     "we_b2  10.0.0.11  away 14 s  77,120     0 B    0              412 queue-full  ?        ?      ?",
+    "  we_b2: 40 packets are with another collector",
+    "  we_b2: 1,000 packets in no file: agent-share",
   ]);
   assert.equal(statusLines({ ...report, agents: [] }).at(-1), "agents      none so far");
 });

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { AgentBooks } from "../../../net/collector/agent_books.ts";
+import { CollectorStatus } from "../../../net/collector/status.ts";
+
+Deno.test("a collector says of an agent what another collector has, and what is in no file", () => {
+  const books = new AgentBooks("web1");
+  books.connected("10.0.0.11:40000");
+  const numbers = {
+    place: "",
+    sinks: [],
+    stopped: new Set<never>(),
+    certificate: undefined,
+    agents: [books],
+  };
+  const status = new CollectorStatus(() => numbers);
+  status.report();
+  books.elsewhere = 40;
+  books.drop("agent-share", 7);
+  const { agents: [agent], health } = status.report();
+  assert.deepEqual([agent.elsewhere, agent.dropped["agent-share"].amount], [40, 7]);
+  assert.deepEqual(health.reasons, ["agent web1 loses packets: agent-share"]);
+  const valuesOf = (metric: string) => status.metrics().find(({ name }) => name === metric)?.values;
+  assert.deepEqual(valuesOf("agent_elsewhere_packets_total"), [{ labels: { agent: "web1" }, value: 40 }]);
+  assert.deepEqual(valuesOf("agent_dropped_packets_total"), [
+    { labels: { agent: "web1", reason: "agent-share" }, value: 7 },
+  ]);
+});
