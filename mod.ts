@@ -93,6 +93,7 @@ export {
   type SourceContext,
   type SourceCounters,
 } from "./net/agent/source.ts";
+export { probeSource, type ProbeSourceOptions } from "./net/agent/probe_source.ts";
 export type {
   CaptureAddress,
   CaptureEnd,

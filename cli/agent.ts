@@ -3,9 +3,9 @@
 import { startAgent } from "../net/agent/agent.ts";
 import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "../net/agent/runtime_dir.ts";
-import { hookSource } from "../net/agent/source.ts";
 import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { silentPrograms } from "../net/agent/unmirrored/survey.ts";
+import { captureSources } from "./capture_sources.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { log } from "./log.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
@@ -22,9 +22,10 @@ import { printingBeside } from "./view_settings.ts";
 export async function runAgent(command: AgentCommand): Promise<number> {
   const settings = mirrorSettings(command, () => pipeOrDatedFile(command), printingBeside(command));
   const runtimeDir = command.runtimeDir ?? defaultRuntimeDir();
-  const sources = [hookSource({ runtimeDir, memoryBytes: command.memory })];
+  const { capture = "hook", memory: memoryBytes } = command;
+  const sources = await captureSources(capture, { runtimeDir, memoryBytes });
   if (command.dryRun) return await tellMirror({ ...settings, sources });
-  const library = await hookLibraryPath();
+  const library = capture === "uprobes" ? undefined : await hookLibraryPath();
   const agent = await startAgent({
     ...settings,
     statusFolder: statusFolder(runtimeDir),
@@ -39,8 +40,12 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   log.info(`${places}; stop with Ctrl-C`);
   if (agent.metricsPort !== undefined) log.info(`metrics on port ${agent.metricsPort}`);
   if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
-  const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
-  printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
+  if (library !== undefined) {
+    const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
+    printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
+  } else {
+    printError("programs are mirrored that run: kernel probes are at their TLS libraries");
+  }
   service.ready(places);
   const hasFailed = await Promise.race([shutdown.asked, agent.failed.then(() => true)]);
   service.stopping();

@@ -30,6 +30,7 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   portMap: ["--port-map"],
   starttls: ["--starttls"],
   idleMs: ["--idle-timeout"],
+  sources: ["--capture"],
   runtimeDir: ["--runtime-dir"],
   memoryBytes: ["--memory"],
   hostname: ["--listen"],

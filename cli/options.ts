@@ -7,6 +7,7 @@ import type { InferValue } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { MEMORY_MIN, MTU_MAX, MTU_MIN, VLAN_MAX } from "../net/settings/limits.ts";
+import { CAPTURES } from "./capture_sources.ts";
 import { configCommand } from "./config_options.ts";
 import { hookCommand, runtimeDir } from "./hook_options.ts";
 import {
@@ -104,6 +105,10 @@ const captureOptions = {
 export const agentParser = object("Options", {
   command: constant("agent" as const),
   ...captureOptions,
+  capture: optional(option("--capture", word("SOURCES", CAPTURES), {
+    description:
+      message`Where clear text comes from. hook: programs that carry the hook; uprobes: kernel probes at the calls of OpenSSL in all other programs, also those that run already; auto: both, as far as the kernel allows. Default: hook.`,
+  })),
   ...mirrorOptions,
   ...remoteOptions,
   metrics,

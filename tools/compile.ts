@@ -12,6 +12,7 @@ import { placeBase } from "./build/base.ts";
 import { bundleParts } from "./build/bundle.ts";
 import { ownTarget, type Target, targetOf } from "./build/target.ts";
 import { buildHook } from "./hook.ts";
+import { buildProbes } from "./probes.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -36,7 +37,7 @@ export async function compile(target: Target = ownTarget(), output = outputOf(ta
   try {
     const base = await placeBase(target, folder);
     const { main, files } = await bundleParts(folder);
-    const included = [...files, ...await placeHook(target, folder)];
+    const included = [...files, ...await placeHook(target, folder), ...await placeProbes(target, folder)];
     // The executable has the times of what it was made of.
     for (const path of [main, ...included]) await Deno.utime(`${folder}/${path}`, 0, 0);
     await deno(
@@ -76,6 +77,19 @@ async function placeHook(target: Target, folder: string): Promise<string[]> {
   const library = await buildHook(target);
   await Deno.copyFile(library, `${folder}/${path}`);
   return [path];
+}
+
+/** The kernel probes beside it, where they can be built. */
+async function placeProbes(target: Target, folder: string): Promise<string[]> {
+  if (target.format === "pe") return [];
+  const path = "dist/sslcollector_probes.o";
+  try {
+    await Deno.copyFile(await buildProbes(target), `${folder}/${path}`);
+    return [path];
+  } catch (error) {
+    console.error(`compile: without kernel probes: ${(error as Error).message}`);
+    return [];
+  }
 }
 
 /** In place of a file that may be running, and perhaps on another file system. */

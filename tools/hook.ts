@@ -175,8 +175,19 @@ async function compile(target: Target, args: string[]): Promise<void> {
 if (import.meta.main) {
   try {
     console.log(await buildHook());
+    await tryProbes();
   } catch (error) {
     console.error(`hook: ${error instanceof Error ? error.message : error}`);
     Deno.exit(1);
+  }
+}
+
+/** The probes are built beside the hook, where they can be. */
+async function tryProbes(): Promise<void> {
+  const { buildProbes } = await import("./probes.ts");
+  try {
+    console.log(await buildProbes());
+  } catch (error) {
+    console.error(`hook: without kernel probes: ${(error as Error).message}`);
   }
 }

@@ -97,7 +97,7 @@ const RULES: readonly Rule[] = [
   },
   {
     folder: "net/agent/",
-    values: ["net/", "codecs/", "tools/hook.ts"],
+    values: ["net/", "codecs/", "tools/hook.ts", "tools/probes.ts"],
     never: ["net/collector/"],
   },
   { folder: "mod.ts", values: ["codecs/", "net/"] },

@@ -6,7 +6,8 @@
  */
 import { errno, errnoName, isMapFailed, libc } from "./libc.ts";
 
-const PROT_READ_WRITE = 3;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 
 /**
@@ -22,9 +23,14 @@ export class SharedMapping {
     this.#address = address;
   }
 
-  /** @throws {Error} naming the failure; the caller keeps `fd`. */
-  static map(fd: number, lengthBytes: number): SharedMapping {
-    const address = libc().mmap(null, BigInt(lengthBytes), PROT_READ_WRITE, MAP_SHARED, fd, 0n);
+  /**
+   * Maps a file from `offset` on, a multiple of the page's size; what is not writable may not be stored to.
+   *
+   * @throws {Error} naming the failure; the caller keeps `fd`.
+   */
+  static map(fd: number, lengthBytes: number, { offset = 0, isWritable = true } = {}): SharedMapping {
+    const protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ;
+    const address = libc().mmap(null, BigInt(lengthBytes), protection, MAP_SHARED, fd, BigInt(offset));
     if (isMapFailed(address)) throw new Error(`Cannot map ${lengthBytes} bytes: ${errnoName(errno())}`);
     return new SharedMapping(address, lengthBytes);
   }

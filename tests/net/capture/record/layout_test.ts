@@ -2,14 +2,8 @@
 import assert from "node:assert/strict";
 import * as record from "../../../../net/capture/record/layout.ts";
 import { encodeHello, encodeOpen, openFlags } from "../../../../net/capture/recording/record_writer.ts";
+import { checkAgainstHeader, layoutExpressions } from "../../../support/c_layout.ts";
 import { OPEN_EXAMPLE } from "../../../support/capture_examples.ts";
-
-/** C's names for the fields of a layout, where they are not the snake case of ours. */
-const C_NAMES: Record<string, string> = { timeNs: "time_ns" };
-
-function snake(name: string): string {
-  return C_NAMES[name] ?? name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
 
 Deno.test("offsets, sizes and constants are those of record.h", async () => {
   const structs = {
@@ -21,15 +15,7 @@ Deno.test("offsets, sizes and constants are those of record.h", async () => {
     sslc_region: record.REGION,
     sslc_ring: record.RING,
   };
-  const expressions: [string, number][] = [];
-  for (const [struct, layout] of Object.entries(structs)) {
-    for (const [field, offset] of Object.entries(layout)) {
-      const expression = field === "size"
-        ? `sizeof(struct ${struct})`
-        : `offsetof(struct ${struct}, ${snake(field)})`;
-      expressions.push([expression, offset]);
-    }
-  }
+  const expressions = layoutExpressions(structs);
   const { WORD, FLAG, KIND } = record;
   expressions.push(
     ["SSLC_MAGIC", record.MAGIC],
@@ -69,26 +55,7 @@ Deno.test("offsets, sizes and constants are those of record.h", async () => {
     ["SSLC_GRADE_NESTED", record.GRADES.indexOf("nested")],
     ["SSLC_GRADE_HELLO", record.GRADES.indexOf("hello")],
   );
-  const header = new URL("../../../../hook/record.h", import.meta.url).pathname;
-  const source = `#include "${header}"\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {\n` +
-    expressions.map(([expression]) => `printf("%lu\\n", (unsigned long)(${expression}));`).join("\n") +
-    "\nreturn 0; }\n";
-  const directory = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${directory}/layout.c`, source);
-    const compiled = await new Deno.Command("cc", {
-      args: ["-std=c99", "-o", `${directory}/layout`, `${directory}/layout.c`],
-    }).output();
-    assert(compiled.success, new TextDecoder().decode(compiled.stderr));
-    const output = await new Deno.Command(`${directory}/layout`).output();
-    const values = new TextDecoder().decode(output.stdout).trim().split("\n").map(Number);
-    assert.deepEqual(
-      Object.fromEntries(expressions.map(([expression], i) => [expression, values[i]])),
-      Object.fromEntries(expressions),
-    );
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await checkAgainstHeader("hook/record.h", expressions);
 });
 
 Deno.test("an open is read as it was written, with every kind of address", () => {

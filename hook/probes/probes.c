@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Probes at the calls of TLS libraries, run by the kernel: the clear text of a call is copied into the ring when it returns,
+ * and the socket that its thread used meanwhile gives the session's addresses. Programs are only read.
+ *
+ * A session is known by its process and the address of its object, from the library's function that makes it, or the first
+ * call that passes bytes, to the one that frees it.
+ */
+#include "kernel.h"
+
+/* The kernel lets programs under this licence use its helpers for tracing; the source may also be used under MIT alone. */
+const char license_text[] SECTION("license") = "Dual MIT/GPL";
+
+/* A TLS call that a thread is in. */
+struct frame {
+  u64 stack; /* where the stack will be when it has returned; 0: there is none */
+  u64 session;
+  u64 buffer;
+  u64 size;
+  u64 count_at; /* where the number of bytes will stand; 0: it is returned */
+  u64 time_ns;
+  u32 library;
+  u8 way;
+  u8 outer;   /* the frame around it, in `thread.frames`, plus 1 */
+  u8 sockets; /* TCP sockets that passed bytes: 0, 1, or 2 for several */
+  struct probe_ends ends;
+};
+
+/* TLS inside TLS takes two frames. One of a call that was left by a jump stays until the place is needed. */
+#define FRAMES 4
+struct thread {
+  u8 current; /* of `frames`, plus 1; 0: none */
+  u8 next;
+  struct frame frames[FRAMES];
+};
+
+/* SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN. */
+#define SHUTDOWN_MASK 3
+
+MAP(ring, MAP_RINGBUF, 0, 0, 64 << 20, 0);
+MAP(threads, MAP_TASK_STORAGE, 4, sizeof(struct thread), 0, MAP_NO_PREALLOC);
+MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 131072, MAP_NO_PREALLOC);
+MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
+MAP(libraries, MAP_ARRAY, 4, sizeof(struct probe_library), 1024, 0);
+MAP(books, MAP_ARRAY, 4, sizeof(struct probe_books), 1, 0);
+
+/* The kernel's types of these stand in the object's BTF. */
+const struct thread *const thread_type SECTION("types") = 0;
+
+INLINE struct probe_books *the_books(void) {
+  u32 zero = 0;
+  return bpf_map_lookup_elem(&books, &zero);
+}
+
+INLINE void count(u64 *counter, u64 amount) { __sync_fetch_and_add(counter, amount); }
+
+INLINE int same_ends(const struct probe_ends *one, const struct probe_ends *other) {
+  const u64 *a = (const u64 *)one, *b = (const u64 *)other;
+  return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4];
+}
+
+/* ---- Which socket a call used ---- */
+
+INLINE int read_ends(struct sock *sock, struct probe_ends *ends) {
+  u16 family = sock->__sk_common.skc_family;
+  if (sock->sk_protocol != IPPROTO_TCP) return 0;
+  if (family == AF_INET) {
+    *(u32 *)ends->local = sock->__sk_common.skc_rcv_saddr;
+    *(u32 *)ends->remote = sock->__sk_common.skc_daddr;
+  } else if (family == AF_INET6) {
+    bpf_probe_read_kernel(ends->local, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+    bpf_probe_read_kernel(ends->remote, 16, &sock->__sk_common.skc_v6_daddr);
+  } else {
+    return 0;
+  }
+  ends->family = family;
+  ends->local_port = sock->__sk_common.skc_num;
+  ends->remote_port = __builtin_bswap16(sock->__sk_common.skc_dport);
+  return 1;
+}
+
+INLINE int note_socket(struct sock *sock, s32 result) {
+  if (result <= 0) return 0;
+  struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+  if (!thread || thread->current == 0) return 0;
+  struct frame *frame = &thread->frames[(thread->current - 1) & (FRAMES - 1)];
+  struct probe_ends ends = { 0 };
+  if (!read_ends(sock, &ends)) return 0;
+  if (frame->sockets == 0) {
+    frame->ends = ends;
+    frame->sockets = 1;
+  } else if (!same_ends(&frame->ends, &ends)) {
+    frame->sockets = 2;
+  }
+  return 0;
+}
+
+SECTION("tp_btf/sock_send_length")
+int socket_sent(u64 *context) { return note_socket((struct sock *)context[0], (s32)context[1]); }
+
+SECTION("tp_btf/sock_recv_length")
+int socket_received(u64 *context) { return note_socket((struct sock *)context[0], (s32)context[1]); }
+
+/* ---- What is told ---- */
+
+INLINE void fill_head(struct probe_head *head, u16 kind, u64 flow, u64 time_ns, u64 offset) {
+  head->kind = kind;
+  head->way = 0;
+  head->flags = 0;
+  head->length = 0;
+  head->time_ns = time_ns;
+  head->flow = flow;
+  head->offset = offset;
+}
+
+INLINE u32 read_word(u64 object, s32 offset, u32 otherwise) {
+  u32 word;
+  if (offset < 0 || bpf_probe_read_user(&word, sizeof word, (void *)(object + offset)) != 0) return otherwise;
+  return word;
+}
+
+INLINE u8 role_of(const struct probe_library *library, u64 object) {
+  u32 word = 0;
+  if (library->role < 0) return PROBE_ROLE_UNKNOWN;
+  if (bpf_probe_read_user(&word, sizeof word, (void *)(object + library->role)) != 0) return PROBE_ROLE_UNKNOWN;
+  if (word & library->server_mask) return PROBE_SERVER;
+  if (library->client_mask != 0 && !(word & library->client_mask)) return PROBE_ROLE_UNKNOWN;
+  return 0;
+}
+
+/* PROBE_OPEN or PROBE_ADDRESS; whether it found room. */
+CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_session *session, u64 time_ns, u32 is_update) {
+  if (!key || !session) return 0;
+  u32 number = session->library;
+  struct probe_library *library = bpf_map_lookup_elem(&libraries, &number);
+  struct task_struct *task = bpf_get_current_task_btf();
+  if (!library) return 0;
+  struct probe_open *open = bpf_ringbuf_reserve(&ring, sizeof *open, 0);
+  if (!open) return 0;
+  fill_head(&open->head, is_update ? PROBE_ADDRESS : PROBE_OPEN, session->flow, time_ns, session->sent);
+  u8 flags = role_of(library, key->session);
+  if (session->late) flags |= PROBE_LATE;
+  if (session->inherited) flags |= PROBE_INHERITED;
+  open->received = session->received;
+  open->started_ns = task->group_leader->start_time;
+  open->pid = key->pid;
+  open->parent = task->real_parent->tgid;
+  open->uid = (u32)bpf_get_current_uid_gid();
+  open->net_namespace = task->nsproxy->net_ns->ns.inum;
+  open->tls_version = read_word(key->session, library->version, 0);
+  open->library = number;
+  bpf_get_current_comm(open->comm, sizeof open->comm);
+  if (library->client_random >= 0 &&
+      bpf_probe_read_user(open->client_random, 32, (void *)(key->session + library->client_random)) == 0) {
+    flags |= PROBE_RANDOM_KNOWN;
+  } else {
+    __builtin_memset(open->client_random, 0, 32);
+  }
+  open->ends = session->ends;
+  open->head.flags = flags;
+  bpf_ringbuf_submit(open, BPF_RB_NO_WAKEUP);
+  return 1;
+}
+
+/* What is to be told of a call's bytes. */
+struct telling {
+  u64 flow;
+  u64 buffer;
+  u64 left;
+  u64 offset;
+  u64 time_ns;
+  u64 told;
+  u64 unread;
+  u32 way;
+};
+
+/* A record with room for SIZE bytes; answers whether they were told. */
+#define TELL(SIZE)                                                                                   \
+  INLINE int tell_##SIZE(struct telling *telling, u64 length) {                                      \
+    struct probe_head *head = bpf_ringbuf_reserve(&ring, sizeof(struct probe_head) + SIZE, 0);       \
+    if (!head) return 0;                                                                             \
+    fill_head(head, PROBE_DATA, telling->flow, telling->time_ns, telling->offset);                   \
+    head->way = (u8)telling->way;                                                                    \
+    head->length = (u32)length;                                                                      \
+    /* The compiler knows that length fits, the kernel wants to see it. */                           \
+    asm volatile("if %0 <= " #SIZE " goto +1\n%0 = " #SIZE : "+r"(length));                          \
+    if (bpf_probe_read_user(head + 1, (u32)length, (void *)telling->buffer) != 0) {                  \
+      telling->unread += length;                                                                     \
+      bpf_ringbuf_discard(head, BPF_RB_NO_WAKEUP);                                                   \
+      return 0;                                                                                      \
+    }                                                                                                \
+    bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);                                                      \
+    return 1;                                                                                        \
+  }
+TELL(256)
+TELL(1024)
+TELL(4096)
+TELL(8192)
+TELL(16384)
+
+CHECKED_ALONE int tell_bytes(struct telling *telling) {
+  if (!telling) return 0;
+  u64 length = telling->left;
+  int is_told;
+  if (length > PROBE_PIECE_MAX) length = PROBE_PIECE_MAX;
+  if (length <= 256) is_told = tell_256(telling, length);
+  else if (length <= 1024) is_told = tell_1024(telling, length);
+  else if (length <= 4096) is_told = tell_4096(telling, length);
+  else if (length <= 8192) is_told = tell_8192(telling, length);
+  else is_told = tell_16384(telling, length);
+  if (is_told) telling->told += length;
+  telling->buffer += length;
+  telling->offset += length;
+  telling->left -= length;
+  return 0;
+}
+
+static long tell_piece(UNUSED u32 index, struct telling *telling) {
+  tell_bytes(telling);
+  return 0;
+}
+
+/* Ends what was told of a session; the session's entry is the caller's to remove. */
+CHECKED_ALONE int tell_close(struct probe_session *session, u32 orderly) {
+  if (!session || session->flow == 0) return 0;
+  u64 now = bpf_ktime_get_ns();
+  struct probe_close *close = bpf_ringbuf_reserve(&ring, sizeof *close, 0);
+  if (close) {
+    fill_head(&close->head, PROBE_CLOSE, session->flow, now, session->sent);
+    close->received = session->received;
+    if (orderly) close->head.flags = PROBE_ORDERLY;
+    bpf_ringbuf_submit(close, BPF_RB_NO_WAKEUP);
+    return 0;
+  }
+  struct probe_ending ending = { session->sent, session->received, orderly, now };
+  u64 flow = session->flow;
+  bpf_map_update_elem(&endings, &flow, &ending, 0);
+  struct probe_books *books = the_books();
+  if (books) count(&books->endings, 1);
+  return 0;
+}
+
+/* ---- Programs that carry the hook ---- */
+
+/* Eight characters as the word that they are in memory. */
+#define WORD(a, b, c, d, e, f, g, h)                                                                     \
+  ((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32 | (u64)(f) << 40 |        \
+   (u64)(g) << 48 | (u64)(h) << 56)
+
+/* "libsslcollector_hook.so" and the byte that ends it. */
+INLINE int is_hook_name(const u64 *name) {
+  return name[0] == WORD('l', 'i', 'b', 's', 's', 'l', 'c', 'o') &&
+         name[1] == WORD('l', 'l', 'e', 'c', 't', 'o', 'r', '_') &&
+         name[2] == WORD('h', 'o', 'o', 'k', '.', 's', 'o', 0);
+}
+
+static long look_at_mapping(UNUSED struct task_struct *task, struct vm_area_struct *area, u64 *is_hook) {
+  u64 name[4] = { 0 };
+  struct file *file = area->vm_file;
+  if (!file) return 0;
+  bpf_probe_read_kernel_str(name, sizeof name, file->f_path.dentry->d_name.name);
+  *is_hook = (u64)is_hook_name(name);
+  return 0;
+}
+
+/* Whether the call came from the hook: then the hook tells what it passes. */
+INLINE u8 is_hooked(u64 caller) {
+  u64 is_hook = 0;
+  bpf_find_vma(bpf_get_current_task_btf(), caller, look_at_mapping, &is_hook, 0);
+  return is_hook != 0;
+}
+
+/* ---- Sessions ---- */
+
+/* A child goes on with what its parent had, from where that is. */
+INLINE void inherit(const struct probe_session_key *key, struct probe_session *session) {
+  struct probe_session_key of_parent = { key->session, (u32)bpf_get_current_task_btf()->real_parent->tgid, 0 };
+  struct probe_session *parent = bpf_map_lookup_elem(&sessions, &of_parent);
+  if (!parent || parent->library != session->library) return;
+  session->sent = parent->sent;
+  session->received = parent->received;
+  session->ends = parent->ends;
+  session->has_ends = parent->has_ends;
+  session->hooked = parent->hooked;
+  session->late = parent->late;
+  session->inherited = parent->flow != 0;
+}
+
+INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library, u64 caller) {
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, key);
+  if (session) return session;
+  struct probe_session fresh = { 0 };
+  fresh.library = library;
+  fresh.late = 1;
+  inherit(key, &fresh);
+  if (!fresh.inherited) fresh.hooked = is_hooked(caller);
+  bpf_map_update_elem(&sessions, key, &fresh, BPF_NOEXIST);
+  return bpf_map_lookup_elem(&sessions, key);
+}
+
+/* A session whose bytes go over another connection than before is another one at the same place. */
+INLINE void take_ends(struct probe_session *session, const struct frame *frame) {
+  if (frame->sockets != 1 || (session->has_ends && same_ends(&session->ends, &frame->ends))) return;
+  if (session->has_ends) {
+    tell_close(session, 0);
+    session->flow = 0;
+    session->sent = session->received = 0;
+    session->inherited = 0;
+  }
+  session->ends = frame->ends;
+  session->has_ends = 1;
+  session->ends_told = 0;
+}
+
+/* Begins the flow of a session, or tells its addresses; whether the flow is open. */
+INLINE int open_flow(const struct probe_session_key *key, struct probe_session *session, struct probe_books *books, u64 time_ns) {
+  if (session->flow == 0) {
+    session->flow = __sync_fetch_and_add(&books->next_flow, 1) + 1;
+    if (!tell_open(key, session, time_ns, 0)) {
+      session->flow = 0;
+      return 0;
+    }
+    session->ends_told = session->has_ends;
+  } else if (session->has_ends && !session->ends_told) {
+    session->ends_told = (u8)tell_open(key, session, time_ns, 1);
+  }
+  return 1;
+}
+
+static __attribute__((noinline)) int tell_call(const struct frame *frame, u64 length, u64 caller) {
+  struct probe_session_key key = { frame->session, (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  struct probe_books *books = the_books();
+  if (!books) return 0;
+  count(&books->passed, length);
+  struct probe_session *session = session_of(&key, frame->library, caller);
+  if (!session) {
+    count(&books->untracked, 1);
+    count(&books->lost, length);
+    return 0;
+  }
+  if (session->hooked) {
+    count(&books->skipped, length);
+    return 0;
+  }
+  take_ends(session, frame);
+  u32 way = frame->way & 1;
+  u64 offset = way == PROBE_RECEIVED ? session->received : session->sent;
+  struct telling telling = { session->flow, frame->buffer, length, offset, frame->time_ns, 0, 0, way };
+  if (way == PROBE_RECEIVED) telling.time_ns = bpf_ktime_get_ns();
+  if (open_flow(&key, session, books, telling.time_ns)) {
+    telling.flow = session->flow;
+    bpf_loop((u32)((length + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX), tell_piece, &telling, 0);
+  }
+  if (way == PROBE_RECEIVED) session->received = offset + length;
+  else session->sent = offset + length;
+  count(&books->told, telling.told);
+  if (telling.told < length) count(&books->lost, length - telling.told);
+  if (telling.unread > 0) count(&books->unread, telling.unread);
+  return 0;
+}
+
+/* ---- Probes ---- */
+
+/* At the beginning of a function (session, buffer, size, where the count goes). */
+SECTION("uprobe/enter")
+int tls_enter(struct pt_regs *registers) {
+  struct thread *thread =
+    bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!thread) {
+    struct probe_books *books = the_books();
+    if (books) count(&books->untracked, 1);
+    return 0;
+  }
+  u64 cookie = bpf_get_attach_cookie(registers);
+  u64 stack = STACK(registers) + CALL_DEPTH;
+  u32 slot = thread->next & (FRAMES - 1);
+  u8 outer = thread->current;
+#pragma unroll
+  for (u32 i = 0; i < FRAMES; i++) {
+    if (thread->frames[i].stack == stack) {
+      slot = i;
+      outer = thread->frames[i].outer;
+    }
+  }
+  thread->next = (u8)((slot + 1) & (FRAMES - 1));
+  struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
+  frame->stack = stack;
+  frame->session = ARGUMENT_1(registers);
+  frame->buffer = ARGUMENT_2(registers);
+  frame->size = ARGUMENT_3(registers);
+  frame->count_at = cookie & PROBE_COUNT_BEHIND ? ARGUMENT_4(registers) : 0;
+  frame->time_ns = bpf_ktime_get_ns();
+  frame->library = (u32)(cookie >> 8);
+  frame->way = (u8)(cookie & PROBE_WAY);
+  frame->outer = outer;
+  frame->sockets = 0;
+  thread->current = (u8)(slot + 1);
+  return 0;
+}
+
+/* Where it has returned. */
+SECTION("uprobe/leave")
+int tls_leave(struct pt_regs *registers) {
+  struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+  if (!thread) return 0;
+  u64 stack = STACK(registers);
+  u32 slot = FRAMES;
+#pragma unroll
+  for (u32 i = 0; i < FRAMES; i++) {
+    if (thread->frames[i].stack == stack) slot = i;
+  }
+  if (slot >= FRAMES) return 0;
+  struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
+  frame->stack = 0;
+  thread->current = frame->outer;
+  s32 result = (s32)RESULT(registers);
+  u64 length = 0;
+  if (result <= 0) return 0;
+  if (frame->count_at != 0) {
+    if (bpf_probe_read_user(&length, sizeof length, (void *)frame->count_at) != 0) return 0;
+  } else {
+    length = (u32)result;
+  }
+  if (length == 0 || length > frame->size) return 0;
+  return tell_call(frame, length, PLACE(registers));
+}
+
+/* Where a function has returned that makes a session. */
+SECTION("uprobe/made")
+int session_made(struct pt_regs *registers) {
+  struct probe_session_key key = { RESULT(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  if (key.session == 0) return 0;
+  struct probe_session fresh = { 0 };
+  fresh.library = (u32)(bpf_get_attach_cookie(registers) >> 8);
+  fresh.hooked = is_hooked(PLACE(registers));
+  struct probe_session *old = bpf_map_lookup_elem(&sessions, &key);
+  if (old) tell_close(old, 0);
+  bpf_map_update_elem(&sessions, &key, &fresh, 0);
+  return 0;
+}
+
+/* At the beginning of a function that makes another owner of a session. */
+SECTION("uprobe/shared")
+int session_shared(struct pt_regs *registers) {
+  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (session) session->references++;
+  return 0;
+}
+
+/* At the beginning of a function that sends a close_notify. */
+SECTION("uprobe/closing")
+int session_closing(struct pt_regs *registers) {
+  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (session) session->closing = 1;
+  return 0;
+}
+
+INLINE void end_flow(const struct probe_session_key *key, struct probe_session *session) {
+  u32 number = session->library;
+  struct probe_library *library = bpf_map_lookup_elem(&libraries, &number);
+  u32 is_closed = library ? read_word(key->session, library->shutdown, 0) & SHUTDOWN_MASK : 0;
+  tell_close(session, session->closing || is_closed);
+}
+
+/* At the beginning of a function that frees a session. */
+SECTION("uprobe/freed")
+int session_freed(struct pt_regs *registers) {
+  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (!session) return 0;
+  if (session->references > 0) {
+    session->references--;
+    return 0;
+  }
+  end_flow(&key, session);
+  bpf_map_delete_elem(&sessions, &key);
+  return 0;
+}
+
+/* At the beginning of a function that makes a session as new, which libraries also do before each handshake. */
+SECTION("uprobe/cleared")
+int session_cleared(struct pt_regs *registers) {
+  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (!session) return 0;
+  end_flow(&key, session);
+  session->flow = 0;
+  session->sent = session->received = 0;
+  session->late = session->inherited = session->closing = session->has_ends = 0;
+  return 0;
+}

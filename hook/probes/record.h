@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the probes tell the agent: records in a BPF ring buffer, and counters beside it. net/capture/uprobes/layout.ts reads
+ * both, and a test holds its offsets against this header.
+ *
+ * Everything is little-endian. Records of a flow stand in the order in which its calls returned. Nothing of a flow comes
+ * before its PROBE_OPEN. Each record says how many bytes of its direction passed before it, so that a record that found no
+ * room shows as a gap of exactly its length when the next one comes, or in the PROBE_CLOSE. A close that found no room
+ * stays in the map `endings`.
+ */
+#ifndef SSLC_PROBES_RECORD_H
+#define SSLC_PROBES_RECORD_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef int s32;
+typedef unsigned long long u64;
+
+enum probe_record_kind { PROBE_OPEN = 1, PROBE_ADDRESS = 2, PROBE_DATA = 3, PROBE_CLOSE = 4 };
+
+/* What a program reads goes to it: as seen from the program, not yet from the client. */
+enum probe_way { PROBE_SENT = 0, PROBE_RECEIVED = 1 };
+
+/* Payloads of a data record; the ring's room is given out in these sizes. */
+#define PROBE_PIECE_MAX 16384
+
+/* A TCP socket's ends. Addresses of IPv4 are in the first four bytes, the rest is 0. Ports are in host order. */
+struct probe_ends {
+  u16 family; /* AF_INET or AF_INET6; 0: not known */
+  u16 local_port;
+  u16 remote_port;
+  u16 reserved;
+  u8 local[16];
+  u8 remote[16];
+};
+
+/* Head of every record. */
+struct probe_head {
+  u16 kind;
+  u8 way;   /* of data */
+  u8 flags; /* enum probe_flags */
+  u32 length; /* of data: bytes of payload behind the head */
+  u64 time_ns; /* CLOCK_MONOTONIC; of data sent: when the call began */
+  u64 flow;    /* above 0, of one session, never used again */
+  u64 offset;  /* of data: bytes that passed this way before; of others: bytes sent so far */
+};
+
+enum probe_flags {
+  PROBE_SERVER = 1,       /* open: the program is the server */
+  PROBE_ROLE_UNKNOWN = 2, /* open: whether it is, is not known */
+  PROBE_LATE = 4,         /* open: the session began before anybody looked */
+  PROBE_INHERITED = 8,    /* open: of the parent's, by fork */
+  PROBE_ORDERLY = 16,     /* close: with a close_notify */
+  PROBE_RANDOM_KNOWN = 32 /* open: client_random is set */
+};
+
+/* PROBE_OPEN, and PROBE_ADDRESS when the ends become known later. */
+struct probe_open {
+  struct probe_head head;
+  u64 received;      /* bytes received before */
+  u64 started_ns;    /* start of the process: tells it from another one of its number */
+  u32 pid;           /* in the initial pid namespace */
+  u32 parent;
+  u32 uid;           /* effective */
+  u32 net_namespace; /* inode number */
+  u32 tls_version;   /* 0x0303 for TLS 1.2; 0: not known */
+  u32 library;       /* number of the library in the map `libraries` */
+  u8 comm[16];
+  u8 client_random[32];
+  struct probe_ends ends;
+};
+
+struct probe_close {
+  struct probe_head head;
+  u64 received; /* bytes received in all; those sent are the head's offset */
+};
+
+struct probe_data {
+  struct probe_head head;
+  u8 payload[PROBE_PIECE_MAX];
+};
+
+/* The one value of the map `books`. Bytes passed = told + lost + skipped. */
+struct probe_books {
+  u64 next_flow;
+  u64 passed;   /* bytes of calls that were seen returning */
+  u64 told;     /* bytes that are in the ring, or were */
+  u64 lost;     /* bytes that found no room */
+  u64 unread;   /* of those lost: bytes whose memory could not be read */
+  u64 skipped;  /* bytes of programs that carry the hook */
+  u64 untracked; /* calls that no place was left for: what they passed nobody knows */
+  u64 endings;  /* closes that found no room */
+};
+
+/* A value of the map `libraries`: where a session's facts stand in its object, -1 where that is not known. */
+struct probe_library {
+  s32 role;         /* u32 that says whether it is the server's */
+  u32 server_mask;  /* OpenSSL: any bit of it; GnuTLS: GNUTLS_SERVER */
+  u32 client_mask;  /* where it has to have a bit of this otherwise; 0: it need not */
+  s32 client_random;
+  s32 shutdown;     /* u32, SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN */
+  s32 version;      /* u32 */
+};
+
+/* A key of the map `sessions`. */
+struct probe_session_key {
+  u64 session; /* address of its object */
+  u32 pid;
+  u32 reserved;
+};
+
+/* A value of it. */
+struct probe_session {
+  u64 flow; /* 0: nothing was told of it yet */
+  u64 sent; /* bytes so far */
+  u64 received;
+  u32 library;
+  u32 references; /* besides the first one */
+  u8 late;
+  u8 inherited;
+  u8 hooked;   /* the hook tells it */
+  u8 closing;  /* the program has asked for its close_notify to be sent */
+  u8 has_ends;
+  u8 ends_told;
+  struct probe_ends ends;
+};
+
+/* A value of the map `endings`, by the flow: a close that found no room in the ring. */
+struct probe_ending {
+  u64 sent;
+  u64 received;
+  u64 orderly; /* 0 or 1 */
+  u64 time_ns;
+};
+
+/*
+ * What a probe is told by its cookie: the number of the library in bits 8 and up, and below them what the function does.
+ */
+enum probe_function {
+  PROBE_WAY = 1,         /* it reads */
+  PROBE_COUNT_BEHIND = 2 /* the number of bytes is stored where the fourth argument says, and 1 is returned */
+};
+
+#endif

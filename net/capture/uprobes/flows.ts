@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/**
+ * From the probes' records to a {@linkcode CaptureTarget}: programs as they are first heard of, flows, and gaps of exactly what
+ * found no room.
+ *
+ * @module
+ */
+import type { Direction } from "../../../codecs/direction.ts";
+import { containerOf } from "../preload/container.ts";
+import { ancestorsOf } from "../preload/process_facts.ts";
+import { ProcessWatch, type WatchedProcess } from "../preload/process_watch.ts";
+import type { CaptureEnd, CaptureProgram, CaptureTarget } from "../target.ts";
+import {
+  CLOSE,
+  count,
+  FLAG,
+  HEAD,
+  KIND,
+  OPEN,
+  type Opener,
+  readEnds,
+  readOpener,
+  readRandom,
+  WAY,
+} from "./layout.ts";
+
+/** Why bytes are missing that passed and are not in the ring. */
+const RING_FULL = "ring-full";
+
+interface Program {
+  readonly capture: CaptureProgram;
+  readonly key: string;
+  readonly process: WatchedProcess;
+  readonly flows: Set<number>;
+}
+
+interface Flow {
+  readonly program: Program;
+  readonly isServer: boolean;
+  /** Bytes sent and received that the target knows of. */
+  readonly passed: [sent: number, received: number];
+}
+
+export interface ProbeFlowsOptions {
+  readonly target: CaptureTarget;
+  readonly nextProgram: () => number;
+  /** Nanoseconds of the target's time for those of CLOCK_MONOTONIC. */
+  readonly timeOf: (monotonicNs: number) => number;
+}
+
+export interface ProbeCounters {
+  /** Programs heard of so far. */
+  programs: number;
+  /** Sessions left out because nobody could tell whether the program was their server. */
+  roleless: number;
+  /** Bytes that the target was given, and those that it was told are missing. */
+  delivered: number;
+  missing: number;
+}
+
+export class ProbeFlows {
+  readonly counters: ProbeCounters = { programs: 0, roleless: 0, delivered: 0, missing: 0 };
+  readonly #options: ProbeFlowsOptions;
+  readonly #watch = new ProcessWatch();
+  /** By process id and start. */
+  readonly #programs = new Map<string, Program>();
+  readonly #flows = new Map<number, Flow>();
+
+  constructor(options: ProbeFlowsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a record at `at`, which is borrowed. */
+  take(view: DataView, bytes: Uint8Array, at: number): void {
+    const kind = view.getUint16(at + HEAD.kind, true);
+    const number = count(view, at + HEAD.flow);
+    const timeNs = this.#options.timeOf(count(view, at + HEAD.timeNs));
+    const flow = this.#flows.get(number);
+    if (kind === KIND.open) return this.#open(view, at, number, timeNs);
+    if (flow === undefined) return;
+    if (kind === KIND.data) this.#data(flow, number, view, bytes, at, timeNs);
+    else if (kind === KIND.address) this.#tellOpen(flow, view, at, number, timeNs);
+    else if (kind === KIND.close) {
+      const passed: [number, number] = [count(view, at + HEAD.offset), count(view, at + CLOSE.received)];
+      const isOrderly = (view.getUint8(at + HEAD.flags) & FLAG.orderly) !== 0;
+      this.#close(flow, number, passed, isOrderly ? "orderly" : "abrupt", timeNs);
+    }
+  }
+
+  /** A flow has ended whose record found no room; one that is not known is none of the target's. */
+  end(number: number, passed: readonly [number, number], end: CaptureEnd, monotonicNs: number): void {
+    const flow = this.#flows.get(number);
+    if (flow) this.#close(flow, number, passed, end, this.#options.timeOf(monotonicNs));
+  }
+
+  /** So much of a flow has passed by now: what is not told is missing. */
+  settle(number: number, passed: readonly [number, number], timeNs: number): void {
+    const flow = this.#flows.get(number);
+    if (flow) this.#tellMissing(flow, number, passed, timeNs);
+  }
+
+  /** Whether a process of which programs were heard has ended; their keys. */
+  ended(): Set<string> {
+    this.#watch.look();
+    return new Set([...this.#programs].filter(([, { process }]) => process.dead).map(([key]) => key));
+  }
+
+  /** Process id of a program by its key. */
+  pidOf(key: string): number | undefined {
+    return this.#programs.get(key)?.capture.pid;
+  }
+
+  /** Ends a program: nothing more of it is in the ring. */
+  endProgram(key: string, timeNs: number): void {
+    const program = this.#programs.get(key);
+    if (program === undefined) return;
+    for (const number of program.flows) this.#flows.delete(number);
+    this.#programs.delete(key);
+    this.#watch.forget(program.process);
+    this.#options.target.programEnd(program.capture, { losses: [], stopped: undefined }, timeNs);
+  }
+
+  /** Ends all programs. */
+  close(timeNs: number): void {
+    for (const key of [...this.#programs.keys()]) this.endProgram(key, timeNs);
+    this.#watch.close();
+  }
+
+  #open(view: DataView, at: number, number: number, timeNs: number): void {
+    const flags = view.getUint8(at + HEAD.flags);
+    if ((flags & FLAG.roleUnknown) !== 0) {
+      this.counters.roleless++;
+      return;
+    }
+    const program = this.#programOf(readOpener(view, at), timeNs);
+    const passed: [number, number] = [count(view, at + HEAD.offset), count(view, at + OPEN.received)];
+    const flow = { program, isServer: (flags & FLAG.server) !== 0, passed };
+    program.flows.add(number);
+    this.#flows.set(number, flow);
+    this.#tellOpen(flow, view, at, number, timeNs);
+  }
+
+  #tellOpen(flow: Flow, view: DataView, at: number, number: number, timeNs: number): void {
+    const { program: { capture }, isServer, passed } = flow;
+    const flags = view.getUint8(at + HEAD.flags);
+    const open = {
+      address: readEnds(view, at + OPEN.ends),
+      clientRandom: readRandom(view, at),
+      isServer,
+      tlsVersion: view.getUint32(at + OPEN.tlsVersion, true),
+      cipherSuite: 0,
+      alpn: "",
+      sni: "",
+      pid: capture.pid,
+      uid: capture.uid,
+      comm: capture.comm,
+      offsets: isServer ? [passed[1], passed[0]] as const : [passed[0], passed[1]] as const,
+      update: view.getUint16(at + HEAD.kind, true) === KIND.address,
+      inherited: (flags & FLAG.inherited) !== 0,
+      late: (flags & FLAG.late) !== 0,
+    };
+    this.#options.target.open(capture, number, open, timeNs);
+  }
+
+  #data(flow: Flow, number: number, view: DataView, bytes: Uint8Array, at: number, timeNs: number): void {
+    const way = view.getUint8(at + HEAD.way);
+    const length = view.getUint32(at + HEAD.length, true);
+    const offset = count(view, at + HEAD.offset);
+    if (way > WAY.received) return;
+    this.#tellMissingOf(flow, number, way, offset, timeNs);
+    flow.passed[way] = offset + length;
+    this.counters.delivered += length;
+    const payload = bytes.subarray(at + HEAD.size, at + HEAD.size + length);
+    this.#options.target.data(flow.program.capture, number, directionOf(flow, way), offset, payload, timeNs);
+  }
+
+  #close(
+    flow: Flow,
+    number: number,
+    passed: readonly [number, number],
+    end: CaptureEnd,
+    timeNs: number,
+  ): void {
+    this.#tellMissing(flow, number, passed, timeNs);
+    flow.program.flows.delete(number);
+    this.#flows.delete(number);
+    this.#options.target.close(flow.program.capture, number, end, timeNs);
+  }
+
+  #tellMissing(flow: Flow, number: number, passed: readonly [number, number], timeNs: number): void {
+    for (const way of [WAY.sent, WAY.received]) this.#tellMissingOf(flow, number, way, passed[way], timeNs);
+  }
+
+  /** Bytes up to `passed` are missing as far as they were not told. */
+  #tellMissingOf(flow: Flow, number: number, way: number, passed: number, timeNs: number): void {
+    const offset = flow.passed[way];
+    const length = passed - offset;
+    if (length <= 0) return;
+    flow.passed[way] = passed;
+    this.counters.missing += length;
+    const gap = { direction: directionOf(flow, way), offset, length, reason: RING_FULL };
+    this.#options.target.gap(flow.program.capture, number, gap, timeNs);
+  }
+
+  #programOf(opener: Opener, timeNs: number): Program {
+    const key = `${opener.pid}:${opener.startedNs}`;
+    const known = this.#programs.get(key);
+    if (known) return known;
+    const { pid, uid, comm, parent, networkNamespace } = opener;
+    const process = this.#watch.watch(pid);
+    const capture = {
+      id: this.#options.nextProgram(),
+      pid,
+      uid,
+      comm,
+      networkNamespace,
+      ancestors: [...new Set([parent, ...(process.dead ? [] : ancestorsOf(pid) ?? [])])],
+      ...(process.dead ? undefined : containerOf(pid)),
+    };
+    const program = { capture, key, process, flows: new Set<number>() };
+    this.#programs.set(key, program);
+    this.counters.programs++;
+    this.#options.target.programStart(capture, timeNs);
+    return program;
+  }
+}
+
+/** What a client sends goes to the server, and what a server sends to the client. */
+function directionOf({ isServer }: Flow, way: number): Direction {
+  return (way === WAY.sent) === isServer ? 1 : 0;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The layout of `hook/probes/record.h` in TypeScript, and the readers of its records.
+ *
+ * @module
+ */
+import { printable } from "../record/layout.ts";
+import type { CaptureAddress } from "../target.ts";
+
+export const KIND = { open: 1, address: 2, data: 3, close: 4 } as const;
+
+/** Of data: what the program wrote and what it read. */
+export const WAY = { sent: 0, received: 1 } as const;
+
+/** `struct probe_head`. */
+export const HEAD = {
+  kind: 0,
+  way: 2,
+  flags: 3,
+  length: 4,
+  timeNs: 8,
+  flow: 16,
+  offset: 24,
+  size: 32,
+} as const;
+
+/** `enum probe_flags`. */
+export const FLAG = {
+  server: 1,
+  roleUnknown: 2,
+  late: 4,
+  inherited: 8,
+  orderly: 16,
+  randomKnown: 32,
+} as const;
+
+/** `struct probe_ends`. */
+export const ENDS = { family: 0, localPort: 2, remotePort: 4, local: 8, remote: 24, size: 40 } as const;
+
+/** `struct probe_open`. */
+export const OPEN = {
+  received: 32,
+  startedNs: 40,
+  pid: 48,
+  parent: 52,
+  uid: 56,
+  netNamespace: 60,
+  tlsVersion: 64,
+  library: 68,
+  comm: 72,
+  clientRandom: 88,
+  ends: 120,
+  size: 160,
+} as const;
+
+/** `struct probe_close`. */
+export const CLOSE = { received: 32, size: 40 } as const;
+
+/** `struct probe_books`. */
+export const BOOKS = {
+  nextFlow: 0,
+  passed: 8,
+  told: 16,
+  lost: 24,
+  unread: 32,
+  skipped: 40,
+  untracked: 48,
+  endings: 56,
+  size: 64,
+} as const;
+
+/** `struct probe_library`. */
+export const LIBRARY = {
+  role: 0,
+  serverMask: 4,
+  clientMask: 8,
+  clientRandom: 12,
+  shutdown: 16,
+  version: 20,
+  size: 24,
+} as const;
+
+/** `struct probe_session_key`. */
+export const SESSION_KEY = { session: 0, pid: 8, size: 16 } as const;
+
+/** `struct probe_session`, of which this side reads the beginning. */
+export const SESSION = { flow: 0, sent: 8, received: 16 } as const;
+
+/** `struct probe_ending`. */
+export const ENDING = { sent: 0, received: 8, orderly: 16, timeNs: 24, size: 32 } as const;
+
+/** `enum probe_function`. */
+export const FUNCTION = { reads: 1, countBehind: 2 } as const;
+
+/** What a probe is told of the function that it is at. */
+export function cookieOf(library: number, what: number): number {
+  return library * 256 + what;
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+/** ::ffff:0:0/96, IPv4 on a socket for both. */
+const MAPPED = [...Array(10).fill(0), 0xff, 0xff];
+
+/** The ends of a socket at `at`, which the kernel knows to be the program's; undefined where there are none. */
+export function readEnds(view: DataView, at: number): CaptureAddress | undefined {
+  const family = view.getUint16(at + ENDS.family, true);
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  return {
+    grade: "nested",
+    localIp: readIp(view, at + ENDS.local, family),
+    localPort: view.getUint16(at + ENDS.localPort, true),
+    remoteIp: readIp(view, at + ENDS.remote, family),
+    remotePort: view.getUint16(at + ENDS.remotePort, true),
+    confirmed: true,
+  };
+}
+
+function readIp(view: DataView, at: number, family: number): Uint8Array {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, 16);
+  if (family === AF_INET) return bytes.slice(0, 4);
+  return MAPPED.every((byte, place) => bytes[place] === byte) ? bytes.slice(12) : bytes.slice();
+}
+
+/** Who opened a flow, as the kernel says. */
+export interface Opener {
+  readonly pid: number;
+  /** Tells the process from another one of its number. */
+  readonly startedNs: bigint;
+  readonly parent: number;
+  readonly uid: number;
+  readonly networkNamespace: number;
+  readonly comm: string;
+}
+
+/** Reads who opened a flow out of a record at `at`. */
+export function readOpener(view: DataView, at: number): Opener {
+  const comm = new Uint8Array(view.buffer, view.byteOffset + at + OPEN.comm, 16);
+  const end = comm.indexOf(0);
+  return {
+    pid: view.getUint32(at + OPEN.pid, true),
+    startedNs: view.getBigUint64(at + OPEN.startedNs, true),
+    parent: view.getUint32(at + OPEN.parent, true),
+    uid: view.getUint32(at + OPEN.uid, true),
+    networkNamespace: view.getUint32(at + OPEN.netNamespace, true),
+    comm: printable(comm, 0, end < 0 ? 15 : end),
+  };
+}
+
+/** Lower-case hex; empty where it is not known. */
+export function readRandom(view: DataView, at: number): string {
+  if ((view.getUint8(at + HEAD.flags) & FLAG.randomKnown) === 0) return "";
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at + OPEN.clientRandom, 32);
+  // Where a library keeps none, zeros stand.
+  return bytes.every((byte) => byte === 0) ? "" : bytes.toHex();
+}
+
+/** A word of 64 bits that counts bytes, flows or nanoseconds; exact below 2^53. */
+export function count(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/**
+ * TLS libraries on this host: those that the loader finds for any program, and those that processes have mapped, in whatever
+ * namespace.
+ *
+ * @module
+ */
+import { libraryOf, type TlsLibrary } from "./libraries.ts";
+
+/** A file to be probed. */
+export interface FoundLibrary {
+  /** By which this process reaches it. */
+  readonly path: string;
+  /** What people call it. */
+  readonly name: string;
+  readonly library: TlsLibrary;
+}
+
+const LIBRARY_FOLDERS = [
+  "/usr/lib/x86_64-linux-gnu",
+  "/usr/lib/aarch64-linux-gnu",
+  "/usr/lib64",
+  "/usr/lib",
+  "/lib",
+  "/usr/local/lib",
+];
+/** Of one process's maps: some 50,000 mappings. */
+const MAPS_BYTES_MAX = 4 << 20;
+
+/** Libraries where the loader looks for them: programs may come that map them. */
+export function installedLibraries(): FoundLibrary[] {
+  const found: FoundLibrary[] = [];
+  for (const folder of LIBRARY_FOLDERS) {
+    for (const name of namesIn(folder)) {
+      const library = libraryOf(name);
+      const path = `${folder}/${name}`;
+      if (library) found.push({ path, name: path, library });
+    }
+  }
+  return found;
+}
+
+/** Libraries that a process has mapped; undefined where its maps may not be read. */
+export function mappedLibraries(pid: number): FoundLibrary[] | undefined {
+  const maps = readMaps(pid);
+  return maps === undefined ? undefined : librariesIn(maps, pid);
+}
+
+/** The libraries that a `/proc/PID/maps` names, each by a mapping of its code: also those that were replaced since. */
+export function librariesIn(maps: string, pid: number): FoundLibrary[] {
+  const found: FoundLibrary[] = [];
+  for (
+    const [, range, path] of maps.matchAll(
+      /^([0-9a-f]+-[0-9a-f]+) r-x\S \S+ \S+ \d+ +(\/.*?)(?: \(deleted\))?$/gm,
+    )
+  ) {
+    const library = libraryOf(path.slice(path.lastIndexOf("/") + 1));
+    const [start, end] = range.split("-").map((word) => word.replace(/^0+(?=.)/, ""));
+    if (library) found.push({ path: `/proc/${pid}/map_files/${start}-${end}`, name: path, library });
+  }
+  return found;
+}
+
+/** Ids of all processes that this one sees. */
+export function processIds(): number[] {
+  return namesIn("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+function readMaps(pid: number): string | undefined {
+  try {
+    using file = Deno.openSync(`/proc/${pid}/maps`);
+    const decoder = new TextDecoder();
+    const piece = new Uint8Array(64 << 10);
+    let text = "";
+    for (
+      let bytes = 0, read;
+      bytes < MAPS_BYTES_MAX && (read = file.readSync(piece)) !== null;
+      bytes += read
+    ) {
+      text += decoder.decode(piece.subarray(0, read), { stream: true });
+    }
+    return text;
+  } catch {
+    return undefined;
+  }
+}

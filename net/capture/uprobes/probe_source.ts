@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+/**
+ * Capture by kernel probes: one loop that reads the probes' ring, finds libraries to probe as programs bring them, and notices
+ * which programs have ended.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { BpfRing } from "../../ffi/bpf_ring.ts";
+import { realtimeOffset } from "../../ffi/clock.ts";
+import { Pace } from "../preload/pace.ts";
+import type { CaptureTarget } from "../target.ts";
+import { ProbeFlows } from "./flows.ts";
+import { BOOKS, count, ENDING, SESSION, SESSION_KEY } from "./layout.ts";
+import { type FoundLibrary, installedLibraries, mappedLibraries, processIds } from "./libraries_found.ts";
+import { LoadedProbes } from "./loader.ts";
+import { ProbedFiles } from "./probed_files.ts";
+
+const RING_BYTES = 64 << 20;
+/** Of the ring, in one turn: some three milliseconds. */
+const TURN_BYTES = 4 << 20;
+const SLICE_MS = 4;
+/** How often the ring is looked at, when it fills and at rest: it holds what 12 Gbit/s bring in the latter. */
+const BUSY_MS = 4;
+const REST_MS = 40;
+/** More than this waits for a ring that fills. */
+const BUSY_BYTES = 256 << 10;
+const TICK_MS = 250;
+const CHECK_MS = 1000;
+/** A record that is stamped now is in the ring within this, so a tick stays behind the clock by as much. */
+const PUBLISH_NS = 20e6;
+/** The clocks' distance is taken anew so often. */
+const CLOCK_MS = 10_000;
+const DRAIN_MS = 5000;
+
+export interface ProbeSourceSettings {
+  /** The compiled probes. */
+  readonly object: Uint8Array<ArrayBuffer>;
+  readonly target: CaptureTarget;
+  readonly nextProgram: () => number;
+  /** CLOCK_REALTIME that the target's times count from. */
+  readonly timeBaseNs: bigint;
+  /** Of the ring, a power of two. {@linkcode RING_BYTES} when absent. */
+  readonly ringBytes?: number;
+  readonly onLook?: () => void;
+  readonly onBatch?: () => void | Promise<void>;
+  readonly warn?: (message: string) => void;
+}
+
+/** What the kernel and this side count. Bytes: passed = told + lost + skipped. */
+export interface ProbeSourceCounters {
+  readonly programs: number;
+  readonly files: number;
+  readonly passed: number;
+  readonly told: number;
+  readonly lost: number;
+  readonly skipped: number;
+  readonly delivered: number;
+  readonly missing: number;
+}
+
+export class ProbeSource {
+  readonly #options: ProbeSourceSettings;
+  readonly #probes: LoadedProbes;
+  readonly #ring: BpfRing;
+  readonly #files: ProbedFiles;
+  readonly #flows: ProbeFlows;
+  readonly #pace = new Pace(() => this.#isDue());
+  /** Processes whose maps were read. */
+  #seen = new Set<number>();
+  #clockMs = -Infinity;
+  #offsetNs = 0;
+  #floorNs = 0;
+  #tickedMs = -Infinity;
+  #checkedMs = -Infinity;
+  #knownEndings = 0;
+  #closing = false;
+  #running: Promise<void> | undefined;
+
+  /** Loads the probes and attaches them where libraries are. Throws an Error that names what the kernel refuses. */
+  constructor(options: ProbeSourceSettings) {
+    const ringBytes = options.ringBytes ?? RING_BYTES;
+    this.#options = options;
+    this.#probes = new LoadedProbes(options.object, ringBytes);
+    try {
+      this.#ring = new BpfRing(this.#probes.map("ring").fd, ringBytes);
+    } catch (error) {
+      this.#probes.close();
+      throw error;
+    }
+    this.#files = new ProbedFiles(this.#probes);
+    this.#flows = new ProbeFlows({
+      target: options.target,
+      nextProgram: options.nextProgram,
+      timeOf: (monotonicNs) => Math.max(this.#floorNs, monotonicNs + this.#offsetNs),
+    });
+    this.#setClock(performance.now());
+    for (const library of installedLibraries()) this.#add(library);
+    this.#findLibraries();
+  }
+
+  /** Programs heard of so far. */
+  get programs(): number {
+    return this.#flows.counters.programs;
+  }
+
+  get counters(): ProbeSourceCounters {
+    const books = this.#books();
+    const { programs, delivered, missing } = this.#flows.counters;
+    return {
+      programs,
+      files: this.#files.size,
+      passed: count(books, BOOKS.passed),
+      told: count(books, BOOKS.told),
+      lost: count(books, BOOKS.lost),
+      skipped: count(books, BOOKS.skipped),
+      delivered,
+      missing,
+    };
+  }
+
+  /** Reads until {@linkcode close}. Rejects only when `onBatch` does. */
+  run(): Promise<void> {
+    return this.#running ??= this.#run();
+  }
+
+  /** Takes the probes away, reads what they told, ends every program; idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#pace.interrupt();
+    await this.run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#closing) {
+        await this.#turn();
+        this.#tick();
+        if (this.#ring.waiting > BUSY_BYTES) await nextTurn();
+        else await this.#pace.next(this.#ring.hasMore ? BUSY_MS : REST_MS);
+      }
+      this.#files.close();
+      await this.#drain();
+    } finally {
+      this.#pace.close();
+      this.#ring.close();
+      this.#probes.close();
+    }
+  }
+
+  #isDue(): boolean {
+    this.#options.onLook?.();
+    return this.#ring.hasMore || performance.now() - this.#tickedMs >= TICK_MS;
+  }
+
+  /** Reads what is there, a piece at a time. */
+  async #turn(): Promise<number> {
+    const { view, bytes } = this.#ring;
+    let records = 0;
+    let sliceMs = performance.now();
+    this.#setClock(sliceMs);
+    for (let isMore = this.#ring.hasMore; isMore;) {
+      this.#options.onLook?.();
+      const read = this.#ring.read((at) => this.#flows.take(view, bytes, at), TURN_BYTES);
+      records += read;
+      if (read > 0) await this.#options.onBatch?.();
+      isMore = read > 0 && this.#ring.hasMore;
+      if (!isMore || performance.now() - sliceMs < SLICE_MS) continue;
+      await nextTurn();
+      sliceMs = performance.now();
+      if (sliceMs - this.#tickedMs >= TICK_MS) break;
+    }
+    return records;
+  }
+
+  #setClock(nowMs: number): void {
+    if (nowMs - this.#clockMs < CLOCK_MS) return;
+    this.#clockMs = nowMs;
+    this.#offsetNs = Number(realtimeOffset() - this.#options.timeBaseNs);
+  }
+
+  #nowNs(): number {
+    return Math.max(this.#floorNs, Date.now() * 1e6 - Number(this.#options.timeBaseNs));
+  }
+
+  /** What is due by the clock. */
+  #tick(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#tickedMs < TICK_MS) return;
+    this.#tickedMs = nowMs;
+    if (this.#ring.waiting < BUSY_BYTES) {
+      this.#floorNs = Math.max(this.#floorNs, this.#nowNs() - PUBLISH_NS);
+      this.#options.target.tick(this.#floorNs);
+    }
+    if (nowMs - this.#checkedMs < CHECK_MS) return;
+    this.#checkedMs = nowMs;
+    this.#findLibraries();
+    this.#readEndings();
+    this.#endPrograms();
+  }
+
+  #findLibraries(): void {
+    const present = processIds();
+    for (const pid of present) {
+      if (this.#seen.has(pid) || pid === Deno.pid) continue;
+      for (const library of mappedLibraries(pid) ?? []) this.#add(library);
+    }
+    this.#seen = new Set(present);
+  }
+
+  #add({ path, name, library }: FoundLibrary): void {
+    const state = this.#files.add(path, library);
+    if (typeof state === "object") this.#options.warn?.(`${name} is not probed: ${state.refused}`);
+  }
+
+  /** Closes that found no room in the ring. */
+  #readEndings(): void {
+    const endings = count(this.#books(), BOOKS.endings);
+    if (endings === this.#knownEndings || this.#ring.hasMore) return;
+    this.#knownEndings = endings;
+    const map = this.#probes.map("endings");
+    const value = new DataView(new ArrayBuffer(ENDING.size));
+    for (const key of map.keys()) {
+      if (!map.get(key, new Uint8Array(value.buffer))) continue;
+      const passed = [count(value, ENDING.sent), count(value, ENDING.received)] as const;
+      const end = count(value, ENDING.orderly) === 0 ? "abrupt" : "orderly";
+      this.#flows.end(count(new DataView(key.buffer), 0), passed, end, count(value, ENDING.timeNs));
+      map.delete(key);
+    }
+  }
+
+  /** Ends programs whose processes have ended, when nothing of theirs is left in the ring. */
+  #endPrograms(): void {
+    const ended = this.#flows.ended();
+    if (ended.size === 0 || this.#ring.hasMore) return;
+    const pids = new Set([...ended].map((key) => this.#flows.pidOf(key)));
+    this.#settle((pid) => pids.has(pid), true);
+    for (const key of ended) this.#flows.endProgram(key, this.#nowNs());
+  }
+
+  /** Tells what is missing at the end of sessions of some processes, and forgets the sessions where `isOver`. */
+  #settle(isMeant: (pid: number) => boolean, isOver: boolean): void {
+    const map = this.#probes.map("sessions");
+    const value = new DataView(new ArrayBuffer(map.shape.valueSize));
+    for (const key of [...map.keys()]) {
+      if (!isMeant(new DataView(key.buffer).getUint32(SESSION_KEY.pid, true))) continue;
+      if (!map.get(key, new Uint8Array(value.buffer))) continue;
+      const passed = [count(value, SESSION.sent), count(value, SESSION.received)] as const;
+      this.#flows.settle(count(value, SESSION.flow), passed, this.#nowNs());
+      if (isOver) map.delete(key);
+    }
+  }
+
+  /** Reads what the probes have told until they were taken away. */
+  async #drain(): Promise<void> {
+    const startMs = performance.now();
+    while (this.#ring.hasMore && performance.now() - startMs < DRAIN_MS) {
+      await this.#turn();
+      await nextTurn();
+    }
+    this.#readEndings();
+    this.#settle(() => true, false);
+    this.#flows.close(this.#nowNs());
+    await this.#options.onBatch?.();
+  }
+
+  #books(): DataView {
+    const value = new DataView(new ArrayBuffer(BOOKS.size));
+    this.#probes.map("books").get(new Uint8Array(4), new Uint8Array(value.buffer));
+    return value;
+  }
+}
+
+/** Lets everything else that waits for the event loop go first. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/** What kernel probes need of a host. @module */
+
+/** What is looked at. */
+export interface ProbeHost {
+  readonly release: string;
+  readonly architecture: string;
+  /** Text of `/proc/self/status`. */
+  readonly status: string;
+  /** Text of `/sys/kernel/security/lockdown`; undefined: there is none. */
+  readonly lockdown: string | undefined;
+  readonly hasTypes: boolean;
+  readonly hasUprobes: boolean;
+  /** Where `/proc/self/ns/pid` points. */
+  readonly pidNamespace: string;
+}
+
+/** What the kernel has to find fields of its own structures, and to run through pieces of a call. */
+const KERNEL_LEAST = [5, 17];
+const ARCHITECTURES: readonly string[] = ["x86_64"];
+/** Rights by their number in the kernel's sets. */
+const SYS_ADMIN = 21;
+const RIGHTS: readonly (readonly [number: number, name: string])[] = [
+  [39, "CAP_BPF"],
+  [38, "CAP_PERFMON"],
+];
+/** PROC_PID_INIT_INO of linux/proc_ns.h: the namespace in which the kernel itself counts processes. */
+const FIRST_PID_NAMESPACE = "pid:[4026531836]";
+
+/** What this host is like. */
+export function probeHost(): ProbeHost {
+  return {
+    release: Deno.osRelease(),
+    architecture: Deno.build.arch,
+    status: Deno.readTextFileSync("/proc/self/status"),
+    lockdown: textOf("/sys/kernel/security/lockdown"),
+    hasTypes: exists("/sys/kernel/btf/vmlinux"),
+    hasUprobes: exists("/sys/bus/event_source/devices/uprobe/type"),
+    pidNamespace: Deno.readLinkSync("/proc/self/ns/pid"),
+  };
+}
+
+/** What keeps probes from working, each in a few words; empty where nothing is known to. */
+export function missingForProbes(host: ProbeHost): string[] {
+  const missing: string[] = [];
+  const [major = 0, minor = 0] = host.release.split(".").map(Number);
+  if (major < KERNEL_LEAST[0] || (major === KERNEL_LEAST[0] && minor < KERNEL_LEAST[1])) {
+    missing.push(`Linux ${KERNEL_LEAST.join(".")}`);
+  }
+  if (!ARCHITECTURES.includes(host.architecture)) {
+    missing.push(`a processor of ${ARCHITECTURES.join(" or ")}`);
+  }
+  if (!host.hasTypes) missing.push("the kernel's type information (CONFIG_DEBUG_INFO_BTF)");
+  if (!host.hasUprobes) missing.push("uprobes (CONFIG_UPROBE_EVENTS)");
+  if (host.lockdown?.includes("[confidentiality]")) missing.push("a kernel that is not locked down");
+  if (host.pidNamespace !== FIRST_PID_NAMESPACE) missing.push("the host's own pid namespace");
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(host.status)?.[1] ?? "0"}`);
+  const has = (number: number) => (effective >> BigInt(number) & 1n) === 1n;
+  if (!has(SYS_ADMIN)) missing.push(...RIGHTS.filter(([number]) => !has(number)).map(([, name]) => name));
+  return missing;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
