@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector doctor`: looks at the host and at what is set up, and says what to do. @module */
 import { broken, type Finding, ok, warning } from "../net/agent/doctor/finding.ts";
-import { kernelFinding, pcapFinding, rightsFinding } from "../net/agent/doctor/host.ts";
+import { collectorFindings } from "../net/agent/doctor/collector.ts";
+import * as host from "../net/agent/doctor/host.ts";
 import * as setup from "../net/agent/doctor/setup.ts";
 import { findLink } from "../net/agent/interfaces.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import { parseTarget } from "../net/link/target.ts";
+import type { Credentials } from "../net/pki/credentials.ts";
+import { loadCredentials } from "../net/pki/load.ts";
 import { listCertificates, PKI_DIRECTORY } from "../net/pki/store.ts";
 import { VERSION } from "../net/settings/version.ts";
 import { parseSinkSpec } from "../net/sinks/spec.ts";
@@ -36,21 +39,26 @@ async function lookAround(given: string | undefined): Promise<Finding[]> {
   const { values, mistakes } = settingsInFile();
   const runtimeDir = given ?? values("runtime-dir")[0] ?? defaultRuntimeDir();
   return [
-    kernelFinding(Deno.osRelease(), Deno.build.arch),
-    pcapFinding(),
-    rightsFinding(Deno.readTextFileSync("/proc/self/status")),
+    host.kernelFinding(Deno.osRelease(), Deno.build.arch),
+    host.glibcFinding(),
+    host.pcapFinding(),
+    host.clockFinding(),
+    host.rightsFinding(Deno.readTextFileSync("/proc/self/status")),
     ...mistakes,
     ...await hookFindings(),
     ...await runningFindings(runtimeDir),
     ...interfaceFindings(values("output"), values("interface")),
     ...await certificateFindings(values("pki")[0]),
-    ...await Promise.all(values("target").map((target) => setup.collectorFinding(parseTarget(target)))),
+    ...await targetFindings(values),
     ...setup.programFindings(surveyHost(runtimeDir)),
   ];
 }
 
+/** What is set for an option; empty: nothing is. */
+type Values = (name: string) => readonly string[];
+
 /** What environment and file say for the agent. */
-function settingsInFile(): { values: (name: string) => readonly string[]; mistakes: Finding[] } {
+function settingsInFile(): { values: Values; mistakes: Finding[] } {
   try {
     const found = findSettings("agent", Deno.env.toObject(), CONFIG_PATH, () => false);
     const mistakes = [ok("settings", `${found.length} in environment and file`)];
@@ -89,10 +97,35 @@ function interfaceFindings(outputs: readonly string[], observed: readonly string
     }
   });
   return [
-    ...written.map((name) => setup.interfaceFinding(name, findLink(name), true)),
+    ...written.map(findLink).flatMap((facts, at) => [
+      setup.interfaceFinding(written[at], facts, true),
+      ...setup.otherEndFindings(facts),
+    ]),
     ...observed.filter((name) => name !== "any")
       .map((name) => setup.interfaceFinding(name, findLink(name), false)),
   ];
+}
+
+/** Collectors, as the agent of these settings would find them. */
+async function targetFindings(values: Values): Promise<Finding[]> {
+  const [mtu] = values("mtu").map(Number);
+  const application = `sslcollector ${VERSION}`;
+  const findings = values("target").map(parseTarget).map(async (target) => {
+    try {
+      const credentials = target.isPlaintext ? undefined : await ownCredentials(values);
+      return await collectorFindings(target, { application, mtu, credentials });
+    } catch (error) {
+      const fix = "docs/certificates.md says how it is made";
+      return [broken(`collector ${target.name}`, `nothing to show it: ${(error as Error).message}`, fix)];
+    }
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+function ownCredentials(values: Values): Promise<Credentials> {
+  const [directory = PKI_DIRECTORY] = values("pki");
+  const place = { directory, name: values("identity")[0], keyGroup: values("key-group")[0] };
+  return loadCredentials({ role: "agent", ...place });
 }
 
 async function certificateFindings(pki = PKI_DIRECTORY): Promise<Finding[]> {

@@ -33,6 +33,7 @@ const TEST: Need[] = [
   { package: "tshark", shows: "tshark" },
   { package: "tcpdump", shows: "tcpdump" },
   { package: "iproute2", shows: "ip" },
+  { package: "ethtool", shows: "ethtool" },
   { package: "nftables", shows: "nft" },
   { package: "procps", shows: "sysctl" },
   { package: "logrotate", shows: "logrotate" },

@@ -24,6 +24,16 @@ export function checkInterface(name: string): void {
   );
 }
 
+/** Its name; undefined where there is none of this index. */
+export function linkName(index: number): string | undefined {
+  const query = new LinkQuery();
+  try {
+    return query.names().find((name) => query.find(name)?.index === index);
+  } finally {
+    query.close();
+  }
+}
+
 /** What the kernel says of an interface; undefined where there is none of this name. */
 export function findLink(name: string): LinkFacts | undefined {
   const query = new LinkQuery();

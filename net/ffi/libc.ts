@@ -55,6 +55,8 @@ const SYMBOLS = {
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   /** `int open(const char *path, int flags, mode_t mode)` (variadic, passed alike on these machines) */
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  /** `int ioctl(int fd, unsigned long request, void *argument)` (variadic, passed alike on these machines) */
+  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   /** `int close(int fd)` */
   close: { parameters: ["i32"], result: "i32" },
   /** `int dup2(int from, int to)` */
@@ -106,6 +108,10 @@ const SYMBOLS = {
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   /** `int poll(struct pollfd *entries, nfds_t count, int timeout_ms)` */
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
+  /** `int adjtimex(struct timex *clock)` */
+  adjtimex: { parameters: ["buffer"], result: "i32" },
+  /** `const char *gnu_get_libc_version(void)`: of glibc alone */
+  gnu_get_libc_version: { parameters: [], result: "pointer", optional: true },
   /** `int kill(pid_t pid, int signal)` */
   kill: { parameters: ["i32", "i32"], result: "i32" },
   /** `long syscall(SYS_pidfd_open, pid_t pid, unsigned flags)` */

@@ -30,6 +30,8 @@ const INFO = { family: 16, index: 20, flags: 24, size: 32 } as const;
 const ATTRIBUTE = { length: 0, type: 2, size: 4 } as const;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+const IFLA_LINK_NETNSID = 37;
 const IFLA_STATS64 = 23;
 /** `tx_dropped` of `struct rtnl_link_stats64`. */
 const TX_DROPPED = 56;
@@ -50,6 +52,8 @@ export interface LinkFacts {
   readonly isUp: boolean;
   /** Somebody is at the other end, as far as the interface can know. */
   readonly hasCarrier: boolean;
+  /** Index of the interface at the other end of a veth, or below one, where that is in the same namespace. */
+  readonly peerIndex?: number;
   /** Frames that the kernel took for it, from whomever, and dropped. */
   readonly droppedFrames: number;
 }
@@ -217,6 +221,8 @@ class NetlinkSocket {
     let name = "";
     let mtu = 0;
     let droppedFrames = 0;
+    let peerIndex: number | undefined;
+    let isPeerElsewhere = false;
     for (let at = start + INFO.size; at + ATTRIBUTE.size <= end;) {
       const length = view.getUint16(at + ATTRIBUTE.length, true);
       if (length < ATTRIBUTE.size || at + length > end) break;
@@ -224,6 +230,8 @@ class NetlinkSocket {
       const type = view.getUint16(at + ATTRIBUTE.type, true);
       if (type === IFLA_IFNAME) name = decoder.decode(this.#buffer.subarray(value, at + length - 1));
       if (type === IFLA_MTU) mtu = view.getUint32(value, true);
+      if (type === IFLA_LINK) peerIndex = view.getUint32(value, true);
+      if (type === IFLA_LINK_NETNSID) isPeerElsewhere = true;
       if (type === IFLA_STATS64) droppedFrames = Number(view.getBigUint64(value + TX_DROPPED, true));
       at += length + 3 & ~3;
     }
@@ -233,6 +241,7 @@ class NetlinkSocket {
       mtu,
       isUp: (flags & IFF_UP) !== 0,
       hasCarrier: (flags & IFF_LOWER_UP) !== 0,
+      ...(peerIndex === undefined || isPeerElsewhere ? {} : { peerIndex }),
       droppedFrames,
     };
   }

@@ -52,6 +52,8 @@ export interface PcapngHead {
   readonly application: string;
   readonly interfaceName: string;
   readonly interfaceDescription?: string;
+  /** On the section. */
+  readonly comment?: string;
 }
 
 const encoder = new TextEncoder();
@@ -62,7 +64,10 @@ export function padded(length: number): number {
 
 /** Section header and interface description; a new array. */
 export function pcapngHead(head: PcapngHead): Uint8Array<ArrayBuffer> {
-  const section = [option(OPTION_USER_APPLICATION, encoder.encode(head.application))];
+  const section = [
+    ...head.comment === undefined ? [] : [option(OPTION_COMMENT, encoder.encode(head.comment))],
+    option(OPTION_USER_APPLICATION, encoder.encode(head.application)),
+  ];
   const description = [
     option(OPTION_IF_NAME, encoder.encode(head.interfaceName)),
     ...head.interfaceDescription === undefined

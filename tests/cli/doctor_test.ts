@@ -3,23 +3,27 @@ import assert from "node:assert/strict";
 import type { Finding } from "../../net/agent/doctor/finding.ts";
 import { runCommand } from "../support/command.ts";
 import { freePort } from "../support/free_port.ts";
-import { withTempDir } from "../support/run.ts";
+import { netnsMissing, withVeth } from "../support/netns.ts";
+import { missing, runOk, withTempDir } from "../support/run.ts";
+import { skipIf } from "../support/skip.ts";
 
 Deno.test("doctor: what is broken in the configuration is found, with status 1; each has what mends it", () =>
   withTempDir(async (folder) => {
     const config = `${folder}/sslcollector.toml`;
     const port = freePort();
-    await Deno.writeTextFile(config, `output = "nosuch0"\ntarget = "127.0.0.1:${port}"\npki = "${folder}"\n`);
+    await Deno.writeTextFile(
+      config,
+      `output = "nosuch0"\ntarget = ["127.0.0.1:${port}", "tcp://127.0.0.1:${port}"]\npki = "${folder}"\n`,
+    );
     const env = { SSLCOLLECTOR_CONFIG: config };
     const { code, stdout } = await runCommand(["doctor", "--json", "--runtime-dir", folder], { env });
     assert.equal(code, 1);
     const { findings }: { findings: Finding[] } = JSON.parse(stdout);
     const of = (subject: string) => findings.find((finding) => finding.subject === subject);
     assert.equal(of("kernel")?.state, "ok");
-    assert.deepEqual([of("interface nosuch0")?.state, of(`collector 127.0.0.1:${port}`)?.state], [
-      "broken",
-      "broken",
-    ]);
+    assert.equal(of("interface nosuch0")?.state, "broken");
+    assert.match(of(`collector 127.0.0.1:${port}`)!.text, /^nothing to show it: .*ca\.crt/);
+    assert.match(of(`collector tcp://127.0.0.1:${port}`)!.text, /ECONNREFUSED/);
     assert.equal(of("agent")?.state, "warning");
     for (const { state, fix } of findings) assert.equal(fix !== undefined, state !== "ok");
 
@@ -41,3 +45,37 @@ Deno.test("doctor: where nothing is set up nothing is broken", () =>
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^ok {7}kernel: Linux /m);
   }));
+
+Deno.test({
+  name: "doctor: what an interface and its other end do to a mirror is found, and the commands mend it",
+  ...skipIf(netnsMissing(), missing("ethtool")),
+  fn: () =>
+    withVeth(({ namespace }) =>
+      withTempDir(async (folder) => {
+        const config = `${folder}/sslcollector.toml`;
+        await Deno.writeTextFile(config, `output = "mirror0"\n`);
+        const inside = ["ip", "netns", "exec", namespace];
+        const sh = (command: string) => runOk(inside[0], ...inside.slice(1), "sh", "-ec", command);
+        await sh("ip link add mirror0 type veth peer name mirror1; ethtool -K mirror1 gro on");
+        const look = async () => {
+          const { stdout } = await runCommand(["doctor", "--json", "--runtime-dir", folder], {
+            env: { SSLCOLLECTOR_CONFIG: config },
+            under: inside,
+          });
+          const { findings }: { findings: Finding[] } = JSON.parse(stdout);
+          return findings.filter(({ subject }) => subject.startsWith("interface "));
+        };
+        const [down, merging] = await look();
+        assert.deepEqual([down.state, merging.subject, merging.state], [
+          "broken",
+          "interface mirror1",
+          "warning",
+        ]);
+        await sh(`${down.fix}; ip link set mirror1 up; ${merging.fix}`);
+        const [small] = await look();
+        assert.match(small.text, /MTU of 1500/);
+        await sh(`ip link set mirror1 mtu 9000; ${small.fix!.split(",")[0]}`);
+        assert.deepEqual((await look()).map(({ state }) => state), ["ok", "ok"]);
+      })
+    ),
+});

@@ -9,7 +9,10 @@ export class FakeCollector implements AsyncDisposable {
   readonly #serving: Promise<void>;
 
   /** `talk` is called with each new link and its `say`, and again every 20 ms until the link is gone; `turn` counts from 0. */
-  constructor(readonly talk: (turn: number, say: (message: LinkMessage) => void) => void) {
+  constructor(
+    readonly talk: (turn: number, say: (message: LinkMessage) => void) => void,
+    readonly head: Uint8Array<ArrayBuffer> = linkHead("test", "any"),
+  ) {
     this.#serving = this.#serve();
   }
 
@@ -26,7 +29,7 @@ export class FakeCollector implements AsyncDisposable {
   async #serveOne(link: Deno.TcpConn): Promise<void> {
     this.#links.add(link);
     let turn = 0;
-    let writing = link.write(linkHead("test", "any")).then(() => {}, () => {});
+    let writing = link.write(this.head).then(() => {}, () => {});
     const say = (message: LinkMessage) => {
       writing = writing.then(() => link.write(linkBlock(message))).then(() => {}, () => {});
     };

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-/** Whether a host can run agents and collectors: kernel, C library, libpcap, rights. @module */
+/** Whether a host can run agents and collectors: kernel, C library, libpcap, clock, rights. @module */
+import { glibcVersion, isClockSynchronized } from "../../ffi/host_facts.ts";
 import { pcapLibrary } from "../../ffi/pcap.ts";
 import { broken, type Finding, ok, warning } from "./finding.ts";
 
 /** memfd_create came with it. */
 const KERNEL_LEAST = [3, 17];
+/** What Deno is built against. */
+const GLIBC_LEAST = [2, 27];
 const ARCHITECTURES: readonly string[] = ["x86_64", "aarch64"];
 
 /** Rights beyond those of any user, by their number in the kernel's sets, and what is missing without. */
@@ -28,6 +31,32 @@ export function kernelFinding(release: string, architecture: string): Finding {
   return isOld
     ? broken("kernel", text, `shared memory without a file needs Linux ${KERNEL_LEAST.join(".")}`)
     : ok("kernel", text);
+}
+
+/** The C library of this program; that of others does not matter to the hook. */
+export function glibcFinding(read: () => string | undefined = glibcVersion): Finding {
+  const version = read();
+  if (version === undefined) return ok("glibc", "another C library");
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const isOld = major < GLIBC_LEAST[0] || (major === GLIBC_LEAST[0] && minor < GLIBC_LEAST[1]);
+  return isOld
+    ? broken(
+      "glibc",
+      version,
+      "use the archive with a C library of its own: its name ends in -own-libc.tar.gz",
+    )
+    : ok("glibc", version);
+}
+
+/** Whether packets are dated as those of other hosts are. */
+export function clockFinding(ask: () => boolean | undefined = isClockSynchronized): Finding {
+  const isSynchronized = ask();
+  if (isSynchronized === undefined) return ok("clock", "the kernel does not say whether it is synchronized");
+  return isSynchronized ? ok("clock", "synchronized") : warning(
+    "clock",
+    "not synchronized: packets may not fit those of other hosts in time",
+    "timedatectl set-ntp true, or install chrony",
+  );
 }
 
 /** Whether packets can be written to interfaces. */

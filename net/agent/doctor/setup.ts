@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-/** Whether what is set up fits: interfaces, certificates, collectors, programs. @module */
+/** Whether what is set up fits: interfaces, certificates, programs. @module */
+import { type Merging, mergingOf } from "../../ffi/ethtool.ts";
 import type { LinkFacts } from "../../ffi/rtnetlink.ts";
 import type { Listed } from "../../pki/store.ts";
-import type { RemoteTarget } from "../../link/target.ts";
 import { daysLeft, SOON_DAYS } from "../../settings/credentials.ts";
+import { linkName } from "../interfaces.ts";
 import { fixOf, reasonText } from "../unmirrored/reasons.ts";
 import type { Survey } from "../unmirrored/survey.ts";
 import { broken, type Finding, ok, warning } from "./finding.ts";
 
 /** On Ethernet most equipment takes frames that carry so many bytes. */
 const ROOMY_MTU = 9000;
-const CONNECT_MS = 3000;
 
 /** An interface that packets are written to, or that flows have to cross. */
 export function interfaceFinding(name: string, facts: LinkFacts | undefined, isWritten: boolean): Finding {
@@ -48,22 +48,24 @@ export function certificateFindings(certificates: readonly Listed[], nowMs: numb
   });
 }
 
-/** Whether somebody listens there. */
-export async function collectorFinding({ name, hostname, port }: RemoteTarget): Promise<Finding> {
-  const subject = `collector ${name}`;
-  const timeout = AbortSignal.timeout(CONNECT_MS);
-  try {
-    const connecting = Deno.connect({ hostname, port, signal: timeout });
-    (await connecting).close();
-    return ok(subject, "takes connections");
-  } catch (error) {
-    const why = timeout.aborted ? `no answer within ${CONNECT_MS / 1000} s` : (error as Error).message;
-    return broken(
-      subject,
-      `is out of reach: ${why}`,
-      `start sslcollector -C there, and let port ${port} through`,
-    );
-  }
+/** The other end of an interface that packets are written to, where it is on this host: an IDS may listen there. */
+export function otherEndFindings(facts: LinkFacts | undefined): Finding[] {
+  const name = facts?.peerIndex === undefined ? undefined : linkName(facts.peerIndex);
+  return name === undefined ? [] : [mergingFinding(name, mergingOf(name))];
+}
+
+/** The end of a mirror's interface where an IDS listens. `merging` is undefined where the kernel does not say. */
+export function mergingFinding(name: string, merging: Merging | undefined): Finding {
+  const subject = `interface ${name}`;
+  const on = [...merging?.gro ? ["gro"] : [], ...merging?.lro ? ["lro"] : []];
+  if (on.length === 0) return ok(subject, "gives whoever listens there each packet as it was sent");
+  return warning(
+    subject,
+    `${
+      on.join(" and ")
+    } on: packets may be merged before an IDS there sees them, and be longer than it takes`,
+    `ethtool -K ${name} ${on.map((word) => `${word} off`).join(" ")}`,
+  );
 }
 
 /** Programs with TLS that are not mirrored, by reason. */

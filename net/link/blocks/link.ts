@@ -5,7 +5,16 @@
  *
  * @module
  */
-import { block, BLOCK_OVERHEAD, pcapngHead } from "../../wire/pcapng.ts";
+import {
+  block,
+  BLOCK_LENGTH,
+  BLOCK_OVERHEAD,
+  OPTION_COMMENT,
+  OPTION_END,
+  OPTION_USER_APPLICATION,
+  padded,
+  pcapngHead,
+} from "../../wire/pcapng.ts";
 
 export const LINK_PORT = 3005;
 export const LINK_ALPN = "sslcollector/1";
@@ -44,6 +53,11 @@ export const KIND_PACKED = 8;
 /** In segments of a spool only: what a run of packets is (session/spool_run.ts). */
 export const KIND_RUN = 9;
 const KIND_STATUS = 10;
+
+/** Begins the comment with a collector's clock, in ISO 8601. */
+const CLOCK = "clock ";
+/** Offset of the options in a Section Header Block. */
+const SECTION_OPTIONS = 24;
 
 /** Word of a collector that takes `status`. */
 export const STATUS = "status";
@@ -99,9 +113,41 @@ export type LinkMessage =
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What opens either direction. */
-export function linkHead(application: string, interfaceName: string): Uint8Array<ArrayBuffer> {
-  return pcapngHead({ application, interfaceName });
+/** What opens either direction; a collector tells its clock in it, milliseconds since 1970. */
+export function linkHead(
+  application: string,
+  interfaceName: string,
+  clockMs?: number,
+): Uint8Array<ArrayBuffer> {
+  const comment = clockMs === undefined ? undefined : CLOCK + new Date(clockMs).toISOString();
+  return pcapngHead({ application, interfaceName, comment });
+}
+
+/** What {@linkcode linkHead} says of the other end. */
+export interface LinkHead {
+  /** Program and version; empty where it does not say. */
+  readonly application: string;
+  /** Milliseconds since 1970 by its clock; undefined where it does not say. */
+  readonly clockMs: number | undefined;
+}
+
+/** Reads the Section Header Block that a link begins with; undefined: it is not all there. */
+export function parseLinkHead(bytes: Uint8Array): LinkHead | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < SECTION_OPTIONS || bytes.length < view.getUint32(BLOCK_LENGTH, true)) return undefined;
+  const end = view.getUint32(BLOCK_LENGTH, true) - 4;
+  let application = "";
+  let clockMs: number | undefined;
+  for (let at = SECTION_OPTIONS; at + 4 <= end;) {
+    const [code, length] = [view.getUint16(at, true), view.getUint16(at + 2, true)];
+    if (code === OPTION_END || at + 4 + length > end) break;
+    const text = printableText(decoder.decode(bytes.subarray(at + 4, at + 4 + length)));
+    if (code === OPTION_USER_APPLICATION) application = text;
+    const time = text.startsWith(CLOCK) ? Date.parse(text.slice(CLOCK.length)) : NaN;
+    if (code === OPTION_COMMENT && !Number.isNaN(time)) clockMs = time;
+    at += 4 + padded(length);
+  }
+  return { application, clockMs };
 }
 
 /** The message as one block; a new array. */

@@ -68,7 +68,7 @@ export class AgentLink {
     socket.on("close", () => this.#end("connection closed"));
     socket.on("end", () => this.#end("connection closed by the agent"));
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
-    socket.write(linkHead(options.application, "collector"));
+    socket.write(linkHead(options.application, "collector", Date.now()));
   }
 
   /** The agent may send from now on: what is behind `have`, in frames with up to `mtu` bytes of IP packet. */

@@ -243,7 +243,7 @@ export class Listener implements LinkPeer {
     if (socket.destroyed) return;
     const cut = setTimeout(() => socket.destroy(), LAST_WORD_MS);
     socket.once("close", () => clearTimeout(cut));
-    socket.write(linkHead(this.#settings.application, "collector"));
+    socket.write(linkHead(this.#settings.application, "collector", Date.now()));
     socket.end(linkBlock({ kind: "refused", reason }));
     socket.resume();
   }

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { kernelFinding, pcapFinding, rightsFinding } from "../../../../net/agent/doctor/host.ts";
+import {
+  clockFinding,
+  glibcFinding,
+  kernelFinding,
+  pcapFinding,
+  rightsFinding,
+} from "../../../../net/agent/doctor/host.ts";
+import { notLinux, skipIf } from "../../../support/skip.ts";
 
 Deno.test("doctor: kernels that are old enough, and machines that the hook is made for", () => {
   const states: [string, string, string][] = [
@@ -13,6 +20,31 @@ Deno.test("doctor: kernels that are old enough, and machines that the hook is ma
   for (const [release, architecture, state] of states) {
     assert.equal(kernelFinding(release, architecture).state, state, `${release} ${architecture}`);
   }
+});
+
+Deno.test("doctor: a glibc that is too old has an archive that brings another", () => {
+  for (
+    const [version, state] of [["2.36", "ok"], ["2.27", "ok"], ["2.26", "broken"], [undefined, "ok"]] as const
+  ) {
+    assert.equal(glibcFinding(() => version).state, state, version);
+  }
+  assert.match(glibcFinding(() => "2.17").fix!, /-own-libc\.tar\.gz$/);
+});
+
+Deno.test(
+  "doctor: what the kernel says of this host's C library and clock is read",
+  skipIf(notLinux("libc")),
+  () => {
+    assert.match(glibcFinding().text, /^\d+\.\d+$|another/);
+    assert.match(clockFinding().text, /^(not )?synchronized|does not say/);
+  },
+);
+
+Deno.test("doctor: a clock that nobody holds is told with what would", () => {
+  assert.deepEqual([true, undefined].map((is) => clockFinding(() => is).state), ["ok", "ok"]);
+  const { state, fix } = clockFinding(() => false);
+  assert.equal(state, "warning");
+  assert.match(fix!, /^timedatectl set-ntp true/);
 });
 
 Deno.test("doctor: libpcap that is missing costs interfaces, and says which package it is", () => {

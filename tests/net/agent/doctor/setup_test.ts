@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import {
   certificateFindings,
-  collectorFinding,
   interfaceFinding,
+  mergingFinding,
   programFindings,
 } from "../../../../net/agent/doctor/setup.ts";
 import type { Listed } from "../../../../net/pki/store.ts";
-import { parseTarget } from "../../../../net/link/target.ts";
 
 const LINK = { index: 1, name: "mirror0", mtu: 9000, isUp: true, hasCarrier: true, droppedFrames: 0 };
 
@@ -59,15 +58,13 @@ Deno.test("doctor: certificates by the days that they have left; those of others
   ]);
 });
 
-Deno.test("doctor: a collector that listens, and one that does not", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const target = parseTarget(`127.0.0.1:${listener.addr.port}`);
-  assert.equal((await collectorFinding(target)).state, "ok");
-  listener.close();
-  const { state, text, fix } = await collectorFinding(target);
-  assert.equal(state, "broken");
-  assert.match(text, /^is out of reach: .*refused/i);
-  assert.match(fix!, new RegExp(`let port ${target.port} through`));
+Deno.test("doctor: an end that merges packets is told with the command for just that", () => {
+  assert.equal(mergingFinding("mirror1", undefined).state, "ok");
+  assert.equal(mergingFinding("mirror1", { gro: false, lro: false }).state, "ok");
+  const { state, text, fix } = mergingFinding("mirror1", { gro: true, lro: true });
+  assert.deepEqual([state, fix], ["warning", "ethtool -K mirror1 gro off lro off"]);
+  assert.match(text, /^gro and lro on: /);
+  assert.equal(mergingFinding("mirror1", { gro: true, lro: false }).fix, "ethtool -K mirror1 gro off");
 });
 
 Deno.test("doctor: programs are told by reason, with what would help where something would", () => {
