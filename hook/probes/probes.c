@@ -272,6 +272,12 @@ INLINE u8 is_hooked(u64 caller) {
 
 /* ---- Sessions ---- */
 
+/* Of the process that runs. */
+INLINE struct probe_session_key key_of(u64 session) {
+  struct probe_session_key key = { session, (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  return key;
+}
+
 /* A child goes on with what its parent had, from where that is. */
 INLINE void inherit(const struct probe_session_key *key, struct probe_session *session) {
   struct probe_session_key of_parent = { key->session, (u32)bpf_get_current_task_btf()->real_parent->tgid, 0 };
@@ -328,7 +334,7 @@ INLINE int open_flow(const struct probe_session_key *key, struct probe_session *
 }
 
 static __attribute__((noinline)) int tell_call(const struct frame *frame, u64 length, u64 caller) {
-  struct probe_session_key key = { frame->session, (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  struct probe_session_key key = key_of(frame->session);
   struct probe_books *books = the_books();
   if (!books) return 0;
   count(&books->passed, length);
@@ -359,20 +365,10 @@ static __attribute__((noinline)) int tell_call(const struct frame *frame, u64 le
   return 0;
 }
 
-/* ---- Probes ---- */
+/* ---- Calls ---- */
 
-/* At the beginning of a function (session, buffer, size, where the count goes). */
-SECTION("uprobe/enter")
-int tls_enter(struct pt_regs *registers) {
-  struct thread *thread =
-    bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!thread) {
-    struct probe_books *books = the_books();
-    if (books) count(&books->untracked, 1);
-    return 0;
-  }
-  u64 cookie = bpf_get_attach_cookie(registers);
-  u64 stack = STACK(registers) + CALL_DEPTH;
+/* The frame of a call that begins: one that was left by a jump at this place of the stack, or the one that waits the longest. */
+INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
   u32 slot = thread->next & (FRAMES - 1);
   u8 outer = thread->current;
 #pragma unroll
@@ -382,28 +378,35 @@ int tls_enter(struct pt_regs *registers) {
       outer = thread->frames[i].outer;
     }
   }
-  thread->next = (u8)((slot + 1) & (FRAMES - 1));
   struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
   frame->stack = stack;
+  frame->outer = outer;
+  frame->sockets = 0;
+  thread->next = (u8)((slot + 1) & (FRAMES - 1));
+  thread->current = (u8)(slot + 1);
+  return frame;
+}
+
+INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
+  struct thread *thread =
+    bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!thread) {
+    struct probe_books *books = the_books();
+    if (books) count(&books->untracked, 1);
+    return;
+  }
+  struct frame *frame = begin_frame(thread, STACK(registers) + CALL_DEPTH);
   frame->session = ARGUMENT_1(registers);
   frame->buffer = ARGUMENT_2(registers);
   frame->size = ARGUMENT_3(registers);
   frame->count_at = cookie & PROBE_COUNT_BEHIND ? ARGUMENT_4(registers) : 0;
   frame->time_ns = bpf_ktime_get_ns();
   frame->library = (u32)(cookie >> 8);
-  frame->way = (u8)(cookie & PROBE_WAY);
-  frame->outer = outer;
-  frame->sockets = 0;
-  thread->current = (u8)(slot + 1);
-  return 0;
+  frame->way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
 }
 
-/* Where it has returned. */
-SECTION("uprobe/leave")
-int tls_leave(struct pt_regs *registers) {
-  struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
-  if (!thread) return 0;
-  u64 stack = STACK(registers);
+/* The frame of a call that returns, which is over with that; 0: it began before anybody looked. */
+INLINE struct frame *end_frame(struct thread *thread, u64 stack) {
   u32 slot = FRAMES;
 #pragma unroll
   for (u32 i = 0; i < FRAMES; i++) {
@@ -413,48 +416,36 @@ int tls_leave(struct pt_regs *registers) {
   struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
   frame->stack = 0;
   thread->current = frame->outer;
-  s32 result = (s32)RESULT(registers);
-  u64 length = 0;
-  if (result <= 0) return 0;
-  if (frame->count_at != 0) {
-    if (bpf_probe_read_user(&length, sizeof length, (void *)frame->count_at) != 0) return 0;
-  } else {
-    length = (u32)result;
-  }
-  if (length == 0 || length > frame->size) return 0;
-  return tell_call(frame, length, PLACE(registers));
+  return frame;
 }
 
-/* Where a function has returned that makes a session. */
-SECTION("uprobe/made")
-int session_made(struct pt_regs *registers) {
-  struct probe_session_key key = { RESULT(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
-  if (key.session == 0) return 0;
+/* Bytes that a call has passed; 0 where it failed. */
+INLINE u64 count_of(const struct frame *frame, s32 result) {
+  u64 length = (u32)result;
+  if (result <= 0) return 0;
+  if (frame->count_at != 0 && bpf_probe_read_user(&length, sizeof length, (void *)frame->count_at) != 0) return 0;
+  return length > frame->size ? 0 : length;
+}
+
+INLINE void end_call(struct pt_regs *registers) {
+  struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+  struct frame *frame = thread ? end_frame(thread, STACK(registers)) : 0;
+  if (!frame) return;
+  u64 length = count_of(frame, (s32)RESULT(registers));
+  if (length > 0) tell_call(frame, length, PLACE(registers));
+}
+
+/* ---- What becomes of sessions ---- */
+
+INLINE void make_session(u64 object, u32 library, u64 caller) {
+  struct probe_session_key key = key_of(object);
+  if (object == 0) return;
   struct probe_session fresh = { 0 };
-  fresh.library = (u32)(bpf_get_attach_cookie(registers) >> 8);
-  fresh.hooked = is_hooked(PLACE(registers));
+  fresh.library = library;
+  fresh.hooked = is_hooked(caller);
   struct probe_session *old = bpf_map_lookup_elem(&sessions, &key);
   if (old) tell_close(old, 0);
   bpf_map_update_elem(&sessions, &key, &fresh, 0);
-  return 0;
-}
-
-/* At the beginning of a function that makes another owner of a session. */
-SECTION("uprobe/shared")
-int session_shared(struct pt_regs *registers) {
-  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
-  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
-  if (session) session->references++;
-  return 0;
-}
-
-/* At the beginning of a function that sends a close_notify. */
-SECTION("uprobe/closing")
-int session_closing(struct pt_regs *registers) {
-  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
-  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
-  if (session) session->closing = 1;
-  return 0;
 }
 
 INLINE void end_flow(const struct probe_session_key *key, struct probe_session *session) {
@@ -464,30 +455,46 @@ INLINE void end_flow(const struct probe_session_key *key, struct probe_session *
   tell_close(session, session->closing || is_closed);
 }
 
-/* At the beginning of a function that frees a session. */
-SECTION("uprobe/freed")
-int session_freed(struct pt_regs *registers) {
-  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
-  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
-  if (!session) return 0;
+INLINE void free_session(const struct probe_session_key *key, struct probe_session *session) {
   if (session->references > 0) {
     session->references--;
-    return 0;
+    return;
   }
-  end_flow(&key, session);
-  bpf_map_delete_elem(&sessions, &key);
-  return 0;
+  end_flow(key, session);
+  bpf_map_delete_elem(&sessions, key);
 }
 
-/* At the beginning of a function that makes a session as new, which libraries also do before each handshake. */
-SECTION("uprobe/cleared")
-int session_cleared(struct pt_regs *registers) {
-  struct probe_session_key key = { ARGUMENT_1(registers), (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
-  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
-  if (!session) return 0;
-  end_flow(&key, session);
+INLINE void clear_session(const struct probe_session_key *key, struct probe_session *session) {
+  end_flow(key, session);
   session->flow = 0;
   session->sent = session->received = 0;
   session->late = session->inherited = session->closing = session->has_ends = 0;
+}
+
+/* ---- Probes ---- */
+
+SECTION("uprobe/begin")
+int function_begins(struct pt_regs *registers) {
+  u64 cookie = bpf_get_attach_cookie(registers);
+  u32 function = cookie & PROBE_FUNCTION_MASK;
+  if (function == PROBE_CALL) {
+    begin_call(registers, cookie);
+    return 0;
+  }
+  struct probe_session_key key = key_of(ARGUMENT_1(registers));
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (!session) return 0;
+  if (function == PROBE_SHARED) session->references++;
+  else if (function == PROBE_CLOSING) session->closing = 1;
+  else if (function == PROBE_FREED) free_session(&key, session);
+  else if (function == PROBE_CLEARED) clear_session(&key, session);
+  return 0;
+}
+
+SECTION("uprobe/return")
+int function_returns(struct pt_regs *registers) {
+  u64 cookie = bpf_get_attach_cookie(registers);
+  if ((cookie & PROBE_FUNCTION_MASK) == PROBE_CALL) end_call(registers);
+  else make_session(RESULT(registers), (u32)(cookie >> 8), PLACE(registers));
   return 0;
 }

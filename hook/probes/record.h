@@ -138,8 +138,15 @@ struct probe_ending {
  * What a probe is told by its cookie: the number of the library in bits 8 and up, and below them what the function does.
  */
 enum probe_function {
-  PROBE_WAY = 1,         /* it reads */
-  PROBE_COUNT_BEHIND = 2 /* the number of bytes is stored where the fourth argument says, and 1 is returned */
+  PROBE_CALL = 0,   /* (session, buffer, size, where the count goes): passes bytes; met at both ends */
+  PROBE_MADE = 1,   /* answers a new session; met where it returns */
+  PROBE_SHARED = 2, /* (session): gives it one more owner */
+  PROBE_CLOSING = 3, /* (session): sends its close_notify */
+  PROBE_FREED = 4,  /* (session): frees it, if nobody else owns it */
+  PROBE_CLEARED = 5, /* (session): makes it as new, which libraries also do before each handshake */
+  PROBE_FUNCTION_MASK = 15,
+  PROBE_READS = 16,       /* a call receives, and does not send */
+  PROBE_COUNT_BEHIND = 32 /* a call stores the number of bytes where its fourth argument says, and returns 1 */
 };
 
 #endif

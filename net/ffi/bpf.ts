@@ -37,6 +37,8 @@ const COMMAND = {
 export const PROGRAM_TYPE = { kprobe: 2, tracing: 26 } as const;
 const ATTACH_RAW_TRACEPOINT = 23;
 const ATTACH_PERF_EVENT = 41;
+const ATTACH_UPROBE_MULTI = 48;
+const UPROBE_MULTI_RETURN = 1;
 
 const PERF_ATTRIBUTES_SIZE = 136;
 const PERF_FLAG_CLOSE_ON_EXEC = 8n;
@@ -190,6 +192,8 @@ export interface ProgramShape {
   readonly relocations: { readonly size: number; readonly bytes: Uint8Array<ArrayBuffer> };
   /** Of a tracing program, the type of what it traces in the kernel's information. */
   readonly traced?: number;
+  /** Of a probe, whether it is for {@linkcode attachUprobes}: Linux 6.6. */
+  readonly isMulti?: boolean;
 }
 
 /** Loads a program; answers its descriptor. Throws {@linkcode BpfError} with the verifier's last words. */
@@ -203,6 +207,7 @@ export function loadProgram(shape: ProgramShape): number {
       .u32(136, relocations.size);
   }
   if (shape.traced !== undefined) attributes.u32(68, ATTACH_RAW_TRACEPOINT).u32(108, shape.traced);
+  if (shape.isMulti) attributes.u32(68, ATTACH_UPROBE_MULTI);
   const result = bpf(COMMAND.programLoad, attributes);
   if (result >= 0) return result;
   const log = new Uint8Array(LOG_SIZE);
@@ -225,15 +230,30 @@ export function attachTracing(program: number): number {
   return bpfOrThrow(COMMAND.rawTracepointOpen, attributes, "attach to a tracepoint");
 }
 
-export interface Uprobe {
-  /** The executable or library. */
-  readonly path: string;
+/** An instruction of a file. */
+export interface Place {
   /** In the file. */
   readonly offset: number;
-  /** Where the function returns, not where it begins. */
-  readonly atReturn: boolean;
   /** What the program gets from `bpf_get_attach_cookie`. */
   readonly cookie: number;
+}
+
+/** Attaches a program to places of a file in all processes; answers the descriptor that holds it there. Throws {@linkcode BpfError}. */
+export function attachUprobes(
+  program: number,
+  { path, places, atReturn }: {
+    readonly path: string;
+    readonly places: readonly Place[];
+    /** Where the functions that begin there return. */
+    readonly atReturn: boolean;
+  },
+): number {
+  const words = (values: readonly number[]) => new Uint8Array(BigUint64Array.from(values, BigInt).buffer);
+  const attributes = new Attributes(64).u32(0, program).u32(8, ATTACH_UPROBE_MULTI).pointer(16, cString(path))
+    .pointer(24, words(places.map(({ offset }) => offset)))
+    .pointer(40, words(places.map(({ cookie }) => cookie)))
+    .u32(48, places.length).u32(52, atReturn ? UPROBE_MULTI_RETURN : 0);
+  return bpfOrThrow(COMMAND.linkCreate, attributes, `attach to ${path}`);
 }
 
 /** Number of the kind of perf events that are uprobes, and of the bit for those at returns. Throws where the kernel has none. */
@@ -243,36 +263,34 @@ export function uprobeEvent(): { readonly type: number; readonly returnBit: numb
   return { type: Number(Deno.readTextFileSync(`${folder}/type`)), returnBit: Number(format?.[1] ?? 0) };
 }
 
-/** A program at a place of a file, in all processes; closing both descriptors takes it away, the event first. */
-export interface AttachedUprobe {
-  readonly event: number;
-  readonly link: number;
-}
-
-/** Throws {@linkcode BpfError}. */
+/**
+ * What {@linkcode attachUprobes} does, for one place and on any kernel. `keep` gets the descriptors, an event and its link: to close the
+ * event is what takes the program away. Throws {@linkcode BpfError}.
+ */
 export function attachUprobe(
   program: number,
-  { path, offset, atReturn, cookie }: Uprobe,
+  { path, place: { offset, cookie }, atReturn }: {
+    readonly path: string;
+    readonly place: Place;
+    readonly atReturn: boolean;
+  },
   { type, returnBit }: ReturnType<typeof uprobeEvent>,
-  close: (fd: number) => void,
-): AttachedUprobe {
+  keep: (fd: number) => void,
+): void {
   const attributes = new Attributes(PERF_ATTRIBUTES_SIZE).u32(0, type).u32(4, PERF_ATTRIBUTES_SIZE)
     .u64(8, atReturn ? 1n << BigInt(returnBit) : 0n).pointer(56, cString(path)).u64(64, offset);
-  const opened = symbols().perf_event_open(
-    SYS_PERF_EVENT_OPEN,
-    attributes.bytes,
-    -1n,
-    0n,
-    -1n,
-    PERF_FLAG_CLOSE_ON_EXEC,
+  const event = Number(
+    symbols().perf_event_open(
+      SYS_PERF_EVENT_OPEN,
+      attributes.bytes,
+      -1n,
+      0n,
+      -1n,
+      PERF_FLAG_CLOSE_ON_EXEC,
+    ),
   );
-  if (opened < 0n) throw new BpfError(`probe ${path} at ${offset}`, errnoName(errno()));
-  const event = Number(opened);
-  const link = bpf(
-    COMMAND.linkCreate,
-    new Attributes(64).u32(0, program).u32(4, event).u32(8, ATTACH_PERF_EVENT).u64(16, cookie),
-  );
-  if (link >= 0) return { event, link };
-  close(event);
-  throw new BpfError(`attach to ${path} at ${offset}`, errnoName(-link));
+  if (event < 0) throw new BpfError(`probe ${path} at ${offset}`, errnoName(errno()));
+  keep(event);
+  const link = new Attributes(64).u32(0, program).u32(4, event).u32(8, ATTACH_PERF_EVENT).u64(16, cookie);
+  keep(bpfOrThrow(COMMAND.linkCreate, link, `attach to ${path} at ${offset}`));
 }

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
 /** Programs without the hook are mirrored by kernel probes: those that run already, and those that come. */
 import assert from "node:assert/strict";
+import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
 import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
+import { sha256 } from "../support/tshark.ts";
 import { checkMirror } from "./support/check_mirror.ts";
 import { runChild } from "./support/child.ts";
-import { checkDownloads, curlArguments } from "./support/curl.ts";
-import { smallAndMedium } from "./support/exchange.ts";
+import { get, smallAndMedium } from "./support/exchange.ts";
 import { withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 import { peerClient } from "./support/peer_client.ts";
 import { PeerServer } from "./support/peer_server.ts";
+import { openElf } from "../../net/elf/elf_file.ts";
+import { readerOf } from "../../net/elf/reader.ts";
+import { definedFunctions } from "../../net/elf/symbols.ts";
+import { until } from "../support/until.ts";
 import { ProbeAgent, probesMissing } from "./support/probes.ts";
+import { Agent } from "./support/sslcollector.ts";
 
 const lacking = await probesMissing() ?? missing("openssl", "tshark") ?? judgeMissing();
 
@@ -36,22 +42,91 @@ Deno.test({
 });
 
 Deno.test({
-  name: "agent with kernel probes mirrors a curl that comes: 1 B to 1.5 MB both ways",
+  name:
+    "agent with hook and kernel probes tells a curl that carries the hook and one that does not, each once",
   ...skipIf(lacking, missing("curl")),
   fn: () =>
     withFixture(async (fixture) => {
-      const capture = fixture.path("curl.pcapng");
-      const connections = smallAndMedium(fixture);
-      await using server = new PeerServer(fixture, "127.0.0.1", capture);
-      await using agent = await ProbeAgent.start({ fixture, capture, port: server.port });
-      const target = { hostname: server.hostname, port: server.port };
-      await runChild("curl", { args: curlArguments(connections, target, fixture) });
-      checkDownloads(connections, fixture);
-      const summary = await agent.stop("curl");
-      await checkMirror(capture, summary, await server.seen(), {
-        program: "curl",
-        role: "client",
-        attribution: "nested",
+      const capture = fixture.path("both.pcapng");
+      const body = fixture.body(200_000);
+      await using server = new PeerServer(fixture);
+      const port = `port == ${server.port}`;
+      await using agent = await Agent.start("source", fixture, capture, "--capture", "auto", "--only", port);
+      const url = `https://localhost:${server.port}/${body.name}`;
+      for (const env of [agent.hookEnvironment, {}]) {
+        await runChild("curl", { args: ["--silent", "--insecure", "-o", "/dev/null", url], env });
+      }
+      const { programs } = await agent.stop();
+      const { bytes, connections } = await server.seen();
+      const told = programs.filter(({ packets }) => packets > 0);
+      assert.deepEqual(told.map(({ program, flows, lost }) => [program, flows, lost]), [
+        ["curl", 1, {}],
+        ["curl", 1, {}],
+      ]);
+      const sum = (way: "toServer" | "toClient") =>
+        told.reduce((sum, { captured }) => sum + captured[way], 0);
+      assert.deepEqual([sum("toServer"), sum("toClient")], bytes);
+      const forged = forgedConnections(await Deno.readFile(capture));
+      assert.deepEqual(
+        forged.map(({ name }) => name).sort(),
+        connections.map(({ client, server }) => `${client}>${server}`).sort(),
+      );
+      for (const { streams } of forged) assert.equal(sha256(streams[1].slice(-body.length)), body.sha256);
+      const grades = forged.map(({ comments }) => /attribution=(\S+)/.exec(comments[0])?.[1]);
+      assert.deepEqual(grades.sort(), ["hello", "nested"]);
+    }),
+});
+
+/** What stands at the beginning of a function of a library that a process maps. */
+function codeOf(pid: number, library: string, name: string): { inFile: number; inMemory: number } {
+  using file = Deno.openSync(library);
+  const elf = openElf(readerOf(file))!;
+  const { address } = definedFunctions(elf, [name]).get(name)!;
+  const segment = elf.segments.find(({ isExecutable }) => isExecutable)!;
+  const offset = address - segment.address + segment.offset;
+  const maps = Deno.readTextFileSync(`/proc/${pid}/maps`);
+  const [, start, from] = new RegExp(
+    `^([0-9a-f]+)-\\S+ r-x\\S ([0-9a-f]+) .*${library.split("/").at(-1)}`,
+    "m",
+  )
+    .exec(maps)!;
+  using memory = Deno.openSync(`/proc/${pid}/mem`);
+  const place = parseInt(start, 16) + offset - parseInt(from, 16);
+  return {
+    inFile: elf.read(offset, 1).getUint8(0),
+    inMemory: readerOf(memory)(place, 1).getUint8(0),
+  };
+}
+
+Deno.test({
+  name: "probes of an agent that is killed are gone with it, and nginx serves on",
+  ...skipIf(lacking, nginxMissing()),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const body = fixture.body(200_000);
+      const capture = fixture.path("nginx.pcapng");
+      // Its own copy of the library, which no other agent on this machine knows.
+      const library = fixture.path("lib/libssl.so.3");
+      await Deno.mkdir(fixture.path("lib"));
+      await Deno.copyFile(`/usr/lib/${Deno.build.arch}-linux-gnu/libssl.so.3`, library);
+      await using nginx = await Nginx.start(fixture, { LD_LIBRARY_PATH: fixture.path("lib") });
+      const target = { hostname: "127.0.0.1", port: nginx.port } as const;
+      const serves = async () => {
+        const seen = await peerClient([[get(body)]], target, fixture, capture);
+        assert.equal(seen.exchanges[0].sha256, body.sha256);
+      };
+      {
+        await using agent = await ProbeAgent.start({ fixture, capture, port: nginx.port });
+        const { inFile, inMemory } = codeOf(nginx.masterPid, library, "SSL_read");
+        assert.notEqual(inMemory, inFile);
+        await serves();
+        agent.child.kill("SIGKILL");
+        await agent.child.ended;
+      }
+      await until("the probes are gone", () => {
+        const { inFile, inMemory } = codeOf(nginx.masterPid, library, "SSL_read");
+        return inMemory === inFile;
       });
+      await serves();
     }),
 });

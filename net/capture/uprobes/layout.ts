@@ -89,8 +89,18 @@ export const SESSION = { flow: 0, sent: 8, received: 16 } as const;
 /** `struct probe_ending`. */
 export const ENDING = { sent: 0, received: 8, orderly: 16, timeNs: 24, size: 32 } as const;
 
-/** `enum probe_function`. */
-export const FUNCTION = { reads: 1, countBehind: 2 } as const;
+/** `enum probe_function`: what a function does, and of one that passes bytes how. */
+export const FUNCTION = {
+  call: 0,
+  made: 1,
+  shared: 2,
+  closing: 3,
+  freed: 4,
+  cleared: 5,
+  mask: 15,
+  reads: 16,
+  countBehind: 32,
+} as const;
 
 /** What a probe is told of the function that it is at. */
 export function cookieOf(library: number, what: number): number {

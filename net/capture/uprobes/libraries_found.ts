@@ -27,8 +27,41 @@ const LIBRARY_FOLDERS = [
 /** Of one process's maps: some 50,000 mappings. */
 const MAPS_BYTES_MAX = 4 << 20;
 
+/** Of each look, this may pass with reading again what was read before: a program may load a library late. */
+const AGAIN_MS = 3;
+
+/** The libraries of this host. */
+export class HostLibraries {
+  /** Processes whose maps were read, the longest ago first. */
+  readonly #seen = new Set<number>();
+  #isFirst = true;
+
+  /** What was found since the last call, and some of what was found before. */
+  find(): FoundLibrary[] {
+    const found = this.#isFirst ? installedLibraries() : [];
+    this.#isFirst = false;
+    const present = new Set(processIds());
+    present.delete(Deno.pid);
+    const known = [...this.#seen];
+    for (const pid of known) if (!present.has(pid)) this.#seen.delete(pid);
+    for (const pid of present) if (!this.#seen.has(pid)) this.#look(pid, found);
+    const startMs = performance.now();
+    for (const pid of known) {
+      if (performance.now() - startMs >= AGAIN_MS) break;
+      if (present.has(pid)) this.#look(pid, found);
+    }
+    return found;
+  }
+
+  #look(pid: number, found: FoundLibrary[]): void {
+    this.#seen.delete(pid);
+    this.#seen.add(pid);
+    found.push(...librariesIn(readMaps(pid) ?? "", pid));
+  }
+}
+
 /** Libraries where the loader looks for them: programs may come that map them. */
-export function installedLibraries(): FoundLibrary[] {
+function installedLibraries(): FoundLibrary[] {
   const found: FoundLibrary[] = [];
   for (const folder of LIBRARY_FOLDERS) {
     for (const name of namesIn(folder)) {
@@ -38,12 +71,6 @@ export function installedLibraries(): FoundLibrary[] {
     }
   }
   return found;
-}
-
-/** Libraries that a process has mapped; undefined where its maps may not be read. */
-export function mappedLibraries(pid: number): FoundLibrary[] | undefined {
-  const maps = readMaps(pid);
-  return maps === undefined ? undefined : librariesIn(maps, pid);
 }
 
 /** The libraries that a `/proc/PID/maps` names, each by a mapping of its code: also those that were replaced since. */
@@ -62,7 +89,7 @@ export function librariesIn(maps: string, pid: number): FoundLibrary[] {
 }
 
 /** Ids of all processes that this one sees. */
-export function processIds(): number[] {
+function processIds(): number[] {
   return namesIn("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
 }
 

@@ -5,14 +5,15 @@
  * @module
  */
 import {
-  type AttachedUprobe,
   attachTracing,
   attachUprobe,
+  attachUprobes,
+  BpfError,
   BpfMap,
   loadBtf,
   loadProgram,
+  type Place,
   PROGRAM_TYPE,
-  type Uprobe,
   uprobeEvent,
 } from "../../ffi/bpf.ts";
 import { libc } from "../../ffi/libc.ts";
@@ -27,13 +28,27 @@ const TRACEPOINT = "tp_btf/";
 const VALUE_TYPES: Readonly<Record<string, string>> = { threads: "thread" };
 const LICENSE = "Dual MIT/GPL";
 
+export type { Place };
+
+/** Places of a file where functions begin, and those at whose returns something is to be known, by where they begin. */
+export interface ProbePlaces {
+  readonly begins: readonly Place[];
+  readonly returns: readonly Place[];
+}
+
+/** Descriptors that hold the probes of a file. */
+export type AttachedProbes = readonly number[];
+
+/** How the kernel takes probes: all of a file at once (Linux 6.6), or each by itself. */
+export type ProbeLevel = "multi" | "events";
+
 /** The probes in the kernel, attached to nothing but the sockets' tracepoints. */
 export class LoadedProbes {
   readonly #maps = new Map<string, BpfMap>();
   /** By the last part of the section's name. */
   readonly #programs = new Map<string, number>();
   readonly #descriptors = new Set<number>();
-  readonly #event: ReturnType<typeof uprobeEvent>;
+  #level: ProbeLevel = "multi";
 
   /**
    * Throws an Error that names what the kernel refuses; nothing is left in it then.
@@ -41,7 +56,6 @@ export class LoadedProbes {
    * @param ringBytes A power of two.
    */
   constructor(object: Uint8Array<ArrayBuffer>, ringBytes: number) {
-    this.#event = uprobeEvent();
     try {
       this.#load(new ProbeObject(object), ringBytes);
     } catch (error) {
@@ -54,15 +68,37 @@ export class LoadedProbes {
     return this.#maps.get(name)!;
   }
 
-  /** Attaches a program, such as `enter`; {@linkcode detach} takes it away. Throws `BpfError`. */
-  attach(program: string, probe: Uprobe): AttachedUprobe {
-    const attached = attachUprobe(this.#programs.get(program)!, probe, this.#event, (fd) => libc().close(fd));
-    this.#descriptors.add(attached.link).add(attached.event);
+  get level(): ProbeLevel {
+    return this.#level;
+  }
+
+  /** Attaches to a file; {@linkcode detach} takes them away. Throws `BpfError`, and nothing is attached. */
+  attach(path: string, { begins, returns }: ProbePlaces): AttachedProbes {
+    const attached: number[] = [];
+    try {
+      // Those at returns first: a call has to be met at both ends or not at all.
+      this.#attach(path, returns, true, attached);
+      this.#attach(path, begins, false, attached);
+    } catch (error) {
+      this.detach(attached);
+      throw error;
+    }
     return attached;
   }
 
-  detach({ event, link }: AttachedUprobe): void {
-    for (const fd of [event, link]) if (this.#descriptors.delete(fd)) libc().close(fd);
+  detach(probes: AttachedProbes): void {
+    for (const fd of probes.toReversed()) if (this.#descriptors.delete(fd)) libc().close(fd);
+  }
+
+  #attach(path: string, places: readonly Place[], atReturn: boolean, attached: number[]): void {
+    const program = this.#programs.get(atReturn ? "return" : "begin")!;
+    const keep = (fd: number) => attached.push(this.#keep(fd));
+    if (this.#level === "multi") {
+      keep(attachUprobes(program, { path, places, atReturn }));
+      return;
+    }
+    const event = uprobeEvent();
+    for (const place of places) attachUprobe(program, { path, place, atReturn }, event, keep);
   }
 
   /** Takes everything out of the kernel; idempotent. */
@@ -86,10 +122,23 @@ export class LoadedProbes {
     }
     const kernel = new Btf(Deno.readFileSync(KERNEL_TYPES));
     for (const program of object.link(new Map([...this.#maps].map(([name, { fd }]) => [name, fd])))) {
-      const fd = this.#keep(load(program, btf, kernel));
+      const fd = this.#keep(this.#loadProgram(program, btf, kernel));
       if (program.section.startsWith(TRACEPOINT)) this.#keep(attachTracing(fd));
       else this.#programs.set(program.section.slice(program.section.indexOf("/") + 1), fd);
     }
+  }
+
+  /** The level falls where the kernel knows no better. */
+  #loadProgram(program: LinkedProgram, btf: number, kernel: Btf): number {
+    if (this.#level === "multi" && !program.section.startsWith(TRACEPOINT)) {
+      try {
+        return load(program, btf, kernel, true);
+      } catch (error) {
+        if (!(error instanceof BpfError) || error.code !== "EINVAL") throw error;
+        this.#level = "events";
+      }
+    }
+    return load(program, btf, kernel, false);
   }
 
   #keep(fd: number): number {
@@ -108,7 +157,7 @@ function valueTypes({ name, type }: MapDefinition, types: Btf, btf: number) {
   return { btf, key, value };
 }
 
-function load({ name, section, ...rest }: LinkedProgram, btf: number, kernel: Btf): number {
+function load({ name, section, ...rest }: LinkedProgram, btf: number, kernel: Btf, isMulti: boolean): number {
   const isTracing = section.startsWith(TRACEPOINT);
   let traced: number | undefined;
   if (isTracing) {
@@ -117,5 +166,5 @@ function load({ name, section, ...rest }: LinkedProgram, btf: number, kernel: Bt
     if (traced === undefined) throw new Error(`this kernel has no tracepoint ${event}`);
   }
   const type = isTracing ? PROGRAM_TYPE.tracing : PROGRAM_TYPE.kprobe;
-  return loadProgram({ name, type, license: LICENSE, btf, traced, ...rest });
+  return loadProgram({ name, type, license: LICENSE, btf, traced, isMulti, ...rest });
 }

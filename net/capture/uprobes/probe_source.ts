@@ -12,7 +12,7 @@ import { Pace } from "../preload/pace.ts";
 import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows } from "./flows.ts";
 import { BOOKS, count, ENDING, SESSION, SESSION_KEY } from "./layout.ts";
-import { type FoundLibrary, installedLibraries, mappedLibraries, processIds } from "./libraries_found.ts";
+import { type FoundLibrary, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
 
@@ -42,6 +42,8 @@ export interface ProbeSourceSettings {
   readonly timeBaseNs: bigint;
   /** Of the ring, a power of two. {@linkcode RING_BYTES} when absent. */
   readonly ringBytes?: number;
+  /** Finds what is to be probed, each second; absent: {@linkcode HostLibraries}. */
+  readonly libraries?: { find(): Iterable<FoundLibrary> };
   readonly onLook?: () => void;
   readonly onBatch?: () => void | Promise<void>;
   readonly warn?: (message: string) => void;
@@ -66,14 +68,14 @@ export class ProbeSource {
   readonly #files: ProbedFiles;
   readonly #flows: ProbeFlows;
   readonly #pace = new Pace(() => this.#isDue());
-  /** Processes whose maps were read. */
-  #seen = new Set<number>();
+  readonly #libraries: { find(): Iterable<FoundLibrary> };
   #clockMs = -Infinity;
   #offsetNs = 0;
   #floorNs = 0;
   #tickedMs = -Infinity;
   #checkedMs = -Infinity;
   #knownEndings = 0;
+  #lastBooks: DataView | undefined;
   #closing = false;
   #running: Promise<void> | undefined;
 
@@ -95,7 +97,7 @@ export class ProbeSource {
       timeOf: (monotonicNs) => Math.max(this.#floorNs, monotonicNs + this.#offsetNs),
     });
     this.#setClock(performance.now());
-    for (const library of installedLibraries()) this.#add(library);
+    this.#libraries = options.libraries ?? new HostLibraries();
     this.#findLibraries();
   }
 
@@ -143,6 +145,7 @@ export class ProbeSource {
       await this.#drain();
     } finally {
       this.#pace.close();
+      this.#lastBooks = this.#books();
       this.#ring.close();
       this.#probes.close();
     }
@@ -200,12 +203,7 @@ export class ProbeSource {
   }
 
   #findLibraries(): void {
-    const present = processIds();
-    for (const pid of present) {
-      if (this.#seen.has(pid) || pid === Deno.pid) continue;
-      for (const library of mappedLibraries(pid) ?? []) this.#add(library);
-    }
-    this.#seen = new Set(present);
+    for (const library of this.#libraries.find()) this.#add(library);
   }
 
   #add({ path, name, library }: FoundLibrary): void {
@@ -264,7 +262,9 @@ export class ProbeSource {
     await this.#options.onBatch?.();
   }
 
+  /** As they are in the kernel, or were when the probes were taken away. */
   #books(): DataView {
+    if (this.#lastBooks) return this.#lastBooks;
     const value = new DataView(new ArrayBuffer(BOOKS.size));
     this.#probes.map("books").get(new Uint8Array(4), new Uint8Array(value.buffer));
     return value;

@@ -5,36 +5,26 @@
  *
  * @module
  */
-import { openElf } from "../../elf/elf_file.ts";
+import { type ElfFile, openElf, SegmentType } from "../../elf/elf_file.ts";
 import { readerOf } from "../../elf/reader.ts";
 import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
-import { type ElfFile, SegmentType } from "../../elf/elf_file.ts";
-import type { AttachedUprobe } from "../../ffi/bpf.ts";
 import { opensslFacts, type SessionFacts } from "./accessors.ts";
-import { cookieOf, LIBRARY } from "./layout.ts";
-import type { ProbeName, TlsLibrary } from "./libraries.ts";
-import type { LoadedProbes } from "./loader.ts";
+import { cookieOf, FUNCTION, LIBRARY } from "./layout.ts";
+import type { TlsLibrary } from "./libraries.ts";
+import type { AttachedProbes, LoadedProbes, Place, ProbePlaces } from "./loader.ts";
 
 /** Of the map `libraries`. */
 const FILES_MAX = 1024;
 /** What is looked at of an accessor. */
 const CODE_BYTES = 96;
 
-const SESSION_PROBES = ["made", "shared", "closing", "freed", "cleared"] as const satisfies ProbeName[];
-
 /** What became of a file. */
 export type ProbedState = "probed" | "known" | { readonly refused: string };
-
-interface Place {
-  readonly probe: ProbeName;
-  readonly offset: number;
-  readonly what: number;
-}
 
 export class ProbedFiles {
   readonly #probes: LoadedProbes;
   /** Probes by device and inode; none where the file is not one of a library that can be probed. */
-  readonly #files = new Map<string, readonly AttachedUprobe[]>();
+  readonly #files = new Map<string, AttachedProbes | undefined>();
   #numbered = 0;
 
   constructor(probes: LoadedProbes) {
@@ -43,7 +33,7 @@ export class ProbedFiles {
 
   /** Files that have probes. */
   get size(): number {
-    return [...this.#files.values()].filter(({ length }) => length > 0).length;
+    return [...this.#files.values()].filter((probes) => probes !== undefined).length;
   }
 
   /** Probes a file, unless it is probed or was refused before. */
@@ -54,7 +44,7 @@ export class ProbedFiles {
       const { dev, ino } = file.statSync();
       const key = `${dev}:${ino}`;
       if (this.#files.has(key)) return "known";
-      this.#files.set(key, []);
+      this.#files.set(key, undefined);
       this.#files.set(key, this.#attach(path, file, library));
       return "probed";
     } catch (error) {
@@ -66,36 +56,23 @@ export class ProbedFiles {
 
   /** Takes all probes away. */
   close(): void {
-    for (const probes of this.#files.values()) for (const probe of probes) this.#probes.detach(probe);
+    for (const probes of this.#files.values()) if (probes) this.#probes.detach(probes);
     this.#files.clear();
   }
 
-  #attach(path: string, file: Deno.FsFile, library: TlsLibrary): AttachedUprobe[] {
+  #attach(path: string, file: Deno.FsFile, library: TlsLibrary): AttachedProbes {
     const elf = openElf(readerOf(file));
     if (elf === undefined) throw new Error("it is no ELF file of this machine's kind");
-    const functions = definedFunctions(elf, namesIn(library));
-    const facts = opensslFacts((name) => codeOf(elf, functions.get(name)));
+    const symbols = definedFunctions(elf, [...Object.keys(library.functions), ...library.accessors]);
+    const facts = opensslFacts((name) => codeOf(elf, symbols.get(name)));
     if (facts.role === undefined) {
       throw new Error("it is not known how its sessions tell servers from clients");
     }
-    const places = placesIn(elf, functions, library);
-    if (!places.some(({ probe }) => probe === "enter")) {
-      throw new Error("it has none of the functions that pass bytes");
-    }
     if (this.#numbered === FILES_MAX) throw new Error(`${FILES_MAX} files are probed already`);
-    const number = this.#numbered++;
-    this.#describe(number, facts);
-    const attached: AttachedUprobe[] = [];
-    try {
-      for (const { probe, offset, what } of places) {
-        const atReturn = probe === "leave" || probe === "made";
-        attached.push(this.#probes.attach(probe, { path, offset, atReturn, cookie: cookieOf(number, what) }));
-      }
-    } catch (error) {
-      for (const probe of attached) this.#probes.detach(probe);
-      throw error;
-    }
-    return attached;
+    const places = placesIn(elf, symbols, library, this.#numbered);
+    if (places.returns.length === 0) throw new Error("it has none of the functions that pass bytes");
+    this.#describe(this.#numbered++, facts);
+    return this.#probes.attach(path, places);
   }
 
   #describe(number: number, { role, clientRandom, shutdown, version }: SessionFacts): void {
@@ -113,25 +90,22 @@ export class ProbedFiles {
   }
 }
 
-function namesIn({ calls, accessors, ...rest }: TlsLibrary): string[] {
-  return [...Object.keys(calls), ...accessors, ...SESSION_PROBES.flatMap((probe) => rest[probe])];
-}
-
-/** Where the probes of a library go: those at returns first, since a call has to be met at both ends or not at all. */
+/** Where the probes of a library go. */
 function placesIn(
   elf: ElfFile,
-  functions: ReadonlyMap<string, FunctionSymbol>,
-  { calls, ...rest }: TlsLibrary,
-): Place[] {
-  const places: Place[] = [];
-  const add = (probe: ProbeName, name: string, what = 0) => {
-    const symbol = functions.get(name);
+  symbols: ReadonlyMap<string, FunctionSymbol>,
+  { functions }: TlsLibrary,
+  number: number,
+): ProbePlaces {
+  const places = { begins: [] as Place[], returns: [] as Place[] };
+  for (const [name, does] of Object.entries(functions)) {
+    const symbol = symbols.get(name);
     const offset = symbol && offsetOf(elf, symbol.address);
-    if (offset !== undefined) places.push({ probe, offset, what });
-  };
-  for (const probe of SESSION_PROBES) for (const name of rest[probe]) add(probe, name);
-  for (const probe of ["leave", "enter"] as const) {
-    for (const [name, what] of Object.entries(calls)) add(probe, name, what);
+    if (offset === undefined) continue;
+    const place = { offset, cookie: cookieOf(number, does) };
+    const kind = does & FUNCTION.mask;
+    if (kind !== FUNCTION.made) places.begins.push(place);
+    if (kind === FUNCTION.made || kind === FUNCTION.call) places.returns.push(place);
   }
   return places;
 }

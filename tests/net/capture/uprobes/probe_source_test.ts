@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/** Probes in the kernel, at a copy of OpenSSL that nobody but the programs of these tests maps. */
+import assert from "node:assert/strict";
+import { libraryOf } from "../../../../net/capture/uprobes/libraries.ts";
+import { ProbeSource } from "../../../../net/capture/uprobes/probe_source.ts";
+import { buildHook } from "../../../../tools/hook.ts";
+import { buildProbes } from "../../../../tools/probes.ts";
+import { probesMissing } from "../../../e2e/support/probes.ts";
+import { runChild } from "../../../e2e/support/child.ts";
+import { type Fixture, withFixture } from "../../../e2e/support/fixture.ts";
+import { PeerServer } from "../../../e2e/support/peer_server.ts";
+import { CaptureLog } from "../../../support/capture_log.ts";
+import { missing } from "../../../support/run.ts";
+import { skipIf } from "../../../support/skip.ts";
+import type { CaptureGap } from "../../../../net/capture/target.ts";
+
+const LIBRARY = "libssl.so.3";
+const INSTALLED = `/usr/lib/${Deno.build.arch}-linux-gnu/${LIBRARY}`;
+const RING_BYTES = 1 << 20;
+/** Eight times what the ring holds. */
+const BODY_BYTES = 8 << 20;
+
+const lacking = await probesMissing() ?? missing("curl", "openssl") ??
+  (exists(INSTALLED) ? undefined : `not installed: ${LIBRARY}`);
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** A source whose probes are at the fixture's own copy of the library. */
+async function probesAt(fixture: Fixture, log: CaptureLog): Promise<ProbeSource> {
+  const folder = fixture.path("lib");
+  await Deno.mkdir(folder, { recursive: true });
+  const path = `${folder}/${LIBRARY}`;
+  if (!exists(path)) await Deno.copyFile(INSTALLED, path);
+  let number = 0;
+  return new ProbeSource({
+    object: await Deno.readFile(await buildProbes()),
+    ringBytes: RING_BYTES,
+    target: log,
+    nextProgram: () => ++number,
+    timeBaseNs: 0n,
+    libraries: { find: () => [{ path, name: path, library: libraryOf(LIBRARY)! }] },
+    warn: (message) => assert.fail(message),
+  });
+}
+
+/** A curl with that copy; answers how many bytes of body it got. */
+async function download(fixture: Fixture, url: string, env: Record<string, string> = {}): Promise<number> {
+  const args = [
+    "--silent",
+    "--show-error",
+    "--http1.1",
+    "--insecure",
+    "-o",
+    "/dev/null",
+    "-w",
+    "%{size_download}",
+    url,
+  ];
+  const { stdout } = await runChild("curl", { args, env: { ...env, LD_LIBRARY_PATH: fixture.path("lib") } });
+  return Number(new TextDecoder().decode(stdout));
+}
+
+Deno.test({
+  name:
+    "probes: what finds no room in a ring that nobody reads is a gap of exactly its length, both ways to the byte",
+  ...skipIf(lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const log = new CaptureLog();
+      const source = await probesAt(fixture, log);
+      await using server = new PeerServer(fixture);
+      const { name } = fixture.body(BODY_BYTES);
+      // The loop of the source does not run yet.
+      assert.equal(await download(fixture, `https://localhost:${server.port}/${name}`), BODY_BYTES);
+      const running = source.run();
+      await log.until(() => log.of("close").length === 1);
+      assert.equal(await download(fixture, `https://localhost:${server.port}/${name}`), BODY_BYTES);
+      await log.until(() => log.of("close").length === 2);
+      await source.close();
+      await running;
+      const { bytes } = await server.seen();
+      const told = [0, 0];
+      const lost = [0, 0];
+      const passed = new Map<unknown, [number, number]>();
+      for (const [method, , flow, ...rest] of log.calls) {
+        const offsets = passed.get(flow) ?? [0, 0];
+        if (method === "data") {
+          const [direction, offset, data] = rest as [0 | 1, number, Uint8Array];
+          assert.equal(offset, offsets[direction]);
+          offsets[direction] += data.length;
+          told[direction] += data.length;
+        } else if (method === "gap") {
+          const { direction, offset, length, reason } = rest[0] as CaptureGap;
+          assert.deepEqual([offset, reason], [offsets[direction], "ring-full"]);
+          offsets[direction] += length;
+          lost[direction] += length;
+        } else continue;
+        passed.set(flow, offsets);
+      }
+      assert.deepEqual([told[0] + lost[0], told[1] + lost[1]], bytes);
+      assert.ok(lost[1] > BODY_BYTES - 2 * RING_BYTES, `${lost[1]} bytes lost`);
+      const counters = source.counters;
+      assert.equal(counters.passed, counters.told + counters.lost);
+      assert.deepEqual([counters.delivered, counters.missing], [told[0] + told[1], lost[0] + lost[1]]);
+    }),
+});
+
+Deno.test({
+  name: "probes tell nothing of a program that carries the hook, and count what they skip",
+  ...skipIf(lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const log = new CaptureLog();
+      const source = await probesAt(fixture, log);
+      const running = source.run();
+      await using server = new PeerServer(fixture);
+      const { name } = fixture.body(200_000);
+      const hook = { LD_PRELOAD: await buildHook(), SSLCOLLECTOR_RUNTIME: fixture.path("nobody") };
+      await download(fixture, `https://localhost:${server.port}/${name}`, hook);
+      await source.close();
+      await running;
+      const { bytes } = await server.seen();
+      assert.deepEqual(log.of("programStart"), []);
+      assert.equal(source.counters.skipped, bytes[0] + bytes[1]);
+    }),
+});
+
+/** Attaches and detaches while programs run. */
+const ROUNDS = Number(Deno.env.get("PROBE_ROUNDS") ?? 4);
+
+Deno.test({
+  name:
+    `probes come and go ${ROUNDS} times under load: every program gets what it should, and is told as far as it was met`,
+  ...skipIf(lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using server = new PeerServer(fixture);
+      const { name } = fixture.body(200_000);
+      const url = `https://localhost:${server.port}/${name}`;
+      let isOver = false;
+      const load = async () => {
+        let downloads = 0;
+        for (; !isOver; downloads++) assert.equal(await download(fixture, url), 200_000);
+        return downloads;
+      };
+      const log = new CaptureLog();
+      await (await probesAt(fixture, log)).close();
+      const loads = [load(), load()];
+      for (let round = 0; round < ROUNDS; round++) {
+        const source = await probesAt(fixture, log);
+        const running = source.run();
+        const before = log.of("close").length;
+        await log.until(() => log.of("close").length > before);
+        await source.close();
+        await running;
+      }
+      isOver = true;
+      const downloads = await Promise.all(loads);
+      assert.ok(downloads[0] + downloads[1] >= ROUNDS);
+    }),
+});
