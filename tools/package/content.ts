@@ -95,14 +95,24 @@ async function completion(shell: string): Promise<string> {
   return new TextDecoder().decode(stdout).trim() + "\n";
 }
 
-/** Writes entries below a folder, with `date` as their time. */
+/** Writes entries below a folder, with `date` as their time; folders are open to all, whatever the umask. */
 export async function placeEntries(folder: string, entries: readonly Entry[], date: Date): Promise<void> {
   for (const { path, mode, content } of entries) {
     const to = `${folder}/${path}`;
-    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true, mode: 0o755 });
+    await makeFolders(folder, path);
     if (typeof content === "string") await Deno.writeTextFile(to, content);
     else await Deno.copyFile(content.from, to);
     await Deno.chmod(to, mode);
     await Deno.utime(to, date, date);
+  }
+}
+
+/** Makes a folder and those that a path below it names. */
+async function makeFolders(folder: string, path: string): Promise<void> {
+  const names = path.split("/").slice(0, -1);
+  for (let depth = 0; depth <= names.length; depth++) {
+    const made = [folder, ...names.slice(0, depth)].join("/");
+    await Deno.mkdir(made, { recursive: true });
+    await Deno.chmod(made, 0o755);
   }
 }

@@ -75,15 +75,17 @@ const EXPECTED = [
 
 for (const [kind, { make, needs, list }] of Object.entries(MAKERS)) {
   Deno.test({
-    name: `package: the .${kind} has everything, of root, and is the same when it is made again`,
+    name: `package: the .${kind} has everything, of root, and is the same when it is made again, whatever the umask`,
     ...skipIf(missing(needs, "python3")),
     fn: () =>
       withTempDir(async (folder) => {
         const entries = await entriesIn(folder);
         const digests: string[] = [];
-        for (const name of ["first", "second"]) {
+        for (const [name, umask] of [["first", 0o022], ["second", 0o077]] as const) {
           await Deno.mkdir(`${folder}/${name}`);
-          await make(entries, `${folder}/${name}/tree`, `${folder}/${name}.${kind}`);
+          const before = Deno.umask(umask);
+          await make(entries, `${folder}/${name}/tree`, `${folder}/${name}.${kind}`)
+            .finally(() => Deno.umask(before));
           const bytes = await Deno.readFile(`${folder}/${name}.${kind}`);
           digests.push(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex());
         }
