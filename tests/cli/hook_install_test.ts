@@ -88,7 +88,7 @@ Deno.test("hook install: a drop-in for a service, beside those of others", async
       `[Service]\nEnvironment="LD_PRELOAD=${install.LIBRARY_PATH}"\n`,
     );
     const other = `${root}/etc/systemd/system/nginx.service.d/limits.conf`;
-    Deno.writeTextFileSync(other, "[Service]\nEnvironment=LD_PRELOAD=/lib/allocator.so\n");
+    Deno.writeTextFileSync(other, "[Service]\nEnvironment=LD_PRELOAD=/lib/allocator.so\n", { mode: 0o644 });
     for (let time = 1; time <= 2; time++) {
       install.installUnit(root, "nginx");
       assert.match(
