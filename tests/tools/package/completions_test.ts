@@ -50,9 +50,10 @@ for (const [shell, { args, answer }] of Object.entries(SHELLS)) {
           await runOk(Deno.execPath(), "run", "-A", "--quiet", MAIN, "completion", shell),
         );
         const command = commandWords().map((word) => `'${word}'`).join(" ");
-        await Deno.writeTextFile(`${folder}/sslcollector`, `#!/bin/sh\nexec ${command} "$@"\n`, {
-          mode: 0o755,
-        });
+        // The shell has a home of its own; Deno's cache of packages is in the user's.
+        const home = Deno.env.get("HOME") ?? "";
+        const text = `#!/bin/sh\nHOME='${home}' exec ${command} "$@"\n`;
+        await Deno.writeTextFile(`${folder}/sslcollector`, text, { mode: 0o755 });
         const path = `${folder}:${Deno.env.get("PATH")}`;
         const env = { PATH: path, HOME: folder };
         const { stdout, stderr, code } = await new Deno.Command(shell, { args: args(script), env }).output();

@@ -75,7 +75,8 @@ const EXPECTED = [
 
 for (const [kind, { make, needs, list }] of Object.entries(MAKERS)) {
   Deno.test({
-    name: `package: the .${kind} has everything, of root, and is the same when it is made again, whatever the umask`,
+    name:
+      `package: the .${kind} has everything, of root, and is the same when it is made again, whatever the umask`,
     ...skipIf(missing(needs, "python3")),
     fn: () =>
       withTempDir(async (folder) => {
