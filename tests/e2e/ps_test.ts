@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { until } from "../support/until.ts";
+import { denoDirectory } from "./support/base.ts";
 import { Child, runChild } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Agent, runSslcollector } from "./support/sslcollector.ts";
@@ -22,7 +23,8 @@ interface Line {
 async function ps(fixture: Fixture): Promise<{ code: number; lines: Line[] }> {
   const args = ["ps", "--json", "--runtime-dir", fixture.path("runtime")];
   const { code, stdout } = await runSslcollector("source", fixture, args, {
-    env: { XDG_CACHE_HOME: fixture.path("cache") },
+    // Its own cache is the test's, that of packages stays.
+    env: { XDG_CACHE_HOME: fixture.path("cache"), DENO_DIR: denoDirectory() },
   });
   const text = new TextDecoder().decode(stdout).trim();
   return { code, lines: text === "" ? [] : text.split("\n").map((line) => JSON.parse(line)) };

@@ -35,7 +35,8 @@ async function lookForBase(): Promise<Reason> {
   }
 }
 
-function denoDirectory(): string {
+/** Where Deno of this environment keeps what it has loaded. */
+export function denoDirectory(): string {
   const { DENO_DIR, XDG_CACHE_HOME, HOME } = Deno.env.toObject();
   return DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`;
 }
