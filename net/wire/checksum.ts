@@ -46,7 +46,6 @@ export function nativeSum(view: WordView, offset: number, length: number): numbe
   }
   const { words16, words32 } = view;
   let sum = 0;
-  let carries = 0;
   let at = offset;
   let left = length;
   if (at & 2 && left >= 2) {
@@ -54,24 +53,28 @@ export function nativeSum(view: WordView, offset: number, length: number): numbe
     at += 2;
     left -= 2;
   }
+  // Of all words without their carries, and of their upper halves: what remains is the sum of the lower halves, below 2^31.
+  let all = 0;
+  let upper = 0;
   let word = at >>> 2;
   const end = word + (left >>> 2);
   for (const stop = end - 3; word < stop; word += 4) {
     const a = words32[word], b = words32[word + 1], c = words32[word + 2], d = words32[word + 3];
-    sum += (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff);
-    carries += (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16);
+    all = all + a + b + c + d | 0;
+    upper = upper + (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16) | 0;
   }
   for (; word < end; word++) {
-    sum += words32[word] & 0xffff;
-    carries += words32[word] >>> 16;
+    all = all + words32[word] | 0;
+    upper = upper + (words32[word] >>> 16) | 0;
   }
+  sum += all - (upper << 16) | 0;
   at = offset + length - (left & 3);
   if (left & 2) {
     sum += words16[at >>> 1];
     at += 2;
   }
   if (left & 1) sum += view.bytes[at];
-  return foldSum(foldSum(sum) + foldSum(carries));
+  return foldSum(foldSum(sum) + foldSum(upper));
 }
 
 /** Sum of big-endian words of any byte array, folded to 16 bits; for headers and for checking what was read. */
