@@ -94,7 +94,7 @@ static uint32_t claim_one(uint32_t first, uint32_t count, uint32_t stamp, uint64
     return BOUNCE_NONE;
 }
 
-static COLD void begin_in_pool(struct bounce *bounce, uint32_t stamp)
+COLD void bounce_begin_in_pool(struct bounce *bounce, uint32_t stamp)
 {
     bool small = bounce->length <= BOUNCE_SMALL;
     bounce->ticket = (uint64_t)stamp << 32 | (uint32_t)(add_relaxed(&tickets, 1) << 1);
@@ -104,34 +104,6 @@ static COLD void begin_in_pool(struct bounce *bounce, uint32_t stamp)
         return;
     bounce->room = small ? BOUNCE_SMALL : BOUNCE_LARGE;
     bounce->bytes = buffer_at(bounce->number);
-}
-
-void bounce_begin(struct bounce *bounce, uint8_t *stack, const void *from, uint64_t length, uint32_t stamp)
-{
-    bounce->from = from;
-    bounce->length = length;
-    bounce->bytes = NULL;
-    bounce->start = 0;
-    bounce->filled = 0;
-    bounce->room = 0;
-    bounce->number = BOUNCE_NONE;
-    if (LIKELY(length <= BOUNCE_STACK)) {
-        bounce->bytes = stack;
-        bounce->room = BOUNCE_STACK;
-    } else {
-        begin_in_pool(bounce, stamp);
-    }
-}
-
-void bounce_fill(struct bounce *bounce, uint64_t end)
-{
-    uint64_t have = bounce->start + bounce->filled, most = bounce->start + bounce->room;
-    end = end < bounce->length ? end : bounce->length;
-    end = end < most ? end : most;
-    if (end <= have)
-        return;
-    memcpy(bounce->bytes + bounce->filled, bounce->from + have, end - have);
-    bounce->filled += (uint32_t)(end - have);
 }
 
 void bounce_pass(struct bounce *bounce, uint64_t position)
@@ -151,10 +123,8 @@ void bounce_pass(struct bounce *bounce, uint64_t position)
     bounce->filled = (uint32_t)kept;
 }
 
-bool bounce_keep(struct bounce *bounce)
+bool bounce_keep_in_pool(struct bounce *bounce)
 {
-    if (LIKELY(bounce->number == BOUNCE_NONE))
-        return bounce->bytes != NULL;
     uint64_t claim = bounce->ticket | ORPHAN;
     if (LIKELY(load_relaxed(&claims[bounce->number]) == bounce->ticket) ||
         __atomic_compare_exchange_n(&claims[bounce->number], &claim, bounce->ticket, false, __ATOMIC_ACQUIRE,
@@ -166,11 +136,10 @@ bool bounce_keep(struct bounce *bounce)
     return false;
 }
 
-void bounce_end(struct bounce *bounce)
+void bounce_end_in_pool(struct bounce *bounce)
 {
     uint64_t claim = bounce->ticket;
-    if (UNLIKELY(bounce->number != BOUNCE_NONE))
-        __atomic_compare_exchange_n(&claims[bounce->number], &claim, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(&claims[bounce->number], &claim, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
     bounce->number = BOUNCE_NONE;
 }
 

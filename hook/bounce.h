@@ -39,11 +39,43 @@ void bounce_shrink(void);
 /* Gives back all; only when nobody has used it yet. */
 void bounce_discard(void);
 
-/* Finds room for a copy; `stack` has BOUNCE_STACK bytes. `stamp` is that of try_lock. Copies nothing yet. */
-void bounce_begin(struct bounce *bounce, uint8_t *stack, const void *from, uint64_t length, uint32_t stamp);
+/* A write of `length` bytes begins, of which there is no copy. */
+static inline void bounce_none(struct bounce *bounce, const void *from, uint64_t length)
+{
+    bounce->from = from;
+    bounce->length = length;
+    bounce->bytes = NULL;
+    bounce->start = 0;
+    bounce->filled = 0;
+    bounce->room = 0;
+    bounce->number = BOUNCE_NONE;
+}
+
+/* Finds room for a copy in the pool. `stamp` is that of try_lock. */
+void bounce_begin_in_pool(struct bounce *bounce, uint32_t stamp);
+
+/* The same for a copy on the stack where that is long enough: `stack` has BOUNCE_STACK bytes. Copies nothing yet. */
+static inline void bounce_begin(struct bounce *bounce, uint8_t *stack, uint32_t stamp)
+{
+    if (LIKELY(bounce->length <= BOUNCE_STACK)) {
+        bounce->bytes = stack;
+        bounce->room = BOUNCE_STACK;
+    } else {
+        bounce_begin_in_pool(bounce, stamp);
+    }
+}
 
 /* Copies the caller's bytes up to position `end`, as far as there is room. */
-void bounce_fill(struct bounce *bounce, uint64_t end);
+static inline void bounce_fill(struct bounce *bounce, uint64_t end)
+{
+    uint64_t have = bounce->start + bounce->filled, most = bounce->start + bounce->room;
+    end = end < bounce->length ? end : bounce->length;
+    end = end < most ? end : most;
+    if (end <= have)
+        return;
+    memcpy(bounce->bytes + bounce->filled, bounce->from + have, end - have);
+    bounce->filled += (uint32_t)(end - have);
+}
 
 /* Makes room for bytes further on; those before `position` are needed no more. */
 void bounce_pass(struct bounce *bounce, uint64_t position);
@@ -55,10 +87,21 @@ static inline uint64_t bounce_have(const struct bounce *bounce, uint64_t positio
     return position >= bounce->start && position < end ? end - position : 0;
 }
 
-/* The call has returned: whether the copy is still its own. If it is, it stays so until bounce_end. */
-bool bounce_keep(struct bounce *bounce);
+/* Of a copy in the pool, see below. */
+bool bounce_keep_in_pool(struct bounce *bounce);
+void bounce_end_in_pool(struct bounce *bounce);
 
-void bounce_end(struct bounce *bounce);
+/* The call has returned: whether the copy is still its own. If it is, it stays so until bounce_end. */
+static inline bool bounce_keep(struct bounce *bounce)
+{
+    return LIKELY(bounce->number == BOUNCE_NONE) ? bounce->bytes != NULL : bounce_keep_in_pool(bounce);
+}
+
+static inline void bounce_end(struct bounce *bounce)
+{
+    if (UNLIKELY(bounce->number != BOUNCE_NONE))
+        bounce_end_in_pool(bounce);
+}
 
 /* The call was left and will not return, as far as its thread can see: others may take the buffer. */
 void bounce_orphan(uint32_t number, uint64_t ticket);

@@ -177,17 +177,14 @@ void call_begin_write(struct write_frame *write, const void *ssl, const void *by
     struct call *entry;
     write->time_ns = 0;
     write->unseen = bytes == NULL;
-    write->bounce.length = length;
-    write->bounce.bytes = NULL;
-    write->bounce.filled = 0;
-    write->bounce.number = BOUNCE_NONE;
+    bounce_none(&write->bounce, bytes, length);
     if (!prepare(&write->call, CALL_WRITE, ssl, frame, caller, &entry))
         return;
     struct ring_view *view = attach_ring_or_claim();
     if (LIKELY(view != NULL)) {
         write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
         if (LIKELY(bytes != NULL))
-            bounce_begin(&write->bounce, write->stack, bytes, length, view->process);
+            bounce_begin(&write->bounce, write->stack, view->process);
     }
     if (write->bounce.bytes != NULL && LIKELY(length <= BOUNCE_SMALL))
         bounce_fill(&write->bounce, length);
@@ -201,7 +198,7 @@ void call_begin_write(struct write_frame *write, const void *ssl, const void *by
 }
 
 /* Publishes what was written behind `told` bytes, and counts what there is no copy of. */
-static void tell_written(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t told,
+static HOT void tell_written(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t told,
                          uint64_t length)
 {
     uint64_t have = bounce_keep(&write->bounce) ? bounce_have(&write->bounce, told) : 0;

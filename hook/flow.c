@@ -37,7 +37,7 @@ COLD void flow_unmirrored(const void *ssl)
 }
 
 /* What is known once data passes: role, and whether this is TLS over a stream at all. */
-static COLD void learn_role(const struct flow_use *use, struct session *session)
+static void learn_role(const struct flow_use *use, struct session *session)
 {
     uint32_t flags = SESSION_ROLE;
     SSL_is_server_type is_server = LIBRARY(use->library, SSL_is_server);
@@ -54,16 +54,12 @@ static COLD void learn_role(const struct flow_use *use, struct session *session)
     __atomic_fetch_or(&session->flags, flags, __ATOMIC_RELAXED);
 }
 
-struct session *flow_session(const struct flow_use *use)
+COLD void flow_meet(const struct flow_use *use, struct session *session)
 {
-    struct session *session = session_insert(use->ssl);
-    if (UNLIKELY(session == NULL)) {
+    if (session == NULL)
         flow_unmirrored(use->ssl);
-        return NULL;
-    }
-    if (UNLIKELY((load_relaxed(&session->flags) & SESSION_ROLE) == 0))
+    else
         learn_role(use, session);
-    return (load_relaxed(&session->flags) & SESSION_IGNORED) != 0 ? NULL : session;
 }
 
 static COLD void drop(struct ring_view *view, struct session *session, unsigned direction, uint64_t length, uint64_t time_ns)
@@ -201,16 +197,17 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
     form.time_ns = time_ns;
     form.amount = 0;
     while (length != 0) {
-        form.length = length < RING_PIECE_BYTES ? (uint32_t)length : RING_PIECE_BYTES;
+        uint32_t piece = length < RING_PIECE_BYTES ? (uint32_t)length : RING_PIECE_BYTES;
+        form.length = piece;
         form.offset = offset;
         if (UNLIKELY(!ring_publish(view, &form, bytes))) {
             drop(view, session, direction, length, time_ns);
             return;
         }
-        offset += form.length;
+        offset += piece;
         store_relaxed(&session->offset[direction], offset);
-        bytes += form.length;
-        length -= form.length;
+        bytes += piece;
+        length -= piece;
     }
 }
 

@@ -9,8 +9,17 @@
 #include "library.h"
 #include "session.h"
 
-/* The session's record, made if need be; NULL when the table is full, which is counted. */
-struct session *flow_session(const struct flow_use *use);
+/* Learns what is known of a session once data passes; NULL, a full table, is counted. */
+void flow_meet(const struct flow_use *use, struct session *session);
+
+/* The session's record, made if need be; NULL when the table is full, or it is no TLS over a stream. */
+static inline struct session *flow_session(const struct flow_use *use)
+{
+    struct session *session = session_insert(use->ssl);
+    if (UNLIKELY(session == NULL) || UNLIKELY((load_relaxed(&session->flags) & SESSION_ROLE) == 0))
+        flow_meet(use, session);
+    return session == NULL || (load_relaxed(&session->flags) & SESSION_IGNORED) != 0 ? NULL : session;
+}
 
 /* `length` > 0 bytes of clear text passed. `time_ns`: before a write, after a read. */
 void flow_data(const struct flow_use *use, struct session *session, bool written, const uint8_t *bytes,

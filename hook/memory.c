@@ -23,19 +23,22 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
             return to;
         }
 #endif
-        vector last = *(const vector *)(f + length - 16);
-        unsigned char *end = t + length - 16;
-        for (; end - t > 32; t += 32, f += 32) {
-            vector one = *(const vector *)f, two = *(const vector *)(f + 16);
-            *(vector *)t = one;
-            *(vector *)(t + 16) = two;
-            KEEP_LOOP;
+        vector first = *(const vector *)f, last = *(const vector *)(f + length - 16);
+        if (length > 32) {
+            vector late = *(const vector *)(f + length - 32);
+            unsigned char *end = t + length - 32;
+            for (; t < end; t += 32, f += 32) {
+                vector one = *(const vector *)f, two = *(const vector *)(f + 16);
+                *(vector *)t = one;
+                *(vector *)(t + 16) = two;
+                KEEP_LOOP;
+            }
+            *(vector *)end = late;
+            *(vector *)(end + 16) = last;
+            return to;
         }
-        for (; t < end; t += 16, f += 16) {
-            *(vector *)t = *(const vector *)f;
-            KEEP_LOOP;
-        }
-        *(vector *)end = last;
+        *(vector *)t = first;
+        *(vector *)(t + length - 16) = last;
         return to;
     }
     if (length >= 8) {

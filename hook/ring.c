@@ -42,7 +42,7 @@ static inline uint32_t word_data(uint64_t word)
 }
 
 /* Where a record of `units` goes, given both words and the grant. False: full. */
-static bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t slots, uint32_t data, struct place *place)
+static HOT bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t slots, uint32_t data, struct place *place)
 {
     uint32_t sequence = word_sequence(head), consumed = word_sequence(tail);
     uint64_t fresh = head >> SSLC_WORD_FRESH_SHIFT;
@@ -132,7 +132,7 @@ void ring_freeze(struct ring_view *view, uint32_t *slots, uint32_t *data)
 }
 
 /* Where a record of `length` bytes goes, given the head. */
-static inline bool find_place(struct ring_view *view, uint64_t head, uint32_t length, struct place *place)
+static HOT bool find_place(struct ring_view *view, uint64_t head, uint32_t length, struct place *place)
 {
     const struct sslc_ring *ring = view->ring;
     /* Loaded after head: at least as new, so never behind what head already counted on. */
@@ -160,7 +160,7 @@ bool ring_publish(struct ring_view *view, const struct sslc_slot *form, const vo
     struct place place;
     uint64_t head = load_acquire(&ring->head);
     do {
-        if (UNLIKELY(!find_place(view, head, form->length, &place)))
+        if (!find_place(view, head, form->length, &place))
             return false;
     } while (!__atomic_compare_exchange_n(&ring->head, &head, place.word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 

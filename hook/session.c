@@ -146,28 +146,16 @@ static struct session *look(struct table *table, uint64_t key, uint32_t *place, 
     return NULL;
 }
 
-/* Most calls are about the session of the thread's last one. Its record has another key when it was freed since. */
-static __thread struct session *last __attribute__((tls_model("initial-exec")));
+__thread struct session *session_last __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-static inline struct session *last_of(const void *ssl)
-{
-    return LIKELY(last != NULL) && LIKELY(load_relaxed(&last->key) == (uint64_t)(uintptr_t)ssl) ? last : NULL;
-}
-
-static COLD struct session *find(const void *ssl)
+COLD struct session *session_look_up(const void *ssl)
 {
     uint64_t key = key_of(ssl);
     uint32_t place, free;
     return load_acquire(&sessions.index) == NULL || key == 0 ? NULL : look(&sessions, key, &place, &free);
 }
 
-struct session *session_find(const void *ssl)
-{
-    struct session *session = last_of(ssl);
-    return LIKELY(session != NULL) ? session : find(ssl);
-}
-
-static COLD struct session *find_or_make(const void *ssl)
+static struct session *find_or_make(const void *ssl)
 {
     struct table *table = &sessions;
     uint64_t key = key_of(ssl);
@@ -199,14 +187,11 @@ static COLD struct session *find_or_make(const void *ssl)
     }
 }
 
-struct session *session_insert(const void *ssl)
+COLD struct session *session_look_up_or_make(const void *ssl)
 {
-    struct session *session = last_of(ssl);
-    if (LIKELY(session != NULL))
-        return session;
-    session = find_or_make(ssl);
+    struct session *session = find_or_make(ssl);
     if (session != NULL)
-        last = session;
+        session_last = session;
     return session;
 }
 

@@ -82,11 +82,31 @@ void sessions_shrink(void);
 /* Gives back all; only when it was never opened. */
 void sessions_discard(void);
 
+/* Most calls are about the session of the thread's last one. Its record has another key when it was freed since. */
+extern __thread struct session *session_last __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline bool session_is(const struct session *session, const void *ssl)
+{
+    return LIKELY(session != NULL) && LIKELY(load_relaxed(&session->key) == (uint64_t)(uintptr_t)ssl);
+}
+
+/* The next two for a session that is not the thread's last one. */
+struct session *session_look_up(const void *ssl);
+struct session *session_look_up_or_make(const void *ssl);
+
 /* NULL: not there. */
-struct session *session_find(const void *ssl);
+static inline struct session *session_find(const void *ssl)
+{
+    struct session *last = session_last;
+    return session_is(last, ssl) ? last : session_look_up(ssl);
+}
 
 /* Finds or makes it; a new one is zero but for its key. NULL: the table is full, or there is none. */
-struct session *session_insert(const void *ssl);
+static inline struct session *session_insert(const void *ssl)
+{
+    struct session *last = session_last;
+    return session_is(last, ssl) ? last : session_look_up_or_make(ssl);
+}
 
 /* Forgets it; the caller reads no more of `session` afterwards. */
 void session_remove(const void *ssl, struct session *session);

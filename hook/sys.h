@@ -15,6 +15,8 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define COLD __attribute__((cold, noinline))
+/* Part of every call that passes data, where calling it would cost as much as what it does. */
+#define HOT inline __attribute__((always_inline))
 
 #if defined(__x86_64__)
 static inline long sys6(long number, long a, long b, long c, long d, long e, long f)
