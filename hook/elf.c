@@ -35,27 +35,27 @@ static const void *placed(const struct elf_object *object, const void *at)
     return at == NULL ? NULL : elf_pointer(object, (uintptr_t)at);
 }
 
-static bool describe(const struct dl_phdr_info *info, struct elf_object *object)
+static bool describe(const struct elf_note *note, struct elf_object *object)
 {
     const ElfW(Dyn) *dynamic = NULL;
     uintptr_t start = UINTPTR_MAX, end = 0;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+    for (unsigned i = 0; i < note->header_count; i++) {
+        const ElfW(Phdr) *header = (const ElfW(Phdr) *)note->headers + i;
         if (header->p_type == PT_LOAD) {
-            uintptr_t from = info->dlpi_addr + header->p_vaddr;
+            uintptr_t from = note->base + header->p_vaddr;
             start = from < start ? from : start;
             end = from + header->p_memsz > end ? from + header->p_memsz : end;
         } else if (header->p_type == PT_DYNAMIC) {
-            dynamic = (const void *)(info->dlpi_addr + header->p_vaddr);
+            dynamic = (const void *)(note->base + header->p_vaddr);
         }
     }
     if (dynamic == NULL || start >= end)
         return false;
-    object->base = info->dlpi_addr;
+    object->base = note->base;
     object->start = start;
     object->end = end;
-    object->headers = info->dlpi_phdr;
-    object->header_count = info->dlpi_phnum;
+    object->headers = note->headers;
+    object->header_count = note->header_count;
     object->dynamic = dynamic;
     object->symbols = NULL;
     object->strings = NULL;
@@ -84,26 +84,71 @@ static bool describe(const struct dl_phdr_info *info, struct elf_object *object)
            (object->gnu_hash != NULL || object->sysv_hash != NULL);
 }
 
-static int step(struct dl_phdr_info *info, size_t size, void *data)
+/* Whether the visitor is content. */
+static bool meet(struct walk *walk, const struct elf_note *note)
 {
-    (void)size;
-    struct walk *walk = data;
     struct elf_object object;
     uint32_t order = walk->order++;
-    if (!describe(info, &object))
-        return 0;
+    if (!describe(note, &object))
+        return false;
     object.order = order;
-    object.is_hook = (uintptr_t)&step >= object.start && (uintptr_t)&step < object.end;
+    object.is_hook = (uintptr_t)&meet >= object.start && (uintptr_t)&meet < object.end;
     object.after_hook = walk->passed_hook;
     if (object.is_hook)
         walk->passed_hook = true;
-    return walk->visit(&object, walk->context) ? 1 : 0;
+    return walk->visit(&object, walk->context);
+}
+
+static struct elf_note note_of(const struct dl_phdr_info *info)
+{
+    return (struct elf_note){info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum};
+}
+
+static int step(struct dl_phdr_info *info, size_t size, void *walk)
+{
+    (void)size;
+    struct elf_note note = note_of(info);
+    return meet(walk, &note) ? 1 : 0;
 }
 
 bool elf_each(bool (*visit)(const struct elf_object *, void *), void *context)
 {
     struct walk walk = {visit, context, 0, false};
     return dl_iterate_phdr != NULL && dl_iterate_phdr(step, &walk) != 0;
+}
+
+bool elf_each_noted(const struct elf_note *notes, uint32_t count, bool (*visit)(const struct elf_object *, void *),
+                    void *context)
+{
+    struct walk walk = {visit, context, 0, false};
+    bool found = false;
+    for (uint32_t i = 0; i < count && !found; i++)
+        found = meet(&walk, &notes[i]);
+    return found;
+}
+
+struct notes {
+    struct elf_note *list;
+    uint32_t most;
+    uint32_t count;
+};
+
+static int note_one(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    struct notes *notes = data;
+    if (notes->count < notes->most)
+        notes->list[notes->count] = note_of(info);
+    notes->count++;
+    return 0;
+}
+
+uint32_t elf_note_all(struct elf_note *list, uint32_t most)
+{
+    struct notes notes = {list, most, 0};
+    if (dl_iterate_phdr != NULL)
+        dl_iterate_phdr(note_one, &notes);
+    return notes.count;
 }
 
 static void *symbol_address(const struct elf_object *object, uint32_t index, const char *name)

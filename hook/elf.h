@@ -26,11 +26,25 @@ struct elf_object {
     const uint32_t *sysv_hash; /* NULL: none */
 };
 
+/* What the loader's list says of an object, from which the rest can be read without the list. */
+struct elf_note {
+    uintptr_t base;
+    const void *headers;
+    uint32_t header_count;
+};
+
 /* What an entry of object->dynamic points to. */
 const void *elf_pointer(const struct elf_object *object, uintptr_t value);
 
 /* Calls `visit` for each object that has a symbol table, in load order, until it returns true: whether it did. */
 bool elf_each(bool (*visit)(const struct elf_object *object, void *context), void *context);
+
+/* Notes the first `most` objects; how many there are. */
+uint32_t elf_note_all(struct elf_note *notes, uint32_t most);
+
+/* The same as elf_each for objects that were noted and are still loaded; takes no lock. */
+bool elf_each_noted(const struct elf_note *notes, uint32_t count,
+                    bool (*visit)(const struct elf_object *object, void *context), void *context);
 
 /* Address of a function or object that `object` defines and exports in its default version, else NULL. */
 void *elf_symbol(const struct elf_object *object, const char *name);

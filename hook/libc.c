@@ -3,14 +3,21 @@
 
 #include "elf.h"
 
+/* Objects that a program may be loaded with before all is looked up at once. */
+#define NOTES 64u
 /* Objects that may have some of them: the C library, and what else is preloaded. */
-#define SOURCES 8
+#define SOURCES 8u
 
 void *libc_original[LIBC_COUNT];
 
-static struct elf_object sources[SOURCES];
-static uint32_t source_count;
+/* What was there when the program was loaded. Most programs are over before anything is looked up in it. */
+static struct elf_note notes[NOTES];
+static uint32_t note_count; /* 0: all is looked up */
 static uint32_t loaded;
+
+static struct elf_object sources[SOURCES];
+static uint32_t source_count; /* may be more than SOURCES */
+static uint32_t sifted;
 
 #define LIBC_NAME(name, result, parameters) #name,
 #define LIBC_HASH(name, result, parameters) elf_hash(#name),
@@ -47,30 +54,56 @@ static COLD void find_all(void)
 
 void libc_load(void)
 {
-    uint32_t count = 0;
     if (load_acquire(&loaded) != 0)
         return;
-    elf_each(note_source, &count);
-    if (count > SOURCES)
+    uint32_t count = elf_note_all(notes, NOTES);
+    if (count > NOTES)
         find_all();
-    store_relaxed(&source_count, count <= SOURCES ? count : 0);
+    store_relaxed(&note_count, count <= NOTES ? count : 0);
     store_release(&loaded, 1);
+}
+
+/* Threads that do this at the same time write the same. */
+static void sift(void)
+{
+    uint32_t count = 0;
+    elf_each_noted(notes, load_relaxed(&note_count), note_source, &count);
+    store_relaxed(&source_count, count);
+    store_release(&sifted, 1);
+}
+
+struct look {
+    const char *name;
+    void *found;
+};
+
+/* Looks where RTLD_NEXT would, else in what comes last before it. */
+static bool look_in(const struct elf_object *object, void *context)
+{
+    struct look *look = context;
+    if (object->is_hook || object->order == 0)
+        return false;
+    void *address = elf_symbol(object, look->name);
+    look->found = address != NULL ? address : look->found;
+    return address != NULL && object->after_hook;
 }
 
 COLD void *libc_find(enum libc_index index)
 {
-    void *found = NULL;
-    bool after = false;
+    struct look look = {names[index], NULL};
+    bool done = false;
     libc_load();
-    if (load_relaxed(&source_count) == 0)
+    if (load_relaxed(&note_count) == 0)
         return load_relaxed(&libc_original[index]);
-    for (uint32_t i = 0; i < load_relaxed(&source_count) && !after; i++) {
-        void *address = elf_symbol(&sources[i], names[index]);
-        found = address != NULL ? address : found;
-        after = address != NULL && sources[i].after_hook;
-    }
-    store_relaxed(&libc_original[index], found);
-    return found;
+    if (load_acquire(&sifted) == 0)
+        sift();
+    uint32_t count = load_relaxed(&source_count);
+    for (uint32_t i = 0; i < count && count <= SOURCES && !done; i++)
+        done = look_in(&sources[i], &look);
+    if (count > SOURCES)
+        elf_each_noted(notes, load_relaxed(&note_count), look_in, &look);
+    store_relaxed(&libc_original[index], look.found);
+    return look.found;
 }
 
 int *libc_errno(void)

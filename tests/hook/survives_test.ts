@@ -66,6 +66,15 @@ Deno.test("memory locked before a TLS library comes", skipIf(notRoot("locking me
   await survives(program, ["libssl.so.3"], "0 0\n");
 });
 
+Deno.test("more libraries with a function of the C library's than are noted, and more libraries than that", async () => {
+  const library = await compile("locker.so", ["locker.c"], ["-shared", "-fPIC"]);
+  for (const count of [12, 70]) {
+    const copies = Array.from({ length: count }, (_, i) => `${WORK}/locker${i}.so`);
+    for (const copy of copies) Deno.copyFileSync(library, copy);
+    await survives(await compile("crowded", ["crowded.c"], ["-Wl,--no-as-needed", ...copies]), [], "8 3 3\n");
+  }
+});
+
 Deno.test("a plugin's own function of a name that the hook has, bound by RTLD_DEEPBIND", async () => {
   const program = await compile("loads", ["loads.c"], ["-ldl"]);
   const plugin = await compile("libnamesake.so", ["namesake.c"], ["-shared", "-fPIC"]);
