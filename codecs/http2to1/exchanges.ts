@@ -34,7 +34,7 @@ const MAX_TUNNEL_WAITING_BYTES = 64 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
 const AMPLIFIED =
-  "http2to1: header fields that repeat earlier ones are left out: more than 64 bytes of them for each that came";
+  "http2to1: header fields that repeat earlier ones make more than 64 bytes for each that came; those that decide nothing are left out";
 
 /** Used by one call at a time, so that all flows can share it. */
 interface WriteScratch {
@@ -50,7 +50,7 @@ export class Exchanges implements HttpEvents<Exchange> {
   /** What cannot be read, from where it cannot. */
   #remainder: RawBytes | undefined;
   readonly #isUnreadable: [boolean, boolean] = [false, false];
-  /** Header fields were left out. */
+  /** Header fields that repeat earlier ones were more than their bytes allow. */
   #isAmplified = false;
 
   constructor(readonly output: CodecOutput, policy: LanePolicy, scratch: WriteScratch) {
@@ -278,10 +278,10 @@ export class Exchanges implements HttpEvents<Exchange> {
     this.lanes.close();
   }
 
-  /** References that are left out: how many, and once a flow in words, on a packet. */
-  #countElided({ elidedCount }: FieldList): void {
-    if (elidedCount === 0) return;
-    this.#count("header-fields-elided", elidedCount);
+  /** References beyond what their bytes allow: how many are left out, and once a flow in words, on a packet. */
+  #countElided({ elidedCount, isBeyondLimit }: FieldList): void {
+    if (elidedCount > 0) this.#count("header-fields-elided", elidedCount);
+    else if (!isBeyondLimit) return;
     if (this.#isAmplified) return;
     this.#isAmplified = true;
     this.#count("amplified-flow");
