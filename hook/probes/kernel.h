@@ -103,8 +103,6 @@ struct pt_regs {
 #define RESULT(registers) ((registers)->rax)
 #define STACK(registers) ((registers)->rsp)
 #define PLACE(registers) ((registers)->rip)
-/* What a call has put on the stack, and its return has taken away. */
-#define CALL_DEPTH 8
 #elif defined(__TARGET_arm64)
 struct pt_regs {
   u64 regs[31], sp, pc, pstate;
@@ -116,7 +114,6 @@ struct pt_regs {
 #define RESULT(registers) ((registers)->regs[0])
 #define STACK(registers) ((registers)->sp)
 #define PLACE(registers) ((registers)->pc)
-#define CALL_DEPTH 0
 #else
 #error "no target"
 #endif

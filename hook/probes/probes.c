@@ -263,9 +263,16 @@ static long look_at_mapping(UNUSED struct task_struct *task, struct vm_area_stru
   return 0;
 }
 
+/* Where a call came from: where its thread is once it has returned, and before that, what stands on its stack. */
+struct caller {
+  u64 place; /* 0: it has not returned */
+  u64 stack; /* where the stack pointer is when it has */
+};
+
 /* Whether the call came from the hook: then the hook tells what it passes. */
-INLINE u8 is_hooked(u64 caller) {
-  u64 is_hook = 0;
+INLINE u8 is_hooked(const struct caller *from) {
+  u64 is_hook = 0, caller = from->place;
+  if (caller == 0) bpf_probe_read_user(&caller, sizeof caller, (void *)(from->stack - sizeof caller));
   bpf_find_vma(bpf_get_current_task_btf(), caller, look_at_mapping, &is_hook, 0);
   return is_hook != 0;
 }
@@ -292,7 +299,8 @@ INLINE void inherit(const struct probe_session_key *key, struct probe_session *s
   session->inherited = parent->flow != 0;
 }
 
-INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library, u64 caller) {
+INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library,
+                                        const struct caller *caller) {
   struct probe_session *session = bpf_map_lookup_elem(&sessions, key);
   if (session) return session;
   struct probe_session fresh = { 0 };
@@ -333,7 +341,8 @@ INLINE int open_flow(const struct probe_session_key *key, struct probe_session *
   return 1;
 }
 
-static __attribute__((noinline)) int tell_call(const struct frame *frame, u64 length, u64 caller) {
+static __attribute__((noinline)) int tell_call(const struct frame *frame, u64 length,
+                                               const struct caller *caller) {
   struct probe_session_key key = key_of(frame->session);
   struct probe_books *books = the_books();
   if (!books) return 0;
@@ -395,13 +404,13 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
     if (books) count(&books->untracked, 1);
     return;
   }
-  struct frame *frame = begin_frame(thread, STACK(registers) + CALL_DEPTH);
+  struct frame *frame = begin_frame(thread, STACK(registers) + PROBE_DEPTH(cookie));
   frame->session = ARGUMENT_1(registers);
   frame->buffer = ARGUMENT_2(registers);
   frame->size = ARGUMENT_3(registers);
   frame->count_at = cookie & PROBE_COUNT_BEHIND ? ARGUMENT_4(registers) : 0;
   frame->time_ns = bpf_ktime_get_ns();
-  frame->library = (u32)(cookie >> 8);
+  frame->library = PROBE_LIBRARY(cookie);
   frame->way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
 }
 
@@ -427,17 +436,19 @@ INLINE u64 count_of(const struct frame *frame, s32 result) {
   return length > frame->size ? 0 : length;
 }
 
-INLINE void end_call(struct pt_regs *registers) {
+INLINE void end_call(struct pt_regs *registers, u64 cookie) {
   struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
-  struct frame *frame = thread ? end_frame(thread, STACK(registers)) : 0;
+  u64 depth = PROBE_DEPTH(cookie), stack = STACK(registers) + depth;
+  struct frame *frame = thread ? end_frame(thread, stack) : 0;
   if (!frame) return;
   u64 length = count_of(frame, (s32)RESULT(registers));
-  if (length > 0) tell_call(frame, length, PLACE(registers));
+  struct caller caller = { depth == 0 ? PLACE(registers) : 0, stack };
+  if (length > 0) tell_call(frame, length, &caller);
 }
 
 /* ---- What becomes of sessions ---- */
 
-INLINE void make_session(u64 object, u32 library, u64 caller) {
+INLINE void make_session(u64 object, u32 library, const struct caller *caller) {
   struct probe_session_key key = key_of(object);
   if (object == 0) return;
   struct probe_session fresh = { 0 };
@@ -494,7 +505,11 @@ int function_begins(struct pt_regs *registers) {
 SECTION("uprobe/return")
 int function_returns(struct pt_regs *registers) {
   u64 cookie = bpf_get_attach_cookie(registers);
-  if ((cookie & PROBE_FUNCTION_MASK) == PROBE_CALL) end_call(registers);
-  else make_session(RESULT(registers), (u32)(cookie >> 8), PLACE(registers));
+  if ((cookie & PROBE_FUNCTION_MASK) == PROBE_CALL) {
+    end_call(registers, cookie);
+    return 0;
+  }
+  struct caller caller = { PLACE(registers), STACK(registers) };
+  make_session(RESULT(registers), PROBE_LIBRARY(cookie), &caller);
   return 0;
 }

@@ -135,7 +135,8 @@ struct probe_ending {
 };
 
 /*
- * What a probe is told by its cookie: the number of the library in bits 8 and up, and below them what the function does.
+ * What a probe is told by its cookie: what the function does in bits 0 to 7, in bits 8 to 23 by how many bytes the stack
+ * pointer will be higher when the function has returned, and above them the number of the library.
  */
 enum probe_function {
   PROBE_CALL = 0,   /* (session, buffer, size, where the count goes): passes bytes; met at both ends */
@@ -148,5 +149,7 @@ enum probe_function {
   PROBE_READS = 16,       /* a call receives, and does not send */
   PROBE_COUNT_BEHIND = 32 /* a call stores the number of bytes where its fourth argument says, and returns 1 */
 };
+#define PROBE_DEPTH(cookie) ((u64)(cookie) >> 8 & 0xffff)
+#define PROBE_LIBRARY(cookie) ((u32)((u64)(cookie) >> 24))
 
 #endif

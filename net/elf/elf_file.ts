@@ -25,8 +25,6 @@ export interface Segment {
 }
 
 export interface ElfFile {
-  /** Number of the architecture, as in the header. */
-  readonly machine: number;
   readonly sections: readonly Section[];
   readonly segments: readonly Segment[];
   readonly read: ReadAt;
@@ -54,7 +52,6 @@ export function openElf(read: ReadAt): ElfFile | undefined {
     header.getUint8(4) === CLASS_64 && header.getUint8(5) === LITTLE_ENDIAN;
   if (!isElf) return undefined;
   return {
-    machine: header.getUint16(18, true),
     sections: readSections(read, header),
     segments: readSegments(read, header),
     read,

@@ -102,9 +102,13 @@ export const FUNCTION = {
   countBehind: 32,
 } as const;
 
-/** What a probe is told of the function that it is at. */
-export function cookieOf(library: number, what: number): number {
-  return library * 256 + what;
+/**
+ * What a probe is told of the function that it is at.
+ *
+ * @param depth Bytes by which the stack pointer will be higher when the function has returned, below 65536.
+ */
+export function cookieOf(library: number, what: number, depth: number): number {
+  return library * 2 ** 24 + depth * 2 ** 8 + what;
 }
 
 const AF_INET = 2;

@@ -30,9 +30,13 @@ const LICENSE = "Dual MIT/GPL";
 
 export type { Place };
 
-/** Places of a file where functions begin, and those at whose returns something is to be known, by where they begin. */
+/** Places of a file that are probed. */
 export interface ProbePlaces {
+  /** Where functions begin, or still have all that they were called with. */
   readonly begins: readonly Place[];
+  /** Where the results of functions are known, before they return. */
+  readonly ends: readonly Place[];
+  /** Where functions begin at whose returns something is to be known. */
   readonly returns: readonly Place[];
 }
 
@@ -73,12 +77,13 @@ export class LoadedProbes {
   }
 
   /** Attaches to a file; {@linkcode detach} takes them away. Throws `BpfError`, and nothing is attached. */
-  attach(path: string, { begins, returns }: ProbePlaces): AttachedProbes {
+  attach(path: string, { begins, ends, returns }: ProbePlaces): AttachedProbes {
     const attached: number[] = [];
     try {
-      // Those at returns first: a call has to be met at both ends or not at all.
-      this.#attach(path, returns, true, attached);
-      this.#attach(path, begins, false, attached);
+      // Those where calls end first: a call has to be met at both ends or not at all.
+      this.#attach(path, "return", returns, attached, true);
+      this.#attach(path, "return", ends, attached);
+      this.#attach(path, "begin", begins, attached);
     } catch (error) {
       this.detach(attached);
       throw error;
@@ -90,8 +95,15 @@ export class LoadedProbes {
     for (const fd of probes.toReversed()) if (this.#descriptors.delete(fd)) libc().close(fd);
   }
 
-  #attach(path: string, places: readonly Place[], atReturn: boolean, attached: number[]): void {
-    const program = this.#programs.get(atReturn ? "return" : "begin")!;
+  #attach(
+    path: string,
+    name: "begin" | "return",
+    places: readonly Place[],
+    attached: number[],
+    atReturn = false,
+  ): void {
+    if (places.length === 0) return;
+    const program = this.#programs.get(name)!;
     const keep = (fd: number) => attached.push(this.#keep(fd));
     if (this.#level === "multi") {
       keep(attachUprobes(program, { path, places, atReturn }));

@@ -5,13 +5,15 @@
  *
  * @module
  */
-import { type ElfFile, openElf, SegmentType } from "../../elf/elf_file.ts";
+import { Code } from "../../elf/code.ts";
+import { openElf } from "../../elf/elf_file.ts";
 import { readerOf } from "../../elf/reader.ts";
-import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
+import { definedFunctions } from "../../elf/symbols.ts";
 import { opensslFacts, type SessionFacts } from "./accessors.ts";
-import { cookieOf, FUNCTION, LIBRARY } from "./layout.ts";
+import { LIBRARY } from "./layout.ts";
 import type { TlsLibrary } from "./libraries.ts";
-import type { AttachedProbes, LoadedProbes, Place, ProbePlaces } from "./loader.ts";
+import type { AttachedProbes, LoadedProbes } from "./loader.ts";
+import { placesIn } from "./places.ts";
 
 /** Of the map `libraries`. */
 const FILES_MAX = 1024;
@@ -64,13 +66,19 @@ export class ProbedFiles {
     const elf = openElf(readerOf(file));
     if (elf === undefined) throw new Error("it is no ELF file of this machine's kind");
     const symbols = definedFunctions(elf, [...Object.keys(library.functions), ...library.accessors]);
-    const facts = opensslFacts((name) => codeOf(elf, symbols.get(name)));
+    const code = new Code(elf);
+    const facts = opensslFacts((name) => {
+      const symbol = symbols.get(name);
+      return symbol && code.at(symbol.address).subarray(0, Math.min(symbol.size, CODE_BYTES));
+    });
     if (facts.role === undefined) {
       throw new Error("it is not known how its sessions tell servers from clients");
     }
     if (this.#numbered === FILES_MAX) throw new Error(`${FILES_MAX} files are probed already`);
-    const places = placesIn(elf, symbols, library, this.#numbered);
-    if (places.returns.length === 0) throw new Error("it has none of the functions that pass bytes");
+    const places = placesIn(code, symbols, library, this.#numbered);
+    if (places.ends.length + places.returns.length === 0) {
+      throw new Error("it has none of the functions that pass bytes");
+    }
     this.#describe(this.#numbered++, facts);
     return this.#probes.attach(path, places);
   }
@@ -88,40 +96,4 @@ export class ProbedFiles {
       new Uint8Array(value.buffer),
     );
   }
-}
-
-/** Where the probes of a library go. */
-function placesIn(
-  elf: ElfFile,
-  symbols: ReadonlyMap<string, FunctionSymbol>,
-  { functions }: TlsLibrary,
-  number: number,
-): ProbePlaces {
-  const places = { begins: [] as Place[], returns: [] as Place[] };
-  for (const [name, does] of Object.entries(functions)) {
-    const symbol = symbols.get(name);
-    const offset = symbol && offsetOf(elf, symbol.address);
-    if (offset === undefined) continue;
-    const place = { offset, cookie: cookieOf(number, does) };
-    const kind = does & FUNCTION.mask;
-    if (kind !== FUNCTION.made) places.begins.push(place);
-    if (kind === FUNCTION.made || kind === FUNCTION.call) places.returns.push(place);
-  }
-  return places;
-}
-
-/** Where in the file the code at an address lies. */
-function offsetOf(elf: ElfFile, address: number): number | undefined {
-  const segment = elf.segments.find((segment) =>
-    segment.type === SegmentType.load && segment.isExecutable && address >= segment.address &&
-    address < segment.address + segment.size
-  );
-  return segment && address - segment.address + segment.offset;
-}
-
-function codeOf(elf: ElfFile, symbol: FunctionSymbol | undefined): Uint8Array | undefined {
-  const offset = symbol && offsetOf(elf, symbol.address);
-  if (offset === undefined) return undefined;
-  const { buffer, byteOffset, byteLength } = elf.read(offset, Math.min(symbol!.size, CODE_BYTES));
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/** Where in a library's file its probes go. x86-64. Pure. @module */
+import type { Code } from "../../elf/code.ts";
+import type { FunctionSymbol } from "../../elf/symbols.ts";
+import { cookieOf, FUNCTION } from "./layout.ts";
+import type { TlsLibrary } from "./libraries.ts";
+import type { Place, ProbePlaces } from "./loader.ts";
+import { sitesOf } from "./sites.ts";
+import { Register } from "./x86/registers.ts";
+
+/** What a call has put on the stack, and its return takes away. */
+const CALL_DEPTH = 8;
+const ARGUMENTS = Register.rdi | Register.rsi | Register.rdx;
+
+/** Places of a file by how they are met, as they are gathered. */
+type Gathered = { -readonly [Kind in keyof ProbePlaces]: Place[] };
+
+/** Where the probes of a library go; `number` is that of the library in the probes' map. */
+export function placesIn(
+  code: Code,
+  symbols: ReadonlyMap<string, FunctionSymbol>,
+  { functions }: TlsLibrary,
+  number: number,
+): ProbePlaces {
+  const places: Gathered = { begins: [], ends: [], returns: [] };
+  for (const [name, does] of Object.entries(functions)) {
+    const symbol = symbols.get(name);
+    if (symbol === undefined || code.offsetOf(symbol.address) === undefined) continue;
+    const add = (kind: keyof ProbePlaces, address: number, depth: number) =>
+      places[kind].push({ offset: code.offsetOf(address)!, cookie: cookieOf(number, does, depth) });
+    const kind = does & FUNCTION.mask;
+    if (kind === FUNCTION.call) addCall(code, symbol, does, add);
+    else if (kind === FUNCTION.made) add("returns", symbol.address, 0);
+    else add("begins", symbol.address, CALL_DEPTH);
+  }
+  return places;
+}
+
+/** A call that passes bytes is met at both ends, at the cheapest places that are known to be passed by each. */
+function addCall(
+  code: Code,
+  symbol: FunctionSymbol,
+  does: number,
+  add: (kind: keyof ProbePlaces, address: number, depth: number) => void,
+): void {
+  const count = (does & FUNCTION.countBehind) !== 0 ? Register.rcx : 0;
+  const { entry, exits } = sitesOf(code, symbol, ARGUMENTS | count);
+  add("begins", entry.address, entry.depth + CALL_DEPTH);
+  if (exits === undefined) add("returns", symbol.address, 0);
+  else for (const { address, depth } of exits) add("ends", address, depth + CALL_DEPTH);
+}
