@@ -5,6 +5,7 @@ import { hookLibraryPath } from "../net/agent/hook_library.ts";
 import { defaultRuntimeDir, HOOK_DEFAULT_RUNTIME_DIR } from "../net/agent/runtime_dir.ts";
 import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { silentPrograms } from "../net/agent/unmirrored/survey.ts";
+import { giveBackAfterStart } from "../net/ffi/own_memory.ts";
 import { captureSources } from "./capture_sources.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { log } from "./log.ts";
@@ -47,6 +48,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
     printError("programs are mirrored that run: kernel probes are at their TLS libraries");
   }
   service.ready(places);
+  giveBackAfterStart();
   const hasFailed = await Promise.race([shutdown.asked, agent.failed.then(() => true)]);
   service.stopping();
   const books = await agent.finish();

@@ -3,6 +3,7 @@
 import { type CollectorBooks, collectorBooksJson } from "../net/collector/books.ts";
 import { checkCollector, startCollector } from "../net/collector/collector.ts";
 import { defaultStatePath } from "../net/collector/state_path.ts";
+import { giveBackAfterStart } from "../net/ffi/own_memory.ts";
 import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import { shown } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
@@ -63,6 +64,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");
   }
   service.ready(places);
+  giveBackAfterStart();
   const failure = await Promise.race([shutdown.asked, collector.failed]);
   service.stopping();
   if (failure) log.error(failure.message);

@@ -117,6 +117,7 @@ const RULES: readonly Rule[] = [
       "codecs/",
       // For the whole process: not a library's to decide.
       "net/ffi/file_size_limit.ts",
+      "net/ffi/own_memory.ts",
       "net/ffi/own_stdout.ts",
       "net/ffi/service_manager.ts",
     ],

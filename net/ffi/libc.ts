@@ -112,6 +112,8 @@ const SYMBOLS = {
   adjtimex: { parameters: ["buffer"], result: "i32" },
   /** `const char *gnu_get_libc_version(void)`: of glibc alone */
   gnu_get_libc_version: { parameters: [], result: "pointer", optional: true },
+  /** `int malloc_trim(size_t kept)`: of glibc alone */
+  malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
   /** `int kill(pid_t pid, int signal)` */
   kill: { parameters: ["i32", "i32"], result: "i32" },
   /** `long syscall(SYS_pidfd_open, pid_t pid, unsigned flags)` */
