@@ -20,7 +20,7 @@ export function bodyLines(bytes: Uint8Array, contentType: string): string[] {
 }
 
 /** Undefined where bytes are no text of UTF-8; one that is cut at its end still is. */
-function textOf(bytes: Uint8Array): string | undefined {
+export function textOf(bytes: Uint8Array): string | undefined {
   const text = new TextDecoder().decode(bytes);
   let odd = 0;
   for (let at = 0; at < text.length; at++) {

@@ -13,7 +13,7 @@ import { spelledOut } from "./short_words.ts";
 import type { HookCommand } from "./hook_options.ts";
 import type { CommandLine } from "./options.ts";
 import type { Result } from "@optique/core/parser";
-import type { PsCommand, StatusCommand } from "./status_options.ts";
+import type { PsCommand, StatusCommand, TopCommand } from "./status_options.ts";
 import { print, printError } from "./output.ts";
 
 /** The exit status. A mistake is one line on standard error. */
@@ -34,18 +34,19 @@ async function main(words: readonly string[]): Promise<number> {
   }, (mistake) => name(mistake));
 }
 
-type AloneCommand = HookCommand | StatusCommand | PsCommand;
+type AloneCommand = HookCommand | StatusCommand | TopCommand | PsCommand;
 
 /** A command that is read without the others; `undefined` where all have to be known, to help or to name a mistake. */
 async function readAlone(args: readonly string[]): Promise<AloneCommand | undefined> {
   const [name] = args;
-  if (name !== "hook" && name !== "status" && name !== "ps") return undefined;
+  if (!["hook", "status", "top", "ps"].includes(name)) return undefined;
   const { parse } = await import("@optique/core/parser");
   if (name === "hook") {
     const { hookCommand } = await import("./hook_options.ts");
     return valueOf(parse(hookCommand, args));
   }
-  const { psCommand, statusCommand } = await import("./status_options.ts");
+  const { psCommand, statusCommand, topCommand } = await import("./status_options.ts");
+  if (name === "top") return valueOf(parse(topCommand, args));
   return name === "ps" ? valueOf(parse(psCommand, args)) : valueOf(parse(statusCommand, args));
 }
 
@@ -86,6 +87,8 @@ async function execute(command: CommandLine): Promise<number> {
       return await (await import("./ps.ts")).runPs(command);
     case "status":
       return await (await import("./status.ts")).runStatus(command);
+    case "top":
+      return await (await import("./top/top.ts")).runTop(command);
     case "collector":
       return await (await import("./collector.ts")).runCollector(command);
     case "config check":

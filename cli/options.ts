@@ -19,7 +19,7 @@ import {
   uiOptions,
 } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
-import { doctorCommand, psCommand, statusCommand } from "./status_options.ts";
+import { doctorCommand, psCommand, statusCommand, topCommand } from "./status_options.ts";
 import { CHOICE_FIELDS } from "../net/agent/choice.ts";
 import { text } from "./value_parser.ts";
 import { readOptions, viewOptions } from "./view_options.ts";
@@ -184,6 +184,7 @@ export const commandsParser = or(
     described(message`Print the requests in a capture`, "[OPTION...] FILE"),
   ),
   statusCommand,
+  topCommand,
   psCommand,
   doctorCommand,
   hookCommand,
@@ -211,6 +212,7 @@ export const usage: Usage = [{
     form("replay", "[OPTION...] FILE"),
     form("read", "[OPTION...] FILE"),
     form("status", "[--json] [--watch] [OPTION...]"),
+    form("top", "[--filter EXPRESSION] [OPTION...]"),
     form("ps", "[--json] [--watch] [OPTION...]"),
     form("doctor", "[--json] [OPTION...]"),
     form("hook", "install|uninstall|status|path [OPTION...]"),

@@ -9,6 +9,7 @@ export interface Paint {
   green(text: string): string;
   yellow(text: string): string;
   blue(text: string): string;
+  reverse(text: string): string;
 }
 
 /** When to use colours: `auto` asks `isTerminal` and NO_COLOR. */
@@ -18,7 +19,15 @@ export function paintFor(mode: ColorMode, isTerminal: boolean): Paint {
   const isColored = mode === "always" ||
     mode === "auto" && isTerminal && !Deno.env.get("NO_COLOR") && Deno.env.get("TERM") !== "dumb";
   const code = (number: number) => (text: string) => isColored ? `\x1b[${number}m${text}\x1b[0m` : text;
-  return { bold: code(1), dim: code(2), red: code(31), green: code(32), yellow: code(33), blue: code(34) };
+  return {
+    bold: code(1),
+    dim: code(2),
+    red: code(31),
+    green: code(32),
+    yellow: code(33),
+    blue: code(34),
+    reverse: code(7),
+  };
 }
 
 /** Letters of East Asia and pictures take two columns. */
@@ -27,7 +36,8 @@ const WIDE =
 const COMBINING = /\p{Mark}/u;
 
 /** Columns that a text takes, of one that `visible` has made showable. */
-function widthOf(text: string): number {
+export function widthOf(text: string): number {
+  if (IS_ASCII.test(text)) return text.length;
   let width = 0;
   for (const letter of text) width += COMBINING.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1;
   return width;
@@ -36,4 +46,27 @@ function widthOf(text: string): number {
 /** The text with blanks behind it up to so many columns. */
 export function padEnd(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - widthOf(text)));
+}
+
+/** Marks on one letter that are shown: more reach into the lines around it. */
+const MARKS_MAX = 3;
+const IS_ASCII = /^[\x20-\x7e]*$/;
+
+/** The part of a text that stands in so many columns behind the first `from`; half of a wide letter is a blank. */
+export function columnsOf(text: string, from: number, columns: number): string {
+  const end = from + Math.max(0, columns);
+  if (IS_ASCII.test(text)) return text.slice(from, end);
+  let part = "";
+  let at = 0;
+  let marks = 0;
+  for (const letter of text) {
+    const width = widthOf(letter);
+    marks = width === 0 ? marks + 1 : 0;
+    const isIn = width === 0 ? at > from && marks <= MARKS_MAX : at >= from && at + width <= end;
+    if (isIn) part += letter;
+    else if (width > 1 && at < end && at + width > from) part += " ";
+    at += width;
+    if (at > end || at === end && marks >= MARKS_MAX) break;
+  }
+  return part;
 }

@@ -60,7 +60,7 @@ function exchangeLine(exchange: Exchange, { paint, showsSecrets, timeBaseMs }: L
 }
 
 /** Targets of proxies name the host again. */
-const pathOf = (target: string): string => target.replace(/^https?:\/\/[^/]+/, "") || target;
+export const pathOf = (target: string): string => target.replace(/^https?:\/\/[^/]+/, "") || target;
 
 function grpcNote({ type, responseTrailers, responseHead }: Exchange): string[] {
   if (!type.startsWith("application/grpc")) return [];

@@ -38,6 +38,18 @@ export const psCommand = command("ps", psParser, {
   brief: message`List the programs of this host that have TLS, and why one is not mirrored`,
 });
 
+const topParser = object({
+  command: constant("top" as const),
+  filter: optional(option("--filter", text("EXPRESSION"), {
+    description: message`Only exchanges for which this holds; f changes it.`,
+  })),
+  runtimeDir: statusDir,
+});
+
+export const topCommand = command("top", topParser, {
+  brief: message`Look at requests and sessions as they pass, on a full screen`,
+});
+
 const doctorParser = object({
   command: constant("doctor" as const),
   json: withDefault(flag("--json", { description: message`One JSON object.` }), false),
@@ -50,4 +62,5 @@ export const doctorCommand = command("doctor", doctorParser, {
 
 export type DoctorCommand = InferValue<typeof doctorParser>;
 export type PsCommand = InferValue<typeof psParser>;
+export type TopCommand = InferValue<typeof topParser>;
 export type StatusCommand = InferValue<typeof statusParser>;

@@ -12,7 +12,7 @@ export class LiveFeed {
 
   /** See feed_answer.ts; undefined for what is asked of others. */
   async answer(url: URL): Promise<Response | undefined> {
-    if (!/^\/exchanges(\/|$)/.test(url.pathname)) return undefined;
+    if (!/^\/(exchanges|flows)(\/|$)/.test(url.pathname)) return undefined;
     const [{ ExchangeFeed }, { answerFeed }] = await Promise.all([
       import("../view/feed.ts"),
       import("../view/feed_answer.ts"),

@@ -79,6 +79,7 @@ export class Mirror {
       live,
       timeBaseMs: Number(timeBaseNs / 1000n) / 1000,
       showsSecrets: settings.showSecrets,
+      flows: () => this.pipeline.flows(),
     });
     this.pageLog = view && {
       buffer: view.log.memory.buffer,

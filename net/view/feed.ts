@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Exchanges for those who look at them from another process, as they end. @module */
+import type { Flow } from "../mirror/flow.ts";
 import type { Row } from "./exchange.ts";
 import {
   type ExchangeDetail,
@@ -11,6 +12,7 @@ import {
   rowLine,
 } from "./feed_lines.ts";
 import type { Filter } from "./filter.ts";
+import { type FlowLines, flowLines } from "./flow_lines.ts";
 import { LogReader } from "./log_reader.ts";
 import type { LiveView } from "./live.ts";
 
@@ -42,6 +44,8 @@ export interface FeedOptions {
   readonly live: LiveView;
   readonly timeBaseMs: number;
   readonly showsSecrets: boolean;
+  /** Those that are open. */
+  readonly flows: () => Iterable<Flow>;
 }
 
 export class ExchangeFeed {
@@ -66,6 +70,12 @@ export class ExchangeFeed {
     const entry = watcher?.reader.entry(number);
     if (entry?.kind === "exchange") return exchangeDetail(entry, this.#options.showsSecrets);
     return entry?.kind === "message" ? messageDetail(entry) : undefined;
+  }
+
+  /** Up to so many of the flows that are open. */
+  flows(filter: Filter | undefined, most: number): FlowLines {
+    const { flows, timeBaseMs } = this.#options;
+    return { timeBaseMs, ...flowLines(flows(), filter, most) };
   }
 
   /** Ends what is followed. */

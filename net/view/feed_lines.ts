@@ -5,15 +5,15 @@
  *
  * @module
  */
-import type {
-  Exchange,
-  ExchangeRow,
-  FlowEntry,
+import {
+  type Exchange,
+  type ExchangeRow,
+  type FlowEntry,
   HeadText,
-  KeptBody,
-  MessageRow,
-  Row,
-  SocketMessage,
+  type KeptBody,
+  type MessageRow,
+  type Row,
+  type SocketMessage,
 } from "./exchange.ts";
 import { LoggedExchange } from "./log_row.ts";
 import { shownField, withoutSecrets } from "./secrets.ts";
@@ -123,6 +123,25 @@ export function messageDetail(message: SocketMessage): MessageDetail {
   return { ...rowLine(message, false) as MessageRow, body: bodyData(message.body) };
 }
 
+/** The exchange that such a detail tells of. */
+export function exchangeOf(detail: ExchangeDetail): Exchange {
+  const { requestHead, responseHead, requestTrailers, responseTrailers } = detail;
+  return {
+    ...detail,
+    requestHead: new HeadText(requestHead),
+    responseHead: new HeadText(responseHead),
+    requestTrailers: new HeadText(requestTrailers, false),
+    responseTrailers: new HeadText(responseTrailers, false),
+    requestBody: keptBody(detail.requestBody),
+    responseBody: keptBody(detail.responseBody),
+  };
+}
+
+/** The message that such a detail tells of. */
+export function messageOf(detail: MessageDetail): SocketMessage {
+  return { ...detail, body: keptBody(detail.body) };
+}
+
 function shownHead({ firstLine, fields }: HeadText, showsSecrets: boolean): string {
   const first = showsSecrets ? firstLine : withoutSecrets(firstLine);
   const lines = fields.map((field) => shownField(field, showsSecrets).join(": "));
@@ -131,4 +150,8 @@ function shownHead({ firstLine, fields }: HeadText, showsSecrets: boolean): stri
 
 function bodyData({ bytes, missingBytes }: KeptBody): BodyData {
   return { base64: bytes.toBase64(), missingBytes };
+}
+
+function keptBody({ base64, missingBytes }: BodyData): KeptBody {
+  return { bytes: Uint8Array.fromBase64(base64), missingBytes };
 }

@@ -4,6 +4,8 @@ import { type Fields, parseExpression } from "../filter/expression.ts";
 import type { Row } from "./exchange.ts";
 import { withoutSecrets } from "./secrets.ts";
 
+export { BadFilter } from "../filter/expression.ts";
+
 /** Whether an entry is chosen. */
 export type Filter = (entry: Row) => boolean;
 

@@ -94,7 +94,7 @@ mistake("what is missing or too much is named", [
   ["--outptu x", "--outptu: not an option of the agent; similar is --output; see sslcollector --help"],
   [
     "curl",
-    'there is no command "curl": expected run, replay, read, status, ps, doctor, hook, config, codecs, pki, demo, help or completion; to mirror a program: ' +
+    'there is no command "curl": expected run, replay, read, status, top, ps, doctor, hook, config, codecs, pki, demo, help or completion; to mirror a program: ' +
     "sslcollector run -- curl",
   ],
   ["pki", "pki: expected init, issue, renew, csr, revoke or show"],
@@ -138,13 +138,14 @@ Deno.test("command line: help shows the forms of a call a line each, and all opt
   const lines = stdout.split("\n");
   const start = lines.findIndex((line) => line.startsWith("Usage: "));
   const usage = lines.slice(start, lines.indexOf("", start)).map((line) => line.replace(/^(Usage:)? +/, ""));
-  assert.deepEqual(usage.slice(0, 9), [
+  assert.deepEqual(usage.slice(0, 10), [
     "sslcollector [-I IFACE] [-o SINK...] [-t HOST...] [--codec LIST] [OPTION...]",
     "sslcollector -C [-L ADDR:PORT] -o SINK... [OPTION...]",
     "sslcollector run [OPTION...] -- COMMAND [ARG...]",
     "sslcollector replay [OPTION...] FILE",
     "sslcollector read [OPTION...] FILE",
     "sslcollector status [--json] [--watch] [OPTION...]",
+    "sslcollector top [--filter EXPRESSION] [OPTION...]",
     "sslcollector ps [--json] [--watch] [OPTION...]",
     "sslcollector doctor [--json] [OPTION...]",
     "sslcollector hook install|uninstall|status|path [OPTION...]",

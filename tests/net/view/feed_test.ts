@@ -26,7 +26,8 @@ class Looked {
   #timeNs = 1e9;
 
   constructor(showsSecrets = false) {
-    this.feed = new ExchangeFeed({ live: this.live, timeBaseMs: 1000, showsSecrets });
+    const flows = () => this.mirror.pipeline.flows();
+    this.feed = new ExchangeFeed({ live: this.live, timeBaseMs: 1000, showsSecrets, flows });
     this.mirror.pipeline.open(this.mirror.program, 1, makeOpen(), this.#timeNs);
   }
 
@@ -187,6 +188,20 @@ Deno.test("what has left the log before it was looked at is counted", async () =
   }
   assert(told < sent, "all of them were in a log of 1 MiB");
   await follower.leave();
+});
+
+Deno.test("flows that are open are told of without anybody following, those that are chosen", async () => {
+  const looked = new Looked();
+  looked.exchange("/");
+  const ask = async (query: string) => await looked.ask(`/flows${query}`).json();
+  const { timeBaseMs, count, flows: [{ flow, openedNs, lastNs, toServer, toClient }] } = await ask("");
+  assert.deepEqual([timeBaseMs, count, flow.program, flow.sni], [1000, 1, "program1", "example.test"]);
+  assert.deepEqual([openedNs, lastNs, toServer, toClient], [1e9, 1.002e9, 65, RESPONSE.length]);
+  const chosen = await ask(`?filter=${encodeURIComponent('program == "program1" and size > 100')}`);
+  assert.equal(chosen.count, 1);
+  const none = await ask(`?filter=${encodeURIComponent('sni == "other.test"')}`);
+  assert.deepEqual([none.count, none.flows], [0, []]);
+  assert.equal(looked.tapped, false);
 });
 
 Deno.test("mistakes are said, and so is that too many look", async () => {
