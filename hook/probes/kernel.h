@@ -24,6 +24,7 @@
 enum bpf_map_type {
   MAP_HASH = 1,
   MAP_ARRAY = 2,
+  MAP_LRU_HASH = 9,
   MAP_RINGBUF = 27,
   MAP_TASK_STORAGE = 29
 };
@@ -38,6 +39,11 @@ struct map_definition {
   u32 flags;
 };
 #define MAP(name, ...) struct map_definition SECTION("maps") name = { __VA_ARGS__ }
+
+/* linux/bpf.h: the beginning of what a program at a control group's packets is given. */
+struct __sk_buff {
+  u32 len;
+};
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -125,6 +131,7 @@ static u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
 static u64 (*const bpf_get_current_pid_tgid)(void) = (void *)14;
 static u64 (*const bpf_get_current_uid_gid)(void) = (void *)15;
 static long (*const bpf_get_current_comm)(void *to, u32 size) = (void *)16;
+static long (*const bpf_skb_load_bytes)(const struct __sk_buff *packet, u32 offset, void *to, u32 size) = (void *)26;
 static long (*const bpf_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 static long (*const bpf_probe_read_kernel_str)(void *to, u32 size, const void *from) = (void *)115;

@@ -21,6 +21,7 @@ struct frame {
   u64 time_ns;
   u32 library;
   u8 way;
+  u8 keeps; /* PROBE_KEEPS */
   u8 outer;   /* the frame around it, in `thread.frames`, plus 1 */
   u8 sockets; /* TCP sockets that passed bytes: 0, 1, or 2 for several */
   struct probe_ends ends;
@@ -37,10 +38,17 @@ struct thread {
 /* SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN. */
 #define SHUTDOWN_MASK 3
 
+/* A ClientHello that left this host or came to it. */
+struct hello_key {
+  u8 client_random[32];
+  u64 is_received;
+};
+
 MAP(ring, MAP_RINGBUF, 0, 0, 64 << 20, 0);
 MAP(threads, MAP_TASK_STORAGE, 4, sizeof(struct thread), 0, MAP_NO_PREALLOC);
 MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 131072, MAP_NO_PREALLOC);
 MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
+MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);
 MAP(libraries, MAP_ARRAY, 4, sizeof(struct probe_library), 1024, 0);
 MAP(books, MAP_ARRAY, 4, sizeof(struct probe_books), 1, 0);
 
@@ -101,6 +109,72 @@ int socket_sent(u64 *context) { return note_socket((struct sock *)context[0], (s
 SECTION("tp_btf/sock_recv_length")
 int socket_received(u64 *context) { return note_socket((struct sock *)context[0], (s32)context[1]); }
 
+/* ---- ClientHellos, for sessions over memory ---- */
+
+#define RECORD_HANDSHAKE 0x16
+#define CLIENT_HELLO 1
+/* Of a record with a ClientHello: where the random stands, and where it ends. */
+#define RANDOM_AT 11
+#define RANDOM_END 43
+#define IPV4_HEADER 20
+#define IPV6_HEADER 40
+
+/* Length of the IP header, and the ends as the packet names them: source as local, destination as remote; 0 where it is no TCP. */
+INLINE u32 read_network(const struct __sk_buff *packet, struct probe_ends *ends) {
+  u8 header[IPV6_HEADER];
+  if (bpf_skb_load_bytes(packet, 0, header, IPV4_HEADER) != 0) return 0;
+  if (header[0] >> 4 == 4) {
+    if (header[9] != IPPROTO_TCP) return 0;
+    ends->family = AF_INET;
+    __builtin_memcpy(ends->local, header + 12, 4);
+    __builtin_memcpy(ends->remote, header + 16, 4);
+    return (header[0] & 15) * 4;
+  }
+  if (header[0] >> 4 != 6 || bpf_skb_load_bytes(packet, 0, header, IPV6_HEADER) != 0) return 0;
+  if (header[6] != IPPROTO_TCP) return 0;
+  ends->family = AF_INET6;
+  __builtin_memcpy(ends->local, header + 8, 16);
+  __builtin_memcpy(ends->remote, header + 24, 16);
+  return IPV6_HEADER;
+}
+
+INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
+  struct probe_ends ends = { 0 };
+  u8 head[RANDOM_END];
+  u8 transport[14];
+  u32 at = read_network(packet, &ends);
+  if (at == 0 || bpf_skb_load_bytes(packet, at, transport, sizeof transport) != 0) return;
+  u32 payload = at + (transport[12] >> 4) * 4;
+  if (packet->len < payload + RANDOM_END) return;
+  if (bpf_skb_load_bytes(packet, payload, head, sizeof head) != 0) return;
+  if (head[0] != RECORD_HANDSHAKE || head[1] != 3 || head[5] != CLIENT_HELLO || head[9] != 3) return;
+  u16 source = (u16)(transport[0] << 8 | transport[1]), destination = (u16)(transport[2] << 8 | transport[3]);
+  struct hello_key key = { .is_received = is_received };
+  __builtin_memcpy(key.client_random, head + RANDOM_AT, 32);
+  ends.local_port = source;
+  ends.remote_port = destination;
+  if (is_received) {
+    struct probe_ends turned = { .family = ends.family, .local_port = destination, .remote_port = source };
+    __builtin_memcpy(turned.local, ends.remote, 16);
+    __builtin_memcpy(turned.remote, ends.local, 16);
+    ends = turned;
+  }
+  bpf_map_update_elem(&hellos, &key, &ends, 0);
+}
+
+/* Every packet goes on. */
+SECTION("cgroup_skb/egress")
+int packet_leaves(struct __sk_buff *packet) {
+  note_hello(packet, 0);
+  return 1;
+}
+
+SECTION("cgroup_skb/ingress")
+int packet_comes(struct __sk_buff *packet) {
+  note_hello(packet, 1);
+  return 1;
+}
+
 /* ---- What is told ---- */
 
 INLINE void fill_head(struct probe_head *head, u16 kind, u64 flow, u64 time_ns, u64 offset) {
@@ -126,6 +200,17 @@ INLINE u8 role_of(const struct probe_library *library, u64 object) {
   if (word & library->server_mask) return PROBE_SERVER;
   if (library->client_mask != 0 && !(word & library->client_mask)) return PROBE_ROLE_UNKNOWN;
   return 0;
+}
+
+/* The ends of a session that used no socket in its calls, by the packet that had its client random. */
+INLINE void find_hello(struct probe_session *session, const struct probe_open *open, u8 flags) {
+  struct hello_key key = { .is_received = (flags & PROBE_SERVER) != 0 };
+  if (session->has_ends || !(flags & PROBE_RANDOM_KNOWN) || (flags & PROBE_ROLE_UNKNOWN)) return;
+  __builtin_memcpy(key.client_random, open->client_random, 32);
+  struct probe_ends *ends = bpf_map_lookup_elem(&hellos, &key);
+  if (!ends) return;
+  session->ends = *ends;
+  session->has_ends = session->by_hello = 1;
 }
 
 /* PROBE_OPEN or PROBE_ADDRESS; whether it found room. */
@@ -156,6 +241,8 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   } else {
     __builtin_memset(open->client_random, 0, 32);
   }
+  find_hello(session, open, flags);
+  if (session->by_hello) flags |= PROBE_BY_HELLO;
   open->ends = session->ends;
   open->head.flags = flags;
   bpf_ringbuf_submit(open, BPF_RB_NO_WAKEUP);
@@ -294,6 +381,7 @@ INLINE void inherit(const struct probe_session_key *key, struct probe_session *s
   session->received = parent->received;
   session->ends = parent->ends;
   session->has_ends = parent->has_ends;
+  session->by_hello = parent->by_hello;
   session->hooked = parent->hooked;
   session->late = parent->late;
   session->inherited = parent->flow != 0;
@@ -314,7 +402,7 @@ INLINE struct probe_session *session_of(const struct probe_session_key *key, u32
 
 /* A session whose bytes go over another connection than before is another one at the same place. */
 INLINE void take_ends(struct probe_session *session, const struct frame *frame) {
-  if (frame->sockets != 1 || (session->has_ends && same_ends(&session->ends, &frame->ends))) return;
+  if (frame->sockets != 1 || session->by_hello || (session->has_ends && same_ends(&session->ends, &frame->ends))) return;
   if (session->has_ends) {
     tell_close(session, 0);
     session->flow = 0;
@@ -412,6 +500,7 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   frame->time_ns = bpf_ktime_get_ns();
   frame->library = PROBE_LIBRARY(cookie);
   frame->way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
+  frame->keeps = (cookie & PROBE_KEEPS) != 0;
 }
 
 /* The frame of a call that returns, which is over with that; 0: it began before anybody looked. */
@@ -428,6 +517,9 @@ INLINE struct frame *end_frame(struct thread *thread, u64 stack) {
   return frame;
 }
 
+#define GNUTLS_E_AGAIN -28
+#define GNUTLS_E_INTERRUPTED -52
+
 /* Bytes that a call has passed; 0 where it failed. */
 INLINE u64 count_of(const struct frame *frame, s32 result) {
   u64 length = (u32)result;
@@ -436,12 +528,35 @@ INLINE u64 count_of(const struct frame *frame, s32 result) {
   return length > frame->size ? 0 : length;
 }
 
+/*
+ * The same of a call that keeps what a socket does not take: its first record has left its caller's hands and is told, whether the call
+ * that says so brings it again or nothing. Moves the frame's buffer behind what was told before.
+ */
+INLINE u64 count_of_keeper(struct frame *frame, s32 result) {
+  struct probe_session_key key = key_of(frame->session);
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  u32 ahead = session ? session->ahead : 0;
+  if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) {
+    if (!session || ahead > 0 || frame->size == 0) return 0;
+    u32 kept = frame->size > PROBE_PIECE_MAX ? PROBE_PIECE_MAX : (u32)frame->size;
+    session->ahead = kept;
+    return kept;
+  }
+  if (result <= 0) return 0;
+  u32 known = (u32)result < ahead ? (u32)result : ahead;
+  if (session) session->ahead = ahead - known;
+  if ((u32)result > known && (u32)result > frame->size) return 0;
+  frame->buffer += known;
+  return (u32)result - known;
+}
+
 INLINE void end_call(struct pt_regs *registers, u64 cookie) {
   struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
   u64 depth = PROBE_DEPTH(cookie), stack = STACK(registers) + depth;
   struct frame *frame = thread ? end_frame(thread, stack) : 0;
   if (!frame) return;
-  u64 length = count_of(frame, (s32)RESULT(registers));
+  s32 result = (s32)RESULT(registers);
+  u64 length = frame->keeps ? count_of_keeper(frame, result) : count_of(frame, result);
   struct caller caller = { depth == 0 ? PLACE(registers) : 0, stack };
   if (length > 0) tell_call(frame, length, &caller);
 }
@@ -457,6 +572,16 @@ INLINE void make_session(u64 object, u32 library, const struct caller *caller) {
   struct probe_session *old = bpf_map_lookup_elem(&sessions, &key);
   if (old) tell_close(old, 0);
   bpf_map_update_elem(&sessions, &key, &fresh, 0);
+}
+
+/* The session that a call has put where its first argument says. */
+INLINE void make_session_at(struct pt_regs *registers, u32 library, const struct caller *caller) {
+  struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+  struct frame *frame = thread ? end_frame(thread, STACK(registers)) : 0;
+  u64 object = 0;
+  if (!frame || (s32)RESULT(registers) != 0) return;
+  if (bpf_probe_read_user(&object, sizeof object, (void *)frame->session) != 0) return;
+  make_session(object, library, caller);
 }
 
 INLINE void end_flow(const struct probe_session_key *key, struct probe_session *session) {
@@ -479,7 +604,8 @@ INLINE void clear_session(const struct probe_session_key *key, struct probe_sess
   end_flow(key, session);
   session->flow = 0;
   session->sent = session->received = 0;
-  session->late = session->inherited = session->closing = session->has_ends = 0;
+  session->ahead = 0;
+  session->late = session->inherited = session->closing = session->has_ends = session->by_hello = 0;
 }
 
 /* ---- Probes ---- */
@@ -488,7 +614,7 @@ SECTION("uprobe/begin")
 int function_begins(struct pt_regs *registers) {
   u64 cookie = bpf_get_attach_cookie(registers);
   u32 function = cookie & PROBE_FUNCTION_MASK;
-  if (function == PROBE_CALL) {
+  if (function == PROBE_CALL || function == PROBE_MADE_AT) {
     begin_call(registers, cookie);
     return 0;
   }
@@ -505,11 +631,11 @@ int function_begins(struct pt_regs *registers) {
 SECTION("uprobe/return")
 int function_returns(struct pt_regs *registers) {
   u64 cookie = bpf_get_attach_cookie(registers);
-  if ((cookie & PROBE_FUNCTION_MASK) == PROBE_CALL) {
-    end_call(registers, cookie);
-    return 0;
-  }
+  u32 function = cookie & PROBE_FUNCTION_MASK;
+  u32 library = PROBE_LIBRARY(cookie);
   struct caller caller = { PLACE(registers), STACK(registers) };
-  make_session(RESULT(registers), PROBE_LIBRARY(cookie), &caller);
+  if (function == PROBE_CALL) end_call(registers, cookie);
+  else if (function == PROBE_MADE_AT) make_session_at(registers, library, &caller);
+  else make_session(RESULT(registers), library, &caller);
   return 0;
 }

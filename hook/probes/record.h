@@ -52,7 +52,8 @@ enum probe_flags {
   PROBE_LATE = 4,         /* open: the session began before anybody looked */
   PROBE_INHERITED = 8,    /* open: of the parent's, by fork */
   PROBE_ORDERLY = 16,     /* close: with a close_notify */
-  PROBE_RANDOM_KNOWN = 32 /* open: client_random is set */
+  PROBE_RANDOM_KNOWN = 32, /* open: client_random is set */
+  PROBE_BY_HELLO = 64      /* open: the ends are those of the packet that had its client random */
 };
 
 /* PROBE_OPEN, and PROBE_ADDRESS when the ends become known later. */
@@ -117,12 +118,15 @@ struct probe_session {
   u64 received;
   u32 library;
   u32 references; /* besides the first one */
+  u32 ahead;      /* bytes sent that were told before the call that counts them */
   u8 late;
   u8 inherited;
   u8 hooked;   /* the hook tells it */
   u8 closing;  /* the program has asked for its close_notify to be sent */
   u8 has_ends;
   u8 ends_told;
+  u8 by_hello; /* the ends are those of its ClientHello */
+  u8 reserved[5];
   struct probe_ends ends;
 };
 
@@ -145,9 +149,11 @@ enum probe_function {
   PROBE_CLOSING = 3, /* (session): sends its close_notify */
   PROBE_FREED = 4,  /* (session): frees it, if nobody else owns it */
   PROBE_CLEARED = 5, /* (session): makes it as new, which libraries also do before each handshake */
+  PROBE_MADE_AT = 6, /* (where the session goes): as PROBE_MADE, and answers 0; met at both ends */
   PROBE_FUNCTION_MASK = 15,
   PROBE_READS = 16,       /* a call receives, and does not send */
-  PROBE_COUNT_BEHIND = 32 /* a call stores the number of bytes where its fourth argument says, and returns 1 */
+  PROBE_COUNT_BEHIND = 32, /* a call stores the number of bytes where its fourth argument says, and returns 1 */
+  PROBE_KEEPS = 64 /* a call that fails with GNUTLS_E_AGAIN or GNUTLS_E_INTERRUPTED has taken a record's bytes; those come again, or none */
 };
 #define PROBE_DEPTH(cookie) ((u64)(cookie) >> 8 & 0xffff)
 #define PROBE_LIBRARY(cookie) ((u32)((u64)(cookie) >> 24))

@@ -34,7 +34,7 @@ const COMMAND = {
   linkCreate: 28,
 } as const;
 
-export const PROGRAM_TYPE = { kprobe: 2, tracing: 26 } as const;
+export const PROGRAM_TYPE = { kprobe: 2, controlGroup: 8, tracing: 26 } as const;
 const ATTACH_RAW_TRACEPOINT = 23;
 const ATTACH_PERF_EVENT = 41;
 const ATTACH_UPROBE_MULTI = 48;
@@ -177,6 +177,11 @@ export class BpfMap {
   }
 }
 
+/** Packets of a control group's sockets: those that come, and those that leave. */
+export type Packets = "ingress" | "egress";
+
+const ATTACH_PACKETS: Readonly<Record<Packets, number>> = { ingress: 0, egress: 1 };
+
 export interface ProgramShape {
   readonly name: string;
   /** {@linkcode PROGRAM_TYPE}. */
@@ -194,6 +199,8 @@ export interface ProgramShape {
   readonly traced?: number;
   /** Of a probe, whether it is for {@linkcode attachUprobes}: Linux 6.6. */
   readonly isMulti?: boolean;
+  /** Of a program at a control group, which packets it sees. */
+  readonly packets?: Packets;
 }
 
 /** Loads a program; answers its descriptor. Throws {@linkcode BpfError} with the verifier's last words. */
@@ -208,6 +215,7 @@ export function loadProgram(shape: ProgramShape): number {
   }
   if (shape.traced !== undefined) attributes.u32(68, ATTACH_RAW_TRACEPOINT).u32(108, shape.traced);
   if (shape.isMulti) attributes.u32(68, ATTACH_UPROBE_MULTI);
+  if (shape.packets !== undefined) attributes.u32(68, ATTACH_PACKETS[shape.packets]);
   const result = bpf(COMMAND.programLoad, attributes);
   if (result >= 0) return result;
   const log = new Uint8Array(LOG_SIZE);
@@ -228,6 +236,12 @@ function logEnd(log: Uint8Array): string {
 export function attachTracing(program: number): number {
   const attributes = new Attributes(16).u32(8, program);
   return bpfOrThrow(COMMAND.rawTracepointOpen, attributes, "attach to a tracepoint");
+}
+
+/** Attaches a program to the packets of a control group, an open folder; answers the descriptor that holds it there. */
+export function attachPackets(program: number, group: number, packets: Packets): number {
+  const attributes = new Attributes(64).u32(0, program).u32(4, group).u32(8, ATTACH_PACKETS[packets]);
+  return bpfOrThrow(COMMAND.linkCreate, attributes, "attach to the packets of the control group");
 }
 
 /** An instruction of a file. */

@@ -7,8 +7,8 @@ import { judgeMissing } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
 import { checkMirror } from "./support/check_mirror.ts";
-import { runChild } from "./support/child.ts";
-import { get, smallAndMedium } from "./support/exchange.ts";
+import { Child, runChild } from "./support/child.ts";
+import { get, put, smallAndMedium } from "./support/exchange.ts";
 import { withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 import { peerClient } from "./support/peer_client.ts";
@@ -17,6 +17,7 @@ import { openElf } from "../../net/elf/elf_file.ts";
 import { readerOf } from "../../net/elf/reader.ts";
 import { definedFunctions } from "../../net/elf/symbols.ts";
 import { until } from "../support/until.ts";
+import { python, pythonLacks } from "./support/python.ts";
 import { ProbeAgent, probesMissing } from "./support/probes.ts";
 import { Agent } from "./support/sslcollector.ts";
 
@@ -43,8 +44,8 @@ Deno.test({
 
 Deno.test({
   name:
-    "agent with hook and kernel probes tells a curl that carries the hook and one that does not, each once",
-  ...skipIf(lacking, missing("curl")),
+    "agent with hook and kernel probes tells a curl that carries the hook, and a curl and a wget that do not, each once",
+  ...skipIf(lacking, missing("curl", "wget")),
   fn: () =>
     withFixture(async (fixture) => {
       const capture = fixture.path("both.pcapng");
@@ -53,15 +54,17 @@ Deno.test({
       const port = `port == ${server.port}`;
       await using agent = await Agent.start("source", fixture, capture, "--capture", "auto", "--only", port);
       const url = `https://localhost:${server.port}/${body.name}`;
-      for (const env of [agent.hookEnvironment, {}]) {
-        await runChild("curl", { args: ["--silent", "--insecure", "-o", "/dev/null", url], env });
-      }
+      const curl = ["--silent", "--insecure", "-o", "/dev/null", url];
+      await runChild("curl", { args: curl, env: agent.hookEnvironment });
+      await runChild("curl", { args: curl });
+      await runChild("wget", { args: ["-q", "--no-check-certificate", "-O", "/dev/null", url] });
       const { programs } = await agent.stop();
       const { bytes, connections } = await server.seen();
       const told = programs.filter(({ packets }) => packets > 0);
-      assert.deepEqual(told.map(({ program, flows, lost }) => [program, flows, lost]), [
+      assert.deepEqual(told.map(({ program, flows, lost }) => [program, flows, lost]).sort(), [
         ["curl", 1, {}],
         ["curl", 1, {}],
+        ["wget", 1, {}],
       ]);
       const sum = (way: "toServer" | "toClient") =>
         told.reduce((sum, { captured }) => sum + captured[way], 0);
@@ -73,9 +76,44 @@ Deno.test({
       );
       for (const { streams } of forged) assert.equal(sha256(streams[1].slice(-body.length)), body.sha256);
       const grades = forged.map(({ comments }) => /attribution=(\S+)/.exec(comments[0])?.[1]);
-      assert.deepEqual(grades.sort(), ["hello", "nested"]);
+      assert.deepEqual(grades.sort(), ["hello", "nested", "nested"]);
     }),
 });
+
+/** Ways in which Python serves: asyncio works on memory. All: PROBED_STYLES=blocking,threaded,prefork,asyncio. */
+const STYLES = (Deno.env.get("PROBED_STYLES") ?? "asyncio").split(",");
+
+for (const style of STYLES) {
+  Deno.test({
+    name: `agent with kernel probes mirrors a Python server that runs already, ${style}`,
+    ...skipIf(lacking, pythonLacks("ssl")),
+    fn: () =>
+      withFixture(async (fixture) => {
+        const capture = fixture.path("python.pcapng");
+        const connections = Array(4).fill([get(fixture.body(1)), put(fixture.body(200_000))]);
+        const { certificate, key, bodies } = fixture;
+        const [command, ...args] = python(
+          "https_server.py",
+          style,
+          "127.0.0.1",
+          certificate,
+          key,
+          bodies,
+          "4",
+        );
+        await using server = new Child(command, { args });
+        const port = Number((await server.found("stdout", /^listening (\d+)$/m))[1]);
+        await using agent = await ProbeAgent.start({ fixture, capture, port });
+        const seen = await peerClient(connections, { hostname: "127.0.0.1", port }, fixture, capture);
+        await server.ended;
+        await checkMirror(capture, await agent.stop("python3"), seen, {
+          program: "python3",
+          role: "server",
+          attribution: style === "asyncio" ? "hello" : "nested",
+        });
+      }),
+  });
+}
 
 /** What stands at the beginning of a function of a library that a process maps. */
 function codeOf(pid: number, library: string, name: string): { inFile: number; inMemory: number } {

@@ -8,8 +8,8 @@
 
 /** Offsets in a session's object; undefined: not known. */
 export interface SessionFacts {
-  /** u32, not 0 in servers. */
-  readonly role?: number;
+  /** u32 of which a bit says that the session is a server's. */
+  readonly role?: { readonly offset: number; readonly serverMask: number; readonly clientMask: number };
   readonly clientRandom?: number;
   /** u32, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN. */
   readonly shutdown?: number;
@@ -17,25 +17,66 @@ export interface SessionFacts {
   readonly version?: number;
 }
 
-/** Of `SSL_get_client_random` and its like: what they copy. */
+/** The machine code of a function, by its name; undefined where the library has none of it. */
+export type CodeOf = (name: string) => Uint8Array | undefined;
+
 const RANDOM_BYTES = 32;
 /** Farther in no instruction of interest stands. */
 const LOOKED_AT = 64;
 const RET = 0xc3;
 
-/** Reads the facts of OpenSSL and its descendants out of the code of their accessors, by name. */
-export function opensslFacts(codeOf: (name: string) => Uint8Array | undefined): SessionFacts {
+/** The facts of OpenSSL and its descendants. */
+export function opensslFacts(codeOf: CodeOf): SessionFacts {
   const field = (name: string) => fieldAnswered(codeOf(name));
+  const role = field("SSL_is_server");
   const client = addressTaken(codeOf("SSL_get_client_random"));
   const server = addressTaken(codeOf("SSL_get_server_random"));
-  // Both randoms stand side by side: what was read is what it is taken for.
-  const isSure = client !== undefined && server !== undefined && Math.abs(client - server) === RANDOM_BYTES;
   return {
-    role: field("SSL_is_server"),
-    clientRandom: isSure ? client : undefined,
+    role: role === undefined ? undefined : { offset: role, serverMask: 0xffff_ffff, clientMask: 0 },
+    clientRandom: areSideBySide(client, server) ? client : undefined,
     shutdown: field("SSL_get_shutdown"),
     version: field("SSL_version"),
   };
+}
+
+/**
+ * The facts of GnuTLS: in all of version 3 a session begins with its `security_parameters`, and these with the `entity`, GNUTLS_SERVER or
+ * GNUTLS_CLIENT.
+ */
+export function gnutlsFacts(codeOf: CodeOf): SessionFacts {
+  const code = codeOf("gnutls_session_get_random");
+  const client = addressTaken(code);
+  return {
+    role: { offset: 0, serverMask: 1, clientMask: 2 },
+    clientRandom: areSideBySide(client, addedToFirstArgument(code)) ? client : undefined,
+  };
+}
+
+/** Both randoms stand side by side: then what was read is what it is taken for. */
+function areSideBySide(client: number | undefined, server: number | undefined): boolean {
+  return client !== undefined && server !== undefined && Math.abs(client - server) === RANDOM_BYTES;
+}
+
+/** What a function adds to its first argument. */
+function addedToFirstArgument(code: Uint8Array | undefined): number | undefined {
+  if (code === undefined) return undefined;
+  for (let at = 0; at + 4 <= Math.min(code.length, LOOKED_AT); at++) {
+    // ADD RDI, imm8
+    if (code[at] === 0x48 && code[at + 1] === 0x83 && code[at + 2] === 0xc7) return code[at + 3];
+  }
+  return undefined;
+}
+
+/** Whether a function does nothing but jump to another, with some arguments added that are 0. */
+export function isForwarded(code: Uint8Array | undefined): boolean {
+  if (code === undefined) return false;
+  let at = behindEndbr(code);
+  for (;;) {
+    const begin = at + (code[at] >= 0x40 && code[at] < 0x50 ? 1 : 0);
+    if (code[begin] !== 0x31 || !isSameRegister(code[begin + 1])) break;
+    at = begin + 2;
+  }
+  return code[at] === 0xe9;
 }
 
 /** The offset of the 32-bit field of its first argument that a function answers, and does nothing else. */

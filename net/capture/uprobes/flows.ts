@@ -6,10 +6,11 @@
  * @module
  */
 import type { Direction } from "../../../codecs/direction.ts";
+import { AddressCheck } from "../address_check.ts";
 import { containerOf } from "../preload/container.ts";
 import { ancestorsOf } from "../preload/process_facts.ts";
 import { ProcessWatch, type WatchedProcess } from "../preload/process_watch.ts";
-import type { CaptureEnd, CaptureProgram, CaptureTarget } from "../target.ts";
+import type { CaptureAddress, CaptureEnd, CaptureProgram, CaptureTarget } from "../target.ts";
 import {
   CLOSE,
   count,
@@ -62,6 +63,7 @@ export class ProbeFlows {
   readonly counters: ProbeCounters = { programs: 0, roleless: 0, delivered: 0, missing: 0 };
   readonly #options: ProbeFlowsOptions;
   readonly #watch = new ProcessWatch();
+  readonly #check = new AddressCheck();
   /** By process id and start. */
   readonly #programs = new Map<string, Program>();
   readonly #flows = new Map<number, Flow>();
@@ -144,7 +146,7 @@ export class ProbeFlows {
     const { program: { capture }, isServer, passed } = flow;
     const flags = view.getUint8(at + HEAD.flags);
     const open = {
-      address: readEnds(view, at + OPEN.ends),
+      address: this.#confirmed(capture, readEnds(view, at + OPEN.ends, (flags & FLAG.byHello) !== 0)),
       clientRandom: readRandom(view, at),
       isServer,
       tlsVersion: view.getUint32(at + OPEN.tlsVersion, true),
@@ -160,6 +162,13 @@ export class ProbeFlows {
       late: (flags & FLAG.late) !== 0,
     };
     this.#options.target.open(capture, number, open, timeNs);
+  }
+
+  /** The random of a session is the program's word, and so is what was found by it: the kernel is asked. */
+  #confirmed(program: CaptureProgram, address: CaptureAddress | undefined): CaptureAddress | undefined {
+    if (address === undefined || address.confirmed !== undefined) return address;
+    const confirmed = this.#check.confirms(program, address);
+    return confirmed === undefined ? address : { ...address, confirmed };
   }
 
   #data(flow: Flow, number: number, view: DataView, bytes: Uint8Array, at: number, timeNs: number): void {

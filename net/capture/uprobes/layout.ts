@@ -32,6 +32,7 @@ export const FLAG = {
   inherited: 8,
   orderly: 16,
   randomKnown: 32,
+  byHello: 64,
 } as const;
 
 /** `struct probe_ends`. */
@@ -97,9 +98,11 @@ export const FUNCTION = {
   closing: 3,
   freed: 4,
   cleared: 5,
+  madeAt: 6,
   mask: 15,
   reads: 16,
   countBehind: 32,
+  keeps: 64,
 } as const;
 
 /**
@@ -116,17 +119,20 @@ const AF_INET6 = 10;
 /** ::ffff:0:0/96, IPv4 on a socket for both. */
 const MAPPED = [...Array(10).fill(0), 0xff, 0xff];
 
-/** The ends of a socket at `at`, which the kernel knows to be the program's; undefined where there are none. */
-export function readEnds(view: DataView, at: number): CaptureAddress | undefined {
+/**
+ * The ends of a connection at `at`, undefined where there are none: of a socket that the kernel saw the program use, or of a packet that
+ * had its session's client random.
+ */
+export function readEnds(view: DataView, at: number, isByHello: boolean): CaptureAddress | undefined {
   const family = view.getUint16(at + ENDS.family, true);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   return {
-    grade: "nested",
+    grade: isByHello ? "hello" : "nested",
     localIp: readIp(view, at + ENDS.local, family),
     localPort: view.getUint16(at + ENDS.localPort, true),
     remoteIp: readIp(view, at + ENDS.remote, family),
     remotePort: view.getUint16(at + ENDS.remotePort, true),
-    confirmed: true,
+    ...(isByHello ? {} : { confirmed: true }),
   };
 }
 

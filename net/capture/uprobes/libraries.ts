@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** TLS libraries whose calls are probed: their files, their functions, and what these do. Pure. @module */
+import { type CodeOf, gnutlsFacts, opensslFacts, type SessionFacts } from "./accessors.ts";
 import { FUNCTION } from "./layout.ts";
 
 export interface TlsLibrary {
@@ -8,11 +9,14 @@ export interface TlsLibrary {
   readonly file: RegExp;
   /** What its functions do, values of {@linkcode FUNCTION}; at least one of them is a call. */
   readonly functions: Readonly<Record<string, number>>;
+  /** Pairs of calls of which the first may be a jump to the second: then that is the one to be probed, else the first alone. */
+  readonly forwarded?: Readonly<Record<string, string>>;
   /** Functions that say where a session's facts stand. */
   readonly accessors: readonly string[];
+  facts(codeOf: CodeOf): SessionFacts;
 }
 
-const { call, made, shared, closing, freed, cleared, reads, countBehind } = FUNCTION;
+const { call, made, shared, closing, freed, cleared, madeAt, reads, countBehind, keeps } = FUNCTION;
 
 const TLS_LIBRARIES: readonly TlsLibrary[] = [
   {
@@ -37,8 +41,27 @@ const TLS_LIBRARIES: readonly TlsLibrary[] = [
       "SSL_get_shutdown",
       "SSL_version",
     ],
+    facts: opensslFacts,
+  },
+  {
+    name: "GnuTLS",
+    file: /^libgnutls(-[0-9a-f]+)?\.so/,
+    functions: {
+      gnutls_record_recv: call | reads,
+      gnutls_record_send: call | keeps,
+      gnutls_record_send2: call | keeps,
+      gnutls_init: madeAt,
+      gnutls_bye: closing,
+      gnutls_deinit: freed,
+    },
+    forwarded: { gnutls_record_send: "gnutls_record_send2" },
+    accessors: ["gnutls_session_get_random"],
+    facts: gnutlsFacts,
   },
 ];
+
+/** Libraries that executables have built in, and whose functions they name. */
+export const BUILT_IN: readonly TlsLibrary[] = TLS_LIBRARIES.filter(({ name }) => name === "OpenSSL");
 
 /** The library that a file's name belongs to. */
 export function libraryOf(fileName: string): TlsLibrary | undefined {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
  * TLS libraries on this host: those that the loader finds for any program, and those that processes have mapped, in whatever
- * namespace.
+ * namespace, or that may be built into their executables.
  *
  * @module
  */
-import { libraryOf, type TlsLibrary } from "./libraries.ts";
+import { BUILT_IN, libraryOf, type TlsLibrary } from "./libraries.ts";
 
 /** A file to be probed. */
 export interface FoundLibrary {
@@ -14,6 +14,8 @@ export interface FoundLibrary {
   /** What people call it. */
   readonly name: string;
   readonly library: TlsLibrary;
+  /** It is not known whether the file has the library: that it has not is no news. */
+  readonly isGuess: boolean;
 }
 
 const LIBRARY_FOLDERS = [
@@ -57,6 +59,8 @@ export class HostLibraries {
     this.#seen.delete(pid);
     this.#seen.add(pid);
     found.push(...librariesIn(readMaps(pid) ?? "", pid));
+    const path = `/proc/${pid}/exe`;
+    for (const library of BUILT_IN) found.push({ path, name: path, library, isGuess: true });
   }
 }
 
@@ -67,7 +71,7 @@ function installedLibraries(): FoundLibrary[] {
     for (const name of namesIn(folder)) {
       const library = libraryOf(name);
       const path = `${folder}/${name}`;
-      if (library) found.push({ path, name: path, library });
+      if (library) found.push({ path, name: path, library, isGuess: false });
     }
   }
   return found;
@@ -83,7 +87,9 @@ export function librariesIn(maps: string, pid: number): FoundLibrary[] {
   ) {
     const library = libraryOf(path.slice(path.lastIndexOf("/") + 1));
     const [start, end] = range.split("-").map((word) => word.replace(/^0+(?=.)/, ""));
-    if (library) found.push({ path: `/proc/${pid}/map_files/${start}-${end}`, name: path, library });
+    if (library) {
+      found.push({ path: `/proc/${pid}/map_files/${start}-${end}`, name: path, library, isGuess: false });
+    }
   }
   return found;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  attachPackets,
   attachTracing,
   attachUprobe,
   attachUprobes,
@@ -12,11 +13,12 @@ import {
   BpfMap,
   loadBtf,
   loadProgram,
+  type Packets,
   type Place,
   PROGRAM_TYPE,
   uprobeEvent,
 } from "../../ffi/bpf.ts";
-import { libc } from "../../ffi/libc.ts";
+import { cString, errno, errnoName, libc } from "../../ffi/libc.ts";
 import { Btf, BTF_KIND, layOutSections } from "./btf.ts";
 import { type LinkedProgram, type MapDefinition, ProbeObject } from "./object.ts";
 
@@ -24,6 +26,8 @@ const KERNEL_TYPES = "/sys/kernel/btf/vmlinux";
 const TASK_STORAGE = 29;
 const RING_BUFFER = 27;
 const TRACEPOINT = "tp_btf/";
+const PACKETS = "cgroup_skb/";
+const O_DIRECTORY_READ_CLOSE_ON_EXEC = 0o2200000;
 /** The type of a value of the map, by the map's name. */
 const VALUE_TYPES: Readonly<Record<string, string>> = { threads: "thread" };
 const LICENSE = "Dual MIT/GPL";
@@ -53,6 +57,8 @@ export class LoadedProbes {
   readonly #programs = new Map<string, number>();
   readonly #descriptors = new Set<number>();
   #level: ProbeLevel = "multi";
+  /** Why no packets are looked at; undefined: they are. */
+  withoutPackets: string | undefined;
 
   /**
    * Throws an Error that names what the kernel refuses; nothing is left in it then.
@@ -134,9 +140,31 @@ export class LoadedProbes {
     }
     const kernel = new Btf(Deno.readFileSync(KERNEL_TYPES));
     for (const program of object.link(new Map([...this.#maps].map(([name, { fd }]) => [name, fd])))) {
+      const [kind, name] = [program.section.split("/")[0] + "/", program.section.split("/")[1]];
+      if (kind === PACKETS) {
+        this.#lookAtPackets(program, name as Packets, btf);
+        continue;
+      }
       const fd = this.#keep(this.#loadProgram(program, btf, kernel));
-      if (program.section.startsWith(TRACEPOINT)) this.#keep(attachTracing(fd));
-      else this.#programs.set(program.section.slice(program.section.indexOf("/") + 1), fd);
+      if (kind === TRACEPOINT) this.#keep(attachTracing(fd));
+      else this.#programs.set(name, fd);
+    }
+  }
+
+  /** Packets are looked at where that may be: else sessions over memory have no addresses. */
+  #lookAtPackets(program: LinkedProgram, packets: Packets, btf: number): void {
+    try {
+      const type = PROGRAM_TYPE.controlGroup;
+      const fd = this.#keep(loadProgram({ ...program, type, license: LICENSE, btf, packets }));
+      const group = openRootGroup();
+      try {
+        this.#keep(attachPackets(fd, group, packets));
+      } finally {
+        libc().close(group);
+      }
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      this.withoutPackets = error.message;
     }
   }
 
@@ -157,6 +185,16 @@ export class LoadedProbes {
     this.#descriptors.add(fd);
     return fd;
   }
+}
+
+/** The folder of all processes' group, of version 2. Throws {@linkcode BpfError}. */
+function openRootGroup(): number {
+  const mounts = Deno.readTextFileSync("/proc/self/mountinfo");
+  const path = /^\S+ \S+ \S+ \/ (\S+) .* - cgroup2 /m.exec(mounts)?.[1];
+  if (path === undefined) throw new BpfError("find the control groups", "ENOENT", "no cgroup2 is mounted");
+  const fd = libc().open(cString(path), O_DIRECTORY_READ_CLOSE_ON_EXEC, 0);
+  if (fd < 0) throw new BpfError(`open ${path}`, errnoName(errno()));
+  return fd;
 }
 
 function valueTypes({ name, type }: MapDefinition, types: Btf, btf: number) {

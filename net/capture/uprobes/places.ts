@@ -29,9 +29,12 @@ export function placesIn(
     const add = (kind: keyof ProbePlaces, address: number, depth: number) =>
       places[kind].push({ offset: code.offsetOf(address)!, cookie: cookieOf(number, does, depth) });
     const kind = does & FUNCTION.mask;
-    if (kind === FUNCTION.call) addCall(code, symbol, does, add);
-    else if (kind === FUNCTION.made) add("returns", symbol.address, 0);
-    else add("begins", symbol.address, CALL_DEPTH);
+    if (kind === FUNCTION.call) {
+      addCall(code, symbol, does, add);
+      continue;
+    }
+    if (kind !== FUNCTION.made) add("begins", symbol.address, CALL_DEPTH);
+    if (kind === FUNCTION.made || kind === FUNCTION.madeAt) add("returns", symbol.address, 0);
   }
   return places;
 }

@@ -97,6 +97,9 @@ export class ProbeSource {
       timeOf: (monotonicNs) => Math.max(this.#floorNs, monotonicNs + this.#offsetNs),
     });
     this.#setClock(performance.now());
+    if (this.#probes.withoutPackets !== undefined) {
+      options.warn?.(`sessions over memory have no addresses: ${this.#probes.withoutPackets}`);
+    }
     this.#libraries = options.libraries ?? new HostLibraries();
     this.#findLibraries();
   }
@@ -206,9 +209,11 @@ export class ProbeSource {
     for (const library of this.#libraries.find()) this.#add(library);
   }
 
-  #add({ path, name, library }: FoundLibrary): void {
+  #add({ path, name, library, isGuess }: FoundLibrary): void {
     const state = this.#files.add(path, library);
-    if (typeof state === "object") this.#options.warn?.(`${name} is not probed: ${state.refused}`);
+    if (typeof state === "object" && !(isGuess && state.isOther)) {
+      this.#options.warn?.(`${name} is not probed: ${state.refused}`);
+    }
   }
 
   /** Closes that found no room in the ring. */

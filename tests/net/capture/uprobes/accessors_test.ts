@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { addressTaken, fieldAnswered, opensslFacts } from "../../../../net/capture/uprobes/accessors.ts";
+import {
+  addressTaken,
+  fieldAnswered,
+  gnutlsFacts,
+  isForwarded,
+  opensslFacts,
+} from "../../../../net/capture/uprobes/accessors.ts";
 
 const code = (hex: string) => Uint8Array.fromHex(hex.replaceAll(" ", ""));
 
@@ -43,4 +49,19 @@ Deno.test("a client random is known where the server's stands beside it", () => 
   assert.equal(facts("48 8d b7 60 01 00 00", "48 8d b7 40 01 00 00"), 0x160);
   assert.equal(facts("48 8d b7 60 01 00 00", "48 8d b7 48 01 00 00"), undefined);
   assert.equal(facts("48 8d b7 60 01 00 00", ""), undefined);
+});
+
+Deno.test("GnuTLS's randoms are known where one is 32 bytes behind the other", () => {
+  const random = "48 85 f6 74 0e 48 8d 47 50 c7 46 08 20 00 00 00 48 89 06 48 85 d2 74 0e 48 83 c7";
+  assert.equal(gnutlsFacts(() => code(`${random} 70`)).clientRandom, 0x50);
+  assert.equal(gnutlsFacts(() => code(`${random} 78`)).clientRandom, undefined);
+  assert.equal(gnutlsFacts(() => undefined).clientRandom, undefined);
+});
+
+Deno.test("a function that only jumps to another one is known", () => {
+  assert.ok(isForwarded(code("45 31 c0 31 c9 e9 86 9c ff ff")));
+  assert.ok(isForwarded(code("f3 0f 1e fa e9 86 9c ff ff")));
+  assert.ok(!isForwarded(code("48 83 ec 08 e8 86 9c ff ff")));
+  assert.ok(!isForwarded(code("31 c8 e9 86 9c ff ff")));
+  assert.ok(!isForwarded(undefined));
 });

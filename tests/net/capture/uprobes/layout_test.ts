@@ -28,14 +28,17 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
     ["PROBE_INHERITED", FLAG.inherited],
     ["PROBE_ORDERLY", FLAG.orderly],
     ["PROBE_RANDOM_KNOWN", FLAG.randomKnown],
+    ["PROBE_BY_HELLO", FLAG.byHello],
     ["PROBE_CALL", FUNCTION.call],
     ["PROBE_MADE", FUNCTION.made],
     ["PROBE_SHARED", FUNCTION.shared],
     ["PROBE_CLOSING", FUNCTION.closing],
     ["PROBE_FREED", FUNCTION.freed],
     ["PROBE_CLEARED", FUNCTION.cleared],
+    ["PROBE_MADE_AT", FUNCTION.madeAt],
     ["PROBE_FUNCTION_MASK", FUNCTION.mask],
     ["PROBE_READS", FUNCTION.reads],
     ["PROBE_COUNT_BEHIND", FUNCTION.countBehind],
+    ["PROBE_KEEPS", FUNCTION.keeps],
   ]);
 });

@@ -44,7 +44,7 @@ async function probesAt(fixture: Fixture, log: CaptureLog): Promise<ProbeSource>
     target: log,
     nextProgram: () => ++number,
     timeBaseNs: 0n,
-    libraries: { find: () => [{ path, name: path, library: libraryOf(LIBRARY)! }] },
+    libraries: { find: () => [{ path, name: path, library: libraryOf(LIBRARY)!, isGuess: false }] },
     warn: (message) => assert.fail(message),
   });
 }
