@@ -43,7 +43,7 @@ function sampleOf(report: StatusReport): Sample {
     timeMs: nowMs,
     bytes: total(({ bytes }) => bytes),
     packets: total(({ packets }) => packets),
-    lost: total(({ lost }) => sum(lost)),
+    lost: total(({ lost, dropped }) => sum(lost) + sum(dropped)),
   };
 }
 

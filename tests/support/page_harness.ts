@@ -4,7 +4,7 @@ import { TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import { Guard } from "../../net/page/guard.ts";
 import type { Detail, RowsMessage } from "../../net/page/messages.ts";
 import { PageServer, type PageSubject } from "../../net/page/server.ts";
-import type { AgentReport } from "../../net/status/report.ts";
+import type { AgentReport, CollectorReport } from "../../net/status/report.ts";
 import { ViewHarness } from "./view_harness.ts";
 
 export const TOKEN = "right-token";
@@ -32,6 +32,35 @@ export function agentReport(changes: Partial<AgentReport> = {}): AgentReport {
     events: {},
     rates: { overMs: 0, bytes: 0, packets: 0 },
     ...changes,
+  };
+}
+
+/** What a collector says that has one agent. */
+export function collectorReport(): CollectorReport {
+  const { version, pid, startedMs, nowMs, health } = agentReport();
+  const agent = {
+    name: "web1",
+    address: "10.0.0.11",
+    connections: 1,
+    forMs: 3 * 3_600_000,
+    packets: 8_211_004,
+    bytes: 5.1 * 2 ** 30,
+    lost: {},
+    dropped: {},
+    duplicates: 0,
+    elsewhere: 0,
+    lagPackets: 1204,
+    lagMs: 18,
+    queuedBytes: 1.1 * 2 ** 20,
+    spooledBytes: 0,
+    application: "sslcollector 0.1.0",
+  };
+  return {
+    role: "collector",
+    ...{ version, pid, startedMs, nowMs, health },
+    place: "0.0.0.0:3005",
+    sinks: [],
+    agents: [agent],
   };
 }
 

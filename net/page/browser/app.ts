@@ -3,7 +3,7 @@
 /** The page's frame: which view is shown, the filter, the list and what is chosen of it. @module */
 import type { VNode } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
-import type { PageRow } from "../messages.ts";
+import type { PageRow, StatusMessage } from "../messages.ts";
 import { DetailPane } from "./detail_pane.ts";
 import { FilterBar } from "./filter_bar.ts";
 import { type Condition, withCondition } from "./filter_text.ts";
@@ -12,13 +12,21 @@ import { html } from "./html.ts";
 import { KeyHelp } from "./key_help.ts";
 import { RowList } from "./row_list.ts";
 import { RowStore } from "./row_store.ts";
-import { goTo, type Place, place } from "./session.ts";
+import { ask, goTo, type Place, place } from "./session.ts";
 import { StatusView } from "./status_view.ts";
 import { ThemeButton } from "./theme_button.ts";
 
 export function App(): VNode {
   const [shown, setShown] = useState<Place>(place());
   const [isHelping, setHelping] = useState(false);
+  const [about, setAbout] = useState<StatusMessage>();
+  const [trouble, setTrouble] = useState("");
+  useEffect(() => {
+    ask("/api/status").then(async (response) => {
+      if (response.ok) setAbout(await response.json());
+      else setTrouble(response.status === 401 ? NO_TOKEN : await response.text());
+    }).catch(() => setTrouble("No answer."));
+  }, []);
   useEffect(() => {
     const follow = () => setShown(place());
     addEventListener("popstate", follow);
@@ -40,20 +48,27 @@ export function App(): VNode {
       <button class="tab" aria-current=${shown.view === view ? "page" : undefined}
         onClick=${() => goTo({ ...shown, view })}>${name}</button>
     `;
+  const hasRows = about?.hasRows ?? false;
+  const view = hasRows ? shown.view : "status";
   return html`
     <header>
       <h1>sslcollector</h1>
-      <nav aria-label="Views">${tab("requests", "Requests")}${tab("status", "Status")}</nav>
+      ${hasRows &&
+        html`<nav aria-label="Views">${tab("requests", "Requests")}${tab("status", "Status")}</nav>`}
       <span class="grow"></span>
       <${ThemeButton} />
       <button onClick=${() => setHelping(true)} aria-label="Keys">?</button>
     </header>
     <main>
-      ${shown.view === "status" ? html`<${StatusView} />` : html`<${Requests} filter=${shown.filter} />`}
+      ${trouble && html`<p class="trouble" role="alert">${trouble}</p>`}
+      ${about && (view === "status" ? html`<${StatusView} />` : html`<${Requests} filter=${shown.filter} />`)}
     </main>
     <${KeyHelp} isOpen=${isHelping} onClose=${() => setHelping(false)} />
   `;
 }
+
+const NO_TOKEN =
+  "This address has no token, or that of an earlier start: open the one that was told when the agent or collector began.";
 
 const isTyping = ({ target }: KeyboardEvent): boolean =>
   target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
@@ -75,7 +90,8 @@ function Requests({ filter }: { readonly filter: string }): VNode {
   };
   return html`
     <${FilterBar} filter=${filter} mistake=${store.mistake} />
-    <p class="counts"><span role="status">${STATES[store.state]}${store.trouble && ` ${store.trouble}`}</span>
+    <p class="counts"><span role="status">${STATES[store.state]}${store.trouble &&
+      ` ${store.trouble}`}</span>${" "}
       ${countText(store.rows.length)} rows${note(store)}</p>
     <div class=${`requests ${chosen === undefined ? "" : "split"}`}>
       <${RowList} rows=${store.rows} dropped=${store.dropped} chosen=${chosen?.number}

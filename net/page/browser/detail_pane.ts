@@ -109,7 +109,7 @@ function Timing({ detail: { row, waitMs, receiveMs } }: { readonly detail: Detai
   const part = (name: string, ms: number, kind: string) =>
     html`
       <dt>${name}</dt>
-      <dd><meter class=${kind} min="0" max=${total} value=${ms} aria-hidden="true"></meter>
+      <dd><meter class=${kind} min="0" max=${total} value=${ms} aria-hidden="true"></meter>${" "}
             ${durationText(ms)}</dd>
     `;
   return html`

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** The list: of any number of rows those in view are made. It follows what is new for as long as its end is in view. @module */
 import type { VNode } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { PageRow } from "../messages.ts";
 import type { Condition } from "./filter_text.ts";
 import { bytesText, clockText, durationText } from "./format.ts";
@@ -33,11 +33,13 @@ export function RowList({ rows, dropped, chosen, onChoose, onFilter }: RowListPr
   const [view, setView] = useState({ top: 0, height: 600 });
   const [active, setActive] = useState(-1);
   const look = () => {
-    const { scrollTop: top, clientHeight: height, scrollHeight } = box.current!;
+    // Observers may speak once more when the list is gone.
+    if (box.current === null) return;
+    const { scrollTop: top, clientHeight: height, scrollHeight } = box.current;
     follows.current = top + height >= scrollHeight - 2 * ROW_PIXELS;
     setView({ top, height });
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const observer = new ResizeObserver(look);
     observer.observe(box.current!);
     return () => observer.disconnect();

@@ -3,6 +3,7 @@
 /** How the agent or collector is. @module */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { visible } from "../../wire/printable.ts";
 import type { AgentReport, CollectorReport, LossReports, SinkReport } from "../../status/report.ts";
 import type { Sample, StatusMessage } from "../messages.ts";
 import { Chart } from "./chart.ts";
@@ -44,8 +45,8 @@ export function StatusView(): VNode {
 function Report({ status: { report, samples } }: { readonly status: StatusMessage }): VNode {
   const { role, pid, version, startedMs, nowMs, place, health, sinks, certificate } = report;
   return html`
-    <h2>${role === "agent" ? "Agent" : "Collector"}
-      <span class=${health.state === "healthy" ? "good" : "bad"} role="status">${health.state}</span></h2>
+    <h2>${role === "agent" ? "Agent" : "Collector"}${" "}
+      <span class=${health.state === "healthy" ? "good" : "bad"}>${health.state}</span></h2>
     <p>pid ${pid}, up ${durationText(nowMs - startedMs)}, ${version}${place && `, ${place}`}
       ${certificate &&
         `, certificate ${certificate.name} up to ${
@@ -146,7 +147,7 @@ function Sinks({ sinks }: { readonly sinks: readonly SinkReport[] }): VNode {
       ? `connected, ${countText(remote.waitingPackets)} packets behind, queue ${
         bytesText(remote.queuedBytes)
       }, spool ${bytesText(remote.spooledBytes)}`
-      : `not connected${remote.trouble && `: ${remote.trouble}`}`;
+      : `not connected${remote.trouble && `: ${visible(remote.trouble)}`}`;
   return html`
     <section aria-label="Sinks">
       <h3>Sinks</h3>
@@ -182,6 +183,8 @@ function Agents({ report: { agents } }: { readonly report: CollectorReport }): V
     "Bytes",
     "Behind",
     "Lost there",
+    "Left out here",
+    "With another",
     "Queue",
     "Spool",
     "Version",
@@ -195,7 +198,7 @@ function Agents({ report: { agents } }: { readonly report: CollectorReport }): V
         <tbody>${agents.map((agent) =>
           html`
             <tr>
-              <th scope="row">${agent.name}</th>
+              <th scope="row">${visible(agent.name)}</th>
               <td>${agent.address}</td>
               <td class=${agent.connections > 0 ? "good" : "bad"}>${agent.connections > 0
                 ? "connected"
@@ -204,9 +207,11 @@ function Agents({ report: { agents } }: { readonly report: CollectorReport }): V
               <td>${bytesText(agent.bytes)}</td>
               <td>${countText(agent.lagPackets)} (${durationText(agent.lagMs)})</td>
               <td>${lossText(agent.lost) || "0"}</td>
+              <td>${lossText(agent.dropped) || "0"}</td>
+              <td>${countText(agent.elsewhere)}</td>
               <td>${size(agent.queuedBytes)}</td>
               <td>${size(agent.spooledBytes)}</td>
-              <td>${agent.application ?? "?"}</td>
+              <td>${visible(agent.application ?? "?")}</td>
             </tr>
           `
         )}</tbody>
