@@ -106,6 +106,33 @@ COLD void bounce_begin_in_pool(struct bounce *bounce, uint32_t stamp)
     bounce->bytes = buffer_at(bounce->number);
 }
 
+/* From position `at` of what is written in several pieces. */
+static void copy_pieces(const struct iovec *piece, uint64_t at, uint8_t *to, uint64_t length)
+{
+    for (; length != 0; piece++) {
+        uint64_t step = at < piece->iov_len ? piece->iov_len - at : 0;
+        step = step < length ? step : length;
+        if (step != 0)
+            memcpy(to, (const uint8_t *)piece->iov_base + at, step);
+        at = step != 0 ? 0 : at - piece->iov_len;
+        to += step;
+        length -= step;
+    }
+}
+
+COLD void bounce_fill_any(struct bounce *bounce, uint64_t end)
+{
+    uint64_t have = bounce->start + bounce->filled, most = bounce->start + bounce->room;
+    end = end < bounce->length ? end : bounce->length;
+    end = end < most ? end : most;
+    if (bounce->from != NULL) {
+        bounce_fill(bounce, end);
+    } else if (end > have) {
+        copy_pieces(bounce->pieces, have, bounce->bytes + bounce->filled, end - have);
+        bounce->filled += (uint32_t)(end - have);
+    }
+}
+
 void bounce_pass(struct bounce *bounce, uint64_t position)
 {
     uint64_t end = bounce->start + bounce->filled;

@@ -10,6 +10,8 @@
 #ifndef SSLC_BOUNCE_H
 #define SSLC_BOUNCE_H
 
+#include <sys/uio.h>
+
 #include "sys.h"
 
 #define BOUNCE_STACK 512u
@@ -19,6 +21,7 @@
 /* The copy of a part of what a call writes; positions count from the first byte that it writes. */
 struct bounce {
     const uint8_t *from; /* the caller's */
+    const struct iovec *pieces; /* where `from` is NULL: the caller's, several of them */
     uint64_t length;     /* of all that the call writes */
     uint8_t *bytes;      /* NULL: no copy */
     uint64_t start;      /* position of bytes[0] */
@@ -76,6 +79,9 @@ static inline void bounce_fill(struct bounce *bounce, uint64_t end)
     memcpy(bounce->bytes + bounce->filled, bounce->from + have, end - have);
     bounce->filled += (uint32_t)(end - have);
 }
+
+/* The same where they may be several pieces. */
+void bounce_fill_any(struct bounce *bounce, uint64_t end);
 
 /* Makes room for bytes further on; those before `position` are needed no more. */
 void bounce_pass(struct bounce *bounce, uint64_t position);

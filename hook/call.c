@@ -44,6 +44,7 @@ static inline bool prepare(struct call_frame *call, enum call_kind kind, const v
     (*entry)->sliced = 0;
     (*entry)->fd = -1;
     (*entry)->sent = -1;
+    (*entry)->hello_from = CALL_KEEPS_NONE;
     (*entry)->buffer = BOUNCE_NONE;
     return true;
 }
@@ -171,30 +172,68 @@ static COLD void begin_large(struct write_frame *write, struct call *entry)
     slice_begin(&use, session, &write->bounce, entry, write->time_ns);
 }
 
-void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
-                      const void *caller)
+/* A write begins; `bytes` NULL: they are not there in one piece, or `unseen`. False: it counts for nothing. */
+static inline bool begin_copy(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, bool unseen,
+                              const void *frame, const void *caller, struct call **entry)
 {
-    struct call *entry;
     write->time_ns = 0;
-    write->unseen = bytes == NULL;
+    write->unseen = unseen;
     bounce_none(&write->bounce, bytes, length);
-    if (!prepare(&write->call, CALL_WRITE, ssl, frame, caller, &entry))
-        return;
+    if (!prepare(&write->call, CALL_WRITE, ssl, frame, caller, entry))
+        return false;
     struct ring_view *view = attach_ring_or_claim();
     if (LIKELY(view != NULL)) {
         write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
-        if (LIKELY(bytes != NULL))
+        if (LIKELY(!unseen))
             bounce_begin(&write->bounce, write->stack, view->process);
     }
-    if (write->bounce.bytes != NULL && LIKELY(length <= BOUNCE_SMALL))
-        bounce_fill(&write->bounce, length);
-    else if (write->bounce.bytes != NULL)
-        begin_large(write, entry);
+    return true;
+}
+
+static inline void enter_write(const struct write_frame *write, struct call *entry)
+{
     if (entry != NULL) {
         entry->buffer = write->bounce.number;
         entry->ticket = write->bounce.ticket;
     }
     enter(entry);
+}
+
+void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
+                      const void *caller)
+{
+    struct call *entry;
+    if (!begin_copy(write, ssl, bytes, length, bytes == NULL, frame, caller, &entry))
+        return;
+    if (write->bounce.bytes != NULL && LIKELY(length <= BOUNCE_SMALL))
+        bounce_fill(&write->bounce, length);
+    else if (write->bounce.bytes != NULL)
+        begin_large(write, entry);
+    enter_write(write, entry);
+}
+
+void call_begin_gather(struct write_frame *write, const void *ssl, const struct iovec *pieces, unsigned count,
+                       const void *frame, const void *caller)
+{
+    struct call *entry;
+    uint64_t length = 0;
+    for (unsigned i = 0; i < count; i++)
+        length += pieces[i].iov_len;
+    if (!begin_copy(write, ssl, NULL, length, false, frame, caller, &entry))
+        return;
+    write->bounce.pieces = pieces;
+    if (write->bounce.bytes != NULL && length <= BOUNCE_SMALL)
+        bounce_fill_any(&write->bounce, length);
+    else if (write->bounce.bytes != NULL)
+        begin_large(write, entry);
+    enter_write(write, entry);
+}
+
+void call_keep_hello(const struct call_frame *call, int socket)
+{
+    struct thread_state *thread = &thread_state;
+    if (call->counts && thread->depth != 0 && thread->calls[thread->depth - 1].frame == call->frame)
+        thread->calls[thread->depth - 1].hello_from = socket;
 }
 
 /* Publishes what was written behind `told` bytes, and counts what there is no copy of. */

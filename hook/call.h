@@ -4,6 +4,8 @@
 #ifndef SSLC_CALL_H
 #define SSLC_CALL_H
 
+#include <sys/uio.h>
+
 #include "bounce.h"
 #include "flow.h"
 #include "thread.h"
@@ -38,6 +40,14 @@ void call_end(struct call_frame *call);
 /* A write of the caller's `length` bytes begins, write->call.library being set; NULL: they never are in user memory. */
 void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
                       const void *caller);
+
+/* The same of a write of several pieces; the array stays until the write has returned. */
+void call_begin_gather(struct write_frame *write, const void *ssl, const struct iovec *pieces, unsigned count,
+                       const void *frame, const void *caller);
+
+/* The call that has just begun keeps (kept_hello.h) what passes this socket, which is its session's own, or with CALL_KEEPS_CARRIED the session that
+ * carries its own. */
+void call_keep_hello(const struct call_frame *call, int socket);
 
 /* The write returned, having written `length` bytes; 0: it failed. */
 void call_end_write(struct write_frame *write, uint64_t length);

@@ -18,6 +18,7 @@
 #include "jump.h"
 #include "libc.h"
 #include "library.h"
+#include "nss.h"
 #include "seccomp.h"
 #include "settings.h"
 
@@ -78,12 +79,18 @@ static bool protect(const struct relro *relro, int protection)
     return !seccomp_in_force() && sys3(SYS_mprotect, relro->start, relro->end - relro->start, protection) == 0;
 }
 
+/* A function of this name is one of a TLS library's. */
+static bool is_tls(const char *name)
+{
+    return library_has(name) || nss_has(name);
+}
+
 /* Whether an object that was loaded since has a function of its own with this name, which is no TLS library's. */
 static bool defines(const struct elf_object *object, void *context)
 {
     const struct correction *correction = context;
     return object->order >= correction->first && !object->is_hook && elf_symbol(object, correction->name) != NULL &&
-           (!library_has(correction->name) || !library_in(object));
+           (!is_tls(correction->name) || !library_in(object));
 }
 
 /* What a library bound to is left alone where that may be another function of the same name. */
@@ -130,7 +137,7 @@ static bool correct_one(const char *name, void **place, void *context)
     if (closed && !correction->open && !correction->may_be_confined)
         correction->open = protect(relro, PROT_READ | PROT_WRITE);
     if (closed && !correction->open)
-        correction->all = correction->all && !library_has(name);
+        correction->all = correction->all && !is_tls(name);
     else
         store_relaxed(place, ours);
     return false;
@@ -163,6 +170,7 @@ static COLD void look(void)
     correction.first = __atomic_exchange_n(&first_deep, UNKNOWN, __ATOMIC_RELAXED);
     library_sweep();
     gnutls_look_again();
+    nss_look_again();
     if (load_relaxed(&attach_done) == 0 && library_present())
         attach_late();
     correction.hook.is_hook = false;
@@ -193,6 +201,7 @@ static void note(int mode)
     }
 #endif
     store_relaxed(&loading, 1);
+    nss_sweep();
     gnutls_sweep(); /* a constructor of what comes may use it before anyone calls the loader again */
 }
 

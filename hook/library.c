@@ -112,7 +112,8 @@ const struct library *library_of(const void *object)
 
 bool library_in(const struct elf_object *object)
 {
-    return elf_symbol(object, "SSL_new") != NULL || elf_symbol(object, "gnutls_init") != NULL;
+    return elf_symbol(object, "SSL_new") != NULL || elf_symbol(object, "gnutls_init") != NULL ||
+           elf_symbol(object, "SSL_ImportFD") != NULL || elf_symbol(object, "PR_GetIdentitiesLayer") != NULL;
 }
 
 static bool defines(const struct elf_object *object, void *context)

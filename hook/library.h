@@ -79,12 +79,12 @@ const struct library *library_of(const void *object);
 /* Forgets libraries that were unloaded: another may have come in their place. */
 void library_sweep(void);
 
-/* A function of this name is one of a TLS library's. */
+/* A function of this name is one of OpenSSL's or GnuTLS's. */
 bool library_has(const char *name);
 
 struct elf_object;
 
-/* It is a TLS library that the hook knows. */
+/* It is a TLS library that the hook knows, or NSPR, by which NSS is called. */
 bool library_in(const struct elf_object *object);
 
 /* A TLS library is among the objects loaded by now. */

@@ -8,6 +8,7 @@
  * there, for less than a look of the hook's own. */
 extern int SSL_version(const void *) __attribute__((weak));
 extern int gnutls_protocol_get_version(void *) __attribute__((weak));
+extern void *SSL_ImportFD(void *, void *) __attribute__((weak));
 
 __attribute__((constructor)) static void load(int count, char **arguments, char **environment)
 {
@@ -20,6 +21,6 @@ __attribute__((constructor)) static void load(int count, char **arguments, char 
     if (!settings_read(environment, is_handed))
         return;
     store_release(&settings.ready, 1);
-    if (SSL_version != NULL || gnutls_protocol_get_version != NULL)
+    if (SSL_version != NULL || gnutls_protocol_get_version != NULL || SSL_ImportFD != NULL)
         attach_at_load();
 }

@@ -38,7 +38,7 @@ struct departure {
     uint64_t parsed;  /* seen by the parser below */
     uint64_t taken;   /* by sockets */
     uint64_t met;     /* of what was parsed before and is offered again just now */
-    uint64_t bound;   /* clear text that has certainly been sent */
+    uint64_t bound;   /* clear text that has certainly been sent; signed, as it may be of the write before */
     struct departure_mark mark[DEPARTURE_MARKS]; /* parsed, not taken */
     uint32_t marks;
     uint32_t left;  /* bytes of the record's body still to pass */

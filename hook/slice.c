@@ -59,7 +59,7 @@ void slice_begin(const struct flow_use *use, struct session *session, struct bou
     bounce->start = told;
     /* While a handshake is under way its messages would count. */
     if (is_handshaking(use) || entry == NULL) {
-        bounce_fill(bounce, told + bounce->room);
+        bounce_fill_any(bounce, told + bounce->room);
         return;
     }
     entry->session = session;
@@ -68,12 +68,12 @@ void slice_begin(const struct flow_use *use, struct session *session, struct bou
     if (entry->socket >= 0)
         return;
     entry->socket = (int)load_relaxed(&session->socket) - 1; /* a BIO of the program's own may write there */
-    if (bounce->length - told > bounce->room && is_whole(use)) {
+    if (bounce->length - told > bounce->room && bounce->from != NULL && is_whole(use)) {
         uint64_t early = bounce->length - told - bounce->room;
         flow_data(use, session, true, bounce->from + told, early, time_ns);
         session->reported = departure->bound = bounce->start = told + early;
     }
-    bounce_fill(bounce, bounce->start + bounce->room);
+    bounce_fill_any(bounce, bounce->start + bounce->room);
 }
 
 /* Lower bound of the clear text in a record with a body of `length` bytes. */
@@ -141,7 +141,7 @@ void slice_leaving(struct call *entry, const uint8_t *bytes, uint64_t length)
     struct departure *departure = &session->departure;
     struct bounce *bounce = entry->bounce;
     departure->offered += length;
-    bounce_fill(bounce, departure->offered);
+    bounce_fill_any(bounce, departure->offered);
     SSL_version_type version = LIBRARY(entry->library, SSL_version);
     uint64_t again = departure->parsed - departure->taken; /* what the socket did not take before */
     again = again > departure->met ? again - departure->met : 0;
@@ -168,7 +168,8 @@ void slice_left(struct call *entry, uint64_t length)
         memset(&departure->mark[1], 0, sizeof departure->mark[1]);
         departure->marks--;
     }
-    uint64_t sent = departure->bound < entry->bounce->length ? departure->bound : entry->bounce->length;
+    uint64_t bound = (int64_t)departure->bound < 0 ? 0 : departure->bound;
+    uint64_t sent = bound < entry->bounce->length ? bound : entry->bounce->length;
     if (sent < session->reported + SLICE_BYTES || !bounce_keep(entry->bounce))
         return;
     publish(&use, session, entry->bounce, sent, entry->time_ns);
@@ -185,8 +186,13 @@ void slice_failed(struct session *session)
 uint64_t slice_done(struct session *session, uint64_t length)
 {
     uint64_t ahead = session->reported < length ? session->reported : length;
+    struct departure *departure = &session->departure;
     session->reported -= ahead;
-    session->departure.offered = 0;
     session->unfinished = 0;
+    if (UNLIKELY(departure->offered != 0)) {
+        session->unfinished = departure->broken == 0 && departure->parsed > departure->taken;
+        departure->bound -= length;
+        departure->offered = 0;
+    }
     return ahead;
 }

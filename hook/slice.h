@@ -43,7 +43,7 @@ void slice_left(struct call *entry, uint64_t length);
 /* The write failed, and may be tried again: what was published persists. */
 void slice_failed(struct session *session);
 
-/* The write returned `length`. How much of that was published already. */
+/* The write returned `length`. How much of that was published already. What a library keeps of its last record leaves within the next write. */
 uint64_t slice_done(struct session *session, uint64_t length);
 
 #endif

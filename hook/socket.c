@@ -4,9 +4,11 @@
  *
  * What comes in is looked at when it is there. What goes out would have to be looked at before the original is called, since a
  * reader on another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is
- * fatal. So nothing is looked at but the records that a TLS library sends to its session's socket within a large write. */
+ * fatal. So nothing is looked at but the records that a TLS library sends to its session's socket within a large write, and the hello with which
+ * NSS begins there. */
 #include "attach.h"
 #include "hello.h"
+#include "kept_hello.h"
 #include "libc.h"
 #include "slice.h"
 #include "thread.h"
@@ -50,6 +52,8 @@ static void came(int fd, const uint8_t *first, size_t length, const char *frame)
     struct call *call = thread_call(&thread_state, frame);
     if (call != NULL && call->fd < 0 && is_record(first, length))
         call->fd = fd;
+    if (call != NULL && UNLIKELY(call->hello_from == fd))
+        kept_hello_pass(call->ssl, true, first, length);
     if (first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0)
         hello_look_socket(fd, first, length);
 }
@@ -100,6 +104,14 @@ static COLD struct call *carried(int fd, const char *frame)
     return slice_carries(call, fd, frame) ? call : NULL;
 }
 
+/* A session's own socket takes what its library made. */
+static COLD void keep_hello(int fd, const struct iovec *parts, size_t count, const char *frame)
+{
+    const struct call *call = thread_call(&thread_state, frame);
+    for (size_t i = 0; call != NULL && call->hello_from == fd && count <= IOV_MOST && i < count; i++)
+        kept_hello_pass(call->ssl, false, parts[i].iov_base, parts[i].iov_len);
+}
+
 static COLD void leaving(struct call *call, const struct iovec *parts, size_t count)
 {
     for (size_t i = 0; count <= IOV_MOST && i < count; i++)
@@ -129,6 +141,7 @@ static inline bool is_in_call(void)
     } while (0)
 #define OUT_PARTS(fd, parts, count, original)                       \
     do {                                                            \
+        keep_hello((fd), (parts), (count), FRAME);                  \
         struct call *call = carried((fd), FRAME);                   \
         if (call == NULL)                                           \
             return (original);                                      \

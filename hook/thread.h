@@ -14,6 +14,9 @@
 struct session;
 struct library;
 
+#define CALL_KEEPS_NONE (-1)
+#define CALL_KEEPS_CARRIED (-2) /* what passes the session that carries this one */
+
 enum call_kind { CALL_OTHER, CALL_READ, CALL_WRITE };
 
 struct call {
@@ -24,6 +27,7 @@ struct call {
     uint8_t sliced; /* a large write: slices are published as its records leave */
     int fd;         /* socket from which TLS records came during this call, -1 none yet */
     int sent;       /* descriptor that was written to during this call, -1 none yet */
+    int hello_from; /* socket from which the session's hello is to be kept, or CALL_KEEPS_* */
     uint32_t buffer; /* of the pool, that this call has, BOUNCE_NONE none */
     uint64_t ticket; /* that it was claimed with */
     /* of a sliced write */

@@ -61,7 +61,7 @@ const BOOKS: MirrorBooks = {
 };
 const REMARKS = {
   lines: ["true was not mirrored"],
-  counts: new Map([["nss", 2], ["memory", 1]] as const),
+  counts: new Map([["mbedtls", 2], ["memory", 1]] as const),
 };
 
 Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
@@ -111,7 +111,7 @@ Deno.test("summary: JSON has every count, by direction, and what does not add up
     kept: 0,
     dropped: { "interface-busy": 2 },
   });
-  assert.deepEqual(summary.programEvents, { memory: 2, "bad-region": 2, nss: 2 });
+  assert.deepEqual(summary.programEvents, { memory: 2, "bad-region": 2, mbedtls: 2 });
   assert.deepEqual(summary.remarks, ["true was not mirrored"]);
 });
 

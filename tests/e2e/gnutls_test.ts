@@ -5,41 +5,12 @@ import { forgedConnections } from "../support/forged.ts";
 import { missing, runOk } from "../support/run.ts";
 import { headerMissing, skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
-import { Child, runChild } from "./support/child.ts";
 import { type Fixture, MEDIUM_SIZE, withFixture } from "./support/fixture.ts";
+import { checkPeers, peerRuns } from "./support/pattern_peers.ts";
 import { PROGRAMS } from "./support/python.ts";
-import { Agent, mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
+import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 
 const WAYS = ["plain", "again", "null", "cork", "range", "packet"] as const;
-const HOOKED = [["client"], ["server"], ["client", "server"]] as const;
-const lengths = [300_000, 200_000] as const;
-
-/** What each end sends, by direction. */
-const STREAMS = lengths.map((length, direction) =>
-  Uint8Array.from({ length }, (_, at) => at * 7 + Math.floor(at / 251) + (direction === 1 ? 99 : 0))
-);
-
-/** Both ends, of which these are hooked; answers the server's port. */
-async function runPair(
-  fixture: Fixture,
-  program: string,
-  how: string,
-  hooked: readonly string[],
-  hook: Readonly<Record<string, string>>,
-): Promise<string> {
-  const env = (end: string) => hooked.includes(end) ? hook : {};
-  await using server = new Child(program, {
-    args: ["server", fixture.certificate, fixture.key, how],
-    env: env("server"),
-  });
-  const [, port] = await server.found("stdout", /^(\d+)$/m);
-  const client = await runChild(program, { args: ["client", port, how], env: env("client") });
-  assert.deepEqual([client.code, client.stderr], [0, ""], how);
-  const ended = await server.ended;
-  assert.deepEqual([ended.code, ended.stderr], [0, ""], how);
-  return port;
-}
-
 Deno.test({
   name: "GnuTLS: every way to send and to receive, either end hooked or both: each byte once",
   ...skipIf(missing("cc", "openssl"), headerMissing("gnutls/gnutls.h", "libgnutls28-dev")),
@@ -47,33 +18,11 @@ Deno.test({
     withFixture(async (fixture) => {
       const program = fixture.path("gnutls_peer");
       await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/gnutls_peer.c`, "-lgnutls");
-      const capture = fixture.path("out.pcapng");
-      await using agent = await Agent.start("source", fixture, capture);
-      const runs: { how: string; hooked: readonly string[]; port: string }[] = [];
-      for (const how of WAYS) {
-        for (const hooked of HOOKED) {
-          const port = await runPair(fixture, program, how, hooked, agent.hookEnvironment);
-          runs.push({ how, hooked, port });
-        }
-      }
-      const { total } = await agent.stop();
-      assert.deepEqual([total.flows, total.imbalance], [runs.length, 0]);
-      assert.deepEqual(Object.keys(total.lost).filter((reason) => reason !== "other-end-mirrored"), []);
-      const connections = forgedConnections(await Deno.readFile(capture));
-      assert.equal(connections.length, runs.length);
-      const wanted = STREAMS.map(sha256);
-      for (const { how, hooked, port } of runs) {
-        const name = `${how}, ${hooked.join(" and ")}`;
-        // The agent may meet a program later than one that was started after it.
-        const at = connections.findIndex((connection) => connection.name.endsWith(`:${port}`));
-        assert(at >= 0, name);
-        const [{ streams, gaps, end, comments }] = connections.splice(at, 1);
-        assert.deepEqual([streams.map(sha256), gaps, end], [wanted, [[], []], "fin"], name);
-        const role = hooked[0];
+      const peers = { program, server: [fixture.certificate, fixture.key] };
+      for (const { run: { how }, comment } of await checkPeers(fixture, peers, peerRuns(WAYS))) {
         const version = how === "range" ? "1.2" : "1.3";
-        if (hooked.length === 1) assert.match(comments[0], new RegExp(`role=${role} `), name);
-        assert.match(comments[0], new RegExp(`sni=peer.example alpn=pattern tls=${version} `), name);
-        assert.match(comments[0], /attribution=(hello|nested) /, name);
+        assert.match(comment, new RegExp(`sni=peer.example alpn=pattern tls=${version} `), how);
+        assert.match(comment, /attribution=(hello|nested) /, how);
       }
     }),
 });

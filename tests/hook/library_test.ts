@@ -8,6 +8,7 @@ Deno.test("the library exports what it interposes, and wants dl_iterate_phdr alo
   const symbols = readDynamicSymbols(await Deno.readFile(await buildHook()));
   checkSymbols(symbols);
   assert.deepEqual(symbols.undefined.sort(), [
+    "SSL_ImportFD",
     "SSL_version",
     "dl_iterate_phdr",
     "gnutls_protocol_get_version",

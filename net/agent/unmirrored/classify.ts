@@ -18,11 +18,10 @@ export interface Served {
 }
 
 /** Libraries that the hook knows. */
-const KNOWN: readonly TlsLibrary[] = ["openssl", "gnutls"];
+const KNOWN: readonly TlsLibrary[] = ["openssl", "gnutls", "nss"];
 /** Libraries that the hook does not know, by how sure their presence says that the program's TLS is theirs. */
 const FOREIGN: readonly (TlsLibrary & Reason)[] = [
   "java",
-  "nss",
   "mbedtls",
   "wolfssl",
   "built-in-openssl",

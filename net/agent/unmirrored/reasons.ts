@@ -5,7 +5,6 @@
 export const REASON_TEXTS = {
   // Of its TLS library.
   "no-tls-library": "no TLS library was mapped in it when it was looked at",
-  "nss": "its TLS library is NSS, which the hook does not know",
   "mbedtls": "its TLS library is mbed TLS, which the hook does not know",
   "wolfssl": "its TLS library is wolfSSL, which the hook does not know",
   "other-tls-library": "its TLS library is none that the hook knows",

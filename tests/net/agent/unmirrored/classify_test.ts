@@ -54,10 +54,11 @@ const REGIONS = { regions: new Set(["sslcollector:3:1"]) };
 const CASES: readonly (readonly [Reason, string, Case])[] = [
   ["no-tls-library", "no TLS at all", { mapped: { has: [] } }],
   ["no-region", "GnuTLS, the hook, and no region", { mapped: { has: ["gnutls"] } }],
-  ["nss", "NSS", { mapped: { has: ["nss"] } }],
-  ["nss", "linked with it, and looked at before the loader was done", {
+  ["no-region", "NSS, the hook, and no region", { mapped: { has: ["nss"] } }],
+  ["mbedtls", "mbed TLS", { mapped: { has: ["mbedtls"] } }],
+  ["mbedtls", "linked with it, and looked at before the loader was done", {
     mapped: { has: [] },
-    executable: { libraries: new Set(["nss"]) },
+    executable: { libraries: new Set(["mbedtls"]) },
   }],
   ["java", "Java, whatever its native libraries have", { mapped: { has: ["java", "built-in-openssl"] } }],
   ["go", "Go, which is linked statically as well", {
@@ -131,7 +132,8 @@ Deno.test("reasons: what ended before it was looked at is told by its file, wher
   assert.equal(reasonFor(undefined, PLAIN, SERVED), "ended");
   assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["openssl"]) }, SERVED), "ended");
   assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["gnutls"]) }, SERVED), "ended");
-  assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["nss"]) }, SERVED), "nss");
+  assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["nss"]) }, SERVED), "ended");
+  assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["mbedtls"]) }, SERVED), "mbedtls");
   assert.equal(reasonFor(undefined, { ...PLAIN, isStatic: true }, SERVED), "static");
 });
 

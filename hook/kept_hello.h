@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The ClientHellos of sessions whose library tells neither their random nor what they ask for: the first bytes that passed the session's own
+ * socket. Kept as long as few others come. */
+#ifndef SSLC_KEPT_HELLO_H
+#define SSLC_KEPT_HELLO_H
+
+#include "sys.h"
+
+/* The session is new. */
+void kept_hello_begin(const void *session);
+
+/* The session's hello has not passed as far as it is kept. */
+bool kept_hello_wanted(const void *session);
+
+/* These bytes pass the session's socket, at least one; all are there to be read. What comes before a handshake is not kept. */
+void kept_hello_pass(const void *session, bool received, const uint8_t *bytes, size_t length);
+
+/* What is known of it once it passed. False: it did not, or is kept no more, or was no ClientHello. */
+struct kept_hello {
+    bool received; /* this end is the server */
+    bool datagrams; /* DTLS: nothing else is known */
+    uint8_t random[32];
+    uint8_t name_length; /* of the server's, 0: none */
+    char name[256];
+};
+bool kept_hello_find(const void *session, struct kept_hello *hello);
+
+/* The session is gone. */
+void kept_hello_forget(const void *session);
+
+#endif
