@@ -13,7 +13,7 @@
 #define SMALL_SESSIONS 1024u
 #define SLACK 256u /* records that are still to be had when the table shrinks */
 
-/* Word of the index: address / 16, then number of the record + 1; 0: free. */
+/* BoringSSL's objects lie 8 bytes behind what the C library gave it. Word of the index: address / 8, then number of the record + 1; 0: free. */
 struct table {
     uint64_t *index; /* NULL: not to be used yet */
     struct session *records;
@@ -93,9 +93,9 @@ void sessions_discard(void)
 static inline uint64_t key_of(const void *ssl)
 {
     uint64_t address = (uint64_t)(uintptr_t)ssl;
-    if ((address & 15) != 0 || address >> (64 - NUMBER_BITS + 4) != 0)
+    if ((address & 7) != 0 || address >> (64 - NUMBER_BITS + 3) != 0)
         return 0;
-    return address >> 4 << NUMBER_BITS;
+    return address >> 3 << NUMBER_BITS;
 }
 
 static inline uint32_t place_of(const struct table *table, uint64_t key, uint32_t step)

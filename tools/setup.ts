@@ -32,6 +32,7 @@ const TEST: Need[] = [
   { package: "libgnutls28-dev", shows: "/usr/include/gnutls/gnutls.h" },
   { package: "libnss3-dev", shows: "/usr/include/nss/ssl.h" },
   { package: "libnss3-tools", shows: "tstclnt" },
+  { package: "android-libboringssl", shows: "/usr/lib/x86_64-linux-gnu/android/libssl.so.0" },
   { package: "libcurl3-nss", shows: inLibraries("libcurl-nss.so.4") },
   { package: "tshark", shows: "tshark" },
   { package: "tcpdump", shows: "tcpdump" },

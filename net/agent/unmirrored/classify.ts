@@ -46,7 +46,9 @@ export function reasonFor(
   if (!KNOWN.some(has)) {
     const reason = reasonOfFile(executable) ?? FOREIGN.find(has);
     if (reason !== undefined) return reason;
-  } else if (mapped !== undefined) {
+  }
+  // The hook makes a region where it finds a library that it knows, whatever its file is called.
+  if (mapped !== undefined && (KNOWN.some(has) || mapped.regions.size > 0)) {
     return whyUnserved(facts, mapped, served);
   }
   if (facts.isSecure) return "set-user-id";

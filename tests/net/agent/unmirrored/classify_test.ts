@@ -74,6 +74,7 @@ const CASES: readonly (readonly [Reason, string, Case])[] = [
     executable: { builtIn: "built-in-openssl" },
   }],
   ["no-clear-text", "a region, and nothing in it", { mapped: REGIONS }],
+  ["no-clear-text", "a region, and a library whose name says nothing", { mapped: { has: [], ...REGIONS } }],
   ["no-clear-text", "OpenSSL that is used, with GnuTLS beside it", {
     mapped: { has: ["gnutls", "openssl"], ...REGIONS },
   }],
