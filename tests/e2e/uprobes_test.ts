@@ -155,14 +155,14 @@ Deno.test({
       };
       {
         await using agent = await ProbeAgent.start({ fixture, capture, port: nginx.port });
-        const { inFile, inMemory } = codeOf(nginx.masterPid, library, "SSL_read");
+        const { inFile, inMemory } = codeOf(nginx.masterPid, library, "SSL_free");
         assert.notEqual(inMemory, inFile);
         await serves();
         agent.child.kill("SIGKILL");
         await agent.child.ended;
       }
       await until("the probes are gone", () => {
-        const { inFile, inMemory } = codeOf(nginx.masterPid, library, "SSL_read");
+        const { inFile, inMemory } = codeOf(nginx.masterPid, library, "SSL_free");
         return inMemory === inFile;
       });
       await serves();
