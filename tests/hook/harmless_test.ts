@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../support/until.ts";
 import { Commanded } from "./commanded.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
 
@@ -27,7 +28,7 @@ async function programs(): Promise<Record<string, string>> {
 }
 
 /** An agent that is not there, or not as it should be: fills its runtime directory and answers how to take it away. */
-type Brokenness = (runtime: string) => Disposable | void;
+type Brokenness = (runtime: string) => Promise<Disposable | void> | void;
 
 /** A listening socket that never accepts; Deno has none of the right kind. */
 async function deafListener(): Promise<string> {
@@ -39,19 +40,19 @@ const BROKEN: Record<string, Brokenness> = {
   "an empty runtime directory": () => {},
   "a file in place of the socket": (runtime) => Deno.writeTextFileSync(`${runtime}/hook.sock`, "rubbish"),
   "a directory in place of the socket": (runtime) => Deno.mkdirSync(`${runtime}/hook.sock`),
-  "a socket whose server was killed": (runtime) => listen(runtime)[Symbol.dispose](),
+  "a socket whose server was killed": async (runtime) => (await listen(runtime))[Symbol.dispose](),
   "a socket that does not accept": (runtime) => listen(runtime),
 };
 
 /** Listens and accepts nothing, with a queue for one. */
-function listen(runtime: string): Disposable {
+async function listen(runtime: string): Promise<Disposable> {
   const child = new Deno.Command(`${WORK}/deaf`, {
     args: [`${runtime}/hook.sock`],
     stdin: "piped",
     stdout: "piped",
   })
     .spawn();
-  while (!exists(`${runtime}/hook.sock`));
+  await until("a listener", () => exists(`${runtime}/hook.sock`), 1);
   return {
     [Symbol.dispose]() {
       child.kill("SIGKILL");
@@ -88,7 +89,7 @@ Deno.test(
     for (const [name, make] of Object.entries(BROKEN)) {
       await t.step(name, async () => {
         const runtime = Deno.makeTempDirSync({ dir: WORK });
-        const taken = make(runtime);
+        const taken = await make(runtime);
         try {
           const same = async ([program, script]: [string, string]) =>
             assert.deepEqual(await shell(`cd ${WORK}; ${script}`, runtime), expected.get(program), program);
