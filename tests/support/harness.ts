@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Loaded before every test file (`deno test --preload`): gives each test a limit, `timeout` where a test states its own, and
- * refuses to skip one without a reason, which joins its name.
+ * Loaded before every test file (`deno test --preload`): gives each test a limit, `timeout` where a test states its own,
+ * refuses to skip one without a reason, which joins its name, and keeps settings of whoever runs the tests from them.
  *
  * @module
  */
@@ -13,6 +13,9 @@ import { giveUpWaiting, waitedFor } from "./until.ts";
 const LIMIT_MS = 300_000;
 /** For what a test undoes when it is over its limit. */
 const GRACE_MS = 10_000;
+
+/** With these, programs print in colours, in lines of another width or in another language. */
+const PERSONAL = ["FORCE_COLOR", "COLUMNS", "LINES", "MANWIDTH", "LANGUAGE"];
 
 type TestFunction = Deno.TestDefinition["fn"];
 type Definition = Deno.TestDefinition & { readonly reason?: string };
@@ -85,6 +88,14 @@ const inTheTestsPlace = runInThisContext(
   { filename: "ext:tests/harness.js" },
 );
 
+function standOnNeutralGround(): void {
+  for (const name of PERSONAL) Deno.env.delete(name);
+  Deno.env.set("LC_ALL", "C.UTF-8");
+  // Programs of other users read what a test writes.
+  if (Deno.build.os !== "windows") Deno.umask(0o022);
+}
+
+standOnNeutralGround();
 const replaceable = Deno as { test: typeof Deno.test };
 replaceable.test = Object.assign(inTheTestsPlace(Deno.test, prepare), Deno.test);
 addEventListener("unload", endLeftProcesses);

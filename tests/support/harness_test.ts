@@ -21,12 +21,12 @@ function isRunning(pid: string): boolean {
   }
 }
 
-/** Runs a test file with this text as the whole suite is run. */
-async function runFile(text: string): Promise<{ code: number; lines: string[] }> {
+/** Runs a test file with this text as the whole suite is run, behind a line of shell. */
+async function runFile(text: string, before = ":"): Promise<{ code: number; lines: string[] }> {
   return await withTempDir(async (folder) => {
     await Deno.writeTextFile(`${folder}/some_test.ts`, SUPPORT + text);
-    const args = ["run", "-A", at("../main.ts"), "--no-check", `${folder}/some_test.ts`];
-    const { code, stdout } = await run(Deno.execPath(), args);
+    const command = [Deno.execPath(), "run", "-A", at("../main.ts"), "--no-check", `${folder}/some_test.ts`];
+    const { code, stdout } = await run("sh", ["-c", `${before}; exec "$@"`, "sh", ...command]);
     return { code, lines: linesOf(stdout) };
   });
 }
@@ -70,7 +70,7 @@ Deno.test("harness: a test that is over its limit is named with what it waited f
   });`);
   assert.notEqual(code, 0);
   const failure = lines.find((line) => line.includes("over its limit of 0.3 s"));
-  assert.match(failure!, /waiting for: the moon \(0\.\d s\); the sun \(0\.\d s\)$/);
+  assert.match(failure!, /waiting for: the moon \(\d+\.\d s\); the sun \(\d+\.\d s\)$/);
   assert(lines.includes("cleaned up"));
   assert(lines.some((line) => /^patient => .*some_test\.ts:3:6$/.test(line)), "the place is the test's own");
   assert.equal(lines.at(-1), "1 passed, 2 failed, 0 skipped");
@@ -80,7 +80,7 @@ Deno.test("harness: what a test over its limit started is ended", skipIf(notLinu
   const { lines } = await runFile(`
   Deno.test({
     name: "parent",
-    timeout: 300,
+    timeout: 1000,
     fn: async () => {
       const script = "sleep 1000 & echo $!; wait";
       const child = new Deno.Command("sh", { args: ["-c", script], stdout: "piped" }).spawn();
@@ -136,6 +136,18 @@ Deno.test("harness: a skipped test is listed with its reason and counted", async
     "    fourth",
     "1 passed, 0 failed, 3 skipped",
   ]);
+});
+
+Deno.test("harness: settings of whoever runs the tests are not those of the tests", async () => {
+  const before = "export FORCE_COLOR=1 COLUMNS=40 LC_ALL=C LANGUAGE=de; umask 077";
+  const { lines } = await runFile(
+    `Deno.test("says", () => {
+    const names = ["FORCE_COLOR", "COLUMNS", "LC_ALL", "LANGUAGE"];
+    console.log(JSON.stringify([...names.map((name) => Deno.env.get(name) ?? ""), Deno.umask()]));
+  });`,
+    before,
+  );
+  assert(lines.includes('["","","C.UTF-8","",18]'), lines.join("\n"));
 });
 
 Deno.test("harness: a test is not skipped without a reason, and a file that fails counts", async () => {
