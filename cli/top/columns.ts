@@ -34,7 +34,7 @@ const REQUESTS: readonly Column<ListedRow>[] = [
   { title: "STA", width: 3, isRight: true, cell: statusOf },
   { title: "SIZE", width: 8, isRight: true, cell: (row) => ({ text: formatBytes(sizeOf(row)) }) },
   {
-    title: "TIME",
+    title: "TOOK",
     width: 7,
     isRight: true,
     cell: ({ startNs, endNs }) => ({ text: formatMs((endNs - startNs) / 1e6) }),

@@ -77,6 +77,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["e", "the request as a command of curl"],
   ["w", "write that command into a file"],
   ["Esc", "back; q too"],
+  ["Shift and mouse", "select text, in most terminals"],
   ["Ctrl-L", "draw the screen again"],
   ["Ctrl-Z", "to the shell; fg comes back"],
   ["q Ctrl-C", "quit"],

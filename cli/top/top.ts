@@ -120,9 +120,11 @@ class Top {
   async #readKeys(): Promise<End> {
     for await (const keys of this.#terminal.keys()) {
       for (const key of keys) {
+        const { page } = this.#state;
         const wish = handle(this.#state, key);
         if (wish?.wish === "quit") return { status: 0 };
         if (wish !== undefined) await this.#fulfil(wish);
+        if (this.#state.page !== page) void this.#askFlows();
       }
       this.#draw();
     }
@@ -199,15 +201,23 @@ class Top {
   }
 
   async #askOnce(): Promise<void> {
-    const { pages, page, reports, filter } = this.#state;
+    const { pages, reports } = this.#state;
     for (const one of pages) {
       if (one.kind === "status") {
         reports.set(one.socket, await ask<StatusReport>(one.socket, "/status") ?? GONE);
       }
     }
+    await this.#askFlows();
+  }
+
+  /** While they are looked at. */
+  async #askFlows(): Promise<void> {
+    const { page, filter } = this.#state;
     if (page.kind !== "flows" || this.#agent === undefined) return;
     const answer = await ask<FlowLines>(this.#agent, `/flows?${new URLSearchParams({ filter })}`);
-    if (typeof answer === "object") this.#state.flows = answer.flows;
+    if (typeof answer !== "object") return;
+    this.#state.flows = answer.flows;
+    this.#drawSoon();
   }
 
   #drawSoon(): void {

@@ -7,6 +7,7 @@
 import { benchAgentCost } from "./agent_cost.ts";
 import { benchCost } from "./cost.ts";
 import { benchDecode } from "./decode.ts";
+import { benchFollow } from "./follow.ts";
 import { benchForge } from "./forge.ts";
 import { benchHttp2 } from "./http2.ts";
 import { benchInstructions } from "./instructions.ts";
@@ -31,6 +32,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   decode: benchDecode,
   link: benchLink,
   view: benchView,
+  follow: benchFollow,
 };
 
 function show(rows: readonly BenchRow[]): void {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** `top` on real terminals: what it shows of real traffic, and the terminal as it was before, whatever ends it. */
 import assert from "node:assert/strict";
+import type { RemoteAgentReport } from "../../net/status/report.ts";
+import { StatusServer } from "../../net/status/server.ts";
 import { missing } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { runChild } from "./support/child.ts";
@@ -82,8 +84,7 @@ Deno.test({
         await terminal.shows(/curl\[\d+\] +GET +200 .* ·\]0;owned·\S*\/found·\]0;own/);
         await terminal.type("f", "stat >= 404", "Enter");
         await terminal.shows(/no field stat; there are .*stat >= 404\n\^\nfilter: stat >= 404/s);
-        for (let letter = 0; letter < "stat >= 404".length; letter++) await terminal.type("BSpace");
-        await terminal.type("status == 200", "Enter");
+        await terminal.type(...Array<string>("stat >= 404".length).fill("BSpace"), "status == 200", "Enter");
         await terminal.shows(/filter: status == 200 /);
         await terminal.shows(/GET +200 .*\n(?!.*\/missing)/);
         await terminal.type("Enter");
@@ -116,24 +117,57 @@ async function wholeAfter(terminal: Tmux): Promise<number> {
   return status;
 }
 
+/** A collector with two agents, as its socket answers. */
+async function collectorSocket(folder: string): Promise<StatusServer> {
+  const agent: Omit<RemoteAgentReport, "name" | "connections"> = {
+    ...{ address: "10.0.0.11:4711", forMs: 3.6e6, packets: 8_211_004, bytes: 5e9, duplicates: 0 },
+    ...{ lost: {}, dropped: {}, elsewhere: 0, lagPackets: 1204, lagMs: 18 },
+  };
+  const agents = [
+    { ...agent, name: "web1", connections: 1 },
+    { ...agent, name: "web2", connections: 0, lost: { "queue-full": { amount: 412 } } },
+  ];
+  const health = { state: "degraded", reasons: ["agent web2 is away for 14 s"] } as const;
+  const times = { startedMs: Date.now(), nowMs: Date.now() };
+  const server = new StatusServer();
+  await server.serveSocket(`${folder}/status/collector-3005.sock`);
+  server.begin({
+    report: () => ({
+      ...{ role: "collector", version: "0.1.0", pid: 40, place: "0.0.0.0:3005", sinks: [], health, agents },
+      ...times,
+    }),
+    metrics: () => [],
+  });
+  return server;
+}
+
 Deno.test({
-  name: "top: q, Ctrl-C and a signal to hang up leave the terminal whole",
-  ...skipIf(missing("tmux", "curl", "openssl")),
+  name: "top: the agents of a collector; q, Ctrl-C, SIGHUP and its end leave the terminal whole",
+  ...skipIf(missing("tmux", "openssl")),
   fn: () =>
     withFixture(async (fixture) => {
-      await using _agent = await Agent.startWith({ fixture, capture: "/dev/null", options: [] });
-      const start = async (name: string) => {
-        const terminal = await Tmux.start(fixture, name, [80, 24], top(fixture));
-        await terminal.shows(/nothing has ended yet/);
-        return terminal;
-      };
-      const [quit, stopped, hung] = await Promise.all(["quit", "stopped", "hung"].map(start));
-      await using _terminals = new AsyncDisposableStack();
-      for (const terminal of [quit, stopped, hung]) _terminals.use(terminal);
-      await quit.type("q");
-      await stopped.type("C-c");
-      Deno.kill(hung.pid, "SIGHUP");
-      assert.deepEqual(await Promise.all([quit, stopped, hung].map(wholeAfter)), [0, 0, 129]);
+      const server = await collectorSocket(fixture.path("runtime"));
+      await using terminals = new AsyncDisposableStack();
+      const [quit, stopped, hung, left] = await Promise.all(
+        ["quit", "stopped", "hung", "left"].map(async (name) =>
+          terminals.use(await Tmux.start(fixture, name, [120, 24], top(fixture)))
+        ),
+      );
+      try {
+        for (const terminal of [quit, stopped, hung, left]) {
+          const screen = await terminal.shows(/^web2 .* away 1 h .* 412 queue-full /m);
+          assert.match(screen, /^collector pid 40, .* degraded {2}2 agents$/m);
+          assert.match(screen, /^web1 +10\.0\.0\.11:4711 +1 h +8,211,004 +4\.7 GiB +1,204 \(18 ms\)/m);
+        }
+        await quit.type("q");
+        await stopped.type("C-c");
+        Deno.kill(hung.pid, "SIGHUP");
+        assert.deepEqual(await Promise.all([quit, stopped, hung].map(wholeAfter)), [0, 0, 129]);
+      } finally {
+        await server.close();
+      }
+      assert.equal(await wholeAfter(left), 3);
+      assert.match(await left.screen(), /sslcollector: the collector has ended/);
     }),
 });
 

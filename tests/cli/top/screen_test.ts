@@ -31,7 +31,7 @@ Deno.test("a screen has numbers, titles, rows and hints, on 80 by 24 and on 200 
       lines[1],
       /^ requests {3}flows {3}status {4}100\/s {2}100 seen {2}2xx 100 {2}not listed 3,812$/,
     );
-    assert.match(lines[2], /PROGRAM +METHOD STA +SIZE +TIME .*HOST AND PATH *$/);
+    assert.match(lines[2], /PROGRAM +METHOD STA +SIZE +TOOK .*HOST AND PATH *$/);
     assert.match(lines[3], /nginx\[42\] +GET +200 +163 B +41 ms .*shop\.test\/item\//);
     assert.match(lines.at(-1)!, /^\? keys {2}f filter/);
     assert.deepEqual(screen.listed, { numbers: range(100).slice(4 - rows), chosen: 99 });

@@ -78,13 +78,13 @@ class Follower {
     return line;
   }
 
-  /** Rows up to the next tick, and that. */
+  /** Rows up to the next tick that has any, or tells of missed ones, and that. */
   async batch(): Promise<{ rows: ExchangeLine[]; tick: FeedTick }> {
     const rows: ExchangeLine[] = [];
     for (;;) {
       const line = await this.next();
       assert(line, "the feed has ended");
-      if (line.kind === "tick") return { rows, tick: line };
+      if (line.kind === "tick" && rows.length + line.missed > 0) return { rows, tick: line };
       if (line.kind === "exchange") rows.push(line);
     }
   }
