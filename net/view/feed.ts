@@ -26,9 +26,11 @@ const LOOKED_AT_MAX = 4000;
 const WAITING_BYTES_MAX = 512 * 1024;
 /** At a time. */
 const WATCHERS_MAX = 16;
-/** Rows a second. */
-export const ROWS_DEFAULT = 500;
+/** Rows a second: each costs the agent as much as 20 that are only looked at. */
+export const ROWS_DEFAULT = 200;
 export const ROWS_MAX = 100_000;
+/** Rows that are sent at first, where more have ended before. */
+const ROWS_BEFORE = 1000;
 
 /** What somebody wants to see. */
 export interface FeedQuery {
@@ -108,7 +110,7 @@ class Watcher {
     const log = options.live.enter();
     this.reader = new LogReader(log.memory.buffer);
     if (query.from === "now") this.reader.passOver(0);
-    else if (query.filter === undefined) this.reader.passOver(query.rows);
+    else if (query.filter === undefined) this.reader.passOver(Math.max(query.rows, ROWS_BEFORE));
     this.stream = new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
@@ -148,7 +150,7 @@ class Watcher {
   /** Rows that are sent now; they are good until others have their turn. */
   #chosen(): Row[] {
     const { filter, rows } = this.#query;
-    const most = this.#isBehind ? rows : Math.ceil(rows * TICK_MS / 1000);
+    const most = this.#isBehind ? Math.max(rows, ROWS_BEFORE) : Math.ceil(rows * TICK_MS / 1000);
     const chosen: Row[] = [];
     for (const row of this.reader.rows(LOOKED_AT_MAX)) {
       this.#counts.add(row);

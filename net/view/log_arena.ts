@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Reads the exchange log's ring of bytes: heads, bodies and descriptions of flows, as far as they are still there. @module */
-import { HeadText, type KeptBody } from "./exchange.ts";
+import type { KeptBody } from "./exchange.ts";
 import { type FlowFacts, UNKNOWN_FLOW } from "./flow_facts.ts";
 import { Head, type LogMemory, PIECE_HEAD_BYTES, PIECE_LENGTH, PIECE_PREVIOUS } from "./log_layout.ts";
 
@@ -11,8 +11,6 @@ const FACTS_BYTES_MAX = 8 * 1024;
 const FACTS_MAX = 1024;
 const NOTHING = new Uint8Array(0);
 const NO_BODY: KeptBody = { bytes: NOTHING, missingBytes: 0 };
-const NO_HEAD = new HeadText("");
-const NO_TRAILERS = new HeadText("", false);
 const decoder = new TextDecoder();
 
 export class LogArena {
@@ -23,10 +21,9 @@ export class LogArena {
     this.#memory = memory;
   }
 
-  /** A head, or trailers; empty when they are not there any more. */
-  head(place: number, lengthBytes: number, hasFirstLine = true): HeadText {
-    if (lengthBytes === 0) return hasFirstLine ? NO_HEAD : NO_TRAILERS;
-    return new HeadText(decoder.decode(this.#copy(place, lengthBytes) ?? NOTHING), hasFirstLine);
+  /** Lines of a head, or trailers; empty when they are not there any more. */
+  text(place: number, lengthBytes: number): string {
+    return lengthBytes === 0 ? "" : decoder.decode(this.#copy(place, lengthBytes) ?? NOTHING);
   }
 
   /** The description of a flow. */

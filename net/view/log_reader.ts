@@ -105,20 +105,22 @@ export class LogReader {
   #exchange(row: LoggedExchange): Exchange {
     const memory = this.#memory;
     const at = this.#at(row.number);
-    const { requestHead, responseHead, responseTrailers, requestBytes, responseBytes } = row;
+    const { flow, requestHead, responseHead, requestBytes, responseBytes } = row;
+    // Both heads are taken to pieces anyway: the row would look for these in their texts.
+    const [method = "-", target = ""] = requestHead.firstLine.split(" ");
     return {
       kind: "exchange",
       number: row.number,
-      flow: row.flow,
+      flow,
       startNs: row.startNs,
       responseNs: row.responseNs,
       endNs: row.endNs,
-      method: row.method,
-      target: row.target,
-      host: row.host,
+      method: method || "-",
+      target,
+      host: requestHead.get("host") || flow.sni,
       status: row.status,
       version: row.version,
-      type: row.type,
+      type: responseHead.get("content-type").split(";")[0].trim().toLowerCase(),
       requestBytes,
       responseBytes,
       cut: row.cut,
@@ -126,8 +128,8 @@ export class LogReader {
       stream: row.stream,
       requestHead,
       responseHead,
-      requestTrailers: this.#arena.head(memory.requestTrailersAt[at], memory.requestTrailersBytes[at], false),
-      responseTrailers,
+      requestTrailers: row.requestTrailers,
+      responseTrailers: row.responseTrailers,
       requestBody: this.#arena.body(memory.requestBodyAt[at], requestBytes),
       responseBody: this.#arena.body(memory.responseBodyAt[at], responseBytes),
     };

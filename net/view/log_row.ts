@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A row of the exchange log, whose columns and texts are read when they are asked for. @module */
-import type { Cut, ExchangeRow, HeadText, MessageRow, Remark } from "./exchange.ts";
+import { type Cut, type ExchangeRow, HeadText, type MessageRow, type Remark } from "./exchange.ts";
 import type { FlowFacts } from "./flow_facts.ts";
 import type { LogArena } from "./log_arena.ts";
 import { CUTS, type LogMemory, Mark, Protocol, REMARKS } from "./log_layout.ts";
@@ -8,6 +8,7 @@ import { CUTS, type LogMemory, Mark, Protocol, REMARKS } from "./log_layout.ts";
 /** What most exchanges have, and no more. */
 const WHOLE = Mark.REQUEST_ENDED | Mark.RESPONSE_ENDED;
 const NO_REMARKS: readonly Remark[] = [];
+const NO_TRAILERS = new HeadText("", false);
 
 /** What every row has. It is good until the log goes on: in the thread that writes the log, until others have their turn. */
 class LoggedRow {
@@ -38,34 +39,51 @@ class LoggedRow {
 
 export class LoggedExchange extends LoggedRow implements ExchangeRow {
   readonly kind = "exchange";
-  #requestHead: HeadText | undefined;
-  #responseHead: HeadText | undefined;
+  #request: string | undefined;
+  #response: string | undefined;
+
+  get #requestText(): string {
+    const { memory, at } = this;
+    return this.#request ??= this.arena.text(memory.requestHeadAt[at], memory.requestHeadBytes[at]);
+  }
+
+  get #responseText(): string {
+    const { memory, at } = this;
+    return this.#response ??= this.arena.text(memory.responseHeadAt[at], memory.responseHeadBytes[at]);
+  }
 
   get requestHead(): HeadText {
-    const { memory, at } = this;
-    return this.#requestHead ??= this.arena.head(memory.requestHeadAt[at], memory.requestHeadBytes[at]);
+    return new HeadText(this.#requestText);
   }
 
   get responseHead(): HeadText {
+    return new HeadText(this.#responseText);
+  }
+
+  get requestTrailers(): HeadText {
     const { memory, at } = this;
-    return this.#responseHead ??= this.arena.head(memory.responseHeadAt[at], memory.responseHeadBytes[at]);
+    return this.#trailers(memory.requestTrailersAt[at], memory.requestTrailersBytes[at]);
   }
 
   get responseTrailers(): HeadText {
     const { memory, at } = this;
-    return this.arena.head(memory.responseTrailersAt[at], memory.responseTrailersBytes[at], false);
+    return this.#trailers(memory.responseTrailersAt[at], memory.responseTrailersBytes[at]);
+  }
+
+  #trailers(place: number, lengthBytes: number): HeadText {
+    return lengthBytes === 0 ? NO_TRAILERS : new HeadText(this.arena.text(place, lengthBytes), false);
   }
 
   get method(): string {
-    return this.requestHead.firstLine.split(" ", 1)[0] || "-";
+    return firstWords(this.#requestText, 1)[0] || "-";
   }
 
   get target(): string {
-    return this.requestHead.firstLine.split(" ", 2)[1] ?? "";
+    return firstWords(this.#requestText, 2)[1] ?? "";
   }
 
   get host(): string {
-    return this.requestHead.get("host") || this.flow.sni;
+    return valueIn(this.#requestText, "host") || this.flow.sni;
   }
 
   get status(): number {
@@ -78,7 +96,7 @@ export class LoggedExchange extends LoggedRow implements ExchangeRow {
   }
 
   get type(): string {
-    return this.responseHead.get("content-type").split(";")[0].trim().toLowerCase();
+    return valueIn(this.#responseText, "content-type").split(";")[0].trim().toLowerCase();
   }
 
   get requestBytes(): number {
@@ -119,4 +137,22 @@ export class LoggedMessage extends LoggedRow implements MessageRow {
     const { memory, at } = this;
     return (this.isToServer ? memory.requestBytes : memory.responseBytes)[at];
   }
+}
+
+/** Words of the first line. */
+function firstWords(head: string, count: number): string[] {
+  const end = head.indexOf("\n");
+  return (end < 0 ? head : head.slice(0, end).replace(/\r$/, "")).split(" ", count);
+}
+
+/** What {@linkcode HeadText.get} answers, without taking the head to pieces. */
+function valueIn(head: string, name: string): string {
+  for (let end = head.indexOf("\n"); end >= 0;) {
+    const start = end + 1;
+    end = head.indexOf("\n", start);
+    if (head[start + name.length] !== ":") continue;
+    if (head.slice(start, start + name.length).toLowerCase() !== name) continue;
+    return head.slice(start + name.length + 1, end < 0 ? undefined : end).trim();
+  }
+  return "";
 }

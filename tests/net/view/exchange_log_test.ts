@@ -119,3 +119,30 @@ Deno.test("another thread reads rows whole while they are written", async () => 
   assert.equal(data.read + data.missed, total);
   assert.ok(logMemory(log.memory.buffer).rows === log.memory.rows);
 });
+
+Deno.test("a row that is read where it lies says what its entry says, however its heads are written", () => {
+  const log = new ExchangeLog(LOG_BYTES_MIN);
+  const reader = new LogReader(log.memory.buffer);
+  const flowAt = log.text(FLOW, 0, FLOW.length);
+  const heads = [
+    "GET /a HTTP/1.1\r\nHost: one\r\nHost: two\r\nContent-Type: Text/HTML; charset=x\r\n\r\n",
+    "GET /a HTTP/1.1\nX: y\nHOST:  b  \nContent-type:text/plain\n",
+    "POST / x HTTP/1.1\r\nhost : a\r\n:host: b\r\nhost\r\nxhost: c\r\ncontent-type\r\n",
+    "GET\r\nhost:a:1",
+    "\r\n\r\nhost: late\r\ncontent-type: a/b",
+    "GET /only HTTP/1.1",
+    "",
+    "host: first line\nhost:\nHost: empty before",
+  ];
+  for (const head of heads) {
+    const row = log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, flowAt, 0);
+    const bytes = encoder.encode(head);
+    log.requestHead(row, bytes, 0, bytes.length);
+    log.responseHead(row, 200, bytes, 0, bytes.length, 0);
+    const [lying, entry] = [reader.row(row), reader.entry(row)];
+    assert(lying?.kind === "exchange" && entry?.kind === "exchange");
+    for (const name of ["method", "target", "host", "type", "status", "version", "cut"] as const) {
+      assert.equal(lying[name], entry[name], `${name} of ${JSON.stringify(head)}`);
+    }
+  }
+});
