@@ -106,6 +106,16 @@ export function writeRequestHead(
   return facts;
 }
 
+/** By their status, made when first needed: 900 at most. */
+const STATUS_LINES: Uint8Array[] = [];
+
+function writeStatusLine(out: ByteWriter, status: number): void {
+  const line = STATUS_LINES[status] ??= new TextEncoder().encode(
+    `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`,
+  );
+  out.copy(line, 0, line.length);
+}
+
 /** What earlier 1xx responses left for the final one. */
 interface InterimFields {
   /** Their field lines. */
@@ -128,7 +138,7 @@ export function writeResponseHead(
   const lines = new FieldLines(out, head.fields, count);
   const { facts } = lines;
   const status = upgraded !== undefined ? 101 : head.status === 0 ? LOST_STATUS : head.status;
-  out.ascii(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
+  writeStatusLine(out, status);
   if (upgraded !== undefined) {
     out.ascii("Upgrade: ");
     writeToken(out, upgraded, 0, upgraded.length);

@@ -36,7 +36,7 @@ export class MessageWriter {
     }
     if (bodyRule !== BodyRule.ANY && !chunked) {
       if (bodyRule === BodyRule.OF_HEAD && facts.declaredLength >= 0) {
-        out.ascii(`Content-Length: ${facts.declaredLength}\r\n`);
+        writeContentLength(out, facts.declaredLength);
       } else out.ascii(facts.claim);
       out.ascii(CRLF);
     } else if (chunked) {
@@ -45,7 +45,7 @@ export class MessageWriter {
     } else {
       if (facts.declaredLength !== size) out.ascii(facts.claim);
       if (size > 0 || message.direction === TO_CLIENT || facts.declaredLength !== LENGTH_ABSENT) {
-        out.ascii(`Content-Length: ${size}\r\n`);
+        writeContentLength(out, size);
       }
       out.ascii(CRLF);
     }
@@ -152,7 +152,8 @@ export class MessageWriter {
     // Behind `Expect`, Suricata takes a declared body of which nothing came before a 4xx for the next request.
     const mayDeclare = message.bodyRule === BodyRule.ANY && !facts.expects && message.trailers === undefined;
     if (mayDeclare && facts.declaredLength >= message.sizeBytes) {
-      out.ascii(`Content-Length: ${facts.declaredLength}\r\n\r\n`);
+      writeContentLength(out, facts.declaredLength);
+      out.ascii(CRLF);
       message.state = MessageState.LENGTH;
       message.remaining = facts.declaredLength;
     } else {
@@ -230,4 +231,11 @@ export class MessageWriter {
     if (message.partial !== "") out.ascii(partialLine(message.partial));
     out.ascii(CRLF);
   }
+}
+
+/** In three parts, since a text that is put together must be laid out before its letters can be read. */
+function writeContentLength(out: ByteWriter, lengthBytes: number): void {
+  out.ascii("Content-Length: ");
+  out.ascii(String(lengthBytes));
+  out.ascii(CRLF);
 }

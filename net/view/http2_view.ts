@@ -104,7 +104,9 @@ export class Http2View implements ProtocolView, HttpEvents<number> {
   response(row: number, head: ResponseHead): void {
     const { log } = this.#context;
     HEAD.length = 0;
-    HEAD.ascii(`HTTP/2 ${head.status}\r\n`);
+    HEAD.ascii("HTTP/2 ");
+    HEAD.ascii(String(head.status));
+    HEAD.ascii("\r\n");
     writeFields(HEAD, head.fields, head.firstRegular);
     log.responseHead(row, head.status, HEAD.bytes, 0, HEAD.length, this.#timeNs);
     this.#markLost(row, head.fields);
