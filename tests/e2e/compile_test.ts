@@ -9,6 +9,7 @@ import { missing, withTempDir } from "../support/run.ts";
 import { notLinux, skipIf } from "../support/skip.ts";
 import { baseMissing } from "./support/base.ts";
 import { Child } from "./support/child.ts";
+import { PageOfProgram } from "./support/page.ts";
 
 const SIZE_MAX = 100e6;
 const noBase = await baseMissing();
@@ -54,16 +55,28 @@ Deno.test({
   },
 });
 
-Deno.test("bundle: one file is the whole program, a collector's threads included", async () => {
+Deno.test("bundle: one file is the whole program, a collector's threads and page included", async () => {
   await withTempDir(async (folder) => {
     await bundleWhole(`${folder}/program.js`);
-    const place = ["-C", "--workers", "1", "-L", "127.0.0.1:0", "--insecure-plaintext", "-o", "./x.pcapng"];
+    const place = [
+      "-C",
+      "--ui",
+      "0",
+      "--workers",
+      "1",
+      "-L",
+      "127.0.0.1:0",
+      "--insecure-plaintext",
+      "-o",
+      "./x.pcapng",
+    ];
     await using collector = new Child(Deno.execPath(), {
       args: ["run", "-A", "--no-config", "program.js", ...place, "--state", "state", "--runtime-dir", "run"],
       cwd: folder,
       env: { SSLCOLLECTOR_CONFIG: "/dev/null" },
     });
     await collector.found("stderr", /collecting on 127\.0\.0\.1:\d+/);
+    assert.match(await (await PageOfProgram.of(collector)).text("/page.js"), /api\/rows/);
     collector.kill("SIGTERM");
     const { code, stderr } = await collector.ended;
     assert.equal(code, 0, stderr);

@@ -10,6 +10,9 @@ import { browserMissing, startBrowser, WatchedTab } from "../support/browser.ts"
 import { ENCODINGS } from "../support/encoded_bodies.ts";
 import { agentReport, collectorReport, SeenExchanges } from "../support/page_harness.ts";
 import { skipIf } from "../support/skip.ts";
+import { withFixture } from "./support/fixture.ts";
+import { PageOfProgram } from "./support/page.ts";
+import { modeMissing, startSslcollector } from "./support/sslcollector.ts";
 import { filledLog, shopLog } from "../support/written_log.ts";
 
 /** Where pictures for the documents go; none are made unless it is said. */
@@ -274,6 +277,30 @@ async function answersOverIpv6(browser: Browser): Promise<void> {
     await tab.getByRole("alert").getByText("has no token").waitFor();
   }, "::1");
 }
+
+Deno.test({
+  name: "page: the binary has it, and a collector serves it",
+  ...skipIf(modeMissing("binary")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const options = [
+        "-L",
+        "127.0.0.1:0",
+        "--insecure-plaintext",
+        "--state",
+        fixture.path("state"),
+        "--ui",
+        "0",
+      ];
+      const places = ["--runtime-dir", fixture.path("runtime"), "-o", fixture.path("out.pcapng")];
+      await using collector = await startSslcollector("binary", fixture, ["-C", ...options, ...places]);
+      const page = await PageOfProgram.of(collector);
+      assert.match(await page.text("/page.js"), /api\/rows/);
+      assert.match(await page.text("/page.css"), /color-scheme/);
+      const { report, hasRows } = await page.status();
+      assert.deepEqual([report.role, hasRows], ["collector", false]);
+    }),
+});
 
 Deno.test({
   name:

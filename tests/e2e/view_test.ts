@@ -6,6 +6,7 @@ import { skipIf } from "../support/skip.ts";
 import { runChild } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
+import { PageOfProgram } from "./support/page.ts";
 import { Agent, MAIN_ARGS, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
 
 const lacking = nginxMissing() ?? missing("curl", "nghttp", "h2load", "node", "python3");
@@ -62,7 +63,7 @@ const events = (path: string): HttpEvent[] =>
 const httpEvents = (path: string) => events(path).filter(({ event_type }) => event_type === "http");
 
 Deno.test({
-  name: "view: events, archive and lines have every exchange of nginx's log, under load too",
+  name: "view: events, archive, page and lines have every exchange of nginx's log, under load too",
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
@@ -71,14 +72,19 @@ Deno.test({
       await using agent = await Agent.startWith({
         fixture,
         capture,
-        options: ["--events", eve, "--har", har, "--print", "requests"],
+        options: ["--events", eve, "--har", har, "--print", "requests", "--ui", "0"],
       });
       await using nginx = await Nginx.start(fixture, agent.hookEnvironment, true);
       await ask(fixture, nginx.port);
       await nginx.stop();
+      const known = nginx.exchanges().sort();
+      const listed = await (await PageOfProgram.of(agent.child)).rows(known.length);
+      assert.deepEqual(
+        listed.map(({ method, path, status, size }) => `${method} ${path} ${status} ${size}`).sort(),
+        known,
+      );
       agent.child.kill("SIGTERM");
       const { stdout } = await agent.child.ended;
-      const known = nginx.exchanges().sort();
       assert.ok(known.length >= 2 * LOAD);
       const told = httpEvents(eve).map(({ http }) =>
         `${http.http_method} ${http.url} ${http.status} ${http.length}`
