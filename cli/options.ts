@@ -107,7 +107,7 @@ export const agentParser = object("Options", {
   ...captureOptions,
   capture: optional(option("--capture", word("SOURCES", CAPTURES), {
     description:
-      message`Where clear text comes from. hook: programs that carry the hook; uprobes: kernel probes at the calls of OpenSSL and GnuTLS in all other programs, also those that run already; auto: both, as far as the kernel allows. Default: hook.`,
+      message`Where clear text comes from. hook: programs that carry the hook; uprobes: kernel probes at the calls of OpenSSL, GnuTLS and Go's TLS in all other programs, also those that run already; auto: both, as far as the kernel allows. Default: hook.`,
   })),
   ...mirrorOptions,
   ...remoteOptions,

@@ -109,6 +109,11 @@ struct pt_regs {
 #define RESULT(registers) ((registers)->rax)
 #define STACK(registers) ((registers)->rsp)
 #define PLACE(registers) ((registers)->rip)
+/* Go has a convention of its own. */
+#define GOROUTINE(registers) ((registers)->r14)
+#define GO_ARGUMENT_1(registers) ((registers)->rax)
+#define GO_ARGUMENT_2(registers) ((registers)->rbx)
+#define GO_ARGUMENT_3(registers) ((registers)->rcx)
 #elif defined(__TARGET_arm64)
 struct pt_regs {
   u64 regs[31], sp, pc, pstate;
@@ -120,6 +125,10 @@ struct pt_regs {
 #define RESULT(registers) ((registers)->regs[0])
 #define STACK(registers) ((registers)->sp)
 #define PLACE(registers) ((registers)->pc)
+#define GOROUTINE(registers) ((registers)->regs[28])
+#define GO_ARGUMENT_1(registers) ((registers)->regs[0])
+#define GO_ARGUMENT_2(registers) ((registers)->regs[1])
+#define GO_ARGUMENT_3(registers) ((registers)->regs[2])
 #else
 #error "no target"
 #endif
@@ -141,6 +150,8 @@ static void (*const bpf_ringbuf_discard)(void *record, u64 flags) = (void *)133;
 static void *(*const bpf_task_storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static u64 (*const bpf_get_attach_cookie)(void *context) = (void *)174;
+static u64 (*const bpf_get_socket_cookie)(const void *context) = (void *)46;
+static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*const bpf_find_vma)(struct task_struct *task, u64 address, void *found, void *context,
                                   u64 flags) = (void *)180;
 static long (*const bpf_loop)(u32 count, void *body, void *context, u64 flags) = (void *)181;

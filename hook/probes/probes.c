@@ -23,6 +23,7 @@ struct frame {
   u8 way;
   u8 keeps; /* PROBE_KEEPS */
   u8 outer;   /* the frame around it, in `thread.frames`, plus 1 */
+  u64 socket; /* cookie of the first one */
   u8 sockets; /* TCP sockets that passed bytes: 0, 1, or 2 for several */
   struct probe_ends ends;
 };
@@ -46,8 +47,10 @@ struct hello_key {
 
 MAP(ring, MAP_RINGBUF, 0, 0, 64 << 20, 0);
 MAP(threads, MAP_TASK_STORAGE, 4, sizeof(struct thread), 0, MAP_NO_PREALLOC);
+MAP(go_calls, MAP_HASH, sizeof(struct probe_go_key), sizeof(struct frame), 65536, MAP_NO_PREALLOC);
 MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 131072, MAP_NO_PREALLOC);
 MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
+MAP(randoms, MAP_LRU_HASH, 8, 32, 16384, 0);
 MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);
 MAP(libraries, MAP_ARRAY, 4, sizeof(struct probe_library), 1024, 0);
 MAP(books, MAP_ARRAY, 4, sizeof(struct probe_books), 1, 0);
@@ -87,15 +90,38 @@ INLINE int read_ends(struct sock *sock, struct probe_ends *ends) {
   return 1;
 }
 
+INLINE struct probe_go_key go_key_of(u64 goroutine) {
+  struct probe_go_key key = { goroutine, (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  return key;
+}
+
+/* The call of the goroutine that the thread runs, which is in a system call. */
+INLINE struct frame *go_frame(struct task_struct *task) {
+  struct probe_books *books = the_books();
+  struct pt_regs *registers = bpf_task_pt_regs(task);
+  u64 goroutine = 0;
+  if (!books || books->go_calls == 0) return 0;
+  bpf_probe_read_kernel(&goroutine, sizeof goroutine, &GOROUTINE(registers));
+  struct probe_go_key key = go_key_of(goroutine);
+  return bpf_map_lookup_elem(&go_calls, &key);
+}
+
+/* The TLS call that the thread is in. */
+INLINE struct frame *current_frame(void) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  if (!thread || thread->current == 0) return go_frame(task);
+  return &thread->frames[(thread->current - 1) & (FRAMES - 1)];
+}
+
 INLINE int note_socket(struct sock *sock, s32 result) {
-  if (result <= 0) return 0;
-  struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
-  if (!thread || thread->current == 0) return 0;
-  struct frame *frame = &thread->frames[(thread->current - 1) & (FRAMES - 1)];
+  struct frame *frame = result > 0 ? current_frame() : 0;
+  if (!frame) return 0;
   struct probe_ends ends = { 0 };
   if (!read_ends(sock, &ends)) return 0;
   if (frame->sockets == 0) {
     frame->ends = ends;
+    frame->socket = bpf_get_socket_cookie(sock);
     frame->sockets = 1;
   } else if (!same_ends(&frame->ends, &ends)) {
     frame->sockets = 2;
@@ -109,7 +135,7 @@ int socket_sent(u64 *context) { return note_socket((struct sock *)context[0], (s
 SECTION("tp_btf/sock_recv_length")
 int socket_received(u64 *context) { return note_socket((struct sock *)context[0], (s32)context[1]); }
 
-/* ---- ClientHellos, for sessions over memory ---- */
+/* ---- ClientHellos ---- */
 
 #define RECORD_HANDSHAKE 0x16
 #define CLIENT_HELLO 1
@@ -160,6 +186,8 @@ INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
     ends = turned;
   }
   bpf_map_update_elem(&hellos, &key, &ends, 0);
+  u64 socket = bpf_get_socket_cookie(packet);
+  if (socket != 0) bpf_map_update_elem(&randoms, &socket, key.client_random, 0);
 }
 
 /* Every packet goes on. */
@@ -198,8 +226,8 @@ INLINE u8 role_of(const struct probe_library *library, u64 object) {
   if (library->role < 0) return PROBE_ROLE_UNKNOWN;
   if (bpf_probe_read_user(&word, sizeof word, (void *)(object + library->role)) != 0) return PROBE_ROLE_UNKNOWN;
   if (word & library->server_mask) return PROBE_SERVER;
-  if (library->client_mask != 0 && !(word & library->client_mask)) return PROBE_ROLE_UNKNOWN;
-  return 0;
+  if (library->client_mask == 0 || word & library->client_mask) return 0;
+  return library->server_mask == 0 ? PROBE_SERVER : PROBE_ROLE_UNKNOWN;
 }
 
 /* The ends of a session that used no socket in its calls, by the packet that had its client random. */
@@ -211,6 +239,16 @@ INLINE void find_hello(struct probe_session *session, const struct probe_open *o
   if (!ends) return;
   session->ends = *ends;
   session->has_ends = session->by_hello = 1;
+}
+
+/* The client random, out of the session's object, or where none is kept there, of the ClientHello on its socket; whether there is one. */
+INLINE int read_random(struct probe_open *open, const struct probe_library *library, u64 object, u64 socket) {
+  s32 at = library->client_random;
+  if (at >= 0 && bpf_probe_read_user(open->client_random, 32, (void *)(object + at)) == 0) return 1;
+  u8 *random = at < 0 && socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+  if (random) __builtin_memcpy(open->client_random, random, 32);
+  else __builtin_memset(open->client_random, 0, 32);
+  return random != 0;
 }
 
 /* PROBE_OPEN or PROBE_ADDRESS; whether it found room. */
@@ -235,12 +273,7 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   open->tls_version = read_word(key->session, library->version, 0);
   open->library = number;
   bpf_get_current_comm(open->comm, sizeof open->comm);
-  if (library->client_random >= 0 &&
-      bpf_probe_read_user(open->client_random, 32, (void *)(key->session + library->client_random)) == 0) {
-    flags |= PROBE_RANDOM_KNOWN;
-  } else {
-    __builtin_memset(open->client_random, 0, 32);
-  }
+  if (read_random(open, library, key->session, session->socket)) flags |= PROBE_RANDOM_KNOWN;
   find_hello(session, open, flags);
   if (session->by_hello) flags |= PROBE_BY_HELLO;
   open->ends = session->ends;
@@ -410,6 +443,7 @@ INLINE void take_ends(struct probe_session *session, const struct frame *frame) 
     session->inherited = 0;
   }
   session->ends = frame->ends;
+  session->socket = frame->socket;
   session->has_ends = 1;
   session->ends_told = 0;
 }
@@ -608,12 +642,57 @@ INLINE void clear_session(const struct probe_session_key *key, struct probe_sess
   session->late = session->inherited = session->closing = session->has_ends = session->by_hello = 0;
 }
 
+/* ---- Calls of Go ---- */
+
+INLINE void begin_go_call(struct pt_regs *registers, u64 cookie) {
+  struct probe_go_key key = go_key_of(GOROUTINE(registers));
+  struct frame frame = { 0 };
+  frame.session = GO_ARGUMENT_1(registers);
+  frame.buffer = GO_ARGUMENT_2(registers);
+  frame.size = GO_ARGUMENT_3(registers);
+  frame.time_ns = bpf_ktime_get_ns();
+  frame.library = PROBE_LIBRARY(cookie);
+  frame.way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
+  struct probe_books *books = the_books();
+  if (!books) return;
+  count(&books->go_calls, 1);
+  if (bpf_map_update_elem(&go_calls, &key, &frame, 0) != 0) count(&books->untracked, 1);
+}
+
+/* A call that fails may have passed bytes all the same, whose number it answers too. */
+INLINE void end_go_call(struct pt_regs *registers) {
+  struct probe_go_key key = go_key_of(GOROUTINE(registers));
+  struct frame *frame = bpf_map_lookup_elem(&go_calls, &key);
+  if (!frame) return;
+  u64 length = RESULT(registers);
+  struct caller caller = { PLACE(registers), 0 };
+  if (length > 0 && length <= frame->size) tell_call(frame, length, &caller);
+  bpf_map_delete_elem(&go_calls, &key);
+}
+
+INLINE void begin_go_function(struct pt_regs *registers, u64 cookie) {
+  u32 function = cookie & PROBE_FUNCTION_MASK;
+  struct caller caller = { PLACE(registers), 0 };
+  if (function == PROBE_CALL) begin_go_call(registers, cookie);
+  if (function == PROBE_MADE) make_session(GO_ARGUMENT_1(registers), PROBE_LIBRARY(cookie), &caller);
+  if (function != PROBE_FREED) return;
+  struct probe_session_key key = key_of(GO_ARGUMENT_1(registers));
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (!session) return;
+  session->closing = 1;
+  free_session(&key, session);
+}
+
 /* ---- Probes ---- */
 
 SECTION("uprobe/begin")
 int function_begins(struct pt_regs *registers) {
   u64 cookie = bpf_get_attach_cookie(registers);
   u32 function = cookie & PROBE_FUNCTION_MASK;
+  if (cookie & PROBE_GO) {
+    begin_go_function(registers, cookie);
+    return 0;
+  }
   if (function == PROBE_CALL || function == PROBE_MADE_AT) {
     begin_call(registers, cookie);
     return 0;
@@ -633,6 +712,10 @@ int function_returns(struct pt_regs *registers) {
   u64 cookie = bpf_get_attach_cookie(registers);
   u32 function = cookie & PROBE_FUNCTION_MASK;
   u32 library = PROBE_LIBRARY(cookie);
+  if (cookie & PROBE_GO) {
+    end_go_call(registers);
+    return 0;
+  }
   struct caller caller = { PLACE(registers), STACK(registers) };
   if (function == PROBE_CALL) end_call(registers, cookie);
   else if (function == PROBE_MADE_AT) make_session_at(registers, library, &caller);

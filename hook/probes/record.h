@@ -92,12 +92,13 @@ struct probe_books {
   u64 skipped;  /* bytes of programs that carry the hook */
   u64 untracked; /* calls that no place was left for: what they passed nobody knows */
   u64 endings;  /* closes that found no room */
+  u64 go_calls; /* calls of Go programs that began */
 };
 
 /* A value of the map `libraries`: where a session's facts stand in its object, -1 where that is not known. */
 struct probe_library {
   s32 role;         /* u32 that says whether it is the server's */
-  u32 server_mask;  /* OpenSSL: any bit of it; GnuTLS: GNUTLS_SERVER */
+  u32 server_mask;  /* OpenSSL: any bit of it; GnuTLS: GNUTLS_SERVER; 0: it is where it has no bit of client_mask */
   u32 client_mask;  /* where it has to have a bit of this otherwise; 0: it need not */
   s32 client_random;
   s32 shutdown;     /* u32, SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN */
@@ -127,7 +128,17 @@ struct probe_session {
   u8 ends_told;
   u8 by_hello; /* the ends are those of its ClientHello */
   u8 reserved[5];
+  u64 socket; /* cookie of the socket that has these ends; 0: not known */
   struct probe_ends ends;
+};
+
+/*
+ * A key of the map `go_calls`, of calls that goroutines are in: they change threads, and their stacks are moved.
+ */
+struct probe_go_key {
+  u64 goroutine;
+  u32 pid;
+  u32 reserved;
 };
 
 /* A value of the map `endings`, by the flow: a close that found no room in the ring. */
@@ -153,7 +164,8 @@ enum probe_function {
   PROBE_FUNCTION_MASK = 15,
   PROBE_READS = 16,       /* a call receives, and does not send */
   PROBE_COUNT_BEHIND = 32, /* a call stores the number of bytes where its fourth argument says, and returns 1 */
-  PROBE_KEEPS = 64 /* a call that fails with GNUTLS_E_AGAIN or GNUTLS_E_INTERRUPTED has taken a record's bytes; those come again, or none */
+  PROBE_KEEPS = 64, /* a call that fails with GNUTLS_E_AGAIN or GNUTLS_E_INTERRUPTED has taken a record's bytes; those come again, or none */
+  PROBE_GO = 128 /* of Go: PROBE_MADE is where a session's handshake begins, PROBE_FREED sends a close_notify too */
 };
 #define PROBE_DEPTH(cookie) ((u64)(cookie) >> 8 & 0xffff)
 #define PROBE_LIBRARY(cookie) ((u32)((u64)(cookie) >> 24))

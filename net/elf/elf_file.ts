@@ -30,7 +30,7 @@ export interface ElfFile {
   readonly read: ReadAt;
 }
 
-export const SectionType = { symbols: 2, strings: 3, absent: 8, dynamicSymbols: 11 } as const;
+export const SectionType = { symbols: 2, strings: 3, relocations: 4, absent: 8, dynamicSymbols: 11 } as const;
 export const SegmentType = { load: 1, loader: 3, note: 4 } as const;
 
 const HEADER_BYTES = 64;

@@ -8,7 +8,7 @@
 
 /** Offsets in a session's object; undefined: not known. */
 export interface SessionFacts {
-  /** u32 of which a bit says that the session is a server's. */
+  /** u32 of which a bit says that the session is a server's; no mask for that: it is where no bit says that it is a client's. */
   readonly role?: { readonly offset: number; readonly serverMask: number; readonly clientMask: number };
   readonly clientRandom?: number;
   /** u32, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN. */
@@ -19,6 +19,11 @@ export interface SessionFacts {
 
 /** The machine code of a function, by its name; undefined where the library has none of it. */
 export type CodeOf = (name: string) => Uint8Array | undefined;
+
+/** Those of `crypto/tls.Conn`, whose second field says since Go 1.0 that it is a client's. */
+export function goFacts(): SessionFacts {
+  return { role: { offset: 16, serverMask: 0, clientMask: 0xff } };
+}
 
 const RANDOM_BYTES = 32;
 /** Farther in no instruction of interest stands. */

@@ -67,7 +67,8 @@ export const BOOKS = {
   skipped: 40,
   untracked: 48,
   endings: 56,
-  size: 64,
+  goCalls: 64,
+  size: 72,
 } as const;
 
 /** `struct probe_library`. */
@@ -83,6 +84,9 @@ export const LIBRARY = {
 
 /** `struct probe_session_key`. */
 export const SESSION_KEY = { session: 0, pid: 8, size: 16 } as const;
+
+/** `struct probe_go_key`. */
+export const GO_KEY = { goroutine: 0, pid: 8, size: 16 } as const;
 
 /** `struct probe_session`, of which this side reads the beginning. */
 export const SESSION = { flow: 0, sent: 8, received: 16 } as const;
@@ -103,6 +107,7 @@ export const FUNCTION = {
   reads: 16,
   countBehind: 32,
   keeps: 64,
+  go: 128,
 } as const;
 
 /**

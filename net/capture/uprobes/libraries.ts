@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** TLS libraries whose calls are probed: their files, their functions, and what these do. Pure. @module */
-import { type CodeOf, gnutlsFacts, opensslFacts, type SessionFacts } from "./accessors.ts";
+import { type CodeOf, gnutlsFacts, goFacts, opensslFacts, type SessionFacts } from "./accessors.ts";
 import { FUNCTION } from "./layout.ts";
 
 export interface TlsLibrary {
-  readonly name: "OpenSSL" | "GnuTLS";
-  /** File names of its shared library. */
-  readonly file: RegExp;
+  readonly name: "OpenSSL" | "GnuTLS" | "Go";
+  /** File names of its shared library; undefined: it has none. */
+  readonly file?: RegExp;
+  /** Its functions are in the table that programs of Go have. */
+  readonly isGo?: true;
   /** What its functions do, values of {@linkcode FUNCTION}; at least one of them is a call. */
   readonly functions: Readonly<Record<string, number>>;
   /** Pairs of calls of which the first may be a jump to the second: then that is the one to be probed, else the first alone. */
@@ -16,7 +18,7 @@ export interface TlsLibrary {
   facts(codeOf: CodeOf): SessionFacts;
 }
 
-const { call, made, shared, closing, freed, cleared, madeAt, reads, countBehind, keeps } = FUNCTION;
+const { call, made, shared, closing, freed, cleared, madeAt, reads, countBehind, keeps, go } = FUNCTION;
 
 const TLS_LIBRARIES: readonly TlsLibrary[] = [
   {
@@ -58,12 +60,25 @@ const TLS_LIBRARIES: readonly TlsLibrary[] = [
     accessors: ["gnutls_session_get_random"],
     facts: gnutlsFacts,
   },
+  {
+    name: "Go",
+    isGo: true,
+    functions: {
+      "crypto/tls.(*Conn).Read": go | call | reads,
+      "crypto/tls.(*Conn).Write": go | call,
+      "crypto/tls.(*Conn).clientHandshake": go | made,
+      "crypto/tls.(*Conn).serverHandshake": go | made,
+      "crypto/tls.(*Conn).Close": go | freed,
+    },
+    accessors: [],
+    facts: goFacts,
+  },
 ];
 
 /** Libraries that executables have built in, and whose functions they name. */
-export const BUILT_IN: readonly TlsLibrary[] = TLS_LIBRARIES.filter(({ name }) => name === "OpenSSL");
+export const BUILT_IN: readonly TlsLibrary[] = TLS_LIBRARIES.filter(({ name }) => name !== "GnuTLS");
 
 /** The library that a file's name belongs to. */
 export function libraryOf(fileName: string): TlsLibrary | undefined {
-  return TLS_LIBRARIES.find(({ file }) => file.test(fileName));
+  return TLS_LIBRARIES.find(({ file }) => file?.test(fileName));
 }

@@ -5,12 +5,13 @@ import type { FunctionSymbol } from "../../elf/symbols.ts";
 import { cookieOf, FUNCTION } from "./layout.ts";
 import type { TlsLibrary } from "./libraries.ts";
 import type { Place, ProbePlaces } from "./loader.ts";
-import { sitesOf } from "./sites.ts";
+import { goSitesOf, sitesOf } from "./sites.ts";
 import { Register } from "./x86/registers.ts";
 
 /** What a call has put on the stack, and its return takes away. */
 const CALL_DEPTH = 8;
 const ARGUMENTS = Register.rdi | Register.rsi | Register.rdx;
+const GO_ARGUMENTS = Register.rax | Register.rbx | Register.rcx;
 
 /** Places of a file by how they are met, as they are gathered. */
 type Gathered = { -readonly [Kind in keyof ProbePlaces]: Place[] };
@@ -29,6 +30,10 @@ export function placesIn(
     const add = (kind: keyof ProbePlaces, address: number, depth: number) =>
       places[kind].push({ offset: code.offsetOf(address)!, cookie: cookieOf(number, does, depth) });
     const kind = does & FUNCTION.mask;
+    if ((does & FUNCTION.go) !== 0) {
+      addGo(code, symbol, kind, add);
+      continue;
+    }
     if (kind === FUNCTION.call) {
       addCall(code, symbol, does, add);
       continue;
@@ -51,4 +56,17 @@ function addCall(
   add("begins", entry.address, entry.depth + CALL_DEPTH);
   if (exits === undefined) add("returns", symbol.address, 0);
   else for (const { address, depth } of exits) add("ends", address, depth + CALL_DEPTH);
+}
+
+/** A function of Go is met where it begins, a call that passes bytes at its returns too; neither where these are not known. */
+function addGo(
+  code: Code,
+  symbol: FunctionSymbol,
+  kind: number,
+  add: (kind: keyof ProbePlaces, address: number, depth: number) => void,
+): void {
+  const sites = goSitesOf(code, symbol, GO_ARGUMENTS);
+  if (sites === undefined) return;
+  add("begins", sites.entry.address, 0);
+  if (kind === FUNCTION.call) { for (const { address } of sites.exits) add("ends", address, 0); }
 }

@@ -11,7 +11,7 @@ import { realtimeOffset } from "../../ffi/clock.ts";
 import { Pace } from "../preload/pace.ts";
 import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows } from "./flows.ts";
-import { BOOKS, count, ENDING, SESSION, SESSION_KEY } from "./layout.ts";
+import { BOOKS, count, ENDING, GO_KEY, SESSION, SESSION_KEY } from "./layout.ts";
 import { type FoundLibrary, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
@@ -238,6 +238,7 @@ export class ProbeSource {
     if (ended.size === 0 || this.#ring.hasMore) return;
     const pids = new Set([...ended].map((key) => this.#flows.pidOf(key)));
     this.#settle((pid) => pids.has(pid), true);
+    this.#forgetGoCalls(pids);
     for (const key of ended) this.#flows.endProgram(key, this.#nowNs());
   }
 
@@ -251,6 +252,15 @@ export class ProbeSource {
       const passed = [count(value, SESSION.sent), count(value, SESSION.received)] as const;
       this.#flows.settle(count(value, SESSION.flow), passed, this.#nowNs());
       if (isOver) map.delete(key);
+    }
+  }
+
+  /** Calls of Go that were not over when their processes ended. */
+  #forgetGoCalls(pids: ReadonlySet<number | undefined>): void {
+    if (count(this.#books(), BOOKS.goCalls) === 0) return;
+    const map = this.#probes.map("go_calls");
+    for (const key of [...map.keys()]) {
+      if (pids.has(new DataView(key.buffer).getUint32(GO_KEY.pid, true))) map.delete(key);
     }
   }
 

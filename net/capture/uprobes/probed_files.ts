@@ -7,6 +7,7 @@
  */
 import { Code } from "../../elf/code.ts";
 import { type ElfFile, openElf, SectionType } from "../../elf/elf_file.ts";
+import { goFunctions } from "../../elf/go_functions.ts";
 import { readerOf } from "../../elf/reader.ts";
 import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
 import { BpfError } from "../../ffi/bpf.ts";
@@ -35,7 +36,7 @@ const TABLE_BYTES_MAX = 4 << 20;
 
 export class ProbedFiles {
   readonly #probes: LoadedProbes;
-  /** Probes by device and inode; none where the file is not one of a library that can be probed. */
+  /** Probes by device, inode and library; none where the file is not one of a library that can be probed. */
   readonly #files = new Map<string, AttachedProbes | undefined>();
   #numbered = 0;
 
@@ -55,7 +56,7 @@ export class ProbedFiles {
     try {
       file = Deno.openSync(path);
       const { dev, ino } = file.statSync();
-      key = `${dev}:${ino}`;
+      key = `${dev}:${ino}:${library.name}`;
       if (this.#files.has(key)) return "known";
       this.#files.set(key, undefined);
       this.#files.set(key, this.#attach(path, file, library));
@@ -81,7 +82,10 @@ export class ProbedFiles {
   #attach(path: string, file: Deno.FsFile, library: TlsLibrary): AttachedProbes {
     const elf = withoutLargeTables(openElf(readerOf(file)));
     if (elf === undefined) throw new OtherFile("it is no ELF file of this machine's kind");
-    const symbols = definedFunctions(elf, [...Object.keys(library.functions), ...library.accessors]);
+    const names = [...Object.keys(library.functions), ...library.accessors];
+    const symbols = library.isGo
+      ? goFunctions(elf, names) ?? new Map<string, FunctionSymbol>()
+      : definedFunctions(elf, names);
     if (!Object.keys(library.functions).some((name) => symbols.has(name))) {
       throw new OtherFile("it has none of the library's functions");
     }

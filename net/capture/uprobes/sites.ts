@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type CodeSource, type Flow, flowOf, jumpOf, reachable, type Step } from "./x86/flow.ts";
+import { type CodeSource, type Flow, flowOf, jumpOf, reachable, returnsOf, type Step } from "./x86/flow.ts";
 import { type Instruction, Prefix } from "./x86/instruction.ts";
 import { Register, stackMove, writtenBy } from "./x86/registers.ts";
 
@@ -59,6 +59,36 @@ export function sitesOf(code: CodeSource, place: FunctionPlace, kept: number): S
   return isCheaper ? { entry, exits } : { entry: first, exits: undefined };
 }
 
+/** Sites of a function all of whose returns are probed. */
+export interface GoSites {
+  readonly entry: Site;
+  readonly exits: readonly Site[];
+}
+
+/** What functions of Go begin with that look whether their stack has room: CMP RSP, [R14 + 16] and LEA R12, [RSP - n]. */
+const GO_BEGINNINGS: readonly (readonly number[])[] = [
+  [0x49, 0x3b, 0x66, 0x10],
+  [0x4c, 0x8d, 0x64, 0x24],
+  [0x4c, 0x8d, 0xa4, 0x24],
+];
+
+/**
+ * The sites of a function of Go, whose stack moves, so that a return probe would break the program: all its returns are probed.
+ * Undefined: they are not known for certain. The entry may be passed once more when the stack grows, with the same arguments.
+ *
+ * @param kept set of {@linkcode Register}: those with the arguments that a probe reads
+ */
+export function goSitesOf(code: CodeSource, place: FunctionPlace, kept: number): GoSites | undefined {
+  const begun = code.at(place.address);
+  const isGo = GO_BEGINNINGS.some((beginning) => beginning.every((byte, at) => begun[at] === byte));
+  const flow = isGo ? flowOf(code, place.address, place.size) : undefined;
+  const returns = flow && returnsOf(code, flow);
+  if (flow === undefined || returns === undefined || returns.length === 0) return undefined;
+  const once = entryOf(flow, kept);
+  const entry = once.kind === "stepped" ? entryOf(flow, kept, flow.start) : once;
+  return { entry, exits: returns.map(unread) };
+}
+
 /** The site at an instruction that is taken for one that the kernel does not emulate. */
 function unread(address: number): Site {
   return { address, kind: "stepped", depth: 0 };
@@ -80,14 +110,17 @@ function kindOf(instruction: Instruction): SiteKind {
   return jumpOf(instruction) !== undefined && !isLoop ? "jump" : "stepped";
 }
 
-/** The cheapest instruction that each call passes once, and before it changes an argument; the first of several. */
-function entryOf(flow: Flow, kept: number): Site {
+/**
+ * The cheapest instruction that each call passes before it changes an argument, the first of several. It is passed once, but for
+ * what comes to it again by way of `restart`.
+ */
+function entryOf(flow: Flow, kept: number, restart?: number): Site {
   let best = siteAt(flow.steps.get(flow.start)!, 0);
   // One way of a table may lead anywhere in the function.
   if (endsOf(flow, flow.steps.keys()).has("away")) return best;
   for (const { step, depth } of straightLine(flow)) {
     const site = siteAt(step, depth);
-    const isRepeated = () => reachable(flow, step.next).has(step.address);
+    const isRepeated = () => reachable(flow, step.next, restart).has(step.address);
     if (COSTS[site.kind] < COSTS[best.kind] && !isRepeated()) best = site;
     if ((writtenBy(step.instruction) & kept) !== 0) break;
   }
@@ -114,7 +147,7 @@ function* straightLine(flow: Flow): Generator<{ step: Step; depth: number }> {
   }
 }
 
-/** Whether the function can end from here: else it begins anew, or the program is stopped. */
+/** Whether the function can end from here: else it begins anew, as Go's do once the stack has grown, or the program is stopped. */
 function canEnd(flow: Flow, from: number): boolean {
   const ends = endsOf(flow, reachable(flow, [from], flow.start));
   return ends.has("return") || ends.has("away");

@@ -99,6 +99,24 @@ function endOf({ map, opcode, isVector, modrm = 0 }: Instruction): End | undefin
   }
 }
 
+/**
+ * Addresses of all returns of a function that has nothing but instructions, one behind the other: also of those that only a table of
+ * jumps leads to. Undefined: it has something else, or its instructions are not where `flow` has them.
+ */
+export function returnsOf(code: CodeSource, flow: Flow): number[] | undefined {
+  const returns: number[] = [];
+  const boundaries = new Set<number>();
+  for (let address = flow.start; address < flow.end;) {
+    const instruction = decode(code.at(address), 0);
+    if (instruction === undefined) return undefined;
+    if (endOf(instruction) === "return") returns.push(address);
+    boundaries.add(address);
+    address += instruction.length;
+  }
+  const isOutside = (address: number) => address < flow.start || address >= flow.end;
+  return [...flow.steps.keys()].every((at) => isOutside(at) || boundaries.has(at)) ? returns : undefined;
+}
+
 function overlaps(steps: ReadonlyMap<number, Step>): boolean {
   const ordered = [...steps.values()].sort((a, b) => a.address - b.address);
   return ordered.some(({ address }, number) => {

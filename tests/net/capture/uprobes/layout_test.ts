@@ -13,6 +13,7 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
       probe_books: layout.BOOKS,
       probe_library: layout.LIBRARY,
       probe_session_key: layout.SESSION_KEY,
+      probe_go_key: layout.GO_KEY,
       probe_session: layout.SESSION,
       probe_ending: layout.ENDING,
     }),
@@ -40,5 +41,6 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
     ["PROBE_READS", FUNCTION.reads],
     ["PROBE_COUNT_BEHIND", FUNCTION.countBehind],
     ["PROBE_KEEPS", FUNCTION.keeps],
+    ["PROBE_GO", FUNCTION.go],
   ]);
 });

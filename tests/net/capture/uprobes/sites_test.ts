@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { type Site, sitesOf } from "../../../../net/capture/uprobes/sites.ts";
+import { goSitesOf, type Site, sitesOf } from "../../../../net/capture/uprobes/sites.ts";
 import { Register } from "../../../../net/capture/uprobes/x86/registers.ts";
 import { Code } from "../../../../net/elf/code.ts";
 import { openElf } from "../../../../net/elf/elf_file.ts";
@@ -191,6 +191,37 @@ Deno.test({
           assert.deepEqual(found.exits?.map((site) => site.address).sort(), expected, name);
           if (exitDepth !== undefined) assert.equal(found.exits?.[0].depth, exitDepth, name);
         }));
+    }),
+});
+
+const GO_BODY =
+  `movq %rax, 8(%rsp); xorl %eax, %eax; call work; testq %rax, %rax; je other; last: ret; other: call work; end: ret`;
+/** What Go's functions end with: the stack is made larger, and the function begins anew. */
+const GO_GROWTH = `grow: movq %rax, 8(%rsp); call work; movq 8(%rsp), %rax; jmp begun`;
+
+Deno.test({
+  name: "sites: a function of Go is met behind the check of its stack, and at all of its returns",
+  ...skipIf(notLinux("ELF files") ?? missing("cc")),
+  fn: () =>
+    withTempDir(async (folder) => {
+      const check = "cmpq 16(%r14), %rsp; restarted: jbe grow";
+      const path = await assembled(
+        folder,
+        [
+          `first: ${check}; entry: pushq %rbp; ${GO_BODY}; ${GO_GROWTH}`,
+          `first: ${check}; subq $8, %rsp; ${GO_BODY}; ${GO_GROWTH}`,
+        ].map((text) => text.replace("first:", "begun:").replace("jmp first", "jmp begun")),
+      );
+      const labels = ["first", "restarted", "entry", "last", "end"];
+      const names = [0, 1].flatMap((number) => labels.map((label) => `${label}_${number}`));
+      withCode(path, names, (code, at) => {
+        for (const [number, entry, kind] of [[0, "entry", "push"], [1, "restarted", "jump"]] as const) {
+          const found = goSitesOf(code, at(`first_${number}`), Register.rax)!;
+          assert.deepEqual(found.entry, { address: at(`${entry}_${number}`).address, kind, depth: 0 });
+          const returns = ["last", "end"].map((label) => at(`${label}_${number}`).address);
+          assert.deepEqual(found.exits.map(({ address }) => address), returns);
+        }
+      });
     }),
 });
 
