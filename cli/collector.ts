@@ -41,7 +41,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     agentRate: command.agentRate,
     agentShare: command.agentShare,
     workers: command.workers,
-    statusFolder: statusFolder(command.runtimeDir),
+    statusFolder: Deno.build.os === "windows" ? undefined : statusFolder(command.runtimeDir),
     metrics: command.metrics,
     ui: command.ui,
     uiHosts: command.uiHost,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** The words of a command line, and what the environment and the configuration file add to them, as one command. @module */
+import { CONFIG_PATH } from "../net/pki/places.ts";
 import { type RunOptions, runParser } from "@optique/core/facade";
 import { message } from "@optique/core/message";
 import { VERSION } from "../net/settings/version.ts";
 import { BadInput } from "./bad_input.ts";
-import { CONFIG_PATH, findSettings, type FoundSetting } from "./config.ts";
+import { findSettings, type FoundSetting } from "./config.ts";
 import { describeMistake } from "./mistake.ts";
 import {
   bareCommandLine,

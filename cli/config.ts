@@ -5,11 +5,11 @@
  *
  * @module
  */
+import { CONFIG_PATH } from "../net/pki/places.ts";
 import { BadInput } from "./bad_input.ts";
 import { type ConfigFile, readConfigText } from "./config_file.ts";
 import { allSettings, type Setting, settingsOf, variableOf } from "./settings.ts";
 
-export const CONFIG_PATH = "/etc/sslcollector.toml";
 const CONFIG_VARIABLE = "SSLCOLLECTOR_CONFIG";
 
 /** Where packets go: whoever says one of them says all. */

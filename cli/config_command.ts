@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector config check | show | default`. @module */
+import { CONFIG_PATH } from "../net/pki/places.ts";
 import { formatMessage } from "@optique/core/message";
 import { parse } from "@optique/core/parser";
 import { BadInput } from "./bad_input.ts";
-import { CONFIG_PATH, configPath, findSettings } from "./config.ts";
+import { configPath, findSettings } from "./config.ts";
 import { type FileSetting, readConfigText } from "./config_file.ts";
 import type { ConfigCommand } from "./config_options.ts";
 import { TABLES } from "./config_options.ts";

@@ -67,7 +67,13 @@ async function reportMistakes(
   }
 }
 
+/** Commands that need nothing but files and connections. */
+const ANYWHERE = /^(collector|replay|read|codecs|config \w+|pki \w+)$/;
+
 async function execute(command: CommandLine): Promise<number> {
+  if (Deno.build.os !== "linux" && !ANYWHERE.test(command.command)) {
+    throw new BadInput(`${command.command}: needs Linux, where programs are mirrored`);
+  }
   switch (command.command) {
     case "agent":
       return await (await import("./agent.ts")).runAgent(command);

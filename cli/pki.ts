@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `pki`: certificates for agents and collectors. @module */
+import { PKI_DIRECTORY } from "../net/pki/places.ts";
 import { isIP } from "node:net";
 import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts";
 import {
@@ -7,7 +8,6 @@ import {
   issueInto,
   listCertificates,
   type Listed,
-  PKI_DIRECTORY,
   renewIn,
   requestInto,
   revokeIn,

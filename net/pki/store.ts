@@ -13,7 +13,6 @@ import { AUTHORITY, deniedIn, DENY_LIST, MAKE_AUTHORITY } from "./load.ts";
 import { Revoked } from "./revoked.ts";
 import * as x509 from "./x509.ts";
 
-export const PKI_DIRECTORY = "/etc/sslcollector/pki";
 /** A line for each certificate: serial number, role, name, end. */
 const ISSUED = "issued.txt";
 /** Names become file names. */

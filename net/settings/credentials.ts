@@ -3,7 +3,7 @@
 import type { Credentials, Role } from "../pki/credentials.ts";
 import { DAY_MS } from "../pki/issue.ts";
 import { LiveCredentials } from "../pki/live_credentials.ts";
-import { PKI_DIRECTORY } from "../pki/store.ts";
+import { PKI_DIRECTORY } from "../pki/places.ts";
 import { BadSetting } from "./bad_setting.ts";
 import { log } from "./log.ts";
 

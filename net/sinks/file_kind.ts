@@ -7,12 +7,15 @@ import { FileSink } from "./file.ts";
 import { type SinkKind, type SinkSpec, wrongForm } from "./kind.ts";
 import type { SinkOptions } from "./sink_options.ts";
 
+/** Begins the names that Npcap has for interfaces. */
+const NPCAP_DEVICE = "\\Device\\NPF_";
+
 export const fileKind: SinkKind = {
   form: "a file ending in .pcapng or .pcap or with a slash",
   description:
     "a capture that grows while it is written, and rotates where asked to; pcapng unless it ends in .pcap",
   parse(text) {
-    if (!/[/\\]|\.pcap(ng)?$/i.test(text)) return undefined;
+    if (!/[/\\]|\.pcap(ng)?$/i.test(text) || text.startsWith(NPCAP_DEVICE)) return undefined;
     if (/[/\\]$/.test(text)) throw wrongForm("a file name", text);
     return fileSpec(text, /\.pcap$/i.test(text) ? "pcap" : "pcapng");
   },

@@ -15,6 +15,10 @@ Deno.test("the state file is in a place of the user's own, or asked for", () => 
     path(false, { HOME: "/home/ids", XDG_STATE_HOME: "/state" }),
     "/state/sslcollector/collector-3005.state",
   );
+  assert.equal(
+    defaultStatePath(3005, false, new Map(), "C:\\ProgramData\\sslcollector"),
+    "C:\\ProgramData\\sslcollector\\collector-3005.state",
+  );
   assert.throws(
     () => path(false, {}),
     (error) => error instanceof BadSetting && /^statePath: /.test(error.message),
