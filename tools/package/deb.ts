@@ -2,7 +2,7 @@
 /** The Debian package, by dpkg-deb. @module */
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { CONFIG, type Entry, placeEntries, zshCompletion } from "./content.ts";
+import { CONFIG, type Entry, MAINTAINER, placeEntries, zshCompletion } from "./content.ts";
 import { tool } from "./tool.ts";
 
 const FILES = fileURLToPath(new URL("files", import.meta.url));
@@ -61,7 +61,7 @@ function controlText(version: string, architecture: string, size: number): strin
   return `Package: sslcollector
 Version: ${version}
 Architecture: ${architecture}
-Maintainer: sslcollector developers <sslcollector@localhost>
+Maintainer: ${MAINTAINER}
 Installed-Size: ${size}
 Depends: libc6 (>= 2.27), passwd
 Recommends: libpcap0.8 | libpcap0.8t64

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The RPM package, by rpmbuild. @module */
 import { fileURLToPath } from "node:url";
-import { CONFIG, type Entry, placeEntries, zshCompletion } from "./content.ts";
+import { CONFIG, type Entry, MAINTAINER, placeEntries, zshCompletion } from "./content.ts";
 import type { PackageFacts } from "./deb.ts";
 import { tool } from "./tool.ts";
 
@@ -59,6 +59,7 @@ Version: ${version.replaceAll("-", "~")}
 Release: 1
 Summary: Passive TLS mirror for intrusion detection
 License: MIT
+Packager: ${MAINTAINER}
 AutoReqProv: no
 Requires: glibc >= 2.27
 Requires(post): shadow-utils
