@@ -38,6 +38,8 @@ export class Http1Half implements MessageParts {
   skippedBytes = 0;
   /** The head at hand is the first behind a loss. */
   isResynced = false;
+  /** While it is lost since bytes were: messages may be among them. */
+  isLostByGap = false;
   #state: State;
   #reader: MessageReader;
   readonly #owner: Http1Owner;
@@ -65,6 +67,7 @@ export class Http1Half implements MessageParts {
       }
       this.#state = "reading";
       this.isResynced = true;
+      this.isLostByGap = false;
       this.#reader = new MessageReader(this.direction, this);
     }
     if (this.#reader.isIdle) {
@@ -80,7 +83,10 @@ export class Http1Half implements MessageParts {
   }
 
   gapOf(lengthBytes: number): void {
-    if (this.#state === "lost") return;
+    if (this.#state === "lost") {
+      this.isLostByGap = true;
+      return;
+    }
     this.#isGap = true;
     this.#reader.gap(lengthBytes);
     this.#isGap = false;
@@ -143,6 +149,7 @@ export class Http1Half implements MessageParts {
   #lose(why: "gap" | "malformed"): void {
     if (this.#state !== "reading") return;
     this.#state = "lost";
+    this.isLostByGap = why === "gap";
     this.#owner.lost(this.direction, why);
   }
 

@@ -65,8 +65,9 @@ export class Http1View implements ProtocolView, Http1Owner {
     for (const half of this.#halves) half.end();
     this.#webSocket?.end();
     const { log } = this.#context;
+    const why = this.#halves[TO_CLIENT].isLostByGap ? "gap" : "closed";
     for (const row of new Set([...this.#rows, ...this.#waiting.takeAll()])) {
-      if (!this.#isTunnel) log.cut(row, "closed");
+      if (!this.#isTunnel) log.cut(row, why);
       log.end(row, timeNs);
     }
   }
@@ -178,6 +179,7 @@ export class Http1View implements ProtocolView, Http1Owner {
       : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, flowAt(), half.beganNs);
     if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#rows[TO_SERVER] !== row) {
       log.mark(row, Mark.NO_REQUEST | Mark.REQUEST_ENDED);
+      if (this.#halves[TO_SERVER].isLostByGap) log.cut(row, "gap");
     }
     log.responseHead(row, status, bytes, 0, end, half.beganNs);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);

@@ -134,6 +134,18 @@ Deno.test("a request whose response was lost is told, and takes nobody else's", 
   assert.deepEqual(harness.lines(), ["GET /a?b=1 0 0 gap", "GET /second 200 5"]);
 });
 
+Deno.test("a response whose request was lost, and a request whose response was, say so", () => {
+  const harness = new ViewHarness();
+  harness.open(1);
+  harness.gap(1, 0, 40);
+  harness.send(1, 1, OK);
+  harness.send(1, 0, GET);
+  harness.gap(1, 1, 400);
+  harness.close(1);
+  assert.deepEqual(harness.lines(), ["-  200 5 gap", "GET /a?b=1 0 0 gap"]);
+  assert.deepEqual(harness.exchanges()[0].remarks, ["request-unseen", "resynced"]);
+});
+
 Deno.test("a connection that was there before is read from its next heads on", () => {
   const harness = new ViewHarness();
   harness.open(1, { late: true });
