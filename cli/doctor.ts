@@ -3,8 +3,10 @@
 import { broken, type Finding, ok, warning } from "../net/agent/doctor/finding.ts";
 import { collectorFindings } from "../net/agent/doctor/collector.ts";
 import * as host from "../net/agent/doctor/host.ts";
+import { probesFinding } from "../net/agent/doctor/probes.ts";
 import * as setup from "../net/agent/doctor/setup.ts";
 import { findLink } from "../net/agent/interfaces.ts";
+import { readProbes } from "../net/agent/probe_object.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import { parseTarget } from "../net/link/target.ts";
 import type { Credentials } from "../net/pki/credentials.ts";
@@ -47,6 +49,7 @@ async function lookAround(given: string | undefined): Promise<Finding[]> {
     host.rightsFinding(Deno.readTextFileSync("/proc/self/status")),
     ...mistakes,
     ...await hookFindings(),
+    await probesFinding(await readProbes().catch((error: Error) => error.message)),
     ...await runningFindings(runtimeDir),
     ...interfaceFindings(values("output"), values("interface")),
     ...await certificateFindings(values("pki")[0]),

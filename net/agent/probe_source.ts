@@ -6,6 +6,7 @@ import { missingForProbes, probeHost } from "../capture/uprobes/requirements.ts"
 import type { CaptureTarget } from "../capture/target.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { parsed, wholeNumber } from "../settings/schema.ts";
+import { readProbes } from "./probe_object.ts";
 import type { CaptureSource, OpenSource, SourceContext } from "./source.ts";
 
 /** What the probes may use, and what is done where they cannot be. */
@@ -28,22 +29,6 @@ const probeSchema = v.strictObject({
   ),
   optional: v.optional(v.boolean(), false),
 });
-
-/** Where `deno task hook` puts the compiled probes; in the binary, where they are embedded. */
-const BUILT = new URL("../../dist/sslcollector_probes.o", import.meta.url);
-
-/** The compiled probes. Throws an Error of one line when there are none. */
-async function readProbes(): Promise<Uint8Array<ArrayBuffer>> {
-  if (!Deno.build.standalone) {
-    const { buildProbes } = await import("../../tools/probes.ts");
-    await buildProbes();
-  }
-  try {
-    return Deno.readFileSync(BUILT);
-  } catch {
-    throw new Error("this program was built without them");
-  }
-}
 
 /**
  * Every program of this host that uses a library which is known, but for those that carry the hook: programs that run already,

@@ -54,13 +54,14 @@ export interface ProbeCounters {
   programs: number;
   /** Sessions left out because nobody could tell whether the program was their server. */
   roleless: number;
-  /** Bytes that the target was given, and those that it was told are missing. */
+  /** Bytes that the target was given, those that it was told are missing, and those of flows that it was not told of. */
   delivered: number;
   missing: number;
+  ignored: number;
 }
 
 export class ProbeFlows {
-  readonly counters: ProbeCounters = { programs: 0, roleless: 0, delivered: 0, missing: 0 };
+  readonly counters: ProbeCounters = { programs: 0, roleless: 0, delivered: 0, missing: 0, ignored: 0 };
   readonly #options: ProbeFlowsOptions;
   readonly #watch = new ProcessWatch();
   readonly #check = new AddressCheck();
@@ -79,7 +80,10 @@ export class ProbeFlows {
     const timeNs = this.#options.timeOf(count(view, at + HEAD.timeNs));
     const flow = this.#flows.get(number);
     if (kind === KIND.open) return this.#open(view, at, number, timeNs);
-    if (flow === undefined) return;
+    if (flow === undefined) {
+      if (kind === KIND.data) this.counters.ignored += view.getUint32(at + HEAD.length, true);
+      return;
+    }
     if (kind === KIND.data) this.#data(flow, number, view, bytes, at, timeNs);
     else if (kind === KIND.address) this.#tellOpen(flow, view, at, number, timeNs);
     else if (kind === KIND.close) {
@@ -110,6 +114,11 @@ export class ProbeFlows {
   /** Process id of a program by its key. */
   pidOf(key: string): number | undefined {
     return this.#programs.get(key)?.capture.pid;
+  }
+
+  /** Whether a program has flows that have not ended. */
+  hasOpen(key: string): boolean {
+    return (this.#programs.get(key)?.flows.size ?? 0) > 0;
   }
 
   /** Ends a program: nothing more of it is in the ring. */

@@ -7,6 +7,7 @@
  */
 import { setImmediate } from "node:timers";
 import { BpfRing } from "../../ffi/bpf_ring.ts";
+import { errno, ESRCH, libc } from "../../ffi/libc.ts";
 import { realtimeOffset } from "../../ffi/clock.ts";
 import { Pace } from "../preload/pace.ts";
 import type { CaptureTarget } from "../target.ts";
@@ -32,6 +33,8 @@ const PUBLISH_NS = 20e6;
 /** The clocks' distance is taken anew so often. */
 const CLOCK_MS = 10_000;
 const DRAIN_MS = 5000;
+/** Sessions of processes that have ended without freeing them, of which nothing was told, are forgotten so often. */
+const SWEEP_MS = 30_000;
 
 export interface ProbeSourceSettings {
   /** The compiled probes. */
@@ -74,6 +77,7 @@ export class ProbeSource {
   #floorNs = 0;
   #tickedMs = -Infinity;
   #checkedMs = -Infinity;
+  #sweptMs = performance.now();
   #knownEndings = 0;
   #lastBooks: DataView | undefined;
   #closing = false;
@@ -203,6 +207,9 @@ export class ProbeSource {
     this.#findLibraries();
     this.#readEndings();
     this.#endPrograms();
+    if (nowMs - this.#sweptMs < SWEEP_MS) return;
+    this.#sweptMs = nowMs;
+    this.#settle((pid) => !isAlive(pid), true);
   }
 
   #findLibraries(): void {
@@ -237,7 +244,10 @@ export class ProbeSource {
     const ended = this.#flows.ended();
     if (ended.size === 0 || this.#ring.hasMore) return;
     const pids = new Set([...ended].map((key) => this.#flows.pidOf(key)));
-    this.#settle((pid) => pids.has(pid), true);
+    const telling = new Set(
+      [...ended].filter((key) => this.#flows.hasOpen(key)).map((key) => this.#flows.pidOf(key)),
+    );
+    if (telling.size > 0) this.#settle((pid) => telling.has(pid), true);
     this.#forgetGoCalls(pids);
     for (const key of ended) this.#flows.endProgram(key, this.#nowNs());
   }
@@ -274,7 +284,28 @@ export class ProbeSource {
     this.#readEndings();
     this.#settle(() => true, false);
     this.#flows.close(this.#nowNs());
+    this.#tellUnbooked();
     await this.#options.onBatch?.();
+  }
+
+  /** What no program's books have. */
+  #tellUnbooked(): void {
+    const books = this.#books();
+    const { missing, ignored, roleless } = this.#flows.counters;
+    const unopened = count(books, BOOKS.lost) - missing;
+    const untracked = count(books, BOOKS.untracked);
+    const warn = this.#options.warn ?? (() => {});
+    if (unopened > 0) {
+      warn(`${unopened} bytes are in no flow: the ring was full from the beginning of their sessions on`);
+    }
+    if (untracked > 0) {
+      warn(`${untracked} calls of TLS libraries were not followed: no place was left for their sessions`);
+    }
+    if (roleless > 0) {
+      warn(
+        `${roleless} sessions with ${ignored} bytes are not mirrored: which side their program is could not be read`,
+      );
+    }
   }
 
   /** As they are in the kernel, or were when the probes were taken away. */
@@ -284,6 +315,11 @@ export class ProbeSource {
     this.#probes.map("books").get(new Uint8Array(4), new Uint8Array(value.buffer));
     return value;
   }
+}
+
+/** Whether there is a process of this number; one that may not be asked is. */
+function isAlive(pid: number): boolean {
+  return libc().kill(pid, 0) === 0 || errno() !== ESRCH;
 }
 
 /** Lets everything else that waits for the event loop go first. */

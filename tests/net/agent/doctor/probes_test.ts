@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { ProbeHost } from "../../../../net/capture/uprobes/requirements.ts";
+import { probesFinding } from "../../../../net/agent/doctor/probes.ts";
+
+const HOST: ProbeHost = {
+  release: "6.18.44",
+  architecture: "x86_64",
+  status: "CapEff:\t000000c000000000\n",
+  lockdown: undefined,
+  hasTypes: true,
+  hasUprobes: true,
+  pidNamespace: "pid:[4026531836]",
+};
+const OBJECT = new Uint8Array(4);
+
+Deno.test("doctor: kernel probes that can be used, and how the kernel takes them", async () => {
+  for (const [release, text] of [["6.18.44", /all of a file at once/], ["6.1.0", /one by one/]] as const) {
+    const finding = await probesFinding(OBJECT, { ...HOST, release });
+    assert.match(finding.text, text);
+    assert.match(finding.text, /^can be used.*; object [0-9a-f]{16}$/);
+  }
+});
+
+Deno.test("doctor: each thing that kernel probes lack is named", async () => {
+  const cases: [Partial<ProbeHost>, RegExp][] = [
+    [{ release: "5.15.0" }, /Linux 5\.17/],
+    [{ architecture: "aarch64" }, /x86_64/],
+    [{ status: "CapEff:\t0000004000000000\n" }, /CAP_BPF$/],
+    [{ status: "CapEff:\t0000000000000000\n" }, /CAP_BPF, CAP_PERFMON$/],
+    [{ lockdown: "none integrity [confidentiality]" }, /locked down/],
+    [{ hasTypes: false }, /type information/],
+    [{ hasUprobes: false }, /CONFIG_UPROBE_EVENTS/],
+    [{ pidNamespace: "pid:[4026532000]" }, /pid namespace/],
+  ];
+  for (const [change, text] of cases) {
+    const finding = await probesFinding(OBJECT, { ...HOST, ...change });
+    assert.match(finding.text, /^cannot be used/);
+    assert.match(finding.text, text);
+  }
+  assert.match((await probesFinding("no clang", HOST)).text, /no clang/);
+});
+
+Deno.test("doctor: root's rights of old are enough for kernel probes", async () => {
+  const status = "CapEff:\t0000000000200000\n";
+  assert.match((await probesFinding(OBJECT, { ...HOST, status })).text, /^can be used/);
+});
