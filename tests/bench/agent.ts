@@ -4,7 +4,7 @@ import { compile } from "../../tools/compile.ts";
 
 export interface Agent {
   readonly pid: number;
-  /** What a program needs in its environment to be mirrored. */
+  /** What a program needs in its environment to be mirrored; empty for an agent with kernel probes alone. */
   readonly environment: Record<string, string>;
   /** Ends it and answers its summary. */
   stop(): Promise<Summary>;
@@ -38,15 +38,15 @@ export async function startAgent(folder: string, sink: string, ...options: strin
   const finished = (async () => {
     for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) {
       text += part;
-      if (text.includes("start a program with")) ready.resolve();
+      if (/^(start a program with|programs are mirrored that run)/m.test(text)) ready.resolve();
     }
     ready.reject(new Error(`the agent ended: ${text}`));
   })();
   await ready.promise;
-  const library = /LD_PRELOAD=(\S+)/.exec(text)![1];
+  const library = /LD_PRELOAD=(\S+)/.exec(text)?.[1];
   return {
     pid: child.pid,
-    environment: { LD_PRELOAD: library, SSLCOLLECTOR_RUNTIME: runtimeDir },
+    environment: library === undefined ? {} : { LD_PRELOAD: library, SSLCOLLECTOR_RUNTIME: runtimeDir },
     async stop() {
       child.kill("SIGTERM");
       await Promise.all([child.status, finished]);

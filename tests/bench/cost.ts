@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
  * What the hook costs the program: CPU time of an nginx worker per request, hooked and not, alternating; beside it the
- * agent's own CPU, and kernel uprobes on the same calls where bpftrace runs. Times are the scheduler's (`schedstat`).
+ * agent's own CPU, this project's kernel probes, and empty ones on the same calls where bpftrace runs. Times are the scheduler's
+ * (`schedstat`).
  *
  * @module
  */
+import { probesMissing } from "../e2e/support/probes.ts";
 import { isInstalled, withTempDir } from "../support/run.ts";
 import { startAgent } from "./agent.ts";
 import { type Nginx, startNginx } from "./nginx.ts";
@@ -44,7 +46,13 @@ export async function benchCost(): Promise<BenchRow[]> {
     const plain = await startNginx(`${folder}/plain`, {});
     try {
       const rows: BenchRow[] = [];
-      for (const load of LOADS) rows.push(...await compare(load, hooked, plain, agent.pid));
+      for (const load of LOADS) {
+        rows.push(...await compare(load, hooked, plain, agent.pid));
+        rows.push({
+          name: "  mirrored by kernel probes / not",
+          value: await withProbes(folder, load, plain),
+        });
+      }
       return rows;
     } finally {
       await hooked.stop();
@@ -93,7 +101,7 @@ async function compare(load: Load, hooked: Nginx, plain: Nginx, agentPid: number
     { name: `  agent`, value: `${(median(agentNs) / 1000).toFixed(1)} us a request` },
   ];
   const probed = await withUprobes(() => pairsOf(load, plain));
-  rows.push({ name: `  kernel uprobes on the same calls / none`, value: probed });
+  rows.push({ name: `  empty kernel uprobes on the same calls / none`, value: probed });
   return rows;
 }
 
@@ -102,6 +110,25 @@ async function pairsOf(load: Load, nginx: Nginx): Promise<number[]> {
   const figures: number[] = [];
   for (let run = 0; run < 3; run++) figures.push((await measure(load, nginx)).worker);
   return figures;
+}
+
+const PROBED_PAIRS = 3;
+
+/** What this project's own probes cost, the same server with an agent of them and without, alternating. */
+async function withProbes(folder: string, load: Load, nginx: Nginx): Promise<string> {
+  const missing = await probesMissing();
+  if (missing !== undefined) return `skipped: ${missing}`;
+  const ratios: number[] = [];
+  for (let pair = 0; pair < PROBED_PAIRS; pair++) {
+    const without = (await measure(load, nginx)).worker;
+    const agent = await startAgent(`${folder}/probes`, "/dev/null", "--capture", "uprobes");
+    try {
+      ratios.push((await measure(load, nginx)).worker / without);
+    } finally {
+      await agent.stop();
+    }
+  }
+  return ratioText(spread(ratios));
 }
 
 async function withUprobes(run: () => Promise<number[]>): Promise<string> {
