@@ -68,6 +68,7 @@ const RULES: readonly Rule[] = [
       "net/filter/",
       "net/wire/",
       "net/mirror/community_id.ts",
+      "net/status/end_servers.ts",
       "tools/page.ts",
     ],
     types: ["net/status/report.ts"],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The page's listener. @module */
+import { endServers } from "../status/end_servers.ts";
 import { pageFiles } from "./files.ts";
 import { Guard, newToken } from "./guard.ts";
 import { PageServer, type PageSubject } from "./server.ts";
@@ -47,6 +48,6 @@ export class Page {
   /** Answers no more. */
   async close(): Promise<void> {
     this.#server.close();
-    await this.#listener.shutdown();
+    await endServers([this.#listener]);
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { dirname } from "node:path";
+import { endServers } from "./end_servers.ts";
 import { type Metric, metricsText } from "./metrics.ts";
 import type { ProgramReport, StatusReport } from "./report.ts";
 
@@ -49,7 +50,7 @@ export class StatusServer {
   async close(): Promise<void> {
     clearInterval(this.#sampling);
     this.#subject?.close?.();
-    await Promise.all(this.#servers.splice(0).map((server) => server.shutdown()));
+    await endServers(this.#servers.splice(0));
   }
 
   /** Answers `/metrics`, `/healthz` and `/readyz` there; port 0 is any free one. Throws an `Error` of one line. */

@@ -126,6 +126,21 @@ Deno.test("status: what the subject answers besides is for the socket, and ends 
     assert.deepEqual(await lines, { status: 200, text: "one" });
   }));
 
+Deno.test("status: one who has asked and does not read keeps no server from its end", () =>
+  withTempDir(async (folder) => {
+    const path = `${folder}/status/x.sock`;
+    const server = new StatusServer();
+    const subject = Object.assign(new Subject(), {
+      answer: () => Promise.resolve(new Response(new Uint8Array(16 * 1024 * 1024))),
+    });
+    await server.serveSocket(path);
+    server.begin(subject);
+    using connection = await Deno.connect({ transport: "unix", path });
+    await connection.write(new TextEncoder().encode("GET /lines HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert.equal(await connection.read(new Uint8Array(100)), 100);
+    await server.close();
+  }));
+
 Deno.test("status: the port has metrics and health, and nothing of a report", async () => {
   const [server, other] = [new StatusServer(), new StatusServer()];
   try {
