@@ -25,11 +25,14 @@ export interface Segment {
 }
 
 export interface ElfFile {
+  /** Number of the processors that it is for; that of x86-64 is {@linkcode X86_64}. */
+  readonly machine: number;
   readonly sections: readonly Section[];
   readonly segments: readonly Segment[];
   readonly read: ReadAt;
 }
 
+export const X86_64 = 62;
 export const SectionType = { symbols: 2, strings: 3, relocations: 4, absent: 8, dynamicSymbols: 11 } as const;
 export const SegmentType = { load: 1, loader: 3, note: 4 } as const;
 
@@ -52,6 +55,7 @@ export function openElf(read: ReadAt): ElfFile | undefined {
     header.getUint8(4) === CLASS_64 && header.getUint8(5) === LITTLE_ENDIAN;
   if (!isElf) return undefined;
   return {
+    machine: header.getUint16(18, true),
     sections: readSections(read, header),
     segments: readSegments(read, header),
     read,

@@ -19,8 +19,7 @@ export interface FoundLibrary {
 }
 
 const LIBRARY_FOLDERS = [
-  "/usr/lib/x86_64-linux-gnu",
-  "/usr/lib/aarch64-linux-gnu",
+  `/usr/lib/${Deno.build.arch}-linux-gnu`,
   "/usr/lib64",
   "/usr/lib",
   "/lib",

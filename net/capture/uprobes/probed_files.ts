@@ -6,7 +6,7 @@
  * @module
  */
 import { Code } from "../../elf/code.ts";
-import { type ElfFile, openElf, SectionType } from "../../elf/elf_file.ts";
+import { type ElfFile, openElf, SectionType, X86_64 } from "../../elf/elf_file.ts";
 import { goFunctions } from "../../elf/go_functions.ts";
 import { readerOf } from "../../elf/reader.ts";
 import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
@@ -81,7 +81,8 @@ export class ProbedFiles {
 
   #attach(path: string, file: Deno.FsFile, library: TlsLibrary): AttachedProbes {
     const elf = withoutLargeTables(openElf(readerOf(file)));
-    if (elf === undefined) throw new OtherFile("it is no ELF file of this machine's kind");
+    // An emulator maps programs of other machines too: a probe would change their code.
+    if (elf?.machine !== X86_64) throw new OtherFile("it is no ELF file of this machine's kind");
     const names = [...Object.keys(library.functions), ...library.accessors];
     const symbols = library.isGo
       ? goFunctions(elf, names) ?? new Map<string, FunctionSymbol>()

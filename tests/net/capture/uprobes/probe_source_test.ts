@@ -111,6 +111,35 @@ Deno.test({
     }),
 });
 
+/** Of an ELF header: where the number of the machine is, and that of arm64. */
+const MACHINE_AT = 18;
+const ARM64 = 183;
+
+Deno.test({
+  name: "probes leave a library of another machine alone, which an emulator may run",
+  ...skipIf(lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const path = fixture.path(LIBRARY);
+      const file = await Deno.readFile(INSTALLED);
+      new DataView(file.buffer).setUint16(MACHINE_AT, ARM64, true);
+      await Deno.writeFile(path, file);
+      const warnings: string[] = [];
+      const source = new ProbeSource({
+        object: await Deno.readFile(await buildProbes()),
+        ringBytes: RING_BYTES,
+        target: new CaptureLog(),
+        nextProgram: () => 1,
+        timeBaseNs: 0n,
+        libraries: { find: () => [{ path, name: path, library: libraryOf(LIBRARY)!, isGuess: false }] },
+        warn: (message) => warnings.push(message),
+      });
+      assert.equal(source.counters.files, 0);
+      assert.deepEqual(warnings, [`${path} is not probed: it is no ELF file of this machine's kind`]);
+      await source.close();
+    }),
+});
+
 Deno.test({
   name: "probes tell nothing of a program that carries the hook, and count what they skip",
   ...skipIf(lacking),
