@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { libraryOf } from "../../../../net/capture/uprobes/libraries.ts";
+import { placesIn } from "../../../../net/capture/uprobes/places.ts";
 import { goSitesOf, type Site, sitesOf } from "../../../../net/capture/uprobes/sites.ts";
 import { Register } from "../../../../net/capture/uprobes/x86/registers.ts";
 import { Code } from "../../../../net/elf/code.ts";
@@ -238,14 +240,20 @@ function notDebian(): Reason {
 }
 
 Deno.test({
-  name: "sites: SSL_read and SSL_write of Debian are not single-stepped",
+  name: "sites: SSL_read and SSL_write of Debian are not single-stepped, and no call has a return probe",
   ...skipIf(notDebian()),
-  fn: () =>
-    withCode(DEBIAN_OPENSSL, ["SSL_read", "SSL_write"], (code, at) => {
+  fn: () => {
+    const openssl = libraryOf("libssl.so.3")!;
+    withCode(DEBIAN_OPENSSL, Object.keys(openssl.functions), (code, at) => {
+      const symbols = new Map(Object.keys(openssl.functions).map((name) => [name, at(name)]));
+      const { returns, ends } = placesIn(code, symbols, openssl, 0);
+      assert.deepEqual(returns.map(({ offset }) => offset), [code.offsetOf(at("SSL_new").address)]);
+      assert.equal(ends.length, 4);
       for (const name of ["SSL_read", "SSL_write"]) {
         const { entry, exits } = sitesOf(code, at(name), ARGUMENTS);
         assert.equal(entry.kind, "jump", name);
         assert.deepEqual(exits?.map(({ kind }) => kind), ["jump"], name);
       }
-    }),
+    });
+  },
 });
