@@ -88,6 +88,8 @@ class Top {
   readonly #end = Promise.withResolvers<End>();
   #terminal!: Terminal;
   #following = new AbortController();
+  /** What was followed before, until what is followed now has begun. */
+  readonly #left: AbortController[] = [];
   #drawing: ReturnType<typeof setTimeout> | undefined;
 
   /** `agent` is its socket, if one runs. */
@@ -110,7 +112,7 @@ class Top {
       if (this.#agent !== undefined) this.#follow(this.#agent);
       return await Promise.race([this.#end.promise, this.#readKeys(), this.#askAlways()]);
     } finally {
-      this.#following.abort();
+      for (const one of [...this.#left, this.#following]) one.abort();
       clearTimeout(this.#drawing);
       for (const [signal, listener] of signals) Deno.removeSignalListener(signal, listener);
       Deno.removeSignalListener("SIGWINCH", resized);
@@ -158,28 +160,28 @@ class Top {
     else this.#state.news = "a message of a WebSocket is no command of curl";
   }
 
-  /** Begins anew, with what the filter holds for. */
+  /** Begins anew, with what the filter holds for. What was followed is left then: the agent keeps its log while somebody follows. */
   #follow(agent: string): void {
-    this.#following.abort();
-    const { signal } = this.#following = new AbortController();
+    this.#left.push(this.#following);
+    const following = this.#following = new AbortController();
     const { requests, ticks } = this.#state;
     if (requests.isPaused) requests.pause();
     requests.clear();
     ticks.length = 0;
-    this.#take(agent, signal).then(
-      () => signal.aborted || this.#end.resolve({ status: NOT_RUNNING, says: "the agent has ended" }),
-      (error: Error) => {
-        if (!signal.aborted) {
-          this.#end.resolve({ status: NOT_RUNNING, says: `the agent answers no more: ${error.message}` });
-        }
-      },
+    const end = (says: string) => {
+      if (this.#following === following) this.#end.resolve({ status: NOT_RUNNING, says });
+    };
+    this.#take(agent, following).then(
+      () => end("the agent has ended"),
+      (error: Error) => end(`the agent answers no more: ${error.message}`),
     );
   }
 
-  async #take(agent: string, signal: AbortSignal): Promise<void> {
+  async #take(agent: string, following: AbortController): Promise<void> {
     const state = this.#state;
-    for await (const lines of followExchanges(agent, state.filter, signal)) {
-      if (signal.aborted) return;
+    for await (const lines of followExchanges(agent, state.filter, following.signal)) {
+      if (this.#following !== following) continue;
+      for (const before of this.#left.splice(0)) before.abort();
       for (const line of lines) {
         if (line.kind === "begin") state.begin = line;
         else if (line.kind === "tick") state.takeTick(line);

@@ -73,26 +73,14 @@ Deno.test({
       await using agent = await Agent.startWith({ fixture, capture: "/dev/null", options: [] });
       await using server = new HostileServer(fixture);
       await using small = await Tmux.start(fixture, "small", [80, 24], top(fixture));
-      await using large = await Tmux.start(fixture, "large", [200, 60], top(fixture));
-      const terminals = [small, large];
-      for (const terminal of terminals) await terminal.shows(/nothing has ended yet/);
+      await small.shows(/nothing has ended yet/);
       const { port } = server;
       await curl(agent, port);
       await curl(agent, port, "--request-target", `/found${ORDERS}`, "--header", `Host: ${ORDERS}`);
-      for (const terminal of terminals) {
-        await terminal.shows(/curl\[\d+\] +GET +404 .* localhost:\d+\/missing/);
-        await terminal.shows(/curl\[\d+\] +GET +200 .* ·\]0;owned·\S*\/found·\]0;own/);
-        await terminal.type("f", "stat >= 404", "Enter");
-        await terminal.shows(/no field stat; there are .*stat >= 404\n\^\nfilter: stat >= 404/s);
-        await terminal.type(...Array<string>("stat >= 404".length).fill("BSpace"), "status == 200", "Enter");
-        await terminal.shows(/filter: status == 200 /);
-        await terminal.shows(/GET +200 .*\n(?!.*\/missing)/);
-        await terminal.type("Enter");
-        await terminal.shows(/^> GET \/found·\]0;owned··\[2J·\[\?1049l HTTP\/1\.1$/m);
-        await terminal.shows(/^< body ·\]0;owned·/m);
-        await terminal.type("e");
-        await terminal.shows(/^curl https:\/\/localhost:\d+\/ \\$/m);
-      }
+      await lookAround(small);
+      // What the first has the agent keep, the second finds.
+      await using large = await Tmux.start(fixture, "large", [200, 60], top(fixture));
+      await lookAround(large);
       await small.resize(100, 30);
       await small.type("q", "q", "Tab", "Tab");
       await small.shows(/^agent {2}pid \d+.*\n(?:.*\n){5,}.*\n\? keys {2}Tab next page {2}q quit\n/m);
@@ -103,12 +91,28 @@ Deno.test({
       const { status, isWhole, screen } = await large.ended();
       assert.deepEqual([status, isWhole], [3, true]);
       assert.match(screen, /sslcollector: the agent has ended/);
-      for (const { raw } of terminals) {
+      for (const { raw } of [small, large]) {
         assert(!raw.includes("\x1b]0;"), "a peer's order reached the terminal");
         assert.equal(raw.split("\x1b[?1049l").length, 2);
       }
     }),
 });
+
+/** The list, a filter that is none, one that is, what it leaves, and that as a command. */
+async function lookAround(terminal: Tmux): Promise<void> {
+  await terminal.shows(/curl\[\d+\] +GET +404 .* localhost:\d+\/missing/);
+  await terminal.shows(/curl\[\d+\] +GET +200 .* ·\]0;owned·\S*\/found·\]0;own/);
+  await terminal.type("f", "stat >= 404", "Enter");
+  await terminal.shows(/no field stat; there are .*stat >= 404\n\^\nfilter: stat >= 404/s);
+  await terminal.type(...Array<string>("stat >= 404".length).fill("BSpace"), "status == 200", "Enter");
+  await terminal.shows(/filter: status == 200 /);
+  await terminal.shows(/GET +200 .*\n(?!.*\/missing)/);
+  await terminal.type("Enter");
+  await terminal.shows(/^> GET \/found·\]0;owned··\[2J·\[\?1049l HTTP\/1\.1$/m);
+  await terminal.shows(/^< body ·\]0;owned·/m);
+  await terminal.type("e");
+  await terminal.shows(/^curl https:\/\/localhost:\d+\/ \\$/m);
+}
 
 /** The exit status of a command that leaves its terminal as it was. */
 async function wholeAfter(terminal: Tmux): Promise<number> {
