@@ -50,6 +50,7 @@ const STATUS = [
   ["0", "All went well. Of run: the status of the program."],
   ["1", "It could not go on: no sink was left, a recording was damaged."],
   ["2", "A mistake in the options or the settings, told in one line on standard error. Nothing was started."],
+  ["3", "Of status, ps and top: no agent or collector runs, or not any more."],
 ];
 
 /** The page in roff(7), of `version` at `date` (YYYY-MM-DD). */
