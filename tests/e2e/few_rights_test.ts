@@ -7,7 +7,7 @@ import { notRoot, skipIf } from "../support/skip.ts";
 import { until } from "../support/until.ts";
 import { Child } from "./support/child.ts";
 import { withFixture } from "./support/fixture.ts";
-import { Agent } from "./support/sslcollector.ts";
+import { Agent, startSslcollector } from "./support/sslcollector.ts";
 
 const TAKEN = "-dac_read_search,-dac_override,-sys_ptrace,-sys_admin,-checkpoint_restore";
 const USER = 65534;
@@ -46,5 +46,28 @@ Deno.test({
       const used = processorSeconds(pid)! - before;
       assert(used < 1, `${used} s of processor time in 3 s`);
       await agent.stop();
+    }),
+});
+
+Deno.test({
+  name:
+    "an agent that may load no kernel probes goes on with the hook where it may choose, and names what is missing",
+  ...skipIf(notRoot("fewer rights"), missing("setpriv")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const taken = `${TAKEN},-bpf,-perfmon`;
+      const under = ["setpriv", "--bounding-set", taken, "--inh-caps", taken];
+      const capture = fixture.path("out.pcapng");
+      await using agent = await Agent.startWith({ fixture, capture, under, options: ["--capture", "auto"] });
+      await agent.child.found(
+        "stderr",
+        /programs without the hook are not mirrored: kernel probes need .*CAP_BPF/,
+      );
+      await agent.stop();
+      const args = ["--capture", "uprobes", "-o", capture, "--runtime-dir", fixture.path("runtime")];
+      await using refused = await startSslcollector("source", fixture, args, { under });
+      const { code, stderr } = await refused.ended;
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /--capture: kernel probes need .*CAP_BPF, CAP_PERFMON/);
     }),
 });

@@ -93,6 +93,13 @@ export class ProbeFlows {
     }
   }
 
+  /** Takes no more of the flow that a record at `at` belongs to; its program's end ends it for the target. */
+  giveUp(view: DataView, at: number): void {
+    const number = count(view, at + HEAD.flow);
+    this.#flows.get(number)?.program.flows.delete(number);
+    this.#flows.delete(number);
+  }
+
   /** A flow has ended whose record found no room; one that is not known is none of the target's. */
   end(number: number, passed: readonly [number, number], end: CaptureEnd, monotonicNs: number): void {
     const flow = this.#flows.get(number);

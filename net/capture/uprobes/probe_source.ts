@@ -79,6 +79,7 @@ export class ProbeSource {
   #checkedMs = -Infinity;
   #sweptMs = performance.now();
   #knownEndings = 0;
+  #faults = 0;
   #lastBooks: DataView | undefined;
   #closing = false;
   #running: Promise<void> | undefined;
@@ -165,13 +166,12 @@ export class ProbeSource {
 
   /** Reads what is there, a piece at a time. */
   async #turn(): Promise<number> {
-    const { view, bytes } = this.#ring;
     let records = 0;
     let sliceMs = performance.now();
     this.#setClock(sliceMs);
     for (let isMore = this.#ring.hasMore; isMore;) {
       this.#options.onLook?.();
-      const read = this.#ring.read((at) => this.#flows.take(view, bytes, at), TURN_BYTES);
+      const read = this.#ring.read(this.#take, TURN_BYTES);
       records += read;
       if (read > 0) await this.#options.onBatch?.();
       isMore = read > 0 && this.#ring.hasMore;
@@ -182,6 +182,20 @@ export class ProbeSource {
     }
     return records;
   }
+
+  /** What goes wrong with a record costs its flow, and no other. */
+  readonly #take = (at: number): void => {
+    const { view, bytes } = this.#ring;
+    try {
+      this.#flows.take(view, bytes, at);
+    } catch (error) {
+      this.#flows.giveUp(view, at);
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#faults++ === 0) {
+        this.#options.warn?.(`a flow is not mirrored any more: internal error: ${reason}`);
+      }
+    }
+  };
 
   #setClock(nowMs: number): void {
     if (nowMs - this.#clockMs < CLOCK_MS) return;
