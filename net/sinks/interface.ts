@@ -160,22 +160,30 @@ export class InterfaceSink implements Sink {
     return this.#reason === "" && this.#injector === injector;
   }
 
-  /** A frame that was not sent: tries again while that can help, and counts it. The milliseconds that it took. */
+  /** The frame at which a burst has stopped: tries again while that can help, and counts it. The milliseconds that it took. */
   #again(injector: Injector, frame: number, patienceMs: number): number {
     const { counters } = this;
     const start = performance.now();
     let took = 0;
-    while (!injector.burst.sendOne(frame)) {
+    // The kernel has refused it in the burst, too, which tells no reason.
+    let refusals = 1;
+    for (; !injector.burst.sendOne(frame); refusals++) {
       const message = injector.lastError;
       const failure = FAILURES.find(({ text }) => text.test(message)) ?? OTHER_FAILURE;
       took = performance.now() - start;
-      this.#drops.refused();
-      if (failure.reason === "interface-busy" && took < patienceMs) continue;
-      countDropped(counters, failure.reason, 1);
-      if (failure.isState) this.#look();
-      else this.#warnOnce(failure.reason, `packets are dropped and counted: ${message}`);
+      const isBusy = failure.reason === "interface-busy";
+      if (isBusy && took < patienceMs) continue;
+      this.#drops.refused(refusals + 1);
+      // Without a carrier a frame is refused as if there were no room.
+      if (isBusy || failure.isState) this.#look();
+      const reason = (isBusy && this.#reason) || failure.reason;
+      countDropped(counters, reason, 1);
+      if (!failure.isState && reason === failure.reason) {
+        this.#warnOnce(reason, `packets are dropped and counted: ${message}`);
+      }
       return took;
     }
+    this.#drops.refused(refusals);
     this.#drops.took(1);
     counters.written++;
     counters.writtenBytes += injector.burst.lengthOf(frame);

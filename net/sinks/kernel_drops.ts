@@ -21,9 +21,9 @@ export class KernelDrops {
     this.#taken += frames;
   }
 
-  /** The kernel would not take a frame. */
-  refused(): void {
-    this.#refused++;
+  /** The kernel would not take a frame, so many times. */
+  refused(times: number): void {
+    this.#refused += times;
   }
 
   /** Frames that are known to be dropped now and were not before, out of the kernel's count. */
