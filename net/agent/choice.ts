@@ -27,8 +27,10 @@ function addressState({ attribution, program }: Flow): "claimed" | "confirmed" |
 
 const FIELDS: Fields<Flow> = {
   program: { type: "text", get: ({ program }) => program.comm },
+  exe: { type: "text", get: ({ program }) => program.executable ?? "" },
   pid: { type: "number", get: ({ program }) => program.pid },
   uid: { type: "number", get: ({ program }) => program.uid },
+  cgroup: { type: "text", get: ({ program }) => program.cgroup ?? "" },
   container: { type: "text", get: ({ program }) => program.container ?? "" },
   pod: { type: "text", get: ({ program }) => program.pod ?? "" },
   role: { type: "text", get: ({ info }) => info.isServer ? "server" : "client" },

@@ -28,6 +28,10 @@ export interface CaptureProgram {
   readonly container?: string;
   /** Kubernetes' id of the pod that it is in; absent: none, or it is not known. */
   readonly pod?: string;
+  /** Path of its program, as it reaches it; absent: it is not known. */
+  readonly executable?: string;
+  /** Path of its control group, as of version 2; absent: it is not known. */
+  readonly cgroup?: string;
   /** Inode number of its network namespace; absent when it is not known: the process had gone. */
   readonly networkNamespace?: number;
   /**

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
-/** The container that a process is in, by the names that runtimes give control groups. @module */
+/** Where a process runs: its program, its control group, and the container that it is in by the names that runtimes give these. @module */
 
-/** Where a process runs. */
+/** What is known of where a process runs. */
+export interface Place extends Partial<Container> {
+  /** Path of its program, as it reaches it. */
+  readonly executable?: string;
+  /** Path of its control group, as of version 2. */
+  readonly cgroup?: string;
+}
+
+/** A container. */
 export interface Container {
   /** First 12 digits of its id, as the tools of runtimes show it, or the name of a machine. */
   readonly container: string;
@@ -30,10 +38,21 @@ export function containerIn(memberships: string): Container | undefined {
   return undefined;
 }
 
-/** The container of a process; undefined where it is in none, gone or hidden. */
-export function containerOf(pid: number): Container | undefined {
+/** Where a process runs; without what is hidden, or gone. */
+export function placeOf(pid: number): Place {
+  const executable = readable(() => Deno.readLinkSync(`/proc/${pid}/exe`));
+  const memberships = readable(() => Deno.readTextFileSync(`/proc/${pid}/cgroup`)) ?? "";
+  const cgroup = /^0::(.+)$/m.exec(memberships)?.[1];
+  return {
+    ...executable === undefined ? {} : { executable },
+    ...cgroup === undefined ? {} : { cgroup },
+    ...containerIn(memberships),
+  };
+}
+
+function readable(read: () => string): string | undefined {
   try {
-    return containerIn(Deno.readTextFileSync(`/proc/${pid}/cgroup`));
+    return read();
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@
 import { ancestorsOf, familyOf, processName, processStatus, processWithThread } from "./process_facts.ts";
 import { namespaceInode } from "../../ffi/sock_diag.ts";
 import type { WatchedProcess } from "./process_watch.ts";
-import { containerOf } from "./container.ts";
+import { placeOf } from "./container.ts";
 import type { ProgramRing } from "./program_ring.ts";
 import { fileKey, type Region } from "./region.ts";
 import type { MapRange, RegionMapping } from "./region_scan.ts";
@@ -258,7 +258,7 @@ export function identify(pid: number, kin: readonly number[] = []): Identity | u
     pid,
     uid: status.uid,
     comm,
-    ...containerOf(pid),
+    ...placeOf(pid),
     networkNamespace: namespaceInode(`/proc/${pid}/ns/net`),
     ancestors: ancestors && [...new Set([...ancestors, ...kin])],
   };

@@ -10,8 +10,8 @@ import { END, END_1, LOSS, LOSS_UNITS, START, START_1, UNKNOWN } from "./format.
 import { setUint64 } from "./record_writer.ts";
 
 const ANCESTORS_MAX = 1024;
-/** Container and pod. */
-const PLACE_BYTES_MAX = 512;
+/** Container, pod, program's path and control group. */
+const PLACE_BYTES_MAX = 8192;
 const LOSSES_MAX = 64;
 const REASON_BYTES_MAX = 64;
 const STOPPED_BYTES_MAX = 4096;
@@ -27,11 +27,7 @@ export function readUint64(view: DataView, at: number): number {
 
 export function encodeStart(program: CaptureProgram, timeNs: number): Uint8Array<ArrayBuffer> {
   const ancestors = program.ancestors?.slice(0, ANCESTORS_MAX);
-  const { container = "", pod = "" } = program;
-  const place = encoder.encode(container === "" && pod === "" ? "" : `${container}\n${pod}`).subarray(
-    0,
-    PLACE_BYTES_MAX,
-  );
+  const place = encoder.encode(placeText(program)).subarray(0, PLACE_BYTES_MAX);
   const placeAt = START.size + 4 * (ancestors?.length ?? 0);
   const bytes = new Uint8Array(placeAt + place.length);
   const view = new DataView(bytes.buffer);
@@ -83,9 +79,17 @@ export function decodeStart(body: Uint8Array, id: number, version: number): [Cap
   }, timeNs];
 }
 
-function placeOf(text: string): Pick<CaptureProgram, "container" | "pod"> {
-  const [container, pod = ""] = text.split("\n");
-  return { ...container === "" ? {} : { container }, ...pod === "" ? {} : { pod } };
+const PLACES = ["container", "pod", "executable", "cgroup"] as const;
+
+/** A name may have a line feed of its own. */
+function placeText(program: CaptureProgram): string {
+  return PLACES.map((name) => program[name]?.replaceAll("\n", "?") ?? "").join("\n").trimEnd();
+}
+
+function placeOf(text: string): Pick<CaptureProgram, typeof PLACES[number]> {
+  const lines = text.split("\n");
+  const known = PLACES.map((name, at) => [name, lines[at] ?? ""]).filter(([, value]) => value !== "");
+  return Object.fromEntries(known);
 }
 
 export function encodeEnd(end: CaptureProgramEnd, timeNs: number): Uint8Array<ArrayBuffer> {

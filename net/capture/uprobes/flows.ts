@@ -7,7 +7,7 @@
  */
 import type { Direction } from "../../../codecs/direction.ts";
 import { AddressCheck } from "../address_check.ts";
-import { containerOf } from "../preload/container.ts";
+import { placeOf } from "../preload/container.ts";
 import { ancestorsOf } from "../preload/process_facts.ts";
 import { ProcessWatch, type WatchedProcess } from "../preload/process_watch.ts";
 import type { CaptureAddress, CaptureEnd, CaptureProgram, CaptureTarget } from "../target.ts";
@@ -240,7 +240,7 @@ export class ProbeFlows {
       comm,
       networkNamespace,
       ancestors: [...new Set([parent, ...(process.dead ? [] : ancestorsOf(pid) ?? [])])],
-      ...(process.dead ? undefined : containerOf(pid)),
+      ...(process.dead ? undefined : placeOf(pid)),
     };
     const program = { capture, key, process, flows: new Set<number>() };
     this.#programs.set(key, program);

@@ -6,7 +6,15 @@ import { BadSetting } from "../../../net/settings/bad_setting.ts";
 import { makeOpen, makeProgram, PipelineHarness } from "../../support/pipeline_harness.ts";
 
 /** A session from 10.0.0.1 to 10.0.0.2, port 443, of SNI example.test and ALPN http/1.1. */
-const PROGRAM = makeProgram(1, { comm: "nginx", pid: 7, uid: 33, container: "3f2a9c000000", pod: "8f1d-x" });
+const PROGRAM = makeProgram(1, {
+  comm: "nginx",
+  pid: 7,
+  uid: 33,
+  container: "3f2a9c000000",
+  pod: "8f1d-x",
+  executable: "/usr/sbin/nginx",
+  cgroup: "/system.slice/nginx.service",
+});
 
 const HOLDS: Readonly<Record<string, boolean>> = {
   'program == "nginx"': true,
@@ -16,6 +24,8 @@ const HOLDS: Readonly<Record<string, boolean>> = {
   "uid == 33 and pid == 7": true,
   "not uid == 33": false,
   'container == "3f2a*" and pod': true,
+  'exe == "/usr/sbin/*" and cgroup == "/system.slice/*"': true,
+  'exe == "nginx"': false,
   'role == "client"': true,
   'role == "server"': false,
   "port == 443": true,
@@ -63,7 +73,7 @@ Deno.test("choice: of several, one has to hold, and none of those that leave out
 
 Deno.test("choice: an expression that cannot be read is a mistake with its place", () => {
   const fields =
-    "program, pid, uid, container, pod, role, port, client, server, net, host, sni, alpn, grade, address";
+    "program, exe, pid, uid, cgroup, container, pod, role, port, client, server, net, host, sni, alpn, grade, address";
   const mistakes: [string, string][] = [
     [
       'net == "10.0.0.0/33"',

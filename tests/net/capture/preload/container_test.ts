@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { type Container, containerIn, containerOf } from "../../../../net/capture/preload/container.ts";
+import { type Container, containerIn, placeOf } from "../../../../net/capture/preload/container.ts";
 
 const ID = "3f2a9c".padEnd(63, "0") + "7";
 const OTHER = "b".repeat(64);
@@ -51,5 +51,8 @@ for (const [what, memberships, container] of CASES) {
 }
 
 Deno.test("container: a process that is gone is in none", () => {
-  assert.equal(containerOf(2 ** 31 - 1), undefined);
+  assert.deepEqual(placeOf(2 ** 31 - 1), {});
+  const { executable, cgroup } = placeOf(Deno.pid);
+  assert.equal(executable, Deno.readLinkSync("/proc/self/exe"));
+  assert.match(cgroup ?? "/", /^\//);
 });

@@ -38,8 +38,10 @@ function tell(target: CaptureTarget): void {
     ancestors: [7, 1],
     container: "3f2a9c000000",
     pod: "8f1d2c3b-1a2b-3c4d-5e6f-0123456789ab",
+    executable: "/usr/sbin/nginx",
+    cgroup: "/system.slice/nginx.service",
   };
-  const other = { id: 2, pid: 7, uid: 0, comm: "", ancestors: [], isTrusted: true, container: "✗" } as const;
+  const other = { id: 2, pid: 7, uid: 0, comm: "", ancestors: [], isTrusted: true, cgroup: "/✗" } as const;
   const ip = Uint8Array.from({ length: 16 }, (_, i) => 255 - i);
   const address: CaptureAddress = { grade: "nested", localIp: ip, localPort: 1, remoteIp: ip, remotePort: 2 };
   const { clientRandom } = OPEN_EXAMPLE;
