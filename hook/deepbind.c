@@ -21,6 +21,7 @@
 #include "nss.h"
 #include "seccomp.h"
 #include "settings.h"
+#include "wolfssl.h"
 
 #define BASE_NAMESPACE 0 /* LM_ID_BASE */
 
@@ -171,6 +172,7 @@ static COLD void look(void)
     library_sweep();
     gnutls_look_again();
     nss_look_again();
+    wolfssl_look_again();
     if (load_relaxed(&attach_done) == 0 && library_present())
         attach_late();
     correction.hook.is_hook = false;
@@ -202,6 +204,7 @@ static void note(int mode)
 #endif
     store_relaxed(&loading, 1);
     nss_sweep();
+    wolfssl_sweep();
     gnutls_sweep(); /* a constructor of what comes may use it before anyone calls the loader again */
 }
 

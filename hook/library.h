@@ -79,7 +79,7 @@ const struct library *library_of(const void *object);
 /* Forgets libraries that were unloaded: another may have come in their place. */
 void library_sweep(void);
 
-/* A function of this name is one of OpenSSL's or GnuTLS's. */
+/* A function of this name is one of OpenSSL's, GnuTLS's or wolfSSL's. */
 bool library_has(const char *name);
 
 struct elf_object;

@@ -9,6 +9,7 @@
 extern int SSL_version(const void *) __attribute__((weak));
 extern int gnutls_protocol_get_version(void *) __attribute__((weak));
 extern void *SSL_ImportFD(void *, void *) __attribute__((weak));
+extern int wolfSSL_version(const void *) __attribute__((weak));
 
 __attribute__((constructor)) static void load(int count, char **arguments, char **environment)
 {
@@ -21,6 +22,7 @@ __attribute__((constructor)) static void load(int count, char **arguments, char 
     if (!settings_read(environment, is_handed))
         return;
     store_release(&settings.ready, 1);
-    if (SSL_version != NULL || gnutls_protocol_get_version != NULL || SSL_ImportFD != NULL)
+    if (SSL_version != NULL || gnutls_protocol_get_version != NULL || SSL_ImportFD != NULL ||
+        wolfSSL_version != NULL)
         attach_at_load();
 }

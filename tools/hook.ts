@@ -18,7 +18,13 @@ const DIST = new URL("../dist/", import.meta.url);
 const GLIBC_CEILING = [2, 17];
 
 /** What the hook may want from outside. */
-const ALLOWED_UNDEFINED = ["SSL_ImportFD", "SSL_version", "dl_iterate_phdr", "gnutls_protocol_get_version"];
+const ALLOWED_UNDEFINED = [
+  "SSL_ImportFD",
+  "SSL_version",
+  "dl_iterate_phdr",
+  "gnutls_protocol_get_version",
+  "wolfSSL_version",
+];
 
 /** What the hook may define for others: the functions that it interposes. */
 const INTERPOSED = [
@@ -48,6 +54,8 @@ const INTERPOSED = [
   "gnutls_record_recv_seq",
   ...["PR_Read", "PR_Write", "PR_Recv", "PR_Send", "PR_Writev"],
   ...["SSL_ForceHandshake", "SSL_ForceHandshakeWithTimeout"],
+  ...["new", "free", "clear", "connect", "accept", "shutdown", "read", "recv", "write", "send", "writev"]
+    .map((name) => `wolfSSL_${name}`),
   ...[
     "BIO_f_ssl",
     "read",

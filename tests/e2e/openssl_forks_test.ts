@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Libraries with OpenSSL's names that are not Debian's OpenSSL 3: known by their functions, whatever their files are called. */
+/** Libraries with OpenSSL's functions that are not Debian's OpenSSL 3: known by these, whatever their files are called. */
 import assert from "node:assert/strict";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
@@ -16,10 +16,11 @@ async function checkLibrary(
   fixture: Fixture,
   folder: string,
   libraries: readonly string[],
+  defined: readonly string[] = [],
 ): Promise<string[]> {
   const program = fixture.path("openssl_peer");
   const linked = [`-L${folder}`, ...libraries.map((name) => `-l:${name}`), `-Wl,-rpath,${folder}`];
-  await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/openssl_peer.c`, ...linked);
+  await runOk("cc", "-O1", ...defined, "-o", program, `${PROGRAMS}/openssl_peer.c`, ...linked);
   const peers = { program, server: [fixture.certificate, fixture.key] };
   const checked = await checkPeers(fixture, peers, peerRuns(["plain", "pieces"]));
   return checked.map(({ comment }) => comment);
@@ -49,6 +50,25 @@ Deno.test({
     withFixture(async (fixture) => {
       for (const comment of await checkLibrary(fixture, BORING, ["libssl.so.0", "libcrypto.so.0"])) {
         assert.match(comment, /sni=peer.example alpn=pattern tls=1.[23] .*attribution=hello /);
+      }
+    }),
+});
+
+/** What the peer calls, which wolfSSL has under names of its own. */
+const CALLED = [
+  ...["CTX_new", "CTX_use_certificate_file", "CTX_use_PrivateKey_file", "CTX_set_verify"],
+  ...["CTX_set_alpn_select_cb", "new", "set_alpn_protos", "set_tlsext_host_name", "set_fd", "ctrl"],
+  ...["library_init", "accept", "connect", "read", "write", "shutdown", "free"],
+].map((name) => `-DSSL_${name}=wolfSSL_${name}`);
+
+Deno.test({
+  name: "wolfSSL as a shared library, either end hooked or both: each byte once",
+  ...skipIf(missing("cc", "openssl"), absent([`${SYSTEM}/libwolfssl.so`])),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const defined = [...CALLED, "-DSSLv23_method=wolfSSLv23_method"];
+      for (const comment of await checkLibrary(fixture, SYSTEM, ["libwolfssl.so"], defined)) {
+        assert.match(comment, /sni=peer.example alpn=pattern tls=1.3 .*attribution=(hello|socket) /);
       }
     }),
 });

@@ -18,12 +18,11 @@ export interface Served {
 }
 
 /** Libraries that the hook knows. */
-const KNOWN: readonly TlsLibrary[] = ["openssl", "gnutls", "nss"];
+const KNOWN: readonly TlsLibrary[] = ["openssl", "gnutls", "nss", "wolfssl"];
 /** Libraries that the hook does not know, by how sure their presence says that the program's TLS is theirs. */
 const FOREIGN: readonly (TlsLibrary & Reason)[] = [
   "java",
   "mbedtls",
-  "wolfssl",
   "built-in-openssl",
   "other-tls-library",
 ];

@@ -30,6 +30,7 @@ extern long SSL_ctrl(SSL *, int, long, void *) __attribute__((weak));
 extern CONTEXT *SSL_CTX_new(const void *);
 extern int SSL_CTX_use_certificate_file(CONTEXT *, const char *, int);
 extern int SSL_CTX_use_PrivateKey_file(CONTEXT *, const char *, int);
+extern void SSL_CTX_set_verify(CONTEXT *, int, void *);
 extern void SSL_CTX_set_alpn_select_cb(CONTEXT *, select_protocol *, void *);
 extern SSL *SSL_new(CONTEXT *);
 extern int SSL_set_alpn_protos(SSL *, const unsigned char *, unsigned);
@@ -120,6 +121,7 @@ int main(int argc, char **argv)
         SSL_library_init();
     CONTEXT *context = SSL_CTX_new(TLS_method != NULL ? TLS_method() : SSLv23_method());
     check(context != NULL, "context");
+    SSL_CTX_set_verify(context, 0, NULL);
     if (is_server) {
         check(SSL_CTX_use_certificate_file(context, argv[2], PEM) == 1 && SSL_CTX_use_PrivateKey_file(context, argv[3], PEM) == 1,
               "certificate");

@@ -54,6 +54,7 @@ const REGIONS = { regions: new Set(["sslcollector:3:1"]) };
 const CASES: readonly (readonly [Reason, string, Case])[] = [
   ["no-tls-library", "no TLS at all", { mapped: { has: [] } }],
   ["no-region", "GnuTLS, the hook, and no region", { mapped: { has: ["gnutls"] } }],
+  ["no-region", "wolfSSL, the hook, and no region", { mapped: { has: ["wolfssl"] } }],
   ["no-region", "NSS, the hook, and no region", { mapped: { has: ["nss"] } }],
   ["mbedtls", "mbed TLS", { mapped: { has: ["mbedtls"] } }],
   ["mbedtls", "linked with it, and looked at before the loader was done", {
