@@ -32,8 +32,10 @@ export interface RowsMessage {
   readonly rows: readonly PageRow[];
   /** Entries that had left the log before this reader came to them, since its last message. */
   readonly missed: number;
-  /** Everything that was in the log has been told. */
-  readonly isCaughtUp: boolean;
+  /** Rows that are in the log and were left out here, since too many came at once. */
+  readonly skipped: number;
+  /** Everything that was in the log before has been told. */
+  readonly isLive: boolean;
 }
 
 /** Of a filter that cannot be read. */

@@ -2,7 +2,7 @@
 /** Rows as lines of JSON, for as long as somebody reads them. @module */
 import type { RowFeed } from "./rows.ts";
 
-/** How long it waits before it looks for new rows again. */
+/** Before each look for rows that come. */
 const LOOK_MS = 200;
 /** An empty line after so long without rows finds out whether anybody reads still. */
 const ALIVE_MS = 10_000;
@@ -29,12 +29,13 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     for (let waitedMs = 0; !this.#isOver; waitedMs += LOOK_MS) {
+      if (this.#feed.isLive) await this.#pause();
+      if (this.#isOver) return;
       const message = this.#feed.next();
       if (message !== undefined || waitedMs >= ALIVE_MS) {
         const line = message === undefined ? "" : JSON.stringify(message);
         return controller.enqueue(encoder.encode(`${line}\n`));
       }
-      await this.#pause();
     }
   }
 

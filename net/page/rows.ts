@@ -7,8 +7,12 @@ import { withoutSecrets } from "../view/secrets.ts";
 import { visible } from "../wire/printable.ts";
 import type { PageRow, RowsMessage } from "./messages.ts";
 
-/** Entries that are looked at for a message: some 5 ms of work. */
+/** Entries of before that are told in a message: some 5 ms of work. */
 const ENTRIES_MAX = 1000;
+/** Entries that are looked at at a time when they come, five times a second. */
+const LIVE_ENTRIES_MAX = 4000;
+/** Rows that are told of these, the newest: to tell all at 4,000 a second would take as much time as to mirror them. */
+const LIVE_ROWS_MAX = 100;
 /** Letters of a peer's text in the list; the detail has all. */
 const LETTERS_MAX = 300;
 
@@ -22,13 +26,14 @@ export interface PageLog {
   readonly portMap: ReadonlyMap<number, number>;
 }
 
-/** Reads the log from its oldest entry on, for one page. */
+/** Reads the log from its oldest entry on, for one page: all that was there before, and of what comes so many rows a look. */
 export class RowFeed {
+  /** What was there before has been told. */
+  isLive = false;
   readonly #reader: LogReader;
   readonly #log: PageLog;
   readonly #filter: Filter;
   #missed = 0;
-  #isCaughtUp = false;
 
   constructor(log: PageLog, filter: Filter) {
     this.#log = log;
@@ -38,21 +43,27 @@ export class RowFeed {
 
   /** What is new; undefined when nothing is. */
   next(): RowsMessage | undefined {
-    const rows: PageRow[] = [];
-    for (const entry of this.#reader.rows(ENTRIES_MAX)) {
-      const row = this.#filter(entry) ? rowOf(entry, this.#log) : undefined;
-      if (row !== undefined) rows.push(row);
+    const { isLive } = this;
+    const chosen: Row[] = [];
+    for (const row of this.#reader.rows(isLive ? LIVE_ENTRIES_MAX : ENTRIES_MAX)) {
+      if (isListed(row) && this.#filter(row)) chosen.push(row);
     }
-    const isCaughtUp = this.#reader.waiting === 0;
+    this.isLive ||= this.#reader.waiting === 0;
+    const skipped = isLive ? Math.max(0, chosen.length - LIVE_ROWS_MAX) : 0;
     const missed = this.#reader.missed - this.#missed;
-    if (rows.length === 0 && missed === 0 && isCaughtUp === this.#isCaughtUp) return undefined;
+    if (chosen.length === 0 && missed === 0 && this.isLive === isLive) return undefined;
     this.#missed = this.#reader.missed;
-    this.#isCaughtUp = isCaughtUp;
-    return { rows, missed, isCaughtUp };
+    const rows = chosen.slice(skipped).map((row) => rowOf(row, this.#log)!);
+    return { rows, missed, skipped, isLive: this.isLive };
   }
 }
 
-/** Undefined for what is no line of its own: the beginning of a flow, and the end of one whose exchanges are listed. */
+/** The beginning of a flow is no row, nor is the end of one whose exchanges are listed. */
+function isListed(row: Row): boolean {
+  return row.kind === "exchange" || row.kind === "message" || row.kind === "flow end" && !row.isHttp;
+}
+
+/** As the list has it; undefined for what it has not. */
 export function rowOf(entry: Row, log: PageLog): PageRow | undefined {
   const { number, flow, startNs, endNs } = entry;
   const common = {
@@ -90,8 +101,7 @@ export function rowOf(entry: Row, log: PageLog): PageRow | undefined {
         cut: entry.cut,
       };
     case "flow end":
-      if (entry.isHttp) return undefined;
-      return {
+      return entry.isHttp ? undefined : {
         ...common,
         kind: "tls",
         method: "",

@@ -92,7 +92,8 @@ function Requests({ filter }: { readonly filter: string }): VNode {
     <${FilterBar} filter=${filter} mistake=${store.mistake} />
     <p class="counts"><span role="status">${STATES[store.state]}${store.trouble &&
       ` ${store.trouble}`}</span>${" "}
-      ${countText(store.rows.length)} rows${note(store)}</p>
+      ${countText(store.rows.length)} rows${note(store)}${store.skipped > 0 &&
+        html`<button onClick=${() => store.open(filter)}>List all</button>`}</p>
     <div class=${`requests ${chosen === undefined ? "" : "split"}`}>
       <${RowList} rows=${store.rows} dropped=${store.dropped} chosen=${chosen?.number}
         onChoose=${choose} onFilter=${onFilter} />
@@ -110,7 +111,10 @@ const STATES: Readonly<Record<RowStore["state"], string>> = {
   mistaken: "The filter cannot be read.",
 };
 
-function note({ dropped, missed }: RowStore): string {
-  const gone = dropped === 0 ? "" : `, ${countText(dropped)} older ones are not kept here`;
-  return missed === 0 ? gone : `${gone}, ${countText(missed)} had left the exchange log before`;
+function note({ dropped, missed, skipped }: RowStore): string {
+  return [
+    ...dropped === 0 ? [] : [`, ${countText(dropped)} older ones are not kept here`],
+    ...missed === 0 ? [] : [`, ${countText(missed)} had left the exchange log before`],
+    ...skipped === 0 ? [] : [`, ${countText(skipped)} are left out, since more than 500 a second came: `],
+  ].join("");
 }

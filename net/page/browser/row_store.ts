@@ -19,6 +19,8 @@ export class RowStore {
   dropped = 0;
   /** Rows that the server could not tell: they had left its log. */
   missed = 0;
+  /** Rows that the server left out, since too many came at once. */
+  skipped = 0;
   state: StoreState = "connecting";
   mistake: FilterMistake | undefined;
   /** Why it is refused. */
@@ -69,7 +71,7 @@ export class RowStore {
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
     this.rows = [];
-    this.dropped = this.missed = 0;
+    this.dropped = this.missed = this.skipped = 0;
     this.mistake = undefined;
     this.#become("live");
     let rest = "";
@@ -81,9 +83,10 @@ export class RowStore {
     }
   }
 
-  #take({ rows, missed }: RowsMessage): void {
+  #take({ rows, missed, skipped }: RowsMessage): void {
     for (const row of rows) this.rows.push(row);
     this.missed += missed;
+    this.skipped += skipped;
     if (this.rows.length > ROWS_MAX) {
       const count = this.rows.length - ROWS_MAX + ROWS_DROPPED;
       this.rows.splice(0, count);

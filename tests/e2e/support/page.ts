@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The page of a program that was started with `--ui`. @module */
 import type { PageRow, RowsMessage, StatusMessage } from "../../../net/page/messages.ts";
-import { awaited } from "../../support/until.ts";
+import { until } from "../../support/until.ts";
 import type { Child } from "./child.ts";
 
 export class PageOfProgram {
@@ -21,10 +21,12 @@ export class PageOfProgram {
     return await (await this.#ask("/api/status")).json();
   }
 
-  /** The first `count` rows, waited for. */
+  /** Rows of the log, as soon as there are `count`. */
   async rows(count: number): Promise<PageRow[]> {
-    const response = await this.#ask("/api/rows");
-    return await awaited(`${count} rows of the page`, taken(response, count));
+    return await until(`${count} rows of the page`, async () => {
+      const rows = await rowsSoFar(await this.#ask("/api/rows"));
+      return rows.length >= count && rows;
+    });
   }
 
   #ask(path: string): Promise<Response> {
@@ -32,14 +34,16 @@ export class PageOfProgram {
   }
 }
 
-async function taken(response: Response, count: number): Promise<PageRow[]> {
+/** What there was when it was asked for. */
+async function rowsSoFar(response: Response): Promise<PageRow[]> {
   const rows: PageRow[] = [];
   let rest = "";
   for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) if (line !== "") rows.push(...(JSON.parse(line) as RowsMessage).rows);
-    if (rows.length >= count) break;
+    const messages: RowsMessage[] = lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+    for (const message of messages) rows.push(...message.rows);
+    if (messages.at(-1)?.isLive) break;
   }
   return rows;
 }

@@ -70,13 +70,13 @@ Deno.test("page: rows are those of the filter, and what is wrong with a filter i
   seen.exchange(GET("/a"), OK, "{}");
   seen.exchange(GET("/b\u202ex"), "HTTP/1.1 404 Not Found\nContent-Type: text/html", "no");
   using client = new PageClient(seen.subject());
-  const { rows, missed, isCaughtUp } = await client.rows();
+  const { rows, missed, isLive } = await client.rows();
   assert.deepEqual(rows.map(({ path, status, size }) => [path, status, size]), [["/a", 200, 2], [
     "/b·x",
     404,
     2,
   ]]);
-  assert.deepEqual([missed, isCaughtUp, rows[0].host, rows[0].type, rows[0].program], [
+  assert.deepEqual([missed, isLive, rows[0].host, rows[0].type, rows[0].program], [
     0,
     true,
     "shop.example",
@@ -183,12 +183,15 @@ Deno.test("page: a list goes on with what comes, tells what it missed, and ends 
   using client = new PageClient(seen.subject());
   const reader = client.ask("/api/rows").body!.pipeThrough(new TextDecoderStream()).getReader();
   const next = async () => JSON.parse((await reader.read()).value!);
-  assert.deepEqual(await next(), { rows: [], missed: 0, isCaughtUp: true });
+  assert.deepEqual(await next(), { rows: [], missed: 0, skipped: 0, isLive: true });
   seen.exchange(GET("/late"), OK, "{}");
   assert.deepEqual((await next()).rows.map(({ path }: { path: string }) => path), ["/late"]);
   for (let at = 0; at < 3000; at++) seen.exchange(GET(`/many/${at}`), OK, "{}");
-  const { missed, rows } = await next();
-  assert.ok(missed > 1000 && rows.length > 0, `${missed} missed, ${rows.length} rows`);
+  const { missed, skipped, rows } = await next();
+  assert.ok(missed > 1000 && skipped > 0, `${missed} missed, ${skipped} skipped`);
+  assert.equal(missed + skipped + rows.length, 3000);
+  assert.equal(rows.at(-1).path, "/many/2999");
+  assert.equal((await client.rows('path == "/many/2800"')).rows.length, 1);
   client.server.close();
   let end;
   do end = await reader.read(); while (!end.done);
