@@ -51,17 +51,18 @@ Deno.test("memory that is locked at the limit", skipIf(notRoot("becoming another
     Deno.chmodSync(directory, 0o755);
     Deno.copyFileSync(hook, `${directory}/hook.so`);
     const script =
-      `ulimit -l "$1"; LD_PRELOAD="$2" exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups "$3"`;
+      `ulimit -s 64 && ulimit -l "$1" && LD_PRELOAD="$2" exec setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups "$3"`;
     const locked = async (limit: number, preload: string) =>
       (await run("sh", ["-c", script, "sh", String(limit), preload, program])).stdout;
     // The least limit at which the program succeeds with the library but nothing that the hook does.
     const off = { SSLCOLLECTOR_HOOK: "0" };
-    let limit = 4096;
+    let limit = 7168;
     while (
       (await run("sh", ["-c", script, "sh", String(limit), `${directory}/hook.so`, program], off)).stdout !==
         "0 Success\n"
     ) {
       limit += 64;
+      assert(limit < 65_536, "the program cannot lock its memory, or the limit cannot be set");
     }
     assert.equal(await locked(limit + 64, `${directory}/hook.so`), "0 Success\n");
   } finally {
