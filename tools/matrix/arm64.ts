@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/** A curl of arm64 in an emulator, with that machine's hook; the agent is this machine's own. @module */
+import { targetOf } from "../build/target.ts";
+import { buildHook } from "../hook.ts";
+import { tool } from "../package/tool.ts";
+import { type Given, mirrors, type Row, systemOf, tlsOf, type Where } from "./look.ts";
+import { isThere, MIRROR, type Ran, ranOf } from "./root.ts";
+
+const RELEASE = "bookworm";
+const EMULATOR = "qemu-aarch64-static";
+const NOT_HERE = "not looked at";
+
+/** Looks at the hook there: an emulator tells nothing of speed, nor of the order in which memory is seen. */
+export async function lookAtArm64(folder: string, given: Given): Promise<Row> {
+  const root = await rootOfArm64(`${folder}/arm64`);
+  const hook = await buildHook(targetOf("aarch64-unknown-linux-gnu"));
+  const place = await Deno.makeTempDir({ prefix: "sslcollector-matrix-" });
+  const curl = [EMULATOR, "-L", root, "-E", `LD_PRELOAD=${hook}`, `${root}/usr/bin/curl`];
+  const where: Where = {
+    sslcollector: (...args) => run(given.executable, args),
+    curl,
+    place,
+    placeHere: place,
+  };
+  try {
+    const { stdout } = await run(EMULATOR, ["-L", root, `${root}/usr/bin/curl`, "--version"]);
+    return {
+      system: `${await systemOf(root)}, arm64 in an emulator, hook alone`,
+      glibc: await glibcOf(root),
+      tls: tlsOf(stdout),
+      seen: {
+        "starts": NOT_HERE,
+        "replays alike": NOT_HERE,
+        "HTTP/1.1 mirrored": await mirrors(where, given.port, "--http1.1"),
+        "HTTP/2 mirrored": await mirrors(where, given.port, "--http2"),
+        "leaves capture and hook alone": NOT_HERE,
+      },
+    };
+  } finally {
+    await Deno.remove(place, { recursive: true });
+  }
+}
+
+/** Files of the packages, laid out and not set up: nothing of that machine has to run for it. */
+async function rootOfArm64(root: string): Promise<string> {
+  if (isThere(`${root}/usr/bin/curl`)) return root;
+  const wanted = ["--arch=arm64", "--foreign", "--variant=minbase", "--include=curl"];
+  await tool("debootstrap", [...wanted, RELEASE, root, MIRROR]);
+  const archives = `${root}/var/cache/apt/archives`;
+  for (const { name } of Deno.readDirSync(archives)) {
+    if (name.endsWith(".deb")) await tool("dpkg-deb", ["-x", `${archives}/${name}`, root]);
+  }
+  return root;
+}
+
+async function glibcOf(root: string): Promise<string> {
+  const { stdout } = await run(EMULATOR, ["-L", root, `${root}/lib/ld-linux-aarch64.so.1`, "--version"]);
+  return /version (\d+\.\d+)/.exec(stdout)?.[1] ?? "unknown";
+}
+
+async function run(program: string, args: readonly string[]): Promise<Ran> {
+  const env = { SSLCOLLECTOR_CONFIG: "/dev/null" };
+  return ranOf(await new Deno.Command(program, { args: [...args], env, stdin: "null" }).output());
+}

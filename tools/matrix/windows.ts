@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/** The program as one file with Deno for Windows, under Wine in a root of its own. @module */
+import { bundleWhole } from "../build/bundle.ts";
+import { tool } from "../package/tool.ts";
+import type { Given } from "./look.ts";
+import { isThere, MIRROR, type Ran, ranOf } from "./root.ts";
+
+const RELEASE = "trixie";
+const PACKAGES = "curl,wine,wine64";
+/** In the root. */
+const PLACE = "/opt/sslcollector";
+/** The same, as a program of Windows has it. */
+const PLACE_THERE = "Z:\\opt\\sslcollector";
+const decoder = new TextDecoder();
+
+/** What was looked at, and how it went. */
+export type Seen = readonly [what: string, result: string];
+
+/** Looks at what has to work there, and at what has to say that it cannot. */
+export async function lookAtWindows(folder: string, given: Given): Promise<Seen[]> {
+  const root = `${folder}/wine`;
+  await prepare(root, given);
+  const run = (...args: string[]) => finished(start(root, args));
+  const version = await run("--version");
+  return [
+    ["starts", /^\d+\.\d+\.\d+\r?\n$/.test(version.stdout) ? "yes" : said(version)],
+    ["`replay` gives the packets of Linux, byte for byte", await replays(root, run, given)],
+    ["`read` shows requests", await reads(run)],
+    [
+      "`pki init` makes a CA",
+      /ca\.crt/.test((await run("pki", "init", "--pki", `${PLACE_THERE}\\own`)).stdout) ? "yes" : "no",
+    ],
+    [
+      "agent, `run`, `hook`, `demo`, `doctor`, `ps` and `status` say in one line that they need Linux",
+      await refuses(run),
+    ],
+    // Last, since it is ended by force.
+    ["`-C` takes the packets of an agent on Linux over mutual TLS", await collects(root, given)],
+  ];
+}
+
+type Run = (...args: string[]) => Promise<Ran>;
+
+async function prepare(root: string, { recording }: Given): Promise<void> {
+  if (!isThere(`${root}/usr/bin/wine-stable`)) {
+    await tool("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, RELEASE, root, MIRROR]);
+  }
+  const place = root + PLACE;
+  await Deno.remove(place, { recursive: true }).catch(() => {});
+  await Deno.mkdir(place, { recursive: true });
+  const packed = `deno-win32-x64-${Deno.version.deno}.tgz`;
+  await tool("npm", ["pack", "--silent", `@deno/win32-x64@${Deno.version.deno}`], { cwd: place });
+  await tool("tar", ["xf", packed, "--strip-components=1", "package/deno.exe"], { cwd: place });
+  await Deno.remove(`${place}/${packed}`);
+  await bundleWhole(`${place}/sslcollector.js`);
+  await Deno.copyFile(recording, `${place}/case.sslc`);
+}
+
+function start(root: string, args: readonly string[]): Deno.ChildProcess {
+  const script = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"';
+  const deno = ["wine", `${PLACE}/deno.exe`, "run", "-A", "--no-config", `${PLACE_THERE}\\sslcollector.js`];
+  return new Deno.Command("unshare", {
+    args: ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, root, ...deno, ...args],
+    env: {
+      HOME: "/root",
+      PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+      WINEDEBUG: "-all",
+      SSLCOLLECTOR_CONFIG: "NUL",
+    },
+    clearEnv: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function finished(child: Deno.ChildProcess): Promise<Ran> {
+  return ranOf(await child.output());
+}
+
+async function replays(root: string, run: Run, { replayed }: Given): Promise<string> {
+  const ran = await run("replay", `${PLACE_THERE}\\case.sslc`, "-o", `${PLACE_THERE}\\replayed.pcapng`);
+  if (ran.code !== 0) return said(ran);
+  const bytes = await Deno.readFile(`${root}${PLACE}/replayed.pcapng`);
+  return bytes.length === replayed.length && bytes.every((byte, at) => byte === replayed[at])
+    ? "yes"
+    : "other bytes";
+}
+
+async function reads(run: Run): Promise<string> {
+  const ran = await run("read", `${PLACE_THERE}\\replayed.pcapng`);
+  return ran.code === 0 && / GET {2}200 /.test(ran.stdout) ? "yes" : said(ran);
+}
+
+async function refuses(run: Run): Promise<string> {
+  const commands = [
+    ["-o", "x.pcapng"],
+    ["run", "--", "x"],
+    ["hook", "status"],
+    ["demo"],
+    ["doctor"],
+    ["ps"],
+    [
+      "status",
+    ],
+  ];
+  for (const words of commands) {
+    const ran = await run(...words);
+    if (
+      ran.code !== 2 || !/^sslcollector: [\w ]+: needs Linux, [^\n]*\n$/.test(ran.stderr.replace("\r", ""))
+    ) {
+      return `${words[0]}: ${said(ran)}`;
+    }
+  }
+  return "yes";
+}
+
+/** A recording is replayed to it by this machine's executable; nobody without a certificate gets in. */
+async function collects(root: string, { executable, recording }: Given): Promise<string> {
+  const pki = `${root}${PLACE}/pki`;
+  await tool(executable, ["pki", "init", "--pki", pki]);
+  await tool(executable, ["pki", "issue", "collector", "hub", "--san", "127.0.0.1", "--pki", pki]);
+  await tool(executable, ["pki", "issue", "agent", "web1", "--pki", pki]);
+  const child = start(root, [
+    ...["-C", "-L", "127.0.0.1:0", "--pki", `${PLACE_THERE}\\pki`],
+    ...["-o", `${PLACE_THERE}\\collected.pcapng`],
+  ]);
+  try {
+    const log = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    const target = await listening(log);
+    if (target === undefined) return "does not listen";
+    const { stderr } = await new Deno.Command(executable, {
+      args: ["replay", recording, "-t", target, "--pki", pki, "--summary", "json"],
+      env: { SSLCOLLECTOR_CONFIG: "/dev/null" },
+    }).output();
+    const [{ packets, written }] = JSON.parse(decoder.decode(stderr).trim().split("\n").at(-1)!).sinks;
+    const { size } = await Deno.stat(`${root}${PLACE}/collected.pcapng`);
+    return packets > 0 && written === packets && size > 0 ? "yes" : `${written} of ${packets} packets`;
+  } finally {
+    child.kill("SIGKILL");
+    await child.stdout.cancel();
+    await child.status;
+  }
+}
+
+/** Where it says that it listens. */
+async function listening(log: ReadableStreamDefaultReader<string>): Promise<string | undefined> {
+  let text = "";
+  for (;;) {
+    const { value, done } = await log.read();
+    if (done) return undefined;
+    text += value;
+    const target = /collecting on (\S+) into/.exec(text)?.[1];
+    if (target !== undefined) return target;
+  }
+}
+
+function said({ code, stdout, stderr }: Ran): string {
+  const text = (stderr + stdout).trim().split("\n").at(-1) ?? "";
+  return `status ${code}: ${text}`;
+}
