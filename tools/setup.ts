@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Installs what a task needs and this machine lacks: `setup.ts demo|test|bench`. As root on Debian it calls apt-get;
+ * Installs what a task needs and this machine lacks: `setup.ts demo|test|bench|coverage`. As root on Debian it calls apt-get;
  * otherwise it prints the one command to run and stops with status 1.
  *
  * @module
@@ -32,8 +32,6 @@ const TEST: Need[] = [
   { package: "libgnutls28-dev", shows: "/usr/include/gnutls/gnutls.h" },
   { package: "libnss3-dev", shows: "/usr/include/nss/ssl.h" },
   { package: "libnss3-tools", shows: "tstclnt" },
-  { package: "android-libboringssl", shows: "/usr/lib/x86_64-linux-gnu/android/libssl.so.0" },
-  { package: "libcurl3-nss", shows: inLibraries("libcurl-nss.so.4") },
   { package: "tshark", shows: "tshark" },
   { package: "tcpdump", shows: "tcpdump" },
   { package: "iproute2", shows: "ip" },
@@ -92,13 +90,26 @@ const PROGRAMS: Need[] = [
   { package: "default-jre-headless", shows: "java" },
   { package: "golang-go", shows: "go" },
   { package: "prometheus", shows: "prometheus" },
+  { package: "android-libboringssl", shows: "/usr/lib/x86_64-linux-gnu/android/libssl.so.0" },
+  { package: "libwolfssl-dev", shows: inLibraries("libwolfssl.so") },
+  { package: "libcurl3-nss", shows: inLibraries("libcurl-nss.so.4") },
+];
+/** Programs of the coverage matrix that no test runs. */
+const COVERAGE: Need[] = [
+  ...words("lynx w3m elinks swaks haproxy lighttpd stunnel4").map((name) => ({ package: name, shows: name })),
+  { package: "aria2", shows: "aria2c" },
+  { package: "gnutls-bin", shows: "gnutls-cli" },
+  { package: "ldap-utils", shows: "ldapsearch" },
+  { package: "lighttpd-mod-openssl", shows: "/usr/lib/lighttpd/mod_openssl.so" },
+  { package: "mosquitto-clients", shows: "mosquitto_pub" },
+  { package: "libio-socket-ssl-perl", shows: "/usr/share/perl5/IO/Socket/SSL.pm" },
 ];
 const BENCH: Need[] = [
   ...TEST,
   { package: "tcpreplay", shows: "tcpreplay" },
   { package: "bpftrace", shows: "bpftrace" },
 ];
-const NEEDS: Record<string, Need[]> = { build: BUILD, demo: DEMO, test: TEST, bench: BENCH };
+const NEEDS: Record<string, Need[]> = { build: BUILD, demo: DEMO, test: TEST, bench: BENCH, coverage: TEST };
 
 function exists(path: string): boolean {
   try {
@@ -133,8 +144,8 @@ function installJudge(): void {
 }
 
 /** Programs that are there to be compared; their services are not started. */
-function installPrograms(): void {
-  const missing = PROGRAMS.filter((need) => !isThere(need)).map((need) => need.package);
+function installPrograms(programs: readonly Need[]): void {
+  const missing = programs.filter((need) => !isThere(need)).map((need) => need.package);
   if (missing.length === 0) return;
   if (Deno.uid() !== 0 || !exists("/etc/debian_version")) {
     console.error(
@@ -187,9 +198,9 @@ function setUp(task: string): number {
   }
   if (Deno.build.os !== "linux") return 0;
   const status = installNeeds(needs);
-  if (status === 0 && task === "test") {
+  if (status === 0 && (task === "test" || task === "coverage")) {
     installJudge();
-    installPrograms();
+    installPrograms(task === "coverage" ? [...PROGRAMS, ...COVERAGE] : PROGRAMS);
     nameLocalhost();
   }
   return status;
