@@ -7,10 +7,19 @@ export const CAPTURES = ["hook", "uprobes", "auto"] as const;
 
 export type Capture = typeof CAPTURES[number];
 
+/** Most that the ring of kernel probes may have. */
+const RING_MAX = 1 << 30;
+
+/** Rings of kernel probes have a power of two. */
+function ringWithin(memoryBytes: number | undefined): number | undefined {
+  return memoryBytes && 2 ** Math.floor(Math.log2(Math.min(memoryBytes, RING_MAX)));
+}
+
 /** The sources, not yet at work. Rejects with `BadSetting` where probes were asked for and cannot be. */
 export async function captureSources(capture: Capture, hook: HookSourceOptions): Promise<CaptureSource[]> {
   if (capture === "hook") return [hookSource(hook)];
   const { probeSource } = await import("../net/agent/probe_source.ts");
-  if (capture === "uprobes") return [await probeSource()];
-  return [hookSource(hook), await probeSource({ optional: true })];
+  const ringBytes = ringWithin(hook.memoryBytes);
+  if (capture === "uprobes") return [await probeSource({ ringBytes })];
+  return [hookSource(hook), await probeSource({ ringBytes, optional: true })];
 }

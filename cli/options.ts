@@ -96,7 +96,8 @@ const captureOptions = {
     description: message`Keep what the hooks told, for replay.`,
   })),
   memory: optional(option("--memory", size(MEMORY_MIN), {
-    description: message`Memory of all rings together; programs beyond it go unmirrored. Default: 512MiB.`,
+    description:
+      message`Memory of all rings together; programs beyond it go unmirrored. The one ring of kernel probes has the power of two that is not above it. Default: 512MiB, and 64MiB of kernel probes.`,
   })),
   runtimeDir,
   ...uiOptions,

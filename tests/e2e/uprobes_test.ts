@@ -52,7 +52,17 @@ Deno.test({
       const body = fixture.body(200_000);
       await using server = new PeerServer(fixture);
       const port = `port == ${server.port}`;
-      await using agent = await Agent.start("source", fixture, capture, "--capture", "auto", "--only", port);
+      await using agent = await Agent.start(
+        "source",
+        fixture,
+        capture,
+        "--capture",
+        "auto",
+        "--memory",
+        "256MiB",
+        "--only",
+        port,
+      );
       const url = `https://localhost:${server.port}/${body.name}`;
       const curl = ["--silent", "--insecure", "-o", "/dev/null", url];
       await runChild("curl", { args: curl, env: agent.hookEnvironment });

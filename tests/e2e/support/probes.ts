@@ -51,7 +51,8 @@ export class ProbeAgent implements AsyncDisposable {
   ): Promise<ProbeAgent> {
     const child = await startSslcollector(mode, fixture, [
       ...["--capture", "uprobes", "--runtime-dir", fixture.path("runtime"), "-I", "any"],
-      ...["--only", `port == ${port}`, ...mirrorOptions(capture), ...options],
+      // Whatever else runs here shares the ring.
+      ...["--memory", "256MiB", "--only", `port == ${port}`, ...mirrorOptions(capture), ...options],
     ]);
     const agent = new ProbeAgent(child);
     try {
