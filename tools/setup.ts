@@ -21,6 +21,8 @@ const BUILD: Need[] = [
   { package: "binutils", shows: "strip" },
   { package: "libc6-dev", shows: "/usr/include/stdio.h" },
 ];
+/** Compiles the kernel probes, which a build goes without where it is not. */
+const CLANG: Need = { package: "clang", shows: "clang" };
 const DEMO: Need[] = [...BUILD, { package: "curl", shows: "curl" }];
 const inPython = (name: string) => `/usr/lib/python3/dist-packages/${name}`;
 const TEST: Need[] = [
@@ -41,7 +43,7 @@ const TEST: Need[] = [
   { package: "logrotate", shows: "logrotate" },
   { package: "libpcap0.8", shows: inLibraries("libpcap.so.0.8") },
   { package: "zip", shows: "zip" },
-  { package: "clang", shows: "clang" },
+  CLANG,
   { package: "libclang-rt-14-dev", shows: "/usr/lib/llvm-14/lib/clang" },
   { package: "musl-tools", shows: "musl-gcc" },
   { package: "wrk", shows: "wrk" },
@@ -109,7 +111,13 @@ const BENCH: Need[] = [
   { package: "tcpreplay", shows: "tcpreplay" },
   { package: "bpftrace", shows: "bpftrace" },
 ];
-const NEEDS: Record<string, Need[]> = { build: BUILD, demo: DEMO, test: TEST, bench: BENCH, coverage: TEST };
+const NEEDS: Record<string, Need[]> = {
+  build: [...BUILD, CLANG],
+  demo: DEMO,
+  test: TEST,
+  bench: BENCH,
+  coverage: TEST,
+};
 
 function exists(path: string): boolean {
   try {
