@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * Runs the tests: `main.ts [FILE | FOLDER | OPTION OF deno test]...`, or all of them without arguments: those that run whole
- * programs beside those that compute. Says at the end what failed, and which tests were skipped and why, and closes with
- * "N passed, N failed, N skipped".
+ * programs, those that wait for connections, and those that compute, beside one another. Says at the end what failed, and
+ * which tests were skipped and why, and closes with "N passed, N failed, N skipped".
  *
  * @module
  */
@@ -10,8 +10,11 @@ import { fileURLToPath } from "node:url";
 import { runTests } from "./support/test_run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** They wait for programs most of the time. */
-const PROGRAMS = ["tests/e2e/"];
+/** Folders of a group each, in which most of the time is spent waiting; all others compute. */
+const WAITING = {
+  programs: ["tests/e2e/"],
+  connections: ["tests/docs/", "tests/net/collector/", "tests/net/link/"],
+};
 
 /** The test files below a folder of the project, in order. */
 function testFiles(folder: string): string[] {
@@ -24,8 +27,10 @@ function testFiles(folder: string): string[] {
 }
 
 async function runAll(): Promise<number> {
-  const isProgram = (path: string) => PROGRAMS.some((folder) => path.startsWith(folder));
-  const files = Map.groupBy(testFiles("tests"), (path) => isProgram(path) ? "programs" : "computing");
+  const groups = Object.entries(WAITING);
+  const groupOf = (path: string) =>
+    groups.find(([, folders]) => folders.some((folder) => path.startsWith(folder)))?.[0];
+  const files = Map.groupBy(testFiles("tests"), (path) => groupOf(path) ?? "computing");
   return await runTests([...files].map(([name, args]) => ({ name, args })), ROOT);
 }
 

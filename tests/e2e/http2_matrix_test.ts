@@ -16,7 +16,7 @@ import { nginxMissing } from "./support/nginx.ts";
 import { pythonLacks } from "./support/python.ts";
 import { Agent } from "./support/sslcollector.ts";
 
-const REQUESTS = Number(Deno.env.get("HTTP2_REQUESTS") ?? 20);
+const REQUESTS = Number(Deno.env.get("HTTP2_REQUESTS") ?? 10);
 /** Larger than an exchange may wait. */
 const LARGE = 1_100_000;
 /** On the loopback a client may outrun any reader: what a pair moves must fit into a ring, or what is lost would be chance. */
