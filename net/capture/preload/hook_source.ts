@@ -4,12 +4,11 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import type { RecordMeaning } from "../record/deliver.ts";
 import type { CaptureTarget } from "../target.ts";
 import { AgentLock } from "./agent_lock.ts";
 import { HookSocket } from "./agent_socket.ts";
-import { Pace } from "./pace.ts";
+import { nextTurn, Pace } from "../pace.ts";
 import type { ProgramRing } from "./program_ring.ts";
 import { type ProgramCounters, Programs } from "./programs.ts";
 import { RegionScan } from "./region_scan.ts";
@@ -403,9 +402,4 @@ export class HookSource {
     }
     return records;
   }
-}
-
-/** Lets everything else that waits for the event loop go first. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

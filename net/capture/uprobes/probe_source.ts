@@ -5,11 +5,10 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import { BpfRing } from "../../ffi/bpf_ring.ts";
 import { errno, ESRCH, libc } from "../../ffi/libc.ts";
 import { realtimeOffset } from "../../ffi/clock.ts";
-import { Pace } from "../preload/pace.ts";
+import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows } from "./flows.ts";
 import { BOOKS, count, ENDING, GO_KEY, SESSION, SESSION_KEY } from "./layout.ts";
@@ -334,9 +333,4 @@ export class ProbeSource {
 /** Whether there is a process of this number; one that may not be asked is. */
 function isAlive(pid: number): boolean {
   return libc().kill(pid, 0) === 0 || errno() !== ESRCH;
-}
-
-/** Lets everything else that waits for the event loop go first. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

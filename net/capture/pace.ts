@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 /**
- * When the agent looks again: one timer that lives long, since each new one costs more than the look.
+ * When a source looks again: one timer that lives long, since each new one costs more than the look.
  *
  * @module
  */
+import { setImmediate } from "node:timers";
+
+/** Lets everything else that waits for the event loop go first. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 export class Pace {
   readonly #isDue: () => boolean;
   #periodMs = 0;
