@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** An exchange with its heads, and its bodies as they can be read, fit for a terminal. @module */
 import { type PlainBody, plainBody } from "../net/view/body.ts";
-import type {
-  Entry,
-  Exchange,
-  Field,
-  HeadText,
-  KeptBody,
-  Remark,
-  SocketMessage,
+import {
+  type Entry,
+  type Exchange,
+  type Field,
+  type HeadText,
+  type KeptBody,
+  REMARK_TEXTS,
+  type SocketMessage,
 } from "../net/view/exchange.ts";
 import { shownField, withoutSecrets } from "../net/view/secrets.ts";
 import { visible } from "../net/wire/printable.ts";
@@ -42,7 +42,7 @@ function exchangeText(exchange: Exchange, style: LineStyle, showsBodies: boolean
   if (showsBodies) lines.push(...body("<", exchange.responseHead, exchange.responseBody));
   lines.push(...response.trailers);
   if (exchange.cut !== "") lines.push(paint.red(`  cut: ${exchange.cut}`));
-  for (const remark of exchange.remarks) lines.push(paint.yellow(`  ${REMARKS[remark]}`));
+  for (const remark of exchange.remarks) lines.push(paint.yellow(`  ${REMARK_TEXTS[remark]}`));
   return `${lines.join("\n")}\n`;
 }
 
@@ -56,14 +56,6 @@ function headline(exchange: Exchange, { timeBaseMs }: LineStyle): string {
   return `── ${clockTime(timeBaseMs + startNs / 1e6)} ${programName(exchange)} uid ${flow.uid}  ` +
     `${address(flow.client)} > ${address(flow.server)}  ${visible(host)}${tls}${alpn}`;
 }
-
-const REMARKS: Readonly<Record<Remark, string>> = {
-  "request-unseen": "its request was not seen",
-  "resynced": "read on behind lost bytes: it may belong to another message",
-  "ambiguous-framing": "readers may differ about where one of its messages ends",
-  "pushed": "promised by the server",
-  "lost-fields": "some fields stood in what was lost",
-};
 
 function section(sign: string, head: HeadText, trailers: HeadText, style: LineStyle) {
   const field = (given: Field) => {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** All that the log has of a row, and its bodies. @module */
 import { type PlainBody, plainBody } from "../view/body.ts";
-import { type Exchange, HeadText, type KeptBody, type Remark, type SocketMessage } from "../view/exchange.ts";
+import {
+  type Exchange,
+  HeadText,
+  type KeptBody,
+  REMARK_TEXTS,
+  type SocketMessage,
+} from "../view/exchange.ts";
 import type { FlowFacts, FlowPeer } from "../view/flow_facts.ts";
 import { communityId } from "../mirror/community_id.ts";
 import type { SocketAddress } from "../wire/flow_key.ts";
@@ -32,7 +38,7 @@ export function detailOf(log: PageLog, number: number): Detail | undefined {
       ...status === 0 ? {} : { response: messageDetail(entry, "response", log) },
       waitMs: ((status === 0 ? endNs : responseNs) - startNs) / 1e6,
       receiveMs: (status === 0 ? 0 : endNs - responseNs) / 1e6,
-      remarks: entry.remarks.map((remark) => REMARKS[remark]),
+      remarks: entry.remarks.map((remark) => REMARK_TEXTS[remark]),
     };
   }
   const sides = entry.kind === "message" ? { [sideOf(entry)]: socketDetail(entry) } : {};
@@ -100,11 +106,3 @@ function bodyFacts(head: HeadText, kept: KeptBody, lengthBytes: number): BodyFac
     ...formOf(bytes),
   };
 }
-
-const REMARKS: Readonly<Record<Remark, string>> = {
-  "request-unseen": "its request was not seen",
-  "resynced": "read on behind lost bytes: it may belong to another message",
-  "ambiguous-framing": "readers may differ about where one of its messages ends",
-  "pushed": "promised by the server",
-  "lost-fields": "some fields stood in what was lost",
-};

@@ -17,6 +17,15 @@ export type Cut = "" | "reset" | "gap" | "malformed" | "closed" | "bound" | "goa
  */
 export type Remark = "request-unseen" | "resynced" | "ambiguous-framing" | "pushed" | "lost-fields";
 
+/** What people are told of each. */
+export const REMARK_TEXTS: Readonly<Record<Remark, string>> = {
+  "request-unseen": "its request was not seen",
+  "resynced": "read on behind lost bytes: it may belong to another message",
+  "ambiguous-framing": "readers may differ about where one of its messages ends",
+  "pushed": "promised by the server",
+  "lost-fields": "some fields stood in what was lost",
+};
+
 /** A head, or trailers. */
 export class HeadText {
   /** First line, without its end; empty for trailers. */
