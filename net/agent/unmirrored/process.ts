@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What /proc tells of a process that bears on whether it is mirrored. @module */
+import { readMaps } from "../../ffi/process_maps.ts";
 import { printable } from "../../wire/printable.ts";
 import { type Mapped, readMapped } from "./mapped.ts";
 
@@ -65,30 +66,6 @@ export function lookAt(pid: number): ProcessFacts | undefined {
   };
   // Who ends loses its memory first and its root directory later: what was read while it did so is not to be trusted.
   return mapped !== undefined && programOf(pid) === undefined ? undefined : facts;
-}
-
-/** A process may have hundreds of megabytes of maps: 4 MiB are some 50,000 mappings. */
-const MAPS_BYTES_MAX = 4 << 20;
-const PIECE_BYTES = 64 << 10;
-
-/** The beginning of `/proc/PID/maps`, which is all of it in any sound program; undefined when hidden or gone. */
-export function readMaps(pid: number): string | undefined {
-  try {
-    using file = Deno.openSync(`/proc/${pid}/maps`);
-    const decoder = new TextDecoder();
-    const piece = new Uint8Array(PIECE_BYTES);
-    let text = "";
-    for (
-      let bytes = 0, read;
-      bytes < MAPS_BYTES_MAX && (read = file.readSync(piece)) !== null;
-      bytes += read
-    ) {
-      text += decoder.decode(piece.subarray(0, read), { stream: true });
-    }
-    return text;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The program's file: through the process's own root, and also when it was replaced since. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** All running programs that have TLS or the hook, as one look finds them. @module */
+import { readMaps } from "../../ffi/process_maps.ts";
 import { LIBRARY_NAME } from "../hook_library.ts";
 import { reasonFor, type Served } from "./classify.ts";
 import { type Executable, readExecutable } from "./executable.ts";
 import type { Mapped, TlsLibrary } from "./mapped.ts";
-import { lookAt, type ProcessFacts, programOf, readMaps } from "./process.ts";
+import { lookAt, type ProcessFacts, programOf } from "./process.ts";
 import type { Reason } from "./reasons.ts";
 import { grouped, type Unmirrored } from "./unmirrored.ts";
 

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { readMaps } from "../../ffi/process_maps.ts";
 import { BUILT_IN, libraryOf, type TlsLibrary } from "./libraries.ts";
 
 /** A file to be probed. */
@@ -25,9 +26,6 @@ const LIBRARY_FOLDERS = [
   "/lib",
   "/usr/local/lib",
 ];
-/** Of one process's maps: some 50,000 mappings. */
-const MAPS_BYTES_MAX = 4 << 20;
-
 /** Of each look, this may pass with reading again what was read before: a program may load a library late. */
 const AGAIN_MS = 3;
 
@@ -103,24 +101,5 @@ function namesIn(folder: string): string[] {
     return [...Deno.readDirSync(folder)].map(({ name }) => name);
   } catch {
     return [];
-  }
-}
-
-function readMaps(pid: number): string | undefined {
-  try {
-    using file = Deno.openSync(`/proc/${pid}/maps`);
-    const decoder = new TextDecoder();
-    const piece = new Uint8Array(64 << 10);
-    let text = "";
-    for (
-      let bytes = 0, read;
-      bytes < MAPS_BYTES_MAX && (read = file.readSync(piece)) !== null;
-      bytes += read
-    ) {
-      text += decoder.decode(piece.subarray(0, read), { stream: true });
-    }
-    return text;
-  } catch {
-    return undefined;
   }
 }
