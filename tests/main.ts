@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Runs the tests: `main.ts [FILE | FOLDER | OPTION OF deno test]...`, or all of them without arguments: those that run whole
- * programs, those that wait for connections, and those that compute, beside one another. Says at the end what failed, and
+ * Runs the tests: `main.ts [FILE | FOLDER | OPTION OF deno test]...`, or all of them without arguments: those that wait
+ * for programs and connections, in several processes, beside those that compute. Says at the end what failed, and
  * which tests were skipped and why, and closes with "N passed, N failed, N skipped".
  *
  * @module
@@ -10,11 +10,10 @@ import { fileURLToPath } from "node:url";
 import { runTests } from "./support/test_run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Folders of a group each, in which most of the time is spent waiting; all others compute. */
-const WAITING = {
-  programs: ["tests/e2e/"],
-  connections: ["tests/docs/", "tests/net/collector/", "tests/net/link/"],
-};
+/** Where most of the time is spent waiting for programs and connections; the tests of all other folders compute. */
+const WAITING_FOLDERS = ["tests/docs/", "tests/e2e/", "tests/net/collector/", "tests/net/link/"];
+/** What waits is dealt out to so many processes. */
+const WAITING_RUNS = 3;
 
 /** The test files below a folder of the project, in order. */
 function testFiles(folder: string): string[] {
@@ -27,11 +26,11 @@ function testFiles(folder: string): string[] {
 }
 
 async function runAll(): Promise<number> {
-  const groups = Object.entries(WAITING);
-  const groupOf = (path: string) =>
-    groups.find(([, folders]) => folders.some((folder) => path.startsWith(folder)))?.[0];
-  const files = Map.groupBy(testFiles("tests"), (path) => groupOf(path) ?? "computing");
-  return await runTests([...files].map(([name, args]) => ({ name, args })), ROOT);
+  const waits = (path: string) => WAITING_FOLDERS.some((folder) => path.startsWith(folder));
+  const files = testFiles("tests");
+  const waiting = Map.groupBy(files.filter(waits), (_, index) => `waiting ${index % WAITING_RUNS + 1}`);
+  const runs = [...waiting, ["computing", files.filter((path) => !waits(path))] as const];
+  return await runTests(runs.map(([name, args]) => ({ name, args })), ROOT);
 }
 
 Deno.exit(Deno.args.length > 0 ? await runTests([{ name: "tests", args: Deno.args }]) : await runAll());
