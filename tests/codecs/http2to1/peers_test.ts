@@ -10,9 +10,9 @@ import { withSeed } from "../../support/random.ts";
 import { missing } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
 
-const CONNECTIONS = Number(Deno.env.get("HTTP2_CONNECTIONS") ?? 6_000);
+const CONNECTIONS = Number(Deno.env.get("HTTP2_CONNECTIONS") ?? 10_000);
 /** Of them to each server, where a connection takes several times as long. */
-const PEER_CONNECTIONS = Math.ceil(CONNECTIONS / 25);
+const PEER_CONNECTIONS = Math.ceil(CONNECTIONS / 40);
 const NEEDS: Readonly<Record<string, string[]>> = {
   node: ["node"],
   nghttpd: ["nghttpd"],
