@@ -73,6 +73,16 @@ export class Http2Connection<Exchange> {
     while (this.heldBytes > target && this.#streams.giveUpOldest());
   }
 
+  /** Who is told of what follows. */
+  set events(events: HttpEvents<Exchange>) {
+    this.#streams.events = events;
+  }
+
+  /** Exchanges of streams that are open. */
+  exchanges(): Iterable<Exchange> {
+    return this.#streams.exchanges();
+  }
+
   /** What follows comes at this time; never goes back. */
   advance(timeNs: number): void {
     this.#streams.advance(timeNs);

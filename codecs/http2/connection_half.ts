@@ -28,7 +28,6 @@ const MAX_PENDING_SETTINGS = 64;
 export class ConnectionHalf<Exchange> implements FrameSink {
   readonly reader: FrameReader;
   readonly #streams: StreamTable<Exchange>;
-  readonly #events: HttpEvents<Exchange>;
   readonly #state: DirectionState;
   readonly #blocks: BlockReader<Exchange>;
   #peer!: ConnectionHalf<Exchange>;
@@ -41,7 +40,6 @@ export class ConnectionHalf<Exchange> implements FrameSink {
 
   private constructor(readonly direction: Direction, shared: SharedParts<Exchange>, joinedLate: boolean) {
     this.#streams = shared.streams;
-    this.#events = shared.streams.events;
     this.#state = shared.streams.directions[direction];
     this.reader = new FrameReader(direction, this, joinedLate, shared.limits.maxBlockBytes);
     this.#blocks = new BlockReader(direction, shared);
@@ -50,6 +48,10 @@ export class ConnectionHalf<Exchange> implements FrameSink {
       this.decoder.allowTableSize(Infinity);
       this.reader.maxFrameSize = LARGEST_MAX_FRAME_SIZE;
     }
+  }
+
+  get #events(): HttpEvents<Exchange> {
+    return this.#streams.events;
   }
 
   /** Both directions of a connection, each the other's peer. */

@@ -21,14 +21,14 @@ import { lacksHead, type Stream, StreamState } from "./stream.ts";
 import type { StreamTable } from "./streams.ts";
 
 export class MessageHeads<Exchange> {
-  readonly #events: HttpEvents<Exchange>;
-
   constructor(
     readonly direction: Direction,
     readonly streams: StreamTable<Exchange>,
     readonly scratch: DecodeScratch,
-  ) {
-    this.#events = streams.events;
+  ) {}
+
+  get #events(): HttpEvents<Exchange> {
+    return this.streams.events;
   }
 
   /** Tells the block that was decoded to the scratch. A string is the reason to give the direction up. */

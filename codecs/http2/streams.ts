@@ -46,8 +46,8 @@ export class StreamTable<Exchange> {
   readonly #reset = new Set<Stream<Exchange>>();
 
   /** `maxStreams`: beyond so many open ones the oldest is given up. */
-  constructor(readonly events: HttpEvents<Exchange>, readonly maxStreams: number, joinedLate: boolean) {
-    const count = (reason: string) => events.count(reason);
+  constructor(public events: HttpEvents<Exchange>, readonly maxStreams: number, joinedLate: boolean) {
+    const count = (reason: string) => this.events.count(reason);
     this.directions = [new DirectionState(joinedLate, count), new DirectionState(joinedLate, count)];
     this.#mayHaveSkipped = joinedLate;
   }
@@ -73,6 +73,11 @@ export class StreamTable<Exchange> {
     this.events.count("streams-over-bound");
     this.abort(oldest, "bound");
     return true;
+  }
+
+  /** Exchanges of all that are open. */
+  *exchanges(): Generator<Exchange> {
+    for (const { exchange } of this.#streams.values()) if (exchange !== undefined) yield exchange;
   }
 
   get(streamId: number): Stream<Exchange> | undefined {

@@ -10,6 +10,9 @@ import type { RawBytes } from "./raw_bytes.ts";
 /** What an exchange costs in memory besides the bytes it holds. */
 export const EXCHANGE_OVERHEAD_BYTES = 1024;
 
+/** Of an exchange that no watcher was told of. */
+export const UNWATCHED = -1;
+
 /**
  * ```
  * HEADLESS ──head──▶ WAITING ──own lane──▶ STREAMING ◀──end of the call──▶ DIRTY
@@ -76,6 +79,8 @@ export class Exchange {
   heldBytes = 0;
   /** Body bytes of messages whose head was not seen. */
   raw: RawBytes | undefined;
+  /** The number by which who watches knows it. */
+  watched = UNWATCHED;
 
   constructor(readonly streamId: number, readonly openedNs: number) {}
 

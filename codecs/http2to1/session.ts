@@ -8,6 +8,7 @@ import { type ConnectionLimits, Http2Connection, type SharedByConnections } from
 import type { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
 import type { MemoryAccount, MemoryBudget } from "../memory_budget.ts";
+import { type ExchangeWatcher, WatchedExchanges } from "./watched_exchanges.ts";
 import type { LanePolicy } from "./options.ts";
 
 /** What all flows of a codec share. */
@@ -24,6 +25,7 @@ export class Http2To1Session implements CodecSession {
   readonly #connection: Http2Connection<Exchange>;
   readonly #account: MemoryAccount;
   readonly #ended: [boolean, boolean] = [false, false];
+  #watched: WatchedExchanges | undefined;
 
   constructor(
     flow: CodecFlow,
@@ -33,6 +35,22 @@ export class Http2To1Session implements CodecSession {
     this.#exchanges = new Exchanges(output, options, writing);
     this.#connection = new Http2Connection(this.#exchanges, connections, options, flow.joinedLate);
     this.#account = memory.open((lengthBytes) => this.#giveWay(lengthBytes));
+  }
+
+  /**
+   * Tells `watcher` from now on what is read of the flow, so that it need not be read twice: of exchanges that are open, what follows.
+   * One at a time; what it throws ends the watching, and `failed` is told.
+   */
+  watch(watcher: ExchangeWatcher, failed: (error: unknown) => void): void {
+    this.#watched = new WatchedExchanges(this.#exchanges, watcher, failed);
+    this.#connection.events = this.#watched;
+  }
+
+  /** Tells the watcher no more: exchanges that are open have ended for it. */
+  unwatch(): void {
+    this.#watched?.end(this.#connection.exchanges());
+    this.#watched = undefined;
+    this.#connection.events = this.#exchanges;
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
@@ -65,6 +83,7 @@ export class Http2To1Session implements CodecSession {
     const { lanes } = this.#exchanges;
     try {
       this.#exchanges.timeNs = timeNs;
+      if (this.#watched !== undefined) this.#watched.timeNs = timeNs;
       this.#connection.advance(timeNs);
       use();
       lanes.flush();
@@ -72,6 +91,7 @@ export class Http2To1Session implements CodecSession {
     } catch (error) {
       // The flow goes on without this session.
       this.#account.close();
+      this.unwatch();
       throw error;
     }
     this.#account.settle(this.#heldBytes);

@@ -15,6 +15,8 @@ export interface ChainContext {
   readonly raw: Codec;
   /** A codec threw; the flow goes on as raw. */
   failed(codec: Codec, error: unknown): void;
+  /** This session of the first codec reads what comes from now on. */
+  opened?(session: CodecSession): void;
 }
 
 /** Makes the chain; `output` is where the last codec writes. */
@@ -25,6 +27,7 @@ export function openChain(codecs: readonly Codec[], context: ChainContext, outpu
 /** One codec on one lane of the stage before it, and all that follows. */
 export class CodecStage {
   readonly #codec: Codec;
+  readonly #isFirst: boolean;
   readonly #context: ChainContext;
   readonly #output: StageOutput;
   #session: CodecSession | undefined;
@@ -39,8 +42,14 @@ export class CodecStage {
 
   constructor(codecs: readonly Codec[], index: number, context: ChainContext, output: CodecOutput) {
     this.#codec = codecs[index];
+    this.#isFirst = index === 0;
     this.#context = context;
     this.#output = new StageOutput(codecs, index + 1, context, output);
+  }
+
+  /** What the codec in charge reads with; undefined while undecided. */
+  get session(): CodecSession | undefined {
+    return this.#session;
   }
 
   /** Whether every codec that could keep something of the flow has declined or failed. */
@@ -116,7 +125,7 @@ export class CodecStage {
     this.#inCharge = codec;
     this.codecName = codec.name;
     try {
-      this.#session = codec.open(this.#flow, this.#output);
+      this.#begin(codec.open(this.#flow, this.#output));
     } catch (error) {
       this.#fail(error);
     }
@@ -156,9 +165,14 @@ export class CodecStage {
   #fail(error: unknown): void {
     this.#context.failed(this.#codec, error);
     this.#output.resetAll();
-    this.#session = this.#context.raw.open(this.#context.flow, this.#output);
+    this.#begin(this.#context.raw.open(this.#context.flow, this.#output));
     this.#inCharge = this.#context.raw;
     this.codecName = this.#context.raw.name;
+  }
+
+  #begin(session: CodecSession): void {
+    this.#session = session;
+    if (this.#isFirst) this.#context.opened?.(session);
   }
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Direction } from "../../codecs/direction.ts";
-import type { Codec } from "../../codecs/codec.ts";
+import type { Codec, CodecSession } from "../../codecs/codec.ts";
 import type { Counters } from "./counters.ts";
 import type {
   CaptureEnd,
@@ -95,6 +95,8 @@ export class Pipeline implements CaptureTarget {
     for (const flow of this.#flows.all()) {
       flow.tap?.end(this.#nowNs);
       flow.tap = flow.state === "mirrored" ? this.#options.tap?.(flow) : undefined;
+      const session = flow.chain?.session;
+      if (session !== undefined) flow.tap?.reads(session);
     }
   }
 
@@ -301,6 +303,7 @@ export class Pipeline implements CaptureTarget {
         flow.counters.count(`codec-${codec.name}-failed`);
         observer.codecFailed(flow, codec.name, error);
       },
+      opened: (session: CodecSession) => flow.tap?.reads(session),
     };
     // A flow rests only when every codec has declined it: they are not asked again about its middle.
     flow.chain = openChain(flow.rested ? [raw] : codecs, context, flow.lanes);

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 /** Looks at one flow's clear text: finds its protocol, and has its exchanges written into the log. @module */
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
+import type { CodecSession } from "../../codecs/codec.ts";
 import type { SharedByConnections } from "../../codecs/http2/connection.ts";
 import { CONNECTION_PREFACE } from "../../codecs/http2/frame.ts";
 import { detectHttp2 } from "../../codecs/http2to1/detect.ts";
+import { Http2To1Session } from "../../codecs/http2to1/session.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
 import type { FlowFacts } from "./flow_facts.ts";
 import { Http1View } from "./http1_view.ts";
 import { Http2View } from "./http2_view.ts";
 import { Protocol, RowKind } from "./log_layout.ts";
 import type { ProtocolView, ViewContext } from "./protocol_view.ts";
+import { ToldView } from "./told_view.ts";
 
 /** What a flow's view shares with those of the others. */
 export interface SharedByViews {
@@ -43,6 +46,16 @@ export class FlowView implements FlowTap {
     this.#openedNs = timeNs;
     const { log } = shared.context;
     log.end(log.begin(RowKind.FLOW_BEGIN, Protocol.OTHER, this.#flowAt(), timeNs), timeNs);
+  }
+
+  /** What `http2to1` reads anyway is read by nobody else, unless that has begun. */
+  reads(session: CodecSession): void {
+    if (this.#hasFailed) return;
+    if (session instanceof Http2To1Session) {
+      if (this.#view !== undefined && this.#view.protocol !== Protocol.OTHER) return;
+      this.#held = NOTHING;
+      this.#view = new ToldView(this.#context, session, (error, timeNs) => this.#fail(error, timeNs));
+    } else if (this.#view instanceof ToldView) this.#view = this.#open(true, true);
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {

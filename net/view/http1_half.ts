@@ -34,8 +34,6 @@ type State = "reading" | "lost" | "tunnel";
 export class Http1Half implements MessageParts {
   /** When the message at hand began. */
   beganNs = 0;
-  /** Bytes passed over while looking for a head. */
-  skippedBytes = 0;
   /** The head at hand is the first behind a loss. */
   isResynced = false;
   /** While it is lost since bytes were: messages may be among them. */
@@ -61,10 +59,7 @@ export class Http1Half implements MessageParts {
 
   data(bytes: Uint8Array, timeNs: number): void {
     if (this.#state === "lost") {
-      if (!beginsWithHead(this.direction, bytes)) {
-        this.skippedBytes += bytes.length;
-        return;
-      }
+      if (!beginsWithHead(this.direction, bytes)) return;
       this.#state = "reading";
       this.isResynced = true;
       this.isLostByGap = false;
@@ -76,7 +71,7 @@ export class Http1Half implements MessageParts {
         this.isResynced = false;
         return;
       }
-      if (this.#state === "reading" && !mayBeginHead(this.direction, bytes)) return this.#pass(bytes);
+      if (this.#state === "reading" && !mayBeginHead(this.direction, bytes)) return this.#lose("malformed");
     }
     this.#reader.data(bytes);
     if (this.#account !== undefined || this.#reader.heldBytes > 0) this.#settle();
@@ -138,12 +133,6 @@ export class Http1Half implements MessageParts {
   opaque(bytes: Uint8Array): void {
     if (this.#state === "tunnel") return this.#owner.tunnel(this.direction, bytes);
     this.#lose("malformed");
-    this.skippedBytes += bytes.length;
-  }
-
-  #pass(bytes: Uint8Array): void {
-    this.#lose("malformed");
-    this.skippedBytes += bytes.length;
   }
 
   #lose(why: "gap" | "malformed"): void {

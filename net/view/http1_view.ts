@@ -45,10 +45,6 @@ export class Http1View implements ProtocolView, Http1Owner {
     return this.heads > 0 ? Protocol.HTTP_1_1 : Protocol.OTHER;
   }
 
-  get skippedBytes(): number {
-    return this.#halves[0].skippedBytes + this.#halves[1].skippedBytes;
-  }
-
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
     this.#timeNs = timeNs;
     this.#halves[direction].data(bytes, timeNs);

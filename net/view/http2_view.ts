@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A connection of HTTP/2 into the exchange log, by the codec's own reader. @module */
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
-import type { HttpEvents, Partial, RequestHead, ResponseHead } from "../../codecs/http/event.ts";
-import type { FieldList } from "../../codecs/http/field_list.ts";
-import { ByteWriter } from "../../codecs/http1/byte_writer.ts";
 import {
   type ConnectionLimits,
   DEFAULT_LIMITS,
@@ -11,27 +8,22 @@ import {
   type SharedByConnections,
 } from "../../codecs/http2/connection.ts";
 import type { MemoryAccount } from "../../codecs/memory_budget.ts";
-import { writeFields, writeValue } from "./field_text.ts";
-import { Mark, Protocol, RowKind } from "./log_layout.ts";
+import { Http2Rows } from "./http2_rows.ts";
+import { Protocol } from "./log_layout.ts";
 import type { ProtocolView, ViewContext } from "./protocol_view.ts";
 
 /** Half of the codec's: what is read here is read for people. */
 const LIMITS: ConnectionLimits = { ...DEFAULT_LIMITS, maxStreams: DEFAULT_LIMITS.maxStreams / 2 };
-/** Used by one call at a time. */
-const HEAD = new ByteWriter();
 
-/** Exchanges are known by the numbers of their rows. */
-export class Http2View implements ProtocolView, HttpEvents<number> {
+export class Http2View implements ProtocolView {
   readonly protocol = Protocol.HTTP_2;
-  skippedBytes = 0;
-  readonly #context: ViewContext;
+  readonly #rows: Http2Rows;
   readonly #connection: Http2Connection<number>;
   readonly #account: MemoryAccount;
-  #timeNs = 0;
 
   constructor(context: ViewContext, connections: SharedByConnections, joinedLate: boolean) {
-    this.#context = context;
-    this.#connection = new Http2Connection<number>(this, connections, LIMITS, joinedLate);
+    this.#rows = new Http2Rows(context);
+    this.#connection = new Http2Connection<number>(this.#rows, connections, LIMITS, joinedLate);
     this.#account = context.memory.open((lengthBytes) => {
       this.#connection.giveWay(lengthBytes);
       return this.#connection.heldBytes;
@@ -39,126 +31,25 @@ export class Http2View implements ProtocolView, HttpEvents<number> {
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
-    this.#timeNs = timeNs;
-    this.#connection.advance(timeNs);
+    this.#advance(timeNs);
     this.#connection.data(direction, bytes);
     this.#account.settle(this.#connection.heldBytes);
   }
 
   gap(direction: Direction, lengthBytes: number, timeNs: number): void {
-    this.#timeNs = timeNs;
-    this.#connection.advance(timeNs);
+    this.#advance(timeNs);
     this.#connection.gap(direction, lengthBytes);
   }
 
   end(timeNs: number): void {
-    this.#timeNs = timeNs;
+    this.#rows.timeNs = timeNs;
     this.#connection.end(TO_SERVER);
     this.#connection.end(TO_CLIENT);
     this.#account.close();
   }
 
-  // HttpEvents
-
-  request(streamId: number, head: RequestHead, pushed: boolean): number {
-    const { log, flowAt } = this.#context;
-    const row = log.begin(RowKind.EXCHANGE, Protocol.HTTP_2, flowAt(), this.#timeNs);
-    log.setStream(row, streamId);
-    HEAD.length = 0;
-    const { fields } = head;
-    if (head.method < 0) HEAD.ascii("?");
-    else writeValue(HEAD, fields, head.method);
-    HEAD.ascii(" ");
-    const target = head.target >= 0 ? head.target : head.authority;
-    if (target < 0) HEAD.ascii("?");
-    else writeValue(HEAD, fields, target);
-    HEAD.ascii(" HTTP/2\r\n");
-    if (head.authority >= 0) {
-      HEAD.ascii("host: ");
-      writeValue(HEAD, fields, head.authority);
-      HEAD.ascii("\r\n");
-    }
-    if (head.protocol >= 0) {
-      HEAD.ascii(":protocol: ");
-      writeValue(HEAD, fields, head.protocol);
-      HEAD.ascii("\r\n");
-    }
-    writeFields(HEAD, fields, head.firstRegular);
-    log.requestHead(row, HEAD.bytes, 0, HEAD.length);
-    if (pushed) log.mark(row, Mark.PUSHED);
-    if (head.doubt === "resync") log.mark(row, Mark.RESYNCED);
-    this.#markLost(row, fields);
-    return row;
-  }
-
-  orphan(streamId: number): number {
-    const { log, flowAt } = this.#context;
-    const row = log.begin(RowKind.EXCHANGE, Protocol.HTTP_2, flowAt(), this.#timeNs);
-    log.setStream(row, streamId);
-    log.mark(row, Mark.NO_REQUEST);
-    return row;
-  }
-
-  interim(): void {}
-
-  response(row: number, head: ResponseHead): void {
-    const { log } = this.#context;
-    HEAD.length = 0;
-    HEAD.ascii("HTTP/2 ");
-    HEAD.ascii(String(head.status));
-    HEAD.ascii("\r\n");
-    writeFields(HEAD, head.fields, head.firstRegular);
-    log.responseHead(row, head.status, HEAD.bytes, 0, HEAD.length, this.#timeNs);
-    this.#markLost(row, head.fields);
-  }
-
-  retract(row: number): boolean {
-    this.#context.log.responseHead(row, 0, HEAD.bytes, 0, 0, this.#timeNs);
-    return true;
-  }
-
-  body(row: number, direction: Direction, bytes: Uint8Array, start: number, end: number): void {
-    this.#context.log.body(row, direction, bytes, start, end, this.#timeNs);
-  }
-
-  bodyGap(row: number, direction: Direction, lengthBytes: number): void {
-    this.#context.log.bodyGap(row, direction, lengthBytes);
-  }
-
-  trailers(row: number, direction: Direction, fields: FieldList): void {
-    HEAD.length = 0;
-    writeFields(HEAD, fields, 0);
-    this.#context.log.trailers(row, direction, HEAD.bytes, 0, HEAD.length);
-  }
-
-  ended(row: number, direction: Direction): void {
-    this.#context.log.messageEnd(row, endMark(direction), this.#timeNs);
-  }
-
-  truncated(row: number, direction: Direction, why: Partial): void {
-    this.#context.log.cut(row, why);
-    this.ended(row, direction);
-  }
-
-  reset(): void {}
-
-  aborted(row: number, why: Partial): void {
-    this.#context.log.cut(row, why);
-    this.#context.log.end(row, this.#timeNs);
-  }
-
-  count(reason: string, amount = 1): void {
-    if (reason === "resync-skipped-bytes") this.skippedBytes += amount;
-  }
-
-  unreadable(_direction: Direction, _reason: string, bytes: Uint8Array): void {
-    this.skippedBytes += bytes.length;
-  }
-
-  #markLost(row: number, fields: FieldList): void {
-    if (fields.lostCount > 0 || fields.isCut) this.#context.log.mark(row, Mark.LOST_FIELDS);
+  #advance(timeNs: number): void {
+    this.#rows.timeNs = timeNs;
+    this.#connection.advance(timeNs);
   }
 }
-
-const endMark = (direction: Direction): number =>
-  direction === TO_SERVER ? Mark.REQUEST_ENDED : Mark.RESPONSE_ENDED;

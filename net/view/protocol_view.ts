@@ -21,8 +21,6 @@ export interface ViewContext {
 export interface ProtocolView {
   /** What the flow was found to be so far. */
   readonly protocol: Protocol;
-  /** Bytes that were passed over behind a loss. */
-  readonly skippedBytes: number;
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void;
   gap(direction: Direction, lengthBytes: number, timeNs: number): void;
   /** Nothing more comes; rows that are open end. */

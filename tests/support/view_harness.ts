@@ -17,6 +17,8 @@ export class ViewHarness {
   /** What readers of flows threw. */
   readonly failures: unknown[] = [];
   missed = 0;
+  /** Whether flows are looked at. */
+  isLooking = true;
   #timeNs = 1e9;
   readonly #offsets = new Map<string, number>();
 
@@ -29,7 +31,10 @@ export class ViewHarness {
       { logBytes: 1024 * 1024, failed: (error) => this.failures.push(error), ...options },
       [reader],
     );
-    this.mirror = new PipelineHarness({ codecs, tap: (flow) => this.view.tap(flow) });
+    this.mirror = new PipelineHarness({
+      codecs,
+      tap: (flow) => this.isLooking ? this.view.tap(flow) : undefined,
+    });
   }
 
   open(flow: number, changes: Partial<CaptureOpen> = {}): void {
