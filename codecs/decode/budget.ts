@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/** What decoding may cost: bytes for a message and a flow, decoders over all flows. @module */
+/** What decoding may cost: bytes for a message and a flow, decoders and what they hold over all flows. @module */
+import type { MemoryAccount, MemoryBudget } from "../memory_budget.ts";
 import type { DecodeOptions } from "./options.ts";
 
 /** Bytes beyond the ratio that are left to a flow, over all its connections. */
@@ -42,37 +43,79 @@ export interface DecoderHolder {
   evict(): void;
 }
 
-/** The decoders of all flows: where there are too many, the flow with most of them loses its oldest. */
+/** The decoders of one flow, the oldest first, each with the bytes that it holds. */
+interface FlowDecoders {
+  readonly heldBytes: Map<DecoderHolder, number>;
+  readonly account: MemoryAccount;
+}
+
+/**
+ * The decoders of all flows: where there are too many, the flow with most of them loses its oldest; where they hold too much, the flow
+ * that holds most loses those that hold most.
+ */
 export class DecoderPool {
-  readonly #holders = new Map<FlowBudget, Set<DecoderHolder>>();
+  readonly #flows = new Map<FlowBudget, FlowDecoders>();
   #open = 0;
 
-  constructor(readonly maxOpen: number) {}
+  constructor(readonly maxOpen: number, readonly memory: MemoryBudget) {}
 
   add(flow: FlowBudget, holder: DecoderHolder): void {
-    let holders = this.#holders.get(flow);
-    if (holders === undefined) this.#holders.set(flow, holders = new Set());
     if (this.#open >= this.maxOpen) this.#evictOne();
-    holders.add(holder);
+    this.#decodersOf(flow).heldBytes.set(holder, 0);
     this.#open++;
   }
 
   remove(flow: FlowBudget, holder: DecoderHolder): void {
-    const holders = this.#holders.get(flow);
-    if (!holders?.delete(holder)) return;
-    this.#open--;
-    if (holders.size === 0) this.#holders.delete(flow);
+    const decoders = this.#flows.get(flow);
+    if (decoders === undefined) return;
+    this.settle(flow, holder, 0);
+    if (decoders.heldBytes.delete(holder)) this.#open--;
+    if (decoders.heldBytes.size > 0) return;
+    decoders.account.close();
+    this.#flows.delete(flow);
+  }
+
+  /** The holder holds so much now, between two calls; it or another may be evicted for that. */
+  settle(flow: FlowBudget, holder: DecoderHolder, heldBytes: number): void {
+    const decoders = this.#flows.get(flow);
+    const before = decoders?.heldBytes.get(holder);
+    if (decoders === undefined || before === undefined || before === heldBytes) return;
+    decoders.heldBytes.set(holder, heldBytes);
+    decoders.account.settle(decoders.account.heldBytes + heldBytes - before);
   }
 
   get size(): number {
     return this.#open;
   }
 
+  #decodersOf(flow: FlowBudget): FlowDecoders {
+    const known = this.#flows.get(flow);
+    if (known !== undefined) return known;
+    const account = this.memory.open((lengthBytes) => this.#giveWay(decoders, lengthBytes));
+    const decoders: FlowDecoders = { heldBytes: new Map(), account };
+    this.#flows.set(flow, decoders);
+    return decoders;
+  }
+
   #evictOne(): void {
-    let most: Set<DecoderHolder> | undefined;
-    for (const holders of this.#holders.values()) {
-      if (most === undefined || holders.size > most.size) most = holders;
+    let most: FlowDecoders | undefined;
+    for (const decoders of this.#flows.values()) {
+      if (most === undefined || decoders.heldBytes.size > most.heldBytes.size) most = decoders;
     }
-    most?.values().next().value?.evict();
+    most?.heldBytes.keys().next().value?.evict();
+  }
+
+  /** Answers what the flow's decoders hold then. */
+  #giveWay({ heldBytes, account }: FlowDecoders, lengthBytes: number): number {
+    let left = account.heldBytes;
+    const enough = left - lengthBytes;
+    for (const [holder, bytes] of [...heldBytes].sort(([, one], [, other]) => other - one)) {
+      if (left <= enough) break;
+      heldBytes.delete(holder);
+      this.#open--;
+      holder.evict();
+      left -= bytes;
+    }
+    return left;
   }
 }

@@ -39,8 +39,8 @@ export const decodeCodec: CodecWithSettings<typeof DECODE_SETTINGS> = {
 /** Makes the codec; what is left out of the options is as the settings have it. */
 export function decode(given: Partial<DecodeOptions> = {}): Codec {
   const options = { ...DEFAULT_OPTIONS, ...given };
-  const pool = new DecoderPool(options.maxOpen);
   const memory = new MemoryBudget(options.maxMemoryBytes);
+  const pool = new DecoderPool(options.maxOpen, memory);
   const scratch = { decoded: new ByteWriter(), written: new ByteWriter() };
   // Every connection of a flow is a session, and all of them pay out of one purse.
   const budgets = new WeakMap<CodecFlow, FlowBudget>();

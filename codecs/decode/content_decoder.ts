@@ -7,17 +7,20 @@ import { type Format, ZlibStream } from "./zlib_stream.ts";
 /** A content coding that can be undone. */
 export type Coding = "gzip" | "deflate" | "br" | "zstd";
 
-/** Codings of one body at most: more than one is rare, and each layer multiplies. */
-export const MAX_CODINGS = 4;
+/** Codings of one body at most: curl takes five, browsers any number, and what all of them give together is bounded. */
+export const MAX_CODINGS = 10;
 
 /** Why a body is not decoded any further. */
-export type Stop = "malformed" | "trailing" | "no-output" | "size" | "ratio";
+export type Stop = "malformed" | "trailing" | "size" | "ratio";
 
 /** Decoded bytes come in pieces of so much at most. */
 const PIECE_BYTES = 64 * 1024;
 /** Encoded bytes are given in pieces of so much. */
 const STEP_BYTES = 16 * 1024;
-/** Encoded bytes without a decoded one: a block of zstd has 128 KiB, but a gzip header can have a name of any length. */
+/**
+ * Encoded bytes without a decoded one that are kept, to be shown should decoding fail. A block of zstd has 128 KiB; what is longer decodes
+ * to nothing: names in gzip's header, skippable frames of zstd, brotli's metadata.
+ */
 const MAX_SILENT_BYTES = 256 * 1024;
 
 /** Used by one call at a time, so that all flows can share them. */
@@ -70,6 +73,7 @@ export class ContentDecoder {
   /** Where the step at hand begins, or what is behind the end of the stream. */
   #restFrom = 0;
   #hasEmitted = false;
+  #forgottenBytes = 0;
   /** Of `#silent`, the step that gave decoded bytes. */
   #emittedLength = 0;
 
@@ -91,10 +95,27 @@ export class ContentDecoder {
         this.#silent.length = 0;
         this.#emittedLength = end - at;
       }
-      if (this.#silent.length > MAX_SILENT_BYTES) return "no-output";
+      if (this.#silent.length > MAX_SILENT_BYTES) this.#forget();
       this.#silent.copy(bytes, at, end);
     }
     return "";
+  }
+
+  #forget(): void {
+    this.#forgottenBytes += this.#silent.length;
+    this.#silent.length = this.#emittedLength = 0;
+  }
+
+  /** Encoded bytes that gave nothing and are not kept any more, since this was last asked. */
+  takeForgottenBytes(): number {
+    const bytes = this.#forgottenBytes;
+    this.#forgottenBytes = 0;
+    return bytes;
+  }
+
+  /** What it may hold by now. */
+  get memoryBytes(): number {
+    return this.#layers.reduce((sum, { stream }) => sum + (stream?.memoryBytes ?? 0), this.#silent.length);
   }
 
   /**

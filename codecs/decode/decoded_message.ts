@@ -55,7 +55,7 @@ type State = typeof State[keyof typeof State];
 export class DecodedMessage implements DecoderHolder {
   #state: State = State.HELD;
   #decoder: ContentDecoder | undefined;
-  /** As it came behind the head, while nothing is decoded. */
+  /** As it came behind the head, while it can still be shown so. */
   #kept: ByteWriter | undefined = new ByteWriter(0);
   #encodedBytes = 0;
   #decodedBytes = 0;
@@ -83,17 +83,31 @@ export class DecodedMessage implements DecoderHolder {
     return this.#state === State.ENCODED;
   }
 
+  /** What it may hold by now. */
+  get memoryBytes(): number {
+    return (this.#decoder?.memoryBytes ?? 0) + (this.#kept?.length ?? 0);
+  }
+
   body(bytes: Uint8Array): void {
     this.#encodedBytes += bytes.length;
     if (this.#decoder === undefined) return this.#afterStop(bytes);
     this.#keep(bytes);
     const stop = this.#decoder.push(bytes, this.#emit);
+    this.#forget(this.#decoder.takeForgottenBytes());
     if (stop === "") return;
     const rest = this.#decoder.rest(bytes, stop);
     // Nothing of brotli but its end is told: an end before the first byte is none.
     this.#giveUp(stop === "trailing" && this.#decodedBytes === 0 ? "malformed" : stop);
-    if (this.#decodedBytes > 0) this.#append(rest);
+    if (this.#kept === undefined) this.#append(rest);
     else this.#showEncoded();
+  }
+
+  /** So many encoded bytes that gave nothing are left out: what follows can only be shown decoded, or behind the head of that. */
+  #forget(lengthBytes: number): void {
+    if (lengthBytes === 0) return;
+    this.context.count("encoded-silent-bytes", lengthBytes);
+    this.#kept = undefined;
+    if (this.#state === State.HELD) this.#stream();
   }
 
   /** Bytes of the chunked coding. */
@@ -136,7 +150,7 @@ export class DecodedMessage implements DecoderHolder {
   /** Nothing more of the message comes, and it is not whole. */
   cut(): void {
     this.#release();
-    if (this.#state === State.HELD && this.#decodedBytes === 0) return this.#asItCame([]);
+    if (this.#kept !== undefined) return this.#asItCame([]);
     this.flush();
     if (this.#state >= State.ENCODED) return;
     this.#countDecoded();
@@ -189,7 +203,7 @@ export class DecodedMessage implements DecoderHolder {
 
   /** Gives up between two pieces of the body; may not write. */
   #abandon(reason: Reason): void {
-    if (this.#decodedBytes > 0) this.#rest = this.#decoder!.unshown(reason !== "truncated");
+    if (this.#kept === undefined) this.#rest = this.#decoder!.unshown(reason !== "truncated");
     this.#giveUp(reason);
   }
 
@@ -205,9 +219,7 @@ export class DecodedMessage implements DecoderHolder {
     const rest = this.#rest;
     this.#rest = NOTHING;
     if (rest.length > 0) this.#append(rest);
-    if (this.#decodedBytes === 0 && this.#state === State.HELD) {
-      this.#asItCame([`${ENCODED_MARK}: ${this.#stop}`]);
-    }
+    if (this.#kept !== undefined) this.#asItCame([`${ENCODED_MARK}: ${this.#stop}`]);
   }
 
   #asItCame(marks: readonly string[]): void {

@@ -18,7 +18,7 @@ export interface DecodeOptions {
   readonly maxMessageBytes: number;
   /** Messages of all flows that are decoded at a time. */
   readonly maxOpen: number;
-  /** Bytes of heads that have not all come, of all flows together. */
+  /** Bytes that decoders and heads that have not all come hold, of all flows together. */
   readonly maxMemoryBytes: number;
   /** Behind so much of a direction that has decoded bodies, the next request opens the connection anew; 0: never. */
   readonly reopenAfterBytes: number;
@@ -26,9 +26,10 @@ export interface DecodeOptions {
 
 /**
  * `ratio`: text seldom passes 30, and so much is paid for by its sender. `extraBytes`: small messages of one repeated byte pass any
- * ratio; an IDS inspects no more than 1 MiB of each. `maxOpen`: a decoder of brotli takes up to 16 MiB, one of zstd 8 MiB, and
- * both far less for small bodies. `maxMemoryBytes`: 2000 heads of 32 KiB, the most that servers take unless set otherwise. `reopenAfterBytes`: Suricata inspects 1 MiB of a direction, and how long the next body will be
- * is not known before it is decoded.
+ * ratio; an IDS inspects no more than 1 MiB of each. `maxMemoryBytes`: a decoder of brotli takes up to 16 MiB and
+ * one of zstd 8 MiB where they gave so much, and both far less for small bodies; there is room for 30 downloads in brotli as servers
+ * make it, or for 4000 heads of 32 KiB. `maxOpen`: with the least that a decoder takes, half of that. `reopenAfterBytes`: Suricata
+ * inspects 1 MiB of a direction, and how long the next body will be is not known before it is decoded.
  */
 export const DEFAULT_OPTIONS: DecodeOptions = {
   gzip: true,
@@ -38,7 +39,7 @@ export const DEFAULT_OPTIONS: DecodeOptions = {
   extraBytes: 4 * 1024 * 1024,
   maxMessageBytes: 64 * 1024 * 1024,
   maxOpen: 512,
-  maxMemoryBytes: 64 * 1024 * 1024,
+  maxMemoryBytes: 128 * 1024 * 1024,
   reopenAfterBytes: 512 * 1024,
 };
 
@@ -87,7 +88,7 @@ export const DECODE_SETTINGS = {
   "memory": {
     type: "size",
     default: DEFAULT_OPTIONS.maxMemoryBytes,
-    description: "what unfinished heads of all flows may hold; beyond it the largest pass as they came",
+    description: "what decoders and unfinished heads of all flows may hold; beyond it the largest give way",
   },
   "reopen-after": {
     type: "size",

@@ -112,6 +112,20 @@ class Half implements MessageParts {
     this.outlet.flush();
   }
 
+  /** Nothing more is decoded. */
+  abandon(): void {
+    this.message?.evict();
+    this.webSocket?.evict();
+  }
+
+  /** Between two calls: says what decoding holds. */
+  settle(): void {
+    const { pool, budget } = this.session.context;
+    for (const holder of [this.message, this.webSocket]) {
+      if (holder !== undefined) pool.settle(budget, holder, holder.memoryBytes);
+    }
+  }
+
   #afterPart(): void {
     if (this.message?.isEncoded) this.message = undefined;
   }
@@ -154,10 +168,12 @@ export class DecodeSession implements CodecSession {
       this.#flush(direction);
     } catch (error) {
       // The flow goes on without this session.
+      for (const half of this.#halves) half.abandon();
       this.#account.close();
       throw error;
     }
     this.#account.settle(this.#heldBytes);
+    for (const half of this.#halves) half.settle();
   }
 
   get #heldBytes(): number {

@@ -20,7 +20,7 @@ const MAX_HEADER_BYTES = 14;
 /** Decoded bytes come in pieces of so much at most, and are written when there are four of them. */
 const PIECE_BYTES = 16 * 1024;
 const WRITE_BYTES = 4 * PIECE_BYTES;
-/** Compressed bytes without a decoded one: a block's tables are far shorter. */
+/** Compressed bytes without a decoded one that are kept: a block's tables are far shorter, what is longer is empty blocks. */
 const MAX_SILENT_BYTES = 64 * 1024;
 
 const PIECE = new Uint8Array(PIECE_BYTES);
@@ -107,6 +107,11 @@ export class WebSocketDecoder implements DecoderHolder {
     this.#stop("memory");
   }
 
+  /** What it may hold by now. */
+  get memoryBytes(): number {
+    return (this.#inflate?.memoryBytes ?? 0) + this.#silent.length;
+  }
+
   #frameHeader(bytes: Uint8Array, at: number): number {
     const header = this.#header;
     header[this.#headerLength++] = bytes[at++];
@@ -185,11 +190,13 @@ export class WebSocketDecoder implements DecoderHolder {
     this.#budget.received(plain.length);
     const before = this.context.scratch.decoded.length;
     this.#silent.copy(plain, 0, plain.length);
-    if (this.#run(plain) && this.#silent.length <= MAX_SILENT_BYTES) {
-      if (this.context.scratch.decoded.length !== before) this.#silent.length = 0;
+    if (this.#run(plain)) {
+      const isSilent = this.context.scratch.decoded.length === before;
+      if (isSilent && this.#silent.length <= MAX_SILENT_BYTES) return;
+      if (isSilent) this.context.count("encoded-silent-bytes", this.#silent.length);
+      this.#silent.length = 0;
       return;
     }
-    this.#stop("no-output");
     this.#isCompressed = false;
     this.#showEncoded(isFrameEnd ? this.#first & FIN : 0);
     if (!isFrameEnd) this.#writeHeader(this.#first & FIN, this.#left);

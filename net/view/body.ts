@@ -49,7 +49,6 @@ function decoded(codings: Coding[], encoded: Uint8Array, missing: string): Plain
 const TROUBLE: Readonly<Record<string, string>> = {
   "malformed": "damaged from here on",
   "trailing": "more follows behind its end",
-  "no-output": "damaged from here on",
   "size": `more than ${SHOWN_BYTES_MAX} bytes when decoded`,
   "ratio": `more than ${SHOWN_BYTES_MAX} bytes when decoded`,
 };

@@ -57,11 +57,12 @@ export class View {
     this.#readers = readers;
     this.#filter = options.filter ?? (() => true);
     this.#reader = new LogReader(this.log.memory.buffer);
+    const memory = new MemoryBudget(HELD_BYTES_MAX);
     this.#shared = {
       context: {
         log: this.log,
-        decoders: new DecoderPool(DECODERS_MAX),
-        memory: new MemoryBudget(HELD_BYTES_MAX),
+        decoders: new DecoderPool(DECODERS_MAX, memory),
+        memory,
       },
       connections: newSharedByConnections(),
       failed: options.failed,

@@ -139,6 +139,14 @@ Deno.test("what is no deflate goes on compressed, and so does what follows", () 
   assert.equal(flow.counts.get("encoded-websocket-malformed"), 1);
 });
 
+Deno.test("empty blocks, however many, hide nothing of the message behind them", () => {
+  const empty = Buffer.concat(Array(13_000).fill(Buffer.of(0, 0, 0, 0xff, 0xff)));
+  const flow = opened().data(1, frame(COMPRESSED | TEXT, empty)).data(1, frame(CONTINUATION, empty));
+  flow.data(1, frame(FIN | CONTINUATION, alone("attack at dawn"))).end();
+  assert.deepEqual(messages(tunnel(flow, 1)), ["attack at dawn"]);
+  assert.ok(flow.counts.get("encoded-silent-bytes")! > empty.length);
+});
+
 Deno.test("a message is decoded up to its bound, then shown compressed", () => {
   const noise = Buffer.from(new Random(3).bytes(60_000).map((byte) => 97 + byte % 16)).toString("latin1");
   const bounded = decode({ websocket: true, maxMessageBytes: 20_000 });
