@@ -54,6 +54,19 @@ static inline void bounce_none(struct bounce *bounce, const void *from, uint64_t
     bounce->number = BOUNCE_NONE;
 }
 
+/* The same of no more than BOUNCE_STACK bytes, all of which are copied to `stack`. */
+static inline void bounce_copy(struct bounce *bounce, uint8_t *stack, const void *from, uint64_t length)
+{
+    bounce->from = from;
+    bounce->length = length;
+    bounce->bytes = stack;
+    bounce->start = 0;
+    bounce->filled = (uint32_t)length;
+    bounce->room = BOUNCE_STACK;
+    bounce->number = BOUNCE_NONE;
+    memcpy(stack, from, length);
+}
+
 /* Finds room for a copy in the pool. `stamp` is that of try_lock. */
 void bounce_begin_in_pool(struct bounce *bounce, uint32_t stamp);
 

@@ -4,90 +4,16 @@
 #include "attach.h"
 #include "hello.h"
 #include "libc.h"
-#include "settings.h"
 #include "slice.h"
 
-/* Is this a call that the library makes of itself (SSL_write_early_data calls SSL_write_ex), within one by the program on the
- * same session that does the same? The caller's address decides: it holds after a longjmp, too. */
-static bool is_nested(const struct thread_state *thread, enum call_kind kind, const void *ssl, const void *caller)
+/* Nothing but this call is under way on its thread, in a process that has its ring: nearly always. */
+static inline bool is_alone(void)
 {
-    for (uint32_t i = 0; i < thread->depth; i++) {
-        const struct call *outer = &thread->calls[i];
-        const struct library *library = outer->library;
-        if (outer->ssl == ssl && outer->kind == kind &&
-            (library->end == 0 || (uintptr_t)caller - library->start < library->end - library->start))
-            return true;
-    }
-    return false;
-}
-
-/* False: the call counts for nothing. Else *entry is a place in the thread's list that `enter` takes, NULL when it is full. */
-static inline bool prepare(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame,
-                           const void *caller, struct call **entry)
-{
-    struct thread_state *thread = &thread_state;
-    call->ssl = ssl;
-    call->frame = frame;
-    call->counts = false;
-    if (UNLIKELY(load_acquire(&settings.ready) == 0))
-        return false;
-    if (UNLIKELY(thread_call(thread, frame) != NULL) && is_nested(thread, kind, ssl, caller))
-        return false;
-    call->counts = true;
-    *entry = thread->depth < THREAD_CALLS ? &thread->calls[thread->depth] : NULL;
-    if (*entry == NULL)
-        return true;
-    (*entry)->ssl = ssl;
-    (*entry)->frame = frame;
-    (*entry)->library = call->library;
-    (*entry)->kind = (uint8_t)kind;
-    (*entry)->sliced = 0;
-    (*entry)->fd = -1;
-    (*entry)->sent = -1;
-    (*entry)->hello_from = CALL_KEEPS_NONE;
-    (*entry)->buffer = BOUNCE_NONE;
-    return true;
-}
-
-/* A signal handler sees whole entries only. */
-static inline void enter(const struct call *entry)
-{
-    __atomic_signal_fence(__ATOMIC_RELEASE);
-    if (LIKELY(entry != NULL))
-        thread_state.depth++;
-}
-
-/* Takes the call off the list where calls were left in between, or the list was full, or a coroutine came back on another thread. */
-static COLD bool leave_behind(const struct call_frame *call)
-{
-    struct thread_state *thread = &thread_state;
-    uint32_t depth = thread->depth;
-    while (depth > 0 && thread->calls[depth - 1].frame < call->frame)
-        depth--;
-    if (UNLIKELY(depth != thread->depth))
-        thread_cut(thread, depth);
-    if (depth == 0 || thread->calls[depth - 1].frame != call->frame)
-        return false;
-    thread->depth = depth - 1;
-    return true;
-}
-
-/* Takes the call off the list: on whose behalf what passed is told. */
-static inline struct flow_use leave(const struct call_frame *call)
-{
-    struct thread_state *thread = &thread_state;
-    uint32_t depth = thread->depth;
-    if (UNLIKELY(depth == 0 || thread->calls[depth - 1].frame != call->frame)) {
-        if (!leave_behind(call))
-            return (struct flow_use){call->ssl, call->library, -1, -1};
-        depth = thread->depth + 1;
-    }
-    thread->depth = --depth;
-    return (struct flow_use){call->ssl, call->library, thread->calls[depth].fd, thread->calls[depth].sent};
+    return LIKELY(thread_state.depth == 0) && LIKELY(attach_ring() != NULL);
 }
 
 /* The session to record for; NULL: none, and what passed is counted. */
-static struct session *session_of(const struct flow_use *use, bool written, uint64_t length)
+static HOT struct session *session_of(const struct flow_use *use, bool written, uint64_t length)
 {
     if (LIKELY(attach_ring() != NULL))
         return flow_session(use);
@@ -117,20 +43,33 @@ static inline void learn_early(const struct flow_use *use)
     }
 }
 
-void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame, const void *caller)
+static COLD void begin_among_others(struct call_frame *call, enum call_kind kind, const void *caller)
 {
     struct call *entry;
-    if (!prepare(call, kind, ssl, frame, caller, &entry))
+    if (!call_prepare(call, kind, caller, &entry))
         return;
     attach_ring_or_claim();
-    enter(entry);
+    call_enter(entry);
+}
+
+void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, const void *frame, const void *caller)
+{
+    call->ssl = ssl;
+    call->frame = frame;
+    if (UNLIKELY(!is_alone())) {
+        begin_among_others(call, kind, caller);
+        return;
+    }
+    call->counts = true;
+    call_note(thread_state.calls, call, kind);
+    call_enter(thread_state.calls);
 }
 
 void call_end_read(struct call_frame *call, const void *bytes, uint64_t length)
 {
     if (!call->counts)
         return;
-    struct flow_use use = leave(call);
+    struct flow_use use = call_leave(call);
     if (length != 0) {
         struct session *session = session_of(&use, false, length);
         if (session == NULL)
@@ -150,7 +89,7 @@ void call_end(struct call_frame *call)
 {
     if (!call->counts)
         return;
-    struct flow_use use = leave(call);
+    struct flow_use use = call_leave(call);
     learn_early(&use);
 }
 
@@ -173,13 +112,13 @@ static COLD void begin_large(struct write_frame *write, struct call *entry)
 }
 
 /* A write begins; `bytes` NULL: they are not there in one piece, or `unseen`. False: it counts for nothing. */
-static inline bool begin_copy(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, bool unseen,
-                              const void *frame, const void *caller, struct call **entry)
+static bool begin_copy(struct write_frame *write, const void *bytes, uint64_t length, bool unseen, const void *caller,
+                       struct call **entry)
 {
     write->time_ns = 0;
     write->unseen = unseen;
     bounce_none(&write->bounce, bytes, length);
-    if (!prepare(&write->call, CALL_WRITE, ssl, frame, caller, entry))
+    if (!call_prepare(&write->call, CALL_WRITE, caller, entry))
         return false;
     struct ring_view *view = attach_ring_or_claim();
     if (LIKELY(view != NULL)) {
@@ -196,20 +135,37 @@ static inline void enter_write(const struct write_frame *write, struct call *ent
         entry->buffer = write->bounce.number;
         entry->ticket = write->bounce.ticket;
     }
-    enter(entry);
+    call_enter(entry);
 }
 
-void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
-                      const void *caller)
+static __attribute__((noinline)) void begin_any_write(struct write_frame *write, const void *bytes, uint64_t length,
+                                                      const void *caller)
 {
     struct call *entry;
-    if (!begin_copy(write, ssl, bytes, length, bytes == NULL, frame, caller, &entry))
+    if (!begin_copy(write, bytes, length, bytes == NULL, caller, &entry))
         return;
     if (write->bounce.bytes != NULL && LIKELY(length <= BOUNCE_SMALL))
         bounce_fill(&write->bounce, length);
     else if (write->bounce.bytes != NULL)
         begin_large(write, entry);
     enter_write(write, entry);
+}
+
+void call_begin_write(struct write_frame *write, const void *ssl, const void *bytes, uint64_t length, const void *frame,
+                      const void *caller)
+{
+    write->call.ssl = ssl;
+    write->call.frame = frame;
+    if (!is_alone() || length > BOUNCE_STACK || bytes == NULL) {
+        begin_any_write(write, bytes, length, caller);
+        return;
+    }
+    write->call.counts = true;
+    write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
+    write->unseen = false;
+    bounce_copy(&write->bounce, write->stack, bytes, length);
+    call_note(thread_state.calls, &write->call, CALL_WRITE);
+    call_enter(thread_state.calls);
 }
 
 void call_begin_gather(struct write_frame *write, const void *ssl, const struct iovec *pieces, unsigned count,
@@ -219,7 +175,9 @@ void call_begin_gather(struct write_frame *write, const void *ssl, const struct 
     uint64_t length = 0;
     for (unsigned i = 0; i < count; i++)
         length += pieces[i].iov_len;
-    if (!begin_copy(write, ssl, NULL, length, false, frame, caller, &entry))
+    write->call.ssl = ssl;
+    write->call.frame = frame;
+    if (!begin_copy(write, NULL, length, false, caller, &entry))
         return;
     write->bounce.pieces = pieces;
     if (write->bounce.bytes != NULL && length <= BOUNCE_SMALL)
@@ -237,7 +195,7 @@ void call_keep_hello(const struct call_frame *call, int socket)
 }
 
 /* Publishes what was written behind `told` bytes, and counts what there is no copy of. */
-static HOT void tell_written(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t told,
+static __attribute__((noinline)) void tell_rest(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t told,
                          uint64_t length)
 {
     uint64_t have = bounce_keep(&write->bounce) ? bounce_have(&write->bounce, told) : 0;
@@ -248,12 +206,22 @@ static HOT void tell_written(const struct flow_use *use, struct session *session
         flow_lost(session, length - told - have, write->time_ns);
 }
 
+/* The same; nearly always that is all of it, from the stack. */
+static HOT void tell_written(const struct flow_use *use, struct session *session, struct write_frame *write, uint64_t told,
+                             uint64_t length)
+{
+    if (LIKELY(told == 0) && LIKELY(write->bounce.number == BOUNCE_NONE) && LIKELY(length <= write->bounce.filled))
+        flow_data(use, session, true, write->bounce.bytes, length, write->time_ns);
+    else
+        tell_rest(use, session, write, told, length);
+}
+
 void call_end_write(struct write_frame *write, uint64_t length)
 {
     write->guard = 0; /* an entry that another thread keeps, or a dead one that is met again, is void */
     if (!write->call.counts)
         return;
-    struct flow_use use = leave(&write->call);
+    struct flow_use use = call_leave(&write->call);
     struct session *session = length != 0 ? session_of(&use, true, length) : session_find(use.ssl);
     if (length == 0) {
         learn_early(&use);
@@ -276,7 +244,7 @@ void call_end_kept(struct write_frame *write, uint64_t told, uint64_t length, co
     write->guard = 0;
     if (!write->call.counts)
         return;
-    struct flow_use use = leave(&write->call);
+    struct flow_use use = call_leave(&write->call);
     uint64_t copied = write->bounce.length < length ? write->bounce.length : length;
     struct session *session = told < length ? session_of(&use, true, length - told) : session_find(use.ssl);
     if (session == NULL || told >= length) {

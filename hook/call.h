@@ -7,17 +7,10 @@
 #include <sys/uio.h>
 
 #include "bounce.h"
+#include "call_list.h"
 #include "flow.h"
-#include "thread.h"
 
-/* On the wrapper's stack while its call is under way. */
-struct call_frame {
-    const void *ssl;
-    const struct library *library;
-    const char *frame;
-    bool counts; /* false: the hook is off, or this call is part of an outer one that counts */
-};
-
+/* The same of a call that writes. */
 struct write_frame {
     struct call_frame call;
     uint64_t time_ns; /* before it; 0: there was no ring */

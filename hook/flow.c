@@ -170,14 +170,46 @@ static inline bool may_publish(struct ring_view *view, const struct flow_use *us
            tell_gap(view, session, direction, next, time_ns);
 }
 
-void flow_data(const struct flow_use *use, struct session *session, bool written, const uint8_t *bytes,
-               uint64_t length, uint64_t time_ns)
+static HOT bool publish_data(struct ring_view *view, uint64_t flow, unsigned direction, uint64_t offset, const uint8_t *bytes,
+                             uint32_t length, uint64_t time_ns)
+{
+    struct sslc_slot form;
+    form.kind = SSLC_DATA;
+    form.direction = (uint8_t)direction;
+    form.flags = 0;
+    form.length = length;
+    form.flow = flow;
+    form.offset = offset;
+    form.time_ns = time_ns;
+    form.amount = 0;
+    return ring_publish_here(view, &form, bytes);
+}
+
+/* Publishes in as many records as it takes, and drops what finds no room. */
+static void publish_pieces(struct ring_view *view, struct session *session, unsigned direction, const uint8_t *bytes,
+                           uint64_t length, uint64_t time_ns)
+{
+    while (length != 0) {
+        uint64_t offset = load_relaxed(&session->offset[direction]);
+        uint32_t piece = length < RING_PIECE_BYTES ? (uint32_t)length : RING_PIECE_BYTES;
+        if (UNLIKELY(!publish_data(view, session->flow, direction, offset, bytes, piece, time_ns))) {
+            drop(view, session, direction, length, time_ns);
+            return;
+        }
+        store_relaxed(&session->offset[direction], offset + piece);
+        bytes += piece;
+        length -= piece;
+    }
+}
+
+/* There may be something to do first. */
+static __attribute__((noinline)) void data_after(const struct flow_use *use, struct session *session, bool written,
+                                                 const uint8_t *bytes, uint64_t length, uint64_t time_ns)
 {
     unsigned direction = direction_of(session, written);
-    uint64_t offset = load_relaxed(&session->offset[direction]);
     struct ring_view *view = attach_ring();
     if (UNLIKELY(view == NULL)) {
-        store_relaxed(&session->offset[direction], offset + length);
+        store_relaxed(&session->offset[direction], load_relaxed(&session->offset[direction]) + length);
         store_relaxed(&attach_missed, 1);
         return;
     }
@@ -189,26 +221,31 @@ void flow_data(const struct flow_use *use, struct session *session, bool written
     }
     if (UNLIKELY(bytes[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0))
         hello_look_session(use->ssl, session->flow, !written, bytes, length);
-    struct sslc_slot form;
-    form.kind = SSLC_DATA;
-    form.direction = (uint8_t)direction;
-    form.flags = 0;
-    form.flow = session->flow;
-    form.time_ns = time_ns;
-    form.amount = 0;
-    while (length != 0) {
-        uint32_t piece = length < RING_PIECE_BYTES ? (uint32_t)length : RING_PIECE_BYTES;
-        form.length = piece;
-        form.offset = offset;
-        if (UNLIKELY(!ring_publish(view, &form, bytes))) {
-            drop(view, session, direction, length, time_ns);
-            return;
-        }
-        offset += piece;
-        store_relaxed(&session->offset[direction], offset);
-        bytes += piece;
-        length -= piece;
+    publish_pieces(view, session, direction, bytes, length, time_ns);
+}
+
+/* Nothing is to be done before a record of the session is published. */
+static inline bool is_ready(const struct ring_view *view, const struct session *session, unsigned direction, uint8_t first)
+{
+    return LIKELY(is_open(view, session)) && LIKELY(load_relaxed(&session->pending[direction]) == 0) &&
+           LIKELY(first != HELLO_FIRST) && LIKELY(load_relaxed(&hello_waiting) == 0) &&
+           LIKELY(load_relaxed(&endings_waiting) == 0);
+}
+
+void flow_data(const struct flow_use *use, struct session *session, bool written, const uint8_t *bytes,
+               uint64_t length, uint64_t time_ns)
+{
+    unsigned direction = direction_of(session, written);
+    struct ring_view *view = attach_ring();
+    if (UNLIKELY(view == NULL) || !is_ready(view, session, direction, bytes[0]) || UNLIKELY(length > RING_PIECE_BYTES)) {
+        data_after(use, session, written, bytes, length, time_ns);
+        return;
     }
+    uint64_t offset = load_relaxed(&session->offset[direction]);
+    if (LIKELY(publish_data(view, session->flow, direction, offset, bytes, (uint32_t)length, time_ns)))
+        store_relaxed(&session->offset[direction], offset + length);
+    else
+        drop(view, session, direction, length, time_ns);
 }
 
 COLD void flow_lost(struct session *session, uint64_t length, uint64_t time_ns)

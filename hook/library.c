@@ -10,7 +10,7 @@
 #define LIBRARY_HASH(name, result, parameters) elf_hash(#name),
 static const elf_name names[] = {LIBRARY_INTERPOSED(LIBRARY_NAME) LIBRARY_CALLED(LIBRARY_NAME)};
 
-static struct library libraries[LIBRARIES];
+struct library libraries[LIBRARIES];
 static struct library fallback;
 static uint32_t strangers;
 
@@ -69,23 +69,17 @@ COLD void library_sweep(void)
     }
 }
 
-/* The library that one of the four words points into, among those met so far. */
-static inline const struct library *known(const uintptr_t *words)
+/* The library that one of the words points into, among those met so far. */
+static const struct library *known(const library_word *words)
 {
-    for (unsigned i = 0; i < LIBRARIES; i++) {
-        const struct library *library = &libraries[i];
-        if (load_acquire(&library->ready) == 0)
-            continue;
-        uintptr_t start = load_relaxed(&library->start), length = load_relaxed(&library->end) - start;
-        for (unsigned j = 0; j < 4; j++)
-            if (words[j] - start < length)
-                return library;
-    }
+    for (unsigned i = 0; i < LIBRARIES; i++)
+        if (library_made(&libraries[i], words))
+            return &libraries[i];
     return NULL;
 }
 
 /* Only searches that found nothing count: a library that is new must be found at its first object. */
-static COLD const struct library *search_for(const uintptr_t *words)
+static COLD const struct library *search_for(const library_word *words)
 {
     const struct library *first = load_fallback(), *found;
     if (load_acquire(&first->ready) != 0 && load_relaxed(&strangers) >= LIBRARIES &&
@@ -100,14 +94,12 @@ static COLD const struct library *search_for(const uintptr_t *words)
     return load_fallback();
 }
 
-const struct library *library_of(const void *object)
+const struct library *library_search(const void *object)
 {
     if (object == NULL)
         return load_fallback();
-    uintptr_t words[4];
-    memcpy(words, object, sizeof words);
-    const struct library *found = known(words);
-    return LIKELY(found != NULL) ? found : search_for(words);
+    const struct library *found = known(object);
+    return LIKELY(found != NULL) ? found : search_for(object);
 }
 
 bool library_in(const struct elf_object *object)

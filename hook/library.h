@@ -72,9 +72,33 @@ struct flow_use {
     int sent; /* descriptor that was written to meanwhile, for whatever, -1 unknown */
 };
 
+#define LIBRARY_WORDS 4
+typedef uintptr_t library_word __attribute__((may_alias));
+
+/* A word there points into the library, which has been met. */
+static inline bool library_made(const struct library *library, const library_word *words)
+{
+    if (UNLIKELY(load_acquire(&library->ready) == 0))
+        return false;
+    uintptr_t start = load_relaxed(&library->start), length = load_relaxed(&library->end) - start;
+    for (unsigned i = 0; i < LIBRARY_WORDS; i++)
+        if (words[i] - start < length)
+            return true;
+    return false;
+}
+
+/* The one that is met first, and mostly alone. */
+extern struct library libraries[];
+
+/* One that is not the first. */
+const struct library *library_search(const void *object);
+
 /* The library that made `object` (an SSL or SSL_CTX): it contains a pointer among the first four words. Without such a
  * pointer, or with object NULL, the first library loaded after the hook. Never NULL. */
-const struct library *library_of(const void *object);
+static inline const struct library *library_of(const void *object)
+{
+    return LIKELY(object != NULL) && LIKELY(library_made(libraries, object)) ? libraries : library_search(object);
+}
 
 /* Forgets libraries that were unloaded: another may have come in their place. */
 void library_sweep(void);

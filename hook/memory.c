@@ -12,6 +12,13 @@ typedef uint32_t half __attribute__((aligned(1), may_alias));
 /* Keeps the compiler from replacing a loop with a call of the very function that it is in. */
 #define KEEP_LOOP __asm__ volatile("" : : : "memory")
 
+static inline void copy_32(unsigned char *t, const unsigned char *f)
+{
+    vector first = *(const vector *)f, second = *(const vector *)(f + 16);
+    *(vector *)t = first;
+    *(vector *)(t + 16) = second;
+}
+
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     unsigned char *t = to;
@@ -24,7 +31,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
         }
 #endif
         vector first = *(const vector *)f, last = *(const vector *)(f + length - 16);
-        if (length > 32) {
+        if (length > 128) {
             vector late = *(const vector *)(f + length - 32);
             unsigned char *end = t + length - 32;
             for (; t < end; t += 32, f += 32) {
@@ -35,6 +42,15 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
             }
             *(vector *)end = late;
             *(vector *)(end + 16) = last;
+            return to;
+        }
+        if (length > 64) {
+            copy_32(t + 32, f + 32);
+            copy_32(t + length - 64, f + length - 64);
+        }
+        if (length > 32) {
+            copy_32(t, f);
+            copy_32(t + length - 32, f + length - 32);
             return to;
         }
         *(vector *)t = first;

@@ -1,48 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring.h"
 
-#define SEQUENCE_MASK ((1u << SSLC_WORD_SLOT_SHIFT) - 1)
-#define SLOT_MASK ((1ull << SSLC_WORD_SLOT_BITS) - 1)
-#define DATA_MASK ((1ull << SSLC_WORD_DATA_BITS) - 1)
-
-/* The consumer hands a place on from the producer that filled it to the next one, through another process, where the thread
- * sanitizer cannot see it. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-void __tsan_acquire(void *);
-void __tsan_release(void *);
-#define HAND_IN(ring) __tsan_release(ring)
-#define TAKE_OVER(ring) __tsan_acquire(ring)
-#endif
-#endif
-#ifndef HAND_IN
-#define HAND_IN(ring) ((void)0)
-#define TAKE_OVER(ring) ((void)0)
-#endif
-
 struct place {
     uint32_t slot;
     uint32_t unit;
     uint64_t word; /* the new head */
 };
 
-static inline uint32_t word_sequence(uint64_t word)
-{
-    return (uint32_t)word & SEQUENCE_MASK;
-}
-
-static inline uint32_t word_slot(uint64_t word)
-{
-    return (uint32_t)(word >> SSLC_WORD_SLOT_SHIFT & SLOT_MASK);
-}
-
-static inline uint32_t word_data(uint64_t word)
-{
-    return (uint32_t)(word >> SSLC_WORD_DATA_SHIFT & DATA_MASK);
-}
-
 /* Where a record of `units` goes, given both words and the grant. False: full. */
-static HOT bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t slots, uint32_t data, struct place *place)
+static bool ring_place(uint64_t head, uint64_t tail, uint32_t units, uint32_t slots, uint32_t data, struct place *place)
 {
     uint32_t sequence = word_sequence(head), consumed = word_sequence(tail);
     uint64_t fresh = head >> SSLC_WORD_FRESH_SHIFT;
@@ -102,9 +68,11 @@ static inline uint32_t round_up(uint32_t value, uint32_t multiple, uint32_t most
     return value < most ? value : most;
 }
 
-static inline bool reaches(uint64_t reach, uint32_t slots, uint32_t units)
+/* Units of the data area that words can name. */
+static uint32_t unit_capacity(const struct ring_view *view)
 {
-    return slots <= (uint32_t)reach && units <= (uint32_t)(reach >> RING_REACH_UNIT_SHIFT & DATA_MASK);
+    uint32_t units = view->data_capacity / SSLC_UNIT;
+    return units < DATA_MASK ? units : (uint32_t)DATA_MASK;
 }
 
 static COLD bool reach_further(struct ring_view *view, uint32_t slots, uint32_t units)
@@ -117,7 +85,7 @@ static COLD bool reach_further(struct ring_view *view, uint32_t slots, uint32_t 
         if ((reach & RING_REACH_FROZEN) != 0)
             return false;
         slots = round_up(slots < old_slots ? old_slots : slots, REACH_SLOTS, view->slot_capacity);
-        units = round_up(units < old_units ? old_units : units, REACH_UNITS, DATA_MASK);
+        units = round_up(units < old_units ? old_units : units, REACH_UNITS, unit_capacity(view));
         further = (uint64_t)units << RING_REACH_UNIT_SHIFT | slots;
     } while (!__atomic_compare_exchange_n(&view->reach, &reach, further, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
     return true;
@@ -131,56 +99,40 @@ void ring_freeze(struct ring_view *view, uint32_t *slots, uint32_t *data)
     *data = (uint32_t)(reach >> RING_REACH_UNIT_SHIFT & DATA_MASK) * SSLC_UNIT;
 }
 
-/* Where a record of `length` bytes goes, given the head. */
-static HOT bool find_place(struct ring_view *view, uint64_t head, uint32_t length, struct place *place)
+/* The head behind a record of `units`, given the one before it. 0: the ring is full. */
+static uint64_t find_place(struct ring_view *view, uint64_t head, uint32_t units)
 {
     const struct sslc_ring *ring = view->ring;
-    /* Loaded after head: at least as new, so never behind what head already counted on. */
-    uint64_t tail = load_acquire(&ring->tail);
-    uint32_t slots = load_relaxed(&ring->granted_slots), data = load_relaxed(&ring->granted_data);
+    struct place place;
+    uint64_t tail = load_acquire(&ring->tail); /* after head, see ring_reserve_behind */
+    uint32_t slots = load_relaxed(&ring->granted_slots), data = load_relaxed(&ring->granted_data) / SSLC_UNIT;
+    uint32_t most = unit_capacity(view);
     slots = slots < view->slot_capacity ? slots : view->slot_capacity;
-    data = data < view->data_capacity ? data : view->data_capacity;
-    uint32_t units = data / SSLC_UNIT, wanted = (length + SSLC_UNIT - 1) / SSLC_UNIT;
-    units = units < DATA_MASK ? units : (uint32_t)DATA_MASK;
-    if (!ring_place(head, tail, wanted, slots, units, place))
-        return false;
-    return LIKELY(reaches(load_relaxed(&view->reach), place->slot + 1, place->unit + wanted)) ||
-           reach_further(view, place->slot + 1, place->unit + wanted);
+    if (!ring_place(head, tail, units, slots, data < most ? data : most, &place))
+        return 0;
+    bool within = reaches(load_relaxed(&view->reach), place.slot + 1, place.unit + units) ||
+                  reach_further(view, place.slot + 1, place.unit + units);
+    return within ? place.word : 0;
 }
 
 bool ring_has_room(struct ring_view *view, uint32_t length)
 {
-    struct place place;
-    return find_place(view, load_acquire(&view->ring->head), 0, &place) && find_place(view, place.word, length, &place);
+    uint64_t behind = find_place(view, load_acquire(&view->ring->head), 0);
+    return behind != 0 && find_place(view, behind, ring_units(length)) != 0;
 }
+
+uint64_t ring_reserve(struct ring_view *view, uint32_t units)
+{
+    uint64_t head = load_acquire(&view->ring->head), behind;
+    do {
+        behind = find_place(view, head, units);
+    } while (behind != 0 && !__atomic_compare_exchange_n(&view->ring->head, &head, behind, false, __ATOMIC_ACQ_REL,
+                                                         __ATOMIC_ACQUIRE));
+    return behind;
+}
+
 
 bool ring_publish(struct ring_view *view, const struct sslc_slot *form, const void *payload)
 {
-    struct sslc_ring *ring = view->ring;
-    struct place place;
-    uint64_t head = load_acquire(&ring->head);
-    do {
-        if (!find_place(view, head, form->length, &place))
-            return false;
-    } while (!__atomic_compare_exchange_n(&ring->head, &head, place.word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-
-    TAKE_OVER(ring);
-    uint32_t position = place.unit * SSLC_UNIT;
-    if (form->length != 0)
-        memcpy(view->data + position, payload, form->length);
-    struct sslc_slot *slot = &view->slots[place.slot];
-    slot->kind = form->kind;
-    slot->direction = form->direction;
-    slot->flags = form->flags;
-    slot->position = position;
-    slot->length = form->length;
-    slot->flow = form->flow;
-    slot->offset = form->offset;
-    slot->time_ns = form->time_ns;
-    slot->amount = form->amount;
-    slot->reserved0 = 0;
-    slot->reserved1 = 0;
-    HAND_IN(ring);
-    store_release(&slot->sequence, word_sequence(place.word));
-    return true;
+    return ring_publish_here(view, form, payload);
 }

@@ -183,7 +183,7 @@ void slice_failed(struct session *session)
         session->unfinished = 1;
 }
 
-uint64_t slice_done(struct session *session, uint64_t length)
+uint64_t slice_settle(struct session *session, uint64_t length)
 {
     uint64_t ahead = session->reported < length ? session->reported : length;
     struct departure *departure = &session->departure;

@@ -43,7 +43,16 @@ void slice_left(struct call *entry, uint64_t length);
 /* The write failed, and may be tried again: what was published persists. */
 void slice_failed(struct session *session);
 
+/* See below, for a write of which something was published. */
+uint64_t slice_settle(struct session *session, uint64_t length);
+
 /* The write returned `length`. How much of that was published already. What a library keeps of its last record leaves within the next write. */
-uint64_t slice_done(struct session *session, uint64_t length);
+static inline uint64_t slice_done(struct session *session, uint64_t length)
+{
+    if (UNLIKELY((session->reported | session->departure.offered) != 0))
+        return slice_settle(session, length);
+    session->unfinished = 0;
+    return 0;
+}
 
 #endif
