@@ -41,7 +41,9 @@ export class FlowKeys {
     }
     this.#own.set(own, flow);
     const name = formatFlowKey(key);
-    if (this.#forged.has(name)) return this.#move(flow, key);
+    const standing = this.#forged.get(name);
+    if (standing && !isOver(standing, flow)) return this.#move(flow, key);
+    if (standing) this.#replace(standing, flow.openedNs);
     this.#forged.set(name, flow);
     this.ports.evict(key);
     return undefined;
@@ -70,6 +72,15 @@ export class FlowKeys {
     deleteIfIts(this.#forged, formatFlowKey(key), flow);
     deleteIfIts(this.#own, ownName(flow, own), flow);
   }
+}
+
+/**
+ * Whether nobody tells of `standing` any more, and it may have had the connection that `flow` has now: a process that is ending tells its
+ * namespace to nobody.
+ */
+function isOver(standing: Flow, flow: Flow): boolean {
+  const isPlaceUnknown = [standing, flow].some(({ program }) => program.networkNamespace === undefined);
+  return isPlaceUnknown && standing.tellers.length === 0 && mayReplace(flow.claim, standing.claim);
 }
 
 function ownName(flow: Flow, key: FlowKey): string {

@@ -196,6 +196,21 @@ Deno.test("the same 5-tuple in two network namespaces is two flows", () => {
   assert.deepEqual(scene.events, ["open", "open", "close replaced", "open"], "each has its own 5-tuples");
 });
 
+Deno.test("a flow has its own 5-tuple from one that is over, also where a process took its namespace with it", () => {
+  const ending = program(4, 0, { networkNamespace: undefined });
+  for (const [first, next] of [[root, ending], [ending, root]] as const) {
+    for (const isOver of [true, false]) {
+      const scene = new Scene();
+      scene.open(first, { address: addressOf() });
+      scene.say(first, 0, "first");
+      if (isOver) scene.pipeline.close(first, 1, "abrupt", 1e9);
+      scene.open(next, { address: addressOf(), clientRandom: OTHER_RANDOM });
+      scene.say(next, 0, "next");
+      assert.deepEqual(scene.words(), isOver ? ["first", "next"] : ["first"]);
+    }
+  }
+});
+
 Deno.test("the two ends of one session may lie in two network namespaces", () => {
   const scene = new Scene();
   const server = program(4, 33, { networkNamespace: NAMESPACE + 1 });
