@@ -6,6 +6,7 @@
  * @module
  */
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
+import { copyBytes } from "../../codecs/http/copy_bytes.ts";
 import type { Cut } from "./exchange.ts";
 import {
   CUTS,
@@ -213,7 +214,7 @@ export class ExchangeLog {
   /** Keeps bytes; answers their place. */
   text(bytes: Uint8Array, start: number, end: number): number {
     const place = this.#take(end - start);
-    copyInto(this.memory.arena, place % this.#arenaBytes, bytes, start, end);
+    copyBytes(bytes, start, end, this.memory.arena, place % this.#arenaBytes);
     return place;
   }
 
@@ -232,7 +233,7 @@ export class ExchangeLog {
     const index = place % this.#arenaBytes;
     memory.arenaView.setFloat64(index + PIECE_PREVIOUS, last[at]);
     memory.arenaView.setUint32(index + PIECE_LENGTH, length);
-    copyInto(memory.arena, index + PIECE_HEAD_BYTES, bytes, start, start + length);
+    copyBytes(bytes, start, start + length, memory.arena, index + PIECE_HEAD_BYTES);
     last[at] = place;
     kept[at] += length;
   }
@@ -266,11 +267,3 @@ export class ExchangeLog {
 
 /** What the column `lap` says while row `number` is there. */
 export const lapOf = (number: number, rows: number): number => 1 + Math.floor(number / rows) % 0x7fff_fffe;
-
-/** Short runs by a loop: for them it beats the views that `set` needs. */
-const LOOP_MAX_BYTES = 256;
-
-function copyInto(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void {
-  if (end - start > LOOP_MAX_BYTES) target.set(source.subarray(start, end), at);
-  else for (let i = start; i < end; i++) target[at++] = source[i];
-}

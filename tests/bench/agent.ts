@@ -6,6 +6,8 @@ export interface Agent {
   readonly pid: number;
   /** What a program needs in its environment to be mirrored; empty for an agent with kernel probes alone. */
   readonly environment: Record<string, string>;
+  /** Address of its page, where it has one. */
+  readonly page: string | undefined;
   /** Ends it and answers its summary. */
   stop(): Promise<Summary>;
 }
@@ -46,6 +48,7 @@ export async function startAgent(folder: string, sink: string, ...options: strin
   const library = /LD_PRELOAD=(\S+)/.exec(text)?.[1];
   return {
     pid: child.pid,
+    page: /http:\/\/\S+#token=\S+/.exec(text)?.[0],
     environment: library === undefined ? {} : { LD_PRELOAD: library, SSLCOLLECTOR_RUNTIME: runtimeDir },
     async stop() {
       child.kill("SIGTERM");
