@@ -59,7 +59,7 @@ export type { ProgramRow } from "./net/mirror/program_books.ts";
 
 // What is read out of the clear text.
 export type { ViewSettings } from "./net/agent/view.ts";
-export { type CaptureSummary, readCapture } from "./net/agent/read.ts";
+export { type CaptureSummary, readCapture, type ReadSettings } from "./net/agent/read.ts";
 export type { EntryReader } from "./net/view/view.ts";
 export {
   type Cut,

@@ -22,7 +22,7 @@ import { sinkOptions } from "./sink_options.ts";
 import { doctorCommand, psCommand, statusCommand, topCommand } from "./status_options.ts";
 import { CHOICE_FIELDS } from "../net/agent/choice.ts";
 import { text } from "./value_parser.ts";
-import { readOptions, viewOptions } from "./view_options.ts";
+import { viewOptions } from "./view_options.ts";
 import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
 
 export { collectorParser } from "./remote_options.ts";
@@ -137,6 +137,7 @@ const replayParser = object({
   recording: argument(text("FILE"), { description: message`A recording made with --record.` }),
   ...mirrorOptions,
   ...remoteOptions,
+  ...uiOptions,
 });
 
 const readParser = object({
@@ -144,7 +145,8 @@ const readParser = object({
   capture: argument(text("FILE"), {
     description: message`A capture that sslcollector has written, pcapng or pcap; - for standard input.`,
   }),
-  ...readOptions,
+  ...viewOptions,
+  ...uiOptions,
 });
 
 const demoParser = object({

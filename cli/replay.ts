@@ -5,9 +5,11 @@ import { type CaptureSource, openRecording, RecordingError } from "../net/agent/
 import { fileOf } from "../net/settings/sinks.ts";
 import { BadInput } from "./bad_input.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
+import { log } from "./log.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { ReplayCommand } from "./options.ts";
 import { printError } from "./output.ts";
+import { Shutdown } from "./shutdown.ts";
 import { formatBytes } from "./format.ts";
 import { summarize } from "./summary.ts";
 import { printingBeside } from "./view_settings.ts";
@@ -21,7 +23,13 @@ export async function runReplay(command: ReplayCommand): Promise<number> {
   const progress = new Progress(path);
   const recording = await open(path, progress);
   if (command.dryRun) return await tellMirror({ ...settings, sources: [recording] });
-  const agent = await startAgent({ ...settings, sources: [recording] });
+  const agent = await startAgent({
+    ...settings,
+    sources: [recording],
+    ui: command.ui,
+    uiHosts: command.uiHost,
+  });
+  if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
   let damage: RecordingError | undefined;
   try {
     await agent.ended;
@@ -30,9 +38,18 @@ export async function runReplay(command: ReplayCommand): Promise<number> {
     damage = error;
   }
   progress.clear();
+  if (agent.pageUrl !== undefined) await untilSeen();
   summarize(await agent.finish(), command.summary);
   if (damage) printError(`sslcollector: replay: ${path}: ${damage.message}`);
   return damage ? 1 : 0;
+}
+
+/** The page of what was replayed is there until it is told to end. */
+async function untilSeen(): Promise<void> {
+  const shutdown = new Shutdown();
+  log.info("all of it is on the page; stop with Ctrl-C");
+  await shutdown.asked;
+  shutdown.release();
 }
 
 async function open(path: string, progress: Progress): Promise<CaptureSource> {

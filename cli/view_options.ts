@@ -46,12 +46,9 @@ const outputOptions = {
   })),
 };
 
-/** Of the command that reads a capture. */
-export const readOptions = { ...printOptions, ...outputOptions };
-
-/** Of commands that mirror. */
 export const viewOptions = {
-  ...readOptions,
+  ...printOptions,
+  ...outputOptions,
   exchangeLog: optional(option("--exchange-log", size(LOG_BYTES_MIN), {
     description: message`Memory of the exchange log; what it has no room for is counted. Default: 64MiB.`,
   })),

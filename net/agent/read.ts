@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** Looks at a capture that an agent or collector has written, as an agent looks at clear text. @module */
 import { CaptureFileError, CaptureReader } from "../wire/capture_reader.ts";
+import type { PageSubject } from "../page/server.ts";
 import { CaptureView } from "../view/capture_view.ts";
+import { checkPage, openPage, pageEntries, type PageSettings } from "../settings/page.ts";
 import { parsed } from "../settings/schema.ts";
+import { VERSION } from "../settings/version.ts";
+import type { View } from "../view/view.ts";
 import * as v from "valibot";
 import { checkView, openView, viewEntries, type ViewSettings } from "./view.ts";
 
@@ -16,50 +20,109 @@ export interface CaptureSummary {
   readonly damage: string;
 }
 
-const schema = v.strictObject(viewEntries);
+/** What is to be done with a capture. */
+export interface ReadSettings extends ViewSettings, PageSettings {
+  /** Told the address of the page, with the token that it asks for. */
+  readonly pageOpened?: (url: string) => void;
+  /** Ends the reading, and the page, which without it is there until the capture has been read. */
+  readonly signal?: AbortSignal;
+}
+
+const schema = v.strictObject({ ...viewEntries, ...pageEntries });
 const NS_PER_MS = 1_000_000n;
 
 /**
- * Has the exchanges of a capture (pcapng or pcap over Ethernet) given to the readers of `settings`. What stands before a damage is
- * read. Throws a {@linkcode BadSetting} for a setting that is wrong, and what opening the file throws.
+ * Has the exchanges of a capture (pcapng or pcap over Ethernet) given to the readers of `settings`, and shown by a page where one is asked
+ * for. What stands before a damage is read. Throws a {@linkcode BadSetting} for a setting that is wrong, and what opening the file throws.
  */
 export async function readCapture(
   file: ReadableStream<Uint8Array>,
-  settings: ViewSettings,
+  { pageOpened, signal, ...settings }: ReadSettings,
 ): Promise<CaptureSummary> {
   const checked = parsed(schema, settings);
   checkView(checked, []);
-  const reader = new CaptureReader();
-  let packets = 0;
-  let view: ReturnType<typeof openView>;
-  let capture: CaptureView | undefined;
-  let timeBaseNs = 0n;
-  let timeNs = 0;
-  const take = () => {
-    for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
-      if (packets++ === 0) {
-        // Whole milliseconds, so that times that are told as such are not rounded twice.
-        timeBaseNs = packet.timeNs / NS_PER_MS * NS_PER_MS;
-        view = openView(checked, timeBaseNs, () => ({}));
-        capture = new CaptureView((facts, timeNs) => view!.open(facts, timeNs));
-      }
-      timeNs = Number(packet.timeNs - timeBaseNs);
-      if (view !== undefined) capture!.packet(packet.frame, packet.comment, timeNs);
-    }
-  };
-  let damage = "";
+  checkPage(checked);
+  const page = await openPage(checked);
   try {
-    for await (const bytes of file) {
-      reader.push(bytes);
-      take();
-      await view?.catchUp();
-    }
-    if (reader.pendingBytes > 0) damage = "it ends in the middle of a packet";
-  } catch (error) {
-    if (!(error instanceof CaptureFileError)) throw error;
-    damage = error.message;
+    const reading = new CaptureReading((timeBaseNs) => {
+      const view = openView(checked, timeBaseNs, () => ({}), page !== undefined);
+      if (view !== undefined) page?.begin(subjectOf(view, timeBaseNs, checked));
+      return view;
+    });
+    if (page !== undefined) pageOpened?.(page.url);
+    const summary = await reading.read(file, signal);
+    if (page !== undefined && signal !== undefined) await aborted(signal);
+    return summary;
+  } finally {
+    await page?.close();
   }
-  capture?.end(timeNs);
-  await view?.finish();
-  return { packets, flows: capture?.flows ?? 0, damage };
+}
+
+function subjectOf(
+  { log }: View,
+  timeBaseNs: bigint,
+  { bodyBytes, showSecrets: showsSecrets }: { readonly bodyBytes: number; readonly showSecrets: boolean },
+): PageSubject {
+  const { buffer } = log.memory;
+  return { log: { buffer, timeBaseNs, showsSecrets, portMap: new Map() }, bodyBytes, version: VERSION };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve());
+  });
+}
+
+/** A capture on its way into an exchange log. */
+class CaptureReading {
+  readonly #open: (timeBaseNs: bigint) => View | undefined;
+  readonly #reader = new CaptureReader();
+  #packets = 0;
+  #view: View | undefined;
+  #capture: CaptureView | undefined;
+  #timeBaseNs = 0n;
+  #timeNs = 0;
+
+  /** `open` makes who looks, when it is known what times count from. */
+  constructor(open: (timeBaseNs: bigint) => View | undefined) {
+    this.#open = open;
+  }
+
+  async read(file: ReadableStream<Uint8Array>, signal: AbortSignal | undefined): Promise<CaptureSummary> {
+    const source = file.getReader();
+    signal?.addEventListener("abort", () => void source.cancel().catch(() => {}));
+    let damage = "";
+    try {
+      for (let part = await source.read(); !part.done; part = await source.read()) {
+        this.#reader.push(part.value);
+        this.#take();
+        await this.#view?.catchUp();
+      }
+      if (this.#reader.pendingBytes > 0 && !signal?.aborted) damage = "it ends in the middle of a packet";
+    } catch (error) {
+      if (!(error instanceof CaptureFileError)) throw error;
+      damage = error.message;
+    }
+    if (this.#packets === 0) this.#begin(0n);
+    this.#capture?.end(this.#timeNs);
+    await this.#view?.finish();
+    return { packets: this.#packets, flows: this.#capture?.flows ?? 0, damage };
+  }
+
+  #take(): void {
+    for (let packet = this.#reader.next(); packet !== undefined; packet = this.#reader.next()) {
+      // Whole milliseconds, so that times that are told as such are not rounded twice.
+      if (this.#packets++ === 0) this.#begin(packet.timeNs / NS_PER_MS * NS_PER_MS);
+      this.#timeNs = Number(packet.timeNs - this.#timeBaseNs);
+      this.#capture?.packet(packet.frame, packet.comment, this.#timeNs);
+    }
+  }
+
+  #begin(timeBaseNs: bigint): void {
+    const view = this.#open(timeBaseNs);
+    this.#timeBaseNs = timeBaseNs;
+    this.#view = view;
+    this.#capture = view && new CaptureView((facts, timeNs) => view.open(facts, timeNs));
+  }
 }

@@ -98,7 +98,8 @@ export interface Sample {
 }
 
 export interface StatusMessage {
-  readonly report: StatusReport;
+  /** Absent where what is shown was written before. */
+  readonly report?: StatusReport;
   /** Of the last hour, oldest first. */
   readonly samples: readonly Sample[];
   /** Whether there is a list of requests. */

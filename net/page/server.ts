@@ -28,7 +28,8 @@ import { type PageLog, RowFeed } from "./rows.ts";
 
 /** What the page shows. */
 export interface PageSubject {
-  report(): StatusReport;
+  /** Absent where there is nothing at work: what is shown was written before. */
+  report?(): StatusReport;
   /** Absent where no requests are seen. */
   readonly log?: PageLog;
   /** Bytes of each body that are kept. */
@@ -71,8 +72,10 @@ export class PageServer {
   /** There is something to show now. */
   begin(subject: PageSubject): void {
     this.#subject = subject;
-    this.#history.add(subject.report());
-    this.#sampling = setInterval(() => this.#history.add(subject.report()), SAMPLE_MS);
+    const sample = () => this.#history.add(subject.report!());
+    if (subject.report === undefined) return;
+    sample();
+    this.#sampling = setInterval(sample, SAMPLE_MS);
   }
 
   /** Ends answers that have no end. */
@@ -121,10 +124,10 @@ export class PageServer {
   }
 
   #status(subject: PageSubject): StatusMessage {
-    const report = subject.report();
+    const report = subject.report?.();
     return {
       report,
-      samples: this.#history.upTo(report),
+      samples: report === undefined ? [] : this.#history.upTo(report),
       hasRows: subject.log !== undefined,
       bodyBytes: subject.bodyBytes,
       showsSecrets: subject.log?.showsSecrets ?? false,

@@ -22,10 +22,13 @@ export function App(): VNode {
   const [about, setAbout] = useState<StatusMessage>();
   const [trouble, setTrouble] = useState("");
   useEffect(() => {
-    ask("/api/status").then(async (response) => {
+    const look = async () => {
+      const response = await ask("/api/status");
+      setTrouble(response.ok ? "" : response.status === 401 ? NO_TOKEN : await response.text());
       if (response.ok) setAbout(await response.json());
-      else setTrouble(response.status === 401 ? NO_TOKEN : await response.text());
-    }).catch(() => setTrouble("No answer."));
+      else if (response.status === STARTING) setTimeout(look, ASK_AGAIN_MS);
+    };
+    look().catch(() => setTrouble("No answer."));
   }, []);
   useEffect(() => {
     const follow = () => setShown(place());
@@ -49,11 +52,12 @@ export function App(): VNode {
         onClick=${() => goTo({ ...shown, view })}>${name}</button>
     `;
   const hasRows = about?.hasRows ?? false;
-  const view = hasRows ? shown.view : "status";
+  const hasStatus = about?.report !== undefined;
+  const view = !hasRows ? "status" : !hasStatus ? "requests" : shown.view;
   return html`
     <header>
       <h1>sslcollector</h1>
-      ${hasRows &&
+      ${hasRows && hasStatus &&
         html`<nav aria-label="Views">${tab("requests", "Requests")}${tab("status", "Status")}</nav>`}
       <span class="grow"></span>
       <${ThemeButton} />
@@ -67,6 +71,9 @@ export function App(): VNode {
   `;
 }
 
+/** There is nothing to be shown yet. */
+const STARTING = 503;
+const ASK_AGAIN_MS = 500;
 const NO_TOKEN =
   "This address has no token, or that of an earlier start: open the one that was told when the agent or collector began.";
 

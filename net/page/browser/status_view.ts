@@ -4,7 +4,13 @@
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { visible } from "../../wire/printable.ts";
-import type { AgentReport, CollectorReport, LossReports, SinkReport } from "../../status/report.ts";
+import type {
+  AgentReport,
+  CollectorReport,
+  LossReports,
+  SinkReport,
+  StatusReport,
+} from "../../status/report.ts";
 import type { Sample, StatusMessage } from "../messages.ts";
 import { Chart } from "./chart.ts";
 import { bytesText, countText, durationText } from "./format.ts";
@@ -37,12 +43,17 @@ export function StatusView(): VNode {
   return html`
     <div class="status">
       ${trouble && html`<p role="alert">${trouble}</p>`}
-      ${status && html`<${Report} status=${status} />`}
+      ${status?.report && html`<${Report} report=${status.report} samples=${status.samples} />`}
     </div>
   `;
 }
 
-function Report({ status: { report, samples } }: { readonly status: StatusMessage }): VNode {
+interface ReportProps {
+  readonly report: StatusReport;
+  readonly samples: readonly Sample[];
+}
+
+function Report({ report, samples }: ReportProps): VNode {
   const { role, pid, version, startedMs, nowMs, place, health, sinks, certificate } = report;
   return html`
     <h2>${role === "agent" ? "Agent" : "Collector"}${" "}
