@@ -3,11 +3,12 @@
  * The one language in which things are chosen: `status >= 400 and host contains "shop" and not program == "curl"`.
  *
  * A field alone holds when it is neither empty nor 0. Texts stand in quotes, and one with `*` or `?` behind `==` or `!=` is a
- * pattern; `=~` takes a regular expression of JavaScript.
+ * pattern; `=~` takes a regular expression of JavaScript, as far as it can be searched for in one pass ({@linkcode LinearPattern}).
  *
  * @module
  */
 import jsep from "jsep";
+import { LinearPattern } from "./linear_pattern.ts";
 
 type Value = string | number;
 
@@ -141,22 +142,30 @@ class Compiler<T> {
       }
     }
     if (typeof value === "number" || !/[*?]/.test(value)) return undefined;
-    const pattern = patternOf(value);
+    const pattern = this.#pattern(sourceOf(value), tree);
     return (thing) => pattern.test(String(field.get(thing)));
   }
 
   #onText(operator: string, name: string, field: Field<T>, right: jsep.Expression): Condition<T> {
     const text = String(this.#literal(right, name, { ...field, type: "text" }));
     if (operator === "contains") return (thing) => String(field.get(thing)).includes(text);
-    let pattern: RegExp;
-    try {
-      pattern = new RegExp(text);
-    } catch (error) {
-      const reason = (error as Error).message.replace(/^Invalid regular expression: /, "")
-        .replace(/^(\/.*\/)[a-z]*: (.*)$/, (_, pattern, why) => `${pattern}: ${why.toLowerCase()}`);
-      throw this.#bad(`not a regular expression: ${reason}`, this.#text(right));
-    }
+    const source = (right as jsep.Literal).raw.slice(1, -1);
+    const pattern = this.#pattern(field.ignoresCase ? withSmallLetters(source) : source, right);
     return (thing) => pattern.test(String(field.get(thing)));
+  }
+
+  #pattern(source: string, tree: jsep.Expression): LinearPattern {
+    try {
+      return new LinearPattern(source);
+    } catch (error) {
+      const { message } = error as Error;
+      if (!(error instanceof SyntaxError)) {
+        throw this.#bad(`not a pattern that is found in one pass: ${message}`, this.#text(tree));
+      }
+      const reason = message.replace(/^Invalid regular expression: /, "")
+        .replace(/^(\/.*\/)[a-z]*: (.*)$/, (_, pattern, why) => `${pattern}: ${why.toLowerCase()}`);
+      throw this.#bad(`not a regular expression: ${reason}`, this.#text(tree));
+    }
   }
 
   #field(tree: jsep.Expression): { name: string; field: Field<T> } {
@@ -208,10 +217,15 @@ class Compiler<T> {
   }
 }
 
+/** An expression that finds the same of a text in lower case; what is behind a backslash is no letter. */
+function withSmallLetters(source: string): string {
+  return source.replace(/\\[^]|[A-Z]/g, (part) => part.length > 1 ? part : part.toLowerCase());
+}
+
 /** `*` is any number of characters, `?` one. */
-function patternOf(text: string): RegExp {
+function sourceOf(text: string): string {
   const parts = text.split(/([*?])/).map((part) =>
-    part === "*" ? ".*" : part === "?" ? "." : RegExp.escape(part)
+    part === "*" ? "[^]*" : part === "?" ? "[^]" : RegExp.escape(part)
   );
-  return new RegExp(`^${parts.join("")}$`, "s");
+  return `^${parts.join("")}$`;
 }
