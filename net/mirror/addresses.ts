@@ -8,6 +8,7 @@
 import type { CaptureHello, CaptureOpen, CaptureProgram, CaptureWire } from "../capture/target.ts";
 import { attribute, attributeSeen, type Attribution, documentationKey, HelloTable } from "./attribution.ts";
 import { type Flow, GAP_BYTES, type HeldEvent, NOTHING_HELD } from "./flow.ts";
+import type { MemoryBudget } from "../../codecs/memory_budget.ts";
 import { FlowKeys } from "./flow_keys.ts";
 import { HeldFlows } from "./held_flows.ts";
 import { Sightings } from "./sightings.ts";
@@ -46,15 +47,20 @@ export class Addresses {
   readonly keys: FlowKeys;
   readonly #options: AddressOptions;
   readonly #handlers: AddressHandlers;
-  readonly #held = new HeldFlows();
+  readonly #held: HeldFlows;
   readonly #hellos = new HelloTable();
   readonly #sightings = new Sightings();
   /** Flows that are held until an interface sees them, by client random. */
   readonly #awaited = new Map<string, Set<Flow>>();
   #undocumented = 0;
 
-  constructor(options: AddressOptions, handlers: AddressHandlers) {
+  /** Flows that are held count in `memory`. */
+  constructor(options: AddressOptions, handlers: AddressHandlers, memory: MemoryBudget) {
     this.#options = options;
+    this.#held = new HeldFlows(memory, (flow) => {
+      flow.counters.count("held-over-bound");
+      this.giveUp(flow);
+    });
     this.#handlers = handlers;
     this.keys = new FlowKeys((flow, timeNs) => handlers.replaced(flow, timeNs));
   }
@@ -95,6 +101,7 @@ export class Addresses {
     flow.heldBytes += event.bytes ? event.length : GAP_BYTES;
     const most = flow.attribution === undefined ? HOLD_BYTES : SIGHTING_BYTES;
     if (flow.heldBytes > most) this.giveUp(flow);
+    else this.#held.settle(flow);
   }
 
   /**

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Direction } from "../../codecs/direction.ts";
+import type { MemoryAccount, MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { CaptureOpen } from "../capture/target.ts";
 import type { AheadEvent, Flow, Teller } from "./flow.ts";
 
@@ -26,9 +27,10 @@ export interface AheadHandlers {
 
 export class AheadTellers {
   readonly #handlers: AheadHandlers;
-  readonly #ahead = new Set<Teller>();
+  readonly #ahead = new Map<Teller, MemoryAccount>();
 
-  constructor(handlers: AheadHandlers) {
+  /** What waits counts in `memory`. */
+  constructor(handlers: AheadHandlers, readonly memory: MemoryBudget) {
     this.#handlers = handlers;
   }
 
@@ -56,8 +58,24 @@ export class AheadTellers {
   /** Keeps what a teller told ahead of the others; past the bound they are not waited for. */
   wait(teller: Teller, event: AheadEvent): void {
     teller.wait(event);
-    this.#ahead.add(teller);
     if (teller.aheadBytes > WAIT_BYTES) this.flush(teller, event.timeNs);
+    else this.#accountOf(teller).settle(teller.aheadBytes);
+  }
+
+  #accountOf(teller: Teller): MemoryAccount {
+    let account = this.#ahead.get(teller);
+    if (account === undefined) {
+      account = this.memory.open(() => this.#giveWay(teller));
+      this.#ahead.set(teller, account);
+    }
+    return account;
+  }
+
+  /** Of all that waits this is the largest, and it is too much. */
+  #giveWay(teller: Teller): number {
+    teller.flow.counters.count("ahead-over-bound");
+    this.flush(teller, teller.flow.lastSeenNs);
+    return 0;
   }
 
   /** The flow has come further: those who are ahead may have their turn. */
@@ -101,20 +119,21 @@ export class AheadTellers {
 
   /** Waits for nobody longer than the bound. */
   tick(timeNs: number): void {
-    for (const teller of [...this.#ahead]) {
+    for (const teller of [...this.#ahead.keys()]) {
       if (timeNs - teller.aheadSinceNs > WAIT_NS) this.flush(teller, timeNs);
     }
   }
 
   /** Waits for nobody any more. */
   drain(timeNs: number): void {
-    for (const teller of [...this.#ahead]) this.flush(teller, timeNs);
+    for (const teller of [...this.#ahead.keys()]) this.flush(teller, timeNs);
   }
 
   #level(teller: Teller, timeNs: number): void {
     if (!teller.ahead) return;
     teller.ahead = undefined;
     teller.aheadBytes = 0;
+    this.#ahead.get(teller)?.close();
     this.#ahead.delete(teller);
     if (teller.ended) this.#handlers.leave(teller, timeNs);
   }

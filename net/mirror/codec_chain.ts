@@ -6,6 +6,7 @@
  * @module
  */
 import type { Codec, CodecFlow, CodecOutput, CodecSession, Direction, Lane } from "../../codecs/codec.ts";
+import type { MemoryAccount, MemoryBudget } from "../../codecs/memory_budget.ts";
 import { CodecSampleLog, type SamplePiece } from "./codec_sample.ts";
 
 /** What a chain needs to know of its surroundings. */
@@ -13,6 +14,8 @@ export interface ChainContext {
   readonly flow: CodecFlow;
   /** Stands in for a codec that declined or failed. */
   readonly raw: Codec;
+  /** What all flows may keep while their codecs are undecided: the largest must decide when it is too much. */
+  readonly memory: MemoryBudget;
   /** A codec threw; the flow goes on as raw. */
   failed(codec: Codec, error: unknown): void;
   /** This session of the first codec reads what comes from now on. */
@@ -33,6 +36,8 @@ export class CodecStage {
   #session: CodecSession | undefined;
   /** What came so far, while undecided. */
   #sample: CodecSampleLog | undefined;
+  /** Of the sample, once the codec has wanted more. */
+  #account: MemoryAccount | undefined;
   /** Gaps before the first byte, while undecided: the flow is as if joined late. */
   #firstGaps: { direction: Direction; length: number; timeNs: number }[] | undefined;
   /** Name of the codec in charge, empty while undecided. */
@@ -68,10 +73,23 @@ export class CodecStage {
     const sample = this.#sample ??= new CodecSampleLog();
     if (sample.add(direction, bytes, timeNs)) {
       if (sample.isDue) this.#decide(false);
+      if (!this.#session) this.#settle(sample);
       return;
     }
     this.#decide(true, { direction, bytes });
     this.data(direction, bytes, timeNs);
+  }
+
+  #settle({ heldBytes }: CodecSampleLog): void {
+    this.#account ??= this.#context.memory.open(() => this.#giveWay());
+    this.#account.settle(heldBytes);
+  }
+
+  /** The sample is the largest of all flows, and they are too large. */
+  #giveWay(): number {
+    this.#output.count("undecided-over-bound");
+    this.#decide(true);
+    return 0;
   }
 
   gap(direction: Direction, length: number, timeNs: number): void {
@@ -121,6 +139,8 @@ export class CodecStage {
     const { raw } = this.#context;
     const verdict = this.#probe(final, last);
     if (verdict === "more" && !final) return;
+    this.#account?.close();
+    this.#account = undefined;
     const codec = verdict === "accept" ? this.#codec : raw;
     this.#inCharge = codec;
     this.codecName = codec.name;

@@ -35,6 +35,11 @@ export class CodecSampleLog {
     return this.#count === 0;
   }
 
+  /** What it takes of memory. */
+  get heldBytes(): number {
+    return this.#bytes.length + this.#pieces.byteLength + this.#timesNs.byteLength;
+  }
+
   /** Takes a copy of the piece, or nothing and answers no: the sample is complete. */
   add(direction: Direction, piece: Uint8Array, timeNs: number): boolean {
     const needed = this.#lengthBytes + piece.length;

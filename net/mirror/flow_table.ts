@@ -6,6 +6,7 @@
  * @module
  */
 import type { CaptureEnd, CaptureOpen, CaptureProgram, CaptureProgramEnd } from "../capture/target.ts";
+import type { MemoryBudget } from "../../codecs/memory_budget.ts";
 import { Addresses, type AddressOptions } from "./addresses.ts";
 import { AheadTellers } from "./ahead.ts";
 import { attribute, type Attribution } from "./attribution.ts";
@@ -53,7 +54,8 @@ export class FlowTable {
   readonly #lingering = new Set<Flow>();
   #opened = 0;
 
-  constructor(options: FlowTableOptions, handlers: FlowHandlers) {
+  /** What waits for addresses, or for other tellers, counts in `memory`. */
+  constructor(options: FlowTableOptions, handlers: FlowHandlers, memory: MemoryBudget) {
     this.#options = options;
     this.#handlers = handlers;
     this.#places = new FlowPlaces(options.flowsMax);
@@ -62,12 +64,12 @@ export class FlowTable {
       dropped: (flow) => this.#sessions.remove(flow),
       replaced: (flow, timeNs) => this.#end(flow, "replaced", timeNs),
       flowOf: (program, number) => this.get(program, number)?.flow,
-    });
+    }, memory);
     this.ahead = new AheadTellers({
       tell: handlers.tell,
       giveUpParent: (flow) => this.#giveUpParent(flow),
       leave: (teller, timeNs) => this.#leave(teller, timeNs),
-    });
+    }, memory);
   }
 
   all(): Iterable<Flow> {

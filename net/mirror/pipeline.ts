@@ -7,6 +7,7 @@
  */
 import type { Direction } from "../../codecs/direction.ts";
 import type { Codec, CodecSession } from "../../codecs/codec.ts";
+import { MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { Counters } from "./counters.ts";
 import type {
   CaptureEnd,
@@ -34,6 +35,8 @@ export interface PipelineOptions extends FlowTableOptions {
   readonly raw: Codec;
   /** `greet`: sessions behind STARTTLS begin with a greeting that is made up. Default: `none`. */
   readonly starttls?: StarttlsMode;
+  /** Bytes that may wait in all flows: for addresses, for other tellers, for a codec's verdict. Default: 64 MiB. */
+  readonly waitingBytesMax?: number;
   /** Makes who looks at the clear text of a flow from now on. Default: nobody does. */
   readonly tap?: (flow: Flow) => FlowTap | undefined;
   /** Tells people what happens; must not throw. */
@@ -49,22 +52,28 @@ export interface PipelineObserver {
   programEnded(program: CaptureProgram, end: CaptureProgramEnd): void;
 }
 
+/** 32 times what a source tells of one program between two looks at the interfaces. */
+const WAITING_BYTES_MAX = 64 << 20;
+
 export class Pipeline implements CaptureTarget {
   readonly #options: PipelineOptions;
   readonly #forging: Forging;
   readonly #flows: FlowTable;
+  /** Of what waits in flows; beyond it the largest waits no longer. */
+  readonly #waiting: MemoryBudget;
   readonly #books = new ProgramBooks();
   #nowNs = 0;
 
   constructor(options: PipelineOptions, forging: Forging) {
     this.#options = options;
     this.#forging = forging;
+    this.#waiting = new MemoryBudget(options.waitingBytesMax ?? WAITING_BYTES_MAX);
     this.#flows = new FlowTable(options, {
       mirror: (flow) => this.#mirror(flow),
       tell: (teller, event) => this.#tellEvent(teller, event),
       rest: (flow, timeNs) => this.#rest(flow, timeNs),
       end: (flow, end, timeNs) => this.#end(flow, end, timeNs),
-    });
+    }, this.#waiting);
   }
 
   /** The books of every program so far, open flows included. */
@@ -299,6 +308,7 @@ export class Pipeline implements CaptureTarget {
         joinedLate,
       },
       raw,
+      memory: this.#waiting,
       failed: (codec: Codec, error: unknown) => {
         flow.counters.count(`codec-${codec.name}-failed`);
         observer.codecFailed(flow, codec.name, error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Several codecs, one behind the other, as one. @module */
 import type { Codec } from "../../codecs/codec.ts";
+import { MemoryBudget } from "../../codecs/memory_budget.ts";
 import { raw } from "../../codecs/raw.ts";
 import { openChain } from "../../net/mirror/codec_chain.ts";
 
@@ -13,7 +14,7 @@ export const chained = (...codecs: Codec[]): Codec => ({
     const failed = (_codec: Codec, error: unknown) => {
       throw error;
     };
-    const stage = openChain(codecs, { flow, raw, failed }, output);
+    const stage = openChain(codecs, { flow, raw, memory: new MemoryBudget(Infinity), failed }, output);
     return {
       data: (direction, bytes, timeNs) => stage.data(direction, bytes, timeNs),
       gap: (direction, lengthBytes, timeNs) => stage.gap(direction, lengthBytes, timeNs),

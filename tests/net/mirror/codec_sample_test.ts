@@ -8,6 +8,7 @@ import {
   type CodecVerdict,
   type Direction,
 } from "../../../codecs/codec.ts";
+import { MemoryBudget } from "../../../codecs/memory_budget.ts";
 import { raw } from "../../../codecs/raw.ts";
 import { openChain } from "../../../net/mirror/codec_chain.ts";
 import { usedBytes } from "../../support/heap.ts";
@@ -43,6 +44,7 @@ const chainOf = (one: Codec, output: CodecOutput) =>
   openChain([one], {
     flow: { alpn: "", sni: "", isServer: false, serverPort: 443, joinedLate: true },
     raw,
+    memory: new MemoryBudget(Infinity),
     failed: (_codec, error) => assert.fail(String(error)),
   }, output);
 
@@ -101,6 +103,36 @@ Deno.test("what an undecided flow holds is bounded whatever its pieces", () => {
   const each = (usedBytes() - before) / kept.length;
   assert.ok(kept.every(({ codecName }) => codecName === ""));
   assert.ok(each < 100 * 1024, `${(each / 1024).toFixed(0)} KiB an undecided flow`);
+});
+
+Deno.test("where all undecided flows hold too much the largest are decided about, and nothing is lost", () => {
+  const harness = new PipelineHarness({ codecs: [undecided().never], waitingBytesMax: 100_000 });
+  const { pipeline, program } = harness;
+  const address = makeOpen().address!;
+  const pieces = Array(10).fill("x".repeat(1000));
+  const open = (number: number) => {
+    const clientRandom = `${number}`.padStart(64, "0");
+    pipeline.open(
+      program,
+      number,
+      makeOpen({ clientRandom, address: { ...address, localPort: number } }),
+      1e9,
+    );
+  };
+  open(1);
+  harness.data(1, 0, 0, "small");
+  for (let number = 2; number <= 30; number++) {
+    open(number);
+    pieces.forEach((piece, index) => harness.data(number, 0, index * piece.length, piece));
+  }
+  const connections = harness.connections();
+  assert.equal(harness.total().events.get("undecided-over-bound"), connections.length);
+  assert.ok((29 - connections.length) * 10_000 <= 100_000 && connections.length < 25);
+  assert.ok(connections.every(({ name }) => !name.startsWith("10.0.0.1:1>")));
+  pipeline.drain();
+  const lengths = harness.connections().map(({ streams }) => streams[0].length).sort((a, b) => a - b);
+  assert.deepEqual(lengths, ["small".length, ...Array(29).fill(10_000)]);
+  assert.equal(harness.total().imbalance(), 0);
 });
 
 Deno.test("a flow that rested as raw is not asked about again", () => {
