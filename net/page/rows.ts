@@ -3,15 +3,14 @@
 import type { Row } from "../view/exchange.ts";
 import type { Filter } from "../view/filter.ts";
 import { LogReader } from "../view/log_reader.ts";
+import { RowChoice } from "../view/row_choice.ts";
 import { withoutSecrets } from "../view/secrets.ts";
 import { visible } from "../wire/printable.ts";
 import type { PageRow, RowsMessage } from "./messages.ts";
 
 /** Entries of before that are told in a message: some 5 ms of work. */
 const ENTRIES_MAX = 1000;
-/** Entries that are looked at at a time when they come, five times a second. */
-const LIVE_ENTRIES_MAX = 4000;
-/** Rows that are told of these, the newest: to tell all at 4,000 a second would take as much time as to mirror them. */
+/** Rows that are told of what comes in a look, five times a second, the newest: to tell all at 4,000 a second would take as much time as to mirror them. */
 const LIVE_ROWS_MAX = 100;
 /** Letters of a peer's text in the list; the detail has all. */
 const LETTERS_MAX = 300;
@@ -28,39 +27,38 @@ export interface PageLog {
 
 /** Reads the log from its oldest entry on, for one page: all that was there before, and of what comes so many rows a look. */
 export class RowFeed {
-  /** What was there before has been told. */
-  isLive = false;
   readonly #reader: LogReader;
   readonly #log: PageLog;
-  readonly #filter: Filter;
+  readonly #choice: RowChoice;
   #missed = 0;
+  #skipped = 0;
 
   constructor(log: PageLog, filter: Filter) {
     this.#log = log;
-    this.#filter = filter;
     this.#reader = new LogReader(log.buffer);
+    this.#choice = new RowChoice(this.#reader, filter, {
+      entriesBefore: ENTRIES_MAX,
+      rowsBefore: ENTRIES_MAX,
+      rowsLive: LIVE_ROWS_MAX,
+    });
+  }
+
+  /** What was there before has been told. */
+  get isLive(): boolean {
+    return this.#choice.isLive;
   }
 
   /** What is new; undefined when nothing is. */
   next(): RowsMessage | undefined {
-    const { isLive } = this;
-    const chosen: Row[] = [];
-    for (const row of this.#reader.rows(isLive ? LIVE_ENTRIES_MAX : ENTRIES_MAX)) {
-      if (isListed(row) && this.#filter(row)) chosen.push(row);
-    }
-    this.isLive ||= this.#reader.waiting === 0;
-    const skipped = isLive ? Math.max(0, chosen.length - LIVE_ROWS_MAX) : 0;
+    const wasLive = this.isLive;
+    const rows = this.#choice.next().map((row) => rowOf(row, this.#log)!);
     const missed = this.#reader.missed - this.#missed;
-    if (chosen.length === 0 && missed === 0 && this.isLive === isLive) return undefined;
-    this.#missed = this.#reader.missed;
-    const rows = chosen.slice(skipped).map((row) => rowOf(row, this.#log)!);
+    const skipped = this.#choice.skipped - this.#skipped;
+    if (rows.length === 0 && missed === 0 && this.isLive === wasLive) return undefined;
+    this.#missed += missed;
+    this.#skipped += skipped;
     return { rows, missed, skipped, isLive: this.isLive };
   }
-}
-
-/** The beginning of a flow is no row, nor is the end of one whose exchanges are listed. */
-function isListed(row: Row): boolean {
-  return row.kind === "exchange" || row.kind === "message" || row.kind === "flow end" && !row.isHttp;
 }
 
 /** As the list has it; undefined for what it has not. */

@@ -14,14 +14,13 @@ import {
 import type { Filter } from "./filter.ts";
 import { type FlowLines, flowLines } from "./flow_lines.ts";
 import { LogReader } from "./log_reader.ts";
+import { RowChoice } from "./row_choice.ts";
 import type { LiveView } from "./live.ts";
 
 /** Rows are sent so often. */
 const TICK_MS = 200;
 /** A line is sent at least so often: that is how it is found out that nobody reads any more. */
 const IDLE_TICKS = 5;
-/** Rows that are looked at before others have their turn: about 5 ms with a filter. */
-const LOOKED_AT_MAX = 4000;
 /** What waits for a reader that is slow; what comes then stays in the log, until it is overtaken. */
 const WAITING_BYTES_MAX = 512 * 1024;
 /** At a time. */
@@ -31,6 +30,8 @@ export const ROWS_DEFAULT = 200;
 export const ROWS_MAX = 100_000;
 /** Rows that are sent at first, where more have ended before. */
 const ROWS_BEFORE = 1000;
+/** Rows of before that are looked at before others have their turn: about 5 ms with a filter. */
+const ENTRIES_BEFORE = 4000;
 
 /** What somebody wants to see. */
 export interface FeedQuery {
@@ -93,24 +94,27 @@ class Watcher {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly reader: LogReader;
   readonly #options: FeedOptions;
-  readonly #query: FeedQuery;
+  readonly #choice: RowChoice;
   readonly #left: () => void;
   readonly #counts = new Counts();
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** What was there before is still being looked at. */
-  #isBehind = true;
-  #skipped = 0;
   #idleTicks = 0;
 
   constructor(options: FeedOptions, query: FeedQuery, left: () => void) {
     this.#options = options;
-    this.#query = query;
     this.#left = left;
     const log = options.live.enter();
     this.reader = new LogReader(log.memory.buffer);
+    const rowsBefore = Math.max(query.rows, ROWS_BEFORE);
     if (query.from === "now") this.reader.passOver(0);
-    else if (query.filter === undefined) this.reader.passOver(Math.max(query.rows, ROWS_BEFORE));
+    else if (query.filter === undefined) this.reader.passOver(rowsBefore);
+    const rowsLive = Math.ceil(query.rows * TICK_MS / 1000);
+    this.#choice = new RowChoice(this.reader, query.filter, {
+      entriesBefore: ENTRIES_BEFORE,
+      rowsBefore,
+      rowsLive,
+    });
     this.stream = new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
@@ -137,38 +141,20 @@ class Watcher {
 
   #tick(): void {
     if (this.#controller.desiredSize! <= 0) return;
-    const lines: FeedLine[] = this.#chosen().map((row) => rowLine(row, this.#options.showsSecrets));
+    const rows = this.#choice.next((row) => this.#counts.add(row));
+    const lines: FeedLine[] = rows.map((row) => rowLine(row, this.#options.showsSecrets));
     const { waiting, missed } = this.reader;
-    if (waiting === 0) this.#isBehind = false;
+    const { skipped } = this.#choice;
     if (lines.length === 0 && ++this.#idleTicks < IDLE_TICKS) return;
     this.#idleTicks = 0;
     const counts = this.#counts.copy();
-    lines.push({ kind: "tick", nowMs: Date.now(), counts, skipped: this.#skipped, missed, waiting });
+    lines.push({ kind: "tick", nowMs: Date.now(), counts, skipped, missed, waiting });
     this.#send(lines);
-  }
-
-  /** Rows that are sent now; they are good until others have their turn. */
-  #chosen(): Row[] {
-    const { filter, rows } = this.#query;
-    const most = this.#isBehind ? Math.max(rows, ROWS_BEFORE) : Math.ceil(rows * TICK_MS / 1000);
-    const chosen: Row[] = [];
-    for (const row of this.reader.rows(LOOKED_AT_MAX)) {
-      this.#counts.add(row);
-      if (isTold(row) && (filter?.(row) ?? true)) chosen.push(row);
-    }
-    const skipped = Math.max(0, chosen.length - most);
-    this.#skipped += skipped;
-    return chosen.slice(skipped);
   }
 
   #send(lines: readonly FeedLine[]): void {
     this.#controller.enqueue(encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join("")));
   }
-}
-
-/** What exchanges do not tell already. */
-function isTold(row: Row): boolean {
-  return row.kind === "exchange" || row.kind === "message" || row.kind === "flow end" && !row.isHttp;
 }
 
 class Counts {

@@ -83,7 +83,7 @@ export class LogReader {
 
   #has(number: number): boolean {
     const { lap, rows } = this.#memory;
-    return Atomics.load(lap, this.#at(number)) === lapOf(number, rows);
+    return number >= 0 && Atomics.load(lap, this.#at(number)) === lapOf(number, rows);
   }
 
   #at(number: number): number {

@@ -146,3 +146,11 @@ Deno.test("a row that is read where it lies says what its entry says, however it
     }
   }
 });
+
+Deno.test("no number finds a place that no row has had", () => {
+  const log = new ExchangeLog(LOG_BYTES_MIN);
+  const reader = new LogReader(log.memory.buffer);
+  for (const number of [-1, -log.memory.rows, 0, 1, NaN, Infinity]) {
+    assert.equal(reader.entry(number), undefined, String(number));
+  }
+});
