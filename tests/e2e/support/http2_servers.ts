@@ -7,6 +7,7 @@ import type { Fixture } from "./fixture.ts";
 import { goPeer, SENT_BYTES } from "./http2_clients.ts";
 import { got, hash, NodeServer, type Served } from "./http2.ts";
 import { Nginx } from "./nginx.ts";
+import { python } from "./python.ts";
 
 export interface Http2Server extends AsyncDisposable {
   readonly port: number;
@@ -40,6 +41,25 @@ export const SERVERS: Readonly<Record<string, Start>> = {
   apache,
   nghttpd,
 };
+
+/** With its client, and with the server that it passes everything on to. */
+export const SESSIONS_OF_RELAY = 2;
+
+/** Stands between two programs of which no hook sees either. */
+export class Relay implements AsyncDisposable {
+  private constructor(readonly port: number, readonly child: Child) {}
+
+  static async start(fixture: Fixture, port: number, env: Environment): Promise<Relay> {
+    const [command, ...args] = python("http2_relay.py", fixture.certificate, fixture.key, `${port}`);
+    const child = new Child(command, { args, env });
+    const [, own] = await child.found("stdout", /^listening (\d+)$/m);
+    return new Relay(Number(own), child);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.child[Symbol.asyncDispose]();
+  }
+}
 
 /** A server that says everything on standard output. */
 function program(port: number, child: Child, read: (stdout: string) => Served[]): Http2Server {
