@@ -28,7 +28,6 @@ export interface MessageHead {
   readonly isAmbiguous: boolean;
   /** In the order they were applied, lower case, without `identity`. */
   readonly contentCodings: readonly string[];
-  readonly hasRange: boolean;
   readonly keepsAlive: boolean;
   readonly upgrade: string;
   readonly webSocketExtensions: string;
@@ -47,7 +46,6 @@ const MARKS = /^x-sslcollector-(decoded|encoded)$/i;
 const NAMES: readonly string[] = byLength([
   "upgrade",
   "connection",
-  "content-range",
   "content-length",
   "content-encoding",
   "transfer-encoding",
@@ -89,7 +87,6 @@ export function readHead(direction: Direction, bytes: Uint8Array): MessageHead |
     isAmbiguous: isFolded || length === undefined ||
       transferCoding !== undefined && (!isChunked || length >= 0 || first.isHttp10),
     contentCodings: words(fields["content-encoding"]).filter((coding) => coding !== "identity"),
-    hasRange: fields["content-range"] !== undefined,
     keepsAlive: words(fields.connection).includes("keep-alive"),
     upgrade: fields.upgrade?.toLowerCase() ?? "",
     webSocketExtensions: fields["sec-websocket-extensions"]?.toLowerCase() ?? "",

@@ -265,7 +265,6 @@ function undecodable(head: MessageHead, br: boolean): string {
     return "unknown-coding";
   }
   if (contentCodings.length > MAX_CODINGS) return "many-codings";
-  if (head.status === 206 || head.hasRange) return "range";
   // There are no chunks in HTTP/1.0: where a body goes on with another length, only the end of the connection can end it.
   return head.isHttp10 && (head.method !== "" || head.keepsAlive) ? "http-1-0" : "";
 }
