@@ -6,7 +6,7 @@
 import type { Codec } from "../../codecs/codec.ts";
 import { http2to1 } from "../../codecs/http2to1/codec.ts";
 import { converse } from "../support/http2_conversation.ts";
-import { checkPeer, PEERS } from "../support/http2_peers.ts";
+import { checkPeer, PEER_PROGRAMS, PEERS } from "../support/http2_peers.ts";
 import type { Random } from "../support/random.ts";
 import { missing } from "../support/run.ts";
 
@@ -29,7 +29,7 @@ export function connectionsTarget(random: Random): void {
 
 /** Generated connections to one of the servers that are on this machine. */
 export async function peerTarget(random: Random): Promise<void> {
-  const names = Object.keys(PEERS).filter((name) => missing(name, "node") === undefined);
+  const names = Object.keys(PEERS).filter((name) => missing(...PEER_PROGRAMS[name]) === undefined);
   if (names.length === 0) return;
   const [, codec] = randomCodec(random);
   const start = PEERS[names[random.below(names.length)]];

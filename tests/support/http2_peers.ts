@@ -99,6 +99,39 @@ async function nghttpd(): Promise<Peer> {
 /** nginx with `proxy_pass` to a back end of HTTP/1.1. */
 async function nginx(folder: string): Promise<Peer> {
   const behind = await backEnd("1");
+  const location =
+    `proxy_pass http://127.0.0.1:${behind.port}; proxy_ignore_client_abort on; proxy_read_timeout 1s;`;
+  const server = await startNginx(folder, location, "off");
+  return {
+    port: server.port,
+    async stop() {
+      await server.stop();
+      return await behind.stop();
+    },
+  };
+}
+
+/** nginx that answers itself, and its own log. */
+async function nginxAlone(folder: string): Promise<Peer> {
+  const log = `${folder}/access.log`;
+  const server = await startNginx(folder, "return 200 hello;", `${log} paths`);
+  return {
+    port: server.port,
+    async stop() {
+      await server.stop();
+      return paths((await Deno.readTextFile(log)).split("\n"), LOGGED_PATH);
+    },
+  };
+}
+
+/** Of connections that fail before a request, nginx logs none. */
+const LOGGED_PATH = /^path (\/.*)/;
+
+async function startNginx(
+  folder: string,
+  location: string,
+  log: string,
+): Promise<{ readonly port: number; stop(): Promise<void> }> {
   const port = freePort();
   const configuration = `
 daemon off;
@@ -107,7 +140,8 @@ pid ${folder}/nginx.pid;
 error_log stderr;
 events { worker_connections 4096; }
 http {
-  access_log off;
+  log_format paths "path $request_uri";
+  access_log ${log};
   client_body_temp_path ${folder}/body;
   proxy_temp_path ${folder}/proxy;
   fastcgi_temp_path ${folder}/fastcgi;
@@ -116,7 +150,7 @@ http {
   server {
     listen 127.0.0.1:${port} http2;
     large_client_header_buffers 8 64k;
-    location / { proxy_pass http://127.0.0.1:${behind.port}; proxy_ignore_client_abort on; proxy_read_timeout 1s; }
+    location / { ${location} }
   }
 }
 `;
@@ -127,11 +161,49 @@ http {
     folder,
   ], /start worker|using the .* event method/);
   await server.listening();
+  return { port, stop: () => server.stop("SIGTERM") };
+}
+
+const APACHE_MODULES = ["mpm_event", "authz_core", "http2"];
+
+async function apache(folder: string): Promise<Peer> {
+  const port = freePort();
+  const modules = APACHE_MODULES.map((name) =>
+    `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`
+  );
+  const configuration = `
+ServerRoot ${folder}
+ServerName localhost
+${modules.join("\n")}
+User nobody
+Group nogroup
+PidFile ${folder}/apache.pid
+Mutex pthread
+Listen 127.0.0.1:${port}
+Protocols h2c
+ErrorLog /dev/stdout
+LogFormat "path %U" paths
+CustomLog ${folder}/access.log paths
+StartServers 1
+ServerLimit 1
+ThreadsPerChild 25
+MaxRequestWorkers 25
+MaxKeepAliveRequests 0
+LimitRequestFieldSize 65536
+DocumentRoot ${folder}
+`;
+  await Deno.writeTextFile(`${folder}/apache.conf`, configuration);
+  const server = new Program(
+    "/usr/sbin/apache2",
+    ["-f", `${folder}/apache.conf`, "-DFOREGROUND"],
+    /resuming normal operations/,
+  );
+  await server.listening();
   return {
     port,
     async stop() {
       await server.stop("SIGTERM");
-      return await behind.stop();
+      return paths((await Deno.readTextFile(`${folder}/access.log`)).split("\n"), LOGGED_PATH);
     },
   };
 }
@@ -142,7 +214,18 @@ type StartPeer = (folder: string) => Promise<Peer>;
 export const PEERS: Readonly<Record<string, StartPeer>> = {
   node: () => backEnd("2"),
   nghttpd,
-  nginx,
+  "nginx with proxy_pass": nginx,
+  nginx: nginxAlone,
+  apache,
+};
+
+/** The programs that a peer needs. */
+export const PEER_PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  node: ["node"],
+  nghttpd: ["nghttpd"],
+  "nginx with proxy_pass": ["nginx", "node"],
+  nginx: ["nginx"],
+  apache: ["apache2"],
 };
 
 /** Open at a time: the peer works on one while the codec does on another. */

@@ -5,7 +5,7 @@
  */
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";
 import { converse } from "../../support/http2_conversation.ts";
-import { checkPeer, PEERS } from "../../support/http2_peers.ts";
+import { checkPeer, PEER_PROGRAMS, PEERS } from "../../support/http2_peers.ts";
 import { withSeed } from "../../support/random.ts";
 import { missing } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
@@ -13,11 +13,6 @@ import { skipIf } from "../../support/skip.ts";
 const CONNECTIONS = Number(Deno.env.get("HTTP2_CONNECTIONS") ?? 10_000);
 /** Of them to each server, where a connection takes several times as long. */
 const PEER_CONNECTIONS = Math.ceil(CONNECTIONS / 40);
-const NEEDS: Readonly<Record<string, string[]>> = {
-  node: ["node"],
-  nghttpd: ["nghttpd"],
-  nginx: ["nginx", "node"],
-};
 
 Deno.test({
   name: `${CONNECTIONS} generated connections with answers: nothing is missing, told wrong or made up`,
@@ -28,7 +23,7 @@ Deno.test({
 for (const [name, start] of Object.entries(PEERS)) {
   Deno.test({
     name: `${PEER_CONNECTIONS} generated connections to ${name}: nothing that it acted on is missing`,
-    ...skipIf(missing(...NEEDS[name])),
+    ...skipIf(missing(...PEER_PROGRAMS[name])),
     timeout: 300_000 + 100 * PEER_CONNECTIONS,
     fn: () => withSeed((random) => checkPeer(start, random, PEER_CONNECTIONS, http2to1())),
   });
