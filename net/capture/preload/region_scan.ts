@@ -11,6 +11,8 @@
  */
 import { Buffer } from "node:buffer";
 import { cString, EPERM, errno, libc } from "../../ffi/libc.ts";
+import { FIRST_DATA, PAGE } from "../record/layout.ts";
+import { ProcessList } from "./process_list.ts";
 
 const PIECE_BYTES = 256 << 10;
 /** Of the maps of one user's processes in one pass; 60,000 mappings are some 4 MB. */
@@ -18,8 +20,13 @@ const BYTES_OF_USER = 256 << 20;
 /** New processes are looked for this often. */
 const EVERY_MS = 1000;
 /** Of the time between, this may pass with asking for sizes, and this with reading again what was read before. */
-const SIZES_MS = 1;
+const SIZES_MS = 0.5;
 const AGAIN_MS = 3;
+/**
+ * A process with fewer pages of addresses than one ring of the usual size has no region, or a small one for want of addresses. Most of
+ * those that come and go are such: they are read when they are there for longer.
+ */
+const SMALL_PAGES = FIRST_DATA / PAGE;
 /** A path can be this long. */
 const LINE_BYTES = 8 << 10;
 /** Mappings of regions that are told of one process. */
@@ -71,8 +78,13 @@ export class RegionScan {
   readonly #options: RegionScanOptions;
   readonly #mark: string;
   readonly #bytes = new Uint8Array(PIECE_BYTES);
+  readonly #processes = new ProcessList();
   /** Pages of address space that processes had when they were read, by id; those that were asked longest ago come first. */
   readonly #seen = new Map<number, number>();
+  /** Processes without memory of their own: threads of the kernel, and what has ended. */
+  readonly #empty = new Set<number>();
+  /** Small processes that were new in the last pass. */
+  #small: number[] = [];
   /** Processes that were asked for. */
   readonly #asked = new Set<number>();
   #isClosed = false;
@@ -149,13 +161,25 @@ export class RegionScan {
   }
 
   async #pass(all: boolean): Promise<void> {
-    const present = await processes();
+    const present = await this.#processes.now();
     const { isKnown } = this.#options;
     // One that is known may leave its region by exec: then it is as good as new.
     for (const pid of this.#seen.keys()) if (!present.has(pid) || isKnown(pid)) this.#seen.delete(pid);
+    for (const pid of this.#empty) if (!present.has(pid)) this.#empty.delete(pid);
     const changed = all ? [] : this.#changed();
-    const fresh = [...present].filter((pid) => (all || !this.#seen.has(pid)) && !isKnown(pid));
-    for (const pid of fresh) this.#seen.set(pid, UNREAD);
+    const fresh = this.#small.filter((pid) => present.has(pid) && !isKnown(pid));
+    this.#small = [];
+    for (const pid of present) {
+      if (isKnown(pid) || this.#empty.has(pid) || !all && this.#seen.has(pid)) continue;
+      const pages = addressSpaceOf(pid);
+      if (pages === 0) {
+        this.#empty.add(pid);
+        continue;
+      }
+      this.#seen.set(pid, UNREAD);
+      if (all || pages >= SMALL_PAGES) fresh.push(pid);
+      else this.#small.push(pid);
+    }
     await this.#read(fresh, Infinity, this.#tell);
     await this.#read(changed, AGAIN_MS, this.#tell);
   }
@@ -272,16 +296,6 @@ function addressSpaceOf(pid: number): number {
   let pages = 0;
   for (let at = 0; at < length && statm[at] !== SPACE; at++) pages = pages * 10 + statm[at] - ZERO;
   return pages;
-}
-
-/** Ids of the processes that this namespace shows. */
-async function processes(): Promise<Set<number>> {
-  const pids = new Set<number>();
-  for await (const { name } of Deno.readDir("/proc")) {
-    const pid = Number(name);
-    if (Number.isInteger(pid) && pid !== Deno.pid) pids.add(pid);
-  }
-  return pids;
 }
 
 /** Undefined when the process is gone. */

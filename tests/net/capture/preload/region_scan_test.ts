@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { RegionScan } from "../../../../net/capture/preload/region_scan.ts";
 import { regionName, rendezvousOf } from "../../../../net/capture/record/layout.ts";
 import { startProgram } from "../../../support/ringing.ts";
+import { runOk, withTempDir } from "../../../support/run.ts";
 import { until } from "../../../support/until.ts";
 
 Deno.test("a process that was searched is searched again once it maps something else, or while its region is not held", async () => {
@@ -36,3 +37,50 @@ Deno.test("a process that was searched is searched again once it maps something 
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+/** Maps a memory file of the name that it is given, and uses little else. */
+const SMALL_PROGRAM = `
+#include <sys/mman.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    int fd = memfd_create(argv[argc - 1], 0);
+    if (ftruncate(fd, 4096) != 0 || mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+        return 1;
+    return write(1, "mapped", 6) != 6 || pause();
+}
+`;
+
+Deno.test("a process with little memory, begun since, is found once it is there for longer", () =>
+  withTempDir(async (folder) => {
+    await Deno.writeTextFile(`${folder}/small.c`, SMALL_PROGRAM);
+    await runOk("cc", "-D_GNU_SOURCE", "-o", `${folder}/small`, `${folder}/small.c`);
+    const name = regionName(rendezvousOf(folder));
+    const found = new Set<number>();
+    const scan = new RegionScan({
+      name,
+      isWide: true,
+      isKnown: () => false,
+      isHeld: () => true,
+      found: (pid) => found.add(pid),
+    });
+    const begin = () =>
+      new Deno.Command(`${folder}/small`, { args: [name], stdin: "null", stdout: "piped" }).spawn();
+    const children = [begin()];
+    const mapped = async ({ stdout }: Deno.ChildProcess) => await stdout.getReader().read();
+    await mapped(children[0]);
+    const running = scan.run();
+    try {
+      await until("the first pass", () => found.has(children[0].pid), 20);
+      children.push(begin());
+      await mapped(children[1]);
+      await until("a later pass", () => found.has(children[1].pid), 20);
+    } finally {
+      scan.close();
+      await running;
+      for (const child of children) {
+        child.kill();
+        await child.status;
+      }
+    }
+  }));
