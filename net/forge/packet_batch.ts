@@ -64,7 +64,7 @@ export class PacketBuffer implements PacketBatch {
         `Cannot make a packet buffer of ${capacity} bytes: at least ${least}, a multiple of 4`,
       );
     }
-    this.memory = new WordView(new ArrayBuffer(capacity));
+    this.memory = WordView.of(capacity);
     this.#capacity = capacity;
     this.#baseHigh = Number(options.timeBaseNs >> 32n);
     this.#baseLow = Number(options.timeBaseNs & 0xffff_ffffn);

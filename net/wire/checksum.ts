@@ -9,17 +9,32 @@
  *
  * @module
  */
+import { VECTOR_STEP, type VectorMemory, vectorMemory } from "./vector_memory.ts";
+
+/** Shorter ranges are summed up sooner than a function of another kind is called. */
+const VECTOR_LEAST = 128;
 
 /** One buffer seen in three widths; its length is a multiple of 4. */
 export class WordView {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly words16: Uint16Array<ArrayBuffer>;
   readonly words32: Int32Array<ArrayBuffer>;
+  /** As {@linkcode VectorMemory} has it, where the buffer is such memory. */
+  readonly vectorSum: VectorMemory["sum"] | undefined;
 
-  constructor(buffer: ArrayBuffer) {
+  constructor(buffer: ArrayBuffer, vectorSum?: VectorMemory["sum"]) {
     this.bytes = new Uint8Array(buffer);
     this.words16 = new Uint16Array(buffer);
     this.words32 = new Int32Array(buffer);
+    this.vectorSum = vectorSum;
+  }
+
+  /** At least so many bytes, zero, of which long ranges are summed up fast where this machine can. */
+  static of(lengthBytes: number): WordView {
+    const memory = vectorMemory(lengthBytes);
+    return memory === undefined
+      ? new WordView(new ArrayBuffer(lengthBytes + 3 & ~3))
+      : new WordView(memory.buffer, memory.sum);
   }
 }
 
@@ -44,6 +59,15 @@ export function nativeSum(view: WordView, offset: number, length: number): numbe
     // Words from the next byte on are this range's words with their bytes exchanged.
     return foldSum(view.bytes[offset] + swap16(nativeSum(view, offset + 1, length - 1)));
   }
+  if (length >= VECTOR_LEAST && view.vectorSum !== undefined) {
+    const end = offset + (length & -VECTOR_STEP);
+    return foldSum(view.vectorSum(offset, end) + wordSum(view, end, length & VECTOR_STEP - 1));
+  }
+  return wordSum(view, offset, length);
+}
+
+/** The same from an even offset on, of whole machine words. */
+function wordSum(view: WordView, offset: number, length: number): number {
   const { words16, words32 } = view;
   let sum = 0;
   let at = offset;
