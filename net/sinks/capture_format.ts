@@ -9,6 +9,7 @@ import {
 } from "../wire/pcap.ts";
 import {
   BLOCK_LENGTH,
+  BLOCK_LENGTH_AGAIN,
   PACKET_TIME_HIGH,
   PACKET_TIME_LOW,
   pcapngHead,
@@ -22,8 +23,8 @@ export interface CaptureFormat {
   encode(batch: PacketBatch): Uint8Array;
   /** Length of the record at an offset of what `encode` answered. */
   recordLength(view: DataView, offset: number): number;
-  /** Notes that this record went into the present file. */
-  note(view: DataView, offset: number): void;
+  /** Notes that the records from `start` to `end` go into the present file. */
+  note(view: DataView, start: number, end: number): void;
   /** What ends a file with this count of packets. */
   tail(packets: number, dropped: number): Uint8Array;
 }
@@ -49,10 +50,10 @@ class PcapngFormat implements CaptureFormat {
     return view.getUint32(offset + BLOCK_LENGTH, true);
   }
 
-  note(view: DataView, offset: number): void {
-    this.#endTimeNs = BigInt(view.getUint32(offset + PACKET_TIME_HIGH, true)) << 32n |
-      BigInt(view.getUint32(offset + PACKET_TIME_LOW, true));
-    if (this.#startTimeNs === 0n) this.#startTimeNs = this.#endTimeNs;
+  note(view: DataView, start: number, end: number): void {
+    const last = end - view.getUint32(end - BLOCK_LENGTH_AGAIN, true);
+    this.#endTimeNs = timeOf(view, last);
+    if (this.#startTimeNs === 0n) this.#startTimeNs = timeOf(view, start);
   }
 
   tail(packets: number, dropped: number): Uint8Array {
@@ -65,6 +66,12 @@ class PcapngFormat implements CaptureFormat {
     this.#startTimeNs = this.#endTimeNs = 0n;
     return pcapngStatistics(statistics);
   }
+}
+
+/** Of an Enhanced Packet Block. */
+function timeOf(view: DataView, block: number): bigint {
+  return BigInt(view.getUint32(block + PACKET_TIME_HIGH, true)) << 32n |
+    BigInt(view.getUint32(block + PACKET_TIME_LOW, true));
 }
 
 class PcapFormat implements CaptureFormat {

@@ -94,20 +94,26 @@ export class FileSink implements Sink, SinkFiles {
     for (let at = 0; at < bytes.length;) {
       const limit = this.#roomFor(this.#format.recordLength(view, at));
       if (limit === undefined) return countDropped(this.counters, this.#stopReason!, left);
-      let end = at;
-      let packets = 0;
-      while (end < bytes.length) {
-        const next = end + this.#format.recordLength(view, end);
-        if (packets > 0 && next - at > limit) break;
-        if (packets === 0 || next === bytes.length) this.#format.note(view, end);
-        end = next;
-        packets++;
-      }
+      const { end, packets } = this.#fitting(view, at, limit, left);
+      this.#format.note(view, at, end);
       const whole = this.#append(bytes, view, at, end, packets);
       left -= whole;
       if (whole < packets) return countDropped(this.counters, this.#stopReason!, left);
       at = end;
     }
+  }
+
+  /** Where the records from `at` on end that have room within `limit` bytes, at least one of the `left` that there are. */
+  #fitting(view: DataView, at: number, limit: number, left: number): { end: number; packets: number } {
+    if (view.byteLength - at <= limit) return { end: view.byteLength, packets: left };
+    let end = at + this.#format.recordLength(view, at);
+    let packets = 1;
+    for (; packets < left; packets++) {
+      const next = end + this.#format.recordLength(view, end);
+      if (next - at > limit) break;
+      end = next;
+    }
+    return { end, packets };
   }
 
   /** Leaves a file that others moved or removed, and begins anew where it was; begins anew in one that others cut. */

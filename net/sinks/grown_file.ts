@@ -68,7 +68,7 @@ export class GrownFile {
 
   /** Bytes that it has, where another program has left it fewer than it should have; else undefined. */
   get cutTo(): number | undefined {
-    return this.isRegular ? this.#cutTo(this.#file.statSync().size) : undefined;
+    return this.isRegular ? this.#cutTo(this.#file.seekSync(0, Deno.SeekMode.End)) : undefined;
   }
 
   /** Where it is now, and what {@linkcode GrownFile.cutTo} says. */

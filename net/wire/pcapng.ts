@@ -16,6 +16,8 @@ export const BLOCK_ENHANCED_PACKET = 6;
 
 export const BLOCK_TYPE = 0;
 export const BLOCK_LENGTH = 4;
+/** Before a block's end, which has the length once more. */
+export const BLOCK_LENGTH_AGAIN = 4;
 export const BLOCK_BODY = 8;
 /** Type and both lengths. */
 export const BLOCK_OVERHEAD = 12;
