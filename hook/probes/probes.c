@@ -223,7 +223,7 @@ INLINE u32 read_word(u64 object, s32 offset, u32 otherwise) {
 
 INLINE u8 role_of(const struct probe_library *library, u64 object) {
   u32 word = 0;
-  if (library->role < 0) return PROBE_ROLE_UNKNOWN;
+  if (library->role < 0 || read_word(object, library->type, 0) != 0) return PROBE_ROLE_UNKNOWN;
   if (bpf_probe_read_user(&word, sizeof word, (void *)(object + library->role)) != 0) return PROBE_ROLE_UNKNOWN;
   if (word & library->server_mask) return PROBE_SERVER;
   if (library->client_mask == 0 || word & library->client_mask) return 0;

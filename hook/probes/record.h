@@ -103,6 +103,7 @@ struct probe_library {
   s32 client_random;
   s32 shutdown;     /* u32, SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN */
   s32 version;      /* u32 */
+  s32 type;         /* u32, 0 in sessions of TLS over TCP; -1: there are no others */
 };
 
 /* A key of the map `sessions`. */

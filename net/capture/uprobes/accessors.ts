@@ -6,6 +6,8 @@
  * @module
  */
 
+import { fieldAnswered } from "./answered.ts";
+
 /** Offsets in a session's object; undefined: not known. */
 export interface SessionFacts {
   /** u32 of which a bit says that the session is a server's; no mask for that: it is where no bit says that it is a client's. */
@@ -15,6 +17,8 @@ export interface SessionFacts {
   readonly shutdown?: number;
   /** u32. */
   readonly version?: number;
+  /** u32 that is 0 in sessions of TLS over TCP; undefined: there are no others. */
+  readonly type?: number;
 }
 
 /** The machine code of a function, by its name; undefined where the library has none of it. */
@@ -27,20 +31,25 @@ export function goFacts(): SessionFacts {
 
 const RANDOM_BYTES = 32;
 /** Farther in no instruction of interest stands. */
-const LOOKED_AT = 64;
-const RET = 0xc3;
+const LOOKED_AT = 96;
+/** All bits of a field. */
+const ALL = 0xffff_ffff;
 
 /** The facts of OpenSSL and its descendants. */
 export function opensslFacts(codeOf: CodeOf): SessionFacts {
-  const field = (name: string) => fieldAnswered(codeOf(name));
-  const role = field("SSL_is_server");
+  const word = (name: string) => {
+    const field = fieldAnswered(codeOf(name));
+    return field?.mask === ALL ? field.offset : undefined;
+  };
+  const role = fieldAnswered(codeOf("SSL_is_server"));
   const client = addressTaken(codeOf("SSL_get_client_random"));
   const server = addressTaken(codeOf("SSL_get_server_random"));
   return {
-    role: role === undefined ? undefined : { offset: role, serverMask: 0xffff_ffff, clientMask: 0 },
+    role: role && { offset: role.offset, serverMask: role.mask, clientMask: 0 },
     clientRandom: areSideBySide(client, server) ? client : undefined,
-    shutdown: field("SSL_get_shutdown"),
-    version: field("SSL_version"),
+    shutdown: word("SSL_get_shutdown"),
+    version: word("SSL_version"),
+    type: role?.whereTyped && 0,
   };
 }
 
@@ -84,61 +93,40 @@ export function isForwarded(code: Uint8Array | undefined): boolean {
   return code[at] === 0xe9;
 }
 
-/** The offset of the 32-bit field of its first argument that a function answers, and does nothing else. */
-export function fieldAnswered(code: Uint8Array | undefined): number | undefined {
-  if (code === undefined) return undefined;
-  const begin = behindEndbr(code);
-  const move = operandOfFirstArgument(code, begin, 0x8b, EAX);
-  if (move === undefined) return undefined;
-  // Compilers zero registers that the caller expects nothing in: XOR of one other than EAX with itself.
-  let at = begin + move.length;
-  while (code[at] === 0x31 && isSameRegister(code[at + 1]) && (code[at + 1] & 7) !== EAX) at += 2;
-  return code[at] === RET ? move.offset : undefined;
-}
-
 /** The offset of a field of its first argument whose address a function takes; undefined where it takes several. */
 export function addressTaken(code: Uint8Array | undefined): number | undefined {
   if (code === undefined) return undefined;
   const found = new Set<number>();
   for (let at = behindEndbr(code); at < Math.min(code.length, LOOKED_AT); at++) {
-    // LEA with a 64-bit operand.
-    if (code[at] !== 0x48) continue;
-    const operand = operandOfFirstArgument(code, at + 1, 0x8d, undefined);
-    if (operand !== undefined) found.add(operand.offset);
+    // LEA with a 64-bit operand, into any register.
+    if (code[at] !== 0x48 && code[at] !== 0x4c) continue;
+    const operand = addressOf(code, at + 1);
+    if (operand !== undefined) found.add(operand);
   }
   return found.size === 1 ? [...found][0] : undefined;
 }
 
-const EAX = 0;
+const LEA = 0x8d;
 const RDI = 7;
 
-/** `OPCODE REGISTER, [RDI + offset]` at `at`. */
-function operandOfFirstArgument(
-  code: Uint8Array,
-  at: number,
-  opcode: number,
-  register: number | undefined,
-): { readonly offset: number; readonly length: number } | undefined {
-  if (code[at] !== opcode) return undefined;
-  const operands = code[at + 1];
-  if ((operands & 7) !== RDI || (register !== undefined && (operands >> 3 & 7) !== register)) {
-    return undefined;
-  }
+/** The offset in `LEA REGISTER, [RDI + offset]` at `at`, behind its prefix; undefined where that does not stand there. */
+function addressOf(code: Uint8Array, at: number): number | undefined {
+  if (code[at] !== LEA || (code[at + 1] & 7) !== RDI) return undefined;
   const view = new DataView(code.buffer, code.byteOffset, code.length);
-  switch (operands >> 6) {
+  switch (code[at + 1] >> 6) {
     case 0:
-      return { offset: 0, length: 2 };
+      return 0;
     case 1:
-      return at + 3 > code.length ? undefined : atLeastZero(view.getInt8(at + 2), 3);
+      return at + 3 > code.length ? undefined : atLeastZero(view.getInt8(at + 2));
     case 2:
-      return at + 6 > code.length ? undefined : atLeastZero(view.getInt32(at + 2, true), 6);
+      return at + 6 > code.length ? undefined : atLeastZero(view.getInt32(at + 2, true));
     default:
       return undefined;
   }
 }
 
-function atLeastZero(offset: number, length: number) {
-  return offset < 0 ? undefined : { offset, length };
+function atLeastZero(offset: number): number | undefined {
+  return offset < 0 ? undefined : offset;
 }
 
 function isSameRegister(operands: number): boolean {

@@ -79,7 +79,8 @@ export const LIBRARY = {
   clientRandom: 12,
   shutdown: 16,
   version: 20,
-  size: 24,
+  type: 24,
+  size: 28,
 } as const;
 
 /** `struct probe_session_key`. */

@@ -109,7 +109,7 @@ export class ProbedFiles {
     return this.#probes.attach(path, places);
   }
 
-  #describe(number: number, { role, clientRandom, shutdown, version }: SessionFacts): void {
+  #describe(number: number, { role, clientRandom, shutdown, version, type }: SessionFacts): void {
     const value = new DataView(new ArrayBuffer(LIBRARY.size));
     const offset = (at: number, known: number | undefined) => value.setInt32(at, known ?? -1, true);
     offset(LIBRARY.role, role?.offset);
@@ -118,6 +118,7 @@ export class ProbedFiles {
     offset(LIBRARY.clientRandom, clientRandom);
     offset(LIBRARY.shutdown, shutdown);
     offset(LIBRARY.version, version);
+    offset(LIBRARY.type, type);
     this.#probes.map("libraries").set(
       new Uint8Array(Uint32Array.of(number).buffer),
       new Uint8Array(value.buffer),

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import {
   addressTaken,
-  fieldAnswered,
   gnutlsFacts,
   isForwarded,
   opensslFacts,
@@ -10,31 +9,11 @@ import {
 
 const code = (hex: string) => Uint8Array.fromHex(hex.replaceAll(" ", ""));
 
-Deno.test("a function that answers one 32-bit field of its first argument tells its offset", () => {
-  assert.equal(fieldAnswered(code("8b 47 38 31 ff c3")), 0x38);
-  assert.equal(fieldAnswered(code("f3 0f 1e fa 8b 87 d0 04 00 00 c3")), 0x4d0);
-  assert.equal(fieldAnswered(code("8b 07 31 ff c3")), 0);
-});
-
-Deno.test("a function of another form tells nothing", () => {
-  for (
-    const other of [
-      "", // none
-      "8b 47", // cut off
-      "8b 46 38 c3", // of the second argument
-      "8b 4f 38 c3", // not answered
-      "8b 47 f8 c3", // before the object
-      "8b 47 38 31 c0 c3", // answers 0
-      "8b 47 38 83 e0 01 c3", // one bit of it
-      "48 8b 47 38 c3", // 64 bits
-    ]
-  ) assert.equal(fieldAnswered(code(other)), undefined, other);
-});
-
 Deno.test("a field whose address is taken is known where it is the only one", () => {
   const copy = "48 89 f1 b8 20 00 00 00 48 85 d2 74 5a 48 39 c2 48 8d b7 60 01 00 00";
   assert.equal(addressTaken(code(copy)), 0x160);
   assert.equal(addressTaken(code(`${copy} 48 8d 8f 80 01 00 00`)), undefined);
+  assert.equal(addressTaken(code("48 39 c2 4c 8d 87 88 01 00 00")), 0x188, "into R8");
 });
 
 Deno.test("a client random is known where the server's stands beside it", () => {
@@ -49,6 +28,16 @@ Deno.test("a client random is known where the server's stands beside it", () => 
   assert.equal(facts("48 8d b7 60 01 00 00", "48 8d b7 40 01 00 00"), 0x160);
   assert.equal(facts("48 8d b7 60 01 00 00", "48 8d b7 48 01 00 00"), undefined);
   assert.equal(facts("48 8d b7 60 01 00 00", ""), undefined);
+});
+
+Deno.test("sessions of a library that has other kinds are told apart by their type", () => {
+  const facts = (isServer: string) =>
+    opensslFacts((name) => name === "SSL_is_server" ? code(isServer) : undefined);
+  assert.deepEqual(facts("8b 47 38 c3").role, { offset: 0x38, serverMask: 0xffff_ffff, clientMask: 0 });
+  assert.equal(facts("8b 47 38 c3").type, undefined);
+  assert.equal(facts("8b 07 85 c0 74 01 c3 8b 47 78 c3").type, 0);
+  const boring = facts("0f b6 87 a4 00 00 00 83 e0 01 c3");
+  assert.deepEqual(boring.role, { offset: 0xa4, serverMask: 1, clientMask: 0 });
 });
 
 Deno.test("GnuTLS's randoms are known where one is 32 bytes behind the other", () => {
