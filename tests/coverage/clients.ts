@@ -2,7 +2,7 @@
 /** Clients of the table. @module */
 import { fileURLToPath } from "node:url";
 import { sh } from "../e2e/debian/program.ts";
-import type { ClientRow } from "./measure.ts";
+import type { ClientRow } from "./rows.ts";
 
 const NSS_CURL = fileURLToPath(new URL("../e2e/programs/nss_curl.py", import.meta.url));
 const LIBRARIES = "/usr/lib/x86_64-linux-gnu";

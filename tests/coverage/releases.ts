@@ -9,7 +9,7 @@ import { runOk } from "../support/run.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { checkPeers } from "../e2e/support/pattern_peers.ts";
 import { PROGRAMS } from "../e2e/support/python.ts";
-import type { Row } from "./measure.ts";
+import type { Row } from "./rows.ts";
 import type { Coverage } from "./table.ts";
 
 interface Release extends Row {
@@ -60,7 +60,7 @@ export async function measureRelease(
     for (const { run, comment } of await checkPeers(fixture, peers, runs)) {
       const grades = [/attribution=(\S+)/.exec(comment)?.[1] ?? "?"];
       const seen = { state: "captured", isComplete: true, isAddressed: true, hasRole: true, grades } as const;
-      rows.push({ program, role: run.hooked[0], library, seen });
+      rows.push({ program, role: run.hooked[0], library, hook: seen });
     }
   });
   return rows;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Servers of the table. @module */
 import { sh } from "../e2e/debian/program.ts";
-import type { ServerRow } from "./measure.ts";
+import type { ServerRow } from "./rows.ts";
 
 const BOTH = sh`cat $CERTIFICATE $KEY >both.pem`;
 const PAGE = sh`head -c 200000 /dev/zero | tr '\0' a >page`;

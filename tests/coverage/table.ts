@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: MIT
 /** The table of programs in docs/coverage.md. Pure. @module */
 
+/** Which end of its connections a program is. */
+export type Role = "client" | "server";
+
 /** What was seen of one program in one role. */
 export interface Coverage {
   readonly program: string;
-  readonly role: "client" | "server";
+  readonly role: Role;
   /** Of its TLS. */
   readonly library: string;
-  readonly seen: Seen | NotSeen;
+  /** With the hook. */
+  readonly hook: Outcome;
+  /** Without it, by kernel probes; undefined: not tried. */
+  readonly probes?: Outcome;
 }
+
+/** Of one program by one source. */
+export type Outcome = Seen | NotSeen;
 
 export interface Seen {
   readonly state: "captured";
@@ -28,29 +37,35 @@ export interface NotSeen {
 }
 
 const HEAD = [
-  "| program | role | library | captured | complete | 5-tuple | role right | grade |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- |",
+  "| program | role | library | hook | kernel probes |",
+  "| --- | --- | --- | --- | --- |",
 ];
 
-/** What is less than a whole answer, in words. */
-const PARTLY = { said: "what was said", server: "server's end" } as const;
-const yes = (is: boolean | keyof typeof PARTLY) =>
-  typeof is === "string" ? PARTLY[is] : is ? "yes" : "**no**";
-
-function cellsOf(seen: Coverage["seen"]): string[] {
-  if (seen.state === "not captured") return [`no: ${seen.reason}`, "", "", "", ""];
-  const { isComplete, isAddressed, hasRole, grades } = seen;
-  return ["yes", yes(isComplete), yes(isAddressed), yes(hasRole), grades.toSorted().join(", ")];
+/** Captured, how the addresses are known, and what is less than whole. */
+function cellOf(outcome: Outcome | undefined): string {
+  if (outcome === undefined) return "not tried";
+  if (outcome.state === "not captured") return `no: ${outcome.reason}`;
+  const { isComplete, isAddressed, hasRole, grades } = outcome;
+  const notes = [
+    isComplete === "said" && "by what was said",
+    isComplete === false && "**other bytes**",
+    isAddressed === "server" && "server's end",
+    isAddressed === false && "**other 5-tuple**",
+    !hasRole && "**other role**",
+  ];
+  return ["yes", grades.toSorted().join(" and "), ...notes.filter((note) => note !== false)].join(", ");
 }
 
-/** Its lines, those that are captured first. */
+/** Its lines, those that are captured by both first, then those by one. */
 export function coverageTable(rows: readonly Coverage[]): string[] {
-  const isCaptured = ({ seen }: Coverage) => seen.state === "captured" ? 0 : 1;
-  const sorted = rows.toSorted((a, b) => isCaptured(a) - isCaptured(b));
-  const lines = sorted.map(({ program, role, library, seen }) => {
-    const cells = [program, role, library, ...cellsOf(seen)].map((cell) => cell.replaceAll("|", "\\|"));
-    return `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |").replaceAll("|  |", "| |");
-  });
+  const missed = ({ hook, probes }: Coverage) =>
+    [hook, probes].filter((outcome) => outcome?.state !== "captured").length;
+  const lines = rows.toSorted((a, b) => missed(a) - missed(b)).map(
+    ({ program, role, library, hook, probes }) => {
+      const cells = [program, role, library, cellOf(hook), cellOf(probes)];
+      return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+    },
+  );
   return [...HEAD, ...lines];
 }
 

@@ -1,40 +1,36 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { type Coverage, coverageTable, withCoverage } from "./table.ts";
+import { type Coverage, coverageTable, type Outcome, withCoverage } from "./table.ts";
 
-const CURL: Coverage = {
-  program: "curl",
-  role: "client",
-  library: "OpenSSL",
-  seen: {
-    state: "captured",
-    isComplete: true,
-    isAddressed: false,
-    hasRole: true,
-    grades: ["socket", "hello"],
-  },
+const SEEN: Outcome = {
+  state: "captured",
+  isComplete: true,
+  isAddressed: true,
+  hasRole: true,
+  grades: ["socket", "hello"],
 };
+const CURL: Coverage = { program: "curl", role: "client", library: "OpenSSL", hook: SEEN, probes: SEEN };
 const NODE: Coverage = {
   program: "node | npm's",
   role: "client",
   library: "OpenSSL, built in",
-  seen: { state: "not captured", reason: "built in" },
+  hook: { state: "not captured", reason: "built in" },
 };
 
 Deno.test("coverage: what is captured comes first, and what is not has its reason", () => {
   assert.deepEqual(coverageTable([NODE, CURL]).slice(2), [
-    "| curl | client | OpenSSL | yes | yes | **no** | yes | hello, socket |",
-    "| node \\| npm's | client | OpenSSL, built in | no: built in | | | | |",
+    "| curl | client | OpenSSL | yes, hello and socket | yes, hello and socket |",
+    "| node \\| npm's | client | OpenSSL, built in | no: built in | not tried |",
   ]);
 });
 
-Deno.test("coverage: what could not be held against the peer's own is told apart", () => {
-  const seen = { ...CURL.seen, isComplete: "said", isAddressed: "server" } as Coverage["seen"];
-  const [line] = coverageTable([{ ...CURL, seen }]).slice(2);
-  assert.equal(
-    line,
-    "| curl | client | OpenSSL | yes | what was said | server's end | yes | hello, socket |",
-  );
+Deno.test("coverage: what is less than whole is named", () => {
+  const partly = { ...SEEN, isComplete: "said", isAddressed: "server" } as const;
+  const wrong = { ...SEEN, isComplete: false, isAddressed: false, hasRole: false };
+  assert.deepEqual(coverageTable([{ ...CURL, hook: partly, probes: wrong }]).slice(2), [
+    "| curl | client | OpenSSL | yes, hello and socket, by what was said, server's end | " +
+    "yes, hello and socket, **other bytes**, **other 5-tuple**, **other role** |",
+  ]);
 });
 
 Deno.test("coverage: the table takes the place of the last one in the page", () => {
@@ -50,5 +46,5 @@ Deno.test("coverage: docs/coverage.md has a table that this writes", () => {
   const [, table] = /<!-- coverage matrix -->\n([^]*?)<!-- end of coverage matrix -->/.exec(page)!;
   const lines = table.trimEnd().split("\n");
   assert.deepEqual(lines.slice(0, 2), coverageTable([]));
-  for (const line of lines) assert.equal(line.replaceAll("\\|", "").split("|").length, 10, line);
+  for (const line of lines) assert.equal(line.replaceAll("\\|", "").split("|").length, 7, line);
 });

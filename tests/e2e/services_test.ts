@@ -19,7 +19,7 @@ const lacking = notRoot("namespaces") ?? netnsMissing() ??
 /** One exchange with a client that has no hook. */
 async function checkService(fixture: Fixture, service: DebianService): Promise<void> {
   const capture = fixture.path("service.pcapng");
-  await using system = await SystemNamespace.start(fixture, capture, service);
+  await using system = await SystemNamespace.start(fixture, service, capture);
   await system.inNetwork(...service.client);
   await until(
     "the exchange in the capture",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/** A server and an agent in namespaces of their own, in which every program that starts has the hook. @module */
+/** A server in namespaces of its own, and an agent beside it, where every program that starts has the hook. @module */
 import { fileURLToPath } from "node:url";
 import { hookLibraryPath } from "../../../net/agent/hook_library.ts";
 import { runOk } from "../../support/run.ts";
 import { until } from "../../support/until.ts";
-import { Child } from "../support/child.ts";
+import { Child, type Ended } from "../support/child.ts";
 import type { Fixture } from "../support/fixture.ts";
 import { mirrorOptions, type Summary, summaryOf } from "../support/sslcollector.ts";
 import type { DebianService } from "./services.ts";
@@ -12,8 +12,8 @@ import type { DebianService } from "./services.ts";
 const MAIN = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
 
 /**
- * Starts the agent of the system, does what `hook install --system` does, but only for what is started in here, and starts the
- * server. The end of the folder's pipe ends the agent, and with this script everything else.
+ * Starts the agent of the system if there is to be one, and does what `hook install --system` does, but only for what is started in here.
+ * Then starts the server. The end of the folder's pipe ends the agent, and with this script everything else.
  */
 const SCRIPT = `set -e
 ip link set lo up
@@ -21,24 +21,30 @@ cp -a /etc "$FOLDER/etc"
 mount --bind "$FOLDER/etc" /etc
 mount -t tmpfs none /run
 mkfifo "$FOLDER/end"
-"$@" &
-agent=$!
-until test -S /run/sslcollector/hook.sock; do kill -0 $agent; done
-echo "$LIBRARY" >/etc/ld.so.preload
+if [ $# -gt 0 ]; then
+  "$@" &
+  agent=$!
+  until test -S /run/sslcollector/hook.sock; do kill -0 $agent; done
+  echo "$LIBRARY" >/etc/ld.so.preload
+fi
 eval "$START" 2>&1 </dev/null
 echo started
 cat "$FOLDER/end"
-kill $agent
-wait $agent
+if [ $# -gt 0 ]; then
+  kill $agent
+  wait $agent
+fi
 `;
 
 export class SystemNamespace implements AsyncDisposable {
   private constructor(readonly fixture: Fixture, readonly child: Child) {}
 
-  /** Resolves when the server listens. */
-  static async start(fixture: Fixture, capture: string, service: DebianService): Promise<SystemNamespace> {
+  /** Resolves when the server listens. Without a `capture` there is neither agent nor hook. */
+  static async start(fixture: Fixture, service: DebianService, capture?: string): Promise<SystemNamespace> {
     const separate = ["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child"];
-    const agent = [Deno.execPath(), "run", "-A", "--no-check", MAIN, "-I", "any", ...mirrorOptions(capture)];
+    const agent = capture === undefined
+      ? []
+      : [Deno.execPath(), "run", "-A", "--no-check", MAIN, "-I", "any", ...mirrorOptions(capture)];
     const child = new Child("unshare", {
       args: [...separate, "--mount-proc", "/bin/sh", "-c", SCRIPT, "sh", ...agent],
       env: {
@@ -70,10 +76,15 @@ export class SystemNamespace implements AsyncDisposable {
     return runOk("nsenter", `--net=/proc/${this.child.pid}/ns/net`, ...command);
   }
 
-  /** Asks the agent to drain, and ends everything. */
-  async stop(): Promise<Summary> {
+  /** Ends everything; asks the agent to drain where there is one. */
+  async end(): Promise<Ended> {
     await Deno.writeTextFile(this.fixture.path("end"), "");
-    return summaryOf(await this.child.ended);
+    return await this.child.ended;
+  }
+
+  /** Ends everything; answers what the agent says at its end. */
+  async stop(): Promise<Summary> {
+    return summaryOf(await this.end());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

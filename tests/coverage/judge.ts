@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/** Holds a capture against what the other end of the connections knows. @module */
+import { forgedConnections } from "../support/forged.ts";
+import { sha256 } from "../support/tshark.ts";
+import type { DebianService } from "../e2e/debian/services.ts";
+import type { NotSeen, Role, Seen } from "./table.ts";
+import type { Witnessed } from "./witness.ts";
+
+const sorted = (texts: readonly string[]) => texts.toSorted().join(" ");
+
+type Connection = ReturnType<typeof forgedConnections>[number];
+
+/** Of the connections in `capture`, what the other end `witnessed`; where there are none, that is for `reason`. */
+export async function judge(
+  capture: string,
+  role: Role,
+  witnessed: readonly Witnessed[],
+  reason: string,
+): Promise<Seen | NotSeen> {
+  const connections = forgedConnections(await Deno.readFile(capture));
+  if (connections.length === 0) return { state: "not captured", reason };
+  const hashes = connections.map(({ streams }) => streams.map(sha256).join(","));
+  return {
+    state: "captured",
+    isComplete: sorted(hashes) === sorted(witnessed.map(({ hashes }) => hashes.join(","))),
+    isAddressed: sorted(connections.map(({ name }) => name)) === sorted(witnessed.map(({ name }) => name)),
+    ...factsOf(connections, role),
+  };
+}
+
+/** Of the one connection to a service, what its client and the service are known to have said. */
+export async function judgeService(
+  capture: string,
+  { says, port }: DebianService,
+  reason: string,
+): Promise<Seen | NotSeen> {
+  const connections = forgedConnections(await Deno.readFile(capture));
+  if (connections.length === 0) return { state: "not captured", reason };
+  const [{ name, streams }, ...others] = connections;
+  const [toServer, toClient] = streams.map((stream) => new TextDecoder().decode(stream));
+  const isSaid = others.length === 0 && says.toServer.test(toServer) && says.toClient.test(toClient);
+  return {
+    state: "captured",
+    isComplete: isSaid && "said",
+    isAddressed: name.endsWith(`>127.0.0.1:${port}`) && "server",
+    ...factsOf(connections, "server"),
+  };
+}
+
+function factsOf(connections: readonly Connection[], role: Role) {
+  const comments = connections.map(({ comments }) => comments[0] ?? "");
+  const grades = comments.map((comment) => /attribution=(\S+)/.exec(comment)?.[1] ?? "?");
+  return {
+    hasRole: comments.every((comment) => comment.includes(` role=${role} `)),
+    grades: [...new Set(grades)],
+  };
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/** Programs of the table's rows. @module */
+
+import type { DebianService } from "../e2e/debian/services.ts";
+
+/** A program of a table's row. */
+export interface Row {
+  readonly program: string;
+  readonly library: string;
+  /** Executables that must be installed. */
+  readonly needs: readonly string[];
+}
+
+export interface ClientRow extends Row {
+  /** For `/bin/sh`: asks `URL`, whose certificate is `CERTIFICATE`; its status does not matter. */
+  readonly script: string;
+}
+
+/** A service as Debian starts it; its client logs nothing. */
+export interface ServiceRow extends Row {
+  readonly service: DebianService;
+}
+
+export interface ServerRow extends Row {
+  /** For `/bin/sh`: listens at 127.0.0.1, `PORT`, with `CERTIFICATE` and `KEY`, in a folder of its own until it is ended. */
+  readonly script: string;
+  /** What a client sends; absent: an HTTP request. */
+  readonly request?: string;
+  /** Bytes after which a client goes; absent: when the server closes. */
+  readonly answerBytes?: number;
+}
+
+/** What a client sends where the row says nothing. */
+export const REQUEST = "GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
