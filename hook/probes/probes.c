@@ -683,6 +683,18 @@ INLINE void begin_go_function(struct pt_regs *registers, u64 cookie) {
   free_session(&key, session);
 }
 
+/* ---- Programs that begin ---- */
+
+SECTION("tp_btf/sched_process_exec")
+int program_begins(u64 *context) {
+  struct task_struct *task = (struct task_struct *)context[0];
+  struct probe_head *head = bpf_ringbuf_reserve(&ring, sizeof *head, 0);
+  if (!head) return 0;
+  fill_head(head, PROBE_EXEC, (u32)task->tgid, bpf_ktime_get_ns(), 0);
+  bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
 /* ---- Probes ---- */
 
 SECTION("uprobe/begin")

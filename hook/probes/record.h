@@ -17,7 +17,8 @@ typedef unsigned int u32;
 typedef int s32;
 typedef unsigned long long u64;
 
-enum probe_record_kind { PROBE_OPEN = 1, PROBE_ADDRESS = 2, PROBE_DATA = 3, PROBE_CLOSE = 4 };
+/* PROBE_EXEC is a head alone: the process that `flow` is the number of runs another program now. */
+enum probe_record_kind { PROBE_OPEN = 1, PROBE_ADDRESS = 2, PROBE_DATA = 3, PROBE_CLOSE = 4, PROBE_EXEC = 5 };
 
 /* What a program reads goes to it: as seen from the program, not yet from the client. */
 enum probe_way { PROBE_SENT = 0, PROBE_RECEIVED = 1 };

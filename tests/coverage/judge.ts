@@ -8,16 +8,20 @@ import type { Witnessed } from "./witness.ts";
 
 const sorted = (texts: readonly string[]) => texts.toSorted().join(" ");
 
-type Connection = ReturnType<typeof forgedConnections>[number];
+export type Connection = ReturnType<typeof forgedConnections>[number];
 
-/** Of the connections in `capture`, what the other end `witnessed`; where there are none, that is for `reason`. */
-export async function judge(
-  capture: string,
+/** What is in `capture`. */
+export async function connectionsIn(capture: string): Promise<Connection[]> {
+  return forgedConnections(await Deno.readFile(capture));
+}
+
+/** Of `connections`, what the other end `witnessed`; where there are none, that is for `reason`. */
+export function judge(
+  connections: readonly Connection[],
   role: Role,
   witnessed: readonly Witnessed[],
   reason: string,
-): Promise<Seen | NotSeen> {
-  const connections = forgedConnections(await Deno.readFile(capture));
+): Seen | NotSeen {
   if (connections.length === 0) return { state: "not captured", reason };
   const hashes = connections.map(({ streams }) => streams.map(sha256).join(","));
   return {
@@ -29,12 +33,11 @@ export async function judge(
 }
 
 /** Of the one connection to a service, what its client and the service are known to have said. */
-export async function judgeService(
-  capture: string,
+export function judgeService(
+  connections: readonly Connection[],
   { says, port }: DebianService,
   reason: string,
-): Promise<Seen | NotSeen> {
-  const connections = forgedConnections(await Deno.readFile(capture));
+): Seen | NotSeen {
   if (connections.length === 0) return { state: "not captured", reason };
   const [{ name, streams }, ...others] = connections;
   const [toServer, toClient] = streams.map((stream) => new TextDecoder().decode(stream));

@@ -7,7 +7,7 @@ import { Child } from "../e2e/support/child.ts";
 import type { Fixture } from "../e2e/support/fixture.ts";
 import { Agent, mirrorOptions, runSslcollector, summaryOf } from "../e2e/support/sslcollector.ts";
 import { SystemNamespace } from "../e2e/debian/system_namespace.ts";
-import { judge, judgeService } from "./judge.ts";
+import { connectionsIn, judge, judgeService } from "./judge.ts";
 import { type ClientRow, REQUEST, type ServerRow, type ServiceRow } from "./rows.ts";
 import type { Outcome } from "./table.ts";
 import { witnessClient, WitnessServer } from "./witness.ts";
@@ -30,7 +30,12 @@ export async function hookedClient(row: ClientRow, fixture: Fixture): Promise<Ou
   const env = { URL: url, PORT: String(server.port), CERTIFICATE: fixture.certificate };
   const args = ["run", ...mirrorOptions(capture), "--", "/bin/sh", "-c", row.script];
   const ended = await runSslcollector("source", fixture, args, { cwd: fixture.folder, env });
-  return await judge(capture, "client", await server.witnessed(), reasonIn(summaryOf(ended).remarks));
+  return judge(
+    await connectionsIn(capture),
+    "client",
+    await server.witnessed(),
+    reasonIn(summaryOf(ended).remarks),
+  );
 }
 
 /** The reason that `ps` gives while it runs. */
@@ -70,7 +75,7 @@ export async function hookedServer(row: ServerRow, fixture: Fixture): Promise<Ou
   const reason = await reasonOfPs(fixture, server.pid);
   await server[Symbol.asyncDispose]();
   await agent.stop();
-  return await judge(capture, "server", [seen], reason);
+  return judge(await connectionsIn(capture), "server", [seen], reason);
 }
 
 /** Where every program has the hook. */
@@ -81,5 +86,5 @@ export async function hookedService({ program, service }: ServiceRow, fixture: F
   const says = () => service.says.toClient.test(Deno.readTextFileSync(capture));
   await until(`what ${program} says in the capture`, says);
   await system.stop();
-  return await judgeService(capture, service, "nothing is in the capture");
+  return judgeService(await connectionsIn(capture), service, "nothing is in the capture");
 }

@@ -28,6 +28,8 @@ export interface Seen {
   readonly hasRole: boolean;
   /** How the addresses are known. */
   readonly grades: readonly string[];
+  /** Its first run was over before it was met. */
+  readonly isSecondRun?: boolean;
 }
 
 /** Nothing of it is in the capture. */
@@ -45,15 +47,18 @@ const HEAD = [
 function cellOf(outcome: Outcome | undefined): string {
   if (outcome === undefined) return "not tried";
   if (outcome.state === "not captured") return `no: ${outcome.reason}`;
-  const { isComplete, isAddressed, hasRole, grades } = outcome;
+  const { isComplete, isAddressed, hasRole, grades, isSecondRun } = outcome;
   const notes = [
+    isSecondRun && "from its second run on",
     isComplete === "said" && "by what was said",
     isComplete === false && "**other bytes**",
     isAddressed === "server" && "server's end",
     isAddressed === false && "**other 5-tuple**",
     !hasRole && "**other role**",
   ];
-  return ["yes", grades.toSorted().join(" and "), ...notes.filter((note) => note !== false)].join(", ");
+  return ["yes", grades.toSorted().join(" and "), ...notes.filter((note) => typeof note === "string")].join(
+    ", ",
+  );
 }
 
 /** Its lines, those that are captured by both first, then those by one. */

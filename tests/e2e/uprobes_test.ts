@@ -31,7 +31,7 @@ Deno.test({
       const capture = fixture.path("nginx.pcapng");
       const connections = smallAndMedium(fixture);
       await using nginx = await Nginx.start(fixture, {});
-      await using agent = await ProbeAgent.start({ fixture, capture, port: nginx.port });
+      await using agent = await ProbeAgent.start({ fixture, capture, ports: [nginx.port] });
       const seen = await peerClient(connections, { hostname: "::1", port: nginx.port }, fixture, capture);
       await nginx.stop();
       for (const { method, body } of connections.flat()) {
@@ -113,7 +113,7 @@ for (const style of STYLES) {
         );
         await using server = new Child(command, { args });
         const port = Number((await server.found("stdout", /^listening (\d+)$/m))[1]);
-        await using agent = await ProbeAgent.start({ fixture, capture, port });
+        await using agent = await ProbeAgent.start({ fixture, capture, ports: [port] });
         const seen = await peerClient(connections, { hostname: "127.0.0.1", port }, fixture, capture);
         await server.ended;
         await checkMirror(capture, await agent.stop("python3"), seen, {
@@ -164,7 +164,7 @@ Deno.test({
         assert.equal(seen.exchanges[0].sha256, body.sha256);
       };
       {
-        await using agent = await ProbeAgent.start({ fixture, capture, port: nginx.port });
+        await using agent = await ProbeAgent.start({ fixture, capture, ports: [nginx.port] });
         const { inFile, inMemory } = codeOf(nginx.masterPid, library, "SSL_free");
         assert.notEqual(inMemory, inFile);
         await serves();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * TLS libraries on this host: those that the loader finds for any program, and those that processes have mapped, in whatever
- * namespace, or that may be built into their executables.
+ * TLS libraries on this host: those that the loader finds for any program, those that processes have mapped, in whatever
+ * namespace, or that may be built into their executables, and those that may be built into executables that nobody runs yet.
  *
  * @module
  */
@@ -28,17 +28,41 @@ const LIBRARY_FOLDERS = [
 ];
 /** Of each look, this may pass with reading again what was read before: a program may load a library late. */
 const AGAIN_MS = 3;
+const PROGRAM_FOLDERS = ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin"];
+/** No smaller executable has TLS built in. */
+const BUILT_IN_BYTES = 1 << 20;
+/** Of each look, this may pass with executables that nobody runs yet; a large one takes longer. */
+const AHEAD_MS = 30;
 
 /** The libraries of this host. */
 export class HostLibraries {
   /** Processes whose maps were read, the longest ago first. */
   readonly #seen = new Set<number>();
   #isFirst = true;
+  /** Executables that nobody was seen to run, the smallest first. */
+  #ahead: string[] = [];
 
-  /** What was found since the last call, and some of what was found before. */
-  find(): FoundLibrary[] {
-    const found = this.#isFirst ? installedLibraries() : [];
-    this.#isFirst = false;
+  /** What was found since the last call, and some of what was found before. Each is to be dealt with before the next is asked for. */
+  *find(): Generator<FoundLibrary> {
+    if (this.#isFirst) {
+      this.#isFirst = false;
+      this.#ahead = installedPrograms();
+      yield* installedLibraries();
+    }
+    yield* this.#mapped();
+    const startMs = performance.now();
+    while (this.#ahead.length > 0 && performance.now() - startMs < AHEAD_MS) {
+      yield* builtInto(this.#ahead.pop()!);
+    }
+  }
+
+  /** What may be built into the program that a process runs now. */
+  begun(pid: number): FoundLibrary[] {
+    return builtInto(`/proc/${pid}/exe`);
+  }
+
+  #mapped(): FoundLibrary[] {
+    const found: FoundLibrary[] = [];
     const present = new Set(processIds());
     present.delete(Deno.pid);
     const known = [...this.#seen];
@@ -55,9 +79,34 @@ export class HostLibraries {
   #look(pid: number, found: FoundLibrary[]): void {
     this.#seen.delete(pid);
     this.#seen.add(pid);
-    found.push(...librariesIn(readMaps(pid) ?? "", pid));
-    const path = `/proc/${pid}/exe`;
-    for (const library of BUILT_IN) found.push({ path, name: path, library, isGuess: true });
+    found.push(...librariesIn(readMaps(pid) ?? "", pid), ...this.begun(pid));
+  }
+}
+
+function builtInto(path: string): FoundLibrary[] {
+  return BUILT_IN.map((library) => ({ path, name: path, library, isGuess: true }));
+}
+
+/** Executables that a shell finds and that may have TLS built in, the smallest first. */
+function installedPrograms(): string[] {
+  const found: { readonly path: string; readonly size: number }[] = [];
+  for (const folder of PROGRAM_FOLDERS) {
+    for (const name of namesIn(folder)) {
+      const path = `${folder}/${name}`;
+      const size = sizeOf(path);
+      if (size >= BUILT_IN_BYTES) found.push({ path, size });
+    }
+  }
+  return found.sort((a, b) => a.size - b.size).map(({ path }) => path);
+}
+
+/** Of a file, behind links; 0: there is none. */
+function sizeOf(path: string): number {
+  try {
+    const { isFile, size } = Deno.statSync(path);
+    return isFile ? size : 0;
+  } catch {
+    return 0;
   }
 }
 

@@ -11,7 +11,7 @@ import { realtimeOffset } from "../../ffi/clock.ts";
 import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows } from "./flows.ts";
-import { BOOKS, count, ENDING, GO_KEY, SESSION, SESSION_KEY } from "./layout.ts";
+import { BOOKS, count, ENDING, GO_KEY, HEAD, KIND, SESSION, SESSION_KEY } from "./layout.ts";
 import { type FoundLibrary, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
@@ -32,6 +32,8 @@ const PUBLISH_NS = 20e6;
 /** The clocks' distance is taken anew so often. */
 const CLOCK_MS = 10_000;
 const DRAIN_MS = 5000;
+/** Programs that begin while the ring is read and are looked at then; others are found each second. */
+const BEGUN_MAX = 64;
 /** Sessions of processes that have ended without freeing them, of which nothing was told, are forgotten so often. */
 const SWEEP_MS = 30_000;
 
@@ -44,11 +46,19 @@ export interface ProbeSourceSettings {
   readonly timeBaseNs: bigint;
   /** Of the ring, a power of two. {@linkcode RING_BYTES} when absent. */
   readonly ringBytes?: number;
-  /** Finds what is to be probed, each second; absent: {@linkcode HostLibraries}. */
-  readonly libraries?: { find(): Iterable<FoundLibrary> };
+  /** Finds what is to be probed; absent: {@linkcode HostLibraries}. */
+  readonly libraries?: LibraryFinder;
   readonly onLook?: () => void;
   readonly onBatch?: () => void | Promise<void>;
   readonly warn?: (message: string) => void;
+}
+
+/** Finds what is to be probed. */
+export interface LibraryFinder {
+  /** Asked each second. */
+  find(): Iterable<FoundLibrary>;
+  /** Asked when a process begins to run another program; absent: nothing is to be done then. */
+  begun?(pid: number): Iterable<FoundLibrary>;
 }
 
 /** What the kernel and this side count. Bytes: passed = told + lost + skipped. */
@@ -70,7 +80,9 @@ export class ProbeSource {
   readonly #files: ProbedFiles;
   readonly #flows: ProbeFlows;
   readonly #pace = new Pace(() => this.#isDue());
-  readonly #libraries: { find(): Iterable<FoundLibrary> };
+  readonly #libraries: LibraryFinder;
+  /** Processes that began to run another program while the ring was read. */
+  readonly #begun: number[] = [];
   #clockMs = -Infinity;
   #offsetNs = 0;
   #floorNs = 0;
@@ -172,6 +184,7 @@ export class ProbeSource {
       this.#options.onLook?.();
       const read = this.#ring.read(this.#take, TURN_BYTES);
       records += read;
+      this.#lookAtBegun();
       if (read > 0) await this.#options.onBatch?.();
       isMore = read > 0 && this.#ring.hasMore;
       if (!isMore || performance.now() - sliceMs < SLICE_MS) continue;
@@ -185,6 +198,10 @@ export class ProbeSource {
   /** What goes wrong with a record costs its flow, and no other. */
   readonly #take = (at: number): void => {
     const { view, bytes } = this.#ring;
+    if (view.getUint16(at + HEAD.kind, true) === KIND.exec) {
+      if (this.#begun.length < BEGUN_MAX) this.#begun.push(count(view, at + HEAD.flow));
+      return;
+    }
     try {
       this.#flows.take(view, bytes, at);
     } catch (error) {
@@ -223,6 +240,13 @@ export class ProbeSource {
     if (nowMs - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = nowMs;
     this.#settle((pid) => !isAlive(pid), true);
+  }
+
+  #lookAtBegun(): void {
+    for (const pid of this.#begun) {
+      for (const library of this.#libraries.begun?.(pid) ?? []) this.#add(library);
+    }
+    this.#begun.length = 0;
   }
 
   #findLibraries(): void {

@@ -39,20 +39,21 @@ export async function probesMissing(): Promise<Reason> {
 export class ProbeAgent implements AsyncDisposable {
   private constructor(readonly child: Child) {}
 
-  /** Mirrors the sessions of this port; the probes are in place when this is done. */
+  /** Mirrors the sessions of these ports; the probes are in place when this is done. */
   static async start(
-    { mode = "source", fixture, capture, port, options = [] }: {
+    { mode = "source", fixture, capture, ports, options = [] }: {
       readonly mode?: Mode;
       readonly fixture: Fixture;
       readonly capture: string;
-      readonly port: number;
+      readonly ports: readonly number[];
       readonly options?: readonly string[];
     },
   ): Promise<ProbeAgent> {
+    const isMeant = ports.map((port) => `port == ${port}`).join(" or ");
     const child = await startSslcollector(mode, fixture, [
       ...["--capture", "uprobes", "--runtime-dir", fixture.path("runtime"), "-I", "any"],
       // Whatever else runs here shares the ring.
-      ...["--memory", "256MiB", "--only", `port == ${port}`, ...mirrorOptions(capture), ...options],
+      ...["--memory", "256MiB", "--only", isMeant, ...mirrorOptions(capture), ...options],
     ]);
     const agent = new ProbeAgent(child);
     try {

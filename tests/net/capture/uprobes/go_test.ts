@@ -1,34 +1,59 @@
 // SPDX-License-Identifier: MIT
-/** Probes in the kernel, at programs of Go that only these tests run. */
+/** Probes in the kernel, at programs of Go that only these tests run, each met when it begins. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { CaptureOpen } from "../../../../net/capture/target.ts";
-import { BUILT_IN } from "../../../../net/capture/uprobes/libraries.ts";
+import { HostLibraries } from "../../../../net/capture/uprobes/libraries_found.ts";
 import { ProbeSource } from "../../../../net/capture/uprobes/probe_source.ts";
 import { buildProbes } from "../../../../tools/probes.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
 import { buildGo, goMissing } from "../../../support/go.ts";
-import { runOk, withTempDir } from "../../../support/run.ts";
+import { withTempDir } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
+import { until } from "../../../support/until.ts";
 
 const PAIRS = fileURLToPath(new URL("programs/pairs.go", import.meta.url));
-const GO = BUILT_IN.find(({ name }) => name === "Go")!;
 const CONNECTIONS = Number(Deno.env.get("GO_CONNECTIONS") ?? 8);
 const BYTES = 100_000;
 
+/** A source that hears of programs as they begin, and looks at the one at `path` alone. */
 async function probesAt(path: string, log: CaptureLog): Promise<ProbeSource> {
   let number = 0;
+  const host = new HostLibraries();
+  const isMeant = (pid: number) => executableOf(pid) === path;
   return new ProbeSource({
     object: await Deno.readFile(await buildProbes()),
     ringBytes: 16 << 20,
     target: log,
     nextProgram: () => ++number,
     timeBaseNs: 0n,
-    libraries: { find: () => [{ path, name: path, library: GO, isGuess: false }] },
+    libraries: { find: () => [], begun: (pid) => isMeant(pid) ? host.begun(pid) : [] },
     warn: (message) => assert.fail(message),
   });
+}
+
+function executableOf(pid: number): string | undefined {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs it, and lets it begin when its probes are in place; answers what it says. */
+async function runProbed(source: ProbeSource, program: string): Promise<string> {
+  const child = new Deno.Command(program, {
+    args: [`${CONNECTIONS}`, `${BYTES}`],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  await until("probes at the program that has begun", () => source.counters.files > 0);
+  await child.stdin.close();
+  const { success, stdout } = await child.output();
+  assert.ok(success);
+  return new TextDecoder().decode(stdout);
 }
 
 /** A line for each flow, as the program itself writes them. */
@@ -74,7 +99,7 @@ for (
         const log = new CaptureLog();
         const source = await probesAt(program, log);
         const running = source.run();
-        const said = await runOk(program, `${CONNECTIONS}`, `${BYTES}`);
+        const said = await runProbed(source, program);
         await log.until(() => log.of("close").length === 2 * CONNECTIONS);
         await source.close();
         await running;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Servers and clients of crypto/tls that talk to each other: `pairs CONNECTIONS BYTES`. Each connection has BYTES go to the
+// Servers and clients of crypto/tls that talk to each other, when standard input ends: `pairs CONNECTIONS BYTES`. Each connection has BYTES go to the
 // server and twice as many come back, in writes of several sizes. For each end a line: role, own address, other address,
 // SHA-256 of what it sent and of what it received.
 package main
@@ -67,6 +67,8 @@ func tell(role string, connection net.Conn, sent []byte, received []byte) {
 }
 
 func main() {
+	_, err := io.Copy(io.Discard, os.Stdin)
+	check(err)
 	connections, err := strconv.Atoi(os.Args[1])
 	check(err)
 	length, err := strconv.Atoi(os.Args[2])
