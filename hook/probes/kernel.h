@@ -24,6 +24,7 @@
 enum bpf_map_type {
   MAP_HASH = 1,
   MAP_ARRAY = 2,
+  MAP_PER_CPU_ARRAY = 6,
   MAP_LRU_HASH = 9,
   MAP_RINGBUF = 27,
   MAP_TASK_STORAGE = 29

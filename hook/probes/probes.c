@@ -52,6 +52,8 @@ MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_se
 MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
 MAP(randoms, MAP_LRU_HASH, 8, 32, 16384, 0);
 MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);
+MAP(hello_bytes, MAP_LRU_HASH, 32, sizeof(struct probe_hello), 4096, 0);
+MAP(hello_drafts, MAP_PER_CPU_ARRAY, 4, sizeof(struct probe_hello), 2, 0);
 MAP(libraries, MAP_ARRAY, 4, sizeof(struct probe_library), 1024, 0);
 MAP(books, MAP_ARRAY, 4, sizeof(struct probe_books), 1, 0);
 
@@ -164,6 +166,21 @@ INLINE u32 read_network(const struct __sk_buff *packet, struct probe_ends *ends)
   return IPV6_HEADER;
 }
 
+/*
+ * Keeps what else a ClientHello says. Another packet may come in between and overwrite the draft: the agent looks whether the random in the
+ * bytes is the one that they are kept by.
+ */
+INLINE void keep_hello(const struct __sk_buff *packet, u32 payload, const u8 *client_random, u32 is_received) {
+  struct probe_hello *draft = bpf_map_lookup_elem(&hello_drafts, &is_received);
+  u64 length = packet->len - payload;
+  if (!draft) return;
+  /* The kernel wants to see that it fits. */
+  asm volatile("if %0 <= 1024 goto +1\n%0 = 1024" : "+r"(length));
+  if (length == 0 || bpf_skb_load_bytes(packet, payload, draft->bytes, (u32)length) != 0) return;
+  draft->length = (u32)length;
+  bpf_map_update_elem(&hello_bytes, client_random, draft, 0);
+}
+
 INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
   struct probe_ends ends = { 0 };
   u8 head[RANDOM_END];
@@ -186,6 +203,7 @@ INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
     ends = turned;
   }
   bpf_map_update_elem(&hellos, &key, &ends, 0);
+  keep_hello(packet, payload, key.client_random, is_received != 0);
   u64 socket = bpf_get_socket_cookie(packet);
   if (socket != 0) bpf_map_update_elem(&randoms, &socket, key.client_random, 0);
 }

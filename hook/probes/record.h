@@ -151,6 +151,13 @@ struct probe_ending {
   u64 time_ns;
 };
 
+/* A value of the map `hello_bytes`, by the client random: how the TCP payload begins that a ClientHello was seen in. */
+#define PROBE_HELLO_MAX 1024
+struct probe_hello {
+  u32 length;
+  u8 bytes[PROBE_HELLO_MAX];
+};
+
 /*
  * What a probe is told by its cookie: what the function does in bits 0 to 7, in bits 8 to 23 by how many bytes the stack
  * pointer will be higher when the function has returned, and above them the number of the library.

@@ -87,6 +87,7 @@ Deno.test({
       for (const { streams } of forged) assert.equal(sha256(streams[1].slice(-body.length)), body.sha256);
       const grades = forged.map(({ comments }) => /attribution=(\S+)/.exec(comments[0])?.[1]);
       assert.deepEqual(grades.sort(), ["hello", "nested", "nested"]);
+      for (const { comments } of forged) assert.match(comments[0], / sni=localhost /);
     }),
 });
 

@@ -47,6 +47,8 @@ export interface ProbeFlowsOptions {
   readonly nextProgram: () => number;
   /** Nanoseconds of the target's time for those of CLOCK_MONOTONIC. */
   readonly timeOf: (monotonicNs: number) => number;
+  /** The server's name in the ClientHello that had this client random; undefined: it is not known. */
+  readonly serverNameOf: (clientRandom: string) => string | undefined;
 }
 
 export interface ProbeCounters {
@@ -161,14 +163,15 @@ export class ProbeFlows {
   #tellOpen(flow: Flow, view: DataView, at: number, number: number, timeNs: number): void {
     const { program: { capture }, isServer, passed } = flow;
     const flags = view.getUint8(at + HEAD.flags);
+    const clientRandom = readRandom(view, at);
     const open = {
       address: this.#confirmed(capture, readEnds(view, at + OPEN.ends, (flags & FLAG.byHello) !== 0)),
-      clientRandom: readRandom(view, at),
+      clientRandom,
       isServer,
       tlsVersion: view.getUint32(at + OPEN.tlsVersion, true),
       cipherSuite: 0,
       alpn: "",
-      sni: "",
+      sni: this.#options.serverNameOf(clientRandom) ?? "",
       pid: capture.pid,
       uid: capture.uid,
       comm: capture.comm,

@@ -83,6 +83,9 @@ export const LIBRARY = {
   size: 28,
 } as const;
 
+/** `struct probe_hello`. */
+export const HELLO = { length: 0, bytes: 4, size: 1028 } as const;
+
 /** `struct probe_session_key`. */
 export const SESSION_KEY = { session: 0, pid: 8, size: 16 } as const;
 

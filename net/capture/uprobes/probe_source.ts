@@ -5,13 +5,14 @@
  *
  * @module
  */
+import { serverNameIn } from "../../wire/client_hello.ts";
 import { BpfRing } from "../../ffi/bpf_ring.ts";
 import { errno, ESRCH, libc } from "../../ffi/libc.ts";
 import { realtimeOffset } from "../../ffi/clock.ts";
 import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows } from "./flows.ts";
-import { BOOKS, count, ENDING, GO_KEY, HEAD, KIND, SESSION, SESSION_KEY } from "./layout.ts";
+import { BOOKS, count, ENDING, GO_KEY, HEAD, HELLO, KIND, SESSION, SESSION_KEY } from "./layout.ts";
 import { type FoundLibrary, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
@@ -111,6 +112,7 @@ export class ProbeSource {
       target: options.target,
       nextProgram: options.nextProgram,
       timeOf: (monotonicNs) => Math.max(this.#floorNs, monotonicNs + this.#offsetNs),
+      serverNameOf: (clientRandom) => this.#serverNameOf(clientRandom),
     });
     this.#setClock(performance.now());
     if (this.#probes.withoutPackets !== undefined) {
@@ -258,6 +260,14 @@ export class ProbeSource {
     if (typeof state === "object" && !(isGuess && state.isOther)) {
       this.#options.warn?.(`${name} is not probed: ${state.refused}`);
     }
+  }
+
+  #serverNameOf(clientRandom: string): string | undefined {
+    if (clientRandom === "") return undefined;
+    const value = new Uint8Array(HELLO.size);
+    if (!this.#probes.map("hello_bytes").get(Uint8Array.fromHex(clientRandom), value)) return undefined;
+    const length = new DataView(value.buffer).getUint32(HELLO.length, true);
+    return serverNameIn(value.subarray(HELLO.bytes, HELLO.bytes + length), clientRandom);
   }
 
   /** Closes that found no room in the ring. */

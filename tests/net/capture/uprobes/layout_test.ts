@@ -12,6 +12,7 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
       probe_close: layout.CLOSE,
       probe_books: layout.BOOKS,
       probe_library: layout.LIBRARY,
+      probe_hello: layout.HELLO,
       probe_session_key: layout.SESSION_KEY,
       probe_go_key: layout.GO_KEY,
       probe_session: layout.SESSION,
