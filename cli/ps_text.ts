@@ -19,6 +19,8 @@ export interface ProgramLine {
   readonly reason?: string;
   /** What would have it mirrored. */
   readonly fix?: string;
+  /** What tells of it; absent: the hook inside it, or nothing. */
+  readonly source?: "probes";
   readonly flows: number;
   readonly captured: number;
   readonly dropped: Readonly<Record<string, number>>;
@@ -43,8 +45,8 @@ export function programLines(
 type Program = Pick<SurveyedProgram, "pid" | "comm" | "libraries" | "reason">;
 
 function lineOf({ pid, comm, libraries, reason }: Program, told: ProgramReport | undefined): ProgramLine {
-  const { flows = 0, captured = 0, dropped = {} } = told ?? {};
-  const counts = { pid, comm, libraries, flows, captured, dropped };
+  const { flows = 0, captured = 0, dropped = {}, source } = told ?? {};
+  const counts = { pid, comm, libraries, flows, captured, dropped, ...(source && { source }) };
   if (flows > 0) return { ...counts, state: Object.keys(dropped).length > 0 ? "partly" : "mirrored" };
   if (reason === undefined) return { ...counts, state: "silent" };
   const fix = fixOf(reason);
@@ -84,10 +86,10 @@ export function programTable(lines: readonly ProgramLine[]): string[] {
   ]);
 }
 
-function stateText({ state, reason, fix, dropped }: ProgramLine): string {
+function stateText({ state, source, reason, fix, dropped }: ProgramLine): string {
   switch (state) {
     case "mirrored":
-      return "yes";
+      return source === "probes" ? "yes, by kernel probes" : "yes";
     case "partly": {
       const lost = Object.entries(dropped).map(([why, bytes]) => `${formatBytes(bytes)} ${why}`);
       return `partly: ${lost.join(", ")}`;

@@ -30,6 +30,7 @@ export function booksJson(books: MirrorBooks): Record<string, unknown> {
       uid: program.uid,
       container: program.container,
       pod: program.pod,
+      source: program.source,
       ...countersJson(counters),
     })),
     total: countersJson(totalOf(books)),

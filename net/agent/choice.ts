@@ -33,6 +33,7 @@ const FIELDS: Fields<Flow> = {
   cgroup: { type: "text", get: ({ program }) => program.cgroup ?? "" },
   container: { type: "text", get: ({ program }) => program.container ?? "" },
   pod: { type: "text", get: ({ program }) => program.pod ?? "" },
+  source: { type: "text", get: ({ program }) => program.source ?? "hook" },
   role: { type: "text", get: ({ info }) => info.isServer ? "server" : "client" },
   port: { type: "number", get: ({ attribution }) => attribution?.key.server.port ?? 0 },
   client: { type: "text", get: (flow) => addressOf(flow, "client") },

@@ -39,6 +39,8 @@ export interface CaptureProgram {
    * when the source does not know.
    */
   readonly ancestors?: readonly number[];
+  /** What tells of it; absent: the hook inside it. */
+  readonly source?: "probes";
   /** Nobody asked the kernel, and what it claims is to be taken as it is: a recording of a version that kept no more. */
   readonly isTrusted?: true;
 }

@@ -19,7 +19,8 @@ export function describeFlow(flow: Flow): string {
     ["codec", flow.chain?.codecName || "-"],
     ["attribution", attribution?.grade ?? "none"],
   ];
-  const { container, pod } = flow.program;
+  const { container, pod, source } = flow.program;
+  if (source !== undefined) fields.push(["source", source]);
   if (container !== undefined) fields.push(["container", container]);
   if (pod !== undefined) fields.push(["pod", pod]);
   if (attribution) {

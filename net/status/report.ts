@@ -130,6 +130,8 @@ export interface ProgramReport {
   readonly uid: number;
   /** Name of the process. */
   readonly comm: string;
+  /** What tells of it; absent: the hook inside it. */
+  readonly source?: "probes";
   /** Sessions so far. */
   readonly flows: number;
   /** Of these, those whose addresses the kernel did not confirm. */

@@ -164,6 +164,6 @@ func main() {
 	time.Sleep(time.Second)
 }
 END
-GOCACHE=$PWD/cache GOFLAGS=-mod=mod go build -o get get.go; exec ./get`,
+test -x $SHARED/get || GOCACHE=$PWD/cache GOFLAGS=-mod=mod go build -o $SHARED/get get.go; exec $SHARED/get`,
   ),
 ];

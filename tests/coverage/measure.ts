@@ -27,7 +27,8 @@ export async function hookedClient(row: ClientRow, fixture: Fixture): Promise<Ou
   const capture = fixture.path("out.pcapng");
   await using server = new WitnessServer(fixture.certificate, fixture.key);
   const url = `https://127.0.0.1:${server.port}/page`;
-  const env = { URL: url, PORT: String(server.port), CERTIFICATE: fixture.certificate };
+  const { certificate: CERTIFICATE, folder: SHARED } = fixture;
+  const env = { URL: url, PORT: String(server.port), CERTIFICATE, SHARED };
   const args = ["run", ...mirrorOptions(capture), "--", "/bin/sh", "-c", row.script];
   const ended = await runSslcollector("source", fixture, args, { cwd: fixture.folder, env });
   return judge(

@@ -27,13 +27,15 @@ async function stop(agent: ProbeAgent): Promise<string> {
 /** It runs twice: the first run may be over before it was met. */
 export async function probedClient(row: ClientRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
-  const { certificate: CERTIFICATE, key } = fixture;
+  const { certificate: CERTIFICATE, key, folder: SHARED } = fixture;
   await using first = new WitnessServer(CERTIFICATE, key);
   await using second = new WitnessServer(CERTIFICATE, key);
   await using agent = await ProbeAgent.start({ fixture, capture, ports: [first.port, second.port] });
   for (const { port } of [first, second]) {
-    const env = { URL: `https://127.0.0.1:${port}/page`, PORT: String(port), CERTIFICATE };
-    await new Child("/bin/sh", { args: ["-c", row.script], cwd: fixture.folder, env }).ended;
+    const cwd = fixture.path(`run-${port}`);
+    await Deno.mkdir(cwd);
+    const env = { URL: `https://127.0.0.1:${port}/page`, PORT: String(port), CERTIFICATE, SHARED };
+    await new Child("/bin/sh", { args: ["-c", row.script], cwd, env }).ended;
   }
   const reason = await stop(agent);
   const connections = await connectionsIn(capture);

@@ -12,7 +12,7 @@ export interface Row {
 }
 
 export interface ClientRow extends Row {
-  /** For `/bin/sh`: asks `URL`, whose certificate is `CERTIFICATE`; its status does not matter. */
+  /** For `/bin/sh`: asks `URL`, whose certificate is `CERTIFICATE`; its status does not matter. `SHARED` is a folder for all its runs. */
   readonly script: string;
 }
 

@@ -88,6 +88,8 @@ Deno.test({
       const grades = forged.map(({ comments }) => /attribution=(\S+)/.exec(comments[0])?.[1]);
       assert.deepEqual(grades.sort(), ["hello", "nested", "nested"]);
       for (const { comments } of forged) assert.match(comments[0], / sni=localhost /);
+      const sources = forged.map(({ comments }) => /source=(\S+)/.exec(comments[0])?.[1]);
+      assert.deepEqual(sources.sort(), ["probes", "probes", undefined]);
     }),
 });
 

@@ -79,7 +79,8 @@ export function decodeStart(body: Uint8Array, id: number, version: number): [Cap
   }, timeNs];
 }
 
-const PLACES = ["container", "pod", "executable", "cgroup"] as const;
+const PLACES = ["container", "pod", "executable", "cgroup", "source"] as const;
+const SOURCES: readonly string[] = ["probes"];
 
 /** A name may have a line feed of its own. */
 function placeText(program: CaptureProgram): string {
@@ -89,7 +90,7 @@ function placeText(program: CaptureProgram): string {
 function placeOf(text: string): Pick<CaptureProgram, typeof PLACES[number]> {
   const lines = text.split("\n");
   const known = PLACES.map((name, at) => [name, lines[at] ?? ""]).filter(([, value]) => value !== "");
-  return Object.fromEntries(known);
+  return Object.fromEntries(known.filter(([name, value]) => name !== "source" || SOURCES.includes(value)));
 }
 
 export function encodeEnd(end: CaptureProgramEnd, timeNs: number): Uint8Array<ArrayBuffer> {

@@ -236,12 +236,13 @@ export class ProbeFlows {
     if (known) return known;
     const { pid, uid, comm, parent, networkNamespace } = opener;
     const process = this.#watch.watch(pid);
-    const capture = {
+    const capture: CaptureProgram = {
       id: this.#options.nextProgram(),
       pid,
       uid,
       comm,
       networkNamespace,
+      source: "probes",
       ancestors: [...new Set([parent, ...(process.dead ? [] : ancestorsOf(pid) ?? [])])],
       ...(process.dead ? undefined : placeOf(pid)),
     };

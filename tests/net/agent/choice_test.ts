@@ -37,6 +37,8 @@ const HOLDS: Readonly<Record<string, boolean>> = {
   'sni == "*.TEST" and host contains "example"': true,
   'alpn =~ "^http/1"': true,
   'alpn == "h2"': false,
+  'source == "hook"': true,
+  'source == "probes"': false,
   'grade == "socket"': true,
   'grade == "wire" or grade == "none"': false,
   'address == "claimed"': true,
@@ -73,7 +75,7 @@ Deno.test("choice: of several, one has to hold, and none of those that leave out
 
 Deno.test("choice: an expression that cannot be read is a mistake with its place", () => {
   const fields =
-    "program, exe, pid, uid, cgroup, container, pod, role, port, client, server, net, host, sni, alpn, grade, address";
+    "program, exe, pid, uid, cgroup, container, pod, source, role, port, client, server, net, host, sni, alpn, grade, address";
   const mistakes: [string, string][] = [
     [
       'net == "10.0.0.0/33"',

@@ -40,7 +40,8 @@ function tell(target: CaptureTarget): void {
     pod: "8f1d2c3b-1a2b-3c4d-5e6f-0123456789ab",
     executable: "/usr/sbin/nginx",
     cgroup: "/system.slice/nginx.service",
-  };
+    source: "probes",
+  } as const;
   const other = { id: 2, pid: 7, uid: 0, comm: "", ancestors: [], isTrusted: true, cgroup: "/✗" } as const;
   const ip = Uint8Array.from({ length: 16 }, (_, i) => 255 - i);
   const address: CaptureAddress = { grade: "nested", localIp: ip, localPort: 1, remoteIp: ip, remotePort: 2 };
