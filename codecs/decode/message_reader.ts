@@ -7,8 +7,8 @@ import { ByteWriter } from "../http1/byte_writer.ts";
 const MAX_HEAD_BYTES = 512 * 1024;
 /** A line of the chunked coding. */
 const MAX_LINE_BYTES = 16 * 1024;
-/** A method; no registered one is half as long. */
-const MAX_METHOD_BYTES = 64;
+/** A method: servers take any word, as long as what they take of all fields. */
+const MAX_METHOD_BYTES = 16 * 1024;
 
 const LF = 10;
 const CR = 13;

@@ -20,6 +20,9 @@ import {
 import { lacksHead, type Stream, StreamState } from "./stream.ts";
 import type { StreamTable } from "./streams.ts";
 
+/** A status that HTTP/2 has not (RFC 9113, section 8.6): some clients take it for an interim one. */
+const SWITCHING_PROTOCOLS = 101;
+
 export class MessageHeads<Exchange> {
   constructor(
     readonly direction: Direction,
@@ -95,9 +98,10 @@ export class MessageHeads<Exchange> {
   #tellResponse(stream: Stream<Exchange>, exchange: Exchange, endStream: boolean): void {
     const { streams } = this;
     const { response } = this.scratch;
-    const fault = readResponseHead(response) ?? (response.status === 101 ? "invalid-status" : undefined) ??
+    const fault = readResponseHead(response) ??
       (isInterim(response.status) && endStream ? "interim-end-stream" : undefined);
     if (fault !== undefined) return streams.refuse(stream, fault);
+    if (response.status === SWITCHING_PROTOCOLS) this.#events.count("tolerated-switching-protocols");
     for (const one of response.faults) this.#events.count(`tolerated-${one}`);
     streams.confirm(stream);
     response.doubt = streams.directions[TO_CLIENT].isSure ? "" : "resync";

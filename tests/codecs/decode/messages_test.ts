@@ -168,6 +168,19 @@ Deno.test("behind an upgrade and a CONNECT nothing is read", () => {
   }
 });
 
+Deno.test("a method of any length that servers take", () => {
+  for (const method of ["A", "A".repeat(64), "A".repeat(8000)]) {
+    const asked = message([`${method} / HTTP/1.1`, "Content-Encoding: br"], brotliCompressSync(TEXT));
+    const sample = { toServer: asked, toClient: new Uint8Array(), final: false };
+    const flow = { alpn: "", sni: "", isServer: false, serverPort: 443, joinedLate: false };
+    assert.equal(codec.probe({ flow, ...sample }), "accept", `${method.length}`);
+    for (const pieceBytes of [1000, Infinity]) {
+      const { request } = exchange(asked, message([OK], TEXT), pieceBytes).exchanges()[0];
+      assertDecoded(request, "br");
+    }
+  }
+});
+
 Deno.test("what calls itself a part of a body is decoded as clients do; a part that it is is left and marked", () => {
   const part = ["HTTP/1.1 206 Partial Content", "Content-Range: bytes 100-199/200"];
   for (const [coding, encode] of Object.values(ENCODINGS)) {

@@ -95,7 +95,7 @@ Deno.test("a refused request swallows its response, a refused response its reque
   heads.block(TO_CLIENT, 1, response(200), END);
   assert.deepEqual(heads.log.lines, ["count refused-missing-pseudo-header 1"]);
   assert.ok(!heads.table.has(1));
-  for (const [fields, more] of [[response(101), {}], [response(103), END], [[["a", "b"]], END]] as const) {
+  for (const [fields, more] of [[response(101), END], [response(103), END], [[["a", "b"]], END]] as const) {
     const other = new Heads().ask(1);
     other.block(TO_CLIENT, 1, fields, more);
     assert.equal(other.log.lines.at(-1), "aborted 1 malformed");

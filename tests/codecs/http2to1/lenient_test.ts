@@ -265,6 +265,16 @@ Deno.test("responses with odd statuses and with pseudo-header fields of others",
   assert.deepEqual(foreign.exchanges()[0].response!.fields.map(([name]) => name), ["X", "Content-Length"]);
 });
 
+Deno.test("101, which HTTP/2 has not, is an interim response, as Go's client takes it", () => {
+  const harness = new CodecHarness(codec).data(0, join(clientStart(), get())).data(1, serverStart())
+    .data(1, headers(1, response(101, ["upgrade", "x"])))
+    .data(1, join(headers(1, response(200)), data(1, "body", END_STREAM))).end();
+  assert.deepEqual(harness.summary(), ["GET /a 200 4"]);
+  assert.equal(harness.counts.get("tolerated-switching-protocols"), 1);
+  const [{ response: answered }] = harness.exchanges();
+  assert.equal(answered!.fields[0].join(": "), "x-sslcollector-101-upgrade: x");
+});
+
 Deno.test("a server that begins with a frame of an extension", () => {
   const harness = new CodecHarness(codec).data(0, join(clientStart(), get()))
     .data(1, join(frame(0xc, 0, 0, bytesOf("origin")), serverStart(), headers(1, response(200), END_STREAM)))
