@@ -24,7 +24,7 @@ export interface MessageHead {
   /** -1: none. */
   readonly contentLength: number;
   readonly isChunked: boolean;
-  /** Readers may differ about where the message ends: lengths that differ, other transfer codings, lines that are folded. */
+  /** Readers may differ about where the message ends: lengths that differ, other transfer codings, lines that are folded and matter. */
   readonly isAmbiguous: boolean;
   /** In the order they were applied, lower case, without `identity`. */
   readonly contentCodings: readonly string[];
@@ -131,18 +131,19 @@ function versionAt(bytes: Uint8Array, at: number): number {
 
 type Fields = Record<string, string | undefined>;
 
-/** Those that matter, several of a name joined; and whether a line is no field as all readers take it. */
+/** Those that matter, several of a name joined; and whether a line matters that is no field as all readers take it. */
 function readFields(bytes: Uint8Array, at: number): { fields: Fields; isFolded: boolean } {
   const fields: Fields = {};
-  let isFolded = false;
+  let isFolded = false, mattersBefore = true;
   for (let lineEnd = at; at < bytes.length; at = lineEnd + 1) {
     lineEnd = bytes.indexOf(LF, at);
-    const nameEnd = nameEndOf(bytes, at);
-    const expected = NAMES[nameEnd - at];
-    if (bytes[at] === SPACE || bytes[at] === TAB) isFolded = true;
-    if (expected === undefined || (bytes[at] | LOWER) !== expected.charCodeAt(0)) continue;
-    const name = latin1(bytes, at, nameEnd).toLowerCase();
-    if (name !== expected && name !== ENCODED_MARK) continue;
+    // To some it goes on with the field before it, to others it is one of its own.
+    const start = skipBlanks(bytes, at);
+    const name = nameAt(bytes, start);
+    if (start > at) isFolded ||= mattersBefore || name !== undefined;
+    else mattersBefore = name !== undefined;
+    if (name === undefined) continue;
+    const nameEnd = start + name.length;
     // Whitespace before the colon is part of the name to some, and nothing to others.
     if (bytes[nameEnd] !== COLON) isFolded = true;
     const colon = bytes.indexOf(COLON, nameEnd);
@@ -151,6 +152,20 @@ function readFields(bytes: Uint8Array, at: number): { fields: Fields; isFolded: 
     fields[name] = before === undefined ? value : `${before}, ${value}`;
   }
   return { fields, isFolded };
+}
+
+function skipBlanks(bytes: Uint8Array, at: number): number {
+  while (bytes[at] === SPACE || bytes[at] === TAB) at++;
+  return at;
+}
+
+/** The name that begins here, in lower case, if it matters. */
+function nameAt(bytes: Uint8Array, start: number): string | undefined {
+  const end = nameEndOf(bytes, start);
+  const expected = NAMES[end - start];
+  if (expected === undefined || (bytes[start] | LOWER) !== expected.charCodeAt(0)) return undefined;
+  const name = latin1(bytes, start, end).toLowerCase();
+  return name === expected || name === ENCODED_MARK ? name : undefined;
 }
 
 /** Where a field's name ends, if it is no longer than those that matter. */

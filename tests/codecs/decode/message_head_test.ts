@@ -52,6 +52,8 @@ const AMBIGUOUS: Readonly<Record<string, readonly string[]>> = {
   "another transfer coding": ["Transfer-Encoding: xchunked"],
   "several transfer codings": ["Transfer-Encoding: chunked, chunked"],
   "a folded field": ["X: 1", "\tContent-Encoding: br"],
+  "what goes on with a field that matters": ["Content-Encoding: gzip", " , br"],
+  "a first field that is folded": [" X: 1"],
   "a blank before the colon": ["Transfer-Encoding : chunked"],
 };
 for (const [name, fields] of Object.entries(AMBIGUOUS)) {
@@ -59,6 +61,12 @@ for (const [name, fields] of Object.entries(AMBIGUOUS)) {
     assert.equal(answered(...fields).isAmbiguous, true);
   });
 }
+
+Deno.test("head: a folded field that says nothing of the body is not ambiguous", () => {
+  const read = answered("X: 1", "\tand more", "  ", "Content-Encoding: br", "Y: 2", " 3");
+  assert.equal(read.isAmbiguous, false);
+  assert.deepEqual(read.contentCodings, ["br"]);
+});
 
 Deno.test("head: what is not ambiguous, and the fields of upgrades", () => {
   const read: MessageHead = answered(
