@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
  * `deno task matrix [SYSTEM…]`: the executable on Debian's systems, in roots of their own; on arm64 the hook, in an emulator; on Windows the
- * bundled program, under Wine. Writes what was seen into docs/requirements.md. Takes root, debootstrap, and minutes for a system; `SSLCOLLECTOR_MATRIX_ROOTS` names a folder where
+ * bundled program, under Wine; in containers of Podman a program that is mirrored. Writes what was seen into docs/requirements.md. Takes root, debootstrap, and minutes for a system; `SSLCOLLECTOR_MATRIX_ROOTS` names a folder where
  * roots are kept.
  *
  * @module
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { makeCertificate } from "../cli/demo_certificate.ts";
 import { compile } from "./compile.ts";
 import { lookAtArm64 } from "./matrix/arm64.ts";
+import { lookAtContainers } from "./matrix/containers.ts";
 import { type Given, lookAt, LOOKS, type Row } from "./matrix/look.ts";
 import { rootOf } from "./matrix/root.ts";
 import { lookAtWindows } from "./matrix/windows.ts";
@@ -18,7 +19,9 @@ import { tool } from "./package/tool.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PAGE = `${ROOT}docs/requirements.md`;
 const RECORDING = `${ROOT}tests/vectors/recordings/forks_v1.sslc`;
-export const SYSTEMS = ["bullseye", "bookworm", "trixie", "sid", "arm64", "windows"];
+export const SYSTEMS = ["bullseye", "bookworm", "trixie", "sid", "arm64", "windows", "containers"];
+/** Whose curl runs in containers. */
+const CONTAINED = "bookworm";
 
 /** The page with a table in the place that has its name. */
 export function withTable(
@@ -60,7 +63,7 @@ async function main(systems: readonly string[]): Promise<boolean> {
     const all = await given(folder, server.addr.port);
     const rows: string[][] = [];
     for (const system of systems) {
-      if (system === "windows") continue;
+      if (system === "windows" || system === "containers") continue;
       const row = cellsOf(
         system === "arm64" ? await lookAtArm64(roots, all) : await lookAt(await rootOf(system, roots), all),
       );
@@ -69,13 +72,24 @@ async function main(systems: readonly string[]): Promise<boolean> {
     }
     const there = systems.includes("windows") ? await lookAtWindows(roots, all) : [];
     for (const seen of there) console.log(seen.join(": "));
+    const contained = systems.includes("containers")
+      ? await lookAtContainers(await rootOf(CONTAINED, roots), all)
+      : [];
+    for (const seen of contained) console.log(seen.join(": "));
     let page = await Deno.readTextFile(PAGE);
     if (rows.length > 0) page = withTable(page, "systems", ["system", "glibc", "curl's TLS", ...LOOKS], rows);
     if (there.length > 0) {
       page = withTable(page, "windows", ["under Wine", ""], there.map((seen) => [...seen]));
     }
+    if (contained.length > 0) {
+      const heads = ["container", "a curl there is to be", "and was"];
+      page = withTable(page, "containers", heads, contained.map((seen) => [...seen]));
+    }
     await Deno.writeTextFile(PAGE, page);
-    const results = [...rows.flatMap((row) => row.slice(3)), ...there.map(([, result]) => result)];
+    const results = [
+      ...rows.flatMap((row) => row.slice(3)),
+      ...[...there, ...contained].map((seen) => seen.at(-1)!),
+    ];
     return results.every((result) => /^(yes|not looked at)$/.test(result));
   } finally {
     await Deno.remove(folder, { recursive: true });
