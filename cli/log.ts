@@ -27,20 +27,24 @@ export function configureLog({ logLevel: lowest = "info", logFormat = "text" }: 
   });
 }
 
-function formatJson({ timestamp, level, message }: LogRecord): string {
-  return JSON.stringify({
-    time: new Date(timestamp).toISOString(),
-    level,
-    message: message.map(String).join(""),
-  });
+/** What of a record is shown. */
+type Shown = Pick<LogRecord, "timestamp" | "level" | "message" | "rawMessage" | "properties">;
+
+/** A text that came without properties is no template, whatever braces are in it. */
+function textOf({ message, rawMessage, properties }: Shown): string {
+  const isTemplate = typeof rawMessage !== "string" || Object.keys(properties).length > 0;
+  return isTemplate ? message.map(String).join("") : rawMessage;
+}
+
+function formatJson(record: LogRecord): string {
+  const { timestamp, level } = record;
+  return JSON.stringify({ time: new Date(timestamp).toISOString(), level, message: textOf(record) });
 }
 
 /** Nothing in a message can begin another line, whoever its words are from. */
-export function formatRecord(
-  { timestamp, level, message }: Pick<LogRecord, "timestamp" | "level" | "message">,
-  isForPeople: boolean,
-): string {
-  const text = oneLine(message.map((part) => typeof part === "string" ? part : String(part)).join(""));
+export function formatRecord(record: Shown, isForPeople: boolean): string {
+  const { timestamp, level } = record;
+  const text = oneLine(textOf(record));
   if (isForPeople) return `sslcollector: ${level === "info" ? "" : `${level}: `}${text}`;
   return `${new Date(timestamp).toISOString()} sslcollector: ${level}: ${text}`;
 }

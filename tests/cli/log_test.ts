@@ -7,7 +7,9 @@ import { withTempDir } from "../support/run.ts";
 Deno.test("a line of the log has time and level off a terminal, and is one line whoever's words are in it", () => {
   const record = {
     timestamp: Date.UTC(2026, 10, 26, 18, 30, 1, 5),
-    message: ["agent web1\nsslcollector: error: disk on fire"],
+    message: [],
+    rawMessage: "agent web1\nsslcollector: error: disk on fire",
+    properties: {},
   };
   const time = "2026-11-26T18:30:01.005Z";
   const text = "agent web1\\u{a}sslcollector: error: disk on fire";
@@ -22,11 +24,14 @@ Deno.test("a line of the log has time and level off a terminal, and is one line 
 
 Deno.test("log: off a terminal a line has time, level and text, or is an object of JSON", () =>
   withTempDir(async (folder) => {
-    const sink = `${folder}/out.pcapng`;
+    const sink = `${folder}/out{1}.pcapng`;
     const args = ["run", "-o", sink, "--summary", "none"];
     const text = await runCommand([...args, "--", "true"]);
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
-    assert.match(text.stderr, new RegExp(`^${time} sslcollector: info: mirroring true to ${sink}\n`));
+    assert.match(
+      text.stderr,
+      new RegExp(`^${time} sslcollector: info: mirroring true to ${folder}/out\\{1\\}.pcapng\n`),
+    );
     const json = await runCommand([...args, "--log-format", "json", "--", "true"]);
     const { level, message } = JSON.parse(json.stderr.split("\n")[0]);
     assert.deepEqual({ level, message }, { level: "info", message: `mirroring true to ${sink}` });
