@@ -114,7 +114,8 @@ const ROOMY_MTU = 9000;
 
 /** What an interface costs goes by packets: on one that is the mirror's own they may be larger. */
 export function warnOfSmallPackets({ settings }: MirrorPlan): void {
-  if (settings.mtu !== undefined) return;
+  // Other systems do not tell how large they are.
+  if (settings.mtu !== undefined || Deno.build.os !== "linux") return;
   for (const { interfaceName, mtuMax } of settings.sinks) {
     const most = mtuMax?.() ?? ROOMY_MTU;
     if (interfaceName === undefined || most >= ROOMY_MTU || hasAddress(interfaceName)) continue;

@@ -8,6 +8,7 @@
  */
 import { dirname } from "node:path";
 import type { FileProgress } from "../sinks/sink_files.ts";
+import { keepPrivate } from "../ffi/private_file.ts";
 import { systemError } from "../ffi/system_error.ts";
 import { FileLock } from "../ffi/file_lock.ts";
 import { checkedLine, readCheckedLine } from "../link/session/checked_line.ts";
@@ -156,6 +157,7 @@ export class CollectorState {
     removeIfThere(path);
     const fresh = Deno.openSync(path, { append: true, createNew: true, mode: 0o600 });
     try {
+      keepPrivate(path);
       for (let at = 0; at < bytes.length;) at += fresh.writeSync(bytes.subarray(at));
       fresh.syncSync();
       Deno.renameSync(path, this.path);

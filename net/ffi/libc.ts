@@ -45,7 +45,7 @@ const SYMBOLS = {
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   /** `int setns(int fd, int type)`: of the calling thread alone */
   setns: { parameters: ["i32", "i32"], result: "i32" },
-  /** `int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)`; the address as a number, see `pcap_inject` */
+  /** `int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)`; the address as a number, which measured faster than a pointer or a view made for each frame */
   sendmmsg: { parameters: ["i32", "usize", "u32", "i32"], result: "i32" },
   /** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },

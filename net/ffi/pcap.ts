@@ -20,11 +20,8 @@ const SYMBOLS = {
   pcap_datalink: { parameters: ["pointer"], result: "i32" },
   /** `int pcap_setfilter(pcap_t *, struct bpf_program *)` */
   pcap_setfilter: { parameters: ["pointer", "buffer"], result: "i32" },
-  /**
-   * `int pcap_inject(pcap_t *, const void *, size_t)`; the address as a number, which measured faster than a pointer or a
-   * view made for each frame
-   */
-  pcap_inject: { parameters: ["pointer", "usize", "usize"], result: "i32" },
+  /** `int pcap_sendpacket(pcap_t *, const u_char *, int)`, which every wpcap.dll has; the address as a number */
+  pcap_sendpacket: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   /** `int pcap_fileno(pcap_t *)`: on Linux, the packet socket */
   pcap_fileno: { parameters: ["pointer"], result: "i32" },
   /** `char *pcap_geterr(pcap_t *)` */
@@ -86,25 +83,35 @@ export function errorText(buffer: Uint8Array): string {
 
 /** What went wrong last on a handle. */
 export function lastError(pcap: PcapSymbols, handle: Deno.PointerValue): string {
-  const text = pcap.pcap_geterr(handle);
-  return text === null ? "" : Deno.UnsafePointerView.getCString(text);
+  return textAt(pcap.pcap_geterr(handle));
 }
 
-/** Names of all interfaces that libpcap knows. */
-export function allInterfaces(pcap: PcapSymbols): string[] {
+/** An interface as libpcap knows it. */
+export interface PcapInterface {
+  /** By which it is opened; of Npcap `\\Device\\NPF_{GUID}`. */
+  readonly name: string;
+  /** By which people know it, as far as there is such a name. */
+  readonly description: string;
+}
+
+/** All that libpcap knows. */
+export function allInterfaces(pcap: PcapSymbols): PcapInterface[] {
   const list = new BigUint64Array(1);
   if (pcap.pcap_findalldevs(new Uint8Array(list.buffer), new Uint8Array(PCAP_ERRBUF_SIZE)) !== 0) return [];
-  const names: string[] = [];
+  const found: PcapInterface[] = [];
   const first = Deno.UnsafePointer.create(list[0]);
-  // struct pcap_if { struct pcap_if *next; char *name; ... }
+  // struct pcap_if { struct pcap_if *next; char *name; char *description; ... }
   for (let at = first; at !== null;) {
     const view = new Deno.UnsafePointerView(at);
-    const name = view.getPointer(8);
-    if (name !== null) names.push(Deno.UnsafePointerView.getCString(name));
+    found.push({ name: textAt(view.getPointer(8)), description: textAt(view.getPointer(16)) });
     at = view.getPointer(0);
   }
   pcap.pcap_freealldevs(first);
-  return names;
+  return found;
+}
+
+function textAt(text: Deno.PointerValue): string {
+  return text === null ? "" : Deno.UnsafePointerView.getCString(text);
 }
 
 function windowsSystemRoot(): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Files of the directory with certificates and keys: read, checked, written. @module */
 import { createPrivateKey, type KeyObject } from "node:crypto";
+import { keepPrivate } from "../ffi/private_file.ts";
 import { systemError } from "../ffi/system_error.ts";
 
 const CERTIFICATE_PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -81,7 +82,10 @@ export function writeNew(files: readonly NewFile[], taken: string): void {
   for (const { path } of files) if (isThere(path)) throw new Error(`cannot write ${path}: ${taken}`);
   for (const { path, text, mode } of files) {
     try {
-      Deno.writeTextFileSync(path, text, { createNew: true, mode });
+      // What it holds comes when nobody else may read it any more.
+      Deno.writeTextFileSync(path, "", { createNew: true, mode });
+      if ((mode & 0o077) === 0) keepPrivate(path);
+      Deno.writeTextFileSync(path, text);
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) throw new Error(`cannot write ${path}: ${taken}`);
       throw new Error(`cannot write ${path}: ${systemError(error).text}`);

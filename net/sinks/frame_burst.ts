@@ -66,7 +66,7 @@ export class FrameBurst {
     const at = frame * (IOVEC_LENGTH / 4);
     const address = BigInt(this.#vectors[at]) | BigInt(this.#vectors[at + 1]) << 32n;
     const length = this.#vectors[at + 2];
-    return this.#pcap.pcap_inject(this.#handle, address, BigInt(length)) === length;
+    return this.#pcap.pcap_sendpacket(this.#handle, address, length) === 0;
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** One file that grows: only ever appended to, and looked after whether others moved, removed or cut it. @module */
+import { keepPrivate } from "../ffi/private_file.ts";
 import { moveAside } from "./aside.ts";
 
 /** Where a file that was written is now, as far as its path tells. */
@@ -25,8 +26,10 @@ export class GrownFile {
 
   /** Opens a file that is to have `bytes` bytes: the rest of one that is there is cut off. */
   static open(path: string, bytes = 0): GrownFile {
+    const isNew = statOf(path) === undefined;
     const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
     try {
+      if (isNew) keepPrivate(path);
       const grown = new GrownFile(path, file);
       if (grown.isRegular) file.truncateSync(bytes);
       grown.bytes = bytes;

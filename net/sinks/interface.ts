@@ -15,7 +15,7 @@ const RETRY_FRAME_MS = 2;
 /** The same for all frames of one batch together, so that a stuck interface cannot hold the agent up. */
 const RETRY_BATCH_MS = 20;
 
-/** What an error of `pcap_inject` means, by the text of the system in its message. */
+/** What an error of `pcap_sendpacket` means, by the text of the system in its message. */
 const FAILURES: readonly { readonly text: RegExp; readonly reason: string; readonly isState: boolean }[] = [
   { text: /No buffer space|temporarily unavailable/, reason: "interface-busy", isState: false },
   { text: /Message too long/, reason: "frame-too-long", isState: false },

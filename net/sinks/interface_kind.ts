@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** `-o INTERFACE`. @module */
 import { InterfaceSink } from "./interface.ts";
-import { interfaceMtu, interfaceNames } from "./interfaces.ts";
+import { deviceOf, interfaceMtu } from "./interfaces.ts";
 import type { SinkKind } from "./kind.ts";
 import { openForSending, unknownInterface } from "./pcap_handle.ts";
 
@@ -28,7 +28,7 @@ export const interfaceKind: SinkKind = {
 };
 
 function checkInterface(name: string): void {
-  if (!interfaceNames().includes(name)) throw new RangeError(unknownInterface(name));
+  if (deviceOf(name) === undefined) throw new RangeError(unknownInterface(name));
   const { pcap, handle } = openForSending(name);
   pcap.pcap_close(handle);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Opening an interface for sending only. @module */
 import * as ffi from "../ffi/pcap.ts";
-import { interfaceNames } from "./interfaces.ts";
+import { deviceOf, interfaceNames } from "./interfaces.ts";
 
 /** Bytes of a frame that the capture side of the handle would keep; nothing is captured. */
 const SNAP_LENGTH = 64;
@@ -12,7 +12,7 @@ const CAPTURE_BUFFER_BYTES = 4096;
 export function openForSending(name: string): { pcap: ffi.PcapSymbols; handle: Deno.PointerObject } {
   const pcap = ffi.pcapLibrary();
   const errors = new Uint8Array(ffi.PCAP_ERRBUF_SIZE);
-  const handle = pcap.pcap_create(ffi.cString(name), errors);
+  const handle = pcap.pcap_create(ffi.cString(deviceOf(name) ?? name), errors);
   if (handle === null) throw new Error(`Cannot open interface ${name}: ${ffi.errorText(errors)}`);
   try {
     pcap.pcap_set_snaplen(handle, SNAP_LENGTH);
@@ -46,9 +46,10 @@ function activationError(name: string, status: number, detail: string): string {
 }
 
 export function unknownInterface(name: string): string {
+  const toMakeOne = "; to make one: ip link add NAME type dummy, or, where the kernel has no dummy, " +
+    "ip link add NAME type veth peer name OTHER, with both ends up and the IDS on OTHER";
   return `no interface is named ${JSON.stringify(name)}: give one of ${interfaceNames().join(", ")}, ` +
-    `or a file ending in .pcapng or .pcap or with a slash; to make one: ip link add NAME type dummy, or, where the ` +
-    `kernel has no dummy, ip link add NAME type veth peer name OTHER, with both ends up and the IDS on OTHER`;
+    `or a file ending in .pcapng or .pcap or with a slash${Deno.build.os === "linux" ? toMakeOne : ""}`;
 }
 
 /** Keeps the instructions in memory until libpcap has copied them. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Where lines of text go: a file, a series of files, standard output, a Unix socket. @module */
+import { keepPrivate } from "../ffi/private_file.ts";
 import { systemError } from "../ffi/system_error.ts";
 import { Outlet, Parcel } from "../sinks/outlet.ts";
 import { type OutletWriter, PieceWriter } from "../sinks/outlet_writer.ts";
@@ -86,6 +87,7 @@ export class TextFile {
     this.#bytes = 0;
     const path = this.#rotates ? rotatedPath(this.#path, ++this.#number, this.#openedMs) : this.#path;
     const file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
+    keepPrivate(path);
     this.#files.push(path);
     while (this.#files.length > (this.#rotation.keep ?? Infinity)) {
       try {

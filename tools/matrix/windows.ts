@@ -6,7 +6,7 @@ import type { Given } from "./look.ts";
 import { isThere, MIRROR, type Ran, ranOf } from "./root.ts";
 
 const RELEASE = "trixie";
-const PACKAGES = "curl,wine,wine64";
+const PACKAGES = "curl,wine,wine64,libpcap0.8t64";
 /** In the root. */
 const PLACE = "/opt/sslcollector";
 /** The same, as a program of Windows has it. */
@@ -34,6 +34,11 @@ export async function lookAtWindows(folder: string, given: Given): Promise<Seen[
       "agent, `run`, `hook`, `demo`, `doctor`, `ps` and `status` say in one line that they need Linux",
       await refuses(run),
     ],
+    ["keys and captures are not for others", await keepsPrivate(root)],
+    [
+      "frames go onto an interface, by the name of its device and by its description",
+      await injects(root, given),
+    ],
     // Last, since it is ended by force.
     ["`-C` takes the packets of an agent on Linux over mutual TLS", await collects(root, given)],
   ];
@@ -54,24 +59,45 @@ async function prepare(root: string, { recording }: Given): Promise<void> {
   await Deno.remove(`${place}/${packed}`);
   await bundleWhole(`${place}/sslcollector.js`);
   await Deno.copyFile(recording, `${place}/case.sslc`);
+  // Its services write down what they are when they end by themselves; without that none starts later.
+  const made = await ranOf(await inRoot(root, ["sh", "-c", "wine wineboot --init; wineserver -w"]).output());
+  if (made.code !== 0) throw new Error(`wineboot: ${said(made)}`);
 }
 
+/** How Deno runs the program there. */
+const PROGRAM = ["wine", `${PLACE}/deno.exe`, "run", "-A", "--no-config", `${PLACE_THERE}\\sslcollector.js`];
+
+const ENTER = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && ';
+
 function start(root: string, args: readonly string[]): Deno.ChildProcess {
-  const script = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"';
-  const deno = ["wine", `${PLACE}/deno.exe`, "run", "-A", "--no-config", `${PLACE_THERE}\\sslcollector.js`];
+  return inRoot(root, [...PROGRAM, ...args]).spawn();
+}
+
+/** A command in the root; `script` says how it is started there, as `"$@"` with the root as `$0`. */
+function inRoot(
+  root: string,
+  command: readonly string[],
+  script = 'exec chroot "$0" "$@"',
+  ...namespaces: string[]
+): Deno.Command {
   return new Deno.Command("unshare", {
-    args: ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, root, ...deno, ...args],
+    args: [
+      ...["--mount", "--pid", ...namespaces, "--fork", "--kill-child"],
+      ...["sh", "-c", ENTER + script, root, ...command],
+    ],
     env: {
       HOME: "/root",
       PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
       WINEDEBUG: "-all",
+      // Else Wine says that it misses it.
+      XDG_RUNTIME_DIR: "/tmp",
       SSLCOLLECTOR_CONFIG: "NUL",
     },
     clearEnv: true,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-  }).spawn();
+  });
 }
 
 async function finished(child: Deno.ChildProcess): Promise<Ran> {
@@ -90,6 +116,38 @@ async function replays(root: string, run: Run, { replayed }: Given): Promise<str
 async function reads(run: Run): Promise<string> {
   const ran = await run("read", `${PLACE_THERE}\\replayed.pcapng`);
   return ran.code === 0 && / GET {2}200 /.test(ran.stdout) ? "yes" : said(ran);
+}
+
+/** What was written before. Wine shows an access control list as a mode. */
+async function keepsPrivate(root: string): Promise<string> {
+  for (const name of ["own/ca.key", "replayed.pcapng"]) {
+    const { mode } = await Deno.stat(`${root}${PLACE}/${name}`);
+    if ((mode! & 0o007) !== 0) return `${name} has mode ${(mode! & 0o777).toString(8)}`;
+  }
+  return "yes";
+}
+
+/** Two interfaces of a namespace, the far one recorded; the device of the near one has its number in its name, as Wine makes it. */
+const RECORDED = `ip link add near0 type veth peer name far0 &&
+  ip link set near0 addrgenmode none up && ip link set far0 addrgenmode none up &&
+  { tcpdump --immediate-mode -U -i far0 -w "$0${PLACE}/far.pcap" 2> /dev/null & } &&
+  until test -s "$0${PLACE}/far.pcap"; do sleep 0.1; done &&
+  device=$(printf '\\\\Device\\\\NPF_{%08X-0000-0000-0000-4E6574446576}' $(ip -o link show near0 | cut -d: -f1)) &&
+  chroot "$0" "$@" "$device" && chroot "$0" "$@" near0; status=$?; sleep 1; kill $!; wait; exit $status`;
+
+/** The frames of a recording, twice, have to arrive as they are in the capture of Linux. */
+async function injects(root: string, { replayed }: Given): Promise<string> {
+  const command = [...PROGRAM, "replay", `${PLACE_THERE}\\case.sslc`, "-o"];
+  const ran = await ranOf(await inRoot(root, command, RECORDED, "--net").output());
+  if (ran.code !== 0) return said(ran);
+  await Deno.writeFile(`${root}${PLACE}/here.pcapng`, replayed);
+  const frames = async (name: string) => {
+    const args = ["-r", `${root}${PLACE}/${name}`, "-t", "-nn", "-xx"];
+    const { stdout } = ranOf(await new Deno.Command("tcpdump", { args, stdin: "null" }).output());
+    return stdout.replaceAll(/^\S.*\n/gm, "");
+  };
+  const expected = await frames("here.pcapng");
+  return expected !== "" && await frames("far.pcap") === expected + expected ? "yes" : "other frames";
 }
 
 async function refuses(run: Run): Promise<string> {
