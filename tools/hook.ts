@@ -71,15 +71,16 @@ const INTERPOSED = [
   ...["setrlimit", "setrlimit64", "prlimit", "prlimit64", "mlockall", "dlopen", "dlmopen", "dlsym"],
 ];
 
-/** Also for builds of single parts in tests. */
-const compilerFlags = ({ name }: Target): string[] => [
+/** Also for builds that measure it. */
+export const compilerFlags = ({ name }: Target): string[] => [
   ...["-std=c99", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror"],
   ...["-fPIC", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-stack-protector"],
   // The out-of-line atomics live in libgcc, which asks the C library about the processor.
   ...(name.startsWith("aarch64") ? ["-mno-outline-atomics"] : []),
 ];
 
-const LINKER_FLAGS: readonly string[] = [
+/** Those of the linker, when the library is linked. */
+export const LINKER_FLAGS: readonly string[] = [
   ...["-shared", "-nostdlib", "-Wl,--hash-style=both", "-Wl,-z,now,-z,noexecstack"],
   // Every process maps the library: two segments, and no page to protect, since nothing but one address is relocated for use.
   "-Wl,-z,noseparate-code,-z,norelro",

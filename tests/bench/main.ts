@@ -6,6 +6,7 @@
  */
 import { benchAgentCost } from "./agent_cost.ts";
 import { benchCost } from "./cost.ts";
+import { benchCycles } from "./cycles.ts";
 import { benchDecode } from "./decode.ts";
 import { benchFollow } from "./follow.ts";
 import { benchForge } from "./forge.ts";
@@ -28,6 +29,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   cost: benchCost,
   agent: benchAgentCost,
   instructions: benchInstructions,
+  cycles: benchCycles,
   http2: benchHttp2,
   decode: benchDecode,
   link: benchLink,
