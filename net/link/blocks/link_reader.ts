@@ -8,18 +8,25 @@ import { clearBytesOf, type Unpacker } from "./packing.ts";
 export interface ReaderMemory {
   /** Another buffer; the run of packets before had `bytesBefore` bytes. */
   take(bytesBefore: number): Uint8Array<ArrayBuffer>;
-  /** The buffer itself or, when another size is due, one in its place; it is then given back. */
-  refit(memory: Uint8Array<ArrayBuffer>, bytesBefore: number): Uint8Array<ArrayBuffer>;
-  /** Takes a buffer back that is not needed at present. */
+  /** Takes a buffer back, whose bytes are of no use any more. */
   giveBack(memory: Uint8Array<ArrayBuffer>): void;
 }
 
+/** Of buffers of the least size that will do, one that nobody uses. */
+let spare: Uint8Array<ArrayBuffer> | undefined;
+
 /** Buffers of the least size that will do. */
 export const SMALL_MEMORY: ReaderMemory = {
-  take: () => new Uint8Array(LINK_BLOCK_MAX),
-  refit: (memory) => memory,
-  giveBack: () => {},
+  take: () => {
+    const memory = spare ?? new Uint8Array(LINK_BLOCK_MAX);
+    spare = undefined;
+    return memory;
+  },
+  giveBack: (memory) => spare = memory,
 };
+
+/** In place of a buffer while there is nothing to hold. */
+const NO_MEMORY = new Uint8Array(0);
 
 export interface LinkReaderEvents {
   /**
@@ -44,11 +51,11 @@ interface Unpacked {
 }
 
 /**
- * Bytes of a stream in pieces of any size. Memory is bounded: one buffer, and another while packets come packed. Throws a `RangeError` on what
- * the link does not allow; the reader is of no use afterwards.
+ * Bytes of a stream in pieces of any size. Memory is bounded: one buffer, and another while packets come packed; none while all that came is
+ * handed over. Throws a `RangeError` on what the link does not allow; the reader is of no use afterwards.
  */
 export class LinkReader {
-  #memory: Uint8Array<ArrayBuffer>;
+  #memory: Uint8Array<ArrayBuffer> = NO_MEMORY;
   #walker: BatchWalker;
   /** Bytes below are handed over. */
   #start = 0;
@@ -56,10 +63,10 @@ export class LinkReader {
   #walked = 0;
   #packets = 0;
   #end = 0;
+  /** Of the last run, packed or not; 0 after a time in which none came. */
+  #bytesBefore = 0;
   /** In front of those from `#start`. */
   #unpacked: Unpacked | undefined;
-  /** Of the last run that had come packed. */
-  #unpackedBefore = 0;
   #frameMax: number;
   readonly #events: LinkReaderEvents;
   readonly #buffers: ReaderMemory;
@@ -68,7 +75,6 @@ export class LinkReader {
     this.#frameMax = frameMax;
     this.#events = events;
     this.#buffers = buffers;
-    this.#memory = buffers.take(0);
     this.#walker = new BatchWalker(this.#memory, frameMax);
   }
 
@@ -84,6 +90,7 @@ export class LinkReader {
 
   /** Bytes that the next {@linkcode push} can take; 0: {@linkcode flush} first. */
   get room(): number {
+    if (this.#memory === NO_MEMORY) this.#goOnIn(this.#buffers.take(this.#bytesBefore));
     if (this.#end === this.#memory.length && this.#start > 0 && this.#packets === 0) this.#compact();
     return this.#memory.length - this.#end;
   }
@@ -95,6 +102,7 @@ export class LinkReader {
     this.#memory.set(all ? bytes : bytes.subarray(offset, offset + length), this.#end);
     this.#end += length;
     this.walk();
+    this.#rest();
     return length;
   }
 
@@ -106,13 +114,21 @@ export class LinkReader {
     const memory = this.#memory;
     this.#start = end;
     this.#packets = 0;
-    if (end - start >= this.#events.keptBytes) {
-      this.#goOnIn(this.#buffers.take(end - start));
-      this.#events.packets(memory, start, end, packets);
-    } else {
-      this.#events.packets(memory, start, end, packets);
-      this.#goOnIn(this.#buffers.refit(memory, end - start));
-    }
+    this.#bytesBefore = end - start;
+    const isKept = end - start >= this.#events.keptBytes;
+    if (!isKept) this.#events.packets(memory, start, end, packets);
+    this.#goOnIn(end < this.#end ? this.#buffers.take(end - start) : NO_MEMORY);
+    if (isKept) this.#events.packets(memory, start, end, packets);
+    else this.#buffers.giveBack(memory);
+  }
+
+  /** Lets others have the buffer when messages were all that was in it: of many connections most are at rest. */
+  #rest(): void {
+    const memory = this.#memory;
+    if (this.#start < this.#end || memory === NO_MEMORY) return;
+    if (this.#unpacked === undefined) this.#bytesBefore = 0;
+    this.#goOnIn(NO_MEMORY);
+    this.#buffers.giveBack(memory);
   }
 
   /** Goes on where it stopped when the events were busy; false: they are again. */
@@ -151,7 +167,7 @@ export class LinkReader {
     if (this.#unpacked && this.#unpacked.end + clearBytes > this.#unpacked.memory.length) {
       this.#flushUnpacked();
     }
-    const memory = this.#unpacked?.memory ?? this.#buffers.take(this.#unpackedBefore);
+    const memory = this.#unpacked?.memory ?? this.#buffers.take(this.#bytesBefore);
     const unpacked = this.#unpacked ??= { memory, end: 0, packets: 0 };
     const end = unpacked.end + clearBytes;
     unpacker.unpack(block, clearBytes, memory, unpacked.end);
@@ -170,7 +186,7 @@ export class LinkReader {
     if (this.#unpacked === undefined) return;
     const { memory, end, packets } = this.#unpacked;
     this.#unpacked = undefined;
-    this.#unpackedBefore = end;
+    this.#bytesBefore = end;
     if (packets > 0) this.#events.packets(memory, 0, end, packets);
     if (end < this.#events.keptBytes || packets === 0) this.#buffers.giveBack(memory);
   }

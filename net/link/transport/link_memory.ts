@@ -31,23 +31,20 @@ export class LinkMemory {
   of(link: number): ReaderMemory {
     return {
       take: (bytesBefore) => this.#take(this.#sizeFor(link, bytesBefore)),
-      refit: (memory, bytesBefore) => {
-        const size = this.#sizeFor(link, bytesBefore);
-        if (memory.length === size) return memory;
-        this.giveBack(memory);
-        return this.#take(size);
-      },
       giveBack: (memory) => this.giveBack(memory),
     };
   }
 
-  /** Takes back a buffer that was kept. */
+  /** Takes back a buffer that is of no use any more; frees it now, not at a garbage collection, where there are enough. */
   giveBack(memory: Uint8Array<ArrayBuffer>): void {
-    if (memory.length === LARGE_BYTES) {
-      if (this.#large.length < SPARE_LARGE_MAX && this.#busy.size > 0) this.#large.push(memory);
-    } else if (memory.length === LINK_BLOCK_MAX && this.#small.length < SPARE_SMALL_MAX) {
-      this.#small.push(memory);
-    }
+    const [spare, most] = this.#sparesOf(memory.length);
+    if (spare.length < most) spare.push(memory);
+    else memory.buffer.transfer(0);
+  }
+
+  #sparesOf(size: number): [spare: Uint8Array<ArrayBuffer>[], most: number] {
+    if (size === LARGE_BYTES) return [this.#large, this.#busy.size > 0 ? SPARE_LARGE_MAX : 0];
+    return [this.#small, size === LINK_BLOCK_MAX ? SPARE_SMALL_MAX : 0];
   }
 
   /** The connection is no more. */

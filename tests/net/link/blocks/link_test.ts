@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { linkBlock, linkHead, type LinkMessage, newSessionId } from "../../../../net/link/blocks/link.ts";
-import { LinkReader, SMALL_MEMORY } from "../../../../net/link/blocks/link_reader.ts";
+import {
+  LINK_BLOCK_MAX,
+  linkBlock,
+  linkHead,
+  type LinkMessage,
+  newSessionId,
+} from "../../../../net/link/blocks/link.ts";
+import { LinkReader, type ReaderMemory, SMALL_MEMORY } from "../../../../net/link/blocks/link_reader.ts";
 import { block } from "../../../../net/wire/pcapng.ts";
 import { concat } from "../../../support/bytes.ts";
 import { NumberedPackets, numberOf } from "../../../support/link_packets.ts";
@@ -77,6 +83,29 @@ function* cut(bytes: Uint8Array, length: () => number): Generator<Uint8Array> {
     at = end;
   }
 }
+
+Deno.test("a connection at rest holds no buffer, whatever came before", () => {
+  const { bytes } = stream();
+  let held = 0;
+  const buffers: ReaderMemory = {
+    take: () => (held++, new Uint8Array(LINK_BLOCK_MAX)),
+    giveBack: () => held--,
+  };
+  for (const keptBytes of [0, Infinity]) {
+    const events = { keptBytes, packets: () => keptBytes === 0 && held--, message: () => {} };
+    const reader = new LinkReader(FRAME_MAX, buffers, events);
+    assert.equal(held, 0);
+    for (let at = 0; at < bytes.length;) at += reader.push(bytes, at);
+    assert.equal(held, 1);
+    reader.flush();
+    assert.equal(held, 0);
+    const heartbeat = linkBlock({ kind: "heartbeat", next: 9, waitedMs: 0 });
+    reader.push(heartbeat.subarray(0, 20), 0);
+    assert.equal(held, 1);
+    reader.push(heartbeat.subarray(20), 0);
+    assert.equal(held, 0);
+  }
+});
 
 Deno.test("a control block has the bytes that docs/link.md says", () => {
   assert.deepEqual(
