@@ -9,6 +9,7 @@
  * @module
  */
 import { constants, createZstdCompress, createZstdDecompress } from "node:zlib";
+import { BLOCK_LENGTH, BLOCK_OVERHEAD } from "../../wire/pcapng.ts";
 import { BLOCK_CUSTOM_NO_COPY, controlBlock, KIND_PACKED, LINK_BLOCK_MAX } from "./link.ts";
 
 /** What a collector says that takes packed blocks. */
@@ -33,6 +34,13 @@ const PACKED_BYTES = 24;
 const FRAME = 28;
 /** Of a block beside its frame and padding: also the length of a text, which it has none of. */
 const OVERHEAD = FRAME + 4;
+/**
+ * Bytes of memory that a block is made in: where the output has room for a frame of bytes that do not pack (`ZSTD_COMPRESSBOUND`), zstd
+ * goes from the input to the output without copies of its own.
+ */
+export const PACKING_ROOM = CLEAR_MAX + (CLEAR_MAX >> 8) + OVERHEAD + BLOCK_OVERHEAD;
+/** Of every block up to {@linkcode CLEAR_BYTES}, but for its length. */
+const HEAD = controlBlock(KIND_PACKED, new Uint8Array(0)).slice(0, CLEAR_BYTES);
 
 interface Handle {
   onerror: (message: string) => void;
@@ -92,29 +100,34 @@ export class Packer {
       [constants.ZSTD_c_windowLog]: WINDOW_LOG,
     },
   }));
-  readonly #output = new Uint8Array(LINK_BLOCK_MAX - OVERHEAD);
   /** Blocks that are not tried. */
   #pause = 0;
   #nextPause = PAUSE_MIN;
 
-  /** The packets as one block, a new array; undefined where they had better go as they are. At most {@linkcode CLEAR_MAX} bytes. */
-  pack(packets: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-    if (packets.length < WORTH_BYTES || (this.#pause > 0 && this.#pause-- > 0)) return undefined;
-    const worth = Math.min(this.#output.length, Math.floor(packets.length * WORTH_SHARE));
-    const packed = this.#stream.run(constants.ZSTD_e_end, packets, this.#output, 0, worth);
-    // A frame that ends with the room for it may not be all of it.
-    if (packed === undefined || packed === worth) {
+  /**
+   * Writes the packets, at most {@linkcode CLEAR_MAX} bytes, as one block to `at` of `memory`, which has {@linkcode PACKING_ROOM} bytes
+   * there. Answers the block's length; 0: they had better go as they are.
+   */
+  pack(packets: Uint8Array, memory: Uint8Array, at: number): number {
+    if (packets.length < WORTH_BYTES || (this.#pause > 0 && this.#pause-- > 0)) return 0;
+    const frame = at + FRAME;
+    const packed = this.#stream.run(constants.ZSTD_e_end, packets, memory, frame, at + PACKING_ROOM);
+    if (packed === undefined || packed > packets.length * WORTH_SHARE) {
       this.#pause = this.#nextPause;
       this.#nextPause = Math.min(2 * this.#nextPause, PAUSE_MAX);
-      return undefined;
+      return 0;
     }
     this.#nextPause = PAUSE_MIN;
-    const fields = new Uint8Array(FRAME - CLEAR_BYTES + (packed + 3 & ~3));
-    const view = new DataView(fields.buffer);
-    view.setUint32(0, packets.length, true);
-    view.setUint32(PACKED_BYTES - CLEAR_BYTES, packed, true);
-    fields.set(this.#output.subarray(0, packed), FRAME - CLEAR_BYTES);
-    return controlBlock(KIND_PACKED, fields);
+    const text = frame + (packed + 3 & ~3);
+    const length = text + 8 - at;
+    memory.set(HEAD, at);
+    memory.fill(0, frame + packed, text + 4);
+    const view = new DataView(memory.buffer, memory.byteOffset + at, length);
+    view.setUint32(BLOCK_LENGTH, length, true);
+    view.setUint32(CLEAR_BYTES, packets.length, true);
+    view.setUint32(PACKED_BYTES, packed, true);
+    view.setUint32(length - 4, length, true);
+    return length;
   }
 
   close(): void {

@@ -4,11 +4,11 @@ import type { Socket } from "node:net";
 import { FRAME_LENGTH_MAX, FRAME_OVERHEAD_MAX } from "../../forge/packet_batch.ts";
 import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS, STATUS } from "../blocks/link.ts";
 import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
-import { CLEAR_MAX, packableBytes, type Packer, ZSTD } from "../blocks/packing.ts";
+import { CLEAR_MAX, packableBytes, type Packer, PACKING_ROOM, ZSTD } from "../blocks/packing.ts";
 import type { Outbox } from "../session/outbox.ts";
 
-/** Bytes of packed blocks that are sent with one write. */
-const GATHERED_MAX = 64 * 1024;
+/** Bytes of packed blocks from which they are sent with one write. */
+const GATHERED_MIN = 64 * 1024;
 
 export interface SenderOptions {
   readonly application: string;
@@ -56,8 +56,8 @@ export class Sender {
   #frameMax = FRAME_LENGTH_MAX;
   /** Of this connection. */
   #packer: Packer | undefined;
-  /** Packed blocks that are not written yet. */
-  readonly #gathered: Uint8Array[] = [];
+  /** Packed blocks that are not written yet; made when it is needed. */
+  #gathered: Uint8Array | undefined;
   #gatheredBytes = 0;
   #takesStatus = false;
 
@@ -124,33 +124,24 @@ export class Sender {
   }
 
   #pack(packer: Packer, packets: Uint8Array): void {
+    const gathered = this.#gathered ??= new Uint8Array(GATHERED_MIN + PACKING_ROOM);
     for (let at = 0; at < packets.length;) {
       const rest = packets.subarray(at);
       const clear = rest.subarray(0, packableBytes(rest));
-      const block = clear.length <= CLEAR_MAX ? packer.pack(clear) : undefined;
-      if (block === undefined) {
-        this.#flush();
-        this.#socket.write(clear);
-      } else {
-        this.#gathered.push(block);
-        this.#gatheredBytes += block.length;
-        if (this.#gatheredBytes >= GATHERED_MAX) this.#flush();
-      }
+      const length = clear.length <= CLEAR_MAX ? packer.pack(clear, gathered, this.#gatheredBytes) : 0;
+      this.#gatheredBytes += length;
+      if (length === 0 || this.#gatheredBytes >= GATHERED_MIN) this.#flush();
+      if (length === 0) this.#socket.write(clear);
       at += clear.length;
     }
   }
 
-  /** Sends what was gathered: a write costs more than the copy. */
+  /** Sends what was gathered: a write costs more than the copy, which is freed as soon as it is written. */
   #flush(): void {
     if (this.#gatheredBytes === 0) return;
-    const bytes = new Uint8Array(this.#gatheredBytes);
-    let at = 0;
-    for (const block of this.#gathered.splice(0)) {
-      bytes.set(block, at);
-      at += block.length;
-    }
+    const bytes = this.#gathered!.slice(0, this.#gatheredBytes);
     this.#gatheredBytes = 0;
-    this.#socket.write(bytes);
+    this.#socket.write(bytes, () => bytes.buffer.transfer(0));
   }
 
   /** Ends the connection before the session is complete. */
