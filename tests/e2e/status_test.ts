@@ -159,16 +159,21 @@ Deno.test({
   fn: () =>
     withFixture(async (fixture) => {
       const pki = await makePki(fixture);
-      await using collector = await Collector.start("source", fixture, fixture.path("far.pcapng"), ...pki);
-      const options = ["-t", `127.0.0.1:${collector.port}`, ...pki, "--metrics", "0"];
+      const watched = ["--metrics", "0"];
+      const far = fixture.path("far.pcapng");
+      await using collector = await Collector.start("source", fixture, far, ...pki, ...watched);
+      const options = ["-t", `127.0.0.1:${collector.port}`, ...pki, ...watched];
       await using agent = await Agent.start("source", fixture, fixture.path("near.pcapng"), ...options);
       await agent.child.found("stderr", /collector takes packets/);
-      const page = fixture.path("metrics.txt");
-      await Deno.writeTextFile(page, await metricsOf(await metricsPort(agent)));
-      await runOk("sh", "-c", `promtool check metrics < ${page}`);
-      await using prometheus = await Prometheus.start(fixture, await metricsPort(agent));
-      await until("a value of the agent in Prometheus", async () =>
-        (await prometheus.value("sslcollector_healthy")) === 1);
+      const ports = [await metricsPort(agent), await metricsPort(collector)];
+      for (const port of ports) {
+        const page = fixture.path("metrics.txt");
+        await Deno.writeTextFile(page, await metricsOf(port));
+        await runOk("sh", "-c", `promtool check metrics < ${page}`);
+      }
+      await using prometheus = await Prometheus.start(fixture, ports);
+      await until("values of agent and collector in Prometheus", async () =>
+        (await prometheus.value("sum(sslcollector_healthy)")) === 2);
       assert.deepEqual(await prometheus.firing(), []);
       await collector.stop();
       const degraded = await until("the agent to be degraded", async () => {
@@ -177,24 +182,29 @@ Deno.test({
       });
       assert.match(degraded, /^ {2}! 127\.0\.0\.1:\d+ is not connected: /m);
       assert.match(degraded, /^sink {8}127\.0\.0\.1:\d+ {2}DOWN /m);
-      await until("the alarm", async () =>
-        (await prometheus.firing()).includes("SslcollectorCollectorAway"));
+      await until("the alarms", async () => {
+        const firing = await prometheus.firing();
+        return ["CollectorAway", "Gone"].every((name) =>
+          firing.includes(`Sslcollector${name}`)
+        );
+      });
     }),
 });
 
-/** Prometheus itself, which asks an agent every second. */
+/** Prometheus itself, which asks every second. */
 class Prometheus implements AsyncDisposable {
   private constructor(readonly child: Child, readonly port: string) {}
 
-  static async start(fixture: Fixture, agentPort: string): Promise<Prometheus> {
+  static async start(fixture: Fixture, ports: readonly string[]): Promise<Prometheus> {
     const rules = (await Deno.readTextFile(ALERTS)).replaceAll(/for: \S+/g, "for: 1s");
     await Deno.writeTextFile(fixture.path("alerts.yml"), rules);
     await runOk("promtool", "check", "rules", ALERTS);
+    const targets = JSON.stringify(ports.map((port) => `127.0.0.1:${port}`));
     await Deno.writeTextFile(
       fixture.path("prometheus.yml"),
       `global: { scrape_interval: 1s, evaluation_interval: 1s }
 rule_files: [alerts.yml]
-scrape_configs: [{ job_name: sslcollector, static_configs: [{ targets: ["127.0.0.1:${agentPort}"] }] }]
+scrape_configs: [{ job_name: sslcollector, static_configs: [{ targets: ${targets} }] }]
 `,
     );
     const child = new Child("prometheus", {
@@ -209,7 +219,7 @@ scrape_configs: [{ job_name: sslcollector, static_configs: [{ targets: ["127.0.0
   }
 
   async value(query: string): Promise<number | undefined> {
-    const { data } = await this.#get(`query?query=${query}`);
+    const { data } = await this.#get(`query?query=${encodeURIComponent(query)}`);
     return data.result.length === 0 ? undefined : Number(data.result[0].value[1]);
   }
 
