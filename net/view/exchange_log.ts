@@ -10,6 +10,7 @@ import { copyBytes } from "../../codecs/http/copy_bytes.ts";
 import type { Cut } from "./exchange.ts";
 import {
   CUTS,
+  FACT,
   Head,
   LOG_BYTES_DEFAULT,
   type LogMemory,
@@ -20,7 +21,6 @@ import {
   PIECE_PREVIOUS,
   type Protocol,
   type RowKind,
-  RowState,
 } from "./log_layout.ts";
 
 /**
@@ -56,23 +56,16 @@ export class ExchangeLog {
     const { memory } = this;
     const at = number & (this.#rows - 1);
     Atomics.store(memory.lap, at, 0);
-    if (memory.kind[at] !== 0 && memory.state[at] === RowState.OPEN) memory.head[Head.FELL_OUT]++;
-    memory.kind[at] = kind;
-    memory.state[at] = RowState.OPEN;
-    memory.protocol[at] = protocol;
+    const before = memory.facts[at];
+    if (before !== 0 && (before & Mark.ENDED) === 0) memory.head[Head.FELL_OUT]++;
+    memory.facts[at] = kind | protocol << FACT.PROTOCOL_SHIFT;
     memory.flowAt[at] = flowAt;
     memory.startNs[at] = timeNs;
     memory.responseNs[at] = memory.endNs[at] = timeNs;
     memory.requestBytes[at] = memory.responseBytes[at] = 0;
-    memory.requestBodyAt[at] = memory.responseBodyAt[at] = -1;
     memory.requestHeadBytes[at] = memory.responseHeadBytes[at] = 0;
-    memory.requestTrailersBytes[at] = memory.responseTrailersBytes[at] = 0;
-    memory.requestKept[at] = memory.responseKept[at] = 0;
-    memory.marks[at] =
-      memory.cut[at] =
-      memory.status[at] =
-      memory.stream[at] =
-        0;
+    memory.status[at] = memory.stream[at] = 0;
+    if (this.bodyBytesMax > 0) memory.requestKept[at] = memory.responseKept[at] = 0;
     Atomics.store(memory.lap, at, this.#lapOf(number));
     memory.head[Head.NEXT_ROW] = this.#nextRow;
     return number;
@@ -85,11 +78,11 @@ export class ExchangeLog {
 
   /** Adds one of {@linkcode Mark}. */
   mark(row: number, mark: number): void {
-    if (this.has(row)) this.memory.marks[this.#at(row)] |= mark;
+    if (this.has(row)) this.memory.facts[this.#at(row)] |= mark;
   }
 
   hasMark(row: number, mark: number): boolean {
-    return this.has(row) && (this.memory.marks[this.#at(row)] & mark) !== 0;
+    return this.has(row) && (this.memory.facts[this.#at(row)] & mark) !== 0;
   }
 
   /** The head of a request, as lines; borrowed. */
@@ -129,9 +122,11 @@ export class ExchangeLog {
     if (direction === TO_SERVER) {
       memory.requestTrailersAt[at] = place;
       memory.requestTrailersBytes[at] = length;
+      memory.facts[at] |= Mark.REQUEST_TRAILERS;
     } else {
       memory.responseTrailersAt[at] = place;
       memory.responseTrailersBytes[at] = length;
+      memory.facts[at] |= Mark.RESPONSE_TRAILERS;
     }
   }
 
@@ -164,8 +159,9 @@ export class ExchangeLog {
   /** Not all of the exchange is there; the first reason counts. */
   cut(row: number, cut: Cut): void {
     if (!this.has(row)) return;
+    const { facts } = this.memory;
     const at = this.#at(row);
-    if (this.memory.cut[at] === 0) this.memory.cut[at] = CUTS.indexOf(cut);
+    if ((facts[at] >> FACT.CUT_SHIFT & FACT.CUT) === 0) facts[at] |= CUTS.indexOf(cut) << FACT.CUT_SHIFT;
   }
 
   /** A message of the exchange has ended, as `mark` says; with the second one the exchange has. */
@@ -173,7 +169,7 @@ export class ExchangeLog {
     if (!this.has(row)) return;
     const at = this.#at(row);
     const both = Mark.REQUEST_ENDED | Mark.RESPONSE_ENDED;
-    if (((this.memory.marks[at] |= mark) & both) === both) this.end(row, timeNs);
+    if (((this.memory.facts[at] |= mark) & both) === both) this.end(row, timeNs);
   }
 
   /** Which way a message of a WebSocket goes, and what it is. */
@@ -193,18 +189,14 @@ export class ExchangeLog {
     this.memory.stream[this.#at(row)] = streamId;
   }
 
-  setProtocol(row: number, protocol: Protocol): void {
-    if (this.has(row)) this.memory.protocol[this.#at(row)] = protocol;
-  }
-
   /** Nothing more comes of the row. */
   end(row: number, timeNs: number): void {
     if (!this.has(row)) return;
     const { memory } = this;
     const at = this.#at(row);
-    if (memory.state[at] === RowState.ENDED) return;
+    if ((memory.facts[at] & Mark.ENDED) !== 0) return;
     memory.endNs[at] = timeNs;
-    memory.state[at] = RowState.ENDED;
+    memory.facts[at] |= Mark.ENDED;
     memory.ended[this.#ended & (this.#rows - 1)] = row;
     this.#ended++;
     this.#order();
@@ -231,7 +223,7 @@ export class ExchangeLog {
     if (length <= 0) return;
     const place = this.#take(PIECE_HEAD_BYTES + length);
     const index = place % this.#arenaBytes;
-    memory.arenaView.setFloat64(index + PIECE_PREVIOUS, last[at]);
+    memory.arenaView.setFloat64(index + PIECE_PREVIOUS, kept[at] === 0 ? -1 : last[at]);
     memory.arenaView.setUint32(index + PIECE_LENGTH, length);
     copyBytes(bytes, start, start + length, memory.arena, index + PIECE_HEAD_BYTES);
     last[at] = place;

@@ -31,27 +31,47 @@ export const RowKind = {
 } as const;
 export type RowKind = typeof RowKind[keyof typeof RowKind];
 
-/** How far an exchange is: `OPEN ──▶ ENDED`, when both messages have ended or nothing more can come. */
-export const RowState = { OPEN: 0, ENDED: 1 } as const;
-
 /** Why an exchange is not whole; the index is what the log has. */
 export const CUTS: readonly Cut[] = ["", "reset", "gap", "malformed", "closed", "bound", "goaway"];
 
-/** Bits of `marks`. */
+/**
+ * The column `facts`: what would be columns of their own is one number, so that a row touches less memory.
+ *
+ * ```
+ * bits 0 to 2  RowKind
+ *      3 to 5  Protocol
+ *      6 to 9  why it is not whole, an index of CUTS
+ *     10 on    Mark
+ * ```
+ */
+export const FACT = { KIND: 0b111, PROTOCOL_SHIFT: 3, PROTOCOL: 0b111, CUT_SHIFT: 6, CUT: 0b1111 } as const;
+
+/** What the row at a place tells of. */
+export const kindOf = ({ facts }: LogMemory, at: number): RowKind => (facts[at] & FACT.KIND) as RowKind;
+
+export const protocolOf = ({ facts }: LogMemory, at: number): Protocol =>
+  (facts[at] >> FACT.PROTOCOL_SHIFT & FACT.PROTOCOL) as Protocol;
+
+/** Bits of `facts`. */
 export const Mark = {
   /** The request, or the response, was seen to its end. */
-  REQUEST_ENDED: 1,
-  RESPONSE_ENDED: 2,
+  REQUEST_ENDED: 1 << 10,
+  RESPONSE_ENDED: 1 << 11,
+  /** Nothing more comes of the row. */
+  ENDED: 1 << 12,
   /** Its request was not seen. */
-  NO_REQUEST: 4,
+  NO_REQUEST: 1 << 13,
   /** It was found behind bytes that were lost: which message it is, is what fits best. */
-  RESYNCED: 8,
+  RESYNCED: 1 << 14,
   /** Readers may differ about where one of its messages ends. */
-  AMBIGUOUS: 16,
+  AMBIGUOUS: 1 << 15,
   /** The server promised it; no client asked. */
-  PUSHED: 32,
+  PUSHED: 1 << 16,
   /** Fields of it stood in lost entries of the HPACK table. */
-  LOST_FIELDS: 64,
+  LOST_FIELDS: 1 << 17,
+  /** It has trailers. */
+  REQUEST_TRAILERS: 1 << 18,
+  RESPONSE_TRAILERS: 1 << 19,
 } as const;
 
 /** What readers are told of them. */
@@ -90,7 +110,7 @@ const WIDE = [
   "responseHeadAt",
   "requestTrailersAt",
   "responseTrailersAt",
-  /** The last piece of each body that was kept, -1: none. */
+  /** The last piece of each body, where some of it was kept. */
   "requestBodyAt",
   "responseBodyAt",
 ] as const;
@@ -99,17 +119,14 @@ const WIDE = [
 const NARROW = [
   /** Of the row, 1 more each time that its place is used; 0 while it is made. */
   "lap",
-  "kind",
-  "state",
-  "protocol",
-  "marks",
-  "cut",
+  "facts",
   /** 0: none was seen. */
   "status",
   /** Number of the stream in HTTP/2. */
   "stream",
   "requestHeadBytes",
   "responseHeadBytes",
+  /** Where there are any. */
   "requestTrailersBytes",
   "responseTrailersBytes",
   /** Bytes of each body that were kept. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Reads the exchange log, in whatever thread: what has ended since the last look, and what is still open. @module */
-import type { Entry, Exchange, FlowEntry, Row, SocketMessage } from "./exchange.ts";
+import type { Entry, Exchange, FlowEntry, KeptBody, Row, SocketMessage } from "./exchange.ts";
 import { lapOf } from "./exchange_log.ts";
 import { LogArena } from "./log_arena.ts";
-import { Head, type LogMemory, logMemory, Protocol, RowKind } from "./log_layout.ts";
+import { Head, kindOf, type LogMemory, logMemory, Protocol, protocolOf, RowKind } from "./log_layout.ts";
 import { LoggedExchange, LoggedMessage } from "./log_row.ts";
 
 export class LogReader {
@@ -73,7 +73,7 @@ export class LogReader {
     if (!this.#has(number)) return undefined;
     const memory = this.#memory;
     const at = this.#at(number);
-    const kind = memory.kind[at];
+    const kind = kindOf(memory, at);
     return kind === RowKind.EXCHANGE
       ? new LoggedExchange(memory, this.#arena, number, at)
       : kind === RowKind.MESSAGE
@@ -130,30 +130,37 @@ export class LogReader {
       responseHead,
       requestTrailers: row.requestTrailers,
       responseTrailers: row.responseTrailers,
-      requestBody: this.#arena.body(memory.requestBodyAt[at], requestBytes),
-      responseBody: this.#arena.body(memory.responseBodyAt[at], responseBytes),
+      requestBody: this.#body(memory.requestKept[at], memory.requestBodyAt[at], requestBytes),
+      responseBody: this.#body(memory.responseKept[at], memory.responseBodyAt[at], responseBytes),
     };
+  }
+
+  #body(keptBytes: number, last: number, lengthBytes: number): KeptBody {
+    return this.#arena.body(keptBytes === 0 ? -1 : last, lengthBytes);
   }
 
   #message(row: LoggedMessage): SocketMessage {
     const memory = this.#memory;
     const { number, flow, startNs, endNs, isToServer, opcode, lengthBytes, cut } = row;
-    const place = (isToServer ? memory.requestBodyAt : memory.responseBodyAt)[this.#at(number)];
+    const at = this.#at(number);
+    const [kept, place] = isToServer
+      ? [memory.requestKept[at], memory.requestBodyAt[at]]
+      : [memory.responseKept[at], memory.responseBodyAt[at]];
     return {
       ...{ kind: "message", number, flow, startNs, endNs, isToServer, opcode, lengthBytes, cut },
-      body: this.#arena.body(place, lengthBytes),
+      body: this.#body(kept, place, lengthBytes),
     };
   }
 
   #flow(number: number, at: number): FlowEntry {
     const memory = this.#memory;
     return {
-      kind: memory.kind[at] === RowKind.FLOW_BEGIN ? "flow begin" : "flow end",
+      kind: kindOf(memory, at) === RowKind.FLOW_BEGIN ? "flow begin" : "flow end",
       number,
       flow: this.#arena.facts(memory.flowAt[at]),
       startNs: memory.startNs[at],
       endNs: memory.endNs[at],
-      isHttp: memory.protocol[at] !== Protocol.OTHER,
+      isHttp: protocolOf(memory, at) !== Protocol.OTHER,
       toServer: memory.requestBytes[at],
       toClient: memory.responseBytes[at],
     };

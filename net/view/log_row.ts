@@ -3,10 +3,10 @@
 import { type Cut, type ExchangeRow, HeadText, type MessageRow, type Remark } from "./exchange.ts";
 import type { FlowFacts } from "./flow_facts.ts";
 import type { LogArena } from "./log_arena.ts";
-import { CUTS, type LogMemory, Mark, Protocol, REMARKS } from "./log_layout.ts";
+import { CUTS, FACT, type LogMemory, Mark, Protocol, protocolOf, REMARKS } from "./log_layout.ts";
 
-/** What most exchanges have, and no more. */
-const WHOLE = Mark.REQUEST_ENDED | Mark.RESPONSE_ENDED;
+/** What few exchanges have. */
+const REMARKABLE = REMARKS.reduce((marks, [mark]) => marks | mark, 0);
 const NO_REMARKS: readonly Remark[] = [];
 const NO_TRAILERS = new HeadText("", false);
 
@@ -33,7 +33,7 @@ class LoggedRow {
   }
 
   get cut(): Cut {
-    return CUTS[this.memory.cut[this.at]] ?? "";
+    return CUTS[this.memory.facts[this.at] >> FACT.CUT_SHIFT & FACT.CUT] ?? "";
   }
 }
 
@@ -62,16 +62,25 @@ export class LoggedExchange extends LoggedRow implements ExchangeRow {
 
   get requestTrailers(): HeadText {
     const { memory, at } = this;
-    return this.#trailers(memory.requestTrailersAt[at], memory.requestTrailersBytes[at]);
+    return this.#trailers(
+      Mark.REQUEST_TRAILERS,
+      memory.requestTrailersAt[at],
+      memory.requestTrailersBytes[at],
+    );
   }
 
   get responseTrailers(): HeadText {
     const { memory, at } = this;
-    return this.#trailers(memory.responseTrailersAt[at], memory.responseTrailersBytes[at]);
+    return this.#trailers(
+      Mark.RESPONSE_TRAILERS,
+      memory.responseTrailersAt[at],
+      memory.responseTrailersBytes[at],
+    );
   }
 
-  #trailers(place: number, lengthBytes: number): HeadText {
-    return lengthBytes === 0 ? NO_TRAILERS : new HeadText(this.arena.text(place, lengthBytes), false);
+  #trailers(mark: number, place: number, lengthBytes: number): HeadText {
+    const hasSome = (this.memory.facts[this.at] & mark) !== 0;
+    return !hasSome ? NO_TRAILERS : new HeadText(this.arena.text(place, lengthBytes), false);
   }
 
   get method(): string {
@@ -91,7 +100,7 @@ export class LoggedExchange extends LoggedRow implements ExchangeRow {
   }
 
   get version(): ExchangeRow["version"] {
-    const protocol = this.memory.protocol[this.at];
+    const protocol = protocolOf(this.memory, this.at);
     return protocol === Protocol.HTTP_2 ? "HTTP/2" : protocol === Protocol.HTTP_1_0 ? "HTTP/1.0" : "HTTP/1.1";
   }
 
@@ -112,9 +121,9 @@ export class LoggedExchange extends LoggedRow implements ExchangeRow {
   }
 
   get remarks(): readonly Remark[] {
-    const marks = this.memory.marks[this.at];
-    if (marks === WHOLE) return NO_REMARKS;
-    return REMARKS.filter(([mark]) => (marks & mark) !== 0).map(([, remark]) => remark);
+    const facts = this.memory.facts[this.at];
+    if ((facts & REMARKABLE) === 0) return NO_REMARKS;
+    return REMARKS.filter(([mark]) => (facts & mark) !== 0).map(([, remark]) => remark);
   }
 
   get stream(): number {
