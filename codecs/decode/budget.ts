@@ -3,9 +3,21 @@
 import type { MemoryAccount, MemoryBudget } from "../memory_budget.ts";
 import type { DecodeOptions } from "./options.ts";
 
+/** What an IDS inspects of a body: no less must be left to one that is begun, unless the IDS cannot decode it itself. */
+const INSPECTED_BYTES = 1024 * 1024;
+
 /** Bytes beyond the ratio that are left to a flow, over all its connections. */
 export class FlowBudget {
-  constructor(public extraBytes: number) {}
+  readonly #lowBytes: number;
+
+  constructor(public extraBytes: number) {
+    this.#lowBytes = Math.min(INSPECTED_BYTES, extraBytes / 4);
+  }
+
+  /** So little is left that a body might be cut where an IDS still looks. */
+  get isLow(): boolean {
+    return this.extraBytes < this.#lowBytes;
+  }
 }
 
 /** What one message may decode to. All layers of its codings count, since each costs time. */

@@ -40,10 +40,9 @@ class Half implements MessageParts {
   /** The head of a message that has a body. */
   #bodyHead(bytes: Uint8Array, head: MessageHead): void {
     const { context } = this.session;
-    if (head.contentCodings.length === 0 || isLeft(head, context.options.gzip)) {
-      return this.#passHead(bytes, head);
-    }
-    const reason = undecodable(head, context.options.br);
+    const { gzip, br } = context.options;
+    if (head.contentCodings.length === 0 || !gzip && isForIds(head)) return this.#passHead(bytes, head);
+    const reason = undecodable(head, br) || (context.budget.isLow && isForIds(head) ? "ratio" : "");
     if (reason !== "") {
       context.count(`encoded-${reason}`);
       return this.outlet.write(rewriteHead(bytes, NO_NAMES, [`${ENCODED_MARK}: ${reason}`]));
@@ -253,9 +252,9 @@ export class DecodeSession implements CodecSession {
   }
 }
 
-/** Whether it is left to the IDS. */
-function isLeft({ contentCodings }: MessageHead, gzip: boolean): boolean {
-  return !gzip && contentCodings.length === 1 && /^(x-)?gzip$|^deflate$/.test(contentCodings[0]);
+/** Whether an IDS can decode it itself. */
+function isForIds({ contentCodings }: MessageHead): boolean {
+  return contentCodings.length === 1 && /^(x-)?gzip$|^deflate$/.test(contentCodings[0]);
 }
 
 /** Why a body is not tried at all. */

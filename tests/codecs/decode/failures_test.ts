@@ -204,6 +204,21 @@ Deno.test("all connections of a flow share what may pass the ratio", () => {
   assert.ok(bytes > 1_000_000);
 });
 
+Deno.test("once little is left beyond the ratio, gzip is left to the IDS from its first byte, and nothing else", () => {
+  const bomb = gzipSync(new Uint8Array(3_500_000));
+  const page = Buffer.concat([Buffer.alloc(50_000, " "), latin1("<script>evil()</script>")]);
+  const flow = new CodecHarness(decode());
+  const codings = { gzip: gzipSync(page), br: brotliCompressSync(page) };
+  for (const [coding, body] of [["gzip", bomb], ...Object.entries(codings)] as const) {
+    flow.data(0, GET).data(1, message([OK, `Content-Encoding: ${coding}`], body));
+  }
+  const [first, gzip, br] = flow.end().exchanges().map(({ response }) => response!);
+  assert.equal(first.body.length, 3_500_000);
+  assert.deepEqual([encodedMark(gzip), fieldOf(gzip, "content-encoding")], ["ratio", "gzip"]);
+  assert.equal(Buffer.compare(gzip.body, codings.gzip), 0);
+  assert.equal(Buffer.compare(br.body, page), 0);
+});
+
 Deno.test("layers count each: one that grows and shrinks again is bounded", () => {
   const inner = gzipSync(new Uint8Array(5_000_000));
   const outer = gzipSync(gzipSync(inner));
