@@ -17,7 +17,6 @@ typedef int (*life_type)(BIO *);
 /* X(name, result type, parameters): of the library's own libcrypto. */
 #define METHOD_FUNCTIONS(X)                                      \
     X(BIO_meth_new, void *, (int, const char *))                 \
-    X(BIO_meth_free, void, (void *))                             \
     X(BIO_meth_get_write_ex, write_ex_type, (const void *))      \
     X(BIO_meth_set_write_ex, int, (void *, write_ex_type))       \
     X(BIO_meth_get_read_ex, read_ex_type, (const void *))        \
