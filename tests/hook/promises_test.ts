@@ -158,3 +158,36 @@ Deno.test(
     assert.deepEqual(collector.rings, []);
   },
 );
+
+/** Pages of its own, in KiB, that a process has of the hook: those of its file, and of the zeros behind that. */
+function pagesOfHook(pid: number): number {
+  let isHooks = false, sum = 0;
+  for (const line of Deno.readTextFileSync(`/proc/${pid}/smaps`).split("\n")) {
+    const mapping = /^[0-9a-f]+-[0-9a-f]+ .{4} \w+ \S+ \d+ *(.*)$/.exec(line);
+    if (mapping) isHooks = mapping[1].includes("libsslcollector_hook") || isHooks && mapping[1] === "";
+    const dirty = /^Private_Dirty: +(\d+) kB/.exec(line);
+    if (dirty && isHooks) sum += Number(dirty[1]);
+  }
+  return sum;
+}
+
+Deno.test("a program without a TLS library has four pages of the hook at most, and nothing else of it", async () => {
+  const collector = await Collector.start();
+  const child = new Deno.Command("cat", {
+    env: await hooked(collector.runtime),
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode("a line\n"));
+  const reader = child.stdout.getReader();
+  await reader.read();
+  const pages = pagesOfHook(child.pid);
+  assert(pages > 0 && pages <= 16, `${pages} KiB`);
+  assert.doesNotMatch(Deno.readTextFileSync(`/proc/${child.pid}/maps`), /memfd:/);
+  await writer.close();
+  await reader.cancel();
+  assert.equal((await child.status).code, 0);
+  await collector.stop();
+  assert.deepEqual(collector.rings, []);
+});
