@@ -33,15 +33,35 @@ const ALLOW_ON_WINDOWS = [
 /** Makes the executable and returns its path; a file that is there stays whole until the new one is. Throws an Error of one line. */
 export async function compile(target: Target = ownTarget(), output = outputOf(target)): Promise<string> {
   await checkTypes();
+  return await build(target, output, [Deno.execPath()], (folder) => placeBase(target, folder));
+}
+
+/** The same behind a base of another version of Deno, which `command` runs: for a look at whether it starts. */
+export function compileBehind(
+  base: string,
+  command: readonly string[],
+  target: Target,
+  output: string,
+): Promise<string> {
+  return build(target, output, command, () => Promise.resolve(base));
+}
+
+async function build(
+  target: Target,
+  output: string,
+  command: readonly string[],
+  baseIn: (folder: string) => Promise<string>,
+): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "sslcollector-compile-" });
   try {
-    const base = await placeBase(target, folder);
+    const base = await baseIn(folder);
     const { main, files } = await bundleParts(folder);
     const included = [...files, ...await placeHook(target, folder), ...await placeProbes(target, folder)];
     // The executable has the times of what it was made of.
     for (const path of [main, ...included]) await Deno.utime(`${folder}/${path}`, 0, 0);
     await deno(
       [
+        ...command,
         ...["compile", "--quiet", "--no-check", "--no-config", "--target", target.name],
         // The cache would be a file in /tmp of a name that everybody knows, whose code the program runs.
         "--no-code-cache",
@@ -67,7 +87,7 @@ function outputOf({ name, format }: Target): string {
 
 async function checkTypes(): Promise<void> {
   const entries = ["cli/main.ts", "net/link/transport/worker.ts", "net/page/browser/main.ts"];
-  await deno(["check", "--quiet", ...entries], { cwd: ROOT });
+  await deno([Deno.execPath(), "check", "--quiet", ...entries], { cwd: ROOT });
 }
 
 /** The hook where the program looks for it; Windows has none. */
@@ -101,15 +121,18 @@ async function place(from: string, to: string): Promise<void> {
 }
 
 /** Runs Deno, which says itself what is wrong. */
-async function deno(args: string[], options: { cwd: string; env?: Record<string, string> }): Promise<void> {
-  const { success } = await new Deno.Command(Deno.execPath(), {
+async function deno(
+  [program, ...args]: string[],
+  options: { cwd: string; env?: Record<string, string> },
+): Promise<void> {
+  const { success } = await new Deno.Command(program, {
     args,
     ...options,
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
   }).output();
-  if (!success) throw new Error(`deno ${args[0]} failed`);
+  if (!success) throw new Error(`deno ${args.find((word) => /^(check|compile)$/.test(word))} failed`);
 }
 
 if (import.meta.main) {

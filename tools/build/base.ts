@@ -41,7 +41,7 @@ export function checkBase(base: Uint8Array, target: Target, name: string): void 
 const VERSION_MARK = "denover";
 
 /** The version of Deno that a base is of. */
-function versionOf(base: Uint8Array): string | undefined {
+export function versionOf(base: Uint8Array): string | undefined {
   const file = new TextDecoder("latin1").decode(base);
   for (let at = file.indexOf(VERSION_MARK); at >= 0; at = file.indexOf(VERSION_MARK, at + 1)) {
     const text = file.slice(at + VERSION_MARK.length, at + VERSION_MARK.length + 64);

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
-/** A curl of arm64 in an emulator, with that machine's hook; the agent is this machine's own. @module */
+/** A curl of arm64 in an emulator, with that machine's hook, and an agent that is this machine's own; that machine's executable. @module */
 import { targetOf } from "../build/target.ts";
 import { buildHook } from "../hook.ts";
 import { tool } from "../package/tool.ts";
-import { type Given, mirrors, type Row, systemOf, tlsOf, type Where } from "./look.ts";
+import { executableFor } from "./executable.ts";
+import { type Given, mirrors, replaysAlike, type Row, starts, systemOf, tlsOf, type Where } from "./look.ts";
 import { isThere, MIRROR, type Ran, ranOf } from "./root.ts";
 
 const RELEASE = "bookworm";
 const EMULATOR = "qemu-aarch64-static";
+const TARGET = "aarch64-unknown-linux-gnu";
 const NOT_HERE = "not looked at";
 
 /** Looks at the hook there: an emulator tells nothing of speed, nor of the order in which memory is seen. */
 export async function lookAtArm64(folder: string, given: Given): Promise<Row> {
   const root = await rootOfArm64(`${folder}/arm64`);
-  const hook = await buildHook(targetOf("aarch64-unknown-linux-gnu"));
+  const hook = await buildHook(targetOf(TARGET));
   const place = await Deno.makeTempDir({ prefix: "sslcollector-matrix-" });
   const curl = [EMULATOR, "-L", root, "-E", `LD_PRELOAD=${hook}`, `${root}/usr/bin/curl`];
   const where: Where = {
@@ -24,13 +26,19 @@ export async function lookAtArm64(folder: string, given: Given): Promise<Row> {
   };
   try {
     const { stdout } = await run(EMULATOR, ["-L", root, `${root}/usr/bin/curl`, "--version"]);
+    const executable = await executableFor(targetOf(TARGET), `${place}/executable`);
+    const there: Where = {
+      ...where,
+      sslcollector: (...args) => run(EMULATOR, ["-L", root, `${place}/executable`, ...args]),
+    };
+    await Deno.copyFile(given.recording, `${place}/case.sslc`);
     return {
-      system: `${await systemOf(root)}, arm64 in an emulator, hook alone`,
+      system: `${await systemOf(root)}, arm64 in an emulator${executable?.note ?? ""}`,
       glibc: await glibcOf(root),
       tls: tlsOf(stdout),
       seen: {
-        "starts": NOT_HERE,
-        "replays alike": NOT_HERE,
+        "starts": executable === undefined ? NOT_HERE : await starts(there),
+        "replays alike": executable === undefined ? NOT_HERE : await replaysAlike(there, given.replayed),
         "HTTP/1.1 mirrored": await mirrors(where, given.port, "--http1.1"),
         "HTTP/2 mirrored": await mirrors(where, given.port, "--http2"),
         "leaves capture and hook alone": NOT_HERE,

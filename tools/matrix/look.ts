@@ -75,12 +75,14 @@ export async function lookAt(root: string, given: Given): Promise<Row> {
   }
 }
 
-async function starts({ sslcollector }: Where): Promise<string> {
+/** It says its version. */
+export async function starts({ sslcollector }: Where): Promise<string> {
   const { code, stdout, stderr } = await sslcollector("--version");
   return code === 0 && /^\d+\.\d+/.test(stdout) ? "yes" : wrong(code, stderr);
 }
 
-async function replaysAlike(
+/** A recording gives the packets that it gives on this machine. */
+export async function replaysAlike(
   { sslcollector, place, placeHere }: Where,
   expected: Uint8Array,
 ): Promise<string> {

@@ -2,7 +2,9 @@
 /** The program as one file with Deno for Windows, under Wine in a root of its own. @module */
 import { bundleWhole } from "../build/bundle.ts";
 import { tool } from "../package/tool.ts";
-import type { Given } from "./look.ts";
+import { targetOf } from "../build/target.ts";
+import { executableFor } from "./executable.ts";
+import { type Given, replaysAlike } from "./look.ts";
 import { isThere, MIRROR, type Ran, ranOf } from "./root.ts";
 
 const RELEASE = "trixie";
@@ -21,10 +23,11 @@ export async function lookAtWindows(folder: string, given: Given): Promise<Seen[
   const root = `${folder}/wine`;
   await prepare(root, given);
   const run = (...args: string[]) => finished(start(root, args));
+  const where = { sslcollector: run, curl: [], place: PLACE_THERE, placeHere: root + PLACE };
   const version = await run("--version");
   return [
     ["starts", /^\d+\.\d+\.\d+\r?\n$/.test(version.stdout) ? "yes" : said(version)],
-    ["`replay` gives the packets of Linux, byte for byte", await replays(root, run, given)],
+    ["`replay` gives the packets of Linux, byte for byte", await replaysAlike(where, given.replayed)],
     ["`read` shows requests", await reads(run)],
     [
       "`pki init` makes a CA",
@@ -39,6 +42,7 @@ export async function lookAtWindows(folder: string, given: Given): Promise<Seen[
       "frames go onto an interface, by the name of its device and by its description",
       await injects(root, given),
     ],
+    await lookAtExecutable(root, given),
     // Last, since it is ended by force.
     ["`-C` takes the packets of an agent on Linux over mutual TLS", await collects(root, given)],
   ];
@@ -62,6 +66,22 @@ async function prepare(root: string, { recording }: Given): Promise<void> {
   // Its services write down what they are when they end by themselves; without that none starts later.
   const made = await ranOf(await inRoot(root, ["sh", "-c", "wine wineboot --init; wineserver -w"]).output());
   if (made.code !== 0) throw new Error(`wineboot: ${said(made)}`);
+}
+
+/** The executable that is made for Windows: it starts and gives the packets of Linux. */
+async function lookAtExecutable(root: string, { replayed }: Given): Promise<Seen> {
+  const place = `${root}${PLACE}`;
+  const executable = await executableFor(targetOf("x86_64-pc-windows-msvc"), `${place}/sslcollector.exe`);
+  const what = `the executable${executable?.note ?? ""} starts and replays alike`;
+  if (executable === undefined) return [what, "not looked at"];
+  const sslcollector = (...args: string[]) =>
+    finished(inRoot(root, ["wine", `${PLACE}/sslcollector.exe`, ...args]).spawn());
+  const version = await sslcollector("--version");
+  if (!/^\d+\.\d+\.\d+\r?\n$/.test(version.stdout)) return [what, said(version)];
+  return [
+    what,
+    await replaysAlike({ sslcollector, curl: [], place: PLACE_THERE, placeHere: place }, replayed),
+  ];
 }
 
 /** How Deno runs the program there. */
@@ -91,7 +111,6 @@ function inRoot(
       WINEDEBUG: "-all",
       // Else Wine says that it misses it.
       XDG_RUNTIME_DIR: "/tmp",
-      SSLCOLLECTOR_CONFIG: "NUL",
     },
     clearEnv: true,
     stdin: "null",
@@ -102,15 +121,6 @@ function inRoot(
 
 async function finished(child: Deno.ChildProcess): Promise<Ran> {
   return ranOf(await child.output());
-}
-
-async function replays(root: string, run: Run, { replayed }: Given): Promise<string> {
-  const ran = await run("replay", `${PLACE_THERE}\\case.sslc`, "-o", `${PLACE_THERE}\\replayed.pcapng`);
-  if (ran.code !== 0) return said(ran);
-  const bytes = await Deno.readFile(`${root}${PLACE}/replayed.pcapng`);
-  return bytes.length === replayed.length && bytes.every((byte, at) => byte === replayed[at])
-    ? "yes"
-    : "other bytes";
 }
 
 async function reads(run: Run): Promise<string> {
@@ -133,14 +143,17 @@ const RECORDED = `ip link add near0 type veth peer name far0 &&
   { tcpdump --immediate-mode -U -i far0 -w "$0${PLACE}/far.pcap" 2> /dev/null & } &&
   until test -s "$0${PLACE}/far.pcap"; do sleep 0.1; done &&
   device=$(printf '\\\\Device\\\\NPF_{%08X-0000-0000-0000-4E6574446576}' $(ip -o link show near0 | cut -d: -f1)) &&
-  chroot "$0" "$@" "$device" && chroot "$0" "$@" near0; status=$?; sleep 1; kill $!; wait; exit $status`;
+  chroot "$0" "$@" "$device" && chroot "$0" "$@" near0; status=$?
+  lines() { tcpdump -nr "$0${PLACE}/$1" 2> /dev/null | wc -l; }
+  for try in $(seq 50); do test $(lines far.pcap) -ge $((2 * $(lines here.pcapng))) && break; sleep 0.2; done
+  kill $!; wait; exit $status`;
 
 /** The frames of a recording, twice, have to arrive as they are in the capture of Linux. */
 async function injects(root: string, { replayed }: Given): Promise<string> {
   const command = [...PROGRAM, "replay", `${PLACE_THERE}\\case.sslc`, "-o"];
+  await Deno.writeFile(`${root}${PLACE}/here.pcapng`, replayed);
   const ran = await ranOf(await inRoot(root, command, RECORDED, "--net").output());
   if (ran.code !== 0) return said(ran);
-  await Deno.writeFile(`${root}${PLACE}/here.pcapng`, replayed);
   const frames = async (name: string) => {
     const args = ["-r", `${root}${PLACE}/${name}`, "-t", "-nn", "-xx"];
     const { stdout } = ranOf(await new Deno.Command("tcpdump", { args, stdin: "null" }).output());
