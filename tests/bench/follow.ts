@@ -17,9 +17,6 @@ const LOAD = { connections: 40, pauseMs: 10 };
 const ASKED_UNWATCHED = 1.15;
 const ASKED_WATCHED = 1.2;
 
-/** Calls while somebody looks. */
-type Look = <T>(call: () => Promise<T>) => Promise<T>;
-
 interface Subject {
   readonly agent: Agent;
   readonly url: string;
@@ -30,20 +27,26 @@ export async function benchFollow(): Promise<BenchRow[]> {
   const lacking = missing("nginx", "wrk");
   if (lacking !== undefined) return [{ name: "an agent that is looked at", value: `skipped: ${lacking}` }];
   return await withTempDir(async (folder) => {
-    const plain = await start(`${folder}/plain`);
-    const logging = await start(`${folder}/logging`, "--ui", "0");
-    const socket = `${plain.agent.environment.SSLCOLLECTOR_RUNTIME}/status/agent.sock`;
-    const top: Look = (call) => whileRead(followExchanges.bind(undefined, socket, ""), call);
-    const page: Look = (call) => whileRead((signal) => pageRows(logging.agent.page!, signal), call);
-    const nobody: Look = (call) => call();
+    const [alone, logged, shown, followed] = [
+      await start(`${folder}/alone`),
+      await start(`${folder}/logged`, "--ui", "0"),
+      await start(`${folder}/shown`, "--ui", "0"),
+      await start(`${folder}/followed`),
+    ];
+    const page = (signal: AbortSignal) => pageRows(shown.agent.page!, signal);
+    const socket = `${followed.agent.environment.SSLCOLLECTOR_RUNTIME}/status/agent.sock`;
+    const top = (signal: AbortSignal) => followExchanges(socket, "", signal);
     try {
       return [
-        await compare("with --ui and nobody looking / without", plain, logging, nobody, ASKED_UNWATCHED),
-        await compare("with an open page / without", plain, logging, page, ASKED_WATCHED),
-        await compare("followed by one top / by nobody", plain, plain, top, ASKED_WATCHED),
+        await compare("with --ui and nobody looking / without", alone, logged, ASKED_UNWATCHED),
+        await whileRead(page, () => compare("with an open page / without", alone, shown, ASKED_WATCHED)),
+        await whileRead(
+          top,
+          () => compare("followed by one top / by nobody", alone, followed, ASKED_WATCHED),
+        ),
       ];
     } finally {
-      for (const subject of [plain, logging]) await subject.stop();
+      for (const subject of [alone, logged, shown, followed]) await subject.stop();
     }
   });
 }
@@ -63,15 +66,14 @@ async function compare(
   name: string,
   alone: Subject,
   watched: Subject,
-  look: Look,
   asked: number,
 ): Promise<BenchRow> {
   await costUs(alone, WARM_UP_SECONDS);
-  await look(() => costUs(watched, WARM_UP_SECONDS));
+  await costUs(watched, WARM_UP_SECONDS);
   const ratios: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const unwatchedUs = await costUs(alone, SECONDS);
-    ratios.push(await look(() => costUs(watched, SECONDS)) / unwatchedUs);
+    ratios.push(await costUs(watched, SECONDS) / unwatchedUs);
   }
   const ratio = spread(ratios);
   return {
