@@ -106,6 +106,8 @@ const SYMBOLS = {
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   /** `int munmap(void *address, size_t length)` */
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  /** `int madvise(void *address, size_t length, int advice)`; the address as a number */
+  madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
   /** `int poll(struct pollfd *entries, nfds_t count, int timeout_ms)` */
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
   /** `int adjtimex(struct timex *clock)` */
