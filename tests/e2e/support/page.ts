@@ -24,7 +24,12 @@ export class PageOfProgram {
   /** Rows of the log, as soon as there are `count`. */
   async rows(count: number): Promise<PageRow[]> {
     return await until(`${count} rows of the page`, async () => {
-      const rows = await rowsSoFar(await this.#ask("/api/rows"));
+      const response = await this.#ask("/api/rows");
+      if (!response.ok) {
+        await response.body?.cancel(); // There is nothing to be shown yet.
+        return false;
+      }
+      const rows = await rowsSoFar(response);
       return rows.length >= count && rows;
     });
   }
