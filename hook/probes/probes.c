@@ -22,10 +22,11 @@ struct frame {
   u32 library;
   u8 way;
   u8 keeps; /* PROBE_KEEPS */
+  u8 parts; /* PROBE_PARTS: `buffer` and `size` are those of the parts */
   u8 outer;   /* the frame around it, in `thread.frames`, plus 1 */
   u64 socket; /* cookie of the first one */
   u8 sockets; /* TCP sockets that passed bytes: 0, 1, or 2 for several */
-  struct probe_ends ends;
+  struct probe_ends ends __attribute__((aligned(8)));
 };
 
 /* TLS inside TLS takes two frames. One of a call that was left by a jump stays until the place is needed. */
@@ -50,7 +51,7 @@ MAP(threads, MAP_TASK_STORAGE, 4, sizeof(struct thread), 0, MAP_NO_PREALLOC);
 MAP(go_calls, MAP_HASH, sizeof(struct probe_go_key), sizeof(struct frame), 65536, MAP_NO_PREALLOC);
 MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 131072, MAP_NO_PREALLOC);
 MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
-MAP(randoms, MAP_LRU_HASH, 8, 32, 16384, 0);
+MAP(randoms, MAP_LRU_HASH, 8, sizeof(struct hello_key), 16384, 0);
 MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);
 MAP(hello_bytes, MAP_LRU_HASH, 32, sizeof(struct probe_hello), 4096, 0);
 MAP(hello_drafts, MAP_PER_CPU_ARRAY, 4, sizeof(struct probe_hello), 2, 0);
@@ -205,7 +206,7 @@ INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
   bpf_map_update_elem(&hellos, &key, &ends, 0);
   keep_hello(packet, payload, key.client_random, is_received != 0);
   u64 socket = bpf_get_socket_cookie(packet);
-  if (socket != 0) bpf_map_update_elem(&randoms, &socket, key.client_random, 0);
+  if (socket != 0) bpf_map_update_elem(&randoms, &socket, &key, 0);
 }
 
 /* Every packet goes on. */
@@ -239,9 +240,13 @@ INLINE u32 read_word(u64 object, s32 offset, u32 otherwise) {
   return word;
 }
 
-INLINE u8 role_of(const struct probe_library *library, u64 object) {
+INLINE u8 role_of(const struct probe_library *library, u64 object, u64 socket) {
   u32 word = 0;
-  if (library->role < 0 || read_word(object, library->type, 0) != 0) return PROBE_ROLE_UNKNOWN;
+  if (library->role < 0) {
+    struct hello_key *hello = socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+    return !hello ? PROBE_ROLE_UNKNOWN : hello->is_received ? PROBE_SERVER : 0;
+  }
+  if (read_word(object, library->type, 0) != 0) return PROBE_ROLE_UNKNOWN;
   if (bpf_probe_read_user(&word, sizeof word, (void *)(object + library->role)) != 0) return PROBE_ROLE_UNKNOWN;
   if (word & library->server_mask) return PROBE_SERVER;
   if (library->client_mask == 0 || word & library->client_mask) return 0;
@@ -263,10 +268,10 @@ INLINE void find_hello(struct probe_session *session, const struct probe_open *o
 INLINE int read_random(struct probe_open *open, const struct probe_library *library, u64 object, u64 socket) {
   s32 at = library->client_random;
   if (at >= 0 && bpf_probe_read_user(open->client_random, 32, (void *)(object + at)) == 0) return 1;
-  u8 *random = at < 0 && socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
-  if (random) __builtin_memcpy(open->client_random, random, 32);
+  struct hello_key *hello = at < 0 && socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+  if (hello) __builtin_memcpy(open->client_random, hello->client_random, 32);
   else __builtin_memset(open->client_random, 0, 32);
-  return random != 0;
+  return hello != 0;
 }
 
 /* PROBE_OPEN or PROBE_ADDRESS; whether it found room. */
@@ -279,7 +284,7 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   struct probe_open *open = bpf_ringbuf_reserve(&ring, sizeof *open, 0);
   if (!open) return 0;
   fill_head(&open->head, is_update ? PROBE_ADDRESS : PROBE_OPEN, session->flow, time_ns, session->sent);
-  u8 flags = role_of(library, key->session);
+  u8 flags = role_of(library, key->session, session->socket);
   if (session->late) flags |= PROBE_LATE;
   if (session->inherited) flags |= PROBE_INHERITED;
   open->received = session->received;
@@ -392,13 +397,27 @@ INLINE int is_hook_name(const u64 *name) {
          name[2] == WORD('h', 'o', 'o', 'k', '.', 's', 'o', 0);
 }
 
-static long look_at_mapping(UNUSED struct task_struct *task, struct vm_area_struct *area, u64 *is_hook) {
+/* "libssl3.so" and the byte that ends it. */
+INLINE int is_nss_name(const u64 *name) {
+  return name[0] == WORD('l', 'i', 'b', 's', 's', 'l', '3', '.') && (name[1] & 0xffffff) == WORD('s', 'o', 0, 0, 0, 0, 0, 0);
+}
+
+enum mapped { MAPPED_OTHER = 0, MAPPED_HOOK = 1, MAPPED_NSS = 2 };
+
+static long look_at_mapping(UNUSED struct task_struct *task, struct vm_area_struct *area, u64 *mapped) {
   u64 name[4] = { 0 };
   struct file *file = area->vm_file;
   if (!file) return 0;
   bpf_probe_read_kernel_str(name, sizeof name, file->f_path.dentry->d_name.name);
-  *is_hook = (u64)is_hook_name(name);
+  *mapped = is_hook_name(name) ? MAPPED_HOOK : is_nss_name(name) ? MAPPED_NSS : MAPPED_OTHER;
   return 0;
+}
+
+/* Whose code the running program has at an address. */
+INLINE u64 mapped_at(u64 address) {
+  u64 mapped = MAPPED_OTHER;
+  bpf_find_vma(bpf_get_current_task_btf(), address, look_at_mapping, &mapped, 0);
+  return mapped;
 }
 
 /* Where a call came from: where its thread is once it has returned, and before that, what stands on its stack. */
@@ -409,10 +428,9 @@ struct caller {
 
 /* Whether the call came from the hook: then the hook tells what it passes. */
 INLINE u8 is_hooked(const struct caller *from) {
-  u64 is_hook = 0, caller = from->place;
+  u64 caller = from->place;
   if (caller == 0) bpf_probe_read_user(&caller, sizeof caller, (void *)(from->stack - sizeof caller));
-  bpf_find_vma(bpf_get_current_task_btf(), caller, look_at_mapping, &is_hook, 0);
-  return is_hook != 0;
+  return mapped_at(caller) == MAPPED_HOOK;
 }
 
 /* ---- Sessions ---- */
@@ -536,7 +554,23 @@ INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
   return frame;
 }
 
+/* PRFileDesc begins with its methods, PRIOMethods with its type, the method that closes and the one that reads. */
+#define NSPR_READS_AT 16
+#define PR_MSG_PEEK 2
+
+/* Whether an NSPR layer is one of NSS's TLS: known to be a session already, or read by its code. */
+INLINE int is_tls_layer(u64 layer) {
+  struct probe_session_key key = key_of(layer);
+  u64 methods = 0, reads = 0;
+  if (bpf_map_lookup_elem(&sessions, &key)) return 1;
+  if (bpf_probe_read_user(&methods, sizeof methods, (void *)layer) != 0) return 0;
+  if (bpf_probe_read_user(&reads, sizeof reads, (void *)(methods + NSPR_READS_AT)) != 0) return 0;
+  return mapped_at(reads) == MAPPED_NSS;
+}
+
 INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
+  if (cookie & PROBE_LAYER && !is_tls_layer(ARGUMENT_1(registers))) return;
+  if (cookie & PROBE_PEEKS && ARGUMENT_4(registers) & PR_MSG_PEEK) return;
   struct thread *thread =
     bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!thread) {
@@ -553,6 +587,7 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   frame->library = PROBE_LIBRARY(cookie);
   frame->way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
   frame->keeps = (cookie & PROBE_KEEPS) != 0;
+  frame->parts = (cookie & PROBE_PARTS) != 0;
 }
 
 /* The frame of a call that returns, which is over with that; 0: it began before anybody looked. */
@@ -602,14 +637,52 @@ INLINE u64 count_of_keeper(struct frame *frame, s32 result) {
   return (u32)result - known;
 }
 
+/* PR_MAX_IOVECTOR_SIZE */
+#define PARTS_MAX 16
+
+/* PRIOVec */
+struct part {
+  u64 bytes;
+  s32 length;
+};
+
+/* A call that passed parts, and what of them is still to be told. */
+struct parted {
+  struct frame frame;
+  struct caller caller;
+  u64 left;
+};
+
+static long tell_part(u32 index, struct parted *call) {
+  struct part part;
+  u64 at = call->frame.buffer + index * sizeof part;
+  if (call->left == 0 || bpf_probe_read_user(&part, sizeof part, (void *)at) != 0 || part.length < 0) return 0;
+  struct frame frame = call->frame;
+  u64 length = (u32)part.length < call->left ? (u32)part.length : call->left;
+  frame.buffer = part.bytes;
+  frame.size = length;
+  call->left -= length;
+  if (length > 0) tell_call(&frame, length, &call->caller);
+  return 0;
+}
+
+INLINE void tell_parts(const struct frame *frame, s32 result, const struct caller *caller) {
+  struct parted call = { *frame, *caller, (u32)result };
+  if (result > 0) bpf_loop(PARTS_MAX, tell_part, &call, 0);
+}
+
 INLINE void end_call(struct pt_regs *registers, u64 cookie) {
   struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
   u64 depth = PROBE_DEPTH(cookie), stack = STACK(registers) + depth;
   struct frame *frame = thread ? end_frame(thread, stack) : 0;
   if (!frame) return;
   s32 result = (s32)RESULT(registers);
-  u64 length = frame->keeps ? count_of_keeper(frame, result) : count_of(frame, result);
   struct caller caller = { depth == 0 ? PLACE(registers) : 0, stack };
+  if (frame->parts) {
+    tell_parts(frame, result, &caller);
+    return;
+  }
+  u64 length = frame->keeps ? count_of_keeper(frame, result) : count_of(frame, result);
   if (length > 0) tell_call(frame, length, &caller);
 }
 
@@ -732,7 +805,11 @@ int function_begins(struct pt_regs *registers) {
   if (!session) return 0;
   if (function == PROBE_SHARED) session->references++;
   else if (function == PROBE_CLOSING) session->closing = 1;
-  else if (function == PROBE_FREED) free_session(&key, session);
+  else if (function == PROBE_FREED) {
+    /* NSS sends its close_notify when the layer is closed. */
+    if (cookie & PROBE_LAYER) session->closing = 1;
+    free_session(&key, session);
+  }
   else if (function == PROBE_CLEARED) clear_session(&key, session);
   return 0;
 }

@@ -98,7 +98,7 @@ struct probe_books {
 
 /* A value of the map `libraries`: where a session's facts stand in its object, -1 where that is not known. */
 struct probe_library {
-  s32 role;         /* u32 that says whether it is the server's */
+  s32 role;         /* u32 that says whether it is the server's; -1: who received the ClientHello on the session's socket is */
   u32 server_mask;  /* OpenSSL: any bit of it; GnuTLS: GNUTLS_SERVER; 0: it is where it has no bit of client_mask */
   u32 client_mask;  /* where it has to have a bit of this otherwise; 0: it need not */
   s32 client_random;
@@ -159,7 +159,7 @@ struct probe_hello {
 };
 
 /*
- * What a probe is told by its cookie: what the function does in bits 0 to 7, in bits 8 to 23 by how many bytes the stack
+ * What a probe is told by its cookie: what the function does in bits 0 to 15, in bits 16 to 31 by how many bytes the stack
  * pointer will be higher when the function has returned, and above them the number of the library.
  */
 enum probe_function {
@@ -174,9 +174,12 @@ enum probe_function {
   PROBE_READS = 16,       /* a call receives, and does not send */
   PROBE_COUNT_BEHIND = 32, /* a call stores the number of bytes where its fourth argument says, and returns 1 */
   PROBE_KEEPS = 64, /* a call that fails with GNUTLS_E_AGAIN or GNUTLS_E_INTERRUPTED has taken a record's bytes; those come again, or none */
+  PROBE_LAYER = 256, /* the session is an NSPR layer, of which only those of NSS's TLS are meant */
+  PROBE_PEEKS = 512, /* a call whose fourth argument may say that its bytes are left to be read again */
+  PROBE_PARTS = 1024, /* a call's second argument names so many parts as its third says, each by an address and a length */
   PROBE_GO = 128 /* of Go: PROBE_MADE is where a session's handshake begins, PROBE_FREED sends a close_notify too */
 };
-#define PROBE_DEPTH(cookie) ((u64)(cookie) >> 8 & 0xffff)
-#define PROBE_LIBRARY(cookie) ((u32)((u64)(cookie) >> 24))
+#define PROBE_DEPTH(cookie) ((u64)(cookie) >> 16 & 0xffff)
+#define PROBE_LIBRARY(cookie) ((u32)((u64)(cookie) >> 32))
 
 #endif

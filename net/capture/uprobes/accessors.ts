@@ -12,6 +12,8 @@ import { fieldAnswered } from "./answered.ts";
 export interface SessionFacts {
   /** u32 of which a bit says that the session is a server's; no mask for that: it is where no bit says that it is a client's. */
   readonly role?: { readonly offset: number; readonly serverMask: number; readonly clientMask: number };
+  /** It is not in the object: the side that received the ClientHello on its socket is the server. */
+  readonly roleByHello?: true;
   readonly clientRandom?: number;
   /** u32, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN. */
   readonly shutdown?: number;
@@ -27,6 +29,11 @@ export type CodeOf = (name: string) => Uint8Array | undefined;
 /** Those of `crypto/tls.Conn`, whose second field says since Go 1.0 that it is a client's. */
 export function goFacts(): SessionFacts {
   return { role: { offset: 16, serverMask: 0, clientMask: 0xff } };
+}
+
+/** Those of an NSPR layer of NSS's: none is known. */
+export function nssFacts(): SessionFacts {
+  return { roleByHello: true };
 }
 
 const RANDOM_BYTES = 32;

@@ -112,6 +112,9 @@ export const FUNCTION = {
   countBehind: 32,
   keeps: 64,
   go: 128,
+  layer: 256,
+  peeks: 512,
+  parts: 1024,
 } as const;
 
 /**
@@ -120,7 +123,7 @@ export const FUNCTION = {
  * @param depth Bytes by which the stack pointer will be higher when the function has returned, below 65536.
  */
 export function cookieOf(library: number, what: number, depth: number): number {
-  return library * 2 ** 24 + depth * 2 ** 8 + what;
+  return library * 2 ** 32 + depth * 2 ** 16 + what;
 }
 
 const AF_INET = 2;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** TLS libraries whose calls are probed: their files, their functions, and what these do. Pure. @module */
-import { type CodeOf, gnutlsFacts, goFacts, opensslFacts, type SessionFacts } from "./accessors.ts";
+import { type CodeOf, gnutlsFacts, goFacts, nssFacts, opensslFacts, type SessionFacts } from "./accessors.ts";
 import { FUNCTION } from "./layout.ts";
 
 export interface TlsLibrary {
-  readonly name: "OpenSSL" | "GnuTLS" | "Go";
+  readonly name: "OpenSSL" | "GnuTLS" | "NSS" | "NSPR" | "Go";
   /** File names of its shared library; undefined: it has none. */
   readonly file?: RegExp;
   /** Its functions are in the table that programs of Go have. */
@@ -18,7 +18,22 @@ export interface TlsLibrary {
   facts(codeOf: CodeOf): SessionFacts;
 }
 
-const { call, made, shared, closing, freed, cleared, madeAt, reads, countBehind, keeps, go } = FUNCTION;
+const {
+  call,
+  made,
+  shared,
+  closing,
+  freed,
+  cleared,
+  madeAt,
+  reads,
+  countBehind,
+  keeps,
+  layer,
+  peeks,
+  parts,
+  go,
+} = FUNCTION;
 
 const TLS_LIBRARIES: readonly TlsLibrary[] = [
   {
@@ -61,6 +76,28 @@ const TLS_LIBRARIES: readonly TlsLibrary[] = [
     facts: gnutlsFacts,
   },
   {
+    name: "NSS",
+    file: /^libssl3(-[0-9a-f]+)?\.so/,
+    functions: { SSL_ImportFD: made },
+    accessors: [],
+    facts: nssFacts,
+  },
+  {
+    // A session of NSS's is a layer of NSPR's, and these are called with it.
+    name: "NSPR",
+    file: /^libnspr4(-[0-9a-f]+)?\.so/,
+    functions: {
+      PR_Read: call | reads | layer,
+      PR_Write: call | layer,
+      PR_Recv: call | reads | layer | peeks,
+      PR_Send: call | layer,
+      PR_Writev: call | layer | parts,
+      PR_Close: freed | layer,
+    },
+    accessors: [],
+    facts: nssFacts,
+  },
+  {
     name: "Go",
     isGo: true,
     functions: {
@@ -76,7 +113,9 @@ const TLS_LIBRARIES: readonly TlsLibrary[] = [
 ];
 
 /** Libraries that executables have built in, and whose functions they name. */
-export const BUILT_IN: readonly TlsLibrary[] = TLS_LIBRARIES.filter(({ name }) => name !== "GnuTLS");
+export const BUILT_IN: readonly TlsLibrary[] = TLS_LIBRARIES.filter(({ name }) =>
+  name === "OpenSSL" || name === "Go"
+);
 
 /** The library that a file's name belongs to. */
 export function libraryOf(fileName: string): TlsLibrary | undefined {

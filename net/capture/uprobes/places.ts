@@ -51,8 +51,8 @@ function addCall(
   does: number,
   add: (kind: keyof ProbePlaces, address: number, depth: number) => void,
 ): void {
-  const count = (does & FUNCTION.countBehind) !== 0 ? Register.rcx : 0;
-  const { entry, exits } = sitesOf(code, symbol, ARGUMENTS | count);
+  const fourth = (does & (FUNCTION.countBehind | FUNCTION.peeks)) !== 0 ? Register.rcx : 0;
+  const { entry, exits } = sitesOf(code, symbol, ARGUMENTS | fourth);
   add("begins", entry.address, entry.depth + CALL_DEPTH);
   if (exits === undefined) add("returns", symbol.address, 0);
   else for (const { address, depth } of exits) add("ends", address, depth + CALL_DEPTH);

@@ -96,7 +96,7 @@ export class ProbedFiles {
       return symbol && code.at(symbol.address).subarray(0, Math.min(symbol.size, CODE_BYTES));
     };
     const facts = library.facts(codeOf);
-    if (facts.role === undefined) {
+    if (facts.role === undefined && !facts.roleByHello) {
       throw new Error("it is not known how its sessions tell servers from clients");
     }
     if (this.#numbered === FILES_MAX) throw new Error(`${FILES_MAX} files are probed already`);

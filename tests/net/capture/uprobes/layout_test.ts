@@ -43,6 +43,9 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
     ["PROBE_READS", FUNCTION.reads],
     ["PROBE_COUNT_BEHIND", FUNCTION.countBehind],
     ["PROBE_KEEPS", FUNCTION.keeps],
+    ["PROBE_LAYER", FUNCTION.layer],
+    ["PROBE_PEEKS", FUNCTION.peeks],
+    ["PROBE_PARTS", FUNCTION.parts],
     ["PROBE_GO", FUNCTION.go],
   ]);
 });
