@@ -82,7 +82,7 @@ const rows = [
   ...await measureAll(CLIENTS, bySource("client", hookedClient, probedClient)),
   ...await measureAll(SERVERS, bySource("server", hookedServer, probedServer)),
   ...await measureAll(services, bySource("server", hookedService, probedService)),
-  ...await measureAll(RELEASES, measureRelease),
+  ...await measureAll(RELEASES, (row) => measureRelease(row, withoutProbes === undefined)),
 ];
 if (Deno.args.length === 0) {
   Deno.writeTextFileSync(PAGE, withCoverage(Deno.readTextFileSync(PAGE), coverageTable(rows)));

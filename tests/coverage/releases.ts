@@ -7,10 +7,16 @@
  */
 import { runOk } from "../support/run.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
-import { checkPeers } from "../e2e/support/pattern_peers.ts";
+import { checkPeers, probedPeers } from "../e2e/support/pattern_peers.ts";
 import { PROGRAMS } from "../e2e/support/python.ts";
 import type { Row } from "./rows.ts";
-import type { Coverage } from "./table.ts";
+import type { Coverage, Outcome } from "./table.ts";
+
+/** Whole, as was checked. */
+function seenBy(comment: string): Outcome {
+  const grades = [/attribution=(\S+)/.exec(comment)?.[1] ?? "?"];
+  return { state: "captured", isComplete: true, isAddressed: true, hasRole: true, grades };
+}
 
 interface Release extends Row {
   readonly folder: string;
@@ -38,9 +44,10 @@ export const RELEASES: readonly Release[] = [
   release("BoringSSL", `${SYSTEM}/android`, "0"),
 ];
 
-/** Both ends, one after the other; fails unless each is captured as it was. */
+/** Both ends, one after the other, with the hook and, where that is possible, by probes; fails unless each is captured as it was. */
 export async function measureRelease(
   { program, library, folder, libraries, loader }: Release,
+  withProbes: boolean,
 ): Promise<Coverage[]> {
   const rows: Coverage[] = [];
   await withFixture(async (fixture) => {
@@ -58,9 +65,14 @@ export async function measureRelease(
     const runs = (["client", "server"] as const).map((role) => ({ how: "plain", hooked: [role] }));
     const peers = { program: peer, server: [fixture.certificate, fixture.key] };
     for (const { run, comment } of await checkPeers(fixture, peers, runs)) {
-      const grades = [/attribution=(\S+)/.exec(comment)?.[1] ?? "?"];
-      const seen = { state: "captured", isComplete: true, isAddressed: true, hasRole: true, grades } as const;
-      rows.push({ program, role: run.hooked[0], library, hook: seen });
+      const role = run.hooked[0];
+      const probed = withProbes ? await probedPeers(fixture, peers, role) : undefined;
+      const probes: Outcome | undefined = !withProbes
+        ? undefined
+        : probed === undefined
+        ? { state: "not captured", reason: "no probes for its library" }
+        : seenBy(probed);
+      rows.push({ program, role, library, hook: seenBy(comment), probes });
     }
   });
   return rows;

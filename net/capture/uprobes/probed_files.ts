@@ -137,7 +137,9 @@ function withoutLargeTables(elf: ElfFile | undefined): ElfFile | undefined {
 
 /** The process by which the file was reached has ended. */
 function isGone(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || (error instanceof BpfError && error.code === "ENOENT");
+  if (error instanceof BpfError) return error.code === "ENOENT";
+  // The runtime has no name for ESRCH.
+  return error instanceof Deno.errors.NotFound || /\(os error 3\)/.test((error as Error).message);
 }
 
 /** The file is another than it was taken for, or hidden. */

@@ -5,6 +5,7 @@ import { forgedConnections } from "../../support/forged.ts";
 import { sha256 } from "../../support/tshark.ts";
 import { Child, runChild } from "./child.ts";
 import type { Fixture } from "./fixture.ts";
+import { ProbeAgent } from "./probes.ts";
 import { Agent } from "./sslcollector.ts";
 
 /** One connection. */
@@ -74,4 +75,41 @@ export async function checkPeers(
     if (run.hooked.length === 1) assert.match(comments[0], new RegExp(`role=${run.hooked[0]} `), name);
     return { run, comment: comments[0] };
   });
+}
+
+/** A library that nobody maps is met by the processes that are looked at each second. */
+const MEETING_MS = 5000;
+
+/**
+ * Runs them without the hook beside an agent with kernel probes, until these must have met their library: of the last connection every byte is captured
+ * once, by `role`; answers its comment, undefined: it is not captured.
+ */
+export async function probedPeers(
+  fixture: Fixture,
+  peers: Peers,
+  role: "client" | "server",
+): Promise<string | undefined> {
+  const capture = fixture.path("probed.pcapng");
+  const other = role === "client" ? "server" : "client";
+  const name = peers.program.slice(peers.program.lastIndexOf("/") + 1);
+  await using agent = await ProbeAgent.start({
+    fixture,
+    capture,
+    only: `program == "${name}"`,
+    options: ["--skip", `role == "${other}"`],
+  });
+  let port: number;
+  const startMs = performance.now();
+  do port = await runPair(peers, { how: "plain", hooked: [] }, {}); while (
+    performance.now() - startMs < MEETING_MS
+  );
+  agent.child.kill("SIGTERM");
+  const { code, stderr } = await agent.child.ended;
+  assert.equal(code, 0, stderr);
+  const connections = forgedConnections(await Deno.readFile(capture));
+  const last = connections.find((connection) => connection.name.endsWith(`:${port}`));
+  if (last === undefined) return undefined;
+  assert.deepEqual([last.streams.map(sha256), last.gaps], [WANTED, [[], []]]);
+  assert.match(last.comments[0], new RegExp(`role=${role} `));
+  return last.comments[0];
 }

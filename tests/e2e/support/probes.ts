@@ -39,17 +39,18 @@ export async function probesMissing(): Promise<Reason> {
 export class ProbeAgent implements AsyncDisposable {
   private constructor(readonly child: Child) {}
 
-  /** Mirrors the sessions of these ports; the probes are in place when this is done. */
+  /** Mirrors what `only` names, the sessions of `ports` if it is absent; the probes are in place when this is done. */
   static async start(
-    { mode = "source", fixture, capture, ports, options = [] }: {
+    { mode = "source", fixture, capture, ports = [], only, options = [] }: {
       readonly mode?: Mode;
       readonly fixture: Fixture;
       readonly capture: string;
-      readonly ports: readonly number[];
+      readonly ports?: readonly number[];
+      readonly only?: string;
       readonly options?: readonly string[];
     },
   ): Promise<ProbeAgent> {
-    const isMeant = ports.map((port) => `port == ${port}`).join(" or ");
+    const isMeant = only ?? ports.map((port) => `port == ${port}`).join(" or ");
     const child = await startSslcollector(mode, fixture, [
       ...["--capture", "uprobes", "--runtime-dir", fixture.path("runtime"), "-I", "any"],
       // Whatever else runs here shares the ring.
