@@ -22,6 +22,7 @@ struct frame {
   u32 library;
   u8 way;
   u8 keeps; /* PROBE_KEEPS */
+  u8 quiet; /* nothing is to be told of it */
   u8 parts; /* PROBE_PARTS: `buffer` and `size` are those of the parts */
   u8 outer;   /* the frame around it, in `thread.frames`, plus 1 */
   u64 socket; /* cookie of the first one */
@@ -548,10 +549,18 @@ INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
   struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
   frame->stack = stack;
   frame->outer = outer;
+  frame->quiet = 0;
   frame->sockets = 0;
   thread->next = (u8)((slot + 1) & (FRAMES - 1));
   thread->current = (u8)(slot + 1);
   return frame;
+}
+
+/* Whether a call is one of a call around it that is quiet, for the same session. */
+INLINE int is_inside_quiet(const struct thread *thread, const struct frame *frame) {
+  if (frame->outer == 0) return 0;
+  const struct frame *outer = &thread->frames[(frame->outer - 1) & (FRAMES - 1)];
+  return outer->quiet && outer->stack != 0 && outer->session == frame->session;
 }
 
 /* PRFileDesc begins with its methods, PRIOMethods with its type, the method that closes and the one that reads. */
@@ -580,8 +589,13 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   }
   struct frame *frame = begin_frame(thread, STACK(registers) + PROBE_DEPTH(cookie));
   frame->session = ARGUMENT_1(registers);
+  frame->quiet = (cookie & PROBE_FUNCTION_MASK) == PROBE_QUIET || is_inside_quiet(thread, frame);
   frame->buffer = ARGUMENT_2(registers);
   frame->size = ARGUMENT_3(registers);
+  if (cookie & PROBE_OPAQUE) {
+    frame->buffer = 0;
+    frame->size = ~0ull;
+  }
   frame->count_at = cookie & PROBE_COUNT_BEHIND ? ARGUMENT_4(registers) : 0;
   frame->time_ns = bpf_ktime_get_ns();
   frame->library = PROBE_LIBRARY(cookie);
@@ -675,7 +689,7 @@ INLINE void end_call(struct pt_regs *registers, u64 cookie) {
   struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
   u64 depth = PROBE_DEPTH(cookie), stack = STACK(registers) + depth;
   struct frame *frame = thread ? end_frame(thread, stack) : 0;
-  if (!frame) return;
+  if (!frame || frame->quiet) return;
   s32 result = (s32)RESULT(registers);
   struct caller caller = { depth == 0 ? PLACE(registers) : 0, stack };
   if (frame->parts) {
@@ -796,7 +810,7 @@ int function_begins(struct pt_regs *registers) {
     begin_go_function(registers, cookie);
     return 0;
   }
-  if (function == PROBE_CALL || function == PROBE_MADE_AT) {
+  if (function == PROBE_CALL || function == PROBE_MADE_AT || function == PROBE_QUIET) {
     begin_call(registers, cookie);
     return 0;
   }
@@ -824,7 +838,7 @@ int function_returns(struct pt_regs *registers) {
     return 0;
   }
   struct caller caller = { PLACE(registers), STACK(registers) };
-  if (function == PROBE_CALL) end_call(registers, cookie);
+  if (function == PROBE_CALL || function == PROBE_QUIET) end_call(registers, cookie);
   else if (function == PROBE_MADE_AT) make_session_at(registers, library, &caller);
   else make_session(RESULT(registers), library, &caller);
   return 0;

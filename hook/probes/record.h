@@ -170,6 +170,7 @@ enum probe_function {
   PROBE_FREED = 4,  /* (session): frees it, if nobody else owns it */
   PROBE_CLEARED = 5, /* (session): makes it as new, which libraries also do before each handshake */
   PROBE_MADE_AT = 6, /* (where the session goes): as PROBE_MADE, and answers 0; met at both ends */
+  PROBE_QUIET = 7, /* (session): sends what calls before it have passed: its own calls pass nothing; met at both ends */
   PROBE_FUNCTION_MASK = 15,
   PROBE_READS = 16,       /* a call receives, and does not send */
   PROBE_COUNT_BEHIND = 32, /* a call stores the number of bytes where its fourth argument says, and returns 1 */
@@ -177,6 +178,7 @@ enum probe_function {
   PROBE_LAYER = 256, /* the session is an NSPR layer, of which only those of NSS's TLS are meant */
   PROBE_PEEKS = 512, /* a call whose fourth argument may say that its bytes are left to be read again */
   PROBE_PARTS = 1024, /* a call's second argument names so many parts as its third says, each by an address and a length */
+  PROBE_OPAQUE = 2048, /* a call that hides its bytes: they are a gap */
   PROBE_GO = 128 /* of Go: PROBE_MADE is where a session's handshake begins, PROBE_FREED sends a close_notify too */
 };
 #define PROBE_DEPTH(cookie) ((u64)(cookie) >> 16 & 0xffff)

@@ -2,10 +2,13 @@
 /** Clients of the table. @module */
 import { fileURLToPath } from "node:url";
 import { sh } from "../e2e/debian/program.ts";
-import type { ClientRow } from "./rows.ts";
+import { type ClientRow, ROOTS } from "./rows.ts";
 
 const NSS_CURL = fileURLToPath(new URL("../e2e/programs/nss_curl.py", import.meta.url));
 const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
+/** Another nodejs may be installed: that of bookworm is taken out of a root, and its /usr/share/nodejs has to be here. */
+const NODEJS = `${ROOTS}/bookworm/usr/bin/node`;
+const NODEJS_LIBRARIES = `${ROOTS}/bookworm${LIBRARIES}`;
 const REQUEST = sh`printf 'GET /page HTTP/1.0\r\n\r\n'`;
 
 /** A client with a library, and what it is called with. */
@@ -75,8 +78,9 @@ for thread in threads: thread.join()'`,
   row(
     "nodejs of Debian",
     "OpenSSL",
-    `/usr/bin/nodejs ${LIBRARIES}/libnode.so.108`,
-    sh`NODE_TLS_REJECT_UNAUTHORIZED=0 exec /usr/bin/nodejs -e 'require("https").get(process.env.URL, (answer) => answer.resume())'`,
+    NODEJS,
+    sh`export NODE_TLS_REJECT_UNAUTHORIZED=0 LD_LIBRARY_PATH=${NODEJS_LIBRARIES}
+exec ${NODEJS} -e 'require("https").get(process.env.URL, (answer) => answer.resume())'`,
   ),
   row(
     "Perl, IO::Socket::SSL",
@@ -123,6 +127,29 @@ ${REQUEST} >request; exec tstclnt -h 127.0.0.1 -p $PORT -d sql:n -o -b <request`
     "GnuTLS",
     "ldapsearch",
     sh`LDAPTLS_REQCERT=never timeout 5 ldapsearch -x -H ldaps://127.0.0.1:$PORT -b dc=x`,
+  ),
+  row(
+    "nginx, to its upstream",
+    "OpenSSL",
+    "nginx curl",
+    sh`mkdir logs; cat >conf <<END
+daemon off; pid $PWD/pid; error_log stderr; user root;
+events {}
+http { access_log off; client_body_temp_path $PWD/b; proxy_temp_path $PWD/p; fastcgi_temp_path $PWD/f; uwsgi_temp_path $PWD/u; scgi_temp_path $PWD/s;
+  server { listen unix:$PWD/socket; location / { proxy_pass https://127.0.0.1:$PORT; } } }
+END
+nginx -c $PWD/conf & until curl -s -o got --unix-socket socket http://localhost/page; do sleep 0.1; done; sleep 1; kill $!; wait`,
+  ),
+  row(
+    "php-fpm",
+    "OpenSSL",
+    "php-fpm8.2 cgi-fcgi",
+    sh`cat >page.php <<'END'
+<?php file_get_contents(getenv("URL"), false, stream_context_create(["ssl" => ["verify_peer" => false, "verify_peer_name" => false]]));
+END
+printf '[global]\nerror_log = %s/log\n[www]\nlisten = %s/socket\nuser = root\npm = static\npm.max_children = 1\nclear_env = no\n' $PWD $PWD >conf
+php-fpm8.2 -R -F -y conf & until test -S socket; do sleep 0.1; done
+SCRIPT_FILENAME=$PWD/page.php REQUEST_METHOD=GET cgi-fcgi -bind -connect socket >/dev/null; kill $!; wait`,
   ),
   row("redis-cli", "OpenSSL", "redis-cli", sh`echo PING | timeout 5 redis-cli --tls --insecure -p $PORT`),
   row("swaks", "OpenSSL", "swaks", sh`timeout 5 swaks --tlsc --server 127.0.0.1:$PORT --to a@b --timeout 3`),

@@ -53,6 +53,12 @@ function bySource<R extends Row>(role: Role, hooked: Measure<R>, probed: Measure
   };
 }
 
+/** A row that could not be run is told, and left out. */
+function unmeasured(error: Error): Coverage[] {
+  console.error(error.stack);
+  return [];
+}
+
 /** The rows of those that are here; the others are named. */
 async function measureAll<R extends Row>(
   rows: readonly R[],
@@ -64,7 +70,7 @@ async function measureAll<R extends Row>(
     const isAsked = words.some((word) => row.program.includes(word) || row.library.includes(word));
     if (words.length > 0 && !isAsked) continue;
     const reason = absent(row.needs);
-    const found = reason === undefined ? await measure(row) : [];
+    const found = reason === undefined ? await measure(row).catch(unmeasured) : [];
     for (const line of coverageTable(found).slice(HEAD_LINES)) console.error(line);
     if (reason !== undefined) console.error(`${row.program}, ${row.library}: ${reason}`);
     measured.push(...found);

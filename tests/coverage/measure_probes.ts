@@ -21,7 +21,7 @@ async function stop(agent: ProbeAgent): Promise<string> {
   agent.child.kill("SIGTERM");
   const { remarks } = summaryOf(await agent.child.ended);
   const refused = remarks.find((line) => line.includes(" is not probed: "));
-  return refused?.split(" is not probed: ")[1] ?? "no probes for its library";
+  return refused?.split(" is not probed: ")[1] ?? "none of its calls was met";
 }
 
 /** It runs twice: the first run may be over before it was met. */

@@ -9,7 +9,7 @@ import { runOk } from "../support/run.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { checkPeers, probedPeers } from "../e2e/support/pattern_peers.ts";
 import { PROGRAMS } from "../e2e/support/python.ts";
-import type { Row } from "./rows.ts";
+import { ROOTS, type Row } from "./rows.ts";
 import type { Coverage, Outcome } from "./table.ts";
 
 /** Whole, as was checked. */
@@ -26,7 +26,6 @@ interface Release extends Row {
 }
 
 const SYSTEM = "/usr/lib/x86_64-linux-gnu";
-const ROOTS = Deno.env.get("COVERAGE_ROOTS") ?? "/nonexistent";
 
 function release(library: string, folder: string, suffix: string, loader?: string): Release {
   const libraries = [`libssl.so.${suffix}`, `libcrypto.so.${suffix}`];
@@ -70,7 +69,7 @@ export async function measureRelease(
       const probes: Outcome | undefined = !withProbes
         ? undefined
         : probed === undefined
-        ? { state: "not captured", reason: "no probes for its library" }
+        ? { state: "not captured", reason: "none of its calls was met" }
         : seenBy(probed);
       rows.push({ program, role, library, hook: seenBy(comment), probes });
     }

@@ -24,11 +24,14 @@ export interface ServiceRow extends Row {
 export interface ServerRow extends Row {
   /** For `/bin/sh`: listens at 127.0.0.1, `PORT`, with `CERTIFICATE` and `KEY`, in a folder of its own until it is ended. */
   readonly script: string;
-  /** What a client sends; absent: an HTTP request. */
+  /** What a client sends, a byte each character; absent: an HTTP request. */
   readonly request?: string;
   /** Bytes after which a client goes; absent: when the server closes. */
   readonly answerBytes?: number;
 }
+
+/** A folder with roots of other Debians, by their names: what debootstrap makes, or the packages taken out alone. */
+export const ROOTS = Deno.env.get("COVERAGE_ROOTS") ?? "/nonexistent";
 
 /** What a client sends where the row says nothing. */
 export const REQUEST = "GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Servers of the table. @module */
 import { sh } from "../e2e/debian/program.ts";
-import type { ServerRow } from "./rows.ts";
+import { ROOTS, type ServerRow } from "./rows.ts";
 
 const BOTH = sh`cat $CERTIFICATE $KEY >both.pem`;
 const PAGE = sh`head -c 200000 /dev/zero | tr '\0' a >page`;
@@ -11,6 +11,15 @@ CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 CONTEXT.load_cert_chain(os.environ["CERTIFICATE"], os.environ["KEY"])
 ADDRESS = ("127.0.0.1", int(os.environ["PORT"]))
 ANSWER = b"HTTP/1.0 200 OK\r\n\r\n" + b"a" * 200000`;
+
+const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
+/** Another nodejs, and another mail server, may be installed: those of bookworm are taken out of a root. */
+const NODEJS = `${ROOTS}/bookworm/usr/bin/node`;
+const NODEJS_LIBRARIES = `${ROOTS}/bookworm${LIBRARIES}`;
+const EXIM = `${ROOTS}/bookworm/usr/sbin/exim4`;
+const NODE_SERVER = sh`
+const [cert, key] = ["CERTIFICATE", "KEY"].map((name) => require("fs").readFileSync(process.env[name]));
+require("https").createServer({ cert, key }, (_, answer) => answer.end("a".repeat(200000))).listen(Number(process.env.PORT), "127.0.0.1")`;
 
 /** A server with a library, and how it is started. */
 const row = (
@@ -213,12 +222,82 @@ while (true) { $socket = @stream_socket_accept($listener, 60); if (!$socket) con
     { request: "PING\r\n", answerBytes: 7 },
   ),
   row(
+    "nodejs of Debian",
+    "OpenSSL",
+    NODEJS,
+    sh`export LD_LIBRARY_PATH=${NODEJS_LIBRARIES}; exec ${NODEJS} -e '${NODE_SERVER}'`,
+  ),
+  row(
+    "mosquitto",
+    "OpenSSL",
+    "mosquitto",
+    sh`printf 'listener %s 127.0.0.1\ncertfile %s\nkeyfile %s\nallow_anonymous true\nuser root\n' $PORT $CERTIFICATE $KEY >conf
+exec mosquitto -c conf`,
+    { request: "\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0\xe0\0" },
+  ),
+  row(
+    "ngircd",
+    "GnuTLS",
+    "ngircd",
+    sh`cat >conf <<END
+[Global]
+Name = irc.example.net
+Listen = 127.0.0.1
+ServerUID = root
+ServerGID = root
+[Options]
+Ident = no
+DNS = no
+[SSL]
+CertFile = $CERTIFICATE
+KeyFile = $KEY
+Ports = $PORT
+END
+exec ngircd -n -f $PWD/conf`,
+    { request: "NICK a\r\nUSER a 0 * :a\r\nQUIT\r\n" },
+  ),
+  row(
+    "OpenLDAP",
+    "GnuTLS",
+    "slapd",
+    sh`mkdir d; cat >conf <<END
+include /etc/ldap/schema/core.schema
+modulepath /usr/lib/ldap
+moduleload back_ldif
+TLSCertificateFile $CERTIFICATE
+TLSCertificateKeyFile $KEY
+database ldif
+suffix "dc=x"
+directory $PWD/d
+END
+exec slapd -d 0 -f conf -h ldaps://127.0.0.1:$PORT`,
+    // An anonymous bind, and the end.
+    { request: "\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0\x30\x05\x02\x01\x02\x42\0" },
+  ),
+  row(
+    "exim",
+    "GnuTLS",
+    EXIM,
+    sh`cat >conf <<END
+spool_directory = $PWD
+log_file_path = $PWD/%slog
+exim_user = root
+exim_group = root
+tls_certificate = $CERTIFICATE
+tls_privatekey = $KEY
+tls_advertise_hosts = *
+tls_on_connect_ports = $PORT
+smtp_enforce_sync = false
+host_lookup =
+END
+exec ${EXIM} -bdf -C $PWD/conf -oX 127.0.0.1.$PORT`,
+    { request: "EHLO a\r\nQUIT\r\n" },
+  ),
+  row(
     "node of npm",
     "OpenSSL, built in",
     "node",
-    sh`exec node -e '
-const [cert, key] = ["CERTIFICATE", "KEY"].map((name) => require("fs").readFileSync(process.env[name]));
-require("https").createServer({ cert, key }, (_, answer) => answer.end("a".repeat(200000))).listen(Number(process.env.PORT), "127.0.0.1")'`,
+    sh`exec node -e '${NODE_SERVER}'`,
   ),
   row(
     "Deno",

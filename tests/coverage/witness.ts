@@ -109,7 +109,7 @@ export async function witnessClient(
   const connection = await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts });
   const { hostname, port: own } = connection.localAddr;
   const streams = new Streams(`${endpoint(hostname, own)}>${endpoint("127.0.0.1", port)}`);
-  const bytes = new TextEncoder().encode(request);
+  const bytes = Uint8Array.from(request, (character) => character.charCodeAt(0));
   const buffer = new Uint8Array(1 << 16);
   await sendAll(connection, bytes);
   streams.pass(0, bytes);

@@ -6,7 +6,8 @@ import { missing, runOk } from "../support/run.ts";
 import { headerMissing, skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
 import { type Fixture, MEDIUM_SIZE, withFixture } from "./support/fixture.ts";
-import { checkPeers, peerRuns } from "./support/pattern_peers.ts";
+import { checkPeers, peerRuns, probedPeers } from "./support/pattern_peers.ts";
+import { probesMissing } from "./support/probes.ts";
 import { PROGRAMS } from "./support/python.ts";
 import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
 
@@ -23,6 +24,27 @@ Deno.test({
         const version = how === "range" ? "1.2" : "1.3";
         assert.match(comment, new RegExp(`sni=peer.example alpn=pattern tls=${version} `), how);
         assert.match(comment, /attribution=(hello|nested) /, how);
+      }
+    }),
+});
+
+/** All: PROBED_WAYS=plain,again,null,cork,range. */
+const PROBED_WAYS = Deno.env.get("PROBED_WAYS") ?? "cork";
+
+Deno.test({
+  name: `GnuTLS by kernel probes: each byte once, ${PROBED_WAYS}`,
+  ...skipIf(
+    await probesMissing() ?? missing("cc", "openssl") ?? headerMissing("gnutls/gnutls.h", "libgnutls28-dev"),
+  ),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const program = fixture.path("gnutls_peer");
+      await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/gnutls_peer.c`, "-lgnutls");
+      const peers = { program, server: [fixture.certificate, fixture.key] };
+      for (const how of PROBED_WAYS.split(",")) {
+        for (const role of ["client", "server"] as const) {
+          assert.match(await probedPeers(fixture, peers, role, how) ?? "", / sni=peer.example /, how);
+        }
       }
     }),
 });

@@ -107,6 +107,7 @@ export const FUNCTION = {
   freed: 4,
   cleared: 5,
   madeAt: 6,
+  quiet: 7,
   mask: 15,
   reads: 16,
   countBehind: 32,
@@ -115,6 +116,7 @@ export const FUNCTION = {
   layer: 256,
   peeks: 512,
   parts: 1024,
+  opaque: 2048,
 } as const;
 
 /**

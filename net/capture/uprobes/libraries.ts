@@ -26,12 +26,14 @@ const {
   freed,
   cleared,
   madeAt,
+  quiet,
   reads,
   countBehind,
   keeps,
   layer,
   peeks,
   parts,
+  opaque,
   go,
 } = FUNCTION;
 
@@ -67,6 +69,8 @@ const TLS_LIBRARIES: readonly TlsLibrary[] = [
       gnutls_record_recv: call | reads,
       gnutls_record_send: call | keeps,
       gnutls_record_send2: call | keeps,
+      gnutls_record_uncork: quiet,
+      gnutls_record_recv_packet: call | reads | opaque,
       gnutls_init: madeAt,
       gnutls_bye: closing,
       gnutls_deinit: freed,

@@ -13,6 +13,9 @@ const CALL_DEPTH = 8;
 const ARGUMENTS = Register.rdi | Register.rsi | Register.rdx;
 const GO_ARGUMENTS = Register.rax | Register.rbx | Register.rcx;
 
+/** Besides those that pass bytes. */
+const MET_AT_RETURN: readonly number[] = [FUNCTION.made, FUNCTION.madeAt, FUNCTION.quiet];
+
 /** Places of a file by how they are met, as they are gathered. */
 type Gathered = { -readonly [Kind in keyof ProbePlaces]: Place[] };
 
@@ -39,7 +42,7 @@ export function placesIn(
       continue;
     }
     if (kind !== FUNCTION.made) add("begins", symbol.address, CALL_DEPTH);
-    if (kind === FUNCTION.made || kind === FUNCTION.madeAt) add("returns", symbol.address, 0);
+    if (MET_AT_RETURN.includes(kind)) add("returns", symbol.address, 0);
   }
   return places;
 }

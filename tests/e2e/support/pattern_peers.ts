@@ -77,39 +77,36 @@ export async function checkPeers(
   });
 }
 
-/** A library that nobody maps is met by the processes that are looked at each second. */
-const MEETING_MS = 5000;
-
 /**
- * Runs them without the hook beside an agent with kernel probes, until these must have met their library: of the last connection every byte is captured
- * once, by `role`; answers its comment, undefined: it is not captured.
+ * Runs them without the hook beside an agent with kernel probes, which finds another of them waiting: every byte is captured once, by `role`;
+ * answers the comment, undefined: nothing is captured.
  */
 export async function probedPeers(
   fixture: Fixture,
   peers: Peers,
   role: "client" | "server",
+  how = "plain",
 ): Promise<string | undefined> {
   const capture = fixture.path("probed.pcapng");
   const other = role === "client" ? "server" : "client";
   const name = peers.program.slice(peers.program.lastIndexOf("/") + 1);
+  await using waiting = new Child(peers.program, { args: ["server", ...peers.server, how] });
+  await waiting.found("stdout", /^\d+$/m);
   await using agent = await ProbeAgent.start({
     fixture,
     capture,
     only: `program == "${name}"`,
     options: ["--skip", `role == "${other}"`],
   });
-  let port: number;
-  const startMs = performance.now();
-  do port = await runPair(peers, { how: "plain", hooked: [] }, {}); while (
-    performance.now() - startMs < MEETING_MS
-  );
+  const port = await runPair(peers, { how, hooked: [] }, {});
   agent.child.kill("SIGTERM");
   const { code, stderr } = await agent.child.ended;
   assert.equal(code, 0, stderr);
   const connections = forgedConnections(await Deno.readFile(capture));
-  const last = connections.find((connection) => connection.name.endsWith(`:${port}`));
-  if (last === undefined) return undefined;
-  assert.deepEqual([last.streams.map(sha256), last.gaps], [WANTED, [[], []]]);
-  assert.match(last.comments[0], new RegExp(`role=${role} `));
-  return last.comments[0];
+  if (connections.length === 0) return undefined;
+  const [{ name: ends, streams, gaps, comments }, ...others] = connections;
+  assert.deepEqual([streams.map(sha256), gaps, others], [WANTED, [[], []], []]);
+  assert.ok(ends.endsWith(`:${port}`), ends);
+  assert.match(comments[0], new RegExp(`role=${role} `));
+  return comments[0];
 }

@@ -39,6 +39,7 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
     ["PROBE_FREED", FUNCTION.freed],
     ["PROBE_CLEARED", FUNCTION.cleared],
     ["PROBE_MADE_AT", FUNCTION.madeAt],
+    ["PROBE_QUIET", FUNCTION.quiet],
     ["PROBE_FUNCTION_MASK", FUNCTION.mask],
     ["PROBE_READS", FUNCTION.reads],
     ["PROBE_COUNT_BEHIND", FUNCTION.countBehind],
@@ -46,6 +47,7 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
     ["PROBE_LAYER", FUNCTION.layer],
     ["PROBE_PEEKS", FUNCTION.peeks],
     ["PROBE_PARTS", FUNCTION.parts],
+    ["PROBE_OPAQUE", FUNCTION.opaque],
     ["PROBE_GO", FUNCTION.go],
   ]);
 });
