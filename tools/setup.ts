@@ -98,7 +98,10 @@ const PROGRAMS: Need[] = [
 ];
 /** Programs of the coverage matrix that no test runs. */
 const COVERAGE: Need[] = [
-  ...words("lynx w3m elinks swaks haproxy lighttpd stunnel4 mosquitto ngircd slapd").map((name) => ({ package: name, shows: name })),
+  ...words("lynx w3m elinks swaks haproxy lighttpd stunnel4 mosquitto ngircd slapd").map((name) => ({
+    package: name,
+    shows: name,
+  })),
   { package: "aria2", shows: "aria2c" },
   { package: "libfcgi-bin", shows: "cgi-fcgi" },
   { package: "php8.2-fpm", shows: "php-fpm8.2" },
