@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A collector as a process of its own, to be killed. Prints its port; ends when standard input does. @module */
+import { giveBackAfterStart } from "../../net/ffi/own_memory.ts";
 import { loadCredentials } from "../../net/pki/load.ts";
 import { LinkServer } from "../../net/collector/link_server.ts";
 import { parseSinkSpec } from "../../net/sinks/spec.ts";
@@ -15,6 +16,7 @@ export interface CollectorArguments {
 }
 
 if (import.meta.main) {
+  giveBackAfterStart(); // as the command does
   const args: CollectorArguments = JSON.parse(Deno.args[0]);
   const { pki, sink, state, workers, hostname = "127.0.0.1", heartbeatMs = PATIENT_COLLECTOR.heartbeatMs } =
     args;
