@@ -59,6 +59,8 @@ const ONCE: Trials = {
   "sslcollector replay case.sslc -o again.pcapng": FETCHED,
   "sslcollector replay case.sslc --codec ./mine.ts -o out.pcapng": FETCHED,
   "sslcollector read out.pcapng": { ends: /GET / },
+  "sslcollector read out.pcapng --ui 9200": { logs: /stop with Ctrl-C/ },
+  "sslcollector replay case.sslc -o again.pcapng --ui 9200": { logs: /all of it is on the page/ },
   'status >= 400 and host contains "shop" and not program == "curl"': { filters: true },
   'path =~ "^/v[12]/" or (ms > 500 and size < 1000)': { filters: true },
 };

@@ -113,7 +113,7 @@ function namesOf(trials: Trials): string[] {
   ]);
 }
 
-Deno.test("docs: each command that a page shows is run by a test or says why not", () => {
+Deno.test("docs: each command that a page shows is run by a test or says why not, else: tests/docs/page_commands.ts", () => {
   assert.deepEqual(namesOf(PAGE_COMMANDS).sort(), [...SHOWN].sort());
 });
 
