@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { serverNameIn } from "../../wire/client_hello.ts";
 import { BpfRing } from "../../ffi/bpf_ring.ts";
 import { errno, ESRCH, libc } from "../../ffi/libc.ts";
 import { realtimeOffset } from "../../ffi/clock.ts";
 import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows } from "./flows.ts";
-import { BOOKS, count, ENDING, GO_KEY, HEAD, HELLO, KIND, SESSION, SESSION_KEY } from "./layout.ts";
+import { KernelState } from "./kernel_state.ts";
+import { count, HEAD, KIND } from "./layout.ts";
 import { type FoundLibrary, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
@@ -77,6 +77,7 @@ export interface ProbeSourceCounters {
 export class ProbeSource {
   readonly #options: ProbeSourceSettings;
   readonly #probes: LoadedProbes;
+  readonly #kernel: KernelState;
   readonly #ring: BpfRing;
   readonly #files: ProbedFiles;
   readonly #flows: ProbeFlows;
@@ -90,9 +91,7 @@ export class ProbeSource {
   #tickedMs = -Infinity;
   #checkedMs = -Infinity;
   #sweptMs = performance.now();
-  #knownEndings = 0;
   #faults = 0;
-  #lastBooks: DataView | undefined;
   #closing = false;
   #running: Promise<void> | undefined;
 
@@ -107,12 +106,13 @@ export class ProbeSource {
       this.#probes.close();
       throw error;
     }
+    this.#kernel = new KernelState(this.#probes);
     this.#files = new ProbedFiles(this.#probes);
     this.#flows = new ProbeFlows({
       target: options.target,
       nextProgram: options.nextProgram,
       timeOf: (monotonicNs) => Math.max(this.#floorNs, monotonicNs + this.#offsetNs),
-      serverNameOf: (clientRandom) => this.#serverNameOf(clientRandom),
+      serverNameOf: (clientRandom) => this.#kernel.serverNameOf(clientRandom),
     });
     this.#setClock(performance.now());
     if (this.#probes.withoutPackets !== undefined) {
@@ -128,18 +128,9 @@ export class ProbeSource {
   }
 
   get counters(): ProbeSourceCounters {
-    const books = this.#books();
+    const { passed, told, lost, skipped } = this.#kernel.counters;
     const { programs, delivered, missing } = this.#flows.counters;
-    return {
-      programs,
-      files: this.#files.size,
-      passed: count(books, BOOKS.passed),
-      told: count(books, BOOKS.told),
-      lost: count(books, BOOKS.lost),
-      skipped: count(books, BOOKS.skipped),
-      delivered,
-      missing,
-    };
+    return { programs, files: this.#files.size, passed, told, lost, skipped, delivered, missing };
   }
 
   /** Reads until {@linkcode close}. Rejects only when `onBatch` does. */
@@ -166,7 +157,7 @@ export class ProbeSource {
       await this.#drain();
     } finally {
       this.#pace.close();
-      this.#lastBooks = this.#books();
+      this.#kernel.close();
       this.#ring.close();
       this.#probes.close();
     }
@@ -237,7 +228,7 @@ export class ProbeSource {
     if (nowMs - this.#checkedMs < CHECK_MS) return;
     this.#checkedMs = nowMs;
     this.#findLibraries();
-    this.#readEndings();
+    this.#readLostCloses();
     this.#endPrograms();
     if (nowMs - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = nowMs;
@@ -262,27 +253,11 @@ export class ProbeSource {
     }
   }
 
-  #serverNameOf(clientRandom: string): string | undefined {
-    if (clientRandom === "") return undefined;
-    const value = new Uint8Array(HELLO.size);
-    if (!this.#probes.map("hello_bytes").get(Uint8Array.fromHex(clientRandom), value)) return undefined;
-    const length = new DataView(value.buffer).getUint32(HELLO.length, true);
-    return serverNameIn(value.subarray(HELLO.bytes, HELLO.bytes + length), clientRandom);
-  }
-
-  /** Closes that found no room in the ring. */
-  #readEndings(): void {
-    const endings = count(this.#books(), BOOKS.endings);
-    if (endings === this.#knownEndings || this.#ring.hasMore) return;
-    this.#knownEndings = endings;
-    const map = this.#probes.map("endings");
-    const value = new DataView(new ArrayBuffer(ENDING.size));
-    for (const key of map.keys()) {
-      if (!map.get(key, new Uint8Array(value.buffer))) continue;
-      const passed = [count(value, ENDING.sent), count(value, ENDING.received)] as const;
-      const end = count(value, ENDING.orderly) === 0 ? "abrupt" : "orderly";
-      this.#flows.end(count(new DataView(key.buffer), 0), passed, end, count(value, ENDING.timeNs));
-      map.delete(key);
+  /** Closes that found no room in the ring: behind what is in it. */
+  #readLostCloses(): void {
+    if (this.#ring.hasMore) return;
+    for (const { flow, passed, end, timeNs } of this.#kernel.takeLostCloses()) {
+      this.#flows.end(flow, passed, end, timeNs);
     }
   }
 
@@ -295,29 +270,14 @@ export class ProbeSource {
       [...ended].filter((key) => this.#flows.hasOpen(key)).map((key) => this.#flows.pidOf(key)),
     );
     if (telling.size > 0) this.#settle((pid) => telling.has(pid), true);
-    this.#forgetGoCalls(pids);
+    this.#kernel.forgetGoCalls(pids);
     for (const key of ended) this.#flows.endProgram(key, this.#nowNs());
   }
 
   /** Tells what is missing at the end of sessions of some processes, and forgets the sessions where `isOver`. */
   #settle(isMeant: (pid: number) => boolean, isOver: boolean): void {
-    const map = this.#probes.map("sessions");
-    const value = new DataView(new ArrayBuffer(map.shape.valueSize));
-    for (const key of [...map.keys()]) {
-      if (!isMeant(new DataView(key.buffer).getUint32(SESSION_KEY.pid, true))) continue;
-      if (!map.get(key, new Uint8Array(value.buffer))) continue;
-      const passed = [count(value, SESSION.sent), count(value, SESSION.received)] as const;
-      this.#flows.settle(count(value, SESSION.flow), passed, this.#nowNs());
-      if (isOver) map.delete(key);
-    }
-  }
-
-  /** Calls of Go that were not over when their processes ended. */
-  #forgetGoCalls(pids: ReadonlySet<number | undefined>): void {
-    if (count(this.#books(), BOOKS.goCalls) === 0) return;
-    const map = this.#probes.map("go_calls");
-    for (const key of [...map.keys()]) {
-      if (pids.has(new DataView(key.buffer).getUint32(GO_KEY.pid, true))) map.delete(key);
+    for (const { flow, passed } of this.#kernel.sessionsOf(isMeant, isOver)) {
+      this.#flows.settle(flow, passed, this.#nowNs());
     }
   }
 
@@ -328,7 +288,7 @@ export class ProbeSource {
       await this.#turn();
       await nextTurn();
     }
-    this.#readEndings();
+    this.#readLostCloses();
     this.#settle(() => true, false);
     this.#flows.close(this.#nowNs());
     this.#tellUnbooked();
@@ -337,10 +297,9 @@ export class ProbeSource {
 
   /** What no program's books have. */
   #tellUnbooked(): void {
-    const books = this.#books();
+    const { lost, untracked } = this.#kernel.counters;
     const { missing, ignored, roleless } = this.#flows.counters;
-    const unopened = count(books, BOOKS.lost) - missing;
-    const untracked = count(books, BOOKS.untracked);
+    const unopened = lost - missing;
     const warn = this.#options.warn ?? (() => {});
     if (unopened > 0) {
       warn(`${unopened} bytes are in no flow: the ring was full from the beginning of their sessions on`);
@@ -353,14 +312,6 @@ export class ProbeSource {
         `${roleless} sessions with ${ignored} bytes are not mirrored: which side their program is could not be read`,
       );
     }
-  }
-
-  /** As they are in the kernel, or were when the probes were taken away. */
-  #books(): DataView {
-    if (this.#lastBooks) return this.#lastBooks;
-    const value = new DataView(new ArrayBuffer(BOOKS.size));
-    this.#probes.map("books").get(new Uint8Array(4), new Uint8Array(value.buffer));
-    return value;
   }
 }
 

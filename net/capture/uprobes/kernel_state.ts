@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/** What the probes keep in the kernel beside their ring: counters, sessions, closes that found no room, ClientHellos. @module */
+import { serverNameIn } from "../../wire/client_hello.ts";
+import { BOOKS, count, ENDING, GO_KEY, HELLO, SESSION, SESSION_KEY } from "./layout.ts";
+import type { LoadedProbes } from "./loader.ts";
+
+/** Bytes of a session so far. */
+type Passed = readonly [sent: number, received: number];
+
+/** A close that found no room in the ring. */
+interface LostClose {
+  readonly flow: number;
+  readonly passed: Passed;
+  readonly end: "orderly" | "abrupt";
+  /** CLOCK_MONOTONIC. */
+  readonly timeNs: number;
+}
+
+type Counter = Exclude<keyof typeof BOOKS, "size">;
+
+const COUNTERS = Object.keys(BOOKS).filter((name) => name !== "size") as Counter[];
+
+export class KernelState {
+  readonly #probes: LoadedProbes;
+  readonly #books = new DataView(new ArrayBuffer(BOOKS.size));
+  #endings = 0;
+  #isClosed = false;
+
+  constructor(probes: LoadedProbes) {
+    this.#probes = probes;
+  }
+
+  /** As they are, or were at {@linkcode close}. */
+  get counters(): Readonly<Record<Counter, number>> {
+    this.#readBooks();
+    const entries = COUNTERS.map((name) => [name, this.#counter(name)]);
+    return Object.fromEntries(entries);
+  }
+
+  /** The server's name in the ClientHello that had this client random; undefined: it is not known. */
+  serverNameOf(clientRandom: string): string | undefined {
+    if (clientRandom === "") return undefined;
+    const value = new Uint8Array(HELLO.size);
+    if (!this.#probes.map("hello_bytes").get(Uint8Array.fromHex(clientRandom), value)) return undefined;
+    const length = new DataView(value.buffer).getUint32(HELLO.length, true);
+    return serverNameIn(value.subarray(HELLO.bytes, HELLO.bytes + length), clientRandom);
+  }
+
+  /** Closes that found no room since the last call; they are forgotten. */
+  *takeLostCloses(): Generator<LostClose> {
+    this.#readBooks();
+    const endings = this.#counter("endings");
+    if (endings === this.#endings) return;
+    this.#endings = endings;
+    const map = this.#probes.map("endings");
+    const value = new DataView(new ArrayBuffer(ENDING.size));
+    for (const key of map.keys()) {
+      if (!map.get(key, new Uint8Array(value.buffer))) continue;
+      map.delete(key);
+      yield {
+        flow: count(new DataView(key.buffer), 0),
+        passed: [count(value, ENDING.sent), count(value, ENDING.received)],
+        end: count(value, ENDING.orderly) === 0 ? "abrupt" : "orderly",
+        timeNs: count(value, ENDING.timeNs),
+      };
+    }
+  }
+
+  /** Flows of the sessions of some processes, and what passed of each; forgets the sessions where `isOver`. */
+  *sessionsOf(
+    isMeant: (pid: number) => boolean,
+    isOver: boolean,
+  ): Generator<{ readonly flow: number; readonly passed: Passed }> {
+    const map = this.#probes.map("sessions");
+    const value = new DataView(new ArrayBuffer(map.shape.valueSize));
+    for (const key of [...map.keys()]) {
+      if (!isMeant(new DataView(key.buffer).getUint32(SESSION_KEY.pid, true))) continue;
+      if (!map.get(key, new Uint8Array(value.buffer))) continue;
+      if (isOver) map.delete(key);
+      yield {
+        flow: count(value, SESSION.flow),
+        passed: [count(value, SESSION.sent), count(value, SESSION.received)],
+      };
+    }
+  }
+
+  /** Forgets calls of Go that were not over when their processes ended. */
+  forgetGoCalls(pids: ReadonlySet<number | undefined>): void {
+    this.#readBooks();
+    if (this.#counter("goCalls") === 0) return;
+    const map = this.#probes.map("go_calls");
+    for (const key of [...map.keys()]) {
+      if (pids.has(new DataView(key.buffer).getUint32(GO_KEY.pid, true))) map.delete(key);
+    }
+  }
+
+  /** Keeps the counters as they are: the probes are about to be taken away. */
+  close(): void {
+    this.#readBooks();
+    this.#isClosed = true;
+  }
+
+  #readBooks(): void {
+    if (this.#isClosed) return;
+    this.#probes.map("books").get(new Uint8Array(4), new Uint8Array(this.#books.buffer));
+  }
+
+  #counter(name: Counter): number {
+    return count(this.#books, BOOKS[name]);
+  }
+}
