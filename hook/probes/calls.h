@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls of C functions, which threads are in. */
+#ifndef SSLC_PROBES_CALLS_H
+#define SSLC_PROBES_CALLS_H
+
+#include "sessions.h"
+
+/* The frame of a call that begins: one that was left by a jump at this place of the stack, or the one that waits the longest. */
+INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
+  u32 slot = thread->next & (FRAMES - 1);
+  u8 outer = thread->current;
+#pragma unroll
+  for (u32 i = 0; i < FRAMES; i++) {
+    if (thread->frames[i].stack == stack) {
+      slot = i;
+      outer = thread->frames[i].outer;
+    }
+  }
+  struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
+  frame->stack = stack;
+  frame->outer = outer;
+  frame->quiet = 0;
+  frame->sockets = 0;
+  thread->next = (u8)((slot + 1) & (FRAMES - 1));
+  thread->current = (u8)(slot + 1);
+  return frame;
+}
+
+/* Whether a call is one of a call around it that is quiet, for the same session. */
+INLINE int is_inside_quiet(const struct thread *thread, const struct frame *frame) {
+  if (frame->outer == 0) return 0;
+  const struct frame *outer = &thread->frames[(frame->outer - 1) & (FRAMES - 1)];
+  return outer->quiet && outer->stack != 0 && outer->session == frame->session;
+}
+
+/* PRFileDesc begins with its methods, PRIOMethods with its type, the method that closes and the one that reads. */
+#define NSPR_READS_AT 16
+#define PR_MSG_PEEK 2
+
+/* Whether an NSPR layer is one of NSS's TLS: known to be a session already, or read by its code. */
+INLINE int is_tls_layer(u64 layer) {
+  struct probe_session_key key = key_of(layer);
+  u64 methods = 0, reads = 0;
+  if (bpf_map_lookup_elem(&sessions, &key)) return 1;
+  if (bpf_probe_read_user(&methods, sizeof methods, (void *)layer) != 0) return 0;
+  if (bpf_probe_read_user(&reads, sizeof reads, (void *)(methods + NSPR_READS_AT)) != 0) return 0;
+  return mapped_at(reads) == MAPPED_NSS;
+}
+
+INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
+  if (cookie & PROBE_LAYER && !is_tls_layer(ARGUMENT_1(registers))) return;
+  if (cookie & PROBE_PEEKS && ARGUMENT_4(registers) & PR_MSG_PEEK) return;
+  struct thread *thread =
+    bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!thread) {
+    struct probe_books *books = the_books();
+    if (books) count(&books->untracked, 1);
+    return;
+  }
+  struct frame *frame = begin_frame(thread, STACK(registers) + PROBE_DEPTH(cookie));
+  frame->session = ARGUMENT_1(registers);
+  frame->quiet = (cookie & PROBE_FUNCTION_MASK) == PROBE_QUIET || is_inside_quiet(thread, frame);
+  frame->buffer = ARGUMENT_2(registers);
+  frame->size = ARGUMENT_3(registers);
+  if (cookie & PROBE_OPAQUE) {
+    frame->buffer = 0;
+    frame->size = ~0ull;
+  }
+  frame->count_at = cookie & PROBE_COUNT_BEHIND ? ARGUMENT_4(registers) : 0;
+  frame->time_ns = bpf_ktime_get_ns();
+  frame->library = PROBE_LIBRARY(cookie);
+  frame->way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
+  frame->keeps = (cookie & PROBE_KEEPS) != 0;
+  frame->parts = (cookie & PROBE_PARTS) != 0;
+}
+
+/* The frame of a call that returns, which is over with that; 0: it began before anybody looked. */
+INLINE struct frame *end_frame(struct thread *thread, u64 stack) {
+  u32 slot = FRAMES;
+#pragma unroll
+  for (u32 i = 0; i < FRAMES; i++) {
+    if (thread->frames[i].stack == stack) slot = i;
+  }
+  if (slot >= FRAMES) return 0;
+  struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
+  frame->stack = 0;
+  thread->current = frame->outer;
+  return frame;
+}
+
+#define GNUTLS_E_AGAIN -28
+#define GNUTLS_E_INTERRUPTED -52
+
+/* Bytes that a call has passed; 0 where it failed. */
+INLINE u64 count_of(const struct frame *frame, s32 result) {
+  u64 length = (u32)result;
+  if (result <= 0) return 0;
+  if (frame->count_at != 0 && bpf_probe_read_user(&length, sizeof length, (void *)frame->count_at) != 0) return 0;
+  return length > frame->size ? 0 : length;
+}
+
+/*
+ * The same of a call that keeps what a socket does not take: its first record has left its caller's hands and is told, whether the call
+ * that says so brings it again or nothing. Moves the frame's buffer behind what was told before.
+ */
+INLINE u64 count_of_keeper(struct frame *frame, s32 result) {
+  struct probe_session_key key = key_of(frame->session);
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  u32 ahead = session ? session->ahead : 0;
+  if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) {
+    if (!session || ahead > 0 || frame->size == 0) return 0;
+    u32 kept = frame->size > PROBE_PIECE_MAX ? PROBE_PIECE_MAX : (u32)frame->size;
+    session->ahead = kept;
+    return kept;
+  }
+  if (result <= 0) return 0;
+  u32 known = (u32)result < ahead ? (u32)result : ahead;
+  if (session) session->ahead = ahead - known;
+  if ((u32)result > known && (u32)result > frame->size) return 0;
+  frame->buffer += known;
+  return (u32)result - known;
+}
+
+/* PR_MAX_IOVECTOR_SIZE */
+#define PARTS_MAX 16
+
+/* PRIOVec */
+struct part {
+  u64 bytes;
+  s32 length;
+};
+
+/* A call that passed parts, and what of them is still to be told. */
+struct parted {
+  struct frame frame;
+  struct caller caller;
+  u64 left;
+};
+
+static long tell_part(u32 index, struct parted *call) {
+  struct part part;
+  u64 at = call->frame.buffer + index * sizeof part;
+  if (call->left == 0 || bpf_probe_read_user(&part, sizeof part, (void *)at) != 0 || part.length < 0) return 0;
+  struct frame frame = call->frame;
+  u64 length = (u32)part.length < call->left ? (u32)part.length : call->left;
+  frame.buffer = part.bytes;
+  frame.size = length;
+  call->left -= length;
+  if (length > 0) tell_call(&frame, length, &call->caller);
+  return 0;
+}
+
+INLINE void tell_parts(const struct frame *frame, s32 result, const struct caller *caller) {
+  struct parted call = { *frame, *caller, (u32)result };
+  if (result > 0) bpf_loop(PARTS_MAX, tell_part, &call, 0);
+}
+
+INLINE void end_call(struct pt_regs *registers, u64 cookie) {
+  struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+  u64 depth = PROBE_DEPTH(cookie), stack = STACK(registers) + depth;
+  struct frame *frame = thread ? end_frame(thread, stack) : 0;
+  if (!frame || frame->quiet) return;
+  s32 result = (s32)RESULT(registers);
+  struct caller caller = { depth == 0 ? PLACE(registers) : 0, stack };
+  if (frame->parts) {
+    tell_parts(frame, result, &caller);
+    return;
+  }
+  u64 length = frame->keeps ? count_of_keeper(frame, result) : count_of(frame, result);
+  if (length > 0) tell_call(frame, length, &caller);
+}
+
+#endif

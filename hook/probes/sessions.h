@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions, and the bytes that calls pass for them. */
+#ifndef SSLC_PROBES_SESSIONS_H
+#define SSLC_PROBES_SESSIONS_H
+
+#include "mapped.h"
+#include "telling.h"
+
+/* Of the process that runs. */
+INLINE struct probe_session_key key_of(u64 session) {
+  struct probe_session_key key = { session, (u32)(bpf_get_current_pid_tgid() >> 32), 0 };
+  return key;
+}
+
+/* A child goes on with what its parent had, from where that is. */
+INLINE void inherit(const struct probe_session_key *key, struct probe_session *session) {
+  struct probe_session_key of_parent = { key->session, (u32)bpf_get_current_task_btf()->real_parent->tgid, 0 };
+  struct probe_session *parent = bpf_map_lookup_elem(&sessions, &of_parent);
+  if (!parent || parent->library != session->library) return;
+  session->sent = parent->sent;
+  session->received = parent->received;
+  session->ends = parent->ends;
+  session->has_ends = parent->has_ends;
+  session->by_hello = parent->by_hello;
+  session->hooked = parent->hooked;
+  session->late = parent->late;
+  session->inherited = parent->flow != 0;
+}
+
+INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library,
+                                        const struct caller *caller) {
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, key);
+  if (session) return session;
+  struct probe_session fresh = { 0 };
+  fresh.library = library;
+  fresh.late = 1;
+  inherit(key, &fresh);
+  if (!fresh.inherited) fresh.hooked = is_hooked(caller);
+  bpf_map_update_elem(&sessions, key, &fresh, BPF_NOEXIST);
+  return bpf_map_lookup_elem(&sessions, key);
+}
+
+/* A session whose bytes go over another connection than before is another one at the same place. */
+INLINE void take_ends(struct probe_session *session, const struct frame *frame) {
+  if (frame->sockets != 1 || session->by_hello || (session->has_ends && same_ends(&session->ends, &frame->ends))) return;
+  if (session->has_ends) {
+    tell_close(session, 0);
+    session->flow = 0;
+    session->sent = session->received = 0;
+    session->inherited = 0;
+  }
+  session->ends = frame->ends;
+  session->socket = frame->socket;
+  session->has_ends = 1;
+  session->ends_told = 0;
+}
+
+/* Begins the flow of a session, or tells its addresses; whether the flow is open. */
+INLINE int open_flow(const struct probe_session_key *key, struct probe_session *session, struct probe_books *books, u64 time_ns) {
+  if (session->flow == 0) {
+    session->flow = __sync_fetch_and_add(&books->next_flow, 1) + 1;
+    if (!tell_open(key, session, time_ns, 0)) {
+      session->flow = 0;
+      return 0;
+    }
+    session->ends_told = session->has_ends;
+  } else if (session->has_ends && !session->ends_told) {
+    session->ends_told = (u8)tell_open(key, session, time_ns, 1);
+  }
+  return 1;
+}
+
+static __attribute__((noinline)) int tell_call(const struct frame *frame, u64 length,
+                                               const struct caller *caller) {
+  struct probe_session_key key = key_of(frame->session);
+  struct probe_books *books = the_books();
+  if (!books) return 0;
+  count(&books->passed, length);
+  struct probe_session *session = session_of(&key, frame->library, caller);
+  if (!session) {
+    count(&books->untracked, 1);
+    count(&books->lost, length);
+    return 0;
+  }
+  if (session->hooked) {
+    count(&books->skipped, length);
+    return 0;
+  }
+  take_ends(session, frame);
+  u32 way = frame->way & 1;
+  u64 offset = way == PROBE_RECEIVED ? session->received : session->sent;
+  struct telling telling = { session->flow, frame->buffer, length, offset, frame->time_ns, 0, 0, way };
+  if (way == PROBE_RECEIVED) telling.time_ns = bpf_ktime_get_ns();
+  if (open_flow(&key, session, books, telling.time_ns)) {
+    telling.flow = session->flow;
+    bpf_loop((u32)((length + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX), tell_piece, &telling, 0);
+  }
+  if (way == PROBE_RECEIVED) session->received = offset + length;
+  else session->sent = offset + length;
+  count(&books->told, telling.told);
+  if (telling.told < length) count(&books->lost, length - telling.told);
+  if (telling.unread > 0) count(&books->unread, telling.unread);
+  return 0;
+}
+
+#endif

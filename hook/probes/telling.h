@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Records: what is told of a session and of a call's bytes. */
+#ifndef SSLC_PROBES_TELLING_H
+#define SSLC_PROBES_TELLING_H
+
+#include "maps.h"
+
+INLINE void fill_head(struct probe_head *head, u16 kind, u64 flow, u64 time_ns, u64 offset) {
+  head->kind = kind;
+  head->way = 0;
+  head->flags = 0;
+  head->length = 0;
+  head->time_ns = time_ns;
+  head->flow = flow;
+  head->offset = offset;
+}
+
+INLINE u32 read_word(u64 object, s32 offset, u32 otherwise) {
+  u32 word;
+  if (offset < 0 || bpf_probe_read_user(&word, sizeof word, (void *)(object + offset)) != 0) return otherwise;
+  return word;
+}
+
+INLINE u8 role_of(const struct probe_library *library, u64 object, u64 socket) {
+  u32 word = 0;
+  if (library->role < 0) {
+    struct hello_key *hello = socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+    return !hello ? PROBE_ROLE_UNKNOWN : hello->is_received ? PROBE_SERVER : 0;
+  }
+  if (read_word(object, library->type, 0) != 0) return PROBE_ROLE_UNKNOWN;
+  if (bpf_probe_read_user(&word, sizeof word, (void *)(object + library->role)) != 0) return PROBE_ROLE_UNKNOWN;
+  if (word & library->server_mask) return PROBE_SERVER;
+  if (library->client_mask == 0 || word & library->client_mask) return 0;
+  return library->server_mask == 0 ? PROBE_SERVER : PROBE_ROLE_UNKNOWN;
+}
+
+/* The ends of a session that used no socket in its calls, by the packet that had its client random. */
+INLINE void find_hello(struct probe_session *session, const struct probe_open *open, u8 flags) {
+  struct hello_key key = { .is_received = (flags & PROBE_SERVER) != 0 };
+  if (session->has_ends || !(flags & PROBE_RANDOM_KNOWN) || (flags & PROBE_ROLE_UNKNOWN)) return;
+  __builtin_memcpy(key.client_random, open->client_random, 32);
+  struct probe_ends *ends = bpf_map_lookup_elem(&hellos, &key);
+  if (!ends) return;
+  session->ends = *ends;
+  session->has_ends = session->by_hello = 1;
+}
+
+/* The client random, out of the session's object, or where none is kept there, of the ClientHello on its socket; whether there is one. */
+INLINE int read_random(struct probe_open *open, const struct probe_library *library, u64 object, u64 socket) {
+  s32 at = library->client_random;
+  if (at >= 0 && bpf_probe_read_user(open->client_random, 32, (void *)(object + at)) == 0) return 1;
+  struct hello_key *hello = at < 0 && socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+  if (hello) __builtin_memcpy(open->client_random, hello->client_random, 32);
+  else __builtin_memset(open->client_random, 0, 32);
+  return hello != 0;
+}
+
+/* PROBE_OPEN or PROBE_ADDRESS; whether it found room. */
+CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_session *session, u64 time_ns, u32 is_update) {
+  if (!key || !session) return 0;
+  u32 number = session->library;
+  struct probe_library *library = bpf_map_lookup_elem(&libraries, &number);
+  struct task_struct *task = bpf_get_current_task_btf();
+  if (!library) return 0;
+  struct probe_open *open = bpf_ringbuf_reserve(&ring, sizeof *open, 0);
+  if (!open) return 0;
+  fill_head(&open->head, is_update ? PROBE_ADDRESS : PROBE_OPEN, session->flow, time_ns, session->sent);
+  u8 flags = role_of(library, key->session, session->socket);
+  if (session->late) flags |= PROBE_LATE;
+  if (session->inherited) flags |= PROBE_INHERITED;
+  open->received = session->received;
+  open->started_ns = task->group_leader->start_time;
+  open->pid = key->pid;
+  open->parent = task->real_parent->tgid;
+  open->uid = (u32)bpf_get_current_uid_gid();
+  open->net_namespace = task->nsproxy->net_ns->ns.inum;
+  open->tls_version = read_word(key->session, library->version, 0);
+  open->library = number;
+  bpf_get_current_comm(open->comm, sizeof open->comm);
+  if (read_random(open, library, key->session, session->socket)) flags |= PROBE_RANDOM_KNOWN;
+  find_hello(session, open, flags);
+  if (session->by_hello) flags |= PROBE_BY_HELLO;
+  open->ends = session->ends;
+  open->head.flags = flags;
+  bpf_ringbuf_submit(open, BPF_RB_NO_WAKEUP);
+  return 1;
+}
+
+/* What is to be told of a call's bytes. */
+struct telling {
+  u64 flow;
+  u64 buffer;
+  u64 left;
+  u64 offset;
+  u64 time_ns;
+  u64 told;
+  u64 unread;
+  u32 way;
+};
+
+/* A record with room for SIZE bytes; answers whether they were told. */
+#define TELL(SIZE)                                                                                   \
+  INLINE int tell_##SIZE(struct telling *telling, u64 length) {                                      \
+    struct probe_head *head = bpf_ringbuf_reserve(&ring, sizeof(struct probe_head) + SIZE, 0);       \
+    if (!head) return 0;                                                                             \
+    fill_head(head, PROBE_DATA, telling->flow, telling->time_ns, telling->offset);                   \
+    head->way = (u8)telling->way;                                                                    \
+    head->length = (u32)length;                                                                      \
+    /* The compiler knows that length fits, the kernel wants to see it. */                           \
+    asm volatile("if %0 <= " #SIZE " goto +1\n%0 = " #SIZE : "+r"(length));                          \
+    if (bpf_probe_read_user(head + 1, (u32)length, (void *)telling->buffer) != 0) {                  \
+      telling->unread += length;                                                                     \
+      bpf_ringbuf_discard(head, BPF_RB_NO_WAKEUP);                                                   \
+      return 0;                                                                                      \
+    }                                                                                                \
+    bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);                                                      \
+    return 1;                                                                                        \
+  }
+TELL(256)
+TELL(1024)
+TELL(4096)
+TELL(8192)
+TELL(16384)
+
+CHECKED_ALONE int tell_bytes(struct telling *telling) {
+  if (!telling) return 0;
+  u64 length = telling->left;
+  int is_told;
+  if (length > PROBE_PIECE_MAX) length = PROBE_PIECE_MAX;
+  if (length <= 256) is_told = tell_256(telling, length);
+  else if (length <= 1024) is_told = tell_1024(telling, length);
+  else if (length <= 4096) is_told = tell_4096(telling, length);
+  else if (length <= 8192) is_told = tell_8192(telling, length);
+  else is_told = tell_16384(telling, length);
+  if (is_told) telling->told += length;
+  telling->buffer += length;
+  telling->offset += length;
+  telling->left -= length;
+  return 0;
+}
+
+static long tell_piece(UNUSED u32 index, struct telling *telling) {
+  tell_bytes(telling);
+  return 0;
+}
+
+/* Ends what was told of a session; the session's entry is the caller's to remove. */
+CHECKED_ALONE int tell_close(struct probe_session *session, u32 orderly) {
+  if (!session || session->flow == 0) return 0;
+  u64 now = bpf_ktime_get_ns();
+  struct probe_close *close = bpf_ringbuf_reserve(&ring, sizeof *close, 0);
+  if (close) {
+    fill_head(&close->head, PROBE_CLOSE, session->flow, now, session->sent);
+    close->received = session->received;
+    if (orderly) close->head.flags = PROBE_ORDERLY;
+    bpf_ringbuf_submit(close, BPF_RB_NO_WAKEUP);
+    return 0;
+  }
+  struct probe_ending ending = { session->sent, session->received, orderly, now };
+  u64 flow = session->flow;
+  bpf_map_update_elem(&endings, &flow, &ending, 0);
+  struct probe_books *books = the_books();
+  if (books) count(&books->endings, 1);
+  return 0;
+}
+
+#endif
