@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * Runs the tests: `main.ts [FILE | FOLDER | OPTION OF deno test]...`, or all of them without arguments: those that wait
- * for programs and connections, in several processes, beside those that compute. Says at the end what failed, and
+ * Runs the tests: `main.ts [FILE | FOLDER | OPTION OF deno test]...`, or all of them without arguments, several
+ * processes side by side. Says at the end what failed, and
  * which tests were skipped and why, and closes with "N passed, N failed, N skipped".
  *
  * @module
@@ -10,10 +10,12 @@ import { fileURLToPath } from "node:url";
 import { runTests } from "./support/test_run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Where most of the time is spent waiting for programs and connections; the tests of all other folders compute. */
-const WAITING_FOLDERS = ["tests/docs/", "tests/e2e/", "tests/net/collector/", "tests/net/link/"];
-/** What waits is dealt out to so many processes. */
-const WAITING_RUNS = 3;
+/** Its tests run programs and take the longest, so they begin first. */
+const LONGEST = "tests/e2e/";
+/** Most tests wait for something: on two processors so many runs of `deno test` are worth it. */
+const RUNS_AT_ONCE = 4;
+/** Few, so that no run is the last one for long. */
+const FILES_OF_A_RUN = 8;
 
 /** The test files below a folder of the project, in order. */
 function testFiles(folder: string): string[] {
@@ -25,12 +27,15 @@ function testFiles(folder: string): string[] {
   });
 }
 
+/** Types are not checked by each run: the task has done it. */
 async function runAll(): Promise<number> {
-  const waits = (path: string) => WAITING_FOLDERS.some((folder) => path.startsWith(folder));
-  const files = testFiles("tests");
-  const waiting = Map.groupBy(files.filter(waits), (_, index) => `waiting ${index % WAITING_RUNS + 1}`);
-  const runs = [...waiting, ["computing", files.filter((path) => !waits(path))] as const];
-  return await runTests(runs.map(([name, args]) => ({ name, args })), ROOT);
+  const isLongest = (path: string) => path.startsWith(LONGEST);
+  const files = testFiles("tests").sort((a, b) => Number(isLongest(b)) - Number(isLongest(a)));
+  const runs = Array.from({ length: Math.ceil(files.length / FILES_OF_A_RUN) }, (_, index) => {
+    const ofRun = files.slice(index * FILES_OF_A_RUN, (index + 1) * FILES_OF_A_RUN);
+    return { name: `the run from ${ofRun[0]} to ${ofRun.at(-1)}`, args: ["--no-check", ...ofRun] };
+  });
+  return await runTests(runs, { cwd: ROOT, atOnce: RUNS_AT_ONCE });
 }
 
 Deno.exit(Deno.args.length > 0 ? await runTests([{ name: "tests", args: Deno.args }]) : await runAll());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Running `deno test` with the harness: once, or several times side by side with one report. @module */
+/** Running `deno test` with the harness: once, or several times, some side by side, with one report. @module */
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { endProcessesSince } from "./descendants.ts";
@@ -21,16 +21,28 @@ interface Ended {
   readonly name: string;
   readonly report: TestReport;
   readonly status: Deno.CommandStatus;
-  readonly seconds: number;
+}
+
+export interface RunsOptions {
+  readonly cwd?: string;
+  /** So many run at a time; all when absent. */
+  readonly atOnce?: number;
 }
 
 /**
- * Runs the tests of all `runs` at a time and prints the lines of each file together; of a single run, everything as it comes. Says
+ * Runs the tests of all `runs`, the first ones first, and prints the lines of each file together; of a single run, everything as it comes. Says
  * at the end what failed and what was skipped, and closes with "N passed, N failed, N skipped". Answers the exit status.
  */
-export async function runTests(runs: readonly TestRun[], cwd?: string): Promise<number> {
+export async function runTests(
+  runs: readonly TestRun[],
+  { cwd, atOnce = runs.length }: RunsOptions = {},
+): Promise<number> {
   endWithAll("SIGHUP", "SIGINT", "SIGTERM");
-  const ended = await Promise.all(runs.map((run) => runOne(run, runs.length === 1, cwd)));
+  const ended: Ended[] = [];
+  const waiting = runs.entries();
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (const [index, run] of waiting) ended[index] = await runOne(run, runs.length === 1, cwd);
+  }));
   if (runs.length > 1) printFailures(ended);
   printSkipped(ended);
   const counts = ended.map(countsOf);
@@ -50,7 +62,6 @@ function endWithAll(...signals: ("SIGHUP" | "SIGINT" | "SIGTERM")[]): void {
 }
 
 async function runOne({ name, args }: TestRun, isAlone: boolean, cwd?: string): Promise<Ended> {
-  const startMs = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--preload", HARNESS, ...args],
     cwd,
@@ -70,7 +81,7 @@ async function runOne({ name, args }: TestRun, isAlone: boolean, cwd?: string): 
   await Promise.race([reading, impatience.promise]);
   clearTimeout(timer);
   report.flush();
-  return { name, report, status, seconds: (performance.now() - startMs) / 1000 };
+  return { name, report, status };
 }
 
 async function read(from: ReadableStream<Uint8Array<ArrayBuffer>>, report: TestReport): Promise<void> {
@@ -121,7 +132,6 @@ function printFailures(all: readonly Ended[]): void {
     if (fault !== undefined) failures.push(`${ended.name} ${fault}`);
   }
   if (failures.length > 0) console.log([" ERRORS ", ...errors, " FAILURES ", "", ...failures, ""].join("\n"));
-  for (const { name, seconds } of all) console.log(`${name}: ${Math.round(seconds)} s`);
 }
 
 function printSkipped(all: readonly Ended[]): void {

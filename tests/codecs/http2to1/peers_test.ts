@@ -12,7 +12,7 @@ import { skipIf } from "../../support/skip.ts";
 
 const CONNECTIONS = Number(Deno.env.get("HTTP2_CONNECTIONS") ?? 10_000);
 /** Of them to each server, where a connection takes several times as long. */
-const PEER_CONNECTIONS = Math.ceil(CONNECTIONS / 40);
+const PEER_CONNECTIONS = Math.ceil(CONNECTIONS / 100);
 
 Deno.test({
   name: `${CONNECTIONS} generated connections with answers: nothing is missing, told wrong or made up`,
