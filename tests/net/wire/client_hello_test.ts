@@ -22,17 +22,21 @@ async function helloOf(servername: string | undefined): Promise<Uint8Array<Array
 
 const randomOf = (hello: Uint8Array) => hello.subarray(11, 43).toHex();
 
+/** Where a text ends in it. */
+const endOf = (hello: Uint8Array, text: string) =>
+  new TextDecoder("latin1").decode(hello).indexOf(text) + text.length;
+
 Deno.test("the server's name is in a ClientHello, and where that is cut off it is the same or unknown", async () => {
   const hello = await helloOf("shop.example.org");
   const random = randomOf(hello);
   assert.equal(serverNameIn(hello, random), "shop.example.org");
-  let known = 0;
+  // Extensions stand in no fixed order.
+  const end = endOf(hello, "shop.example.org");
+  assert.equal(serverNameIn(hello.subarray(0, end), random), "shop.example.org");
   for (let length = 0; length < hello.length; length++) {
     const name = serverNameIn(hello.subarray(0, length), random);
     assert.ok(name === undefined || name === "shop.example.org", `${length} bytes: ${name}`);
-    if (name !== undefined) known++;
   }
-  assert.ok(known > 0);
 });
 
 Deno.test("a ClientHello without a server's name, or of another random, tells none", async () => {
@@ -46,9 +50,9 @@ Deno.test("a ClientHello without a server's name, or of another random, tells no
 Deno.test("a server's name that could not be one is none", async () => {
   const hello = await helloOf("shop.example.org");
   const random = randomOf(hello);
-  const at = new TextDecoder("latin1").decode(hello).indexOf("shop.example.org");
+  const end = endOf(hello, "shop.example.org");
   for (const byte of [0x00, 0x0a, 0x1b, 0x20, 0x7f, 0xe4]) {
-    hello[at + 4] = byte;
+    hello[end - 4] = byte;
     assert.equal(serverNameIn(hello, random), undefined, `${byte}`);
   }
 });
