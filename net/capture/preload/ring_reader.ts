@@ -345,11 +345,18 @@ export class RingReader {
   beginGivingBack(slots: number, units: number): boolean {
     const head = Atomics.load(this.#words64, RING.head >> 3);
     if ((Number(BigInt.asUintN(32, head)) & SEQUENCE_MASK) !== this.#sequence) return false;
+    const [slot, unit] = [this.#slot, this.#unit];
     this.#slot = this.#unit = 0;
     this.#publish();
     const sequence = this.#next;
     const reserved = wordOf(sequence, slots, units);
-    if (Atomics.compareExchange(this.#words64, RING.head >> 3, head, reserved) !== head) return false;
+    if (Atomics.compareExchange(this.#words64, RING.head >> 3, head, reserved) !== head) {
+      // The producer may have known the tail of before, and its record be where that was.
+      this.#slot = slot;
+      this.#unit = unit;
+      this.#publish();
+      return false;
+    }
     const words = this.#words;
     words[SLOTS_WORD + 1] = KIND.skip;
     words[SLOTS_WORD + 2] = 0;

@@ -328,6 +328,40 @@ Deno.test("memory is given back under producers: nothing is lost, doubled or out
   }
 });
 
+Deno.test("a producer that was faster than a reader that gives memory back is read, whichever tail it knew", () => {
+  for (const knewOldTail of [true, false]) {
+    const { writer, reader, log, read, memory } = setUp();
+    const tail = new BigInt64Array(memory, RING.tail, 1);
+    writer.write(data("before"));
+    // Who knows this one does not know that the ring is empty.
+    const oldTail = Atomics.load(tail, 0);
+    read();
+    const swap = Atomics.compareExchange;
+    const overtaken = () => {
+      Atomics.compareExchange = swap;
+      const newTail = Atomics.load(tail, 0);
+      assert.notEqual(newTail, oldTail);
+      if (knewOldTail) Atomics.store(tail, 0, oldTail);
+      assert(writer.write(data("faster", { offset: 6 })));
+      Atomics.store(tail, 0, newTail);
+    };
+    Atomics.compareExchange = ((...swapped: Parameters<typeof swap>) => {
+      overtaken();
+      return swap(...swapped);
+    }) as typeof swap;
+    try {
+      assert(!reader.beginGivingBack(64 - 8, 8));
+    } finally {
+      Atomics.compareExchange = swap;
+    }
+    read();
+    assert(writer.write(data("next", { offset: 12 })));
+    read();
+    assert.deepEqual(log.of("data").map(textOf), ["before", "faster", "next"], `${knewOldTail}`);
+    assert.equal(writer.outstanding, 0);
+  }
+});
+
 Deno.test("a reader that died while it gave memory back is no obstacle to the next", () => {
   const { writer, reader, log, read, memory } = setUp();
   writer.write(data("before"));
