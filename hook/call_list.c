@@ -33,7 +33,7 @@ bool call_prepare(struct call_frame *call, enum call_kind kind, const void *call
 }
 
 /* Calls that were left in between go with it. It may not be there because the list was full, or a coroutine came back on another thread. */
-COLD const struct call *call_leave_others(const struct call_frame *call)
+COLD void call_leave_others(const struct call_frame *call, struct flow_use *use)
 {
     struct thread_state *thread = &thread_state;
     uint32_t depth = thread->depth;
@@ -42,7 +42,9 @@ COLD const struct call *call_leave_others(const struct call_frame *call)
     if (UNLIKELY(depth != thread->depth))
         thread_cut(thread, depth);
     if (depth == 0 || thread->calls[depth - 1].frame != call->frame)
-        return NULL;
+        return;
+    use->fd = thread->calls[depth - 1].fd;
+    use->sent = thread->calls[depth - 1].sent;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     thread->depth = depth - 1;
-    return &thread->calls[depth - 1];
 }

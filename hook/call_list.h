@@ -38,23 +38,24 @@ static inline void call_enter(const struct call *entry)
         thread_state.depth++;
 }
 
-/* Takes a call off the list that is not alone there. NULL: it was not there. */
-const struct call *call_leave_others(const struct call_frame *call);
+/* Takes a call off the list that is not alone there, and adds to `use` what is known of its sockets: nothing where it was not there. */
+void call_leave_others(const struct call_frame *call, struct flow_use *use);
 
 /* Takes the call off the list: on whose behalf what passed is told. */
 static HOT struct flow_use call_leave(const struct call_frame *call)
 {
     struct thread_state *thread = &thread_state;
     const struct call *entry = thread->calls;
-    if (LIKELY(thread->depth == 1) && LIKELY(entry->frame == call->frame))
-        thread->depth = 0;
-    else
-        entry = call_leave_others(call);
     struct flow_use use = {call->ssl, call->library, -1, -1};
-    if (LIKELY(entry != NULL)) {
-        use.fd = entry->fd;
-        use.sent = entry->sent;
+    if (UNLIKELY(thread->depth != 1) || UNLIKELY(entry->frame != call->frame)) {
+        call_leave_others(call, &use);
+        return use;
     }
+    use.fd = entry->fd;
+    use.sent = entry->sent;
+    /* A signal's handler may take the entry from here on. */
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    thread->depth = 0;
     return use;
 }
 

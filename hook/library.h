@@ -75,6 +75,13 @@ struct flow_use {
 #define LIBRARY_WORDS 4
 typedef uintptr_t library_word __attribute__((may_alias));
 
+/* False for one that is being forgotten: it was unloaded, and another may take its place in the table. */
+static inline bool is_still_met(const struct library *library, uintptr_t start)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return LIKELY(start != 0) && LIKELY(load_relaxed(&library->ready) != 0);
+}
+
 /* A word there points into the library, which has been met. */
 static inline bool library_made(const struct library *library, const library_word *words)
 {
@@ -83,7 +90,7 @@ static inline bool library_made(const struct library *library, const library_wor
     uintptr_t start = load_relaxed(&library->start), length = load_relaxed(&library->end) - start;
     for (unsigned i = 0; i < LIBRARY_WORDS; i++)
         if (words[i] - start < length)
-            return true;
+            return is_still_met(library, start);
     return false;
 }
 
