@@ -17,6 +17,10 @@ INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
     }
   }
   struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
+  if (frame->stack != 0 && frame->stack != stack) {
+    struct probe_books *books = the_books();
+    if (books) count(&books->untracked, 1);
+  }
   frame->stack = stack;
   frame->outer = outer;
   frame->quiet = 0;
@@ -30,7 +34,8 @@ INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
 INLINE int is_inside_quiet(const struct thread *thread, const struct frame *frame) {
   if (frame->outer == 0) return 0;
   const struct frame *outer = &thread->frames[(frame->outer - 1) & (FRAMES - 1)];
-  return outer->quiet && outer->stack != 0 && outer->session == frame->session;
+  /* One that was left by a jump is not around it. */
+  return outer->quiet && outer->stack > frame->stack && outer->session == frame->session;
 }
 
 /* PRFileDesc begins with its methods, PRIOMethods with its type, the method that closes and the one that reads. */
@@ -47,9 +52,35 @@ INLINE int is_tls_layer(u64 layer) {
   return mapped_at(reads) == MAPPED_NSS;
 }
 
+/* The frame of a call that returns, which is over with that; 0: it began before anybody looked. */
+INLINE struct frame *end_frame(struct thread *thread, u64 stack) {
+  u32 slot = FRAMES;
+#pragma unroll
+  for (u32 i = 0; i < FRAMES; i++) {
+    if (thread->frames[i].stack == stack) slot = i;
+  }
+  if (slot >= FRAMES) return 0;
+  struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
+  frame->stack = 0;
+  thread->current = frame->outer;
+  thread->next = (u8)slot;
+  return frame;
+}
+
+/* A call that is none of TLS's, or leaves its bytes to be read again. */
+INLINE int is_passed_by(struct pt_regs *registers, u64 cookie) {
+  if (cookie & PROBE_LAYER && !is_tls_layer(ARGUMENT_1(registers))) return 1;
+  return cookie & PROBE_PEEKS && ARGUMENT_4(registers) & PR_MSG_PEEK;
+}
+
 INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
-  if (cookie & PROBE_LAYER && !is_tls_layer(ARGUMENT_1(registers))) return;
-  if (cookie & PROBE_PEEKS && ARGUMENT_4(registers) & PR_MSG_PEEK) return;
+  u64 stack = STACK(registers) + PROBE_DEPTH(cookie);
+  if (is_passed_by(registers, cookie)) {
+    struct thread *known = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+    /* A call that was left by a jump at this place of the stack has no part in this one. */
+    if (known) end_frame(known, stack);
+    return;
+  }
   struct thread *thread =
     bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!thread) {
@@ -57,7 +88,7 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
     if (books) count(&books->untracked, 1);
     return;
   }
-  struct frame *frame = begin_frame(thread, STACK(registers) + PROBE_DEPTH(cookie));
+  struct frame *frame = begin_frame(thread, stack);
   frame->session = ARGUMENT_1(registers);
   frame->quiet = (cookie & PROBE_FUNCTION_MASK) == PROBE_QUIET || is_inside_quiet(thread, frame);
   frame->buffer = ARGUMENT_2(registers);
@@ -72,20 +103,6 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   frame->way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
   frame->keeps = (cookie & PROBE_KEEPS) != 0;
   frame->parts = (cookie & PROBE_PARTS) != 0;
-}
-
-/* The frame of a call that returns, which is over with that; 0: it began before anybody looked. */
-INLINE struct frame *end_frame(struct thread *thread, u64 stack) {
-  u32 slot = FRAMES;
-#pragma unroll
-  for (u32 i = 0; i < FRAMES; i++) {
-    if (thread->frames[i].stack == stack) slot = i;
-  }
-  if (slot >= FRAMES) return 0;
-  struct frame *frame = &thread->frames[slot & (FRAMES - 1)];
-  frame->stack = 0;
-  thread->current = frame->outer;
-  return frame;
 }
 
 #define GNUTLS_E_AGAIN -28
@@ -130,29 +147,17 @@ struct part {
   s32 length;
 };
 
-/* A call that passed parts, and what of them is still to be told. */
-struct parted {
-  struct frame frame;
-  struct caller caller;
-  u64 left;
-};
-
-static long tell_part(u32 index, struct parted *call) {
-  struct part part;
-  u64 at = call->frame.buffer + index * sizeof part;
-  if (call->left == 0 || bpf_probe_read_user(&part, sizeof part, (void *)at) != 0 || part.length < 0) return 0;
-  struct frame frame = call->frame;
-  u64 length = (u32)part.length < call->left ? (u32)part.length : call->left;
-  frame.buffer = part.bytes;
-  frame.size = length;
-  call->left -= length;
-  if (length > 0) tell_call(&frame, length, &call->caller);
-  return 0;
-}
-
-INLINE void tell_parts(const struct frame *frame, s32 result, const struct caller *caller) {
-  struct parted call = { *frame, *caller, (u32)result };
-  if (result > 0) bpf_loop(PARTS_MAX, tell_part, &call, 0);
+/* Of a call that is over. What stands behind a part that cannot be read is a gap. */
+INLINE void tell_parts(struct frame *frame, s32 result, const struct caller *caller) {
+  u64 parts = frame->buffer, left = result > 0 ? (u32)result : 0;
+  for (u32 index = 0; index < PARTS_MAX && left > 0; index++) {
+    struct part part = { 0 };
+    int is_known = bpf_probe_read_user(&part, sizeof part, (void *)(parts + index * sizeof part)) == 0;
+    u64 length = is_known && part.length >= 0 && (u32)part.length < left ? (u32)part.length : left;
+    frame->buffer = is_known && part.length >= 0 ? part.bytes : 0;
+    left -= length;
+    if (length > 0) tell_call(frame, length, caller);
+  }
 }
 
 INLINE void end_call(struct pt_regs *registers, u64 cookie) {

@@ -44,7 +44,7 @@ INLINE void keep_hello(const struct __sk_buff *packet, u32 payload, const u8 *cl
   asm volatile("if %0 <= 1024 goto +1\n%0 = 1024" : "+r"(length));
   if (length == 0 || bpf_skb_load_bytes(packet, payload, draft->bytes, (u32)length) != 0) return;
   draft->length = (u32)length;
-  bpf_map_update_elem(&hello_bytes, client_random, draft, 0);
+  bpf_map_update_elem(&hello_bytes, client_random, draft, BPF_NOEXIST);
 }
 
 INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
@@ -71,7 +71,9 @@ INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
   bpf_map_update_elem(&hellos, &key, &ends, 0);
   keep_hello(packet, payload, key.client_random, is_received != 0);
   u64 socket = bpf_get_socket_cookie(packet);
-  if (socket != 0) bpf_map_update_elem(&randoms, &socket, &key, 0);
+  struct hello_key *known = socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+  /* What looks like a hello and goes the other way is none. */
+  if (socket != 0 && (!known || known->is_received == is_received)) bpf_map_update_elem(&randoms, &socket, &key, 0);
 }
 
 /* Every packet goes on. */

@@ -47,6 +47,7 @@ INLINE void clear_session(const struct probe_session_key *key, struct probe_sess
   session->flow = 0;
   session->sent = session->received = 0;
   session->ahead = 0;
+  session->socket = 0;
   session->late = session->inherited = session->closing = session->has_ends = session->by_hello = 0;
 }
 

@@ -21,6 +21,7 @@ INLINE void inherit(const struct probe_session_key *key, struct probe_session *s
   session->received = parent->received;
   session->ends = parent->ends;
   session->has_ends = parent->has_ends;
+  session->socket = parent->socket;
   session->by_hello = parent->by_hello;
   session->hooked = parent->hooked;
   session->late = parent->late;

@@ -21,10 +21,13 @@ INLINE u32 read_word(u64 object, s32 offset, u32 otherwise) {
   return word;
 }
 
+/* The ClientHello that was seen on a socket; 0: none, or the socket is not known. */
+INLINE struct hello_key *hello_of(u64 socket) { return socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0; }
+
 INLINE u8 role_of(const struct probe_library *library, u64 object, u64 socket) {
   u32 word = 0;
   if (library->role < 0) {
-    struct hello_key *hello = socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+    struct hello_key *hello = hello_of(socket);
     return !hello ? PROBE_ROLE_UNKNOWN : hello->is_received ? PROBE_SERVER : 0;
   }
   if (read_word(object, library->type, 0) != 0) return PROBE_ROLE_UNKNOWN;
@@ -49,7 +52,7 @@ INLINE void find_hello(struct probe_session *session, const struct probe_open *o
 INLINE int read_random(struct probe_open *open, const struct probe_library *library, u64 object, u64 socket) {
   s32 at = library->client_random;
   if (at >= 0 && bpf_probe_read_user(open->client_random, 32, (void *)(object + at)) == 0) return 1;
-  struct hello_key *hello = at < 0 && socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+  struct hello_key *hello = at < 0 ? hello_of(socket) : 0;
   if (hello) __builtin_memcpy(open->client_random, hello->client_random, 32);
   else __builtin_memset(open->client_random, 0, 32);
   return hello != 0;
@@ -62,6 +65,8 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   struct probe_library *library = bpf_map_lookup_elem(&libraries, &number);
   struct task_struct *task = bpf_get_current_task_btf();
   if (!library) return 0;
+  /* Which side it is nobody can say before its hello: the next call asks again. */
+  if (library->role < 0 && !hello_of(session->socket)) return 0;
   struct probe_open *open = bpf_ringbuf_reserve(&ring, sizeof *open, 0);
   if (!open) return 0;
   fill_head(&open->head, is_update ? PROBE_ADDRESS : PROBE_OPEN, session->flow, time_ns, session->sent);

@@ -2,6 +2,7 @@
 /** What a ClientHello asks for. Pure. @module */
 
 const RECORD_HANDSHAKE = 0x16;
+const RECORD_HEADER = 5;
 const CLIENT_HELLO = 1;
 const EXTENSION_SERVER_NAME = 0;
 const NAME_HOST = 0;
@@ -32,6 +33,11 @@ class Cursor {
     return value;
   }
 
+  /** The next `length` bytes, as far as they are there. */
+  part(length: number): Cursor {
+    return new Cursor(this.#bytes.subarray(0, this.#at + length), this.#at);
+  }
+
   skip(length: number): void {
     this.#at += length;
   }
@@ -52,15 +58,17 @@ class Cursor {
 export function serverNameIn(bytes: Uint8Array, clientRandom: string): string | undefined {
   if (bytes[0] !== RECORD_HANDSHAKE || bytes[5] !== CLIENT_HELLO) return undefined;
   if (bytes.subarray(RANDOM_AT, RANDOM_AT + RANDOM_BYTES).toHex() !== clientRandom) return undefined;
-  const hello = new Cursor(bytes, RANDOM_AT + RANDOM_BYTES);
+  const record = bytes.subarray(0, RECORD_HEADER + (bytes[3] << 8 | bytes[4]));
+  const hello = new Cursor(record, RANDOM_AT + RANDOM_BYTES);
   hello.skip(hello.number(1)); // session id
   hello.skip(hello.number(2)); // cipher suites
   hello.skip(hello.number(1)); // compression methods
-  for (hello.skip(2); hello.left >= 4;) {
-    const type = hello.number(2);
-    const length = hello.number(2);
-    if (type !== EXTENSION_SERVER_NAME) hello.skip(length);
-    else return hostIn(hello.take(length));
+  const extensions = hello.part(hello.number(2));
+  while (extensions.left >= 4) {
+    const type = extensions.number(2);
+    const length = extensions.number(2);
+    if (type !== EXTENSION_SERVER_NAME) extensions.skip(length);
+    else return hostIn(extensions.take(length));
   }
   return undefined;
 }

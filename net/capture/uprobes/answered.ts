@@ -54,7 +54,7 @@ export function fieldAnswered(code: Uint8Array | undefined): Answer | undefined 
       continue;
     }
     if (isEndbr(instruction)) continue;
-    if (instruction.map === 0 && instruction.opcode === 0x85) {
+    if (instruction.map === 0 && instruction.opcode === 0x85 && isOfRegisters(instruction)) {
       const [one, other] = operands(instruction);
       const isType = isField(registers[one]);
       isZero = one === other ? isZeroOf(registers[one]) : undefined;
@@ -93,12 +93,12 @@ function follow(instruction: Instruction, registers: Value[]): boolean {
     case 0x8b:
       return load(instruction, registers, ALL);
     case 0x31:
-      if (operand !== register) return false;
+      if (operand !== register || modrm < 0xc0) return false;
       registers[operand] = 0;
       return true;
     case 0x83:
       // AND of a register with a byte.
-      if ((modrm >> 3 & 7) !== 4) return false;
+      if ((modrm >> 3 & 7) !== 4 || modrm < 0xc0) return false;
       registers[operand] = masked(registers[operand], immediate >>> 0);
       return true;
     default:
@@ -128,6 +128,10 @@ function operands({ modrm = 0, rex }: Instruction): readonly [number, number] {
     (modrm & 7) + ((rex & REX.base) !== 0 ? 8 : 0),
     (modrm >> 3 & 7) + ((rex & REX.register) !== 0 ? 8 : 0),
   ];
+}
+
+function isOfRegisters({ modrm = 0, prefixes }: Instruction): boolean {
+  return modrm >= 0xc0 && prefixes === 0;
 }
 
 function isField(value: Value): value is Field {

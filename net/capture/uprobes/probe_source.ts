@@ -35,6 +35,8 @@ const CLOCK_MS = 10_000;
 const DRAIN_MS = 5000;
 /** Programs that begin while the ring is read and are looked at then; others are found each second. */
 const BEGUN_MAX = 64;
+/** Of so many files it is said why they are not probed: a user may make any number of them. */
+const REFUSED_TOLD = 32;
 /** Sessions of processes that have ended without freeing them, of which nothing was told, are forgotten so often. */
 const SWEEP_MS = 30_000;
 
@@ -92,6 +94,7 @@ export class ProbeSource {
   #checkedMs = -Infinity;
   #sweptMs = performance.now();
   #faults = 0;
+  #refused = 0;
   #closing = false;
   #running: Promise<void> | undefined;
 
@@ -227,6 +230,7 @@ export class ProbeSource {
     }
     if (nowMs - this.#checkedMs < CHECK_MS) return;
     this.#checkedMs = nowMs;
+    this.#leaveChanged();
     this.#findLibraries();
     this.#readLostCloses();
     this.#endPrograms();
@@ -242,13 +246,20 @@ export class ProbeSource {
     this.#begun.length = 0;
   }
 
+  #leaveChanged(): void {
+    const changed = this.#files.detachChanged();
+    if (changed > 0) {
+      this.#options.warn?.(`${changed} probed files were written to and are not probed any more`);
+    }
+  }
+
   #findLibraries(): void {
     for (const library of this.#libraries.find()) this.#add(library);
   }
 
   #add({ path, name, library, isGuess }: FoundLibrary): void {
     const state = this.#files.add(path, library);
-    if (typeof state === "object" && !(isGuess && state.isOther)) {
+    if (typeof state === "object" && !(isGuess && state.isOther) && this.#refused++ < REFUSED_TOLD) {
       this.#options.warn?.(`${name} is not probed: ${state.refused}`);
     }
   }

@@ -6,15 +6,14 @@
  * @module
  */
 import { Code } from "../../elf/code.ts";
-import { type ElfFile, openElf, SectionType, X86_64 } from "../../elf/elf_file.ts";
+import { type ElfFile, openElf, type ReadAt, SectionType, X86_64 } from "../../elf/elf_file.ts";
 import { goFunctions } from "../../elf/go_functions.ts";
-import { readerOf } from "../../elf/reader.ts";
 import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
-import { BpfError } from "../../ffi/bpf.ts";
 import { type CodeOf, isForwarded, type SessionFacts } from "./accessors.ts";
 import { LIBRARY } from "./layout.ts";
 import type { TlsLibrary } from "./libraries.ts";
 import type { AttachedProbes, LoadedProbes } from "./loader.ts";
+import { GoneFile, OtherFile, PinnedFile } from "./pinned_file.ts";
 import { placesIn } from "./places.ts";
 
 /** Of the map `libraries`. */
@@ -28,17 +27,27 @@ export type ProbedState = "probed" | "known" | "gone" | {
   readonly isOther: boolean;
 };
 
-/** A file that has no such library in it. */
-class OtherFile extends Error {}
-
 /** A symbol table of an executable may have tens of megabytes, and the agent does nothing else while it is read: that of what it exports does. */
 const TABLE_BYTES_MAX = 4 << 20;
 
+/** A file that has probes, which is kept open as long. */
+interface Probed {
+  readonly file: PinnedFile;
+  readonly probes: AttachedProbes;
+  /** Of the map `libraries`. */
+  readonly number: number;
+}
+
+/** So many files are remembered that are not probed. */
+const REFUSED_MAX = 16_384;
+
 export class ProbedFiles {
   readonly #probes: LoadedProbes;
-  /** Probes by device, inode and library; none where the file is not one of a library that can be probed. */
-  readonly #files = new Map<string, AttachedProbes | undefined>();
-  #numbered = 0;
+  /** By the file's identity and the library. */
+  readonly #files = new Map<string, Probed>();
+  /** The same of files that are not of a library, or cannot be probed. */
+  readonly #refused = new Set<string>();
+  readonly #freeNumbers = Array.from({ length: FILES_MAX }, (_, index) => FILES_MAX - 1 - index);
 
   constructor(probes: LoadedProbes) {
     this.#probes = probes;
@@ -46,67 +55,64 @@ export class ProbedFiles {
 
   /** Files that have probes. */
   get size(): number {
-    return [...this.#files.values()].filter((probes) => probes !== undefined).length;
+    return this.#files.size;
   }
 
   /** Probes a file, unless it is probed or was refused before. */
   add(path: string, library: TlsLibrary): ProbedState {
-    let file: Deno.FsFile | undefined;
+    let file: PinnedFile | undefined;
     let key: string | undefined;
     try {
-      file = Deno.openSync(path);
-      const { dev, ino } = file.statSync();
-      key = `${dev}:${ino}:${library.name}`;
-      if (this.#files.has(key)) return "known";
-      this.#files.set(key, undefined);
-      this.#files.set(key, this.#attach(path, file, library));
+      file = PinnedFile.open(path);
+      key = `${file.identity}:${library.name}`;
+      if (this.#files.has(key) || this.#refused.has(key)) return "known";
+      this.#files.set(key, this.#attach(file, library));
+      file = undefined;
       return "probed";
     } catch (error) {
-      if (isGone(error)) {
-        // It may be reached by another process.
-        if (key !== undefined) this.#files.delete(key);
-        return "gone";
-      }
+      // It may be reached by another process.
+      if (error instanceof GoneFile) return "gone";
+      if (this.#refused.size >= REFUSED_MAX) this.#refused.clear();
+      if (key !== undefined) this.#refused.add(key);
       return { refused: (error as Error).message, isOther: isOther(error) };
     } finally {
       file?.close();
     }
   }
 
+  /**
+   * Takes the probes of files away that were written to: their code is another now, and a probe would be in the middle of it. Answers how many they
+   * were.
+   */
+  detachChanged(): number {
+    const changed = [...this.#files].filter(([, { file }]) => file.hasChanged);
+    for (const [key, probed] of changed) {
+      this.#files.delete(key);
+      this.#detach(probed);
+    }
+    return changed.length;
+  }
+
   /** Takes all probes away. */
   close(): void {
-    for (const probes of this.#files.values()) if (probes) this.#probes.detach(probes);
+    for (const probed of this.#files.values()) this.#detach(probed);
     this.#files.clear();
   }
 
-  #attach(path: string, file: Deno.FsFile, library: TlsLibrary): AttachedProbes {
-    const elf = withoutLargeTables(openElf(readerOf(file)));
-    // An emulator maps programs of other machines too: a probe would change their code.
-    if (elf?.machine !== X86_64) throw new OtherFile("it is no ELF file of this machine's kind");
-    const names = [...Object.keys(library.functions), ...library.accessors];
-    const symbols = library.isGo
-      ? goFunctions(elf, names) ?? new Map<string, FunctionSymbol>()
-      : definedFunctions(elf, names);
-    if (!Object.keys(library.functions).some((name) => symbols.has(name))) {
-      throw new OtherFile("it has none of the library's functions");
-    }
-    const code = new Code(elf);
-    const codeOf: CodeOf = (name) => {
-      const symbol = symbols.get(name);
-      return symbol && code.at(symbol.address).subarray(0, Math.min(symbol.size, CODE_BYTES));
-    };
-    const facts = library.facts(codeOf);
-    if (facts.role === undefined && !facts.roleByHello) {
-      throw new Error("it is not known how its sessions tell servers from clients");
-    }
-    if (this.#numbered === FILES_MAX) throw new Error(`${FILES_MAX} files are probed already`);
-    leaveForwarded(symbols, codeOf, library);
-    const places = placesIn(code, symbols, library, this.#numbered);
-    if (places.ends.length + places.returns.length === 0) {
-      throw new Error("it has none of the functions that pass bytes");
-    }
-    this.#describe(this.#numbered++, facts);
-    return this.#probes.attach(path, places);
+  #detach({ file, probes, number }: Probed): void {
+    this.#probes.detach(probes);
+    this.#freeNumbers.push(number);
+    file.close();
+  }
+
+  #attach(file: PinnedFile, library: TlsLibrary): Probed {
+    const number = this.#freeNumbers.at(-1);
+    if (number === undefined) throw new Error(`${FILES_MAX} files are probed already`);
+    const { places, facts } = file.withReader((read) => lookedThrough(read, library, number));
+    this.#describe(number, facts);
+    const probes = this.#probes.attach(file.path, places);
+    this.#freeNumbers.pop();
+    return { file, probes, number };
   }
 
   #describe(number: number, { role, clientRandom, shutdown, version, type }: SessionFacts): void {
@@ -126,6 +132,35 @@ export class ProbedFiles {
   }
 }
 
+/** Where a library's probes go in a file, and what is known of its sessions. Throws an Error that says why there are none. */
+function lookedThrough(read: ReadAt, library: TlsLibrary, number: number) {
+  const elf = withoutLargeTables(openElf(read));
+  // An emulator maps programs of other machines too: a probe would change their code.
+  if (elf?.machine !== X86_64) throw new OtherFile("it is no ELF file of this machine's kind");
+  const names = [...Object.keys(library.functions), ...library.accessors];
+  const symbols = library.isGo
+    ? goFunctions(elf, names) ?? new Map<string, FunctionSymbol>()
+    : definedFunctions(elf, names);
+  if (!Object.keys(library.functions).some((name) => symbols.has(name))) {
+    throw new OtherFile("it has none of the library's functions");
+  }
+  const code = new Code(elf);
+  const codeOf: CodeOf = (name) => {
+    const symbol = symbols.get(name);
+    return symbol && code.at(symbol.address).subarray(0, Math.min(symbol.size, CODE_BYTES));
+  };
+  const facts = library.facts(codeOf);
+  if (facts.role === undefined && !facts.roleByHello) {
+    throw new Error("it is not known how its sessions tell servers from clients");
+  }
+  leaveForwarded(symbols, codeOf, library);
+  const places = placesIn(code, symbols, library, number);
+  if (places.ends.length + places.returns.length === 0) {
+    throw new Error("it has none of the functions that pass bytes");
+  }
+  return { places, facts };
+}
+
 function withoutLargeTables(elf: ElfFile | undefined): ElfFile | undefined {
   const sections = elf?.sections.map((section) =>
     section.type === SectionType.symbols && section.size > TABLE_BYTES_MAX
@@ -133,13 +168,6 @@ function withoutLargeTables(elf: ElfFile | undefined): ElfFile | undefined {
       : section
   );
   return elf && { ...elf, sections: sections! };
-}
-
-/** The process by which the file was reached has ended. */
-function isGone(error: unknown): boolean {
-  if (error instanceof BpfError) return error.code === "ENOENT";
-  // The runtime has no name for ESRCH.
-  return error instanceof Deno.errors.NotFound || /\(os error 3\)/.test((error as Error).message);
 }
 
 /** The file is another than it was taken for, or hidden. */

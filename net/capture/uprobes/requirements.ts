@@ -15,8 +15,8 @@ export interface ProbeHost {
   readonly pidNamespace: string;
 }
 
-/** What the kernel has to find fields of its own structures, and to run through pieces of a call. */
-const KERNEL_LEAST = [5, 17];
+/** The first one that tells which socket passed bytes (`sock_send_length`). */
+const KERNEL_LEAST = [6, 3];
 const ARCHITECTURES: readonly string[] = ["x86_64"];
 /** Rights by their number in the kernel's sets. */
 const SYS_ADMIN = 21;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/** A file that stays the one it was, whatever its path leads to meanwhile. @module */
+import type { ReadAt } from "../../elf/elf_file.ts";
+import { readerOf } from "../../elf/reader.ts";
+import { cString, errno, errnoName, libc } from "../../ffi/libc.ts";
+
+/** O_PATH | O_CLOEXEC: nothing is read or waited for, as a named pipe would make it. */
+const O_PATH_CLOEXEC = 0o12000000;
+/** Whoever makes a file that takes longer to look through keeps the agent from all else. */
+const READ_BYTES_MAX = 256 << 20;
+
+/** A file that has no such library in it. */
+export class OtherFile extends Error {}
+
+/** The path leads nowhere any more: a process has ended. */
+export class GoneFile extends Error {}
+
+export class PinnedFile {
+  readonly #fd: number;
+  /** Which file it is, and how it was when it was opened: another text when it has been written to since. */
+  readonly identity: string;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+    this.identity = this.#look();
+  }
+
+  /** Throws {@linkcode GoneFile} and {@linkcode OtherFile}. */
+  static open(path: string): PinnedFile {
+    const fd = libc().open(cString(path), O_PATH_CLOEXEC, 0);
+    if (fd >= 0) {
+      try {
+        return new PinnedFile(fd);
+      } catch (error) {
+        libc().close(fd);
+        throw error;
+      }
+    }
+    const name = errnoName(errno());
+    if (name === "ENOENT" || name === "ESRCH") throw new GoneFile(name);
+    throw new OtherFile(name);
+  }
+
+  /** By which this process reaches it, and nothing else, until it is closed. */
+  get path(): string {
+    return `/proc/self/fd/${this.#fd}`;
+  }
+
+  /** Whether it was written to since it was opened. */
+  get hasChanged(): boolean {
+    return this.#look() !== this.identity;
+  }
+
+  /** Reads it for one look; what is read in all is bounded. */
+  withReader<T>(use: (read: ReadAt) => T): T {
+    using file = Deno.openSync(this.path);
+    const read = readerOf(file);
+    let left = READ_BYTES_MAX;
+    return use((offset, length) => {
+      left -= length;
+      if (left < 0) throw new OtherFile("it has too much to look through");
+      return read(offset, length);
+    });
+  }
+
+  close(): void {
+    libc().close(this.#fd);
+  }
+
+  #look(): string {
+    const { isFile, dev, ino, mtime, size } = Deno.statSync(this.path);
+    if (!isFile) throw new OtherFile("it is no file");
+    return `${dev}:${ino}:${mtime?.getTime()}:${size}`;
+  }
+}
