@@ -140,17 +140,28 @@ export class Lookout {
     }
   }
 
-  /** Of the first program the file is there when the process has gone. */
-  #executableOf({ pid, facts, executable }: Sight): Executable | undefined {
-    if (facts !== undefined || pid !== this.#first || this.#path === undefined) return executable;
-    return readExecutable(this.#path);
+  /** Of the first program the file is there when the process has gone, be it while it was looked at. */
+  #executableOf({ pid, facts, executable, program }: Sight): Executable | undefined {
+    const isKnown = executable !== undefined || facts?.mapped?.libraries.has("openssl");
+    if (isKnown || pid !== this.#first || this.#path === undefined) return executable;
+    return program === undefined || program === realPathOf(this.#path)
+      ? readExecutable(this.#path)
+      : undefined;
   }
 
   #executable(program: string, { executable }: ProcessFacts): Executable | undefined {
-    if (!this.#executables.has(program)) {
-      this.#executables.set(program, executable === undefined ? undefined : readExecutable(executable));
-    }
-    return this.#executables.get(program);
+    const known = this.#executables.get(program) ??
+      (executable === undefined ? undefined : readExecutable(executable));
+    this.#executables.set(program, known);
+    return known;
+  }
+}
+
+function realPathOf(path: string): string | undefined {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return undefined;
   }
 }
 
