@@ -5,8 +5,7 @@
  *
  * @module
  */
-
-import { fieldAnswered } from "./answered.ts";
+import { fieldAnswered, wordAnswered } from "./answered.ts";
 
 /** Offsets in a session's object; undefined: not known. */
 export interface SessionFacts {
@@ -39,15 +38,10 @@ export function nssFacts(): SessionFacts {
 const RANDOM_BYTES = 32;
 /** Farther in no instruction of interest stands. */
 const LOOKED_AT = 96;
-/** All bits of a field. */
-const ALL = 0xffff_ffff;
 
 /** The facts of OpenSSL and its descendants. */
 export function opensslFacts(codeOf: CodeOf): SessionFacts {
-  const word = (name: string) => {
-    const field = fieldAnswered(codeOf(name));
-    return field?.mask === ALL ? field.offset : undefined;
-  };
+  const word = (name: string) => wordAnswered(codeOf(name));
   const role = fieldAnswered(codeOf("SSL_is_server"));
   const client = addressTaken(codeOf("SSL_get_client_random"));
   const server = addressTaken(codeOf("SSL_get_server_random"));

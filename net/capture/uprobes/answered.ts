@@ -68,6 +68,12 @@ export function fieldAnswered(code: Uint8Array | undefined): Answer | undefined 
   return undefined;
 }
 
+/** The offset of a field that a function answers with all of its 32 bits. */
+export function wordAnswered(code: Uint8Array | undefined): number | undefined {
+  const field = fieldAnswered(code);
+  return field?.mask === ALL ? field.offset : undefined;
+}
+
 /** The type of a session of TLS over TCP is 0, that of QUIC is not. */
 function isZeroOf(value: Value): boolean | undefined {
   if (value === "object") return false;

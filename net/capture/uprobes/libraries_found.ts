@@ -38,22 +38,16 @@ const AHEAD_MS = 30;
 export class HostLibraries {
   /** Processes whose maps were read, the longest ago first. */
   readonly #seen = new Set<number>();
-  #isFirst = true;
-  /** Executables that nobody was seen to run, the smallest first. */
-  #ahead: string[] = [];
+  /** Executables that nobody was seen to run, the smallest first; undefined before the first look. */
+  #ahead: string[] | undefined;
 
   /** What was found since the last call, and some of what was found before. Each is to be dealt with before the next is asked for. */
   *find(): Generator<FoundLibrary> {
-    if (this.#isFirst) {
-      this.#isFirst = false;
-      this.#ahead = installedPrograms();
-      yield* installedLibraries();
-    }
+    if (this.#ahead === undefined) yield* installedLibraries();
+    const ahead = this.#ahead ??= installedPrograms();
     yield* this.#mapped();
     const startMs = performance.now();
-    while (this.#ahead.length > 0 && performance.now() - startMs < AHEAD_MS) {
-      yield* builtInto(this.#ahead.pop()!);
-    }
+    while (ahead.length > 0 && performance.now() - startMs < AHEAD_MS) yield* builtInto(ahead.pop()!);
   }
 
   /** What may be built into the program that a process runs now. */
