@@ -2,13 +2,9 @@
 /** Clients of the table. @module */
 import { fileURLToPath } from "node:url";
 import { sh } from "../e2e/debian/program.ts";
-import { type ClientRow, ROOTS } from "./rows.ts";
+import { type ClientRow, LIBRARIES, NODEJS, NODEJS_LIBRARIES } from "./rows.ts";
 
 const NSS_CURL = fileURLToPath(new URL("../e2e/programs/nss_curl.py", import.meta.url));
-const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
-/** Another nodejs may be installed: that of bookworm is taken out of a root, and its /usr/share/nodejs has to be here. */
-const NODEJS = `${ROOTS}/bookworm/usr/bin/node`;
-const NODEJS_LIBRARIES = `${ROOTS}/bookworm${LIBRARIES}`;
 const REQUEST = sh`printf 'GET /page HTTP/1.0\r\n\r\n'`;
 
 /** A client with a library, and what it is called with. */

@@ -10,6 +10,9 @@ const sorted = (texts: readonly string[]) => texts.toSorted().join(" ");
 
 export type Connection = ReturnType<typeof forgedConnections>[number];
 
+/** Why probes told nothing of a program, where nothing else is known. */
+export const NOT_MET = "none of its calls was met";
+
 /** What is in `capture`. */
 export async function connectionsIn(capture: string): Promise<Connection[]> {
   return forgedConnections(await Deno.readFile(capture));

@@ -3,17 +3,14 @@
 import { freePort } from "../support/free_port.ts";
 import { until } from "../support/until.ts";
 import { reasonText } from "../../net/agent/unmirrored/reasons.ts";
-import { Child } from "../e2e/support/child.ts";
 import type { Fixture } from "../e2e/support/fixture.ts";
 import { Agent, mirrorOptions, runSslcollector, summaryOf } from "../e2e/support/sslcollector.ts";
 import { SystemNamespace } from "../e2e/debian/system_namespace.ts";
 import { connectionsIn, judge, judgeService } from "./judge.ts";
 import { type ClientRow, REQUEST, type ServerRow, type ServiceRow } from "./rows.ts";
+import { clientEnvironment, startServer, whenServing } from "./started.ts";
 import type { Outcome } from "./table.ts";
 import { witnessClient, WitnessServer } from "./witness.ts";
-
-/** For so long a server may take to serve. */
-const START_MS = 20_000;
 
 /** Why it was not, in the words of `run`. */
 function reasonIn(remarks: readonly string[]): string {
@@ -26,9 +23,7 @@ function reasonIn(remarks: readonly string[]): string {
 export async function hookedClient(row: ClientRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
   await using server = new WitnessServer(fixture.certificate, fixture.key);
-  const url = `https://127.0.0.1:${server.port}/page`;
-  const { certificate: CERTIFICATE, folder: SHARED } = fixture;
-  const env = { URL: url, PORT: String(server.port), CERTIFICATE, SHARED };
+  const env = clientEnvironment(fixture, server.port);
   const args = ["run", ...mirrorOptions(capture), "--", "/bin/sh", "-c", row.script];
   const ended = await runSslcollector("source", fixture, args, { cwd: fixture.folder, env });
   return judge(
@@ -63,16 +58,11 @@ function processGroup(pid: number): number | undefined {
 export async function hookedServer(row: ServerRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
   const port = freePort();
-  const { certificate: CERTIFICATE, key: KEY } = fixture;
   await using agent = await Agent.start("source", fixture, capture);
-  const env = { ...agent.hookEnvironment, PORT: String(port), CERTIFICATE, KEY, HOME: fixture.folder };
-  await using server = new Child("/bin/sh", { args: ["-c", row.script], cwd: fixture.folder, env });
+  await using server = startServer(row, fixture, port, agent.hookEnvironment);
   const { request = REQUEST, answerBytes } = row;
-  const endMs = performance.now() + START_MS;
-  const seen = await until(`an answer of ${row.program}`, async () => {
-    if (performance.now() > endMs) throw new Error(`${row.program} does not serve`);
-    return await witnessClient(port, CERTIFICATE, request, answerBytes).catch(() => undefined);
-  }, 20);
+  const answer = () => witnessClient(port, fixture.certificate, request, answerBytes);
+  const seen = await whenServing(row, () => answer().catch(() => undefined));
   const reason = await reasonOfPs(fixture, server.pid);
   await server[Symbol.asyncDispose]();
   await agent.stop();

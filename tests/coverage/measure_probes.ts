@@ -2,39 +2,35 @@
 /** Runs a program without the hook beside an agent with kernel probes, and says what of it is in the capture. @module */
 import { freePort } from "../support/free_port.ts";
 import { runOk } from "../support/run.ts";
-import { until } from "../support/until.ts";
 import { Child } from "../e2e/support/child.ts";
 import type { Fixture } from "../e2e/support/fixture.ts";
 import { ProbeAgent } from "../e2e/support/probes.ts";
 import { summaryOf } from "../e2e/support/sslcollector.ts";
 import { SystemNamespace } from "../e2e/debian/system_namespace.ts";
-import { connectionsIn, judge, judgeService } from "./judge.ts";
+import { connectionsIn, judge, judgeService, NOT_MET } from "./judge.ts";
 import { type ClientRow, REQUEST, type ServerRow, type ServiceRow } from "./rows.ts";
+import { clientEnvironment, startServer, whenServing } from "./started.ts";
 import type { Outcome } from "./table.ts";
 import { witnessClient, WitnessServer } from "./witness.ts";
-
-/** For so long a server may take to serve. */
-const START_MS = 20_000;
 
 /** Ends the agent; answers what it says of files that it cannot probe. */
 async function stop(agent: ProbeAgent): Promise<string> {
   agent.child.kill("SIGTERM");
   const { remarks } = summaryOf(await agent.child.ended);
   const refused = remarks.find((line) => line.includes(" is not probed: "));
-  return refused?.split(" is not probed: ")[1] ?? "none of its calls was met";
+  return refused?.split(" is not probed: ")[1] ?? NOT_MET;
 }
 
 /** It runs twice: the first run may be over before it was met. */
 export async function probedClient(row: ClientRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
-  const { certificate: CERTIFICATE, key, folder: SHARED } = fixture;
-  await using first = new WitnessServer(CERTIFICATE, key);
-  await using second = new WitnessServer(CERTIFICATE, key);
+  await using first = new WitnessServer(fixture.certificate, fixture.key);
+  await using second = new WitnessServer(fixture.certificate, fixture.key);
   await using agent = await ProbeAgent.start({ fixture, capture, ports: [first.port, second.port] });
   for (const { port } of [first, second]) {
     const cwd = fixture.path(`run-${port}`);
     await Deno.mkdir(cwd);
-    const env = { URL: `https://127.0.0.1:${port}/page`, PORT: String(port), CERTIFICATE, SHARED };
+    const env = clientEnvironment(fixture, port);
     await new Child("/bin/sh", { args: ["-c", row.script], cwd, env }).ended;
   }
   const reason = await stop(agent);
@@ -53,16 +49,10 @@ export async function probedClient(row: ClientRow, fixture: Fixture): Promise<Ou
 export async function probedServer(row: ServerRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
   const port = freePort();
-  const { certificate: CERTIFICATE, key: KEY } = fixture;
-  const env = { PORT: String(port), CERTIFICATE, KEY, HOME: fixture.folder };
-  await using server = new Child("/bin/sh", { args: ["-c", row.script], cwd: fixture.folder, env });
-  const endMs = performance.now() + START_MS;
-  await until(`${row.program} at port ${port}`, async () => {
-    if (performance.now() > endMs) throw new Error(`${row.program} does not serve`);
-    return await runOk("ss", "-tlnH", `sport = :${port}`) !== "";
-  }, 20);
+  await using server = startServer(row, fixture, port);
+  await whenServing(row, async () => await runOk("ss", "-tlnH", `sport = :${port}`) !== "");
   await using agent = await ProbeAgent.start({ fixture, capture, ports: [port] });
-  const seen = await witnessClient(port, CERTIFICATE, row.request ?? REQUEST, row.answerBytes);
+  const seen = await witnessClient(port, fixture.certificate, row.request ?? REQUEST, row.answerBytes);
   await server[Symbol.asyncDispose]();
   const reason = await stop(agent);
   return judge(await connectionsIn(capture), "server", [seen], reason);

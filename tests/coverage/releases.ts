@@ -9,11 +9,13 @@ import { runOk } from "../support/run.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { checkPeers, probedPeers } from "../e2e/support/pattern_peers.ts";
 import { PROGRAMS } from "../e2e/support/python.ts";
-import { ROOTS, type Row } from "./rows.ts";
+import { NOT_MET } from "./judge.ts";
+import { LIBRARIES, ROOTS, type Row } from "./rows.ts";
 import type { Coverage, Outcome } from "./table.ts";
 
-/** Whole, as was checked. */
-function seenBy(comment: string): Outcome {
+/** Whole, as was checked; undefined: nothing is captured. */
+function outcomeOf(comment: string | undefined): Outcome {
+  if (comment === undefined) return { state: "not captured", reason: NOT_MET };
   const grades = [/attribution=(\S+)/.exec(comment)?.[1] ?? "?"];
   return { state: "captured", isComplete: true, isAddressed: true, hasRole: true, grades };
 }
@@ -25,22 +27,20 @@ interface Release extends Row {
   readonly loader?: string;
 }
 
-const SYSTEM = "/usr/lib/x86_64-linux-gnu";
-
 function release(library: string, folder: string, suffix: string, loader?: string): Release {
   const libraries = [`libssl.so.${suffix}`, `libcrypto.so.${suffix}`];
   const needs = ["cc", `${folder}/${libraries[0]}`];
   return { program: "the tests' peer", library, needs, folder, libraries, loader };
 }
 
-const inRoot = (suite: string) => `${ROOTS}/${suite}${SYSTEM}`;
+const inRoot = (suite: string) => `${ROOTS}/${suite}${LIBRARIES}`;
 
 export const RELEASES: readonly Release[] = [
   release("OpenSSL 1.0.2", inRoot("stretch"), "1.0.2"),
   release("OpenSSL 1.1.1", inRoot("bullseye"), "1.1"),
-  release("OpenSSL 3.0", SYSTEM, "3"),
+  release("OpenSSL 3.0", LIBRARIES, "3"),
   release("OpenSSL 3.5", inRoot("trixie"), "3", "ld-linux-x86-64.so.2"),
-  release("BoringSSL", `${SYSTEM}/android`, "0"),
+  release("BoringSSL", `${LIBRARIES}/android`, "0"),
 ];
 
 /** Both ends, one after the other, with the hook and, where that is possible, by probes; fails unless each is captured as it was. */
@@ -65,13 +65,8 @@ export async function measureRelease(
     const peers = { program: peer, server: [fixture.certificate, fixture.key] };
     for (const { run, comment } of await checkPeers(fixture, peers, runs)) {
       const role = run.hooked[0];
-      const probed = withProbes ? await probedPeers(fixture, peers, role) : undefined;
-      const probes: Outcome | undefined = !withProbes
-        ? undefined
-        : probed === undefined
-        ? { state: "not captured", reason: "none of its calls was met" }
-        : seenBy(probed);
-      rows.push({ program, role, library, hook: seenBy(comment), probes });
+      const probes = withProbes ? outcomeOf(await probedPeers(fixture, peers, role)) : undefined;
+      rows.push({ program, role, library, hook: outcomeOf(comment), probes });
     }
   });
   return rows;

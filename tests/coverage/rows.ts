@@ -33,5 +33,12 @@ export interface ServerRow extends Row {
 /** A folder with roots of other Debians, by their names: what debootstrap makes, or the packages taken out alone. */
 export const ROOTS = Deno.env.get("COVERAGE_ROOTS") ?? "/nonexistent";
 
+/** Of this machine, and below a root of theirs of the others. */
+export const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
+
+/** Another nodejs may be installed: that of bookworm is taken out of a root, and its /usr/share/nodejs has to be here. */
+export const NODEJS = `${ROOTS}/bookworm/usr/bin/node`;
+export const NODEJS_LIBRARIES = `${ROOTS}/bookworm${LIBRARIES}`;
+
 /** What a client sends where the row says nothing. */
 export const REQUEST = "GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";

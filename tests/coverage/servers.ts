@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Servers of the table. @module */
 import { sh } from "../e2e/debian/program.ts";
-import { ROOTS, type ServerRow } from "./rows.ts";
+import { NODEJS, NODEJS_LIBRARIES, ROOTS, type ServerRow } from "./rows.ts";
 
 const BOTH = sh`cat $CERTIFICATE $KEY >both.pem`;
 const PAGE = sh`head -c 200000 /dev/zero | tr '\0' a >page`;
@@ -12,10 +12,7 @@ CONTEXT.load_cert_chain(os.environ["CERTIFICATE"], os.environ["KEY"])
 ADDRESS = ("127.0.0.1", int(os.environ["PORT"]))
 ANSWER = b"HTTP/1.0 200 OK\r\n\r\n" + b"a" * 200000`;
 
-const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
-/** Another nodejs, and another mail server, may be installed: those of bookworm are taken out of a root. */
-const NODEJS = `${ROOTS}/bookworm/usr/bin/node`;
-const NODEJS_LIBRARIES = `${ROOTS}/bookworm${LIBRARIES}`;
+/** Another mail server may be installed: that of bookworm is taken out of a root. */
 const EXIM = `${ROOTS}/bookworm/usr/sbin/exim4`;
 const NODE_SERVER = sh`
 const [cert, key] = ["CERTIFICATE", "KEY"].map((name) => require("fs").readFileSync(process.env[name]));
