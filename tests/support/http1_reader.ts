@@ -148,7 +148,7 @@ export function readHttp1(toServer: Uint8Array, toClient: Uint8Array): Http1Conn
   }
   while (!requests.done) {
     const request = requests.message(() => false);
-    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP\/1\.1$/.exec(request.start);
+    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.1$/.exec(request.start);
     if (match === null) throw new Error(`request line ${JSON.stringify(request.start)}`);
     const [, method, target] = match;
     if (responses.done) {

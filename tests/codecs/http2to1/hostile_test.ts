@@ -336,6 +336,11 @@ Deno.test("GOAWAY: what was not looked at has no response", () => {
   assert.deepEqual(harness.summary(), ["GET /b 0 0", "GET /a 200 0"]);
 });
 
+Deno.test("a byte of a path that is a space in Unicode alone ends no target", () => {
+  const harness = started().data(0, headers(1, request("GET", "/\u00a0a"), END_STREAM)).end();
+  assert.deepEqual(harness.exchanges().map(({ target }) => target), ["/\u00a0a"]);
+});
+
 Deno.test("random frames and mutated conversations: no throw, every message strictly readable", () =>
   withSeed((random) => {
     for (let round = 0; round < 3000; round++) http2Target(random);
