@@ -17,8 +17,6 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-/* Rings that a process may have one after the other. */
-#define VIEWS 4
 /* A process that found no spare ring looks again. */
 #define ATTEMPT_NS (NS_PER_SECOND / 10)
 
@@ -33,7 +31,7 @@ uint32_t attach_missed;
 static uint32_t making;           /* attached, or not to be, by one thread */
 static struct region regions[2];  /* the one in use, and room for a forked child's own */
 static struct region *region;     /* NULL: none */
-static struct ring_view views[VIEWS];
+static struct ring_view views[REGION_VIEWS];
 static uint32_t uncorrected;      /* libraries, until there is a page to count them in */
 static uint32_t epochs;           /* rings that this process and its ancestors had */
 
@@ -110,7 +108,7 @@ static struct ring_view *claim_or_make(struct process *process)
 {
     struct ring_view *before = load_relaxed(&process->view);
     enter(process);
-    if (process->views == VIEWS || (before != NULL && load_relaxed(&before->ring->retired) != SSLC_RETIRED_AGAIN))
+    if (process->views == REGION_VIEWS || (before != NULL && load_relaxed(&before->ring->retired) != SSLC_RETIRED_AGAIN))
         return NULL;
     uint64_t now = clock_ns(SSLC_CLOCK_REALTIME);
     struct ring_view *view = load_relaxed(&region) == NULL ? NULL : claim(process, now);
@@ -199,7 +197,7 @@ COLD void attach_shrink(void)
     if (current == NULL || seccomp_in_force() ||
         !__atomic_compare_exchange_n(&process->busy, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return;
-    region_shrink(current, load_relaxed(&process->view));
+    region_shrink(current, views, process->views);
     sessions_shrink();
     bounce_shrink();
     store_release(&process->busy, 0);

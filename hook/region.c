@@ -231,28 +231,48 @@ static uint32_t spare_ring(const struct region *region)
     return number;
 }
 
-void region_shrink(struct region *region, struct ring_view *view)
+/* The view of this ring; NULL: there is none. */
+static struct ring_view *view_of(struct ring_view *views, uint32_t count, const uint8_t *ring)
 {
-    uint32_t data = KEPT_DATA < region->data_capacity ? KEPT_DATA : region->data_capacity, slots = slots_for(data);
+    for (uint32_t i = 0; i < count; i++)
+        if ((const uint8_t *)views[i].ring == ring)
+            return &views[i];
+    return NULL;
+}
+
+/* Unmaps what lies between the last part that is kept and `next`, which is the last one from now on. */
+static void keep_next(struct region *region, uint32_t *kept, struct region_part next)
+{
+    uintptr_t done = region->mapped[*kept].end;
+    if (done < next.start)
+        sys2(SYS_munmap, done, next.start - done);
+    region->mapped[++*kept] = next;
+}
+
+void region_shrink(struct region *region, struct ring_view *views, uint32_t count)
+{
+    uint32_t least = KEPT_DATA < region->data_capacity ? KEPT_DATA : region->data_capacity, kept = 0;
     if (region->kept_data != 0)
         return;
-    region->kept_data = data;
-    region->first_ring = view == NULL ? spare_ring(region) : 0;
-    region->usable_rings = view == NULL;
-    uint8_t *ring = view == NULL ? ring_at(region, region->first_ring) : (uint8_t *)view->ring;
-    if (view != NULL)
-        ring_freeze(view, &slots, &data);
-    else
-        region->first_data = data;
-    uint64_t slots_end = SSLC_PAGE + (uint64_t)slots * sizeof(struct sslc_slot);
-    uint64_t data_start = SSLC_PAGE + (uint64_t)region->slot_capacity * sizeof(struct sslc_slot);
+    region->kept_data = least;
+    region->first_ring = count == 0 ? spare_ring(region) : 0;
+    region->usable_rings = count == 0;
+    region->first_data = count == 0 ? least : region->first_data;
     uintptr_t end = region->mapped[0].end;
     region->mapped[0] = pages_of(region->base, SSLC_PAGE);
-    region->mapped[1] = pages_of(ring, slots_end);
-    region->mapped[2] = pages_of(ring + data_start, data);
-    for (unsigned i = 0; i < REGION_PARTS; i++) {
-        uintptr_t next = i + 1 < REGION_PARTS ? region->mapped[i + 1].start : pages_of((const uint8_t *)end, 0).start;
-        if (region->mapped[i].end < next)
-            sys2(SYS_munmap, region->mapped[i].end, next - region->mapped[i].end);
+    for (uint32_t number = 0; number < region->ring_count; number++) {
+        uint8_t *ring = ring_at(region, number);
+        struct ring_view *view = view_of(views, count, ring);
+        bool is_last = count == 0 ? number == region->first_ring : view == &views[count - 1];
+        uint32_t data = is_last ? least : 0, slots = slots_for(data);
+        if (view != NULL)
+            ring_freeze(view, &slots, &data);
+        else if (!is_last)
+            continue;
+        keep_next(region, &kept, pages_of(ring, SSLC_PAGE + (uint64_t)slots * sizeof(struct sslc_slot)));
+        keep_next(region, &kept, pages_of(ring + SSLC_PAGE + (uint64_t)region->slot_capacity * sizeof(struct sslc_slot), data));
     }
+    uintptr_t done = region->mapped[kept].end;
+    if (done < end)
+        sys2(SYS_munmap, done, end - done);
 }

@@ -6,7 +6,9 @@
 
 #include "ring.h"
 
-#define REGION_PARTS 3 /* the first page; slots and data of a ring */
+/* Rings that a process may have one after the other. */
+#define REGION_VIEWS 4u
+#define REGION_PARTS (1 + 2 * REGION_VIEWS) /* the first page; slots and data of each ring */
 
 struct region_part {
     uintptr_t start;
@@ -44,9 +46,10 @@ void region_unmap(struct region *region);
 /* Claims a spare ring for the thread `owner`, and describes it in `view`. False when none is spare. Makes no system call. */
 bool region_claim(struct region *region, uint32_t owner, uint64_t time_ns, struct ring_view *view);
 
-/* Unmaps all but what `view` has used and a little more, and keeps it there; with view NULL, which is of a process that has claimed no ring
- * yet, all but one small ring. */
-void region_shrink(struct region *region, struct ring_view *view);
+/* Unmaps what no thread can reach: all but what the rings of this process have used, those that were given up too, since a thread may be
+ * within one of them for as long as it likes. The last of `views`, all that the process has claimed here, gets a little more; all go no
+ * further from now on. A process that has claimed none yet keeps one small ring. */
+void region_shrink(struct region *region, struct ring_view *views, uint32_t count);
 
 /* The region's first page; to be touched only when a ring was claimed, since then it is there. */
 static inline struct sslc_region *region_page(const struct region *region)

@@ -111,6 +111,15 @@ Deno.test("TLS libraries that come and go, more than the hook knows at a time", 
   await survives(program, plugins, "120\n");
 });
 
+Deno.test("memory given back while a thread is held up within a ring that was given up", async () => {
+  await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"]);
+  const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`, "-lpthread"];
+  const program = await compile("stalled", ["stalled.c"], linked);
+  for (const where of ["slots", "data"]) {
+    for (const way of ["setrlimit", "mlockall"]) await survives(program, [where, way], "fine\n");
+  }
+});
+
 Deno.test("sessions that begin while their table is made smaller", async () => {
   const output = await run(await compile("shrinking", ["shrinking.c"]), []);
   assert.deepEqual(output, { code: 0, signal: null, stdout: "", stderr: "" });
