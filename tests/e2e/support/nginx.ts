@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** nginx as a daemon: its master belongs to root, its workers to another user. @module */
 import assert from "node:assert/strict";
-import { missing } from "../../support/run.ts";
+import { missing, runOk } from "../../support/run.ts";
 import { notRoot, type Reason } from "../../support/skip.ts";
 import { freePort } from "../../support/free_port.ts";
 import { sha256 } from "../../support/tshark.ts";
@@ -32,17 +32,9 @@ export class Nginx implements AsyncDisposable {
     hookEnvironment: Readonly<Record<string, string>>,
     isHttp2 = false,
   ): Promise<Nginx> {
-    const folder = fixture.path("nginx");
-    await Deno.mkdir(`${folder}/put`, { recursive: true });
-    await Deno.mkdir(`${folder}/temporary`);
-    for (const name of ["put", "temporary"]) {
-      const chown = await new Deno.Command("chown", { args: [`${USER}:${GROUP}`, `${folder}/${name}`] })
-        .output();
-      assert.ok(chown.success);
-    }
     for (let attempt = 1;; attempt++) {
       const port = freePort();
-      await Deno.writeTextFile(`${folder}/nginx.conf`, configuration(fixture, folder, port, isHttp2));
+      const folder = await layOutNginx(fixture, [`127.0.0.1:${port}`, `[::1]:${port}`], isHttp2);
       // The daemon and its workers keep descriptor 3: standard output ends when the last of them has gone.
       const shell = new Child("sh", {
         args: ["-c", `nginx -p "$0" -e error.log -c nginx.conf 3>&1 && echo started`, folder],
@@ -104,7 +96,27 @@ export class Nginx implements AsyncDisposable {
   }
 }
 
-function configuration(fixture: Fixture, folder: string, port: number, isHttp2: boolean): string {
+/** Makes the folder that `nginx -p FOLDER -c nginx.conf` starts from, listening at these addresses; answers its path. */
+export async function layOutNginx(
+  fixture: Fixture,
+  listen: readonly string[],
+  isHttp2 = false,
+): Promise<string> {
+  const folder = fixture.path("nginx");
+  for (const name of ["put", "temporary"]) {
+    await Deno.mkdir(`${folder}/${name}`, { recursive: true });
+    await runOk("chown", `${USER}:${GROUP}`, `${folder}/${name}`);
+  }
+  await Deno.writeTextFile(`${folder}/nginx.conf`, configuration(fixture, folder, listen, isHttp2));
+  return folder;
+}
+
+function configuration(
+  fixture: Fixture,
+  folder: string,
+  listen: readonly string[],
+  isHttp2: boolean,
+): string {
   const protocols = isHttp2 ? "ssl http2" : "ssl";
   return `
 user ${USER} ${GROUP};
@@ -120,8 +132,7 @@ http {
   client_max_body_size 100m;
   client_body_temp_path ${folder}/temporary;
   server {
-    listen 127.0.0.1:${port} ${protocols};
-    listen [::1]:${port} ${protocols};
+    ${listen.map((address) => `listen ${address} ${protocols};`).join("\n    ")}
     ssl_certificate ${fixture.certificate};
     ssl_certificate_key ${fixture.key};
     root ${fixture.bodies};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** An HTTPS client in the test's own process, which no hook sees: for bodies that curl would ask for too fast. @module */
 import assert from "node:assert/strict";
-import type { Target } from "./curl.ts";
 import { type Connection, endpoint, type Seen } from "./exchange.ts";
 import type { Fixture } from "./fixture.ts";
 import { Link } from "./link.ts";
@@ -10,7 +9,7 @@ import { headField, MessageReader, writeAll } from "./message_reader.ts";
 /** Makes the requests, no faster than the agent that writes `capture`; answers what was seen. */
 export async function peerClient(
   connections: readonly Connection[],
-  target: Target,
+  target: { readonly hostname: string; readonly port: number },
   fixture: Fixture,
   capture: string,
 ): Promise<Seen> {
