@@ -71,8 +71,8 @@ INLINE int open_flow(const struct probe_session_key *key, struct probe_session *
   return 1;
 }
 
-static __attribute__((noinline)) int tell_call(const struct frame *frame, u64 length,
-                                               const struct caller *caller) {
+CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct caller *caller) {
+  if (!frame || !caller) return 0;
   struct probe_session_key key = key_of(frame->session);
   struct probe_books *books = the_books();
   if (!books) return 0;
