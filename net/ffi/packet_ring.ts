@@ -65,7 +65,7 @@ export class PacketRing {
 
   /**
    * Packets of the interface `name` that `filter` lets through: `struct sock_filter`s, whose result is how many bytes are kept, at
-   * most 384. `receivedOnly` leaves out what the host sends, which on the loopback interface comes back.
+   * most 384. `receivedOnly` leaves out what the host sends, which on the loopback interface comes back, at no cost to what is sent.
    *
    * @throws {Deno.errors.PermissionDenied} without CAP_NET_RAW, {@linkcode Deno.errors.NotFound} where there is no such interface,
    * an `Error` for any other failure; each one line.

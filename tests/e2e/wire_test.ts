@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /**
  * Addresses as an interface sees them. The server's answer is the address that it sees: each flow of the capture has to be that of
- * its own payload. `WIRE_CONNECTIONS` and `WIRE_HELLOS` in the environment set how many there are under a flood.
+ * its own payload. `WIRE_CONNECTIONS`, `WIRE_RATE` (a second) and `WIRE_HELLOS` in the environment set how many there are under a flood.
  */
 import assert from "node:assert/strict";
 import { type ForgedConnection, forgedConnections } from "../support/forged.ts";
 import { netnsMissing } from "../support/netns.ts";
-import { missing } from "../support/run.ts";
+import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { Child, runChild } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
@@ -15,9 +15,11 @@ import { PROGRAMS } from "./support/python.ts";
 import { Agent, type Summary } from "./support/sslcollector.ts";
 
 const CONNECTIONS = Number(Deno.env.get("WIRE_CONNECTIONS") ?? 150);
+const RATE = Number(Deno.env.get("WIRE_RATE") ?? 500);
 const HELLOS = Number(Deno.env.get("WIRE_HELLOS") ?? 10_000);
-const AT_A_TIME = 4;
 const lacking = [missing("curl", "nft", "python3"), netnsMissing()];
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 /** An HTTPS server in a namespace that answers who asks. */
 async function serve(networks: Networks, name: string, { certificate, key }: Fixture): Promise<Child> {
@@ -50,17 +52,6 @@ async function ask(
   });
   assert.equal(code, 0, stderr);
   return new TextDecoder().decode(stdout);
-}
-
-/** Calls `one` so often, some at a time; answers what it answered. */
-async function repeat(times: number, one: () => Promise<string>): Promise<string[]> {
-  const answers: string[] = [];
-  let left = times;
-  const loop = async () => {
-    while (left-- > 0) answers.push(await one());
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, loop));
-  return answers;
 }
 
 /** Fails unless each flow is that of its own payload, and there is one for each answer. */
@@ -197,31 +188,43 @@ Deno.test({
 
 Deno.test({
   name:
-    `wire: ${CONNECTIONS} short connections beside a flood of ${HELLOS} hellos: each has its own address, none is missing`,
-  ...skipIf(...lacking),
+    `wire: ${CONNECTIONS} short connections behind NAT, ${RATE} a second, beside a flood of ${HELLOS} hellos: each has its own address, none is missing`,
+  ...skipIf(...lacking, missing("cc", "openssl")),
   timeout: 300_000 + 100 * CONNECTIONS,
   fn: () =>
     withFixture(async (fixture) => {
+      const client = fixture.path("connections");
+      await runOk("cc", "-O1", "-o", client, `${PROGRAMS}/connections.c`, "-lssl", "-lcrypto", "-lpthread");
       await using networks = new Networks();
-      await networks.add("client", "server");
-      await networks.link(["client", "eth0", "10.4.0.2/24"], ["server", "eth0", "10.4.0.9/24"]);
+      await networks.add("client", "router", "server");
+      await networks.link(["router", "in", "10.4.1.1/24"], ["client", "eth0", "10.4.1.2/24"]);
+      await networks.link(["router", "out", "10.4.0.2/24"], ["server", "eth0", "10.4.0.9/24"]);
+      await networks.in("client", "ip", "route", "add", "default", "via", "10.4.1.1");
+      await networks.masquerade("router", "out", "fully-random");
       await using _server = await serve(networks, "server", fixture);
-      await using agent = await agentIn(networks, "client", fixture, "eth0");
+      await using agent = await agentIn(networks, "router", fixture, "out");
       const flood = runChild("ip", {
         args: networks.command("server", "python3", `${PROGRAMS}/flood_hellos.py`, "eth0", `${HELLOS}`),
       });
-      const answers = await repeat(
-        CONNECTIONS,
-        () => ask(networks, "client", agent, "https://10.4.0.9:8443/"),
-      );
+      const { code, stdout, stderr } = await runChild("ip", {
+        args: networks.command("client", client, "10.4.0.9", "8443", `${CONNECTIONS}`, `${RATE}`),
+        env: agent.hookEnvironment,
+      });
+      assert.equal(code, 0, stderr);
+      console.log(`      ${stderr.trim()}`);
       assert.equal((await flood).code, 0, (await flood).stderr);
+      const answers = new TextDecoder().decode(stdout).trim().split("\n").map((line) => line.split(" "));
       checkBooks(await agent.stop(), CONNECTIONS);
       const connections = forgedConnections(await Deno.readFile(fixture.path("out.pcapng")));
-      const told = connections.map(({ streams }) =>
-        new TextDecoder().decode(streams[1]).split("\r\n\r\n")[1]
-      );
-      assert.deepEqual(connections.map(({ name }) => name), told.map((client) => `${client}>10.4.0.9:8443`));
-      assert.deepEqual(told.toSorted(), answers.toSorted());
+      // What a flow is called, what its own request and response say, and what its comment says of the program's socket.
+      const told = connections.map(({ name, streams, comments }) => [
+        name,
+        /^GET \/(\d+) /.exec(text(streams[0]))?.[1],
+        text(streams[1]).split("\r\n\r\n")[1],
+        /program-flow=(\S+)>/.exec(comments[0])?.[1],
+      ]);
+      const seen = answers.map(([port, seen]) => [`${seen}>10.4.0.9:8443`, port, seen, `10.4.1.2:${port}`]);
+      assert.deepEqual(told.toSorted(), seen.toSorted());
     }),
 });
 

@@ -13,14 +13,21 @@ const TCP = 6;
 /** IPv6 extension headers that may come before TCP: hop-by-hop options, routing, destination options (RFC 8200). */
 const EXTENSIONS = [0, 43, 60];
 const VLAN_TYPES = [0x8100, 0x88a8];
+/** Where the kernel lets a filter read which way a packet goes, and that it goes out (linux/filter.h, linux/if_packet.h). */
+const PACKET_TYPE = 0xfffff004;
+const OUTGOING = 4;
 /** Bytes of the record that tell it: its place in the record, and what is there (RFC 8446 section 5.1 and 4.1.2). */
 const MARKS: readonly (readonly [place: number, value: number])[] = [[0, 0x16], [1, 3], [5, 1], [9, 3]];
 /** How many bytes of the record may be missing in front of the payload. */
 export const CUT_MAX = 5;
 
-/** `struct sock_filter`s. A packet that ends before a byte that is looked at does not pass. */
-export function helloFilter(): Uint8Array<ArrayBuffer> {
+/**
+ * `struct sock_filter`s. A packet that ends before a byte that is looked at does not pass, nor with `sentOnly` one that the interface
+ * received.
+ */
+export function helloFilter(sentOnly = false): Uint8Array<ArrayBuffer> {
   const program = new BpfProgram();
+  if (sentOnly) program.do("ldb", PACKET_TYPE).ifEqual(OUTGOING, "sent").do("ret", 0).label("sent");
   // X is where the IP header begins.
   program.do("ldx", 14).do("ldh", 12);
   for (const type of VLAN_TYPES) program.ifEqual(type, "tag");

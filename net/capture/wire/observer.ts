@@ -11,7 +11,7 @@ import type { CaptureInterface, CaptureTarget } from "../target.ts";
 import { helloFilter } from "./hello_filter.ts";
 import { parseHelloPacket } from "./hello_packet.ts";
 
-/** Packets of one interface at a look: all that its ring can hold. */
+/** Packets of one ring at a look: all that it can hold. */
 const LOOK_MAX = 4096;
 const CHECK_MS = 1000;
 /** What the host sends on it comes back. */
@@ -30,8 +30,11 @@ export interface WireObserverOptions {
 
 interface Observed {
   readonly name: string;
-  /** Undefined: it cannot be looked at, now or ever. */
-  ring: PacketRing | undefined;
+  /**
+   * What it receives and what the host sends, apart: whoever floods the interface from outside must not push out the hellos of this
+   * host's clients. Empty: it cannot be looked at, now or ever.
+   */
+  rings: readonly PacketRing[];
   /** Nobody may look at it: its addresses are all that is known. */
   readonly isForbidden: boolean;
   dropped: number;
@@ -40,7 +43,8 @@ interface Observed {
 /** Interfaces that are looked at, until closed. */
 export class WireObserver {
   readonly #options: WireObserverOptions;
-  readonly #filter = helloFilter();
+  readonly #receivedFilter = helloFilter();
+  readonly #sentFilter = helloFilter(true);
   readonly #observed: Observed[];
   readonly #baseNs: number;
   #told = "";
@@ -66,31 +70,41 @@ export class WireObserver {
 
   #begin(name: string): Observed {
     try {
-      return { name, ring: this.#open(name), isForbidden: false, dropped: 0 };
+      return { name, rings: this.#open(name), isForbidden: false, dropped: 0 };
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
       this.#options.warn(
         `${error.message}: which flows cross it is told by this host's addresses, and their own are those that programs know`,
       );
-      return { name, ring: undefined, isForbidden: true, dropped: 0 };
+      return { name, rings: [], isForbidden: true, dropped: 0 };
     }
   }
 
-  #open(name: string): PacketRing {
-    return PacketRing.open(name, this.#filter, name === LOOPBACK);
+  #open(name: string): PacketRing[] {
+    const received = PacketRing.open(name, this.#receivedFilter, true);
+    if (name === LOOPBACK) return [received];
+    try {
+      return [received, PacketRing.open(name, this.#sentFilter)];
+    } catch (error) {
+      received.close();
+      throw error;
+    }
   }
 
   /** Tells what was seen since the last time. */
   look(): void {
-    for (const observed of this.#observed) {
-      const { ring } = observed;
-      let packet: RingPacket | undefined;
-      for (let left = LOOK_MAX; left > 0 && (packet = ring?.next()) !== undefined; left--) this.#tell(packet);
+    for (const { rings } of this.#observed) {
+      for (const ring of rings) this.#read(ring);
     }
     const nowMs = performance.now();
     if (nowMs - this.#checkedMs < CHECK_MS) return;
     this.#checkedMs = nowMs;
     this.#check();
+  }
+
+  #read(ring: PacketRing): void {
+    let packet: RingPacket | undefined;
+    for (let left = LOOK_MAX; left > 0 && (packet = ring.next()) !== undefined; left--) this.#tell(packet);
   }
 
   #tell({ bytes, vlan: strippedVlan, timeNs }: RingPacket): void {
@@ -114,12 +128,12 @@ export class WireObserver {
     let lost = 0;
     for (const observed of this.#observed) {
       if (observed.isForbidden) continue;
-      if (observed.ring?.isDeaf) this.#lose(observed);
-      if (observed.ring === undefined) {
+      if (observed.rings.some(({ isDeaf }) => isDeaf)) this.#lose(observed);
+      if (observed.rings.length === 0) {
         this.#reopen(observed);
         continue;
       }
-      const { dropped } = observed.ring;
+      const dropped = observed.rings.reduce((sum, ring) => sum + ring.dropped, 0);
       lost += dropped - observed.dropped;
       observed.dropped = dropped;
     }
@@ -128,8 +142,8 @@ export class WireObserver {
   }
 
   #lose(observed: Observed): void {
-    observed.ring!.close();
-    observed.ring = undefined;
+    for (const ring of observed.rings) ring.close();
+    observed.rings = [];
     observed.dropped = 0;
     this.#options.warn(
       `${observed.name} is down or gone: flows on it are told by addresses until it is back`,
@@ -137,22 +151,22 @@ export class WireObserver {
   }
 
   #reopen(observed: Observed): void {
-    let ring: PacketRing;
+    let rings: PacketRing[];
     try {
-      ring = this.#open(observed.name);
+      rings = this.#open(observed.name);
     } catch {
       return; // It is still away.
     }
-    if (ring.isDeaf) return ring.close();
-    observed.ring = ring;
+    if (rings.some(({ isDeaf }) => isDeaf)) return rings.forEach((ring) => ring.close());
+    observed.rings = rings;
     this.#options.warn(`${observed.name} is looked at again`);
   }
 
   #tellInterfaces(timeNs: number): void {
-    const interfaces = this.#observed.map(({ name, ring }): CaptureInterface => ({
+    const interfaces = this.#observed.map(({ name, rings }): CaptureInterface => ({
       name,
       addresses: this.#options.addressesOf(name),
-      isSeen: ring !== undefined,
+      isSeen: rings.length > 0,
     }));
     const text = JSON.stringify(interfaces);
     if (text === this.#told) return;
@@ -162,7 +176,7 @@ export class WireObserver {
 
   /** Idempotent. */
   close(): void {
-    for (const { ring } of this.#observed) ring?.close();
+    for (const { rings } of this.#observed) rings.forEach((ring) => ring.close());
     this.#observed.length = 0;
   }
 }

@@ -63,12 +63,12 @@ export class Networks implements AsyncDisposable {
     await this.in(name, "ip", "link", "set", device, "up");
   }
 
-  /** Lets a namespace route, and hide who asks behind the address of `device`. */
-  async masquerade(name: string, device: string): Promise<void> {
+  /** Lets a namespace route, and hide who asks behind the address of `device`; `how` is nft's, as `fully-random` for other ports. */
+  async masquerade(name: string, device: string, ...how: string[]): Promise<void> {
     await this.in(name, "sysctl", "-qw", "net.ipv4.ip_forward=1");
     await this.in(name, "nft", "add", "table", "ip", "nat");
     await this.in(name, "nft", "add chain ip nat post { type nat hook postrouting priority 100 ; }");
-    await this.in(name, "nft", "add", "rule", "ip", "nat", "post", "oifname", device, "masquerade");
+    await this.in(name, "nft", "add", "rule", "ip", "nat", "post", "oifname", device, "masquerade", ...how);
   }
 
   /** MAC address of an interface. */

@@ -6,7 +6,7 @@ import { parseHelloPacket } from "../../../../net/capture/wire/hello_packet.ts";
 import { PacketRing } from "../../../../net/ffi/packet_ring.ts";
 import { type FrameOptions, helloRecord, tcpFrame } from "../../../support/hello_frames.ts";
 import { inNamespace, netnsMissing, type Veth, withVeth } from "../../../support/netns.ts";
-import { missing } from "../../../support/run.ts";
+import { missing, runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
 import { until } from "../../../support/until.ts";
 
@@ -76,6 +76,27 @@ Deno.test({
         assert.deepEqual([ring.dropped, ring.isDeaf], [0, false]);
       } finally {
         ring.close();
+      }
+    }),
+});
+
+Deno.test({
+  name:
+    "hello filter: what the host sends comes through a ring of its own, so that what it receives pushes nothing out",
+  ...skip,
+  fn: () =>
+    withVeth(async (veth) => {
+      const received = PacketRing.open(veth.near, helloFilter(), true);
+      const sent = PacketRing.open(veth.near, helloFilter(true));
+      try {
+        await runOk("python3", "-c", SEND, veth.near, "1", hello(1).toHex());
+        await send(veth, [hello(2)], 5000);
+        await runOk("python3", "-c", SEND, veth.near, "1", hello(3).toHex(), hello(255).toHex());
+        assert.deepEqual(await seen(sent), [[1, undefined], [3, undefined]]);
+        assert.deepEqual([sent.dropped, received.dropped], [0, 904]);
+      } finally {
+        received.close();
+        sent.close();
       }
     }),
 });
