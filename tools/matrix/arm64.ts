@@ -4,8 +4,18 @@ import { targetOf } from "../build/target.ts";
 import { buildHook } from "../hook.ts";
 import { tool } from "../package/tool.ts";
 import { executableFor } from "./executable.ts";
-import { type Given, mirrors, replaysAlike, type Row, starts, systemOf, tlsOf, type Where } from "./look.ts";
-import { isThere, MIRROR, type Ran, ranOf } from "./root.ts";
+import {
+  type Given,
+  mirrors,
+  replaysAlike,
+  type Row,
+  starts,
+  systemOf,
+  tlsOf,
+  told,
+  type Where,
+} from "./look.ts";
+import { isThere, makeRoot, type Ran, ranOf } from "./root.ts";
 
 const RELEASE = "bookworm";
 const EMULATOR = "qemu-aarch64-static";
@@ -37,10 +47,12 @@ export async function lookAtArm64(folder: string, given: Given): Promise<Row> {
       glibc: await glibcOf(root),
       tls: tlsOf(stdout),
       seen: {
-        "starts": executable === undefined ? NOT_HERE : await starts(there),
-        "replays alike": executable === undefined ? NOT_HERE : await replaysAlike(there, given.replayed),
-        "HTTP/1.1 mirrored": await mirrors(where, given.port, "--http1.1"),
-        "HTTP/2 mirrored": await mirrors(where, given.port, "--http2"),
+        "starts": executable === undefined ? NOT_HERE : await told(() => starts(there)),
+        "replays alike": executable === undefined
+          ? NOT_HERE
+          : await told(() => replaysAlike(there, given.replayed)),
+        "HTTP/1.1 mirrored": await told(() => mirrors(where, given.port, "--http1.1")),
+        "HTTP/2 mirrored": await told(() => mirrors(where, given.port, "--http2")),
         "leaves capture and hook alone": NOT_HERE,
       },
     };
@@ -51,14 +63,17 @@ export async function lookAtArm64(folder: string, given: Given): Promise<Row> {
 
 /** Files of the packages, laid out and not set up: nothing of that machine has to run for it. */
 async function rootOfArm64(root: string): Promise<string> {
-  if (isThere(`${root}/usr/bin/curl`)) return root;
-  const wanted = ["--arch=arm64", "--foreign", "--variant=minbase", "--include=curl"];
-  await tool("debootstrap", [...wanted, RELEASE, root, MIRROR]);
+  if (!isThere(`${root}/usr/bin/curl`)) {
+    await makeRoot(root, RELEASE, ["--arch=arm64", "--foreign", "--include=curl"], layOut);
+  }
+  return root;
+}
+
+async function layOut(root: string): Promise<void> {
   const archives = `${root}/var/cache/apt/archives`;
   for (const { name } of Deno.readDirSync(archives)) {
     if (name.endsWith(".deb")) await tool("dpkg-deb", ["-x", `${archives}/${name}`, root]);
   }
-  return root;
 }
 
 async function glibcOf(root: string): Promise<string> {

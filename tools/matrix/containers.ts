@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A curl in containers of Podman, by filter and user, mirrored by an agent of this machine. @module */
-import type { Given } from "./look.ts";
+import { type Given, told } from "./look.ts";
 import { type Ran, ranOf } from "./root.ts";
 
 const HOOK = "/usr/lib/sslcollector_hook.so";
@@ -29,7 +29,7 @@ export async function lookAtContainers(root: string, given: Given): Promise<Cont
     const hook = (await run(given.executable, ["hook", "path"])).stdout.trim();
     const seen: Contained[] = [];
     for (const [name, options, isMirrored] of CASES) {
-      const result = await lookAtOne({ root, place, hook, given }, options, isMirrored);
+      const result = await told(() => lookAtOne({ root, place, hook, given }, options, isMirrored));
       seen.push([name, isMirrored ? "mirrored" : "left alone", result]);
     }
     return seen;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /** The program as one file with Deno for Windows, under Wine in a root of its own. @module */
+import { fileURLToPath } from "node:url";
 import { bundleWhole } from "../build/bundle.ts";
 import { tool } from "../package/tool.ts";
 import { targetOf } from "../build/target.ts";
 import { executableFor } from "./executable.ts";
-import { type Given, replaysAlike } from "./look.ts";
-import { isThere, MIRROR, type Ran, ranOf } from "./root.ts";
+import { type Given, replaysAlike, starts, told } from "./look.ts";
+import { finished, isThere, makeRoot, type Ran, ranOf } from "./root.ts";
 
 const RELEASE = "trixie";
 const PACKAGES = "curl,wine,wine64,libpcap0.8t64";
@@ -13,6 +14,7 @@ const PACKAGES = "curl,wine,wine64,libpcap0.8t64";
 const PLACE = "/opt/sslcollector";
 /** The same, as a program of Windows has it. */
 const PLACE_THERE = "Z:\\opt\\sslcollector";
+const ADAPTERS = fileURLToPath(new URL("../../net/ffi/adapters.ts", import.meta.url));
 const decoder = new TextDecoder();
 
 /** What was looked at, and how it went. */
@@ -24,35 +26,45 @@ export async function lookAtWindows(folder: string, given: Given): Promise<Seen[
   await prepare(root, given);
   const run = (...args: string[]) => finished(start(root, args));
   const where = { sslcollector: run, curl: [], place: PLACE_THERE, placeHere: root + PLACE };
-  const version = await run("--version");
-  return [
-    ["starts", /^\d+\.\d+\.\d+\r?\n$/.test(version.stdout) ? "yes" : said(version)],
-    ["`replay` gives the packets of Linux, byte for byte", await replaysAlike(where, given.replayed)],
-    ["`read` shows requests", await reads(run)],
-    [
-      "`pki init` makes a CA",
-      /ca\.crt/.test((await run("pki", "init", "--pki", `${PLACE_THERE}\\own`)).stdout) ? "yes" : "no",
-    ],
+  const executable = await executableFor(
+    targetOf("x86_64-pc-windows-msvc"),
+    `${root}${PLACE}/sslcollector.exe`,
+  );
+  const looks: readonly (readonly [what: string, look: () => Promise<string>])[] = [
+    ["starts", () => starts(where)],
+    ["`replay` gives the packets of Linux, byte for byte", () => replaysAlike(where, given.replayed)],
+    ["`read` shows requests", () => reads(run)],
+    ["`pki init` makes a CA", () => makesAuthority(run)],
     [
       "agent, `run`, `hook`, `demo`, `doctor`, `ps` and `status` say in one line that they need Linux",
-      await refuses(run),
+      () => refuses(run),
     ],
-    ["keys and captures are not for others", await keepsPrivate(root)],
+    ["keys and captures are not for others", () => keepsPrivate(root)],
     [
-      "frames go onto an interface, by the name of its device and by its description",
-      await injects(root, given),
+      "interfaces have the names that Windows shows, also where an unknown one is asked for",
+      () => names(root),
     ],
-    await lookAtExecutable(root, given),
+    [
+      "frames go onto an interface, by its device and by the name that Windows shows",
+      () => injects(root, given),
+    ],
+    [
+      `the executable${executable?.note ?? ""} starts and replays alike`,
+      () => executable === undefined ? Promise.resolve("not looked at") : tryExecutable(root, given),
+    ],
     // Last, since it is ended by force.
-    ["`-C` takes the packets of an agent on Linux over mutual TLS", await collects(root, given)],
+    ["`-C` takes the packets of an agent on Linux over mutual TLS", () => collects(root, given)],
   ];
+  const seen: Seen[] = [];
+  for (const [what, look] of looks) seen.push([what, await told(look)]);
+  return seen;
 }
 
 type Run = (...args: string[]) => Promise<Ran>;
 
 async function prepare(root: string, { recording }: Given): Promise<void> {
   if (!isThere(`${root}/usr/bin/wine-stable`)) {
-    await tool("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, RELEASE, root, MIRROR]);
+    await makeRoot(root, RELEASE, [`--include=${PACKAGES}`]);
   }
   const place = root + PLACE;
   await Deno.remove(place, { recursive: true }).catch(() => {});
@@ -64,24 +76,17 @@ async function prepare(root: string, { recording }: Given): Promise<void> {
   await bundleWhole(`${place}/sslcollector.js`);
   await Deno.copyFile(recording, `${place}/case.sslc`);
   // Its services write down what they are when they end by themselves; without that none starts later.
-  const made = await ranOf(await inRoot(root, ["sh", "-c", "wine wineboot --init; wineserver -w"]).output());
+  const made = await finished(inRoot(root, ["sh", "-c", "wine wineboot --init; wineserver -w"]).spawn());
   if (made.code !== 0) throw new Error(`wineboot: ${said(made)}`);
 }
 
-/** The executable that is made for Windows: it starts and gives the packets of Linux. */
-async function lookAtExecutable(root: string, { replayed }: Given): Promise<Seen> {
-  const place = `${root}${PLACE}`;
-  const executable = await executableFor(targetOf("x86_64-pc-windows-msvc"), `${place}/sslcollector.exe`);
-  const what = `the executable${executable?.note ?? ""} starts and replays alike`;
-  if (executable === undefined) return [what, "not looked at"];
+/** The executable that is made for Windows, where there is a base for it. */
+async function tryExecutable(root: string, { replayed }: Given): Promise<string> {
   const sslcollector = (...args: string[]) =>
     finished(inRoot(root, ["wine", `${PLACE}/sslcollector.exe`, ...args]).spawn());
-  const version = await sslcollector("--version");
-  if (!/^\d+\.\d+\.\d+\r?\n$/.test(version.stdout)) return [what, said(version)];
-  return [
-    what,
-    await replaysAlike({ sslcollector, curl: [], place: PLACE_THERE, placeHere: place }, replayed),
-  ];
+  const where = { sslcollector, curl: [], place: PLACE_THERE, placeHere: `${root}${PLACE}` };
+  const started = await starts(where);
+  return started === "yes" ? await replaysAlike(where, replayed) : started;
 }
 
 /** How Deno runs the program there. */
@@ -119,8 +124,9 @@ function inRoot(
   });
 }
 
-async function finished(child: Deno.ChildProcess): Promise<Ran> {
-  return ranOf(await child.output());
+async function makesAuthority(run: Run): Promise<string> {
+  const ran = await run("pki", "init", "--pki", `${PLACE_THERE}\\own`);
+  return /ca\.crt/.test(ran.stdout) ? "yes" : said(ran);
 }
 
 async function reads(run: Run): Promise<string> {
@@ -135,6 +141,26 @@ async function keepsPrivate(root: string): Promise<string> {
     if ((mode! & 0o007) !== 0) return `${name} has mode ${(mode! & 0o777).toString(8)}`;
   }
   return "yes";
+}
+
+const NAMED = 'ip link add near0 type veth peer name far0 && exec chroot "$0" "$@"';
+
+/** By the system's own library, without Npcap's descriptions, which Wine makes the same; then in the program's answer. */
+async function names(root: string): Promise<string> {
+  await Deno.copyFile(ADAPTERS, `${root}${PLACE}/adapters.ts`);
+  const script =
+    'import { adapterNames } from "./adapters.ts"; console.log([...adapterNames().values()].join());';
+  await Deno.writeTextFile(`${root}${PLACE}/names.ts`, script);
+  const deno = PROGRAM.slice(0, -1);
+  const shown = await finished(inRoot(root, [...deno, `${PLACE_THERE}\\names.ts`], NAMED, "--net").spawn());
+  const found = shown.stdout.trim().split(",");
+  if (!found.includes("near0") || !found.includes("far0")) return said(shown);
+  const command = [...PROGRAM, "replay", `${PLACE_THERE}\\case.sslc`, "-o", "nosuch"];
+  const asked = await finished(inRoot(root, command, NAMED, "--net").spawn());
+  const isAnswered = /no interface is named "nosuch": give one of .*"near0" \(\\Device\\NPF_\{/.test(
+    asked.stderr,
+  );
+  return asked.code === 2 && isAnswered ? "yes" : said(asked);
 }
 
 /** Two interfaces of a namespace, the far one recorded; the device of the near one has its number in its name, as Wine makes it. */
@@ -152,7 +178,7 @@ const RECORDED = `ip link add near0 type veth peer name far0 &&
 async function injects(root: string, { replayed }: Given): Promise<string> {
   const command = [...PROGRAM, "replay", `${PLACE_THERE}\\case.sslc`, "-o"];
   await Deno.writeFile(`${root}${PLACE}/here.pcapng`, replayed);
-  const ran = await ranOf(await inRoot(root, command, RECORDED, "--net").output());
+  const ran = await finished(inRoot(root, command, RECORDED, "--net").spawn());
   if (ran.code !== 0) return said(ran);
   const frames = async (name: string) => {
     const args = ["-r", `${root}${PLACE}/${name}`, "-t", "-nn", "-xx"];
