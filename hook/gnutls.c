@@ -8,7 +8,7 @@
 
 #include "attach.h"
 #include "call.h"
-#include "gnutls_copies.h"
+#include "copies.h"
 #include "settings.h"
 #include "thread.h"
 
@@ -30,6 +30,9 @@
 #define BEGIN_WRITE(write, session, bytes, length) \
     ((write)->call.library = gnutls_library(), call_begin_write((write), (session), (bytes), (length), CALL_PLACE))
 
+/* That of the program itself, or of what is loaded with it: all that comes later is bound to it first. */
+extern int gnutls_protocol_get_version(void *) __attribute__((weak));
+
 /* Where the caller is bound to another GnuTLS than the mirrored one, the call is led there. */
 #define LEAD_ELSEWHERE(name, ...)                         \
     do {                                                  \
@@ -42,7 +45,9 @@
 static inline void *other_function(const void *caller, const char *name)
 {
     gnutls_library();
-    return LIKELY(load_relaxed(&gnutls_several) == 0) ? NULL : gnutls_copies_function(caller, name);
+    if (LIKELY(!copies_several(COPIES_GNUTLS)))
+        return NULL;
+    return copies_function(COPIES_GNUTLS, "gnutls_", (const void *)gnutls_protocol_get_version, caller, name);
 }
 
 static inline bool is_inner(const void *session, const char *frame, const void *caller)

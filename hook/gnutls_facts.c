@@ -2,8 +2,8 @@
 #include "gnutls.h"
 
 #include "attach.h"
+#include "copies.h"
 #include "elf.h"
-#include "gnutls_copies.h"
 #include "lock.h"
 #include "session.h"
 
@@ -214,7 +214,7 @@ static COLD void find(void)
     if (found[GNUTLS_gnutls_record_recv] == NULL)
         return;
     elf_each(place, NULL);
-    gnutls_copies_find(found[GNUTLS_gnutls_record_recv]);
+    copies_find(COPIES_GNUTLS, "gnutls_record_recv", found[GNUTLS_gnutls_record_recv]);
     store_relaxed(&library.function[LIBRARY_SSL_version], (void *)version);
     store_relaxed(&library.function[LIBRARY_SSL_is_server], (void *)is_server);
     store_relaxed(&library.function[LIBRARY_SSL_get_client_random], (void *)client_random);
