@@ -18,6 +18,7 @@
 #include "jump.h"
 #include "libc.h"
 #include "library.h"
+#include "mbedtls.h"
 #include "nss.h"
 #include "seccomp.h"
 #include "settings.h"
@@ -173,6 +174,7 @@ static COLD void look(void)
     gnutls_look_again();
     nss_look_again();
     wolfssl_look_again();
+    mbedtls_look_again();
     if (load_relaxed(&attach_done) == 0 && library_present())
         attach_late();
     correction.hook.is_hook = false;
@@ -205,6 +207,7 @@ static void note(int mode)
     store_relaxed(&loading, 1);
     nss_sweep();
     wolfssl_sweep();
+    mbedtls_sweep();
     gnutls_sweep(); /* a constructor of what comes may use it before anyone calls the loader again */
 }
 

@@ -16,6 +16,7 @@
 struct place {
     uint32_t lock;
     const void *session;
+    int socket;
     bool received;
     uint32_t have;
     uint8_t bytes[KEPT_BYTES];
@@ -68,13 +69,14 @@ bool kept_hello_wanted(const void *session)
     return load_relaxed(&place->session) == session && have < wanted_bytes(place->bytes, have);
 }
 
-void kept_hello_pass(const void *session, bool received, const uint8_t *bytes, size_t length)
+void kept_hello_pass(const void *session, int socket, bool received, const uint8_t *bytes, size_t length)
 {
     struct place *place = kept_hello_wanted(session) ? lock_place(session) : NULL;
     if (place == NULL)
         return;
     uint32_t have = load_relaxed(&place->have), room = KEPT_BYTES - have;
-    if (place->session == session && (have == 0 ? bytes[0] == HANDSHAKE : place->received == received)) {
+    if (place->session == session && (have == 0 ? bytes[0] == HANDSHAKE : place->received == received && place->socket == socket)) {
+        place->socket = socket;
         place->received = received;
         memcpy(place->bytes + have, bytes, length < room ? length : room);
         store_relaxed(&place->have, have + (length < room ? (uint32_t)length : room));

@@ -12,8 +12,9 @@ void kept_hello_begin(const void *session);
 /* The session's hello has not passed as far as it is kept. */
 bool kept_hello_wanted(const void *session);
 
-/* These bytes pass the session's socket, at least one; all are there to be read. What comes before a handshake is not kept. */
-void kept_hello_pass(const void *session, bool received, const uint8_t *bytes, size_t length);
+/* These bytes pass the session's socket, which is -1 where it is none; at least one, and all are there to be read. What comes before a handshake is
+ * not kept, nor what passes another socket than its beginning. */
+void kept_hello_pass(const void *session, int socket, bool received, const uint8_t *bytes, size_t length);
 
 /* What is known of it once it passed. False: it did not, or is kept no more, or was no ClientHello. */
 struct kept_hello {

@@ -105,7 +105,8 @@ const struct library *library_search(const void *object)
 bool library_in(const struct elf_object *object)
 {
     return elf_symbol(object, "SSL_new") != NULL || elf_symbol(object, "gnutls_init") != NULL ||
-           elf_symbol(object, "wolfSSL_new") != NULL || elf_symbol(object, "SSL_ImportFD") != NULL || elf_symbol(object, "PR_GetIdentitiesLayer") != NULL;
+           elf_symbol(object, "wolfSSL_new") != NULL || elf_symbol(object, "mbedtls_ssl_setup") != NULL ||
+           elf_symbol(object, "SSL_ImportFD") != NULL || elf_symbol(object, "PR_GetIdentitiesLayer") != NULL;
 }
 
 static bool defines(const struct elf_object *object, void *context)
@@ -117,7 +118,7 @@ static bool defines(const struct elf_object *object, void *context)
 
 bool library_has(const char *name)
 {
-    bool found = text_begins(name, "gnutls_") || text_begins(name, "wolfSSL_");
+    bool found = text_begins(name, "gnutls_") || text_begins(name, "wolfSSL_") || text_begins(name, "mbedtls_ssl_");
     for (unsigned i = 0; i < LIBRARY_COUNT && !found; i++)
         found = text_equal(names[i], name);
     return found;

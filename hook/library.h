@@ -110,7 +110,7 @@ static inline const struct library *library_of(const void *object)
 /* Forgets libraries that were unloaded: another may have come in their place. */
 void library_sweep(void);
 
-/* A function of this name is one of OpenSSL's, GnuTLS's or wolfSSL's. */
+/* A function of this name is one of OpenSSL's, GnuTLS's, wolfSSL's or mbed TLS's. */
 bool library_has(const char *name);
 
 struct elf_object;

@@ -10,6 +10,7 @@ extern int SSL_version(const void *) __attribute__((weak));
 extern int gnutls_protocol_get_version(void *) __attribute__((weak));
 extern void *SSL_ImportFD(void *, void *) __attribute__((weak));
 extern int wolfSSL_version(const void *) __attribute__((weak));
+extern const char *mbedtls_ssl_get_version(const void *) __attribute__((weak));
 
 __attribute__((constructor)) static void load(int count, char **arguments, char **environment)
 {
@@ -23,6 +24,6 @@ __attribute__((constructor)) static void load(int count, char **arguments, char 
         return;
     store_release(&settings.ready, 1);
     if (SSL_version != NULL || gnutls_protocol_get_version != NULL || SSL_ImportFD != NULL ||
-        wolfSSL_version != NULL)
+        wolfSSL_version != NULL || mbedtls_ssl_get_version != NULL)
         attach_at_load();
 }

@@ -27,7 +27,7 @@ static void carry(bool received, const void *bytes, int32_t length, const char *
 {
     const struct call *outer = thread_call(&thread_state, frame);
     if (UNLIKELY(outer != NULL) && outer->hello_from == CALL_KEEPS_CARRIED && length > 0)
-        kept_hello_pass(outer->ssl, received, bytes, (size_t)length);
+        kept_hello_pass(outer->ssl, -1, received, bytes, (size_t)length);
 }
 
 /* What passed is clear text of a session, and not passed on as it is. */

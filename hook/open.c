@@ -41,18 +41,29 @@ static bool ask_address(const struct flow_use *use, struct session *session)
     return ask(use->fd, SSLC_GRADE_NESTED, session);
 }
 
-void open_learn(const struct flow_use *use, struct session *session)
+/* By the hello of the other end, of a library that tells its random. */
+static void learn_by_hello(const struct flow_use *use, struct session *session)
 {
     SSL_is_server_type is_server = LIBRARY(use->library, SSL_is_server);
     SSL_get_client_random_type of_client = LIBRARY(use->library, SSL_get_client_random);
     SSL_get_server_random_type of_server = LIBRARY(use->library, SSL_get_server_random);
     uint8_t random[32];
-    if (session->address.family != 0 || load_relaxed(&hello_unclaimed) == 0 || is_server == NULL)
+    if (load_relaxed(&hello_unclaimed) == 0 || is_server == NULL)
         return;
     bool from_server = is_server(use->ssl) == 0;
     if (from_server ? of_server != NULL && of_server(use->ssl, random, sizeof random) == sizeof random
                     : of_client != NULL && of_client(use->ssl, random, sizeof random) == sizeof random)
         hello_address(random, from_server, &session->address);
+}
+
+/* A library that tells neither its socket nor the other end's random shows its socket where its handshake goes on, and nothing after it: what a
+ * client writes next would be without an address. */
+void open_learn(const struct flow_use *use, struct session *session)
+{
+    if (session->address.family == 0)
+        learn_by_hello(use, session);
+    if (session->address.family == 0 && LIBRARY(use->library, SSL_get_rfd) == NULL && LIBRARY(use->library, SSL_get_server_random) == NULL)
+        ask(use->fd, SSLC_GRADE_NESTED, session);
 }
 
 /* The kernel is asked once: where a hello was seen, the answer is there already. */

@@ -5,7 +5,7 @@
  * What comes in is looked at when it is there. What goes out would have to be looked at before the original is called, since a
  * reader on another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is
  * fatal. So nothing is looked at but the records that a TLS library sends to its session's socket within a large write, and the hello with which
- * NSS begins there. */
+ * NSS, wolfSSL and mbed TLS begin there. */
 #include "attach.h"
 #include "hello.h"
 #include "kept_hello.h"
@@ -46,14 +46,19 @@ static inline bool is_interesting(const void *bytes)
                                                load_relaxed(&hello_waiting) != 0 || thread_state.depth != 0);
 }
 
+static inline bool keeps_hello(const struct call *call, int fd)
+{
+    return UNLIKELY(call->hello_from == fd) || UNLIKELY(call->hello_from == CALL_KEEPS_FIRST);
+}
+
 /* `first` are the first bytes of those that came from `fd`, at least one. */
 static void came(int fd, const uint8_t *first, size_t length, const char *frame)
 {
     struct call *call = thread_call(&thread_state, frame);
     if (call != NULL && call->fd < 0 && is_record(first, length))
         call->fd = fd;
-    if (call != NULL && UNLIKELY(call->hello_from == fd))
-        kept_hello_pass(call->ssl, true, first, length);
+    if (call != NULL && keeps_hello(call, fd))
+        kept_hello_pass(call->ssl, fd, true, first, length);
     if (first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0)
         hello_look_socket(fd, first, length);
 }
@@ -108,8 +113,9 @@ static COLD struct call *carried(int fd, const char *frame)
 static COLD void keep_hello(int fd, const struct iovec *parts, size_t count, const char *frame)
 {
     const struct call *call = thread_call(&thread_state, frame);
-    for (size_t i = 0; call != NULL && call->hello_from == fd && count <= IOV_MOST && i < count; i++)
-        kept_hello_pass(call->ssl, false, parts[i].iov_base, parts[i].iov_len);
+    for (size_t i = 0; call != NULL && keeps_hello(call, fd) && count <= IOV_MOST && i < count; i++)
+        if (parts[i].iov_len != 0)
+            kept_hello_pass(call->ssl, fd, false, parts[i].iov_base, parts[i].iov_len);
 }
 
 static COLD void leaving(struct call *call, const struct iovec *parts, size_t count)

@@ -23,6 +23,7 @@ const ALLOWED_UNDEFINED = [
   "SSL_version",
   "dl_iterate_phdr",
   "gnutls_protocol_get_version",
+  "mbedtls_ssl_get_version",
   "wolfSSL_version",
 ];
 
@@ -56,6 +57,10 @@ const INTERPOSED = [
   ...["SSL_ForceHandshake", "SSL_ForceHandshakeWithTimeout"],
   ...["new", "free", "clear", "connect", "accept", "shutdown", "read", "recv", "write", "send", "writev"]
     .map((name) => `wolfSSL_${name}`),
+  ...["config_defaults", "conf_endpoint", "setup", "session_reset", "free", "handshake", "handshake_step"]
+    .map((name) => `mbedtls_ssl_${name}`),
+  ...["renegotiate", "read", "read_early_data", "write", "write_early_data", "close_notify"]
+    .map((name) => `mbedtls_ssl_${name}`),
   ...[
     "BIO_f_ssl",
     "read",

@@ -94,6 +94,7 @@ const PROGRAMS: Need[] = [
   { package: "prometheus", shows: "prometheus" },
   { package: "android-libboringssl", shows: "/usr/lib/x86_64-linux-gnu/android/libssl.so.0" },
   { package: "libwolfssl-dev", shows: inLibraries("libwolfssl.so") },
+  { package: "libmbedtls-dev", shows: inLibraries("libmbedtls.so") },
   { package: "libcurl3-nss", shows: inLibraries("libcurl-nss.so.4") },
 ];
 /** Programs of the coverage matrix that no test runs. */
@@ -107,6 +108,8 @@ const COVERAGE: Need[] = [
   { package: "php8.2-fpm", shows: "php-fpm8.2" },
   { package: "gnutls-bin", shows: "gnutls-cli" },
   { package: "ldap-utils", shows: "ldapsearch" },
+  { package: "lighttpd-mod-mbedtls", shows: "/usr/lib/lighttpd/mod_mbedtls.so" },
+  { package: "mariadb-server", shows: "/usr/sbin/mariadbd" },
   { package: "lighttpd-mod-openssl", shows: "/usr/lib/lighttpd/mod_openssl.so" },
   { package: "mosquitto-clients", shows: "mosquitto_pub" },
   { package: "libio-socket-ssl-perl", shows: "/usr/share/perl5/IO/Socket/SSL.pm" },

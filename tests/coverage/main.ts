@@ -15,6 +15,7 @@ import { probedClient, probedServer, probedService } from "./measure_probes.ts";
 import { measureRelease, RELEASES } from "./releases.ts";
 import type { Row } from "./rows.ts";
 import { SERVERS } from "./servers.ts";
+import { MORE_SERVICES } from "./services.ts";
 import { type Coverage, coverageTable, type Outcome, type Role, withCoverage } from "./table.ts";
 
 const PAGE = new URL("../../docs/coverage.md", import.meta.url);
@@ -78,7 +79,7 @@ async function measureAll<R extends Row>(
   return measured;
 }
 
-const services = SERVICES.map((service) => ({
+const services = [...SERVICES, ...MORE_SERVICES].map((service) => ({
   ...service,
   program: service.name.split(",")[0],
   library: "OpenSSL",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /**
- * Releases and forks of OpenSSL, each with the tests' own peer. Those of other Debians are taken from roots of theirs, which debootstrap makes:
+ * Releases and forks of OpenSSL, and of mbed TLS, each with the tests' own peer. Those of other Debians are taken from roots of theirs, which debootstrap makes:
  * `COVERAGE_ROOTS` names a folder with some of `stretch`, `bullseye` and `trixie`.
  *
  * @module
  */
+import { dirname } from "node:path";
 import { runOk } from "../support/run.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { checkPeers, probedPeers } from "../e2e/support/pattern_peers.ts";
@@ -23,29 +24,49 @@ function outcomeOf(comment: string | undefined): Outcome {
 interface Release extends Row {
   readonly folder: string;
   readonly libraries: readonly string[];
+  /** Of the peer that is linked with them. */
+  readonly source: string;
   /** Its C library's, where that is not this machine's. */
   readonly loader?: string;
+  /** Where its headers are, when the source has any of it. */
+  readonly headers?: string;
 }
 
-function release(library: string, folder: string, suffix: string, loader?: string): Release {
-  const libraries = [`libssl.so.${suffix}`, `libcrypto.so.${suffix}`];
-  const needs = ["cc", `${folder}/${libraries[0]}`];
-  return { program: "the tests' peer", library, needs, folder, libraries, loader };
+function release(
+  library: string,
+  folder: string,
+  libraries: readonly string[],
+  more: Partial<Release> = {},
+): Release {
+  const needs = ["cc", `${folder}/${libraries[0]}`, ...more.headers === undefined ? [] : [more.headers]];
+  return { program: "the tests' peer", library, needs, folder, libraries, source: "openssl_peer.c", ...more };
 }
 
 const inRoot = (suite: string) => `${ROOTS}/${suite}${LIBRARIES}`;
+const openssl = (suffix: string) => [`libssl.so.${suffix}`, `libcrypto.so.${suffix}`];
+const mbedtls = (tls: number, x509: number, crypto: number) => [
+  ...[`libmbedtls.so.${tls}`, `libmbedx509.so.${x509}`, `libmbedcrypto.so.${crypto}`],
+];
+const MBED = { source: "mbedtls_peer.c", headers: "/usr/include/mbedtls" };
+const TRIXIE = { loader: "ld-linux-x86-64.so.2" };
 
 export const RELEASES: readonly Release[] = [
-  release("OpenSSL 1.0.2", inRoot("stretch"), "1.0.2"),
-  release("OpenSSL 1.1.1", inRoot("bullseye"), "1.1"),
-  release("OpenSSL 3.0", LIBRARIES, "3"),
-  release("OpenSSL 3.5", inRoot("trixie"), "3", "ld-linux-x86-64.so.2"),
-  release("BoringSSL", `${LIBRARIES}/android`, "0"),
+  release("OpenSSL 1.0.2", inRoot("stretch"), openssl("1.0.2")),
+  release("OpenSSL 1.1.1", inRoot("bullseye"), openssl("1.1")),
+  release("OpenSSL 3.0", LIBRARIES, openssl("3")),
+  release("OpenSSL 3.5", inRoot("trixie"), openssl("3"), TRIXIE),
+  release("BoringSSL", `${LIBRARIES}/android`, openssl("0")),
+  release("mbed TLS 2.28", LIBRARIES, mbedtls(14, 1, 7), MBED),
+  release("mbed TLS 3.6", inRoot("trixie"), mbedtls(21, 7, 16), {
+    ...MBED,
+    ...TRIXIE,
+    headers: `${ROOTS}/trixie/usr/include/mbedtls`,
+  }),
 ];
 
 /** Both ends, one after the other, with the hook and, where that is possible, by probes; fails unless each is captured as it was. */
 export async function measureRelease(
-  { program, library, folder, libraries, loader }: Release,
+  { program, library, folder, libraries, source, loader, headers }: Release,
   withProbes: boolean,
 ): Promise<Coverage[]> {
   const rows: Coverage[] = [];
@@ -60,7 +81,8 @@ export async function measureRelease(
     const own = loader === undefined
       ? []
       : [`-Wl,--dynamic-linker,${folder}/${loader}`, "-Wl,--allow-shlib-undefined"];
-    await runOk("cc", "-O1", "-o", peer, `${PROGRAMS}/openssl_peer.c`, ...linked, ...own);
+    const included = headers === undefined ? [] : ["-I", dirname(headers)];
+    await runOk("cc", "-O1", ...included, "-o", peer, `${PROGRAMS}/${source}`, ...linked, ...own);
     const runs = (["client", "server"] as const).map((role) => ({ how: "plain", hooked: [role] }));
     const peers = { program: peer, server: [fixture.certificate, fixture.key] };
     for (const { run, comment } of await checkPeers(fixture, peers, runs)) {

@@ -54,6 +54,17 @@ SSLCertificateKeyFile $KEY
 END
 exec apache2 -f $PWD/conf -DFOREGROUND`;
 
+const lighttpd = (module: string) =>
+  sh`${PAGE}; ${BOTH}; cat >conf <<END
+server.modules = ("mod_${module}")
+server.document-root = "$PWD"
+server.bind = "127.0.0.1"
+server.port = $PORT
+ssl.engine = "enable"
+ssl.pemfile = "both.pem"
+END
+exec lighttpd -D -f conf`;
+
 const GET_PAGE = "GET /page HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 export const SERVERS: readonly ServerRow[] = [
@@ -76,21 +87,12 @@ frontend f
 END
 exec haproxy -f conf`,
   ),
-  row(
-    "lighttpd",
-    "OpenSSL",
-    "lighttpd /usr/lib/lighttpd/mod_openssl.so",
-    sh`${PAGE}; ${BOTH}; cat >conf <<END
-server.modules = ("mod_openssl")
-server.document-root = "$PWD"
-server.bind = "127.0.0.1"
-server.port = $PORT
-ssl.engine = "enable"
-ssl.pemfile = "both.pem"
-END
-exec lighttpd -D -f conf`,
-    { request: GET_PAGE },
-  ),
+  row("lighttpd", "OpenSSL", "lighttpd /usr/lib/lighttpd/mod_openssl.so", lighttpd("openssl"), {
+    request: GET_PAGE,
+  }),
+  row("lighttpd", "mbed TLS", "lighttpd /usr/lib/lighttpd/mod_mbedtls.so", lighttpd("mbedtls"), {
+    request: GET_PAGE,
+  }),
   row(
     "stunnel",
     "OpenSSL",

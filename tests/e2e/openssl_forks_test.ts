@@ -72,3 +72,18 @@ Deno.test({
       }
     }),
 });
+
+Deno.test({
+  name: "mbed TLS as a shared library, either end hooked or both: each byte once",
+  ...skipIf(missing("cc", "openssl"), absent([`${SYSTEM}/libmbedtls.so`])),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const program = fixture.path("mbedtls_peer");
+      const libraries = ["-lmbedtls", "-lmbedx509", "-lmbedcrypto"];
+      await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/mbedtls_peer.c`, ...libraries);
+      const peers = { program, server: [fixture.certificate, fixture.key] };
+      for (const { comment } of await checkPeers(fixture, peers, peerRuns(["plain", "again", "own"]))) {
+        assert.match(comment, /sni=peer.example alpn=pattern tls=1.2 .*attribution=(hello|nested) /);
+      }
+    }),
+});

@@ -70,58 +70,13 @@ Deno.test("GnuTLS: ends and names of sessions from before the hook", lacking, as
   assert.deepEqual(ends, [[0, "early.example"], [1, "early.example"]]);
 });
 
-/** A GnuTLS of this number, that only seems to be one. */
-async function compileTiny(number: number): Promise<void> {
-  const flags = ["-shared", "-fPIC", `-DNUMBER=${number}`, `-Wl,-soname,libtiny${number}.so`];
-  await compile(`libtiny${number}.so`, ["tiny_gnutls.c"], flags);
-}
-
 Deno.test("GnuTLS: a file that the kernel encrypts is a gap", skipIf(missing("cc")), async () => {
-  await compileTiny(1);
-  const linked = [`-L${WORK}`, "-ltiny1", `-Wl,-rpath,${WORK}`];
+  await compile("libkernel.so", ["tiny_gnutls.c"], ["-shared", "-fPIC", "-DNUMBER=1"]);
+  const linked = [`-L${WORK}`, "-lkernel", `-Wl,-rpath,${WORK}`];
   const program = await compile("gnutls_kernel", ["gnutls_kernel.c"], linked);
   const collector = await Collector.start();
   const { code } = await run(program, [], await hooked(collector.runtime));
   await collector.stop();
   assert.equal(code, 0);
   assert.deepEqual(collector.flows.map(({ bytes, gaps }) => [bytes, gaps]), [[[5, 0], [7000, 0]]]);
-});
-
-/** A library that uses a GnuTLS of its own, of this number. */
-async function compileUser(number: number, ...more: string[]): Promise<string> {
-  await compileTiny(number);
-  const linked = ["-shared", "-fPIC", "-Wl,-z,lazy", `-L${WORK}`, `-ltiny${number}`, `-Wl,-rpath,${WORK}`];
-  return await compile(`libuser${number}${more.length}.so`, ["gnutls_user.c"], [...more, ...linked]);
-}
-
-Deno.test("GnuTLS that comes, goes, and is used by what is just loaded", skipIf(missing("cc")), async () => {
-  const program = await compile("reloads", ["reloads.c"], ["-ldl"]);
-  const output = await run(program, [await compileUser(1)], await hooked(`${WORK}/none`));
-  assert.deepEqual(output, { code: 0, signal: null, stdout: "120\n", stderr: "" });
-});
-
-Deno.test(
-  "GnuTLS twice in a process: each is used by whoever is bound to it",
-  skipIf(missing("cc")),
-  async () => {
-    const users = [await compileUser(1), await compileUser(2)];
-    const linked = [`-Wl,--no-as-needed,-rpath,${WORK}`, `-L${WORK}`, "-ltiny1"];
-    const programs = [
-      await compile("together", ["together.c"], ["-ldl"]),
-      await compile("together_linked", ["together.c"], [...linked, "-ldl"]),
-    ];
-    for (const program of programs) {
-      for (const mode of ["now", "lazy"]) {
-        const output = await run(program, [mode, ...users], await hooked(`${WORK}/none`));
-        assert.deepEqual(output, { code: 0, signal: null, stdout: "20\n", stderr: "" }, `${program} ${mode}`);
-      }
-    }
-  },
-);
-
-Deno.test("GnuTLS twice in a process, one of which goes", skipIf(missing("cc")), async () => {
-  const users = [await compileUser(1), await compileUser(2, "-DLATE")];
-  const program = await compile("together", ["together.c"], ["-ldl"]);
-  const output = await run(program, ["close", ...users], await hooked(`${WORK}/none`));
-  assert.deepEqual(output, { code: 0, signal: null, stdout: "10\n", stderr: "" });
 });

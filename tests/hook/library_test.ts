@@ -12,6 +12,7 @@ Deno.test("the library exports what it interposes, and wants dl_iterate_phdr alo
     "SSL_version",
     "dl_iterate_phdr",
     "gnutls_protocol_get_version",
+    "mbedtls_ssl_get_version",
     "wolfSSL_version",
   ]);
   assert.deepEqual(symbols.versions, []);

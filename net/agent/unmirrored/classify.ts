@@ -18,11 +18,10 @@ export interface Served {
 }
 
 /** Libraries that the hook knows. */
-const KNOWN: readonly TlsLibrary[] = ["openssl", "gnutls", "nss", "wolfssl"];
+const KNOWN: readonly TlsLibrary[] = ["openssl", "gnutls", "nss", "wolfssl", "mbedtls"];
 /** Libraries that the hook does not know, by how sure their presence says that the program's TLS is theirs. */
 const FOREIGN: readonly (TlsLibrary & Reason)[] = [
   "java",
-  "mbedtls",
   "built-in-openssl",
   "other-tls-library",
 ];

@@ -6,7 +6,7 @@ import { definedFunctions, TABLE_MAX } from "../../elf/symbols.ts";
 import { type TlsLibrary, tlsLibraryOf } from "./mapped.ts";
 
 /** TLS that came with a program's own code. */
-export type BuiltIn = "go" | "wolfssl" | "rustls" | "built-in-openssl";
+export type BuiltIn = "go" | "wolfssl" | "mbedtls" | "rustls" | "built-in-openssl";
 
 export interface Executable {
   /** Without a dynamic loader: nothing can be preloaded. */
@@ -54,6 +54,7 @@ function linkedWith(elf: ElfFile): Set<TlsLibrary> {
 const FUNCTIONS: readonly (readonly [string, BuiltIn])[] = [
   ["SSL_read", "built-in-openssl"],
   ["wolfSSL_read", "wolfssl"],
+  ["mbedtls_ssl_read", "mbedtls"],
 ];
 
 /** Texts that a library leaves where its symbols were stripped: names of its source files, and of its parts. */

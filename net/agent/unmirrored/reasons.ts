@@ -5,7 +5,7 @@
 export const REASON_TEXTS = {
   // Of its TLS library.
   "no-tls-library": "no TLS library was mapped in it when it was looked at",
-  "mbedtls": "its TLS library is mbed TLS, which the hook does not know",
+  "mbedtls": "mbed TLS is built into the program, where the hook does not reach",
   "wolfssl": "wolfSSL is built into the program, where the hook does not reach",
   "other-tls-library": "its TLS library is none that the hook knows",
   "java": "it is a Java program, and Java has TLS of its own",

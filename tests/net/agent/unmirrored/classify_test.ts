@@ -56,10 +56,12 @@ const CASES: readonly (readonly [Reason, string, Case])[] = [
   ["no-region", "GnuTLS, the hook, and no region", { mapped: { has: ["gnutls"] } }],
   ["no-region", "wolfSSL, the hook, and no region", { mapped: { has: ["wolfssl"] } }],
   ["no-region", "NSS, the hook, and no region", { mapped: { has: ["nss"] } }],
-  ["mbedtls", "mbed TLS", { mapped: { has: ["mbedtls"] } }],
-  ["mbedtls", "linked with it, and looked at before the loader was done", {
+  ["no-region", "mbed TLS, the hook, and no region", { mapped: { has: ["mbedtls"] } }],
+  ["mbedtls", "mbed TLS that is built in", { mapped: { has: [] }, executable: { builtIn: "mbedtls" } }],
+  ["other-tls-library", "s2n", { mapped: { has: ["other-tls-library"] } }],
+  ["other-tls-library", "linked with it, and looked at before the loader was done", {
     mapped: { has: [] },
-    executable: { libraries: new Set(["mbedtls"]) },
+    executable: { libraries: new Set(["other-tls-library"]) },
   }],
   ["java", "Java, whatever its native libraries have", { mapped: { has: ["java", "built-in-openssl"] } }],
   ["go", "Go, which is linked statically as well", {
@@ -135,7 +137,8 @@ Deno.test("reasons: what ended before it was looked at is told by its file, wher
   assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["openssl"]) }, SERVED), "ended");
   assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["gnutls"]) }, SERVED), "ended");
   assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["nss"]) }, SERVED), "ended");
-  assert.equal(reasonFor(undefined, { ...PLAIN, libraries: new Set(["mbedtls"]) }, SERVED), "mbedtls");
+  const other = { ...PLAIN, libraries: new Set(["other-tls-library"] as const) };
+  assert.equal(reasonFor(undefined, other, SERVED), "other-tls-library");
   assert.equal(reasonFor(undefined, { ...PLAIN, isStatic: true }, SERVED), "static");
 });
 

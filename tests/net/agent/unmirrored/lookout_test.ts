@@ -12,19 +12,19 @@ const lacking = notLinux("/proc") ?? missing("cc");
 const CALLER = fileURLToPath(new URL("programs/caller.c", import.meta.url));
 const SERVED = servedBy("/run/elsewhere");
 
-/** Programs with these libraries: OpenSSL's own, and one that only has the name of mbed TLS's. */
-async function compile(folder: string): Promise<{ openssl: string; mbed: string; plain: string }> {
+/** Programs with these libraries: OpenSSL's own, and one that only has the name of s2n's. */
+async function compile(folder: string): Promise<{ openssl: string; other: string; plain: string }> {
   await Deno.writeTextFile(
     `${folder}/empty.c`,
     "int SSL_read(void *a, void *b, int c) { return a == b ? c : 0; }\n",
   );
-  const library = `${folder}/libmbedtls.so.14`;
-  await runOk("cc", "-shared", "-fPIC", "-Wl,-soname,libmbedtls.so.14", "-o", library, `${folder}/empty.c`);
-  const [openssl, mbed, plain] = ["openssl", "mbed", "plain"].map((name) => `${folder}/with-${name}`);
+  const library = `${folder}/libs2n.so.1`;
+  await runOk("cc", "-shared", "-fPIC", "-Wl,-soname,libs2n.so.1", "-o", library, `${folder}/empty.c`);
+  const [openssl, other, plain] = ["openssl", "other", "plain"].map((name) => `${folder}/with-${name}`);
   await runOk("cc", "-o", openssl, CALLER, "-lssl", "-lcrypto");
-  await runOk("cc", "-o", mbed, CALLER, library, `-Wl,-rpath,${folder}`);
+  await runOk("cc", "-o", other, CALLER, library, `-Wl,-rpath,${folder}`);
   await runOk("cc", "-DPLAIN", "-o", plain, CALLER);
-  return { openssl, mbed, plain };
+  return { openssl, other, plain };
 }
 
 Deno.test({
@@ -32,14 +32,14 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withTempDir(async (folder) => {
-      const { openssl, mbed, plain } = await compile(folder);
-      const script = `exec 3<&0; ${openssl} <&3 & ${mbed} <&3 & ${mbed} <&3 & ${plain} <&3 & wait`;
+      const { openssl, other, plain } = await compile(folder);
+      const script = `exec 3<&0; ${openssl} <&3 & ${other} <&3 & ${other} <&3 & ${plain} <&3 & wait`;
       await using shell = await Waiting.start({ command: ["sh", "-c", script], times: 4 });
       const lookout = new Lookout(shell.pid, undefined, SERVED);
       const { first, others, ended } = lookout.stop(new Set());
       assert.deepEqual([first?.comm, first?.reason, ended], ["sh", "no-tls-library", 0]);
       const told = others.map(({ comm, reason, pids }) => [comm, reason, pids.length]).sort();
-      assert.deepEqual(told, [["with-mbed", "mbedtls", 2], ["with-openssl", "environment", 1]]);
+      assert.deepEqual(told, [["with-openssl", "environment", 1], ["with-other", "other-tls-library", 2]]);
     }),
 });
 
@@ -60,8 +60,8 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withTempDir(async (folder) => {
-      const { mbed, plain } = await compile(folder);
-      for (const [path, reason] of [[mbed, "mbedtls"], [plain, "ended"]]) {
+      const { other, plain } = await compile(folder);
+      for (const [path, reason] of [[other, "other-tls-library"], [plain, "ended"]]) {
         const ended = new Deno.Command(path, { stdin: "null", stdout: "null" }).spawn();
         await ended.status;
         assert.equal(new Lookout(ended.pid, path, SERVED).stop(new Set()).first?.reason, reason);
@@ -74,14 +74,14 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withTempDir(async (folder) => {
-      const { openssl, mbed, plain } = await compile(folder);
+      const { openssl, other, plain } = await compile(folder);
       await using one = await Waiting.start({ command: [openssl] });
-      await using two = await Waiting.start({ command: [mbed] });
+      await using two = await Waiting.start({ command: [other] });
       await using three = await Waiting.start({ command: [plain] });
       const told = new Map(surveyPrograms(SERVED).programs.map((program) => [program.pid, program]));
       assert.deepEqual([...told.get(one.pid)?.libraries ?? []], ["openssl"]);
       assert.equal(told.get(one.pid)?.reason, "environment");
-      assert.equal(told.get(two.pid)?.reason, "mbedtls");
+      assert.equal(told.get(two.pid)?.reason, "other-tls-library");
       assert.equal(told.has(three.pid), false);
     }),
 });
