@@ -39,6 +39,10 @@ INLINE void free_session(const struct probe_session_key *key, struct probe_sessi
     return;
   }
   end_flow(key, session);
+  if (session->flow != 0) {
+    session->over_ns = bpf_ktime_get_ns();
+    bpf_map_update_elem(&over, key, session, 0);
+  }
   bpf_map_delete_elem(&sessions, key);
 }
 

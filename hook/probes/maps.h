@@ -35,6 +35,13 @@ struct thread {
 /* SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN. */
 #define SHUTDOWN_MASK 3
 
+/* How a process came to be, by its number. */
+struct birth {
+  u32 parent;
+  u32 reserved;
+  u64 time_ns;
+};
+
 /* A ClientHello that left this host or came to it. */
 struct hello_key {
   u8 client_random[32];
@@ -45,6 +52,9 @@ MAP(ring, MAP_RINGBUF, 0, 0, 64 << 20, 0);
 MAP(threads, MAP_TASK_STORAGE, 4, sizeof(struct thread), 0, MAP_NO_PREALLOC);
 MAP(go_calls, MAP_HASH, sizeof(struct probe_go_key), sizeof(struct frame), 65536, MAP_NO_PREALLOC);
 MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 131072, MAP_NO_PREALLOC);
+/* Sessions that are over in one process, and may go on in children that it forked before. */
+MAP(over, MAP_LRU_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 4096, 0);
+MAP(births, MAP_LRU_HASH, 4, sizeof(struct birth), 16384, 0);
 MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
 MAP(randoms, MAP_LRU_HASH, 8, sizeof(struct hello_key), 16384, 0);
 MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);

@@ -20,8 +20,18 @@ int program_begins(u64 *context) {
   struct task_struct *task = (struct task_struct *)context[0];
   struct probe_head *head = bpf_ringbuf_reserve(&ring, sizeof *head, 0);
   if (!head) return 0;
-  fill_head(head, PROBE_EXEC, (u32)task->tgid, bpf_ktime_get_ns(), 0);
+  fill_head(head, PROBE_EXEC, (u32)task->tgid, bpf_ktime_get_ns(), task->group_leader->start_time);
   bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+SECTION("tp_btf/sched_process_fork")
+int process_is_born(u64 *context) {
+  struct task_struct *parent = (struct task_struct *)context[0], *child = (struct task_struct *)context[1];
+  u32 pid = (u32)child->tgid;
+  struct birth birth = { (u32)parent->tgid, 0, bpf_ktime_get_ns() };
+  /* Else it is a thread. */
+  if (pid != birth.parent) bpf_map_update_elem(&births, &pid, &birth, 0);
   return 0;
 }
 

@@ -17,7 +17,7 @@ typedef unsigned int u32;
 typedef int s32;
 typedef unsigned long long u64;
 
-/* PROBE_EXEC is a head alone: the process that `flow` is the number of runs another program now. */
+/* PROBE_EXEC is a head alone: the process that `flow` is the number of, and `offset` the start, runs another program now. */
 enum probe_record_kind { PROBE_OPEN = 1, PROBE_ADDRESS = 2, PROBE_DATA = 3, PROBE_CLOSE = 4, PROBE_EXEC = 5 };
 
 /* What a program reads goes to it: as seen from the program, not yet from the client. */
@@ -90,6 +90,7 @@ struct probe_books {
   u64 told;     /* bytes that are in the ring, or were */
   u64 lost;     /* bytes that found no room */
   u64 unread;   /* of those lost: bytes whose memory could not be read */
+  u64 unplaced; /* of those lost: bytes of sessions that no place was left for */
   u64 skipped;  /* bytes of programs that carry the hook */
   u64 untracked; /* calls that no place was left for: what they passed nobody knows */
   u64 endings;  /* closes that found no room */
@@ -119,6 +120,7 @@ struct probe_session {
   u64 flow; /* 0: nothing was told of it yet */
   u64 sent; /* bytes so far */
   u64 received;
+  u64 over_ns; /* in the map `over`: CLOCK_MONOTONIC when it was freed, or its program seen to have ended */
   u32 library;
   u32 references; /* besides the first one */
   u32 ahead;      /* bytes sent that were told before the call that counts them */

@@ -12,10 +12,28 @@ INLINE struct probe_session_key key_of(u64 session) {
   return key;
 }
 
+/* A child may be the first of its line that uses a session since a process so many generations above. */
+#define GENERATIONS 4
+
+/* What the process had of a session when it was forked; 0: nothing that is known. */
+INLINE struct probe_session *session_at_birth(const struct probe_session_key *key) {
+  struct probe_session_key of_parent = *key;
+#pragma unroll
+  for (u32 generation = 0; generation < GENERATIONS; generation++) {
+    struct birth *birth = bpf_map_lookup_elem(&births, &of_parent.pid);
+    if (!birth) return 0;
+    of_parent.pid = birth->parent;
+    struct probe_session *session = bpf_map_lookup_elem(&sessions, &of_parent);
+    if (session) return session;
+    session = bpf_map_lookup_elem(&over, &of_parent);
+    if (session && session->over_ns > birth->time_ns) return session;
+  }
+  return 0;
+}
+
 /* A child goes on with what its parent had, from where that is. */
 INLINE void inherit(const struct probe_session_key *key, struct probe_session *session) {
-  struct probe_session_key of_parent = { key->session, (u32)bpf_get_current_task_btf()->real_parent->tgid, 0 };
-  struct probe_session *parent = bpf_map_lookup_elem(&sessions, &of_parent);
+  struct probe_session *parent = session_at_birth(key);
   if (!parent || parent->library != session->library) return;
   session->sent = parent->sent;
   session->received = parent->received;
@@ -81,6 +99,7 @@ CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct 
   if (!session) {
     count(&books->untracked, 1);
     count(&books->lost, length);
+    count(&books->unplaced, length);
     return 0;
   }
   if (session->hooked) {

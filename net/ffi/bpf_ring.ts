@@ -50,9 +50,19 @@ export class BpfRing {
     return Number(Atomics.load(this.#produced, 0)) > this.#position;
   }
 
+  /** Bytes that were begun to be written so far, and never fewer. */
+  get produced(): number {
+    return Number(Atomics.load(this.#produced, 0));
+  }
+
+  /** Of these, bytes that are read. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** Bytes that wait, records that are being written included. */
   get waiting(): number {
-    return Number(Atomics.load(this.#produced, 0)) - this.#position;
+    return this.produced - this.#position;
   }
 
   /** Takes what is whole, in order, until at least `bytesMax` of the ring are read; answers how many records. */

@@ -19,6 +19,11 @@ function nanoseconds(clock: number): bigint {
   return time[0] * 1_000_000_000n + time[1];
 }
 
+/** CLOCK_MONOTONIC in nanoseconds, exact for 104 days of the system's running. */
+export function monotonicNs(): number {
+  return Number(nanoseconds(CLOCK_MONOTONIC));
+}
+
 /** What is to be added to a time of CLOCK_MONOTONIC to have that of CLOCK_REALTIME, as both are now. Nanoseconds. */
 export function realtimeOffset(): bigint {
   return nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_MONOTONIC);

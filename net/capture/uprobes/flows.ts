@@ -114,6 +114,16 @@ export class ProbeFlows {
     if (flow) this.#tellMissing(flow, number, passed, timeNs);
   }
 
+  /** A program of which it was heard, by its key. */
+  has(key: string): boolean {
+    return this.#programs.has(key);
+  }
+
+  /** Whether a flow has not ended, and is that of the program of this key. */
+  isOf(key: string, flow: number): boolean {
+    return this.#programs.get(key)?.flows.has(flow) ?? false;
+  }
+
   /** Whether a process of which programs were heard has ended; their keys. */
   ended(): Set<string> {
     this.#watch.look();
@@ -231,7 +241,7 @@ export class ProbeFlows {
   }
 
   #programOf(opener: Opener, timeNs: number): Program {
-    const key = `${opener.pid}:${opener.startedNs}`;
+    const key = programKey(opener.pid, Number(opener.startedNs));
     const known = this.#programs.get(key);
     if (known) return known;
     const { pid, uid, comm, parent, networkNamespace } = opener;
@@ -252,6 +262,11 @@ export class ProbeFlows {
     this.#options.target.programStart(capture, timeNs);
     return program;
   }
+}
+
+/** Tells a process from another one of its number, by CLOCK_MONOTONIC of its start. */
+export function programKey(pid: number, startedNs: number): string {
+  return `${pid}:${startedNs}`;
 }
 
 /** What a client sends goes to the server, and what a server sends to the client. */

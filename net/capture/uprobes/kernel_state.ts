@@ -8,7 +8,7 @@ import type { LoadedProbes } from "./loader.ts";
 type Passed = readonly [sent: number, received: number];
 
 /** A close that found no room in the ring. */
-interface LostClose {
+export interface LostClose {
   readonly flow: number;
   readonly passed: Passed;
   readonly end: "orderly" | "abrupt";
@@ -17,6 +17,8 @@ interface LostClose {
 }
 
 type Counter = Exclude<keyof typeof BOOKS, "size">;
+
+export type KernelCounters = Readonly<Record<Counter, number>>;
 
 const COUNTERS = Object.keys(BOOKS).filter((name) => name !== "size") as Counter[];
 
@@ -31,10 +33,9 @@ export class KernelState {
   }
 
   /** As they are, or were at {@linkcode close}. */
-  get counters(): Readonly<Record<Counter, number>> {
+  get counters(): KernelCounters {
     this.#readBooks();
-    const entries = COUNTERS.map((name) => [name, this.#counter(name)]);
-    return Object.fromEntries(entries);
+    return Object.fromEntries(COUNTERS.map((name) => [name, this.#counter(name)])) as KernelCounters;
   }
 
   /** The server's name in the ClientHello that had this client random; undefined: it is not known. */
@@ -66,21 +67,26 @@ export class KernelState {
     }
   }
 
-  /** Flows of the sessions of some processes, and what passed of each; forgets the sessions where `isOver`. */
+  /**
+   * Flows of some sessions, by their process ids and numbers, and what passed of each; the sessions are over since `overNs`
+   * of CLOCK_MONOTONIC, unless that is undefined.
+   */
   *sessionsOf(
-    isMeant: (pid: number) => boolean,
-    isOver: boolean,
+    isMeant: (pid: number, flow: number) => boolean,
+    overNs?: number,
   ): Generator<{ readonly flow: number; readonly passed: Passed }> {
     const map = this.#probes.map("sessions");
     const value = new DataView(new ArrayBuffer(map.shape.valueSize));
     for (const key of [...map.keys()]) {
-      if (!isMeant(new DataView(key.buffer).getUint32(SESSION_KEY.pid, true))) continue;
       if (!map.get(key, new Uint8Array(value.buffer))) continue;
-      if (isOver) map.delete(key);
-      yield {
-        flow: count(value, SESSION.flow),
-        passed: [count(value, SESSION.sent), count(value, SESSION.received)],
-      };
+      const flow = count(value, SESSION.flow);
+      if (!isMeant(new DataView(key.buffer).getUint32(SESSION_KEY.pid, true), flow)) continue;
+      if (overNs !== undefined) {
+        map.delete(key);
+        value.setBigUint64(SESSION.overNs, BigInt(Math.round(overNs)), true);
+        if (flow !== 0) this.#probes.map("over").set(key, new Uint8Array(value.buffer));
+      }
+      yield { flow, passed: [count(value, SESSION.sent), count(value, SESSION.received)] };
     }
   }
 

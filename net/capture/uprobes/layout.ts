@@ -64,11 +64,12 @@ export const BOOKS = {
   told: 16,
   lost: 24,
   unread: 32,
-  skipped: 40,
-  untracked: 48,
-  endings: 56,
-  goCalls: 64,
-  size: 72,
+  unplaced: 40,
+  skipped: 48,
+  untracked: 56,
+  endings: 64,
+  goCalls: 72,
+  size: 80,
 } as const;
 
 /** `struct probe_library`. */
@@ -93,7 +94,7 @@ export const SESSION_KEY = { session: 0, pid: 8, size: 16 } as const;
 export const GO_KEY = { goroutine: 0, pid: 8, size: 16 } as const;
 
 /** `struct probe_session`, of which this side reads the beginning. */
-export const SESSION = { flow: 0, sent: 8, received: 16 } as const;
+export const SESSION = { flow: 0, sent: 8, received: 16, overNs: 24 } as const;
 
 /** `struct probe_ending`. */
 export const ENDING = { sent: 0, received: 8, orderly: 16, timeNs: 24, size: 32 } as const;

@@ -7,15 +7,16 @@
  */
 import { BpfRing } from "../../ffi/bpf_ring.ts";
 import { errno, ESRCH, libc } from "../../ffi/libc.ts";
-import { realtimeOffset } from "../../ffi/clock.ts";
+import { monotonicNs, realtimeOffset } from "../../ffi/clock.ts";
 import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
-import { ProbeFlows } from "./flows.ts";
-import { KernelState } from "./kernel_state.ts";
+import { ProbeFlows, programKey } from "./flows.ts";
+import { KernelState, type LostClose } from "./kernel_state.ts";
 import { count, HEAD, KIND } from "./layout.ts";
 import { type FoundLibrary, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
+import { unbooked } from "./unbooked.ts";
 
 const RING_BYTES = 64 << 20;
 /** Of the ring, in one turn: some three milliseconds. */
@@ -64,6 +65,13 @@ export interface LibraryFinder {
   begun?(pid: number): Iterable<FoundLibrary>;
 }
 
+/** What was found to be over when the ring had been filled so far. */
+interface Over {
+  readonly closes: readonly LostClose[];
+  readonly programs: ReadonlySet<string>;
+  readonly produced: number;
+}
+
 /** What the kernel and this side count. Bytes: passed = told + lost + skipped. */
 export interface ProbeSourceCounters {
   readonly programs: number;
@@ -96,6 +104,7 @@ export class ProbeSource {
   #faults = 0;
   #refused = 0;
   #closing = false;
+  #over: Over | undefined;
   #running: Promise<void> | undefined;
 
   /** Loads the probes and attaches them where libraries are. Throws an Error that names what the kernel refuses. */
@@ -195,7 +204,9 @@ export class ProbeSource {
   readonly #take = (at: number): void => {
     const { view, bytes } = this.#ring;
     if (view.getUint16(at + HEAD.kind, true) === KIND.exec) {
-      if (this.#begun.length < BEGUN_MAX) this.#begun.push(count(view, at + HEAD.flow));
+      const pid = count(view, at + HEAD.flow);
+      if (this.#begun.length < BEGUN_MAX) this.#begun.push(pid);
+      this.#endReplaced(pid, count(view, at + HEAD.offset), count(view, at + HEAD.timeNs));
       return;
     }
     try {
@@ -232,11 +243,10 @@ export class ProbeSource {
     this.#checkedMs = nowMs;
     this.#leaveChanged();
     this.#findLibraries();
-    this.#readLostCloses();
-    this.#endPrograms();
+    this.#endWhatIsOver();
     if (nowMs - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = nowMs;
-    this.#settle((pid) => !isAlive(pid), true);
+    this.#settle((pid) => !isAlive(pid), monotonicNs());
   }
 
   #lookAtBegun(): void {
@@ -264,30 +274,47 @@ export class ProbeSource {
     }
   }
 
-  /** Closes that found no room in the ring: behind what is in it. */
-  #readLostCloses(): void {
-    if (this.#ring.hasMore) return;
-    for (const { flow, passed, end, timeNs } of this.#kernel.takeLostCloses()) {
-      this.#flows.end(flow, passed, end, timeNs);
-    }
+  /** Ends what was found to be over, when nothing of it is left in the ring. */
+  #endWhatIsOver(): void {
+    this.#over ??= {
+      closes: [...this.#kernel.takeLostCloses()],
+      programs: this.#flows.ended(),
+      produced: this.#ring.produced,
+    };
+    const { closes, programs, produced } = this.#over;
+    if (this.#ring.position < produced) return;
+    this.#over = undefined;
+    this.#endLost(closes);
+    if (programs.size > 0) this.#endPrograms(programs);
   }
 
-  /** Ends programs whose processes have ended, when nothing of theirs is left in the ring. */
-  #endPrograms(): void {
-    const ended = this.#flows.ended();
-    if (ended.size === 0 || this.#ring.hasMore) return;
+  #endLost(closes: Iterable<LostClose>): void {
+    for (const { flow, passed, end, timeNs } of closes) this.#flows.end(flow, passed, end, timeNs);
+  }
+
+  /** What a process told before another program took its place is over. */
+  #endReplaced(pid: number, startedNs: number, timeNs: number): void {
+    const key = programKey(pid, startedNs);
+    if (!this.#flows.has(key)) return;
+    if (this.#flows.hasOpen(key)) this.#settle((_, flow) => this.#flows.isOf(key, flow), timeNs);
+    this.#kernel.forgetGoCalls(new Set([pid]));
+    this.#flows.endProgram(key, this.#nowNs());
+  }
+
+  /** Ends programs whose processes have ended. */
+  #endPrograms(ended: ReadonlySet<string>): void {
     const pids = new Set([...ended].map((key) => this.#flows.pidOf(key)));
     const telling = new Set(
       [...ended].filter((key) => this.#flows.hasOpen(key)).map((key) => this.#flows.pidOf(key)),
     );
-    if (telling.size > 0) this.#settle((pid) => telling.has(pid), true);
+    if (telling.size > 0) this.#settle((pid) => telling.has(pid), monotonicNs());
     this.#kernel.forgetGoCalls(pids);
     for (const key of ended) this.#flows.endProgram(key, this.#nowNs());
   }
 
-  /** Tells what is missing at the end of sessions of some processes, and forgets the sessions where `isOver`. */
-  #settle(isMeant: (pid: number) => boolean, isOver: boolean): void {
-    for (const { flow, passed } of this.#kernel.sessionsOf(isMeant, isOver)) {
+  /** Tells what is missing at the end of some sessions, which are over since `overNs` unless that is undefined. */
+  #settle(isMeant: (pid: number, flow: number) => boolean, overNs?: number): void {
+    for (const { flow, passed } of this.#kernel.sessionsOf(isMeant, overNs)) {
       this.#flows.settle(flow, passed, this.#nowNs());
     }
   }
@@ -299,30 +326,11 @@ export class ProbeSource {
       await this.#turn();
       await nextTurn();
     }
-    this.#readLostCloses();
-    this.#settle(() => true, false);
+    this.#endLost([...this.#over?.closes ?? [], ...this.#kernel.takeLostCloses()]);
+    this.#settle(() => true);
     this.#flows.close(this.#nowNs());
-    this.#tellUnbooked();
+    for (const line of unbooked(this.#kernel.counters, this.#flows.counters)) this.#options.warn?.(line);
     await this.#options.onBatch?.();
-  }
-
-  /** What no program's books have. */
-  #tellUnbooked(): void {
-    const { lost, untracked } = this.#kernel.counters;
-    const { missing, ignored, roleless } = this.#flows.counters;
-    const unopened = lost - missing;
-    const warn = this.#options.warn ?? (() => {});
-    if (unopened > 0) {
-      warn(`${unopened} bytes are in no flow: the ring was full from the beginning of their sessions on`);
-    }
-    if (untracked > 0) {
-      warn(`${untracked} calls of TLS libraries were not followed: no place was left for their sessions`);
-    }
-    if (roleless > 0) {
-      warn(
-        `${roleless} sessions with ${ignored} bytes are not mirrored: which side their program is could not be read`,
-      );
-    }
   }
 }
 

@@ -10,44 +10,16 @@ import { runChild } from "../../../e2e/support/child.ts";
 import { type Fixture, withFixture } from "../../../e2e/support/fixture.ts";
 import { PeerServer } from "../../../e2e/support/peer_server.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
+import { copyLibrary, copyMissing, INSTALLED, LIBRARY, probesAt } from "../../../support/probed_copy.ts";
 import { missing } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
 import type { CaptureGap } from "../../../../net/capture/target.ts";
 
-const LIBRARY = "libssl.so.3";
-const INSTALLED = `/usr/lib/${Deno.build.arch}-linux-gnu/${LIBRARY}`;
 const RING_BYTES = 1 << 20;
 /** Eight times what the ring holds. */
 const BODY_BYTES = 8 << 20;
 
-const lacking = await probesMissing() ?? missing("curl", "openssl") ??
-  (exists(INSTALLED) ? undefined : `not installed: ${LIBRARY}`);
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** A source whose probes are at the fixture's own copy of the library. */
-async function probesAt(fixture: Fixture, log: CaptureLog): Promise<ProbeSource> {
-  const folder = fixture.path("lib");
-  await Deno.mkdir(folder, { recursive: true });
-  const path = `${folder}/${LIBRARY}`;
-  if (!exists(path)) await Deno.copyFile(INSTALLED, path);
-  let number = 0;
-  return new ProbeSource({
-    object: await Deno.readFile(await buildProbes()),
-    ringBytes: RING_BYTES,
-    target: log,
-    nextProgram: () => ++number,
-    timeBaseNs: 0n,
-    libraries: { find: () => [{ path, name: path, library: libraryOf(LIBRARY)!, isGuess: false }] },
-    warn: (message) => assert.fail(message),
-  });
-}
+const lacking = await probesMissing() ?? missing("curl", "openssl") ?? copyMissing();
 
 /** A curl with that copy; answers how many bytes of body it got. */
 async function download(fixture: Fixture, url: string, env: Record<string, string> = {}): Promise<number> {
@@ -62,7 +34,7 @@ async function download(fixture: Fixture, url: string, env: Record<string, strin
     "%{size_download}",
     url,
   ];
-  const { stdout } = await runChild("curl", { args, env: { ...env, LD_LIBRARY_PATH: fixture.path("lib") } });
+  const { stdout } = await runChild("curl", { args, env: { ...env, ...await copyLibrary(fixture) } });
   return Number(new TextDecoder().decode(stdout));
 }
 
