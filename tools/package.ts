@@ -13,6 +13,7 @@ import { buildHook } from "./hook.ts";
 import { archiveEntries, makeTar, makeZip, placeFolder } from "./package/archive.ts";
 import { type Entry, PAGES, systemEntries } from "./package/content.ts";
 import { makeDeb } from "./package/deb.ts";
+import { maintainer, NO_MAILBOX } from "./package/maintainer.ts";
 import { withOwnLibc } from "./package/own_libc.ts";
 import { billOfMaterials, licenceTexts, type UsedPackage, usedPackages } from "./package/packages.ts";
 import { makeRpm } from "./package/rpm.ts";
@@ -30,11 +31,17 @@ interface Release {
   readonly version: string;
   readonly date: Date;
   readonly packages: readonly UsedPackage[];
+  readonly maintainer: string;
 }
 
 /** The release of this checkout, at the time of its last commit. */
 async function thisRelease(): Promise<Release> {
-  return { version: VERSION, date: await lastCommit(), packages: await usedPackages() };
+  return {
+    version: VERSION,
+    date: await lastCommit(),
+    packages: await usedPackages(),
+    maintainer: maintainer(),
+  };
 }
 
 /** Makes the packages of a target in `output`, and answers their paths. */
@@ -54,7 +61,7 @@ async function makePackages(target: Target, release: Release, output: string): P
 async function linuxPackages(
   executable: string,
   target: Target,
-  { version, date, packages }: Release,
+  { version, date, packages, maintainer }: Release,
   folder: string,
   output: string,
 ): Promise<string[]> {
@@ -68,8 +75,9 @@ async function linuxPackages(
     tar: `${output}/${name}.tar.gz`,
     zip: `${output}/${name}.zip`,
   };
-  await makeDeb(entries, { version, architecture: deb, date }, `${folder}/deb`, paths.deb);
-  await makeRpm(entries, { version, architecture: rpm, date }, `${folder}/rpm`, paths.rpm);
+  const facts = { version, date, maintainer };
+  await makeDeb(entries, { ...facts, architecture: deb }, `${folder}/deb`, paths.deb);
+  await makeRpm(entries, { ...facts, architecture: rpm }, `${folder}/rpm`, paths.rpm);
   await placeFolder(`${folder}/${name}`, await archiveEntries(entries), date);
   await makeTar(`${folder}/${name}`, paths.tar, date);
   await makeZip(`${folder}/${name}`, paths.zip, date);
@@ -137,6 +145,9 @@ if (import.meta.main) {
   try {
     const targets = Deno.args.length > 0 ? Deno.args.map(targetOf) : [ownTarget()];
     const release = await thisRelease();
+    if (release.maintainer === NO_MAILBOX) {
+      console.error(`package: SSLCOLLECTOR_MAINTAINER is not set, so packages name ${NO_MAILBOX}`);
+    }
     const paths: string[] = [];
     for (const target of targets) paths.push(...await makePackages(target, release, OUTPUT));
     await describePackages(paths, release, OUTPUT);

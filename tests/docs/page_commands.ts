@@ -146,7 +146,7 @@ const ELSEWHERE: Trials = {
     has: '"--runtime-dir", "/run/sslcollector-collector/sslcollector"',
   },
   "npx -y deno@2.9.4 task demo": { elsewhere: "tests/e2e/demo_test.ts", has: "shows what curl asked for" },
-  "deno task hook": { elsewhere: PACKAGE, has: "buildHook()" },
+  "deno task hook": { elsewhere: "tests/e2e/support/packages.ts", has: "buildHook()" },
   "deno task compile": { elsewhere: "tests/e2e/compile_test.ts", has: "two builds are identical" },
   "deno task package": { elsewhere: ".github/workflows/release.yml", has: "task package" },
   "npx -y deno@2.9.4 task test": { elsewhere: BY_CI, has: "task ok" },

@@ -14,7 +14,7 @@ import { awaited } from "./until.ts";
  * `bookworm`, of which one is made, in minutes.
  */
 const RELEASE = Deno.env.get("SSLCOLLECTOR_TEST_DEBOOTSTRAP");
-const PACKAGES = "systemd,systemd-sysv,dbus,libpcap0.8,curl,nginx-light,openssl,procps,passwd";
+const PACKAGES = "systemd,systemd-sysv,dbus,libpcap0.8,curl,nginx-light,openssl,procps,passwd,rpm";
 
 /** The reason to skip what needs such a system, when none can be made here. */
 export function systemRootMissing(): Reason {

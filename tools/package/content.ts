@@ -21,9 +21,6 @@ export const PAGES: readonly string[] = [
 ];
 
 /** A file of a package. */
-/** Whom packages name; `.invalid` (RFC 6761) for want of a mailbox: SECURITY.md and the repository say where to write. */
-export const MAINTAINER = "The sslcollector project <maintainers@sslcollector.invalid>";
-
 export interface Entry {
   /** From the root of the system or of the archive, without a slash in front. */
   readonly path: string;

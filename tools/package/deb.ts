@@ -2,7 +2,7 @@
 /** The Debian package, by dpkg-deb. @module */
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { CONFIG, type Entry, MAINTAINER, placeEntries, zshCompletion } from "./content.ts";
+import { CONFIG, type Entry, placeEntries, zshCompletion } from "./content.ts";
 import { tool } from "./tool.ts";
 
 const FILES = fileURLToPath(new URL("files", import.meta.url));
@@ -12,15 +12,17 @@ export interface PackageFacts {
   /** As the kind of package calls the machine. */
   readonly architecture: string;
   readonly date: Date;
+  readonly maintainer: string;
 }
 
 /** Makes the package `to` of what every system gets, in `folder`, which is empty. */
 export async function makeDeb(
   entries: readonly Entry[],
-  { version, architecture, date }: PackageFacts,
+  facts: PackageFacts,
   folder: string,
   to: string,
 ): Promise<void> {
+  const { date } = facts;
   const own = [...entries.map(asDebian), await zshCompletion("usr/share/zsh/vendor-completions")];
   await placeEntries(folder, own, date);
   const size = Math.ceil(
@@ -28,7 +30,7 @@ export async function makeDeb(
   );
   await compressPage(folder, date);
   const control: Entry[] = [
-    { path: "DEBIAN/control", mode: 0o644, content: controlText(version, architecture, size) },
+    { path: "DEBIAN/control", mode: 0o644, content: controlText(facts, size) },
     { path: "DEBIAN/conffiles", mode: 0o644, content: `/${CONFIG}\n` },
     ...["postinst", "prerm", "postrm"].map((name) => ({
       path: `DEBIAN/${name}`,
@@ -57,11 +59,11 @@ async function compressPage(folder: string, date: Date): Promise<void> {
   await Deno.utime(`${folder}/${PAGE}.gz`, date, date);
 }
 
-function controlText(version: string, architecture: string, size: number): string {
+function controlText({ version, architecture, maintainer }: PackageFacts, size: number): string {
   return `Package: sslcollector
 Version: ${version}
 Architecture: ${architecture}
-Maintainer: ${MAINTAINER}
+Maintainer: ${maintainer}
 Installed-Size: ${size}
 Depends: libc6 (>= 2.27), passwd
 Recommends: libpcap0.8 | libpcap0.8t64

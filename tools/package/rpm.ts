@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The RPM package, by rpmbuild. @module */
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CONFIG, type Entry, MAINTAINER, placeEntries, zshCompletion } from "./content.ts";
+import { CONFIG, type Entry, placeEntries, zshCompletion } from "./content.ts";
 import type { PackageFacts } from "./deb.ts";
 import { tool } from "./tool.ts";
 
@@ -39,7 +40,22 @@ const SCRIPTS = {
   postun: ["postrm", 'if [ "$1" -gt 0 ]; then set -- upgrade; else set -- remove; fi'],
 } as const;
 
-function specText(entries: readonly Entry[], root: string, { version, date }: PackageFacts): string {
+/** Folders that are of no other package on some systems; one that others have files in stays when this package goes. */
+const FOLDERS = /^usr\/(lib\/sslcollector|share\/doc\/sslcollector|share\/(bash-completion|fish|zsh))(\/|$)/;
+
+function foldersOf(entries: readonly Entry[]): string[] {
+  const folders = new Set<string>();
+  for (const { path } of entries) {
+    for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) folders.add(folder);
+  }
+  return [...folders].filter((folder) => FOLDERS.test(folder)).sort();
+}
+
+function specText(
+  entries: readonly Entry[],
+  root: string,
+  { version, date, maintainer }: PackageFacts,
+): string {
   const scripts = Object.entries(SCRIPTS).map(([name, [file, translation]]) =>
     `%${name}\n${Deno.readTextFileSync(`${FILES}/${file}`).replace(/^#!.*\n/, `${translation}\n`)}`
   );
@@ -59,7 +75,7 @@ Version: ${version.replaceAll("-", "~")}
 Release: 1
 Summary: Passive TLS mirror for intrusion detection
 License: MIT
-Packager: ${MAINTAINER}
+Packager: ${maintainer}
 AutoReqProv: no
 Requires: glibc >= 2.27
 Requires(post): shadow-utils
@@ -75,12 +91,11 @@ cp -a ${root}/. %{buildroot}/
 
 ${scripts.join("\n")}
 %files
-%dir /usr/lib/sslcollector
-%dir /usr/share/doc/sslcollector
+${foldersOf(entries).map((folder) => `%dir /${folder}`).join("\n")}
 ${files.join("\n")}
 
 %changelog
-* ${changelogDate(date)} sslcollector developers <sslcollector@localhost> - ${version}-1
+* ${changelogDate(date)} ${maintainer} - ${version}-1
 - See /usr/share/doc/sslcollector/CHANGELOG.md
 `;
 }

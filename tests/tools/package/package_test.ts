@@ -5,12 +5,14 @@ import { readConfigText } from "../../../cli/config_file.ts";
 import { archiveEntries, makeTar, makeZip, placeFolder } from "../../../tools/package/archive.ts";
 import { CONFIG, type Entry, serviceConfig, systemEntries } from "../../../tools/package/content.ts";
 import { makeDeb } from "../../../tools/package/deb.ts";
+import { maintainer, NO_MAILBOX } from "../../../tools/package/maintainer.ts";
 import { billOfMaterials, licenceTexts, usedPackages } from "../../../tools/package/packages.ts";
 import { makeRpm } from "../../../tools/package/rpm.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
 import { skipIf } from "../../support/skip.ts";
 
 const DATE = new Date("2026-11-26T12:00:00Z");
+const FACTS = { version: "0.1.0", date: DATE, maintainer: "Some One <one@example.org>" };
 const packages = await usedPackages();
 
 /** What a package of this version has, beside an executable of some bytes. */
@@ -28,19 +30,27 @@ async function entriesIn(folder: string): Promise<Entry[]> {
 type Make = (entries: readonly Entry[], folder: string, to: string) => Promise<void>;
 
 const MAKERS: Readonly<
-  Record<string, { make: Make; needs: string; list: (path: string) => Promise<string> }>
+  Record<
+    string,
+    {
+      make: Make;
+      needs: string;
+      list: (path: string) => Promise<string>;
+      names?: (path: string) => Promise<string>;
+    }
+  >
 > = {
   deb: {
     needs: "dpkg-deb",
-    make: (entries, folder, to) =>
-      makeDeb(entries, { version: "0.1.0", architecture: "amd64", date: DATE }, folder, to),
+    make: (entries, folder, to) => makeDeb(entries, { ...FACTS, architecture: "amd64" }, folder, to),
     list: (path) => runOk("dpkg-deb", "-c", path),
+    names: (path) => runOk("dpkg-deb", "-f", path, "Maintainer"),
   },
   rpm: {
     needs: "rpmbuild",
-    make: (entries, folder, to) =>
-      makeRpm(entries, { version: "0.1.0", architecture: "x86_64", date: DATE }, folder, to),
+    make: (entries, folder, to) => makeRpm(entries, { ...FACTS, architecture: "x86_64" }, folder, to),
     list: (path) => runOk("rpm", "-qplv", path),
+    names: (path) => runOk("rpm", "-qp", "--queryformat", "%{PACKAGER}[%{CHANGELOGNAME}]", path),
   },
   "tar.gz": {
     needs: "tar",
@@ -73,7 +83,7 @@ const EXPECTED = [
   /LICENSE/,
 ];
 
-for (const [kind, { make, needs, list }] of Object.entries(MAKERS)) {
+for (const [kind, { make, needs, list, names }] of Object.entries(MAKERS)) {
   Deno.test({
     name:
       `package: the .${kind} has everything, of root, and is the same when it is made again, whatever the umask`,
@@ -95,8 +105,12 @@ for (const [kind, { make, needs, list }] of Object.entries(MAKERS)) {
         if (kind !== "zip") {
           for (const line of listing.trim().split("\n")) assert.match(line, /\b(root[/ ]+root|0\/0)\b/, line);
         }
-        const names = listing.replaceAll(/\s+\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*/g, "");
-        for (const pattern of EXPECTED) assert.match(names, pattern);
+        const listed = listing.replaceAll(/\s+\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*/g, "");
+        for (const pattern of EXPECTED) assert.match(listed, pattern);
+        const expected = kind === "rpm"
+          ? `${FACTS.maintainer}${FACTS.maintainer} - 0.1.0-1`
+          : FACTS.maintainer;
+        assert.equal((await names?.(`${folder}/first.${kind}`))?.trim() ?? expected, expected);
       }),
   });
 }
@@ -116,9 +130,18 @@ Deno.test({
       }
       assert.match(
         await runOk("dpkg-deb", "-f", path),
-        /^Package: sslcollector\nVersion: 0\.1\.0\nArchitecture: amd64\n/,
+        /^Package: sslcollector\nVersion: 0\.1\.0\nArchitecture: amd64\nMaintainer: Some One <one@example\.org>\n/,
       );
     }),
+});
+
+Deno.test("package: who publishes says whom packages name; the project itself has no mailbox", () => {
+  assert.equal(maintainer("Some One <one@example.org>"), "Some One <one@example.org>");
+  assert.equal(maintainer(""), NO_MAILBOX);
+  assert.match(NO_MAILBOX, /\.invalid>$/);
+  for (const text of ["one@example.org", "One <one>", "One <one@example.org>\nDepends: x", "<a@b>"]) {
+    assert.throws(() => maintainer(text), /^RangeError: SSLCOLLECTOR_MAINTAINER: needs NAME/, text);
+  }
 });
 
 Deno.test("package: the configuration gives each service a file, and sets nothing else", () => {
