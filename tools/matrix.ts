@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * `deno task matrix [SYSTEM…]`: the executable on Debian's systems, in roots of their own; on arm64 the hook, in an emulator; on Windows the
+ * `deno task matrix [SYSTEM…]`: what the archives bring on Debian's systems, in roots of their own; on arm64 the hook, in an emulator; on Windows the
  * bundled program, under Wine; in containers of Podman a program that is mirrored. Writes what was seen into docs/requirements.md, a system at a
  * time; one that could not be looked at says why there. Takes root, debootstrap, and minutes for a system. Roots, and what was seen in them with
  * the same executable, are kept in the folder that `SSLCOLLECTOR_MATRIX_ROOTS` names: a run that was broken off goes on where it was.
@@ -10,6 +10,7 @@
 import { fileURLToPath } from "node:url";
 import { makeCertificate } from "../cli/demo_certificate.ts";
 import { compile } from "./compile.ts";
+import { makeArchives } from "./matrix/archives.ts";
 import { lookAtArm64 } from "./matrix/arm64.ts";
 import { lookAtContainers } from "./matrix/containers.ts";
 import { Kept } from "./matrix/kept.ts";
@@ -24,6 +25,8 @@ const PAGE = `${ROOT}docs/requirements.md`;
 const RECORDING = `${ROOT}tests/vectors/recordings/forks_v1.sslc`;
 /** Whose curl runs in containers. */
 const CONTAINED = "bookworm";
+/** Whose C library is the oldest that can be had. */
+const OLDEST = "bullseye";
 
 const cellsOf = ({ system, glibc, tls, seen }: Row) => [
   ...[system, glibc, tls],
@@ -38,15 +41,24 @@ async function rowsSeen(system: System, roots: string, given: Given): Promise<Ro
       return await lookAtContainers(await rootOf(CONTAINED, roots), given);
     case "arm64":
       return [cellsOf(await lookAtArm64(roots, given))];
+    case "own-libc":
+      return [cellsOf(await lookAt(await rootOf(OLDEST, roots), "ownLibc", given))];
     default:
-      return [cellsOf(await lookAt(await rootOf(system, roots), given))];
+      return [cellsOf(await lookAt(await rootOf(system, roots), "usual", given))];
   }
 }
 
 async function given(folder: string, port: number): Promise<Given> {
   const executable = await compile(undefined, `${folder}/sslcollector`);
   await tool(executable, ["replay", RECORDING, "-o", `${folder}/here.pcapng`, "--quiet"]);
-  return { executable, recording: RECORDING, replayed: await Deno.readFile(`${folder}/here.pcapng`), port };
+  const replayed = await Deno.readFile(`${folder}/here.pcapng`);
+  return {
+    executable,
+    archives: await makeArchives(executable, folder),
+    recording: RECORDING,
+    replayed,
+    port,
+  };
 }
 
 /** Names the executable and what looks at it. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What is looked at on each system. @module */
+import type { Archives } from "./archives.ts";
 import { type Ran, runIn } from "./root.ts";
 
 /** In the root's /tmp: all that a run leaves is below it. */
@@ -29,6 +30,7 @@ export type Look = typeof LOOKS[number];
 export interface Given {
   /** The executable for this machine. */
   readonly executable: string;
+  readonly archives: Archives;
   /** A recording, and the capture that it gives on this machine. */
   readonly recording: string;
   readonly replayed: Uint8Array;
@@ -47,8 +49,8 @@ export interface Where {
   readonly placeHere: string;
 }
 
-/** Looks at the executable in a root. */
-export async function lookAt(root: string, given: Given): Promise<Row> {
+/** Looks at what an archive brings in a root that has nothing of it: unpacked, and run where it lies. */
+export async function lookAt(root: string, archive: keyof Archives, given: Given): Promise<Row> {
   const placeHere = root + PLACE;
   const where: Where = {
     sslcollector: (...args) => runIn(root, [`${PLACE}/sslcollector`, ...args]),
@@ -58,7 +60,16 @@ export async function lookAt(root: string, given: Given): Promise<Row> {
   };
   await Deno.mkdir(placeHere, { recursive: true });
   try {
-    await Deno.copyFile(given.executable, `${placeHere}/sslcollector`);
+    await Deno.copyFile(given.archives[archive], `${placeHere}/archive.tar.gz`);
+    const unpacked = await runIn(root, [
+      "tar",
+      "-xzf",
+      `${PLACE}/archive.tar.gz`,
+      "-C",
+      PLACE,
+      "--strip-components=1",
+    ]);
+    if (unpacked.code !== 0) throw new Error(`tar: ${wrong(unpacked.code, unpacked.stderr)}`);
     await Deno.copyFile(given.recording, `${placeHere}/case.sslc`);
     const before = await filesOf(root);
     const seen = {
@@ -69,7 +80,9 @@ export async function lookAt(root: string, given: Given): Promise<Row> {
       "leaves capture and hook alone": left(before, await filesOf(root)),
     };
     const curl = (await runIn(root, ["curl", "--version"])).stdout;
-    return { system: await systemOf(root), glibc: await glibcOf(root), tls: tlsOf(curl), seen };
+    const system = await systemOf(root) +
+      (archive === "ownLibc" ? ", the archive with its own C library" : "");
+    return { system, glibc: await glibcOf(root), tls: tlsOf(curl), seen };
   } finally {
     await Deno.remove(placeHere, { recursive: true });
   }

@@ -2,7 +2,10 @@
 /** The tables of docs/requirements.md, each between its marks there. @module */
 import { LOOKS } from "./look.ts";
 
-export const SYSTEMS = ["bullseye", "bookworm", "trixie", "sid", "arm64", "windows", "containers"] as const;
+export const SYSTEMS = [
+  ...["bullseye", "bookworm", "trixie", "sid"] as const,
+  ...["own-libc", "arm64", "windows", "containers"] as const,
+] as const;
 export type System = typeof SYSTEMS[number];
 
 interface Table {
@@ -46,6 +49,7 @@ export function withSeen(page: string, system: System, rows: Rows): string {
 
 /** By the name that a system has of itself. */
 function systemOf([name]: readonly string[]): System | undefined {
+  if (name.includes("own C library")) return "own-libc";
   return name.includes("arm64") ? "arm64" : SYSTEMS.find((system) => name.includes(system));
 }
 
