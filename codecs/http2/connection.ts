@@ -61,16 +61,29 @@ export class Http2Connection<Exchange> {
     this.halves = ConnectionHalf.pair(shared, joinedLate);
   }
 
-  /** Memory of streams and of what is put together, as far as it can be let go. Tables are bounded by what the peers allow. */
+  /** Memory of streams, of what is put together and of large tables, as far as it can be let go. */
   get heldBytes(): number {
-    return this.#streams.heldBytes + this.halves[0].heldBytes + this.halves[1].heldBytes;
+    const [toServer, toClient] = this.halves;
+    const tables = toServer.decoder.table.excessBytes + toClient.decoder.table.excessBytes;
+    return this.#streams.heldBytes + toServer.heldBytes + toClient.heldBytes + tables;
   }
 
-  /** Lets so many bytes go: what is put together is told as far as it came, then the oldest streams are given up. */
+  /**
+   * Lets so many bytes go: what is put together is told as far as it came, then the oldest streams are given up; where these hold less than that, large
+   * tables go before them, whose fields are lost where they come again.
+   */
   giveWay(lengthBytes: number): void {
     const target = this.heldBytes - lengthBytes;
     for (const half of this.halves) if (this.heldBytes > target) half.giveWay();
+    if (this.#streams.heldBytes < this.heldBytes - target) this.#forgetTables(target);
     while (this.heldBytes > target && this.#streams.giveUpOldest());
+  }
+
+  /** The larger table first. */
+  #forgetTables(target: number): void {
+    const tables = this.halves.map(({ decoder }) => decoder.table);
+    tables.sort((one, other) => other.excessBytes - one.excessBytes);
+    for (const table of tables) if (this.heldBytes > target && table.excessBytes > 0) table.giveWay();
   }
 
   /** Who is told of what follows. */

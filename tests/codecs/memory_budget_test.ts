@@ -6,19 +6,24 @@ import { http2to1 } from "../../codecs/http2to1/codec.ts";
 import { type MemoryAccount, MemoryBudget } from "../../codecs/memory_budget.ts";
 import { CodecHarness } from "../support/codec_harness.ts";
 import { usedBytes } from "../support/heap.ts";
-import { FrameType } from "../../codecs/http2/frame.ts";
+import { CONNECTION_PREFACE, FrameType } from "../../codecs/http2/frame.ts";
 import {
+  block,
   bytesOf,
   clientStart,
   END_STREAM,
   frame,
   headers,
+  hpackInteger,
   join,
   literal,
   request,
   reset,
   response,
   serverStart,
+  settings,
+  settingsAck,
+  textOf,
 } from "../support/http2_frames.ts";
 
 const MIB = 1024 * 1024;
@@ -156,6 +161,60 @@ Deno.test("a flow that is not the largest loses nothing, however others fill the
   for (const harness of loud) {
     assert.equal(new Set(harness.end().exchanges().map(({ target }) => target)).size, 1000);
   }
+});
+
+/** A connection whose client has filled a table of 64 KiB, and fields that it repeats by their numbers. */
+function withLargeTable(session: CodecSession): CodecSession {
+  session.data(1, join(settings([1, 65_536]), settingsAck()), 0);
+  session.data(0, join(CONNECTION_PREFACE, settings(), settingsAck()), 0);
+  let update = Uint8Array.from(hpackInteger(65_536, 5, 0x20));
+  for (let i = 0; i < 240; i += 10) {
+    const fields = Array.from({ length: 10 }, (_, j) => literal(`x-${100 + i + j}`, "v".repeat(200), true));
+    session.data(0, headers(1 + 2 * i, join(update, block(request("GET", "/")), ...fields), END_STREAM), i);
+    session.data(1, headers(1 + 2 * i, response(200), END_STREAM), i);
+    update = new Uint8Array();
+  }
+  return session;
+}
+
+Deno.test("large tables of many flows hold no more than the bound, and an ordinary one loses nothing", () => {
+  const codec = http2to1({ maxMemoryBytes: MIB });
+  const flow = { alpn: "h2", sni: "", isServer: false, serverPort: 443, joinedLate: false };
+  const fill = (flows: number) =>
+    Array.from({ length: flows }, () => withLargeTable(codec.open(flow, new NullOutput())));
+  const byNumber = Uint8Array.from(hpackInteger(62, 7, 0x80));
+  const quiet = new CodecHarness(codec).data(0, clientStart()).data(1, serverStart());
+  const first = join(block(request("GET", "/first")), literal("x-quiet", "kept", true));
+  quiet.data(0, headers(1, first, END_STREAM)).data(1, headers(1, response(200), END_STREAM));
+  fill(2);
+  const before = usedBytes();
+  const sessions = fill(60);
+  const taken = usedBytes() - before;
+  assert.ok(taken <= 1.25 * MIB + sessions.length * 32 * 1024, `${(taken / MIB).toFixed(1)} MiB`);
+  const again = join(block(request("GET", "/again")), byNumber);
+  quiet.data(0, headers(3, again, END_STREAM)).data(1, headers(3, response(200), END_STREAM)).end();
+  assert.deepEqual(quiet.exchanges().map(({ target }) => target), ["/first", "/again"]);
+  assert.equal(textOf(quiet.connections()[0].streams[0]).split("X-Quiet: kept").length, 3);
+});
+
+Deno.test("a table that gave way is learnt anew: what it held is unknown, what comes later is told", () => {
+  const harness = new CodecHarness(http2to1({ maxMemoryBytes: 50_000 }));
+  withLargeTable(harness.session);
+  const [lost, known] = [hpackInteger(62 + 230, 7, 0x80), hpackInteger(62, 7, 0x80)].map((bytes) =>
+    Uint8Array.from(bytes)
+  );
+  const ask = (id: number, path: string, ...fields: Uint8Array[]) =>
+    harness.data(0, headers(id, join(block(request("GET", path)), ...fields), END_STREAM))
+      .data(1, headers(id, response(200), END_STREAM));
+  ask(501, "/new", literal("x-new", "told", true), lost);
+  ask(503, "/last", known);
+  harness.end();
+  const text = textOf(harness.connections()[0].streams[0]);
+  const told = harness.exchanges().map(({ target }) => target);
+  assert.deepEqual([told.length, told.includes("/new"), told.includes("/last")], [26, true, true]);
+  assert.equal(text.split("X-New: told").length, 3);
+  assert.equal(harness.counts.get("memory-over-bound"), 1);
+  assert.equal(text.toLowerCase().split("x-sslcollector-unknown: ?").length, 2);
 });
 
 Deno.test("a block that gave way is told from its beginning, and the flow goes on", () => {

@@ -94,6 +94,12 @@ class FieldStore {
     this.bytes = new Uint8Array(toWord(lengthBytes));
     this.words = new Int32Array(this.bytes.buffer);
   }
+
+  release(): void {
+    this.bytes = new Uint8Array(0);
+    this.words = new Int32Array(0);
+    this.entries = new Int32Array(0);
+  }
 }
 
 /** The static table; entry `i` (from 1) is at `i * ENTRY_WORDS`. */
@@ -129,6 +135,8 @@ export const DEFAULT_MAX_STORED_BYTES = 64 * 1024;
 const ARENA_SLACK = 1 / 4;
 /** As many as a table of that size has. */
 const MAX_ENTRIES = DEFAULT_MAX_STORED_BYTES / FIELD_OVERHEAD_BYTES;
+/** What a table of the default size takes at most: twice its bytes, and its slots. */
+const ORDINARY_BYTES = 2 * DEFAULT_TABLE_SIZE + DEFAULT_TABLE_SIZE / FIELD_OVERHEAD_BYTES * ENTRY_WORDS * 4;
 
 /**
  * One direction's dynamic table. It may know less than the peers do (a flow joined late, a lost block, the bound on
@@ -208,6 +216,19 @@ export class DynamicTable {
     this.maxSizeBytes = maxSizeBytes;
     while (this.count > 0 && this.sizeBytes > maxSizeBytes) this.#evict();
     if (maxSizeBytes < FIELD_OVERHEAD_BYTES) this.complete = true;
+  }
+
+  /** Memory beyond that of a table of the default size, which every connection may have. */
+  get excessBytes(): number {
+    return Math.max(0, this.fields.bytes.length + this.fields.entries.byteLength - ORDINARY_BYTES);
+  }
+
+  /** Forgets, and lets the memory go. */
+  giveWay(): void {
+    this.forget();
+    this.fields.release();
+    this.#newest = -1;
+    this.#slotMask = -1;
   }
 
   /** Nothing that the peers' table holds is known from here on. */
