@@ -38,20 +38,6 @@ INLINE int is_inside_quiet(const struct thread *thread, const struct frame *fram
   return outer->quiet && outer->stack > frame->stack && outer->session == frame->session;
 }
 
-/* PRFileDesc begins with its methods, PRIOMethods with its type, the method that closes and the one that reads. */
-#define NSPR_READS_AT 16
-#define PR_MSG_PEEK 2
-
-/* Whether an NSPR layer is one of NSS's TLS: known to be a session already, or read by its code. */
-INLINE int is_tls_layer(u64 layer) {
-  struct probe_session_key key = key_of(layer);
-  u64 methods = 0, reads = 0;
-  if (bpf_map_lookup_elem(&sessions, &key)) return 1;
-  if (bpf_probe_read_user(&methods, sizeof methods, (void *)layer) != 0) return 0;
-  if (bpf_probe_read_user(&reads, sizeof reads, (void *)(methods + NSPR_READS_AT)) != 0) return 0;
-  return mapped_at(reads) == MAPPED_NSS;
-}
-
 /* The frame of a call that returns, which is over with that; 0: it began before anybody looked. */
 INLINE struct frame *end_frame(struct thread *thread, u64 stack) {
   u32 slot = FRAMES;
@@ -67,10 +53,18 @@ INLINE struct frame *end_frame(struct thread *thread, u64 stack) {
   return frame;
 }
 
-/* A call that is none of TLS's, or leaves its bytes to be read again. */
+#define PR_MSG_PEEK 2
+
+/* A call that is none of TLS's, or the hook's to tell. */
 INLINE int is_passed_by(struct pt_regs *registers, u64 cookie) {
-  if (cookie & PROBE_LAYER && !is_tls_layer(ARGUMENT_1(registers))) return 1;
-  return cookie & PROBE_PEEKS && ARGUMENT_4(registers) & PR_MSG_PEEK;
+  struct probe_session_key key = key_of(ARGUMENT_1(registers));
+  return cookie & PROBE_LAYER && !is_told_layer(&key);
+}
+
+/* A call that passes nothing, or leaves its bytes to be read again. */
+INLINE int is_quiet(struct pt_regs *registers, u64 cookie) {
+  if (cookie & PROBE_PEEKS && ARGUMENT_4(registers) & PR_MSG_PEEK) return 1;
+  return (cookie & PROBE_FUNCTION_MASK) == PROBE_QUIET;
 }
 
 INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
@@ -90,7 +84,7 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   }
   struct frame *frame = begin_frame(thread, stack);
   frame->session = ARGUMENT_1(registers);
-  frame->quiet = (cookie & PROBE_FUNCTION_MASK) == PROBE_QUIET || is_inside_quiet(thread, frame);
+  frame->quiet = is_quiet(registers, cookie) || is_inside_quiet(thread, frame);
   frame->buffer = ARGUMENT_2(registers);
   frame->size = ARGUMENT_3(registers);
   if (cookie & PROBE_OPAQUE) {
@@ -103,6 +97,7 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   frame->way = cookie & PROBE_READS ? PROBE_RECEIVED : PROBE_SENT;
   frame->keeps = (cookie & PROBE_KEEPS) != 0;
   frame->parts = (cookie & PROBE_PARTS) != 0;
+  frame->layered = (cookie & PROBE_LAYER) != 0;
 }
 
 #define GNUTLS_E_AGAIN -28
@@ -160,11 +155,22 @@ INLINE void tell_parts(struct frame *frame, s32 result, const struct caller *cal
   }
 }
 
+/* A quiet call may be the only one that uses the session's socket. */
+INLINE void take_quiet_ends(const struct frame *frame) {
+  struct probe_session_key key = key_of(frame->session);
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (session) take_ends(session, frame);
+}
+
 INLINE void end_call(struct pt_regs *registers, u64 cookie) {
   struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
   u64 depth = PROBE_DEPTH(cookie), stack = STACK(registers) + depth;
   struct frame *frame = thread ? end_frame(thread, stack) : 0;
-  if (!frame || frame->quiet) return;
+  if (!frame) return;
+  if (frame->quiet) {
+    take_quiet_ends(frame);
+    return;
+  }
   s32 result = (s32)RESULT(registers);
   struct caller caller = { depth == 0 ? PLACE(registers) : 0, stack };
   if (frame->parts) {

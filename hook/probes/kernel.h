@@ -73,8 +73,10 @@ struct net {
 struct nsproxy {
   struct net *net_ns;
 };
+struct mm_struct;
 struct task_struct {
   s32 tgid;
+  struct mm_struct *mm;
   u64 start_time;
   struct task_struct *group_leader;
   struct task_struct *real_parent;

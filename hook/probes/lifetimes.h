@@ -10,7 +10,8 @@ INLINE void make_session(u64 object, u32 library, const struct caller *caller) {
   if (object == 0) return;
   struct probe_session fresh = { 0 };
   fresh.library = library;
-  fresh.hooked = is_hooked(caller);
+  /* What else it is, the first call that passes bytes shows. */
+  if (mapped_at(place_of(caller)) == MAPPED_HOOK) fresh.teller = PROBE_BY_HOOK;
   struct probe_session *old = bpf_map_lookup_elem(&sessions, &key);
   if (old) tell_close(old, 0);
   bpf_map_update_elem(&sessions, &key, &fresh, 0);

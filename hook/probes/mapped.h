@@ -22,7 +22,9 @@ INLINE int is_nss_name(const u64 *name) {
   return name[0] == WORD('l', 'i', 'b', 's', 's', 'l', '3', '.') && (name[1] & 0xffffff) == WORD('s', 'o', 0, 0, 0, 0, 0, 0);
 }
 
-enum mapped { MAPPED_OTHER = 0, MAPPED_HOOK = 1, MAPPED_NSS = 2 };
+/* MAPPED_UNKNOWN: another thread is changing the program's mappings. */
+enum mapped { MAPPED_OTHER = 0, MAPPED_HOOK = 1, MAPPED_NSS = 2, MAPPED_UNKNOWN = 3 };
+#define EBUSY 16
 
 static long look_at_mapping(UNUSED struct task_struct *task, struct vm_area_struct *area, u64 *mapped) {
   u64 name[4] = { 0 };
@@ -33,10 +35,15 @@ static long look_at_mapping(UNUSED struct task_struct *task, struct vm_area_stru
   return 0;
 }
 
-/* Whose code the running program has at an address. */
+/* Whose code the running program has at an address; where that cannot be seen now, what was seen there before. */
 INLINE u64 mapped_at(u64 address) {
+  struct task_struct *task = bpf_get_current_task_btf();
   u64 mapped = MAPPED_OTHER;
-  bpf_find_vma(bpf_get_current_task_btf(), address, look_at_mapping, &mapped, 0);
+  long failure = bpf_find_vma(task, address, look_at_mapping, &mapped, 0);
+  struct place_key key = { (u64)task->mm, address };
+  u64 *known = bpf_map_lookup_elem(&places, &key);
+  if (failure == -EBUSY) return known ? *known : MAPPED_UNKNOWN;
+  if (!known || *known != mapped) bpf_map_update_elem(&places, &key, &mapped, 0);
   return mapped;
 }
 
@@ -46,11 +53,15 @@ struct caller {
   u64 stack; /* where the stack pointer is when it has */
 };
 
-/* Whether the call came from the hook: then the hook tells what it passes. */
-INLINE u8 is_hooked(const struct caller *from) {
-  u64 caller = from->place;
-  if (caller == 0) bpf_probe_read_user(&caller, sizeof caller, (void *)(from->stack - sizeof caller));
-  return mapped_at(caller) == MAPPED_HOOK;
+/* Where the call came from: what calls of the hook pass, the hook tells. */
+INLINE u64 place_of(const struct caller *from) {
+  u64 place = from->place;
+  if (place == 0) bpf_probe_read_user(&place, sizeof place, (void *)(from->stack - sizeof place));
+  return place;
+}
+
+INLINE u8 teller_of(u64 mapped) {
+  return mapped == MAPPED_UNKNOWN ? PROBE_UNDECIDED : mapped == MAPPED_HOOK ? PROBE_BY_HOOK : PROBE_BY_PROBES;
 }
 
 #endif

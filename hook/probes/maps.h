@@ -18,6 +18,7 @@ struct frame {
   u8 keeps; /* PROBE_KEEPS */
   u8 quiet; /* nothing is to be told of it */
   u8 parts; /* PROBE_PARTS: `buffer` and `size` are those of the parts */
+  u8 layered; /* PROBE_LAYER */
   u8 outer; /* the frame around it, in `thread.frames`, plus 1 */
   u64 socket; /* cookie of the first one */
   u8 sockets; /* TCP sockets that passed bytes: 0, 1, or 2 for several */
@@ -48,6 +49,12 @@ struct hello_key {
   u64 is_received;
 };
 
+/* An address of a program: a process has another memory when it runs another one. */
+struct place_key {
+  u64 memory;
+  u64 address;
+};
+
 MAP(ring, MAP_RINGBUF, 0, 0, 64 << 20, 0);
 MAP(threads, MAP_TASK_STORAGE, 4, sizeof(struct thread), 0, MAP_NO_PREALLOC);
 MAP(go_calls, MAP_HASH, sizeof(struct probe_go_key), sizeof(struct frame), 65536, MAP_NO_PREALLOC);
@@ -60,6 +67,7 @@ MAP(randoms, MAP_LRU_HASH, 8, sizeof(struct hello_key), 16384, 0);
 MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);
 MAP(hello_bytes, MAP_LRU_HASH, 32, sizeof(struct probe_hello), 4096, 0);
 MAP(hello_drafts, MAP_PER_CPU_ARRAY, 4, sizeof(struct probe_hello), 2, 0);
+MAP(places, MAP_LRU_HASH, sizeof(struct place_key), 8, 4096, 0);
 MAP(libraries, MAP_ARRAY, 4, sizeof(struct probe_library), 1024, 0);
 MAP(books, MAP_ARRAY, 4, sizeof(struct probe_books), 1, 0);
 

@@ -71,6 +71,7 @@ struct probe_open {
   u8 comm[16];
   u8 client_random[32];
   struct probe_ends ends;
+  u64 caller; /* where the session's call came from, which the agent has to look at: if from the hook, that tells the session; 0: it does not */
 };
 
 struct probe_close {
@@ -115,6 +116,11 @@ struct probe_session_key {
   u32 reserved;
 };
 
+/*
+ * Who tells a session: PROBE_UNDECIDED before its first call, and as long as another thread keeps the kernel from saying whose code is where.
+ */
+enum probe_teller { PROBE_UNDECIDED = 0, PROBE_BY_PROBES = 1, PROBE_BY_HOOK = 2 };
+
 /* A value of it. */
 struct probe_session {
   u64 flow; /* 0: nothing was told of it yet */
@@ -126,7 +132,7 @@ struct probe_session {
   u32 ahead;      /* bytes sent that were told before the call that counts them */
   u8 late;
   u8 inherited;
-  u8 hooked;   /* the hook tells it */
+  u8 teller;   /* enum probe_teller */
   u8 closing;  /* the program has asked for its close_notify to be sent */
   u8 has_ends;
   u8 ends_told;
@@ -134,6 +140,9 @@ struct probe_session {
   u8 reserved[5];
   u64 socket; /* cookie of the socket that has these ends; 0: not known */
   struct probe_ends ends;
+  u64 top[2]; /* of an NSPR layer: its methods and secret when it was last looked at */
+  u64 secret; /* of NSS's layer there, which is one session's */
+  u64 caller; /* while it is undecided: where its last call came from */
 };
 
 /*

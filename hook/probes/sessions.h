@@ -3,8 +3,7 @@
 #ifndef SSLC_PROBES_SESSIONS_H
 #define SSLC_PROBES_SESSIONS_H
 
-#include "mapped.h"
-#include "telling.h"
+#include "layers.h"
 
 /* Of the process that runs. */
 INLINE struct probe_session_key key_of(u64 session) {
@@ -41,20 +40,20 @@ INLINE void inherit(const struct probe_session_key *key, struct probe_session *s
   session->has_ends = parent->has_ends;
   session->socket = parent->socket;
   session->by_hello = parent->by_hello;
-  session->hooked = parent->hooked;
+  session->teller = parent->teller;
+  __builtin_memcpy(session->top, parent->top, sizeof session->top);
+  session->secret = parent->secret;
   session->late = parent->late;
   session->inherited = parent->flow != 0;
 }
 
-INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library,
-                                        const struct caller *caller) {
+INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library) {
   struct probe_session *session = bpf_map_lookup_elem(&sessions, key);
   if (session) return session;
   struct probe_session fresh = { 0 };
   fresh.library = library;
   fresh.late = 1;
   inherit(key, &fresh);
-  if (!fresh.inherited) fresh.hooked = is_hooked(caller);
   bpf_map_update_elem(&sessions, key, &fresh, BPF_NOEXIST);
   return bpf_map_lookup_elem(&sessions, key);
 }
@@ -89,20 +88,34 @@ INLINE int open_flow(const struct probe_session_key *key, struct probe_session *
   return 1;
 }
 
+/* The session that a call has passed bytes of, with who tells it decided as far as it can be; 0: there is no place for it, or it is over. */
+INLINE struct probe_session *session_of_call(const struct probe_session_key *key, const struct frame *frame,
+                                             const struct caller *caller) {
+  struct probe_session *session = session_of(key, frame->library);
+  if (!session || session->teller != PROBE_UNDECIDED) return session;
+  if (!frame->layered) {
+    session->caller = place_of(caller);
+    session->teller = teller_of(mapped_at(session->caller));
+    return session;
+  }
+  decide_layer(key, session);
+  return bpf_map_lookup_elem(&sessions, key);
+}
+
 CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct caller *caller) {
   if (!frame || !caller) return 0;
   struct probe_session_key key = key_of(frame->session);
   struct probe_books *books = the_books();
   if (!books) return 0;
   count(&books->passed, length);
-  struct probe_session *session = session_of(&key, frame->library, caller);
+  struct probe_session *session = session_of_call(&key, frame, caller);
   if (!session) {
     count(&books->untracked, 1);
     count(&books->lost, length);
     count(&books->unplaced, length);
     return 0;
   }
-  if (session->hooked) {
+  if (session->teller == PROBE_BY_HOOK) {
     count(&books->skipped, length);
     return 0;
   }
@@ -111,7 +124,9 @@ CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct 
   u64 offset = way == PROBE_RECEIVED ? session->received : session->sent;
   struct telling telling = { session->flow, frame->buffer, length, offset, frame->time_ns, 0, 0, way };
   if (way == PROBE_RECEIVED) telling.time_ns = bpf_ktime_get_ns();
-  if (open_flow(&key, session, books, telling.time_ns)) {
+  /* What is told twice is worse than what is lost. */
+  int is_layer = session->teller == PROBE_UNDECIDED && frame->layered;
+  if (!is_layer && open_flow(&key, session, books, telling.time_ns)) {
     telling.flow = session->flow;
     bpf_loop((u32)((length + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX), tell_piece, &telling, 0);
   }

@@ -86,6 +86,7 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   find_hello(session, open, flags);
   if (session->by_hello) flags |= PROBE_BY_HELLO;
   open->ends = session->ends;
+  open->caller = session->teller == PROBE_UNDECIDED ? session->caller : 0;
   open->head.flags = flags;
   bpf_ringbuf_submit(open, BPF_RB_NO_WAKEUP);
   return 1;

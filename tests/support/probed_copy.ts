@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Kernel probes at a copy of OpenSSL that nobody but the programs of a test maps. @module */
+/** Kernel probes at a copy of OpenSSL, or another library, that nobody but the programs of a test maps. @module */
 import assert from "node:assert/strict";
 import { libraryOf } from "../../net/capture/uprobes/libraries.ts";
 import { ProbeSource } from "../../net/capture/uprobes/probe_source.ts";
@@ -9,7 +9,8 @@ import type { CaptureLog } from "./capture_log.ts";
 import type { Reason } from "./skip.ts";
 
 export const LIBRARY = "libssl.so.3";
-export const INSTALLED = `/usr/lib/${Deno.build.arch}-linux-gnu/${LIBRARY}`;
+const FOLDER = `/usr/lib/${Deno.build.arch}-linux-gnu`;
+export const INSTALLED = `${FOLDER}/${LIBRARY}`;
 
 /** Why there is none. */
 export function copyMissing(): Reason {
@@ -24,29 +25,35 @@ function exists(path: string): boolean {
   }
 }
 
-/** Makes the copy, once; answers what a program that is to use it has in its environment. */
-export async function copyLibrary(fixture: Fixture): Promise<{ LD_LIBRARY_PATH: string }> {
+/** Makes a copy, once; answers what a program that is to use it has in its environment. */
+export async function copyLibrary(fixture: Fixture, name = LIBRARY): Promise<{ LD_LIBRARY_PATH: string }> {
   const folder = fixture.path("lib");
   await Deno.mkdir(folder, { recursive: true });
-  if (!exists(`${folder}/${LIBRARY}`)) await Deno.copyFile(INSTALLED, `${folder}/${LIBRARY}`);
+  if (!exists(`${folder}/${name}`)) await Deno.copyFile(`${FOLDER}/${name}`, `${folder}/${name}`);
   return { LD_LIBRARY_PATH: folder };
 }
 
 /** How the source differs from one that is as it comes. */
 interface ProbesOptions {
   readonly ringBytes?: number;
+  /** File names of what is copied and probed; OpenSSL's when absent. */
+  readonly names?: readonly string[];
   /** The compiled probes. */
   readonly object?: Uint8Array<ArrayBuffer>;
   readonly warn?: (message: string) => void;
 }
 
-/** A source whose probes are at the copy. */
+/** A source whose probes are at the copies. */
 export async function probesAt(
   fixture: Fixture,
   log: CaptureLog,
-  { ringBytes = 1 << 20, object, warn = (message) => assert.fail(message) }: ProbesOptions = {},
+  { ringBytes = 1 << 20, names = [LIBRARY], object, warn = (message) => assert.fail(message) }:
+    ProbesOptions = {},
 ): Promise<ProbeSource> {
-  const path = `${(await copyLibrary(fixture)).LD_LIBRARY_PATH}/${LIBRARY}`;
+  const found = await Promise.all(names.map(async (name) => {
+    const path = `${(await copyLibrary(fixture, name)).LD_LIBRARY_PATH}/${name}`;
+    return { path, name: path, library: libraryOf(name)!, isGuess: false };
+  }));
   let number = 0;
   return new ProbeSource({
     object: object ?? await Deno.readFile(await buildProbes()),
@@ -54,7 +61,7 @@ export async function probesAt(
     target: log,
     nextProgram: () => ++number,
     timeBaseNs: 0n,
-    libraries: { find: () => [{ path, name: path, library: libraryOf(LIBRARY)!, isGuess: false }] },
+    libraries: { find: () => found },
     warn,
   });
 }

@@ -11,6 +11,7 @@ import { placeOf } from "../preload/container.ts";
 import { ancestorsOf } from "../preload/process_facts.ts";
 import { ProcessWatch, type WatchedProcess } from "../preload/process_watch.ts";
 import type { CaptureAddress, CaptureEnd, CaptureProgram, CaptureTarget } from "../target.ts";
+import { isHookAt } from "./callers.ts";
 import {
   CLOSE,
   count,
@@ -24,6 +25,9 @@ import {
   readRandom,
   WAY,
 } from "./layout.ts";
+
+/** So many flows are remembered that the hook tells. */
+const HOOKED_MAX = 4096;
 
 /** Why bytes are missing that passed and are not in the ring. */
 const RING_FULL = "ring-full";
@@ -56,6 +60,8 @@ export interface ProbeCounters {
   programs: number;
   /** Sessions left out because nobody could tell whether the program was their server. */
   roleless: number;
+  /** Sessions left out because their processes had ended before anybody could see whether the hook tells them. */
+  undecided: number;
   /** Bytes that the target was given, those that it was told are missing, and those of flows that it was not told of. */
   delivered: number;
   missing: number;
@@ -63,13 +69,22 @@ export interface ProbeCounters {
 }
 
 export class ProbeFlows {
-  readonly counters: ProbeCounters = { programs: 0, roleless: 0, delivered: 0, missing: 0, ignored: 0 };
+  readonly counters: ProbeCounters = {
+    programs: 0,
+    roleless: 0,
+    undecided: 0,
+    delivered: 0,
+    missing: 0,
+    ignored: 0,
+  };
   readonly #options: ProbeFlowsOptions;
   readonly #watch = new ProcessWatch();
   readonly #check = new AddressCheck();
   /** By process id and start. */
   readonly #programs = new Map<string, Program>();
   readonly #flows = new Map<number, Flow>();
+  /** Flows that the hook tells: the kernel could not say so. */
+  readonly #hooked = new Set<number>();
 
   constructor(options: ProbeFlowsOptions) {
     this.#options = options;
@@ -82,10 +97,7 @@ export class ProbeFlows {
     const timeNs = this.#options.timeOf(count(view, at + HEAD.timeNs));
     const flow = this.#flows.get(number);
     if (kind === KIND.open) return this.#open(view, at, number, timeNs);
-    if (flow === undefined) {
-      if (kind === KIND.data) this.counters.ignored += view.getUint32(at + HEAD.length, true);
-      return;
-    }
+    if (flow === undefined) return this.#ignore(kind, number, view, at);
     if (kind === KIND.data) this.#data(flow, number, view, bytes, at, timeNs);
     else if (kind === KIND.address) this.#tellOpen(flow, view, at, number, timeNs);
     else if (kind === KIND.close) {
@@ -156,7 +168,29 @@ export class ProbeFlows {
     this.#watch.close();
   }
 
+  /** Takes a record of a flow that the target was not told of. */
+  #ignore(kind: number, number: number, view: DataView, at: number): void {
+    if (kind === KIND.close) this.#hooked.delete(number);
+    else if (kind === KIND.data && !this.#hooked.has(number)) {
+      this.counters.ignored += view.getUint32(at + HEAD.length, true);
+    }
+  }
+
+  /** Whether the hook may tell the flow that a record at `at` opens, as far as the kernel could not say. */
+  #isLeftOut(view: DataView, at: number, number: number): boolean {
+    const caller = view.getBigUint64(at + OPEN.caller, true);
+    if (caller === 0n) return false;
+    const isHook = isHookAt(view.getUint32(at + OPEN.pid, true), caller);
+    if (isHook === undefined) this.counters.undecided++;
+    if (isHook === true) {
+      if (this.#hooked.size >= HOOKED_MAX) this.#hooked.clear();
+      this.#hooked.add(number);
+    }
+    return isHook !== false;
+  }
+
   #open(view: DataView, at: number, number: number, timeNs: number): void {
+    if (this.#isLeftOut(view, at, number)) return;
     const flags = view.getUint8(at + HEAD.flags);
     if ((flags & FLAG.roleUnknown) !== 0) {
       this.counters.roleless++;

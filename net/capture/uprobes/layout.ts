@@ -51,7 +51,8 @@ export const OPEN = {
   comm: 72,
   clientRandom: 88,
   ends: 120,
-  size: 160,
+  caller: 160,
+  size: 168,
 } as const;
 
 /** `struct probe_close`. */

@@ -6,7 +6,10 @@ import type { KernelCounters } from "./kernel_state.ts";
 /** A line for each kind of it. */
 export function unbooked(
   { lost, untracked, unplaced }: Pick<KernelCounters, "lost" | "untracked" | "unplaced">,
-  { missing, ignored, roleless }: Pick<ProbeCounters, "missing" | "ignored" | "roleless">,
+  { missing, ignored, roleless, undecided }: Pick<
+    ProbeCounters,
+    "missing" | "ignored" | "roleless" | "undecided"
+  >,
 ): string[] {
   const lines: string[] = [];
   const unopened = lost - missing - unplaced;
@@ -19,6 +22,11 @@ export function unbooked(
     lines.push(
       `${untracked} calls of TLS libraries, with ${unplaced} bytes that are known of, were not followed: ` +
         "no place was left for their sessions",
+    );
+  }
+  if (undecided > 0) {
+    lines.push(
+      `${undecided} sessions are not mirrored: their programs ended before it was seen whether the hook tells them`,
     );
   }
   if (roleless > 0) {

@@ -5,7 +5,10 @@
  *
  * How: plain; recv: with the functions of sockets; again: sends that the socket does not take are called again; parts: from
  * several pieces; layer: through a layer above, which calls the one below by its methods; force: with the handshake before; mixed: with bytes
- * of a file read by the same functions before, and looks at what is to come. */
+ * of a file read by the same functions before, and looks at what is to come; direct: by functions that the program has asked the loader for in
+ * NSPR itself; halfway: sends so, and receives as others do; reused: closes the session by its method, and reads files by descriptors that stand
+ * where it stood. */
+#include <dlfcn.h>
 #include <netinet/in.h>
 #include <nspr.h>
 #include <nss.h>
@@ -46,6 +49,11 @@ static void wait_for(PRFileDesc *file, PRInt16 events)
     PR_Poll(&entry, 1, NO_TIMEOUT);
 }
 
+static void *direct(const char *name)
+{
+    return dlsym(dlopen("libnspr4.so", RTLD_LAZY), name);
+}
+
 static PRInt32 send_some(PRFileDesc *file, const unsigned char *bytes, PRInt32 length)
 {
     char *text = (char *)bytes;
@@ -53,6 +61,8 @@ static PRInt32 send_some(PRFileDesc *file, const unsigned char *bytes, PRInt32 l
         PRIOVec parts[4] = {{text, 10}, {text + 10, 0}, {text + 10, 20000}, {text + 20010, length - 20010}};
         return PR_Writev(file, parts, 4, NO_TIMEOUT);
     }
+    if (is("direct") || is("halfway"))
+        return ((PRInt32(*)(PRFileDesc *, const void *, PRInt32))direct("PR_Write"))(file, bytes, length);
     return is("recv") ? PR_Send(file, bytes, length, 0, NO_TIMEOUT) : PR_Write(file, bytes, length);
 }
 
@@ -82,6 +92,8 @@ static PRInt32 receive_some(PRFileDesc *file, unsigned char *bytes, PRInt32 room
 {
     if (is("mixed"))
         PR_Recv(file, bytes, 10, PR_MSG_PEEK, NO_TIMEOUT);
+    if (is("direct"))
+        return ((PRInt32(*)(PRFileDesc *, void *, PRInt32))direct("PR_Read"))(file, bytes, room);
     return is("recv") || is("mixed") ? PR_Recv(file, bytes, room, 0, NO_TIMEOUT) : PR_Read(file, bytes, room);
 }
 
@@ -187,12 +199,26 @@ static void block_never(PRFileDesc *file)
     setsockopt(PR_FileDesc2NativeHandle(file), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
 }
 
-static void read_file(void)
+static PRFileDesc *read_file(void)
 {
     unsigned char bytes[64];
     PRFileDesc *file = PR_Open("/etc/passwd", PR_RDONLY, 0);
-    if (file == NULL || PR_Read(file, bytes, sizeof bytes) <= 0 || PR_Close(file) != PR_SUCCESS)
+    if (file == NULL || PR_Read(file, bytes, sizeof bytes) <= 0)
         fail("file");
+    return file;
+}
+
+static int close_by_method(PRFileDesc *session)
+{
+    if (session->methods->close(session) != PR_SUCCESS)
+        return 4;
+    int files = 0;
+    while (files < 500 && read_file() != session)
+        files++;
+    if (files < 500)
+        return 0;
+    fprintf(stderr, "no file has the session's descriptor\n");
+    return 5;
 }
 
 int main(int argc, char **argv)
@@ -213,11 +239,13 @@ int main(int argc, char **argv)
     if (is("force") && SSL_ForceHandshake(session) != SECSuccess)
         fail("handshake");
     if (is("mixed"))
-        read_file();
+        PR_Close(read_file());
     if (is_server)
         receive_all(session, TO_SERVER, 0);
     send_all(session, is_server ? TO_CLIENT : TO_SERVER, is_server);
     if (!is_server)
         receive_all(session, TO_CLIENT, 1);
+    if (is("reused"))
+        return close_by_method(session);
     return PR_Close(session) == PR_SUCCESS ? 0 : 4;
 }

@@ -6,12 +6,13 @@ import { ProbeSource } from "../../../../net/capture/uprobes/probe_source.ts";
 import { buildHook } from "../../../../tools/hook.ts";
 import { buildProbes } from "../../../../tools/probes.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
-import { runChild } from "../../../e2e/support/child.ts";
+import { Child, runChild } from "../../../e2e/support/child.ts";
 import { type Fixture, withFixture } from "../../../e2e/support/fixture.ts";
+import { PROGRAMS } from "../../../e2e/support/python.ts";
 import { PeerServer } from "../../../e2e/support/peer_server.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
 import { copyLibrary, copyMissing, INSTALLED, LIBRARY, probesAt } from "../../../support/probed_copy.ts";
-import { missing } from "../../../support/run.ts";
+import { missing, runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
 import type { CaptureGap } from "../../../../net/capture/target.ts";
 
@@ -129,6 +130,47 @@ Deno.test({
       const { bytes } = await server.seen();
       assert.deepEqual(log.of("programStart"), []);
       assert.equal(source.counters.skipped, bytes[0] + bytes[1]);
+    }),
+});
+
+/** Sessions of one program; the kernel cannot say whose code is where while another thread changes the program's mappings. */
+const SESSIONS = Number(Deno.env.get("PROBE_REMAPPED_SESSIONS") ?? 8);
+
+Deno.test({
+  name:
+    `probes tell ${SESSIONS} sessions of a program whose threads change its mappings all the time, and none of them where it carries the hook`,
+  ...skipIf(lacking, missing("cc")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const [remap, gate] = [fixture.path("remap.so"), fixture.path("gate")];
+      await runOk("cc", "-shared", "-fPIC", "-O1", "-o", remap, `${PROGRAMS}/remap.c`, "-lpthread");
+      await runOk("mkfifo", gate);
+      const log = new CaptureLog();
+      const source = await probesAt(fixture, log);
+      const running = source.run();
+      await using server = new PeerServer(fixture);
+      const { name } = fixture.body(1);
+      const urls = Array(SESSIONS).fill(`https://localhost:${server.port}/${name}`);
+      const curl = async (preload: string) => {
+        await using _child = new Child("curl", {
+          // When it reads the last one, it has had the others, and it runs until it gets that.
+          args: ["--silent", "--insecure", "--header", "Connection: close", ...urls, `file://${gate}`],
+          env: {
+            LD_LIBRARY_PATH: fixture.path("lib"),
+            LD_PRELOAD: preload,
+            SSLCOLLECTOR_RUNTIME: fixture.path("nobody"),
+          },
+        });
+        using _end = await Deno.open(gate, { write: true });
+        const ticks = log.of("tick").length;
+        await log.until(() => log.of("tick").length >= ticks + 2);
+      };
+      await curl(`${await buildHook()}:${remap}`);
+      assert.deepEqual(log.of("programStart"), []);
+      await curl(remap);
+      await source.close();
+      await running;
+      assert.equal(log.of("open").length, SESSIONS);
     }),
 });
 
