@@ -8,6 +8,8 @@
 import { cString, errno, errnoName, LIBC_NAMES, openLibrary } from "./libc.ts";
 
 const SYMBOLS = {
+  /** `int close(int fd)`, in a thread of its own */
+  close: { parameters: ["i32"], result: "i32", nonblocking: true },
   /** `long syscall(SYS_bpf, int command, union bpf_attr *attributes, unsigned size)` */
   bpf: { name: "syscall", parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
   /** `long syscall(SYS_perf_event_open, struct perf_event_attr *, pid_t pid, int cpu, int group, unsigned long flags)` */
@@ -268,6 +270,13 @@ export function attachUprobes(
     .pointer(40, words(places.map(({ cookie }) => cookie)))
     .u32(48, places.length).u32(52, atReturn ? UPROBE_MULTI_RETURN : 0);
   return bpfOrThrow(COMMAND.linkCreate, attributes, `attach to ${path}`);
+}
+
+/**
+ * Closes a descriptor that holds probes. The kernel waits until nobody is in them any more, some 40 ms each time, so that is done aside.
+ */
+export async function closeProbes(fd: number): Promise<void> {
+  await symbols().close(fd);
 }
 
 /** Number of the kind of perf events that are uprobes, and of the bit for those at returns. Throws where the kernel has none. */

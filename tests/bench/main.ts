@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { benchAttach } from "./attach.ts";
 import { benchAgentCost } from "./agent_cost.ts";
 import { benchCost } from "./cost.ts";
 import { benchCycles } from "./cycles.ts";
@@ -28,6 +29,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   memory: benchMemory,
   cost: benchCost,
   agent: benchAgentCost,
+  attach: benchAttach,
   instructions: benchInstructions,
   cycles: benchCycles,
   http2: benchHttp2,

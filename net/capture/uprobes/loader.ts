@@ -11,6 +11,7 @@ import {
   attachUprobes,
   BpfError,
   BpfMap,
+  closeProbes,
   loadBtf,
   loadProgram,
   type Packets,
@@ -82,7 +83,7 @@ export class LoadedProbes {
     return this.#level;
   }
 
-  /** Attaches to a file; {@linkcode detach} takes them away. Throws `BpfError`, and nothing is attached. */
+  /** Attaches to a file; {@linkcode detach} takes the probes away. Throws `BpfError`, and nothing is attached. */
   attach(path: string, { begins, ends, returns }: ProbePlaces): AttachedProbes {
     const attached: number[] = [];
     try {
@@ -91,14 +92,15 @@ export class LoadedProbes {
       this.#attach(path, "return", ends, attached);
       this.#attach(path, "begin", begins, attached);
     } catch (error) {
-      this.detach(attached);
+      for (const fd of attached.toReversed()) if (this.#descriptors.delete(fd)) libc().close(fd);
       throw error;
     }
     return attached;
   }
 
-  detach(probes: AttachedProbes): void {
-    for (const fd of probes.toReversed()) if (this.#descriptors.delete(fd)) libc().close(fd);
+  /** Resolves when the kernel has let go of them. */
+  async detach(probes: AttachedProbes): Promise<void> {
+    for (const fd of probes.toReversed()) if (this.#descriptors.delete(fd)) await closeProbes(fd);
   }
 
   #attach(

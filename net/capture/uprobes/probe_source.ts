@@ -165,7 +165,7 @@ export class ProbeSource {
         if (this.#ring.waiting > BUSY_BYTES) await nextTurn();
         else await this.#pace.next(this.#ring.hasMore ? BUSY_MS : REST_MS);
       }
-      this.#files.close();
+      await this.#files.close();
       await this.#drain();
     } finally {
       this.#pace.close();

@@ -47,6 +47,8 @@ export class ProbedFiles {
   readonly #files = new Map<string, Probed>();
   /** The same of files that are not of a library, or cannot be probed. */
   readonly #refused = new Set<string>();
+  /** Files whose probes are being taken away. */
+  readonly #leaving = new Set<Promise<void>>();
   readonly #freeNumbers = Array.from({ length: FILES_MAX }, (_, index) => FILES_MAX - 1 - index);
 
   constructor(probes: LoadedProbes) {
@@ -87,22 +89,25 @@ export class ProbedFiles {
   detachChanged(): number {
     const changed = [...this.#files].filter(([, { file }]) => file.hasChanged);
     for (const [key, probed] of changed) {
-      this.#files.delete(key);
-      this.#detach(probed);
+      this.#leave(key, probed);
     }
     return changed.length;
   }
 
-  /** Takes all probes away. */
-  close(): void {
-    for (const probed of this.#files.values()) this.#detach(probed);
-    this.#files.clear();
+  /** Takes all probes away; resolves when that is done. */
+  async close(): Promise<void> {
+    for (const [key, probed] of this.#files) this.#leave(key, probed);
+    await Promise.all(this.#leaving);
   }
 
-  #detach({ file, probes, number }: Probed): void {
-    this.#probes.detach(probes);
-    this.#freeNumbers.push(number);
+  #leave(key: string, { file, probes, number }: Probed): void {
+    this.#files.delete(key);
     file.close();
+    const leaving = this.#probes.detach(probes).then(() => {
+      this.#freeNumbers.push(number);
+      this.#leaving.delete(leaving);
+    });
+    this.#leaving.add(leaving);
   }
 
   #attach(file: PinnedFile, library: TlsLibrary): Probed {

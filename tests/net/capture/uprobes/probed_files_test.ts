@@ -20,7 +20,7 @@ async function withFiles(use: (files: ProbedFiles, folder: string) => Promise<vo
   try {
     await withTempDir((folder) => use(files, folder));
   } finally {
-    files.close();
+    await files.close();
     probes.close();
   }
 }
