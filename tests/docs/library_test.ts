@@ -31,12 +31,24 @@ Deno.test({
     }),
 });
 
-Deno.test("README.md shows a program that the library's types allow", () =>
+/** What the programs import, from wherever they are shown. */
+const IMPORTED = /"(?:\.\.?\/)+(mod|codecs\/codec)\.ts"/g;
+/** Before the program that a page shows: what a reader has of his own. */
+const OWN: Readonly<Record<string, string>> = {
+  "README.md": "declare const runtimeDir: string;",
+  "docs/codecs.md": "declare const Session: new (...parts: unknown[]) => CodecSession;\n" +
+    'import type { CodecSession } from "../../codecs/codec.ts";',
+};
+
+Deno.test("README.md and docs/codecs.md show programs that the library's types allow", () =>
   withTempDir(async (folder) => {
-    const page = await Deno.readTextFile(`${ROOT}README.md`);
-    const shown = /^```ts\n(.*?)^```$/ms.exec(page)?.[1];
-    assert(shown);
-    const program = `declare const runtimeDir: string;\n${shown.replace("./mod.ts", `${ROOT}mod.ts`)}`;
-    await Deno.writeTextFile(`${folder}/shown.ts`, program);
-    await runOk(Deno.execPath(), "check", "--config", `${ROOT}deno.json`, `${folder}/shown.ts`);
+    const paths: string[] = [];
+    for (const [page, own] of Object.entries(OWN)) {
+      const blocks = [...Deno.readTextFileSync(`${ROOT}${page}`).matchAll(/^```ts\n(.*?)^```$/gms)];
+      const program = `${own}\n${blocks.at(-1)![1]}export {};\n`;
+      const path = `${folder}/${paths.length}.ts`;
+      await Deno.writeTextFile(path, program.replaceAll(IMPORTED, `"${ROOT}$1.ts"`));
+      paths.push(path);
+    }
+    await runOk(Deno.execPath(), "check", "--config", `${ROOT}deno.json`, ...paths);
   }));

@@ -7,6 +7,8 @@ export type Trial =
   | { readonly ends: RegExp; readonly isJudgement?: true; readonly before?: string }
   /** Goes on until it is told to end: its log has to match, a fetched page to be mirrored if it says so, and `meanwhile` to be well. */
   | { readonly logs: RegExp; readonly mirrors?: boolean; readonly meanwhile?: Trials }
+  /** Goes on until what it prints matches. */
+  | { readonly prints: RegExp }
   /** A filter, not a command: `read` takes it. */
   | { readonly filters: true }
   /** What some kernels refuse with these words; another command does it then. */
@@ -26,7 +28,11 @@ const TO_HOST: Trial = { logs: /: collector takes packets/ };
 const BY_DATE: Trial = { logs: /mirroring to -/, mirrors: true };
 const FETCHED: Trial = { ends: /total: 1 flow/ };
 const PACKAGE = "tests/e2e/package_test.ts";
+/** In systems that have nothing else of the project. */
+const UNPACKED = "tools/matrix/look.ts";
+const MATRIX: Trial = { elsewhere: ".github/workflows/matrix.yml", has: "task matrix" };
 const BY_CI = ".ci/run";
+const NAME: Trial = { not: "the name of a command, as others speak of it" };
 const LONG: Trial = { not: "it takes from minutes to hours" };
 
 const CONFIGURATION: Trials = {
@@ -59,6 +65,7 @@ const ONCE: Trials = {
   "sslcollector replay case.sslc -o again.pcapng": FETCHED,
   "sslcollector replay case.sslc --codec ./mine.ts -o out.pcapng": FETCHED,
   "sslcollector read out.pcapng": { ends: /GET / },
+  "./sslcollector read out.pcapng": { ends: /GET /, before: "ln -sf /usr/local/bin/sslcollector ." },
   "sslcollector read out.pcapng --ui 9200": { logs: /stop with Ctrl-C/ },
   "sslcollector replay case.sslc -o again.pcapng --ui 9200": { logs: /all of it is on the page/ },
   'status >= 400 and host contains "shop" and not program == "curl"': { filters: true },
@@ -74,7 +81,14 @@ const AGENTS: Trials = {
       "sslcollector doctor": { ends: /kernel/, isJudgement: true },
     },
   },
-  "sslcollector -o out.pcapng --ui 9200": FILE,
+  "sslcollector -o out.pcapng --ui 9200": {
+    ...FILE,
+    meanwhile: {
+      "curl --unix-socket /run/sslcollector/status/agent.sock -N 'http://x/exchanges?from=log&rows=1000'": {
+        prints: /example\.org/,
+      },
+    },
+  },
   "sslcollector -o out.pcapng --ui 9200 --bodies 64KiB": FILE,
   "sslcollector --codec http2to1": BY_DATE,
   "sslcollector --codec http2to1:encodings=keep": BY_DATE,
@@ -114,8 +128,19 @@ const LINK: Trials = {
       "sslcollector -I eth0 -t 10.0.0.5": TO_HOST,
       "sslcollector -I eth0 -t 10.0.0.5 --spool /var/spool/sslcollector": TO_HOST,
       "sslcollector -I eth0 -t ids1.example -t ids2.example": TO_HOST,
+      "sslcollector -I eth0 -t 10.0.0.5 --port-map clear": TO_HOST,
+      "sslcollector -I eth0 -t 10.0.0.5 --vlan 100": TO_HOST,
     },
   },
+  "sslcollector -C -L 10.0.0.5:3005 -o mirror0 --allow 'web*'": {
+    logs: /collecting on/,
+    meanwhile: {
+      "sslcollector -I eth0 -t 10.0.0.5 --spool /var/spool/sslcollector --spool-max 9GiB": TO_HOST,
+    },
+  },
+  "ip link set eth1 mtu 9000 up": { ends: /^$/, before: "ip link add eth1 type veth peer name sensor" },
+  "sslcollector -C -o eth1": { logs: /collecting on/ },
+  "sslcollector -C -o pcap-over-ip:57012": { logs: /collecting on/ },
   "sslcollector pki revoke web1": { ends: /^[0-9a-f]{32}$/m },
   "sslcollector pki csr agent web1": { ends: /web1/, before: `rm ${PKI}/agent-web1.*` },
 };
@@ -141,10 +166,33 @@ const ELSEWHERE: Trials = {
     has: '"hook", "install", "--unit", "nginx"',
   },
   "systemctl enable --now sslcollector-agent": { elsewhere: PACKAGE, has: '"systemctl", "start", AGENT' },
+  "systemctl enable --now sslcollector-collector": {
+    elsewhere: PACKAGE,
+    has: '"systemctl", "start", COLLECTOR',
+  },
   "sslcollector status --runtime-dir /run/sslcollector-collector/sslcollector": {
     elsewhere: PACKAGE,
     has: '"--runtime-dir", "/run/sslcollector-collector/sslcollector"',
   },
+  "tar xzf sslcollector-0.1.0-x86_64-unknown-linux-gnu.tar.gz && cd sslcollector-0.1.0-x86_64-unknown-linux-gnu":
+    {
+      elsewhere: UNPACKED,
+      has: '"-xzf"',
+    },
+  "./sslcollector run -o out.pcapng -- curl https://example.org": {
+    elsewhere: UNPACKED,
+    has: "runIn(root, [`${PLACE}/sslcollector`, ...args])",
+  },
+  "deno task matrix": MATRIX,
+  "deno task matrix trixie sid": MATRIX,
+  "deno task bundle": { elsewhere: "tests/e2e/compile_test.ts", has: "bundleWhole" },
+  "deno.exe run -A sslcollector.js -C -o out.pcapng": {
+    elsewhere: "tools/matrix/windows.ts",
+    has: "`${PLACE_THERE}\\\\sslcollector.js`",
+  },
+  "deno doc mod.ts": { elsewhere: "deno.json", has: "deno doc --lint mod.ts" },
+  "deno run -A tools/docs_tables.ts": { elsewhere: "tests/docs/tables_test.ts", has: "withTables(page)" },
+  "npx -y deno@2.9.4 task package": { elsewhere: ".github/workflows/release.yml", has: "task package" },
   "npx -y deno@2.9.4 task demo": { elsewhere: "tests/e2e/demo_test.ts", has: "shows what curl asked for" },
   "deno task hook": { elsewhere: "tests/e2e/support/packages.ts", has: "buildHook()" },
   "deno task compile": { elsewhere: "tests/e2e/compile_test.ts", has: "two builds are identical" },
@@ -155,11 +203,14 @@ const ELSEWHERE: Trials = {
 };
 
 const NOT: Trials = {
+  "ssh -N -L 57012:127.0.0.1:57012 HOST": { not: "it takes another machine" },
   "apt install ./sslcollector_0.1.0_amd64.deb": {
     not: "apt fetches what the package depends on; tests/e2e/package_test.ts installs it by dpkg",
   },
   'podman run -v "$(sslcollector hook path)":/usr/lib/sslcollector_hook.so:ro -e LD_PRELOAD=/usr/lib/sslcollector_hook.so -v /run/sslcollector:/run/sslcollector -e SSLCOLLECTOR_SECCOMP=connect IMAGE COMMAND':
     { not: "it takes an image; `deno task matrix` runs its options" },
+  "deno run": NAME,
+  "deno test": NAME,
   "deno task bench": LONG,
   "deno task fuzz": LONG,
   "deno task coverage-matrix": LONG,

@@ -41,12 +41,24 @@ const inLogs: Check = async (folder) => {
   const lines = (await Deno.readTextFile(`${folder}/logs/eve.json`)).split("\n");
   return lines.some((line) => /"hostname":"example\.org".*"status":200/.test(line));
 };
+const onBoth: Check = async (folder) => {
+  const log = await Deno.readTextFile(`${folder}/logs/eve.json`);
+  const isThere = (iface: string, event: string) =>
+    new RegExp(`"in_iface":"${iface}","event_type":"${event}"`).test(log);
+  return await inLogs(folder) && isThere("mirror1", "http") && isThere("lo", "tls");
+};
 const inText = (mark: RegExp): Check => async (folder) =>
   mark.test(await Deno.readTextFile(`${folder}/shown.txt`));
+
+/** What differs little from its neighbour waits for the run of all commands. */
+const LONG: Reason = Deno.env.get("EVERY_COMMAND") === "1"
+  ? undefined
+  : "some seconds more: run with EVERY_COMMAND=1";
 
 /** What each block has to be good for, and what it takes. */
 const CHECKS: Readonly<Record<string, readonly [Check, Reason]>> = {
   "Suricata on an interface 1": [inLogs, judgeMissing()],
+  "Suricata on the mirror and on live traffic 1": [onBoth, judgeMissing() ?? LONG],
   "Suricata out of a pipe 1": [inLogs, judgeMissing()],
   "Suricata out of PCAP-over-IP 1": [inLogs, judgeMissing() ?? missing("socat")],
   "tshark 1": [inText(/GET \//), missing("tshark")],
