@@ -29,7 +29,7 @@ const tableRow = (...cells: string[]) =>
 /** Pages that may have tables, from the checkout's root. */
 export function pages(): string[] {
   const docs = [...Deno.readDirSync("docs")].map(({ name }) => `docs/${name}`);
-  return ["README.md", ...docs.filter((path) => path.endsWith(".md"))];
+  return ["README.md", "SECURITY.md", ...docs.filter((path) => path.endsWith(".md"))];
 }
 
 /** The page with its tables as they should be. Throws a `RangeError` at a table that nothing is known of. */

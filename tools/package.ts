@@ -11,7 +11,7 @@ import { ownTarget, type Target, targetOf } from "./build/target.ts";
 import { compile } from "./compile.ts";
 import { buildHook } from "./hook.ts";
 import { archiveEntries, makeTar, makeZip, placeFolder } from "./package/archive.ts";
-import { type Entry, PAGES, systemEntries } from "./package/content.ts";
+import { documents, type Entry, systemEntries } from "./package/content.ts";
 import { makeDeb } from "./package/deb.ts";
 import { maintainer, NO_MAILBOX } from "./package/maintainer.ts";
 import { withOwnLibc } from "./package/own_libc.ts";
@@ -99,11 +99,7 @@ async function windowsPackages(
   const entries: Entry[] = [
     { path: "sslcollector.exe", mode: 0o755, content: { from: executable } },
     { path: "LICENSES-OF-OTHERS", mode: 0o644, content: licenceTexts(packages) },
-    ...["LICENSE", "README.md", "CHANGELOG.md", ...PAGES.map((name) => `docs/${name}`)].map((path) => ({
-      path,
-      mode: 0o644,
-      content: { from: `${ROOT}${path}` },
-    })),
+    ...documents().map((path) => ({ path, mode: 0o644, content: { from: `${ROOT}${path}` } })),
   ];
   await placeFolder(`${folder}/${name}`, entries, date);
   const zip = `${output}/${name}.zip`;

@@ -8,17 +8,17 @@ import { licenceTexts, type UsedPackage } from "./packages.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** What operators read, by their names in docs/. */
-export const PAGES: readonly string[] = [
-  "operating.md",
-  "recipes.md",
-  "coverage.md",
-  "containers.md",
-  "requests.md",
-  "certificates.md",
-  "codecs.md",
-  "costs.md",
-];
+/** What people read, from the checkout's root: all that the pages link to, pictures and examples too. */
+export function documents(): string[] {
+  const pages = ["README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "LICENSE", "codecs/codec.ts"];
+  return [...pages, ...filesBelow("docs")].sort();
+}
+
+function filesBelow(folder: string): string[] {
+  return [...Deno.readDirSync(ROOT + folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(`${folder}/${name}`) : [`${folder}/${name}`]
+  );
+}
 
 /** A file of a package. */
 export interface Entry {
@@ -57,7 +57,7 @@ export function serviceConfig(): string {
 /** Files of a system with the package, but for those that only one kind of package has. */
 export async function systemEntries({ executable, hook, packages, date }: Parts): Promise<Entry[]> {
   const file = (path: string, content: Entry["content"], mode = 0o644): Entry => ({ path, content, mode });
-  const documents = "usr/share/doc/sslcollector";
+  const folder = "usr/share/doc/sslcollector";
   return [
     file("usr/bin/sslcollector", { from: executable }, 0o755),
     file(`${LIBRARY_FOLDER}/libsslcollector_hook.so`, { from: hook }, 0o755),
@@ -72,11 +72,8 @@ export async function systemEntries({ executable, hook, packages, date }: Parts)
     file("usr/share/man/man1/sslcollector.1", manualPage(VERSION, date.toISOString().slice(0, 10))),
     file("usr/share/bash-completion/completions/sslcollector", await completion("bash")),
     file("usr/share/fish/vendor_completions.d/sslcollector.fish", await completion("fish")),
-    file(`${documents}/LICENSE`, { from: `${ROOT}LICENSE` }),
-    file(`${documents}/LICENSES-OF-OTHERS`, licenceTexts(packages)),
-    file(`${documents}/README.md`, { from: `${ROOT}README.md` }),
-    file(`${documents}/CHANGELOG.md`, { from: `${ROOT}CHANGELOG.md` }),
-    ...PAGES.map((name) => file(`${documents}/docs/${name}`, { from: `${ROOT}docs/${name}` })),
+    file(`${folder}/LICENSES-OF-OTHERS`, licenceTexts(packages)),
+    ...documents().map((path) => file(`${folder}/${path}`, { from: ROOT + path })),
   ];
 }
 
