@@ -52,7 +52,7 @@ export async function probesAt(
 ): Promise<ProbeSource> {
   const found = await Promise.all(names.map(async (name) => {
     const path = `${(await copyLibrary(fixture, name)).LD_LIBRARY_PATH}/${name}`;
-    return { path, name: path, library: libraryOf(name)!, isGuess: false };
+    return { path, name: path, libraries: [libraryOf(name)!], isGuess: false };
   }));
   let number = 0;
   return new ProbeSource({

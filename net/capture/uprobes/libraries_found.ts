@@ -9,13 +9,13 @@ import { readMaps } from "../../ffi/process_maps.ts";
 import { BUILT_IN, libraryOf, type TlsLibrary } from "./libraries.ts";
 
 /** A file to be probed. */
-export interface FoundLibrary {
+export interface FoundLibraries {
   /** By which this process reaches it. */
   readonly path: string;
-  /** What people call it. */
+  /** What people call it: its path, as a program reaches it. */
   readonly name: string;
-  readonly library: TlsLibrary;
-  /** It is not known whether the file has the library: that it has not is no news. */
+  readonly libraries: readonly TlsLibrary[];
+  /** It is not known whether the file has the libraries: that it has not is no news. */
   readonly isGuess: boolean;
 }
 
@@ -36,30 +36,40 @@ const AHEAD_MS = 30;
 
 /** The libraries of this host. */
 export class HostLibraries {
-  /** Processes whose maps were read, the longest ago first. */
-  readonly #seen = new Set<number>();
+  /** When the maps of processes were read, the longest ago first; milliseconds of `performance.now()`. */
+  readonly #seen = new Map<number, number>();
   /** Executables that nobody was seen to run, the smallest first; undefined before the first look. */
   #ahead: string[] | undefined;
 
   /** What was found since the last call, and some of what was found before. Each is to be dealt with before the next is asked for. */
-  *find(): Generator<FoundLibrary> {
+  *find(): Generator<FoundLibraries> {
     if (this.#ahead === undefined) yield* installedLibraries();
     const ahead = this.#ahead ??= installedPrograms();
     yield* this.#mapped();
     const startMs = performance.now();
-    while (ahead.length > 0 && performance.now() - startMs < AHEAD_MS) yield* builtInto(ahead.pop()!);
+    while (ahead.length > 0 && performance.now() - startMs < AHEAD_MS) {
+      const path = ahead.pop()!;
+      yield builtInto(path, path);
+    }
+  }
+
+  /** All processes were looked at since then; milliseconds of `performance.now()`. */
+  get lookedMs(): number {
+    const [oldestMs = performance.now()] = this.#seen.values();
+    return oldestMs;
   }
 
   /** What may be built into the program that a process runs now. */
-  begun(pid: number): FoundLibrary[] {
-    return builtInto(`/proc/${pid}/exe`);
+  begun(pid: number): FoundLibraries[] {
+    const path = `/proc/${pid}/exe`;
+    return [builtInto(path, targetOf(path))];
   }
 
-  #mapped(): FoundLibrary[] {
-    const found: FoundLibrary[] = [];
+  #mapped(): FoundLibraries[] {
+    const found: FoundLibraries[] = [];
     const present = new Set(processIds());
     present.delete(Deno.pid);
-    const known = [...this.#seen];
+    const known = [...this.#seen.keys()];
     for (const pid of known) if (!present.has(pid)) this.#seen.delete(pid);
     for (const pid of present) if (!this.#seen.has(pid)) this.#look(pid, found);
     const startMs = performance.now();
@@ -70,15 +80,24 @@ export class HostLibraries {
     return found;
   }
 
-  #look(pid: number, found: FoundLibrary[]): void {
+  #look(pid: number, found: FoundLibraries[]): void {
     this.#seen.delete(pid);
-    this.#seen.add(pid);
+    this.#seen.set(pid, performance.now());
     found.push(...librariesIn(readMaps(pid) ?? "", pid), ...this.begun(pid));
   }
 }
 
-function builtInto(path: string): FoundLibrary[] {
-  return BUILT_IN.map((library) => ({ path, name: path, library, isGuess: true }));
+function builtInto(path: string, name: string): FoundLibraries {
+  return { path, name, libraries: BUILT_IN, isGuess: true };
+}
+
+/** Where a link leads; itself where that cannot be read. */
+function targetOf(path: string): string {
+  try {
+    return Deno.readLinkSync(path).replace(/ \(deleted\)$/, "");
+  } catch {
+    return path;
+  }
 }
 
 /** Executables that a shell finds and that may have TLS built in, the smallest first. */
@@ -105,21 +124,21 @@ function sizeOf(path: string): number {
 }
 
 /** Libraries where the loader looks for them: programs may come that map them. */
-function installedLibraries(): FoundLibrary[] {
-  const found: FoundLibrary[] = [];
+function installedLibraries(): FoundLibraries[] {
+  const found: FoundLibraries[] = [];
   for (const folder of LIBRARY_FOLDERS) {
     for (const name of namesIn(folder)) {
       const library = libraryOf(name);
       const path = `${folder}/${name}`;
-      if (library) found.push({ path, name: path, library, isGuess: false });
+      if (library) found.push({ path, name: path, libraries: [library], isGuess: false });
     }
   }
   return found;
 }
 
 /** The libraries that a `/proc/PID/maps` names, each by a mapping of its code: also those that were replaced since. */
-export function librariesIn(maps: string, pid: number): FoundLibrary[] {
-  const found: FoundLibrary[] = [];
+export function librariesIn(maps: string, pid: number): FoundLibraries[] {
+  const found: FoundLibraries[] = [];
   for (
     const [, range, path] of maps.matchAll(
       /^([0-9a-f]+-[0-9a-f]+) r-x\S \S+ \S+ \d+ +(\/.*?)(?: \(deleted\))?$/gm,
@@ -128,7 +147,8 @@ export function librariesIn(maps: string, pid: number): FoundLibrary[] {
     const library = libraryOf(path.slice(path.lastIndexOf("/") + 1));
     const [start, end] = range.split("-").map((word) => word.replace(/^0+(?=.)/, ""));
     if (library) {
-      found.push({ path: `/proc/${pid}/map_files/${start}-${end}`, name: path, library, isGuess: false });
+      const reached = `/proc/${pid}/map_files/${start}-${end}`;
+      found.push({ path: reached, name: path, libraries: [library], isGuess: false });
     }
   }
   return found;

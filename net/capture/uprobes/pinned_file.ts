@@ -3,6 +3,7 @@
 import type { ReadAt } from "../../elf/elf_file.ts";
 import { readerOf } from "../../elf/reader.ts";
 import { cString, errno, errnoName, libc } from "../../ffi/libc.ts";
+import { overlaidFile } from "../../ffi/overlaid_file.ts";
 
 /** O_PATH | O_CLOEXEC: nothing is read or waited for, as a named pipe would make it. */
 const O_PATH_CLOEXEC = 0o12000000;
@@ -17,7 +18,10 @@ export class GoneFile extends Error {}
 
 export class PinnedFile {
   readonly #fd: number;
-  /** Which file it is, and how it was when it was opened: another text when it has been written to since. */
+  /**
+   * Which file it is, and how it was when it was opened: another text when it has been written to since. A file that several overlays show is
+   * one, as it is for the kernel's probes.
+   */
   readonly identity: string;
 
   private constructor(fd: number) {
@@ -39,6 +43,17 @@ export class PinnedFile {
     const name = errnoName(errno());
     if (name === "ENOENT" || name === "ESRCH") throw new GoneFile(name);
     throw new OtherFile(name);
+  }
+
+  /** Whether a path leads to the file that was so; without rights to look, it does not. */
+  static leadsTo(path: string, identity: string): boolean {
+    try {
+      const file = PinnedFile.open(path);
+      file.close();
+      return file.identity === identity;
+    } catch {
+      return false;
+    }
   }
 
   /** By which this process reaches it, and nothing else, until it is closed. */
@@ -70,6 +85,6 @@ export class PinnedFile {
   #look(): string {
     const { isFile, dev, ino, mtime, size } = Deno.statSync(this.path);
     if (!isFile) throw new OtherFile("it is no file");
-    return `${dev}:${ino}:${mtime?.getTime()}:${size}`;
+    return `${overlaidFile(this.#fd) ?? dev}:${ino}:${mtime?.getTime()}:${size}`;
   }
 }

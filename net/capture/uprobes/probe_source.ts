@@ -13,7 +13,7 @@ import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows, programKey } from "./flows.ts";
 import { KernelState, type LostClose } from "./kernel_state.ts";
 import { count, HEAD, KIND } from "./layout.ts";
-import { type FoundLibrary, HostLibraries } from "./libraries_found.ts";
+import { type FoundLibraries, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
 import { unbooked } from "./unbooked.ts";
@@ -60,9 +60,11 @@ export interface ProbeSourceSettings {
 /** Finds what is to be probed. */
 export interface LibraryFinder {
   /** Asked each second. */
-  find(): Iterable<FoundLibrary>;
+  find(): Iterable<FoundLibraries>;
+  /** All processes were looked at since then; milliseconds of `performance.now()`. Absent: what was found stays so. */
+  readonly lookedMs?: number;
   /** Asked when a process begins to run another program; absent: nothing is to be done then. */
-  begun?(pid: number): Iterable<FoundLibrary>;
+  begun?(pid: number): Iterable<FoundLibraries>;
 }
 
 /** What was found to be over when the ring had been filled so far. */
@@ -243,6 +245,7 @@ export class ProbeSource {
     this.#checkedMs = nowMs;
     this.#leaveChanged();
     this.#findLibraries();
+    if (this.#libraries.lookedMs !== undefined) this.#files.detachForgotten(this.#libraries.lookedMs);
     this.#endWhatIsOver();
     if (nowMs - this.#sweptMs < SWEEP_MS) return;
     this.#sweptMs = nowMs;
@@ -251,7 +254,7 @@ export class ProbeSource {
 
   #lookAtBegun(): void {
     for (const pid of this.#begun) {
-      for (const library of this.#libraries.begun?.(pid) ?? []) this.#add(library);
+      for (const found of this.#libraries.begun?.(pid) ?? []) this.#add(found);
     }
     this.#begun.length = 0;
   }
@@ -264,13 +267,14 @@ export class ProbeSource {
   }
 
   #findLibraries(): void {
-    for (const library of this.#libraries.find()) this.#add(library);
+    for (const found of this.#libraries.find()) this.#add(found);
   }
 
-  #add({ path, name, library, isGuess }: FoundLibrary): void {
-    const state = this.#files.add(path, library);
-    if (typeof state === "object" && !(isGuess && state.isOther) && this.#refused++ < REFUSED_TOLD) {
-      this.#options.warn?.(`${name} is not probed: ${state.refused}`);
+  #add(found: FoundLibraries): void {
+    for (const state of this.#files.add(found)) {
+      if (typeof state === "object" && !(found.isGuess && state.isOther) && this.#refused++ < REFUSED_TOLD) {
+        this.#options.warn?.(`${found.name} is not probed: ${state.refused}`);
+      }
     }
   }
 

@@ -12,6 +12,7 @@ import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
 import { type CodeOf, isForwarded, type SessionFacts } from "./accessors.ts";
 import { LIBRARY } from "./layout.ts";
 import type { TlsLibrary } from "./libraries.ts";
+import type { FoundLibraries } from "./libraries_found.ts";
 import type { AttachedProbes, LoadedProbes } from "./loader.ts";
 import { GoneFile, OtherFile, PinnedFile } from "./pinned_file.ts";
 import { placesIn } from "./places.ts";
@@ -36,6 +37,10 @@ interface Probed {
   readonly probes: AttachedProbes;
   /** Of the map `libraries`. */
   readonly number: number;
+  /** Paths by which it was met last. */
+  paths: readonly string[];
+  /** When one of these was seen to lead to it, in milliseconds of `performance.now()`. */
+  metMs: number;
 }
 
 /** So many files are remembered that are not probed. */
@@ -60,25 +65,37 @@ export class ProbedFiles {
     return this.#files.size;
   }
 
-  /** Probes a file, unless it is probed or was refused before. */
-  add(path: string, library: TlsLibrary): ProbedState {
-    let file: PinnedFile | undefined;
-    let key: string | undefined;
+  /** Probes a file for each of the libraries, unless it is probed or was refused before. */
+  add({ path, name, libraries }: Pick<FoundLibraries, "path" | "name" | "libraries">): ProbedState[] {
+    let file: PinnedFile;
     try {
       file = PinnedFile.open(path);
-      key = `${file.identity}:${library.name}`;
-      if (this.#files.has(key) || this.#refused.has(key)) return "known";
-      this.#files.set(key, this.#attach(file, library));
-      file = undefined;
-      return "probed";
     } catch (error) {
       // It may be reached by another process.
-      if (error instanceof GoneFile) return "gone";
-      if (this.#refused.size >= REFUSED_MAX) this.#refused.clear();
-      if (key !== undefined) this.#refused.add(key);
-      return { refused: (error as Error).message, isOther: isOther(error) };
+      return [error instanceof GoneFile ? "gone" : refusedBy(error)];
+    }
+    try {
+      return libraries.map((library) => this.#addOne(file, library, [path, name]));
     } finally {
-      file?.close();
+      file.close();
+    }
+  }
+
+  #addOne(file: PinnedFile, library: TlsLibrary, paths: readonly string[]): ProbedState {
+    const key = `${file.identity}:${library.name}`;
+    const known = this.#files.get(key);
+    if (known !== undefined) {
+      known.paths = paths;
+      known.metMs = performance.now();
+    }
+    if (known !== undefined || this.#refused.has(key)) return "known";
+    try {
+      this.#files.set(key, this.#attach(file, library, paths));
+      return "probed";
+    } catch (error) {
+      if (this.#refused.size >= REFUSED_MAX) this.#refused.clear();
+      this.#refused.add(key);
+      return refusedBy(error);
     }
   }
 
@@ -92,6 +109,18 @@ export class ProbedFiles {
       this.#leave(key, probed);
     }
     return changed.length;
+  }
+
+  /**
+   * Takes the probes of files away that no path leads to any more, and no process has: those of containers that have ended, and those that an upgrade
+   * has replaced. All processes were looked at since `lookedMs`.
+   */
+  detachForgotten(lookedMs: number): void {
+    for (const [key, probed] of this.#files) {
+      const { file: { identity }, paths, metMs } = probed;
+      if (paths.some((path) => PinnedFile.leadsTo(path, identity))) probed.metMs = performance.now();
+      else if (metMs < lookedMs) this.#leave(key, probed);
+    }
   }
 
   /** Takes all probes away; resolves when that is done. */
@@ -110,14 +139,20 @@ export class ProbedFiles {
     this.#leaving.add(leaving);
   }
 
-  #attach(file: PinnedFile, library: TlsLibrary): Probed {
+  #attach(found: PinnedFile, library: TlsLibrary, paths: readonly string[]): Probed {
     const number = this.#freeNumbers.at(-1);
     if (number === undefined) throw new Error(`${FILES_MAX} files are probed already`);
-    const { places, facts } = file.withReader((read) => lookedThrough(read, library, number));
+    const { places, facts } = found.withReader((read) => lookedThrough(read, library, number));
     this.#describe(number, facts);
-    const probes = this.#probes.attach(file.path, places);
-    this.#freeNumbers.pop();
-    return { file, probes, number };
+    const file = PinnedFile.open(found.path);
+    try {
+      const probes = this.#probes.attach(file.path, places);
+      this.#freeNumbers.pop();
+      return { file, probes, number, paths, metMs: performance.now() };
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   }
 
   #describe(number: number, { role, clientRandom, shutdown, version, type }: SessionFacts): void {
@@ -173,6 +208,10 @@ function withoutLargeTables(elf: ElfFile | undefined): ElfFile | undefined {
       : section
   );
   return elf && { ...elf, sections: sections! };
+}
+
+function refusedBy(error: unknown): ProbedState {
+  return { refused: (error as Error).message, isOther: isOther(error) };
 }
 
 /** The file is another than it was taken for, or hidden. */

@@ -104,7 +104,7 @@ Deno.test({
         target: new CaptureLog(),
         nextProgram: () => 1,
         timeBaseNs: 0n,
-        libraries: { find: () => [{ path, name: path, library: libraryOf(LIBRARY)!, isGuess: false }] },
+        libraries: { find: () => [{ path, name: path, libraries: [libraryOf(LIBRARY)!], isGuess: false }] },
         warn: (message) => warnings.push(message),
       });
       assert.equal(source.counters.files, 0);
