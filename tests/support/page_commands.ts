@@ -7,7 +7,9 @@ export function commandsOn(page: string): string[] {
   const lines = prose.replaceAll(/ \\\n {4,}/g, " ").split("\n");
   const setIn = lines.filter((line) => /^ {4}\S/.test(line)).map(withoutComment);
   // An upper-case word stands for something that the reader knows.
-  const within = [...prose.matchAll(/`((?:sslcollector|deno|deno\.exe|npx|curl) [^`]+)`/g)].map(([, code]) => code)
+  const within = [...prose.matchAll(/`((?:sslcollector|deno|deno\.exe|npx|curl) [^`]+)`/g)].map(([, code]) =>
+    code
+  )
     .filter((code) => !/\b[A-Z]{3,}\b/.test(code));
   return [...new Set([...setIn, ...within])];
 }
