@@ -130,6 +130,8 @@ COLD void attach_late(void)
 COLD struct ring_view *attach_claim(void)
 {
     uint32_t free = 0;
+    if (attach_unwanted() != NULL)
+        return NULL;
     if (load_acquire(&attach_process) == &nobody)
         attach_late();
     if (load_acquire(&attach_process) == &nobody)

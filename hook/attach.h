@@ -61,7 +61,14 @@ static inline struct ring_view *attach_ring(void)
     return LIKELY(view != NULL) && LIKELY(load_relaxed(&view->ring->retired) == 0) ? view : NULL;
 }
 
-/* The same, claiming one if there is none. Only for TLS calls. */
+/* This process's ring, whose reader wants nothing of this process; NULL: it has none, or it is another one's concern. */
+static inline struct ring_view *attach_unwanted(void)
+{
+    struct ring_view *view = load_acquire(&load_acquire(&attach_process)->view);
+    return view != NULL && load_relaxed(&view->ring->retired) == SSLC_UNWANTED ? view : NULL;
+}
+
+/* Its ring that is read, claiming one if there is none. Only for TLS calls. */
 static inline struct ring_view *attach_ring_or_claim(void)
 {
     struct ring_view *view = attach_ring();

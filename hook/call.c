@@ -12,12 +12,35 @@ static inline bool is_alone(void)
     return LIKELY(thread_state.depth == 0) && LIKELY(attach_ring() != NULL);
 }
 
+/* The same in a process of which nothing is wanted. */
+static inline bool is_alone_and_unwanted(void)
+{
+    return thread_state.depth == 0 && attach_unwanted() != NULL;
+}
+
+static inline void enter_alone(struct call_frame *call, enum call_kind kind)
+{
+    call->counts = true;
+    call_note(thread_state.calls, call, kind);
+    call_enter(thread_state.calls);
+}
+
 /* The session to record for; NULL: none, and what passed is counted. */
 static HOT struct session *session_of(const struct flow_use *use, bool written, uint64_t length)
 {
     if (LIKELY(attach_ring() != NULL))
         return flow_session(use);
     flow_unserved(use, written, length);
+    return NULL;
+}
+
+/* The same of a session that wrote, some of which may have been told as it left. */
+static HOT struct session *session_that_wrote(const struct flow_use *use, uint64_t length)
+{
+    if (LIKELY(attach_ring() != NULL))
+        return flow_session(use);
+    struct session *known = session_find(use->ssl);
+    flow_unserved(use, true, length - (known == NULL ? 0 : slice_done(known, length)));
     return NULL;
 }
 
@@ -46,6 +69,10 @@ static inline void learn_early(const struct flow_use *use)
 static COLD void begin_among_others(struct call_frame *call, enum call_kind kind, const void *caller)
 {
     struct call *entry;
+    if (is_alone_and_unwanted()) {
+        enter_alone(call, kind);
+        return;
+    }
     if (!call_prepare(call, kind, caller, &entry))
         return;
     attach_ring_or_claim();
@@ -60,9 +87,7 @@ void call_begin(struct call_frame *call, enum call_kind kind, const void *ssl, c
         begin_among_others(call, kind, caller);
         return;
     }
-    call->counts = true;
-    call_note(thread_state.calls, call, kind);
-    call_enter(thread_state.calls);
+    enter_alone(call, kind);
 }
 
 void call_end_read(struct call_frame *call, const void *bytes, uint64_t length)
@@ -142,6 +167,13 @@ static __attribute__((noinline)) void begin_any_write(struct write_frame *write,
                                                       const void *caller)
 {
     struct call *entry;
+    if (is_alone_and_unwanted()) {
+        write->time_ns = 0;
+        write->unseen = bytes == NULL;
+        bounce_none(&write->bounce, bytes, length);
+        enter_alone(&write->call, CALL_WRITE);
+        return;
+    }
     if (!begin_copy(write, bytes, length, bytes == NULL, caller, &entry))
         return;
     if (write->bounce.bytes != NULL && LIKELY(length <= BOUNCE_SMALL))
@@ -160,12 +192,10 @@ void call_begin_write(struct write_frame *write, const void *ssl, const void *by
         begin_any_write(write, bytes, length, caller);
         return;
     }
-    write->call.counts = true;
     write->time_ns = clock_ns(SSLC_CLOCK_REALTIME);
     write->unseen = false;
     bounce_copy(&write->bounce, write->stack, bytes, length);
-    call_note(thread_state.calls, &write->call, CALL_WRITE);
-    call_enter(thread_state.calls);
+    enter_alone(&write->call, CALL_WRITE);
 }
 
 void call_begin_gather(struct write_frame *write, const void *ssl, const struct iovec *pieces, unsigned count,
@@ -222,7 +252,7 @@ void call_end_write(struct write_frame *write, uint64_t length)
     if (!write->call.counts)
         return;
     struct flow_use use = call_leave(&write->call);
-    struct session *session = length != 0 ? session_of(&use, true, length) : session_find(use.ssl);
+    struct session *session = length != 0 ? session_that_wrote(&use, length) : session_find(use.ssl);
     if (length == 0) {
         learn_early(&use);
         if (session != NULL)

@@ -88,7 +88,7 @@ static void refer_anew(const struct ring_view *view, struct session *session)
     bool told = load_relaxed(&session->opened) != 0;
     bool began = (load_relaxed(&session->offset[0]) | load_relaxed(&session->offset[1])) != 0;
     bool forked = session->flow != 0 && session->process != view->process;
-    __atomic_fetch_and(&session->flags, ~SESSION_AGAIN, __ATOMIC_RELAXED);
+    __atomic_fetch_and(&session->flags, ~(SESSION_AGAIN | SESSION_SKIPPED), __ATOMIC_RELAXED);
     if (told && forked)
         __atomic_fetch_or(&session->flags, SESSION_INHERITED, __ATOMIC_RELAXED);
     else if (began)
@@ -261,11 +261,27 @@ COLD void flow_lost(struct session *session, uint64_t length, uint64_t time_ns)
     store_relaxed(&attach_missed, 1);
 }
 
+/* Whether the session is one more of which nothing is wanted. */
+static bool skip_once(const void *ssl, struct session *session)
+{
+    if (session == NULL)
+        return count_once(ssl);
+    return (load_relaxed(&session->flags) & SESSION_SKIPPED) == 0 &&
+           (__atomic_fetch_or(&session->flags, SESSION_SKIPPED, __ATOMIC_RELAXED) & SESSION_SKIPPED) == 0;
+}
+
 COLD void flow_unserved(const struct flow_use *use, bool written, uint64_t length)
 {
     struct session *session = session_find(use->ssl);
+    struct ring_view *unwanted = attach_unwanted();
     store_relaxed(&attach_missed, 1);
-    attach_count_ringless(length, count_once(use->ssl));
+    if (unwanted == NULL) {
+        attach_count_ringless(length, count_once(use->ssl));
+    } else {
+        add_relaxed(&unwanted->ring->skipped_bytes, length);
+        if (UNLIKELY(skip_once(use->ssl, session)))
+            add_relaxed(&unwanted->ring->skipped_sessions, 1);
+    }
     if (session == NULL)
         return;
     unsigned direction = direction_of(session, written);

@@ -31,7 +31,7 @@ void flow_unseen(const struct flow_use *use, struct session *session, uint64_t l
 /* `length` > 0 bytes of clear text were written of which there is no copy. */
 void flow_lost(struct session *session, uint64_t length, uint64_t time_ns);
 
-/* `length` > 0 bytes of clear text passed while this process has no ring. */
+/* `length` bytes of clear text passed while this process has no ring, or nothing of it is wanted. */
 void flow_unserved(const struct flow_use *use, bool written, uint64_t length);
 
 /* Counts a session that is not to be mirrored, once. */

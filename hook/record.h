@@ -112,6 +112,12 @@
  *   5. Store tail = (q + 1, slot s, data n): the ring is empty again, and the next record rewinds.
  * Whoever finds an SSLC_SKIP as the next record, because its reader died, does 5 and reads on.
  *
+ * ---- A process of which nothing is wanted ---------------------------------------------------------
+ * Where nothing that a process could tell would be mirrored, the reader stores `retired` = SSLC_UNWANTED as it takes the ring. It is
+ * advice: the hook then copies nothing and tells no session, and counts what passes (`skipped_bytes`, `skipped_sessions`); who goes on
+ * publishing is read. Whoever takes the ring over, or lets go of it, stores what it decides itself, 0 where the process is wanted: from then on
+ * the hook tells again, and sessions that passed data meanwhile are told as joined late, at their offsets.
+ *
  * ---- A record that is never finished -------------------------------------------------------------
  * A thread can leave a reservation for good (it is killed, or jumps out of a signal handler). Of a process that is gone, the
  * reader reads past it. While the process lives, the reader stores `retired` = SSLC_RETIRED_AGAIN when it gives up; the
@@ -211,11 +217,14 @@ struct sslc_ring {
     uint64_t uncopied_bytes;   /* 232  part of dropped_bytes: no buffer was free to copy what was being written */
     uint64_t drop_first_ns;    /* 240  CLOCK_REALTIME of the first and the last drop */
     uint64_t drop_last_ns;     /* 248 */
+    uint64_t skipped_bytes;    /* 256  clear text, both directions, that passed while nothing of the process was wanted */
+    uint64_t skipped_sessions; /* 264  sessions that it was of */
 };
 
 enum sslc_retired {
     SSLC_RETIRED = 1,      /* for good */
-    SSLC_RETIRED_AGAIN = 2 /* a record was begun and never finished: the process may claim another ring */
+    SSLC_RETIRED_AGAIN = 2, /* a record was begun and never finished: the process may claim another ring */
+    SSLC_UNWANTED = 3 /* for now: nothing of this process is mirrored */
 };
 
 enum sslc_kind {

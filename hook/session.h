@@ -23,6 +23,7 @@
 #define SESSION_ROLE 512u
 #define SESSION_ACCEPTS 1024u  /* made as a server's: known before its role is asked for */
 #define SESSION_AGAIN 2048u    /* its flow was told to a reader that is gone */
+#define SESSION_SKIPPED 4096u  /* it was counted as one of which nothing is wanted */
 
 #define DEPARTURE_MARKS 2
 

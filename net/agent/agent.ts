@@ -98,6 +98,7 @@ export class Agent {
         look: () => wire?.look(),
         flush: () => mirror.flush(),
         catchUp: () => mirror.catchUp(),
+        isWanted: plan.mayBeWanted,
         warn: (message: string) => log.warn(message),
       };
       for (const source of plan.sources) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Which sessions are mirrored, by expressions over their program and their ends. @module */
-import { BadFilter, type Fields, parseExpression } from "../filter/expression.ts";
+import type { CaptureProgram } from "../capture/target.ts";
+import { BadFilter, type Condition, type Field, type Fields, parseCondition } from "../filter/expression.ts";
 import type { Flow } from "../mirror/flow.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { formatIp } from "../wire/flow_key.ts";
@@ -25,15 +26,19 @@ function addressState({ attribution, program }: Flow): "claimed" | "confirmed" |
   return attribution.confirmed === true || program.isTrusted === true ? "confirmed" : "claimed";
 }
 
-const FIELDS: Fields<Flow> = {
-  program: { type: "text", get: ({ program }) => program.comm },
-  exe: { type: "text", get: ({ program }) => program.executable ?? "" },
-  pid: { type: "number", get: ({ program }) => program.pid },
-  uid: { type: "number", get: ({ program }) => program.uid },
-  cgroup: { type: "text", get: ({ program }) => program.cgroup ?? "" },
-  container: { type: "text", get: ({ program }) => program.container ?? "" },
-  pod: { type: "text", get: ({ program }) => program.pod ?? "" },
-  source: { type: "text", get: ({ program }) => program.source ?? "hook" },
+/** What is known of a program before it has told of any session. */
+const PROGRAM_FIELDS: Fields<CaptureProgram> = {
+  program: { type: "text", get: ({ comm }) => comm },
+  exe: { type: "text", get: ({ executable }) => executable ?? "" },
+  pid: { type: "number", get: ({ pid }) => pid },
+  uid: { type: "number", get: ({ uid }) => uid },
+  cgroup: { type: "text", get: ({ cgroup }) => cgroup ?? "" },
+  container: { type: "text", get: ({ container }) => container ?? "" },
+  pod: { type: "text", get: ({ pod }) => pod ?? "" },
+  source: { type: "text", get: ({ source }) => source ?? "hook" },
+};
+
+const SESSION_FIELDS: Fields<Flow> = {
   role: { type: "text", get: ({ info }) => info.isServer ? "server" : "client" },
   port: { type: "number", get: ({ attribution }) => attribution?.key.server.port ?? 0 },
   client: { type: "text", get: (flow) => addressOf(flow, "client") },
@@ -45,6 +50,28 @@ const FIELDS: Fields<Flow> = {
   grade: { type: "text", get: ({ attribution }) => attribution?.grade ?? "none" },
   address: { type: "text", get: addressState },
 };
+
+const FIELDS: Fields<Flow> = {
+  ...mapFields(
+    PROGRAM_FIELDS,
+    (field): Field<Flow> => ({ ...field, get: ({ program }) => field.get(program), matcher: undefined }),
+  ),
+  ...SESSION_FIELDS,
+};
+
+/** Of a program, without any session. */
+const FORESEEN_FIELDS: Fields<CaptureProgram> = {
+  ...PROGRAM_FIELDS,
+  ...mapFields(SESSION_FIELDS, ({ matcher, ...field }): Field<CaptureProgram> => ({
+    ...field,
+    get: () => undefined,
+    matcher: matcher && (() => () => undefined),
+  })),
+};
+
+function mapFields<T, U>(fields: Fields<T>, map: (field: Field<T>) => Field<U>): Fields<U> {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, map(field)]));
+}
 
 /** Names of the fields, in the order of the help. */
 export const CHOICE_FIELDS: readonly string[] = Object.keys(FIELDS);
@@ -60,17 +87,41 @@ function isWithin(text: string): (flow: Flow) => boolean {
 }
 
 /** Whether a session is to be mirrored; undefined: all are. Throws {@linkcode BadSetting}. */
-export function chooserOf({ only = [], skip = [] }: ChoiceSettings): ((flow: Flow) => boolean) | undefined {
-  if (only.length === 0 && skip.length === 0) return undefined;
-  const wanted = only.map((expression) => parsed("only", expression));
-  const unwanted = skip.map((expression) => parsed("skip", expression));
-  return (flow) =>
-    (wanted.length === 0 || wanted.some((holds) => holds(flow))) && !unwanted.some((holds) => holds(flow));
+export function chooserOf(choice: ChoiceSettings): ((flow: Flow) => boolean) | undefined {
+  const condition = conditionOf(choice, FIELDS);
+  return condition && ((flow) => condition(flow) === true);
 }
 
-function parsed(setting: string, expression: string): (flow: Flow) => boolean {
+/** Whether any session of a program may be one that {@linkcode chooserOf} chooses; undefined: all may. Throws {@linkcode BadSetting}. */
+export function foresightOf(choice: ChoiceSettings): ((program: CaptureProgram) => boolean) | undefined {
+  const condition = conditionOf(choice, FORESEEN_FIELDS);
+  return condition && ((program) => condition(program) !== false);
+}
+
+function conditionOf<T>(
+  { only = [], skip = [] }: ChoiceSettings,
+  fields: Fields<T>,
+): Condition<T> | undefined {
+  if (only.length === 0 && skip.length === 0) return undefined;
+  const wanted = only.map((expression) => parsed("only", expression, fields));
+  const unwanted = skip.map((expression) => parsed("skip", expression, fields));
+  return (thing) => {
+    const isUnwanted = anyOf(unwanted, thing);
+    const isWanted = wanted.length === 0 ? true : anyOf(wanted, thing);
+    if (isUnwanted === true || isWanted === false) return false;
+    return isUnwanted === undefined ? undefined : isWanted;
+  };
+}
+
+/** Whether one of them holds; undefined: what is not known decides. */
+function anyOf<T>(conditions: readonly Condition<T>[], thing: T): boolean | undefined {
+  const answers = conditions.map((holds) => holds(thing));
+  return answers.includes(true) ? true : answers.includes(undefined) ? undefined : false;
+}
+
+function parsed<T>(setting: string, expression: string, fields: Fields<T>): Condition<T> {
   try {
-    return parseExpression(expression, FIELDS);
+    return parseCondition(expression, fields);
   } catch (error) {
     if (!(error instanceof BadFilter)) throw error;
     throw new BadSetting(setting, `${error.message}\n${error.caret}`);

@@ -8,7 +8,8 @@ import { checkSinks, fileOf } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import type { Flow } from "../mirror/flow.ts";
-import { chooserOf } from "./choice.ts";
+import type { CaptureProgram } from "../capture/target.ts";
+import { chooserOf, foresightOf } from "./choice.ts";
 import { loadChain } from "./codec_loader.ts";
 import { checkInterface, hasAddress } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
@@ -23,6 +24,8 @@ export interface MirrorPlan {
   readonly codecs: readonly Codec[];
   /** Which flows are mirrored; undefined: all. */
   readonly isWanted: ((flow: Flow) => boolean) | undefined;
+  /** Whether any session of a program may be mirrored. */
+  readonly mayBeWanted: (program: CaptureProgram) => boolean;
   readonly targets: TargetPlan;
 }
 
@@ -33,6 +36,8 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   const { interfaces, mtu, record, sinks } = settings;
   for (const name of interfaces) checkInterface(name);
   const isWanted = chooserOf(settings);
+  // A recording has what was told: it may be replayed with another choice.
+  const mayBeWanted = record === undefined && foresightOf(settings) || (() => true);
   checkSinks(sinks, settings, writesFile(settings));
   checkView(settings, sinks);
   checkPage(settings);
@@ -50,7 +55,7 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
     targets.credentials?.close();
     throw error;
   }
-  return { settings, sources, codecs, isWanted, targets };
+  return { settings, sources, codecs, isWanted, mayBeWanted, targets };
 }
 
 /**

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { AgentLock } from "../capture/preload/agent_lock.ts";
 import { HookSource } from "../capture/preload/hook_source.ts";
 import { RecordingReader } from "../capture/recording/reader.ts";
-import type { CaptureTarget } from "../capture/target.ts";
+import type { CaptureProgram, CaptureTarget } from "../capture/target.ts";
 import type { RingReport } from "../status/report.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { MEMORY_MIN } from "../settings/limits.ts";
@@ -39,6 +39,11 @@ export interface SourceContext {
   flush(): void;
   /** Does what {@linkcode flush} does and waits until slow sinks have caught up: for sources that can wait. */
   catchUp(): Promise<void>;
+  /**
+   * Whether any session of a program may be mirrored, by what is known of the program alone: of one that is not wanted a source may
+   * tell nothing, and counts it as `skipped`.
+   */
+  isWanted(program: CaptureProgram): boolean;
   /** Takes a line for people. */
   warn(message: string): void;
 }
@@ -99,7 +104,7 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
     name: "any",
     // The files of the sinks may be those that another agent writes.
     check: () => checked(() => AgentLock.take(runtimeDir).release()),
-    open: (target, { timeBaseNs, nextProgram, look, flush, warn }) =>
+    open: (target, { timeBaseNs, nextProgram, look, flush, isWanted, warn }) =>
       checked(() => {
         const source = new HookSource({
           runtimeDir,
@@ -109,6 +114,7 @@ export function hookSource(options: HookSourceOptions = {}): CaptureSource {
           nextProgram,
           onLook: look,
           onBatch: flush,
+          isWanted,
           warn,
         });
         if (!source.adopts && !startsPrograms) warn(CANNOT_ADOPT);

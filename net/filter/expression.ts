@@ -14,12 +14,13 @@ type Value = string | number;
 
 /** What may be asked of a thing. */
 export interface Field<T> {
-  readonly get: (thing: T) => Value;
+  /** Undefined: it is not known of this thing. */
+  readonly get: (thing: T) => Value | undefined;
   readonly type: "text" | "number";
   /** Texts of it are compared in lower case, which `get` gives. */
   readonly ignoresCase?: boolean;
   /** What `==` means of it, where that is not equality; throws an `Error` that says what was expected. */
-  readonly matcher?: (value: string) => (thing: T) => boolean;
+  readonly matcher?: (value: string) => Condition<T>;
 }
 
 /** By name, in the order of the help. */
@@ -63,6 +64,12 @@ jsep.addUnaryOp("not");
 
 /** Whether a thing is chosen by an expression over `fields`. Throws {@linkcode BadFilter}. */
 export function parseExpression<T>(expression: string, fields: Fields<T>): (thing: T) => boolean {
+  const condition = parseCondition(expression, fields);
+  return (thing) => condition(thing) === true;
+}
+
+/** The same of things of which some fields are not known: undefined is for those that these would decide. Throws {@linkcode BadFilter}. */
+export function parseCondition<T>(expression: string, fields: Fields<T>): Condition<T> {
   if (expression.length > LENGTH_MAX) {
     throw new BadFilter(`longer than ${LENGTH_MAX} characters`, expression.slice(0, 60), 0);
   }
@@ -77,7 +84,15 @@ export function parseExpression<T>(expression: string, fields: Fields<T>): (thin
   return new Compiler(expression, fields).condition(tree);
 }
 
-type Condition<T> = (thing: T) => boolean;
+/** Undefined: what is not known of the thing decides. */
+export type Condition<T> = (thing: T) => boolean | undefined;
+
+const negated = (holds: boolean | undefined) => holds === undefined ? undefined : !holds;
+
+/** `test` of what is known. */
+function ifKnown(value: Value | undefined, test: (value: Value) => boolean): boolean | undefined {
+  return value === undefined ? undefined : test(value);
+}
 
 class Compiler<T> {
   constructor(readonly expression: string, readonly fields: Fields<T>) {}
@@ -90,11 +105,11 @@ class Compiler<T> {
         const { operator, argument } = tree as jsep.UnaryExpression;
         if (!NOT.includes(operator)) break;
         const inner = this.condition(argument);
-        return (thing) => !inner(thing);
+        return (thing) => negated(inner(thing));
       }
       case "Identifier": {
         const { field } = this.#field(tree);
-        return (thing) => Boolean(field.get(thing));
+        return (thing) => ifKnown(field.get(thing), Boolean);
       }
       case "Compound": {
         const { body } = tree as jsep.Compound;
@@ -111,14 +126,12 @@ class Compiler<T> {
       const { operator: not, argument } = left as jsep.UnaryExpression;
       if (NOT.includes(not)) {
         const inner = this.#binary({ type: "BinaryExpression", operator, left: argument, right });
-        return (thing) => !inner(thing);
+        return (thing) => negated(inner(thing));
       }
     }
     if (AND.includes(operator) || OR.includes(operator)) {
       const [first, second] = [this.condition(left), this.condition(right)];
-      return AND.includes(operator)
-        ? (thing) => first(thing) && second(thing)
-        : (thing) => first(thing) || second(thing);
+      return eitherDecides(first, second, OR.includes(operator));
     }
     const { name, field } = this.#field(left);
     if (operator === "contains" || operator === "=~") return this.#onText(operator, name, field, right);
@@ -127,9 +140,9 @@ class Compiler<T> {
     const value = this.#literal(right, name, field);
     if (operator === "==" || operator === "!=") {
       const matches = this.#matcher(field, value, right);
-      if (matches !== undefined) return operator === "==" ? matches : (thing) => !matches(thing);
+      if (matches !== undefined) return operator === "==" ? matches : (thing) => negated(matches(thing));
     }
-    return (thing) => compare(field.get(thing), value);
+    return (thing) => ifKnown(field.get(thing), (known) => compare(known, value));
   }
 
   /** For a field with a meaning of its own, or a pattern; else undefined. */
@@ -143,15 +156,17 @@ class Compiler<T> {
     }
     if (typeof value === "number" || !/[*?]/.test(value)) return undefined;
     const pattern = this.#pattern(sourceOf(value), tree);
-    return (thing) => pattern.test(String(field.get(thing)));
+    return (thing) => ifKnown(field.get(thing), (known) => pattern.test(String(known)));
   }
 
   #onText(operator: string, name: string, field: Field<T>, right: jsep.Expression): Condition<T> {
     const text = String(this.#literal(right, name, { ...field, type: "text" }));
-    if (operator === "contains") return (thing) => String(field.get(thing)).includes(text);
+    if (operator === "contains") {
+      return (thing) => ifKnown(field.get(thing), (known) => String(known).includes(text));
+    }
     const source = (right as jsep.Literal).raw.slice(1, -1);
     const pattern = this.#pattern(field.ignoresCase ? withSmallLetters(source) : source, right);
-    return (thing) => pattern.test(String(field.get(thing)));
+    return (thing) => ifKnown(field.get(thing), (known) => pattern.test(String(known)));
   }
 
   #pattern(source: string, tree: jsep.Expression): LinearPattern {
@@ -215,6 +230,16 @@ class Compiler<T> {
     const position = whole >= 0 ? whole : this.expression.indexOf(part);
     return new BadFilter(message, this.expression, Math.max(0, position));
   }
+}
+
+/** `and` (false) and `or` (true): one of the two that is `decisive` decides, whether or not the other is known. */
+function eitherDecides<T>(first: Condition<T>, second: Condition<T>, decisive: boolean): Condition<T> {
+  return (thing) => {
+    const one = first(thing);
+    if (one === decisive) return decisive;
+    const other = second(thing);
+    return other === decisive || one !== undefined ? other : undefined;
+  };
 }
 
 /** An expression that finds the same of a text in lower case; what is behind a backslash is no letter. */

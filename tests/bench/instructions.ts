@@ -40,6 +40,10 @@ export async function benchInstructions(): Promise<BenchRow[]> {
   const program = await compile("pairs", ["pairs.c"], [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`]);
   const rows = [
     await added("added to SSL_write and SSL_read of 100 B", (pairs) => [program, "tls", String(pairs)]),
+    await added(
+      "the same of a program of which nothing is wanted",
+      (pairs) => [program, "unwanted", String(pairs)],
+    ),
     await added("added to write and read of 100 B, no TLS", (pairs) => [program, "plain", String(pairs)]),
   ];
   return [...rows, ...await startRows()];

@@ -7,8 +7,8 @@ import { notRoot, skipIf } from "../support/skip.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 const UPDATE = 1, LATE = 4, AGAIN = 64;
-const RETIRED_AGAIN = 2;
-const RING_START = 4096, RING_RETIRED = RING_START + 148;
+const RETIRED_AGAIN = 2, UNWANTED = 3;
+const RING_START = 4096, RING_RETIRED = RING_START + 148, RING_SKIPPED = RING_START + 256;
 
 /** A program that passes a line over its one TLS connection whenever it is told to. */
 class Steps {
@@ -188,5 +188,44 @@ Deno.test(
     assert.deepEqual(collector.rings.map((ring) => ring.data), [16 << 10, 16 << 10]);
     const opens = collector.lines.filter((line) => line.kind === "open");
     assert.deepEqual(opens.map((line) => line.flags), [0, LATE]);
+  },
+);
+
+/** Changes what the reader says of the first ring. */
+function retire(region: Deno.FsFile, word: number): void {
+  region.seekSync(RING_RETIRED, Deno.SeekMode.Start);
+  region.writeSync(Uint8Array.of(word, 0, 0, 0));
+}
+
+/** Bytes and sessions that a program counted as skipped. */
+function skipped(region: Deno.FsFile): [bytes: bigint, sessions: bigint] {
+  const counters = new BigUint64Array(2);
+  region.seekSync(RING_SKIPPED, Deno.SeekMode.Start);
+  region.readSync(new Uint8Array(counters.buffer));
+  return [counters[0], counters[1]];
+}
+
+Deno.test(
+  "a program of which nothing is wanted tells nothing and counts it; wanted again, it goes on where it is",
+  skipIf(notRoot("opening another process's memory")),
+  async () => {
+    const collector = await Collector.start();
+    await using program = await Commanded.start(collector.runtime);
+    await program.do("write", 16);
+    await collector.until((line) => line.kind === "data");
+    using region = openRegion(program.child.pid);
+    assert.deepEqual(skipped(region), [0n, 0n]);
+    retire(region, UNWANTED);
+    const { mapped } = await program.do("write", 32 << 10);
+    assert.equal((await program.do("write", 16)).mapped, mapped, "it makes no other ring");
+    assert.deepEqual(skipped(region), [BigInt((32 << 20) + (16 << 10)), 1n]);
+    retire(region, 0);
+    await program.do("write", 16);
+    await collector.until((line) => line.kind === "data" && line.offset === (32 << 20) + (32 << 10));
+    retire(region, UNWANTED);
+    await program.do("write", 16);
+    assert.deepEqual(skipped(region), [BigInt((32 << 20) + (32 << 10)), 1n]);
+    await collector.stop();
+    assert.deepEqual(collector.rings.map((ring) => ring.data), [32 << 10]);
   },
 );

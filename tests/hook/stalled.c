@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../../hook/record.h"
 #include "fake_tls.h"
+#include "own_region.h"
 
 static uint8_t *page; /* that the thread is held up at */
 static sem_t arrived, may_go_on;
@@ -40,19 +40,6 @@ static void *use_once(void *ssl)
     return NULL;
 }
 
-/* NULL: without the hook. */
-static struct sslc_region *find_region(void)
-{
-    char line[512];
-    uintptr_t start = 0;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (start == 0 && fgets(line, sizeof line, maps) != NULL)
-        if (strstr(line, "/memfd:" SSLC_NAME ":") != NULL)
-            start = strtoull(line, NULL, 16);
-    fclose(maps);
-    return (struct sslc_region *)start;
-}
-
 /* The first page of the ring's slots or data. */
 static uint8_t *page_of(const struct sslc_region *region, struct sslc_ring *ring, const char *what)
 {
@@ -78,7 +65,7 @@ int main(int count, char **arguments)
     use(ssl);
     use(other);
     struct sslc_region *region = find_region();
-    struct sslc_ring *ring = (struct sslc_ring *)((uint8_t *)region + SSLC_PAGE);
+    struct sslc_ring *ring = first_ring(region);
     sem_init(&arrived, 0, 0);
     sem_init(&may_go_on, 0, 0);
     signal(SIGSEGV, hold_up);

@@ -112,9 +112,10 @@ export class Guest {
       const header = this.#headers[ring];
       if (Atomics.load(header, RING.owner >> 2) === 0) continue;
       if (ring === this.#headers.length - 1) this.#showHeaders(ring + 2);
-      if (Atomics.load(header, RING.retired >> 2) === 0 && Atomics.load(header, RING.magic >> 2) === MAGIC) {
-        return ring;
-      }
+      const retired = Atomics.load(header, RING.retired >> 2);
+      // What a predecessor wanted nothing of, this agent may want.
+      const isRead = retired === 0 || retired === RETIRED.unwanted;
+      if (isRead && Atomics.load(header, RING.magic >> 2) === MAGIC) return ring;
     }
     return -1;
   }

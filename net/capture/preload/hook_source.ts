@@ -5,7 +5,7 @@
  * @module
  */
 import type { RecordMeaning } from "../record/deliver.ts";
-import type { CaptureTarget } from "../target.ts";
+import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import { AgentLock } from "./agent_lock.ts";
 import { HookSocket } from "./agent_socket.ts";
 import { nextTurn, Pace } from "../pace.ts";
@@ -70,6 +70,8 @@ export interface HookSourceSettings {
   readonly onBatch?: () => void | Promise<void>;
   /** What the rings' records mean beyond what they say. */
   readonly meaning?: RecordMeaning;
+  /** Whether anything that a program tells may be mirrored: of others the hook copies nothing. Absent: it may. */
+  readonly isWanted?: (program: CaptureProgram) => boolean;
   /** Takes lines for people, some twenty a second at most. */
   readonly warn?: (message: string) => void;
 }
@@ -154,6 +156,7 @@ export class HookSource {
       dataMax,
       totalMemory: options.totalMemory ?? TOTAL_MEMORY,
       meaning: options.meaning,
+      isWanted: options.isWanted,
       readMaps: (pid) => this.#scan.ask(pid),
       warn: (message, uid) => this.#warnings.add(message, uid),
     });

@@ -81,6 +81,8 @@ export interface ProgramRingOptions {
   readonly timeBaseNs: bigint;
   readonly nowMs: number;
   readonly meaning?: RecordMeaning;
+  /** Whether anything that the program tells may be mirrored. */
+  readonly isWanted: boolean;
   /** What its counters said when this agent made it spare; absent: it did not. */
   readonly baseline: ((offset: number) => number) | undefined;
 }
@@ -148,6 +150,9 @@ export class ProgramRing {
       admitsLoss: (bytes) => this.allowance.admits(bytes),
       isRecycled: options.baseline !== undefined,
     });
+    // What a predecessor decided, too, is for this agent to decide.
+    this.reader.want(true);
+    if (!options.isWanted) this.reader.want(false);
     const { baseline } = options;
     this.since = (offset) => Math.max(0, this.reader.counter(offset) - (baseline?.(offset) ?? 0));
     this.#granted = Math.min(this.reader.grantedData, this.#usable);
@@ -373,6 +378,7 @@ export class ProgramRing {
     if (isUnserved) {
       if (this.reader.outstanding === 0) this.#giveBack();
       this.#grant(Math.min(this.#granted, UNSERVED_DATA));
+      this.reader.want(true);
     }
     this.ended = true;
     this.region.release(this.#view);

@@ -65,6 +65,8 @@ export interface ProgramsOptions {
   readonly dataMax: number;
   readonly totalMemory: number;
   readonly meaning?: RecordMeaning;
+  /** Whether anything that a program tells may be mirrored. Absent: it may. */
+  readonly isWanted?: (program: CaptureProgram) => boolean;
   /** Has the maps of a process read, which answers by {@linkcode Programs.mapped}. */
   readonly readMaps: (pid: number) => void;
   /** Takes a line for people, on account of a user. */
@@ -276,7 +278,7 @@ export class Programs {
   }
 
   #take(guest: Guest, index: number, owner: Identity | undefined, timeNs: number, nowMs: number): void {
-    const { dataMax, timeBaseNs, target, meaning } = this.#options;
+    const { dataMax, timeBaseNs, target, meaning, isWanted } = this.#options;
     const identity = owner ?? guest.identity;
     this.#spares = undefined;
     if (guest.region.isSealed) {
@@ -299,6 +301,7 @@ export class Programs {
       timeBaseNs,
       nowMs,
       meaning,
+      isWanted: isWanted?.(program) ?? true,
       baseline: guest.recycled.get(index),
     });
     if (ring === undefined) {

@@ -18,6 +18,8 @@ const BYTES_EACH = 1000;
 export function lossesOfRing({ reader, allowance, since }: ProgramRing): CaptureLoss[] {
   const bytes = since(RING.droppedBytes) - since(RING.gapBytes);
   return told(allowance, [
+    { reason: "skipped", unit: "bytes", amount: since(RING.skippedBytes) },
+    { reason: "flow-skipped", unit: "sessions", amount: since(RING.skippedSessions) },
     { reason: "ring-full", unit: "bytes", amount: bytes },
     { reason: "unfinished-records", unit: "records", amount: reader.holes },
     { reason: "dropped-records", unit: "records", amount: since(RING.droppedRecords) },

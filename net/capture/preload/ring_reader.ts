@@ -232,6 +232,12 @@ export class RingReader {
     Atomics.store(this.#words, RING.grantedSlots >> 2, slots);
   }
 
+  /** Tells producers whether anything of their process may be wanted: where not, they need not copy what passes. */
+  want(isWanted: boolean): void {
+    const [from, to] = isWanted ? [RETIRED.unwanted, 0] : [0, RETIRED.unwanted];
+    Atomics.compareExchange(this.#words, RING.retired >> 2, from, to);
+  }
+
   /** Reads this ring no more and tells its producers. */
   retire(reason: string): void {
     this.retired ??= reason;
@@ -249,8 +255,9 @@ export class RingReader {
     this.#publish();
   }
 
-  /** Makes the ring spare; nothing is changed but its owner. */
+  /** Makes the ring spare; nothing else is changed but what was said of the process that had it. */
   spare(): void {
+    this.want(true);
     Atomics.store(this.#words, RING.owner >> 2, 0);
   }
 

@@ -77,11 +77,13 @@ export const RING = {
   uncopiedBytes: 232,
   dropFirstNs: 240,
   dropLastNs: 248,
-  size: 256,
+  skippedBytes: 256,
+  skippedSessions: 264,
+  size: 272,
 } as const;
 
 /** `enum sslc_retired`. */
-export const RETIRED = { forGood: 1, again: 2 } as const;
+export const RETIRED = { forGood: 1, again: 2, unwanted: 3 } as const;
 
 /** `struct sslc_slot`. */
 export const SLOT = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Sessions that are chosen by an expression, and those that are left out. */
 import assert from "node:assert/strict";
-import { chooserOf } from "../../../net/agent/choice.ts";
+import { chooserOf, foresightOf } from "../../../net/agent/choice.ts";
 import { BadSetting } from "../../../net/settings/bad_setting.ts";
 import { makeOpen, makeProgram, PipelineHarness } from "../../support/pipeline_harness.ts";
 
@@ -63,6 +63,46 @@ for (const [expression, holds] of Object.entries(HOLDS)) {
     assert.deepEqual(mirrored({ skip: [expression] }), holds ? [0, 10] : [10, 0]);
   });
 }
+
+/** What can be said of the program alone: true and false are for all of its sessions. */
+const FORESEEN: Readonly<Record<string, boolean | undefined>> = {
+  'program == "nginx"': true,
+  'program != "ngi*"': false,
+  "not uid == 33": false,
+  container: true,
+  "port == 443": undefined,
+  "not port == 443": undefined,
+  'net == "10.0.0.0/8"': undefined,
+  'net != "10.0.0.0/8"': undefined,
+  'sni == "*.test"': undefined,
+  'host contains "example"': undefined,
+  'alpn =~ "^h"': undefined,
+  role: undefined,
+  'program == "curl" and port == 443': false,
+  'port == 443 and program == "curl"': false,
+  'program == "nginx" and port == 443': undefined,
+  'program == "nginx" or port == 443': true,
+  'port == 443 or program == "nginx"': true,
+  'program == "curl" or port == 443': undefined,
+  'not (program == "nginx" and not port == 443)': undefined,
+  'not (program == "nginx" or port == 443)': false,
+};
+
+for (const [expression, holds] of Object.entries(FORESEEN)) {
+  Deno.test(`choice: of the program alone, ${expression} is ${holds ?? "not decided"}`, () => {
+    assert.equal(foresightOf({ only: [expression] })!(PROGRAM), holds !== false);
+    assert.equal(foresightOf({ skip: [expression] })!(PROGRAM), holds !== true);
+  });
+}
+
+Deno.test("choice: of several, what is decided by one of them is decided for all sessions", () => {
+  const foresees = (choice: Parameters<typeof foresightOf>[0]) => foresightOf(choice)!(PROGRAM);
+  assert.equal(foresightOf({}), undefined);
+  assert.equal(foresees({ only: ["uid == 0", "port == 443"] }), true);
+  assert.equal(foresees({ only: ["uid == 0", "pid == 8"] }), false);
+  assert.equal(foresees({ only: ["port == 443"], skip: ["port == 80", "uid == 33"] }), false);
+  assert.equal(foresees({ only: ["uid == 0"], skip: ["port == 80"] }), false);
+});
 
 Deno.test("choice: of several, one has to hold, and none of those that leave out", () => {
   const [yes, no] = ['program == "nginx"', "uid == 0"];

@@ -24,6 +24,7 @@ Deno.test("offsets, sizes and constants are those of record.h", async () => {
     ["SSLC_UNIT", record.UNIT],
     ["SSLC_RETIRED", record.RETIRED.forGood],
     ["SSLC_RETIRED_AGAIN", record.RETIRED.again],
+    ["SSLC_UNWANTED", record.RETIRED.unwanted],
     ["SSLC_WORD_SLOT_SHIFT", WORD.slotShift],
     ["SSLC_WORD_SLOT_BITS", WORD.slotBits],
     ["SSLC_WORD_DATA_SHIFT", WORD.dataShift],
