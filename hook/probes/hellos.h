@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ClientHellos in the packets of this host: their randoms, ends, and what else they say. */
+/* ClientHellos in the packets of this host: their randoms, ends, and what else they say; and what ServerHellos answer. */
 #ifndef SSLC_PROBES_HELLOS_H
 #define SSLC_PROBES_HELLOS_H
 
@@ -7,6 +7,9 @@
 
 #define RECORD_HANDSHAKE 0x16
 #define CLIENT_HELLO 1
+#define SERVER_HELLO 2
+/* With this its random begins where it asks for another ClientHello (RFC 8446 section 4.1.3). */
+#define RETRY_RANDOM 0xcf21ad74
 /* Of a record with a ClientHello: where the random stands, and where it ends. */
 #define RANDOM_AT 11
 #define RANDOM_END 43
@@ -47,6 +50,20 @@ INLINE void keep_hello(const struct __sk_buff *packet, u32 payload, const u8 *cl
   bpf_map_update_elem(&hello_bytes, client_random, draft, BPF_NOEXIST);
 }
 
+/* Keeps what a ServerHello says, by the random of the ClientHello that went the other way on its socket. */
+INLINE void keep_answer(const struct __sk_buff *packet, u32 payload, const u8 *head, u32 is_received) {
+  u64 socket = bpf_get_socket_cookie(packet), length = packet->len - payload;
+  u32 random = (u32)head[RANDOM_AT] << 24 | head[RANDOM_AT + 1] << 16 | head[RANDOM_AT + 2] << 8 | head[RANDOM_AT + 3];
+  struct hello_key *hello = socket != 0 ? bpf_map_lookup_elem(&randoms, &socket) : 0;
+  struct probe_hello *draft = bpf_map_lookup_elem(&hello_drafts, &is_received);
+  if (!hello || !draft || hello->is_received == is_received || random == RETRY_RANDOM) return;
+  /* The kernel wants to see that it fits. */
+  asm volatile("if %0 <= 252 goto +1\n%0 = 252" : "+r"(length));
+  if (length == 0 || bpf_skb_load_bytes(packet, payload, draft->bytes, (u32)length) != 0) return;
+  draft->length = (u32)length;
+  bpf_map_update_elem(&answers, hello->client_random, draft, BPF_NOEXIST);
+}
+
 INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
   struct probe_ends ends = { 0 };
   u8 head[RANDOM_END];
@@ -56,7 +73,9 @@ INLINE void note_hello(const struct __sk_buff *packet, u64 is_received) {
   u32 payload = at + (transport[12] >> 4) * 4;
   if (packet->len < payload + RANDOM_END) return;
   if (bpf_skb_load_bytes(packet, payload, head, sizeof head) != 0) return;
-  if (head[0] != RECORD_HANDSHAKE || head[1] != 3 || head[5] != CLIENT_HELLO || head[9] != 3) return;
+  if (head[0] != RECORD_HANDSHAKE || head[1] != 3 || head[9] != 3) return;
+  if (head[5] == SERVER_HELLO) keep_answer(packet, payload, head, is_received != 0);
+  if (head[5] != CLIENT_HELLO) return;
   u16 source = (u16)(transport[0] << 8 | transport[1]), destination = (u16)(transport[2] << 8 | transport[3]);
   struct hello_key key = { .is_received = is_received };
   __builtin_memcpy(key.client_random, head + RANDOM_AT, 32);

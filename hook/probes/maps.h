@@ -66,6 +66,7 @@ MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
 MAP(randoms, MAP_LRU_HASH, 8, sizeof(struct hello_key), 16384, 0);
 MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);
 MAP(hello_bytes, MAP_LRU_HASH, 32, sizeof(struct probe_hello), 4096, 0);
+MAP(answers, MAP_LRU_HASH, 32, sizeof(struct probe_answer), 4096, 0);
 MAP(hello_drafts, MAP_PER_CPU_ARRAY, 4, sizeof(struct probe_hello), 2, 0);
 MAP(places, MAP_LRU_HASH, sizeof(struct place_key), 8, 4096, 0);
 MAP(libraries, MAP_ARRAY, 4, sizeof(struct probe_library), 1024, 0);

@@ -57,6 +57,9 @@ enum probe_flags {
   PROBE_BY_HELLO = 64      /* open: the ends are those of the packet that had its client random */
 };
 
+/* Longer names are not told. */
+#define PROBE_ALPN_MAX 31
+
 /* PROBE_OPEN, and PROBE_ADDRESS when the ends become known later. */
 struct probe_open {
   struct probe_head head;
@@ -71,6 +74,8 @@ struct probe_open {
   u8 comm[16];
   u8 client_random[32];
   struct probe_ends ends;
+  u8 alpn_length;
+  u8 alpn[PROBE_ALPN_MAX]; /* protocol that was agreed on, as the session's object says */
   u64 caller; /* where the session's call came from, which the agent has to look at: if from the hook, that tells the session; 0: it does not */
 };
 
@@ -107,6 +112,9 @@ struct probe_library {
   s32 shutdown;     /* u32, SSL_SENT_SHUTDOWN and SSL_RECEIVED_SHUTDOWN */
   s32 version;      /* u32 */
   s32 type;         /* u32, 0 in sessions of TLS over TCP; -1: there are no others */
+  s32 alpn;         /* pointer to the name of the protocol that was agreed on */
+  s32 alpn_length;  /* u32 */
+  s32 alpn_holder;  /* pointer to what these two stand in; -1: the object */
 };
 
 /* A key of the map `sessions`. */
@@ -167,6 +175,13 @@ struct probe_ending {
 struct probe_hello {
   u32 length;
   u8 bytes[PROBE_HELLO_MAX];
+};
+
+/* A value of the map `answers`, by the client random that it answers: the same of a ServerHello. */
+#define PROBE_ANSWER_MAX 252
+struct probe_answer {
+  u32 length;
+  u8 bytes[PROBE_ANSWER_MAX];
 };
 
 /*

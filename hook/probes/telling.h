@@ -58,6 +58,22 @@ INLINE int read_random(struct probe_open *open, const struct probe_library *libr
   return hello != 0;
 }
 
+/* The name that the session's object points to; the object is the program's own memory, and its pointers may be anything. */
+INLINE void read_alpn(struct probe_open *open, const struct probe_library *library, u64 object) {
+  u64 holder = object, name = 0;
+  __builtin_memset(open->alpn, 0, sizeof open->alpn);
+  open->alpn_length = 0;
+  if (library->alpn < 0 || read_word(object, library->type, 0) != 0) return;
+  s32 at = library->alpn_holder;
+  if (at >= 0 && bpf_probe_read_user(&holder, sizeof holder, (void *)(object + at)) != 0) return;
+  if (bpf_probe_read_user(&name, sizeof name, (void *)(holder + library->alpn)) != 0) return;
+  u64 length = read_word(holder, library->alpn_length, 0);
+  if (name == 0 || length == 0 || length > PROBE_ALPN_MAX) return;
+  /* The compiler knows that it fits, the kernel wants to see it. */
+  asm volatile("if %0 <= 31 goto +1\n%0 = 31" : "+r"(length));
+  if (bpf_probe_read_user(open->alpn, (u32)length, (void *)name) == 0) open->alpn_length = (u8)length;
+}
+
 /* PROBE_OPEN or PROBE_ADDRESS; whether it found room. */
 CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_session *session, u64 time_ns, u32 is_update) {
   if (!key || !session) return 0;
@@ -86,6 +102,7 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   find_hello(session, open, flags);
   if (session->by_hello) flags |= PROBE_BY_HELLO;
   open->ends = session->ends;
+  read_alpn(open, library, key->session);
   open->caller = session->teller == PROBE_UNDECIDED ? session->caller : 0;
   open->head.flags = flags;
   bpf_ringbuf_submit(open, BPF_RB_NO_WAKEUP);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a ClientHello asks for. Pure. @module */
+import { HelloCursor } from "./hello_cursor.ts";
 
 const RECORD_HANDSHAKE = 0x16;
 const RECORD_HEADER = 5;
@@ -12,43 +13,6 @@ const RANDOM_BYTES = 32;
 /** What may stand in a host's name: no space, no control character. */
 const HOST = /^[\x21-\x7e]{1,255}$/;
 
-/** A hello as far as it is known: what it has said before it is cut off counts. */
-class Cursor {
-  readonly #bytes: Uint8Array;
-  #at: number;
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.#bytes = bytes;
-    this.#at = at;
-  }
-
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-
-  /** A number of so many bytes; 0 behind the end. */
-  number(size: number): number {
-    let value = 0;
-    for (let byte = 0; byte < size; byte++) value = value * 256 + (this.#bytes[this.#at++] ?? 0);
-    return value;
-  }
-
-  /** The next `length` bytes, as far as they are there. */
-  part(length: number): Cursor {
-    return new Cursor(this.#bytes.subarray(0, this.#at + length), this.#at);
-  }
-
-  skip(length: number): void {
-    this.#at += length;
-  }
-
-  /** The next `length` bytes; undefined where they are not all there. */
-  take(length: number): Uint8Array | undefined {
-    const end = this.#at + length;
-    return end > this.#bytes.length ? undefined : this.#bytes.subarray(this.#at, this.#at = end);
-  }
-}
-
 /**
  * The server's name in a ClientHello that stands at the beginning of `bytes`, of which the end may be missing (RFC 8446 sections 4.1.2 and
  * 5.1, RFC 6066 section 3); undefined: it has none, it is not in what is there, or what is there is no hello with this random.
@@ -59,7 +23,7 @@ export function serverNameIn(bytes: Uint8Array, clientRandom: string): string | 
   if (bytes[0] !== RECORD_HANDSHAKE || bytes[5] !== CLIENT_HELLO) return undefined;
   if (bytes.subarray(RANDOM_AT, RANDOM_AT + RANDOM_BYTES).toHex() !== clientRandom) return undefined;
   const record = bytes.subarray(0, RECORD_HEADER + (bytes[3] << 8 | bytes[4]));
-  const hello = new Cursor(record, RANDOM_AT + RANDOM_BYTES);
+  const hello = new HelloCursor(record, RANDOM_AT + RANDOM_BYTES);
   hello.skip(hello.number(1)); // session id
   hello.skip(hello.number(2)); // cipher suites
   hello.skip(hello.number(1)); // compression methods
@@ -76,7 +40,7 @@ export function serverNameIn(bytes: Uint8Array, clientRandom: string): string | 
 /** The first name of a server_name extension. */
 function hostIn(extension: Uint8Array | undefined): string | undefined {
   if (extension === undefined) return undefined;
-  const names = new Cursor(extension, 2);
+  const names = new HelloCursor(extension, 2);
   if (names.number(1) !== NAME_HOST) return undefined;
   const name = new TextDecoder("latin1").decode(names.take(names.number(2)));
   return HOST.test(name) ? name : undefined;

@@ -6,6 +6,7 @@
  * @module
  */
 import { fieldAnswered, wordAnswered } from "./answered.ts";
+import { type NamePlace, nameStored } from "./stored.ts";
 
 /** Offsets in a session's object; undefined: not known. */
 export interface SessionFacts {
@@ -20,6 +21,8 @@ export interface SessionFacts {
   readonly version?: number;
   /** u32 that is 0 in sessions of TLS over TCP; undefined: there are no others. */
   readonly type?: number;
+  /** The protocol that was agreed on by ALPN. */
+  readonly alpn?: NamePlace;
 }
 
 /** The machine code of a function, by its name; undefined where the library has none of it. */
@@ -51,6 +54,7 @@ export function opensslFacts(codeOf: CodeOf): SessionFacts {
     shutdown: word("SSL_get_shutdown"),
     version: word("SSL_version"),
     type: role?.whereTyped && 0,
+    alpn: nameStored(codeOf("SSL_get0_alpn_selected")),
   };
 }
 

@@ -10,6 +10,7 @@ import { AddressCheck } from "../address_check.ts";
 import { placeOf } from "../preload/container.ts";
 import { ancestorsOf } from "../preload/process_facts.ts";
 import { ProcessWatch, type WatchedProcess } from "../preload/process_watch.ts";
+import type { ServerHello } from "../../wire/server_hello.ts";
 import type { CaptureAddress, CaptureEnd, CaptureProgram, CaptureTarget } from "../target.ts";
 import { isHookAt } from "./callers.ts";
 import {
@@ -20,6 +21,7 @@ import {
   KIND,
   OPEN,
   type Opener,
+  readAlpn,
   readEnds,
   readOpener,
   readRandom,
@@ -53,6 +55,8 @@ export interface ProbeFlowsOptions {
   readonly timeOf: (monotonicNs: number) => number;
   /** The server's name in the ClientHello that had this client random; undefined: it is not known. */
   readonly serverNameOf: (clientRandom: string) => string | undefined;
+  /** The ServerHello that answered that; undefined: it is not known. */
+  readonly answerTo: (clientRandom: string) => ServerHello | undefined;
 }
 
 export interface ProbeCounters {
@@ -208,13 +212,14 @@ export class ProbeFlows {
     const { program: { capture }, isServer, passed } = flow;
     const flags = view.getUint8(at + HEAD.flags);
     const clientRandom = readRandom(view, at);
+    const answer = this.#options.answerTo(clientRandom);
     const open = {
       address: this.#confirmed(capture, readEnds(view, at + OPEN.ends, (flags & FLAG.byHello) !== 0)),
       clientRandom,
       isServer,
-      tlsVersion: view.getUint32(at + OPEN.tlsVersion, true),
-      cipherSuite: 0,
-      alpn: "",
+      tlsVersion: view.getUint32(at + OPEN.tlsVersion, true) || (answer?.tlsVersion ?? 0),
+      cipherSuite: answer?.cipherSuite ?? 0,
+      alpn: readAlpn(view, at) || (answer?.alpn ?? ""),
       sni: this.#options.serverNameOf(clientRandom) ?? "",
       pid: capture.pid,
       uid: capture.uid,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What the probes keep in the kernel beside their ring: counters, sessions, closes that found no room, ClientHellos. @module */
 import { serverNameIn } from "../../wire/client_hello.ts";
-import { BOOKS, count, ENDING, GO_KEY, HELLO, SESSION, SESSION_KEY } from "./layout.ts";
+import { type ServerHello, serverHelloIn } from "../../wire/server_hello.ts";
+import { ANSWER, BOOKS, count, ENDING, GO_KEY, HELLO, SESSION, SESSION_KEY } from "./layout.ts";
 import type { LoadedProbes } from "./loader.ts";
 
 /** Bytes of a session so far. */
@@ -40,11 +41,23 @@ export class KernelState {
 
   /** The server's name in the ClientHello that had this client random; undefined: it is not known. */
   serverNameOf(clientRandom: string): string | undefined {
+    const hello = this.#kept("hello_bytes", HELLO, clientRandom);
+    return hello && serverNameIn(hello, clientRandom);
+  }
+
+  /** The ServerHello that answered the ClientHello with this client random; undefined: it is not known. */
+  answerTo(clientRandom: string): ServerHello | undefined {
+    const answer = this.#kept("answers", ANSWER, clientRandom);
+    return answer && serverHelloIn(answer);
+  }
+
+  /** How a hello begins that is kept by a client random. */
+  #kept(map: string, layout: typeof HELLO | typeof ANSWER, clientRandom: string): Uint8Array | undefined {
     if (clientRandom === "") return undefined;
-    const value = new Uint8Array(HELLO.size);
-    if (!this.#probes.map("hello_bytes").get(Uint8Array.fromHex(clientRandom), value)) return undefined;
-    const length = new DataView(value.buffer).getUint32(HELLO.length, true);
-    return serverNameIn(value.subarray(HELLO.bytes, HELLO.bytes + length), clientRandom);
+    const value = new Uint8Array(layout.size);
+    if (!this.#probes.map(map).get(Uint8Array.fromHex(clientRandom), value)) return undefined;
+    const length = new DataView(value.buffer).getUint32(layout.length, true);
+    return value.subarray(layout.bytes, layout.bytes + length);
   }
 
   /** Closes that found no room since the last call; they are forgotten. */

@@ -51,8 +51,10 @@ export const OPEN = {
   comm: 72,
   clientRandom: 88,
   ends: 120,
-  caller: 160,
-  size: 168,
+  alpnLength: 160,
+  alpn: 161,
+  caller: 192,
+  size: 200,
 } as const;
 
 /** `struct probe_close`. */
@@ -82,11 +84,17 @@ export const LIBRARY = {
   shutdown: 16,
   version: 20,
   type: 24,
-  size: 28,
+  alpn: 28,
+  alpnLength: 32,
+  alpnHolder: 36,
+  size: 40,
 } as const;
 
 /** `struct probe_hello`. */
 export const HELLO = { length: 0, bytes: 4, size: 1028 } as const;
+
+/** `struct probe_answer`. */
+export const ANSWER = { length: 0, bytes: 4, size: 256 } as const;
 
 /** `struct probe_session_key`. */
 export const SESSION_KEY = { session: 0, pid: 8, size: 16 } as const;
@@ -181,6 +189,13 @@ export function readOpener(view: DataView, at: number): Opener {
     networkNamespace: view.getUint32(at + OPEN.netNamespace, true),
     comm: printable(comm, 0, end < 0 ? 15 : end),
   };
+}
+
+/** Of the protocol that was agreed on, as the session's object says; empty where it is not known. */
+export function readAlpn(view: DataView, at: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const length = Math.min(view.getUint8(at + OPEN.alpnLength), OPEN.caller - OPEN.alpn);
+  return printable(bytes, at + OPEN.alpn, at + OPEN.alpn + length);
 }
 
 /** Lower-case hex; empty where it is not known. */

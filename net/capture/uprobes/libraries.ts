@@ -59,6 +59,7 @@ const TLS_LIBRARIES: readonly TlsLibrary[] = [
       "SSL_get_server_random",
       "SSL_get_shutdown",
       "SSL_version",
+      "SSL_get0_alpn_selected",
     ],
     facts: opensslFacts,
   },

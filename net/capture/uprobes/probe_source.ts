@@ -127,6 +127,7 @@ export class ProbeSource {
       nextProgram: options.nextProgram,
       timeOf: (monotonicNs) => Math.max(this.#floorNs, monotonicNs + this.#offsetNs),
       serverNameOf: (clientRandom) => this.#kernel.serverNameOf(clientRandom),
+      answerTo: (clientRandom) => this.#kernel.answerTo(clientRandom),
     });
     this.#setClock(performance.now());
     if (this.#probes.withoutPackets !== undefined) {

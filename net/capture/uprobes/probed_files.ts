@@ -155,7 +155,7 @@ export class ProbedFiles {
     }
   }
 
-  #describe(number: number, { role, clientRandom, shutdown, version, type }: SessionFacts): void {
+  #describe(number: number, { role, clientRandom, shutdown, version, type, alpn }: SessionFacts): void {
     const value = new DataView(new ArrayBuffer(LIBRARY.size));
     const offset = (at: number, known: number | undefined) => value.setInt32(at, known ?? -1, true);
     offset(LIBRARY.role, role?.offset);
@@ -165,6 +165,9 @@ export class ProbedFiles {
     offset(LIBRARY.shutdown, shutdown);
     offset(LIBRARY.version, version);
     offset(LIBRARY.type, type);
+    offset(LIBRARY.alpn, alpn?.name);
+    offset(LIBRARY.alpnLength, alpn?.length);
+    offset(LIBRARY.alpnHolder, alpn?.holder);
     this.#probes.map("libraries").set(
       new Uint8Array(Uint32Array.of(number).buffer),
       new Uint8Array(value.buffer),

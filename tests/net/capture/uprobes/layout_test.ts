@@ -13,6 +13,7 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
       probe_books: layout.BOOKS,
       probe_library: layout.LIBRARY,
       probe_hello: layout.HELLO,
+      probe_answer: layout.ANSWER,
       probe_session_key: layout.SESSION_KEY,
       probe_go_key: layout.GO_KEY,
       probe_session: layout.SESSION,

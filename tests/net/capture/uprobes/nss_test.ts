@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Probes at copies of NSS and NSPR that nobody but the programs of these tests maps. */
 import assert from "node:assert/strict";
-import type { CaptureGap, CaptureProgram } from "../../../../net/capture/target.ts";
+import type { CaptureGap, CaptureOpen, CaptureProgram } from "../../../../net/capture/target.ts";
 import { buildHook } from "../../../../tools/hook.ts";
 import { Child } from "../../../e2e/support/child.ts";
 import { withFixture } from "../../../e2e/support/fixture.ts";
@@ -72,6 +72,7 @@ Deno.test({
       );
       await source.close();
       await running;
+      for (const [, , , open] of log.of("open")) assert.equal((open as CaptureOpen).tlsVersion, 0x0304);
       assert.deepEqual(
         pairs.map(({ how, server, client }) => [how, toldOf(log, server), toldOf(log, client)]),
         WAYS.map(({ how, besideHook }) => [how, [TO_SERVER, TO_CLIENT], besideHook]),

@@ -14,7 +14,7 @@ import { CaptureLog } from "../../../support/capture_log.ts";
 import { copyLibrary, copyMissing, INSTALLED, LIBRARY, probesAt } from "../../../support/probed_copy.ts";
 import { missing, runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
-import type { CaptureGap } from "../../../../net/capture/target.ts";
+import type { CaptureGap, CaptureOpen } from "../../../../net/capture/target.ts";
 
 const RING_BYTES = 1 << 20;
 /** Eight times what the ring holds. */
@@ -173,6 +173,34 @@ Deno.test({
       assert.equal(log.of("open").length, SESSIONS);
     }),
 });
+
+for (const [version, tlsVersion] of [["tls1_2", 0x0303], ["tls1_3", 0x0304]] as const) {
+  Deno.test({
+    name: `probes tell what a session has agreed on: server name, protocol and cipher suite, ${version}`,
+    ...skipIf(lacking),
+    fn: () =>
+      withFixture(async (fixture) => {
+        const log = new CaptureLog();
+        const source = await probesAt(fixture, log);
+        const running = source.run();
+        const { certificate, key } = fixture;
+        await using server = new Child("openssl", {
+          args: ["s_server", "-www", `-${version}`, "-alpn", "h2,http/1.1", "-accept", "127.0.0.1:0"]
+            .concat("-cert", certificate, "-key", key),
+        });
+        const [, port] = await server.found("stdout", /^ACCEPT 127\.0\.0\.1:(\d+)$/m);
+        assert.ok(await download(fixture, `https://localhost:${port}/`) > 0);
+        await source.close();
+        await running;
+        const opens = log.of("open").map(([, , , open]) => open as CaptureOpen);
+        assert.deepEqual(
+          opens.map(({ alpn, sni, tlsVersion }) => [alpn, sni, tlsVersion]),
+          [["http/1.1", "localhost", tlsVersion]],
+        );
+        assert.notEqual(opens[0].cipherSuite, 0);
+      }),
+  });
+}
 
 /** Attaches and detaches while programs run. */
 const ROUNDS = Number(Deno.env.get("PROBE_ROUNDS") ?? 4);
