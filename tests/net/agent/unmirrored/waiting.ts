@@ -8,17 +8,22 @@ interface Command {
   readonly env?: Readonly<Record<string, string>>;
   /** How often `loaded` is printed until all is as it is to be; 1 when absent. */
   readonly times?: number;
+  /** What is printed instead of `loaded`, by a program that does not heed its input and is ended. */
+  readonly says?: string;
 }
 
 /** A program that waits for the end of its input. */
 export class Waiting implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
 
-  private constructor(process: Deno.ChildProcess) {
+  readonly #heedsInput: boolean;
+
+  private constructor(process: Deno.ChildProcess, heedsInput: boolean) {
     this.#process = process;
+    this.#heedsInput = heedsInput;
   }
 
-  static async start({ command: [program, ...args], env, times = 1 }: Command): Promise<Waiting> {
+  static async start({ command: [program, ...args], env, times = 1, says }: Command): Promise<Waiting> {
     const process = new Deno.Command(program, {
       args,
       env: { LD_PRELOAD: "", ...env },
@@ -31,10 +36,10 @@ export class Waiting implements AsyncDisposable {
       const { done, value = "" } = await reader.read();
       if (done) throw new Error(`${program} ended: ${text}`);
       text += value;
-      return text.split("loaded").length > times;
+      return text.split(says ?? "loaded").length > times;
     });
     void reader.cancel();
-    return new Waiting(process);
+    return new Waiting(process, says === undefined);
   }
 
   get pid(): number {
@@ -43,6 +48,7 @@ export class Waiting implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stdin.close();
+    if (!this.#heedsInput) this.#process.kill("SIGKILL");
     await this.#process.status;
   }
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls a function of OpenSSL's, where it is not compiled with PLAIN; says so, and waits for the end of its input. */
+/* Calls a function of OpenSSL's, or CALLED, where it is not compiled with PLAIN; says so, and waits for the end of its input. */
 #include <stdio.h>
 
+#ifndef CALLED
+#define CALLED SSL_read
+#endif
 #ifndef PLAIN
-int SSL_read(void *, void *, int);
+int CALLED(void *, void *, int);
 #endif
 
 int main(int count, char **arguments)
@@ -15,7 +18,7 @@ int main(int count, char **arguments)
         ;
 #ifndef PLAIN
     if (count > 1)
-        return SSL_read(NULL, NULL, 0);
+        return CALLED(NULL, NULL, 0);
 #endif
     return count > 9;
 }
