@@ -166,7 +166,7 @@ async function names(root: string): Promise<string> {
 /** Two interfaces of a namespace, the far one recorded; the device of the near one has its number in its name, as Wine makes it. */
 const RECORDED = `ip link add near0 type veth peer name far0 &&
   ip link set near0 addrgenmode none up && ip link set far0 addrgenmode none up &&
-  { tcpdump --immediate-mode -U -i far0 -w "$0${PLACE}/far.pcap" 2> /dev/null & } &&
+  { tcpdump --immediate-mode -B 8192 -s 2048 -U -i far0 -w "$0${PLACE}/far.pcap" 2> /dev/null & } &&
   until test -s "$0${PLACE}/far.pcap"; do sleep 0.1; done &&
   device=$(printf '\\\\Device\\\\NPF_{%08X-0000-0000-0000-4E6574446576}' $(ip -o link show near0 | cut -d: -f1)) &&
   chroot "$0" "$@" "$device" && chroot "$0" "$@" near0; status=$?
