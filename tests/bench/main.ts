@@ -15,6 +15,7 @@ import { benchHttp2 } from "./http2.ts";
 import { benchInstructions } from "./instructions.ts";
 import { benchLink } from "./link.ts";
 import { benchMemory } from "./memory.ts";
+import { benchProbes } from "./probes.ts";
 import { benchRest } from "./rest.ts";
 import { benchRing } from "./ring.ts";
 import type { BenchRow } from "./row.ts";
@@ -30,6 +31,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   cost: benchCost,
   agent: benchAgentCost,
   attach: benchAttach,
+  probes: benchProbes,
   instructions: benchInstructions,
   cycles: benchCycles,
   http2: benchHttp2,
