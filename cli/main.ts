@@ -21,6 +21,7 @@ async function main(words: readonly string[]): Promise<number> {
   const args = spelledOut(words);
   if (args.length === 1 && args[0] === "--version") {
     print(VERSION);
+    if (Deno.build.os === "linux") print(await (await import("../net/agent/probe_object.ts")).probesLine());
     return 0;
   }
   const alone = await readAlone(args);

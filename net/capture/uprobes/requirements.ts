@@ -15,8 +15,13 @@ export interface ProbeHost {
   readonly pidNamespace: string;
 }
 
+/** A release of Linux. */
+type Release = readonly [major: number, minor: number];
+
 /** The first one that tells which socket passed bytes (`sock_send_length`). */
-const KERNEL_LEAST = [6, 3];
+export const KERNEL_LEAST: Release = [6, 3];
+/** From here on the kernel takes all probes of a file at once (`uprobe_multi`). */
+export const KERNEL_MULTI: Release = [6, 6];
 const ARCHITECTURES: readonly string[] = ["x86_64"];
 /** Rights by their number in the kernel's sets. */
 const SYS_ADMIN = 21;
@@ -40,11 +45,16 @@ export function probeHost(): ProbeHost {
   };
 }
 
+/** Whether a kernel is of that release or a later one. */
+export function isSince(release: string, [leastMajor, leastMinor]: Release): boolean {
+  const [major = 0, minor = 0] = release.split(".").map(Number);
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
+}
+
 /** What keeps probes from working, each in a few words; empty where nothing is known to. */
 export function missingForProbes(host: ProbeHost): string[] {
   const missing: string[] = [];
-  const [major = 0, minor = 0] = host.release.split(".").map(Number);
-  if (major < KERNEL_LEAST[0] || (major === KERNEL_LEAST[0] && minor < KERNEL_LEAST[1])) {
+  if (!isSince(host.release, KERNEL_LEAST)) {
     missing.push(`Linux ${KERNEL_LEAST.join(".")}`);
   }
   if (!ARCHITECTURES.includes(host.architecture)) {
