@@ -4,7 +4,9 @@
 #include "attach.h"
 #include "lock.h"
 
-#define PLACES 64u
+#define ROWS 4u
+#define ROW 16u /* places in which a session may be: all of few that come at the same time have one */
+#define PLACES (ROWS * ROW)
 #define KEPT_BYTES 512u /* the name comes early; a hello may have large keys before it, and is mirrored without it */
 #define HANDSHAKE 0x16
 #define CLIENT_HELLO 1
@@ -12,46 +14,67 @@
 #define SERVER_NAME 0
 #define HOST_NAME 0
 
-/* By a hash of the session. */
 struct place {
     uint32_t lock;
-    const void *session;
     int socket;
     bool received;
     uint32_t have;
     uint8_t bytes[KEPT_BYTES];
 };
 static struct place places[PLACES];
+static const void *sessions[PLACES]; /* whose the place is, NULL: nobody's; by a hash, in rows */
+static uint32_t begun[ROWS];         /* that gave way to others */
 
-static inline struct place *place_of(const void *session)
+static inline uint32_t row_of(const void *session)
 {
-    return &places[(uint64_t)(uintptr_t)session * 0x9e3779b97f4a7c15ull >> 58];
+    return (uint32_t)(address_hash(session) >> 62) * ROW;
 }
 
-/* Its place, locked; NULL: another thread has it. */
+/* Number of the session's place, or of one that is nobody's where `session` is NULL, in the row that begins at `row`; PLACES: none. */
+static inline uint32_t find_place(uint32_t row, const void *session)
+{
+    for (uint32_t number = row; number < row + ROW; number++)
+        if (load_relaxed(&sessions[number]) == session)
+            return number;
+    return PLACES;
+}
+
+/* Its place, locked; NULL: there is none, or another thread has it. */
 static struct place *lock_place(const void *session)
 {
-    struct place *place = place_of(session);
-    return try_lock(&place->lock, load_relaxed(&attach_stamp)) ? place : NULL;
+    uint32_t number = session == NULL ? PLACES : find_place(row_of(session), session);
+    if (number == PLACES || !try_lock(&places[number].lock, load_relaxed(&attach_stamp)))
+        return NULL;
+    if (load_relaxed(&sessions[number]) == session)
+        return &places[number];
+    unlock(&places[number].lock);
+    return NULL;
+}
+
+/* The place of a session that is new: where it was, or is free, or of that which is there longest. */
+static uint32_t choose_place(const void *session)
+{
+    uint32_t row = row_of(session), number = find_place(row, session);
+    number = number != PLACES ? number : find_place(row, NULL);
+    return number != PLACES ? number : row + add_relaxed(&begun[row / ROW], 1) % ROW;
 }
 
 void kept_hello_begin(const void *session)
 {
-    struct place *place = lock_place(session);
-    if (place == NULL)
+    uint32_t number = choose_place(session);
+    if (!try_lock(&places[number].lock, load_relaxed(&attach_stamp)))
         return;
-    store_relaxed(&place->session, session);
-    store_relaxed(&place->have, 0);
-    unlock(&place->lock);
+    store_relaxed(&places[number].have, 0);
+    store_relaxed(&sessions[number], session);
+    unlock(&places[number].lock);
 }
 
 void kept_hello_forget(const void *session)
 {
-    struct place *place = load_relaxed(&place_of(session)->session) == session ? lock_place(session) : NULL;
+    struct place *place = lock_place(session);
     if (place == NULL)
         return;
-    if (place->session == session)
-        store_relaxed(&place->session, NULL);
+    store_relaxed(&sessions[place - places], NULL);
     unlock(&place->lock);
 }
 
@@ -64,9 +87,9 @@ static uint32_t wanted_bytes(const uint8_t *bytes, uint32_t have)
 
 bool kept_hello_wanted(const void *session)
 {
-    const struct place *place = place_of(session);
-    uint32_t have = load_relaxed(&place->have);
-    return load_relaxed(&place->session) == session && have < wanted_bytes(place->bytes, have);
+    uint32_t number = session == NULL ? PLACES : find_place(row_of(session), session);
+    uint32_t have = number == PLACES ? 0 : load_relaxed(&places[number].have);
+    return number != PLACES && have < wanted_bytes(places[number].bytes, have);
 }
 
 void kept_hello_pass(const void *session, int socket, bool received, const uint8_t *bytes, size_t length)
@@ -75,7 +98,7 @@ void kept_hello_pass(const void *session, int socket, bool received, const uint8
     if (place == NULL)
         return;
     uint32_t have = load_relaxed(&place->have), room = KEPT_BYTES - have;
-    if (place->session == session && (have == 0 ? bytes[0] == HANDSHAKE : place->received == received && place->socket == socket)) {
+    if (have == 0 ? bytes[0] == HANDSHAKE : place->received == received && place->socket == socket) {
         place->socket = socket;
         place->received = received;
         memcpy(place->bytes + have, bytes, length < room ? length : room);
@@ -140,12 +163,12 @@ static void read_extensions(struct reader reader, struct kept_hello *hello)
 
 bool kept_hello_find(const void *session, struct kept_hello *hello)
 {
-    struct place *place = load_relaxed(&place_of(session)->session) == session ? lock_place(session) : NULL;
+    struct place *place = lock_place(session);
     if (place == NULL)
         return false;
     const uint8_t *bytes = place->bytes;
     struct reader reader = {bytes, bytes + load_relaxed(&place->have)};
-    bool kept = place->session == session && take(&reader, 1) == HANDSHAKE;
+    bool kept = take(&reader, 1) == HANDSHAKE;
     memset(hello, 0, sizeof *hello);
     hello->received = place->received;
     hello->datagrams = kept && take(&reader, 1) == DATAGRAMS;

@@ -65,18 +65,30 @@ SSLC_EXPORT void mbedtls_ssl_conf_endpoint(void *config, int end)
         MBEDTLS(mbedtls_ssl_conf_endpoint)(config, end);
 }
 
+SSLC_EXPORT void mbedtls_ssl_config_free(void *config)
+{
+    LEAD_ELSEWHERE(mbedtls_ssl_config_free, config);
+    mbedtls_forget_end(config);
+    if (LIKELY(MBEDTLS(mbedtls_ssl_config_free) != NULL))
+        MBEDTLS(mbedtls_ssl_config_free)(config);
+}
+
+static void end_flow(const void *ssl, struct session *known)
+{
+    struct flow_use use = {ssl, mbedtls_library_at_end(), -1, -1};
+    flow_end(&use, known);
+    session_remove(ssl, known);
+}
+
 /* Ends the session's flow and forgets it; whether it was known for a server's. */
 static bool forget(const void *ssl)
 {
-    kept_hello_forget(ssl);
-    thread_forget(&thread_state, ssl);
     struct session *known = session_find(ssl);
-    if (known == NULL)
-        return false;
-    bool accepts = (load_relaxed(&known->flags) & SESSION_ACCEPTS) != 0;
-    struct flow_use use = {ssl, mbedtls_library(), -1, -1};
-    flow_end(&use, known);
-    session_remove(ssl, known);
+    bool accepts = known != NULL && (load_relaxed(&known->flags) & SESSION_ACCEPTS) != 0;
+    thread_forget(&thread_state, ssl);
+    if (known != NULL)
+        end_flow(ssl, known);
+    kept_hello_forget(ssl);
     return accepts;
 }
 

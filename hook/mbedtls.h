@@ -10,6 +10,7 @@
 #define MBEDTLS_INTERPOSED(X)                                                     \
     X(mbedtls_ssl_config_defaults, int, (void *, int, int, int))                  \
     X(mbedtls_ssl_conf_endpoint, void, (void *, int))                             \
+    X(mbedtls_ssl_config_free, void, (void *))                                    \
     X(mbedtls_ssl_setup, int, (SSL *, const void *))                              \
     X(mbedtls_ssl_session_reset, int, (SSL *))                                    \
     X(mbedtls_ssl_free, void, (SSL *))                                            \
@@ -45,11 +46,20 @@ extern void *mbedtls_original[MBEDTLS_COUNT];
 /* Finds mbed TLS when it is first asked for. Never NULL. */
 const struct library *mbedtls_library(void);
 
+/* The same for a session that ends: it asks for nothing that lies in its configuration, which the program may have freed. */
+const struct library *mbedtls_library_at_end(void);
+
+/* These bytes, which need not be there to be read, lie where a session that is set up makes what it sends. */
+bool mbedtls_makes(const void *session, const void *bytes);
+
 /* Sessions that are set up with this configuration are a server's, or a client's. Kept as long as few others come. */
 void mbedtls_note_end(const void *config, bool is_server);
 
 /* What was noted last; false: a client's, or nothing is. */
 bool mbedtls_is_servers(const void *config);
+
+/* The configuration is freed. */
+void mbedtls_forget_end(const void *config);
 
 /* Libraries come: finds it again when it is next asked for. */
 void mbedtls_sweep(void);

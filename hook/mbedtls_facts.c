@@ -6,33 +6,62 @@
 #include "session.h"
 
 #define NAME_MAX_BYTES 255u
-#define CONFIGS 64u
+#define ROWS 16u
+#define ROW 8u /* places in which a configuration may be: a cache line */
 #define DATAGRAMS 0xfeff
+#define BUFFER_MOST (20u << 10) /* that a session makes records in */
+#define WORDS 48u               /* of a session, among which are pointers to it, and numbers */
+#define NUMBERS_MOST 0xffffu
 
 #define NAME(name, result, parameters) #name,
 #define HASH(name, result, parameters) elf_hash(#name),
 static const elf_name names[] = {MBEDTLS_INTERPOSED(NAME) MBEDTLS_CALLED(NAME)};
 
 void *mbedtls_original[MBEDTLS_COUNT];
-static struct library library;
+static struct library library, library_at_end;
 static __thread char found_name[NAME_MAX_BYTES + 1] __attribute__((tls_model("initial-exec")));
 
-/* By a hash of the configuration: its address, which is even, and 1 more where it is a server's. */
-static uintptr_t configs[CONFIGS];
+/* ---- Which end a configuration is for ---- */
 
-static inline uintptr_t *config_place(const void *config)
+/* Its address, which is even, and 1 more where it is a server's; 0: none. By a hash, in rows. */
+static uintptr_t configs[ROWS * ROW];
+static uint32_t noted[ROWS]; /* that others had to give way to */
+
+static inline uintptr_t *row_of(const void *config)
 {
-    return &configs[(uint64_t)(uintptr_t)config * 0x9e3779b97f4a7c15ull >> 58];
+    return &configs[(address_hash(config) >> 60) * ROW];
+}
+
+/* Where it is in its row, NULL: nowhere; 0 finds a place that is free. */
+static uintptr_t *find_config(uintptr_t *row, uintptr_t config)
+{
+    for (unsigned i = 0; i < ROW; i++)
+        if ((load_relaxed(&row[i]) & ~(uintptr_t)1) == config)
+            return &row[i];
+    return NULL;
 }
 
 void mbedtls_note_end(const void *config, bool is_server)
 {
-    store_relaxed(config_place(config), (uintptr_t)config | is_server);
+    uintptr_t *row = row_of(config), *place = find_config(row, (uintptr_t)config);
+    if (place == NULL)
+        place = find_config(row, 0);
+    if (place == NULL)
+        place = &row[add_relaxed(&noted[(row - configs) / ROW], 1) % ROW];
+    store_relaxed(place, (uintptr_t)config | is_server);
 }
 
 bool mbedtls_is_servers(const void *config)
 {
-    return load_relaxed(config_place(config)) == ((uintptr_t)config | 1);
+    const uintptr_t *place = find_config(row_of(config), (uintptr_t)config);
+    return place != NULL && (load_relaxed(place) & 1) != 0;
+}
+
+void mbedtls_forget_end(const void *config)
+{
+    uintptr_t *place = find_config(row_of(config), (uintptr_t)config);
+    if (place != NULL)
+        store_relaxed(place, 0);
 }
 
 /* ---- What OpenSSL's functions would answer ---- */
@@ -95,6 +124,17 @@ static const char *server_name(const SSL *session, int kind)
     return found_name;
 }
 
+/* A session begins with its configuration's address. Words behind the pointers are read only of what is not its own. */
+bool mbedtls_makes(const void *session, const void *bytes)
+{
+    const uintptr_t *words = session, at = (uintptr_t)bytes;
+    bool may_be = session != NULL && words[0] != 0 && at > NUMBERS_MOST;
+    for (unsigned i = 0; may_be && i < WORDS; i++)
+        if (words[i] >= at && words[i] - at < BUFFER_MOST)
+            return true;
+    return false;
+}
+
 /* ---- Where mbed TLS is ---- */
 
 static bool place(const struct elf_object *object, void *context)
@@ -107,7 +147,15 @@ static bool place(const struct elf_object *object, void *context)
     return true;
 }
 
-#define ANSWER(name, answer) store_relaxed(&library.function[LIBRARY_##name], (void *)(answer))
+#define ANSWER(library, name, answer) store_relaxed(&(library).function[LIBRARY_##name], (void *)(answer))
+
+static void answer_at_end(void)
+{
+    ANSWER(library_at_end, SSL_is_server, is_server);
+    ANSWER(library_at_end, SSL_get_client_random, client_random);
+    ANSWER(library_at_end, SSL_get_servername, server_name);
+    store_release(&library_at_end.ready, 1);
+}
 
 /* Threads that come at the same time write the same. */
 static COLD void find(void)
@@ -120,15 +168,16 @@ static COLD void find(void)
     if (found[MBEDTLS_mbedtls_ssl_read] == NULL)
         return;
     elf_each(place, NULL);
+    answer_at_end();
     copies_find(COPIES_MBEDTLS, "mbedtls_ssl_read", found[MBEDTLS_mbedtls_ssl_read]);
-    ANSWER(SSL_version, version);
-    ANSWER(SSL_is_server, is_server);
-    ANSWER(SSL_is_init_finished, is_init_finished);
-    ANSWER(SSL_get_client_random, client_random);
-    ANSWER(SSL_get0_alpn_selected, alpn);
-    ANSWER(SSL_get_servername, server_name);
-    ANSWER(SSL_get_current_cipher, found[MBEDTLS_mbedtls_ssl_get_ciphersuite]);
-    ANSWER(SSL_CIPHER_get_id, found[MBEDTLS_mbedtls_ssl_get_ciphersuite_id]);
+    ANSWER(library, SSL_version, version);
+    ANSWER(library, SSL_is_server, is_server);
+    ANSWER(library, SSL_is_init_finished, is_init_finished);
+    ANSWER(library, SSL_get_client_random, client_random);
+    ANSWER(library, SSL_get0_alpn_selected, alpn);
+    ANSWER(library, SSL_get_servername, server_name);
+    ANSWER(library, SSL_get_current_cipher, found[MBEDTLS_mbedtls_ssl_get_ciphersuite]);
+    ANSWER(library, SSL_CIPHER_get_id, found[MBEDTLS_mbedtls_ssl_get_ciphersuite_id]);
     store_release(&library.ready, 1);
 }
 
@@ -137,6 +186,11 @@ const struct library *mbedtls_library(void)
     if (UNLIKELY(load_acquire(&library.ready) == 0))
         find();
     return &library;
+}
+
+const struct library *mbedtls_library_at_end(void)
+{
+    return &library_at_end;
 }
 
 void mbedtls_sweep(void)

@@ -5,11 +5,12 @@
  * What comes in is looked at when it is there. What goes out would have to be looked at before the original is called, since a
  * reader on another thread may free it at once; but where it is not to be read at all, the kernel answers EFAULT and a look is
  * fatal. So nothing is looked at but the records that a TLS library sends to its session's socket within a large write, and the hello with which
- * NSS, wolfSSL and mbed TLS begin there. */
+ * NSS and wolfSSL begin there, or mbed TLS in its session's own buffer. */
 #include "attach.h"
 #include "hello.h"
 #include "kept_hello.h"
 #include "libc.h"
+#include "mbedtls.h"
 #include "slice.h"
 #include "thread.h"
 
@@ -46,18 +47,13 @@ static inline bool is_interesting(const void *bytes)
                                                load_relaxed(&hello_waiting) != 0 || thread_state.depth != 0);
 }
 
-static inline bool keeps_hello(const struct call *call, int fd)
-{
-    return UNLIKELY(call->hello_from == fd) || UNLIKELY(call->hello_from == CALL_KEEPS_FIRST);
-}
-
 /* `first` are the first bytes of those that came from `fd`, at least one. */
 static void came(int fd, const uint8_t *first, size_t length, const char *frame)
 {
     struct call *call = thread_call(&thread_state, frame);
     if (call != NULL && call->fd < 0 && is_record(first, length))
         call->fd = fd;
-    if (call != NULL && keeps_hello(call, fd))
+    if (call != NULL && (UNLIKELY(call->hello_from == fd) || UNLIKELY(call->hello_from == CALL_KEEPS_FIRST)))
         kept_hello_pass(call->ssl, fd, true, first, length);
     if (first[0] == HELLO_FIRST || load_relaxed(&hello_waiting) != 0)
         hello_look_socket(fd, first, length);
@@ -113,9 +109,17 @@ static COLD struct call *carried(int fd, const char *frame)
 static COLD void keep_hello(int fd, const struct iovec *parts, size_t count, const char *frame)
 {
     const struct call *call = thread_call(&thread_state, frame);
-    for (size_t i = 0; call != NULL && keeps_hello(call, fd) && count <= IOV_MOST && i < count; i++)
+    for (size_t i = 0; call != NULL && UNLIKELY(call->hello_from == fd) && count <= IOV_MOST && i < count; i++)
         if (parts[i].iov_len != 0)
             kept_hello_pass(call->ssl, fd, false, parts[i].iov_base, parts[i].iov_len);
+}
+
+/* Of a session whose socket is not known, only what lies where its library makes what it sends. */
+static COLD void keep_first(int fd, const uint8_t *bytes, size_t length, const char *frame)
+{
+    const struct call *call = thread_call(&thread_state, frame);
+    if (call != NULL && UNLIKELY(call->hello_from == CALL_KEEPS_FIRST) && length != 0 && mbedtls_makes(call->ssl, bytes))
+        kept_hello_pass(call->ssl, fd, false, bytes, length);
 }
 
 static COLD void leaving(struct call *call, const struct iovec *parts, size_t count)
@@ -143,6 +147,7 @@ static inline bool is_in_call(void)
 #define OUT_FLAT(fd, bytes, length, original)                       \
     do {                                                            \
         struct iovec part = {(void *)(uintptr_t)(bytes), (length)}; \
+        keep_first((fd), (bytes), (length), FRAME);                 \
         OUT_PARTS(fd, &part, 1, original);                          \
     } while (0)
 #define OUT_PARTS(fd, parts, count, original)                       \

@@ -55,6 +55,13 @@ static inline long sys6(long number, long a, long b, long c, long d, long e, lon
 #define sys4(n, a, b, c, d) sys6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define sys5(n, a, b, c, d, e) sys6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 
+/* A hash of an address, best in its upper bits; addresses at equal steps are spread, too. */
+static inline uint64_t address_hash(const void *address)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)address * 0x9e3779b97f4a7c15ull;
+    return (hash ^ hash >> 32) * 0xd6e8feb86659fd93ull;
+}
+
 /* Defined in memory.c; sanitizer builds leave that file out and take the C library's. */
 void *memcpy(void *restrict to, const void *restrict from, size_t length);
 void *memset(void *to, int value, size_t length);

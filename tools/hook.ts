@@ -57,7 +57,16 @@ const INTERPOSED = [
   ...["SSL_ForceHandshake", "SSL_ForceHandshakeWithTimeout"],
   ...["new", "free", "clear", "connect", "accept", "shutdown", "read", "recv", "write", "send", "writev"]
     .map((name) => `wolfSSL_${name}`),
-  ...["config_defaults", "conf_endpoint", "setup", "session_reset", "free", "handshake", "handshake_step"]
+  ...[
+    "config_defaults",
+    "config_free",
+    "conf_endpoint",
+    "setup",
+    "session_reset",
+    "free",
+    "handshake",
+    "handshake_step",
+  ]
     .map((name) => `mbedtls_ssl_${name}`),
   ...["renegotiate", "read", "read_early_data", "write", "write_early_data", "close_notify"]
     .map((name) => `mbedtls_ssl_${name}`),

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+/** Programs with mbed TLS go on as they do without the hook, and what is told of their sessions is so of each. @module */
+import assert from "node:assert/strict";
+import { missing } from "../support/run.ts";
+import { headerMissing, skipIf } from "../support/skip.ts";
+import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
+
+const lacking = skipIf(missing("cc"), headerMissing("mbedtls/ssl.h", "libmbedtls-dev"));
+/** As many sessions as surely have a place for their hellos. */
+const PAIRS = 8;
+
+async function pairs(args: string[], env: Record<string, string> = {}): Promise<Output> {
+  const program = await compile("mbedtls_pairs", ["mbedtls_pairs.c"], [
+    "-lmbedtls",
+    "-lmbedx509",
+    "-lmbedcrypto",
+  ]);
+  const { cert, key } = await certificateFiles();
+  return await run(program, args, { CERT: cert, KEY: key, ...env });
+}
+
+const fine: Output = { code: 0, signal: null, stdout: "ok\n", stderr: "" };
+
+Deno.test(
+  "mbed TLS: functions of the program's that send read nothing that the kernel would not",
+  lacking,
+  async () => {
+    const expected = await pairs(["unreadable"]);
+    assert.match(expected.stdout, /Bad address\n.*ok\n$/s);
+    assert.deepEqual(await pairs(["unreadable"], await hooked(`${WORK}/none`)), expected);
+  },
+);
+
+Deno.test(
+  "mbed TLS: a session that ends without room for it asks for no names, which are gone",
+  lacking,
+  async () => {
+    assert.deepEqual(await pairs(["ended", "1000"], await hooked(`${WORK}/none`)), fine);
+  },
+);
+
+Deno.test(
+  "mbed TLS: handshakes at the same time have randoms, names and addresses of their own",
+  lacking,
+  async () => {
+    const collector = await Collector.start();
+    assert.deepEqual(await pairs(["together", `${PAIRS}`], await hooked(collector.runtime)), fine);
+    await collector.stop();
+    const opens = collector.flows.map(({ open }) => open);
+    assert.equal(opens.length, 2 * PAIRS);
+    for (const server of [0, 1]) {
+      const told = opens.filter((open) => open.server === server);
+      assert.deepEqual(told.filter(({ sni, random }) => sni !== "pair.example" || /^0*$/.test(random)), []);
+      assert.equal(new Set(told.map(({ random }) => random)).size, PAIRS);
+      assert.equal(
+        new Set(told.map(({ localPort, remotePort }) => `${localPort} ${remotePort}`)).size,
+        PAIRS,
+      );
+    }
+  },
+);
+
+Deno.test(
+  "mbed TLS: a server's configuration says so still when many others have come and gone",
+  lacking,
+  async () => {
+    const collector = await Collector.start();
+    assert.deepEqual(await pairs(["configured", "1000"], await hooked(collector.runtime)), fine);
+    await collector.stop();
+    assert.deepEqual(collector.flows.map(({ open, bytes }) => [open.server, bytes]), [[0, [22, 0]], [1, [
+      22,
+      0,
+    ]]]);
+  },
+);
