@@ -8,6 +8,7 @@
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import { copyBytes } from "../../codecs/http/copy_bytes.ts";
 import type { Cut } from "./exchange.ts";
+import type { ScannedText } from "./head_scan.ts";
 import {
   CUTS,
   FACT,
@@ -28,24 +29,34 @@ import {
  * and the writer need not say so for every text.
  */
 const PUBLISHED_BYTES = 64 * 1024;
+/** The end of the rows likewise, in steps of this share of them. */
+const PUBLISHED_SHARE = 64;
 /** A part of the arena is never taken whole by one text: heads beyond this are cut. */
 const TEXT_BYTES_MAX = 64 * 1024;
+/** Longer pieces are not held: heads of messages are shorter, mostly by far. */
+export const HELD_BYTES_MAX = 4 * 1024;
 
 export class ExchangeLog {
   readonly memory: LogMemory;
   /** Bytes of each body that are kept. */
   readonly bodyBytesMax: number;
+  /** Where {@linkcode ExchangeLog.hold} puts bytes. */
+  readonly heldText: ScannedText;
   readonly #rows: number;
   readonly #arenaBytes: number;
   #nextRow = 0;
   #ended = 0;
+  #rowsEnd = 0;
   #arenaEnd = 0;
+  /** Where that is in the arena. */
+  #arenaAt = 0;
   #publishedEnd = 0;
   #fence = 0;
 
   constructor(bytes: number = LOG_BYTES_DEFAULT, bodyBytesMax = 0) {
     this.memory = newLogMemory(bytes);
     this.bodyBytesMax = bodyBytesMax;
+    this.heldText = { bytes: this.memory.arena, words: this.memory.arenaWords };
     this.#rows = this.memory.rows;
     this.#arenaBytes = this.memory.arena.length;
   }
@@ -55,7 +66,7 @@ export class ExchangeLog {
     const number = this.#nextRow++;
     const { memory } = this;
     const at = number & (this.#rows - 1);
-    Atomics.store(memory.lap, at, 0);
+    if (number >= this.#rowsEnd) this.#publishRows();
     const before = memory.facts[at];
     if (before !== 0 && (before & Mark.ENDED) === 0) memory.head[Head.FELL_OUT]++;
     memory.facts[at] = kind | protocol << FACT.PROTOCOL_SHIFT;
@@ -66,7 +77,6 @@ export class ExchangeLog {
     memory.requestHeadBytes[at] = memory.responseHeadBytes[at] = 0;
     memory.status[at] = memory.stream[at] = 0;
     if (this.bodyBytesMax > 0) memory.requestKept[at] = memory.responseKept[at] = 0;
-    Atomics.store(memory.lap, at, this.#lapOf(number));
     memory.head[Head.NEXT_ROW] = this.#nextRow;
     return number;
   }
@@ -85,20 +95,30 @@ export class ExchangeLog {
     return this.has(row) && (this.memory.facts[this.#at(row)] & mark) !== 0;
   }
 
-  /** The head of a request, as lines; borrowed. */
-  requestHead(row: number, bytes: Uint8Array, start: number, end: number): void {
+  /**
+   * Copies bytes to where the next text goes, and answers where in the arena that is. They stay there if they are
+   * written as a head before anything else is. At most {@linkcode HELD_BYTES_MAX}.
+   */
+  hold(bytes: Uint8Array): number {
+    this.#makeRoom(bytes.length);
+    this.memory.arena.set(bytes, this.#arenaAt);
+    return this.#arenaAt;
+  }
+
+  /** The head of a request, as lines; borrowed. Without bytes what is held. */
+  requestHead(row: number, bytes: Uint8Array | undefined, start: number, end: number): void {
     if (!this.has(row)) return;
     const at = this.#at(row);
     const length = Math.min(end - start, TEXT_BYTES_MAX);
-    this.memory.requestHeadAt[at] = this.text(bytes, start, start + length);
+    this.memory.requestHeadAt[at] = this.#head(bytes, start, length);
     this.memory.requestHeadBytes[at] = length;
   }
 
-  /** The head of the final response, as lines; borrowed. */
+  /** The head of the final response, likewise. */
   responseHead(
     row: number,
     status: number,
-    bytes: Uint8Array,
+    bytes: Uint8Array | undefined,
     start: number,
     end: number,
     timeNs: number,
@@ -106,7 +126,7 @@ export class ExchangeLog {
     if (!this.has(row)) return;
     const at = this.#at(row);
     const length = Math.min(end - start, TEXT_BYTES_MAX);
-    this.memory.responseHeadAt[at] = this.text(bytes, start, start + length);
+    this.memory.responseHeadAt[at] = this.#head(bytes, start, length);
     this.memory.responseHeadBytes[at] = length;
     this.memory.status[at] = status;
     this.memory.responseNs[at] = timeNs;
@@ -205,9 +225,9 @@ export class ExchangeLog {
 
   /** Keeps bytes; answers their place. */
   text(bytes: Uint8Array, start: number, end: number): number {
-    const place = this.#take(end - start);
-    copyBytes(bytes, start, end, this.memory.arena, place % this.#arenaBytes);
-    return place;
+    this.#makeRoom(end - start);
+    copyBytes(bytes, start, end, this.memory.arena, this.#arenaAt);
+    return this.#take(end - start);
   }
 
   /** Whether a place is so old that what points to it may soon outlive it. */
@@ -221,27 +241,45 @@ export class ExchangeLog {
     const last = isRequest ? memory.requestBodyAt : memory.responseBodyAt;
     const length = Math.min(end - start, this.bodyBytesMax - kept[at], this.#arenaBytes / 8);
     if (length <= 0) return;
-    const place = this.#take(PIECE_HEAD_BYTES + length);
-    const index = place % this.#arenaBytes;
+    this.#makeRoom(PIECE_HEAD_BYTES + length);
+    const index = this.#arenaAt;
     memory.arenaView.setFloat64(index + PIECE_PREVIOUS, kept[at] === 0 ? -1 : last[at]);
     memory.arenaView.setUint32(index + PIECE_LENGTH, length);
     copyBytes(bytes, start, start + length, memory.arena, index + PIECE_HEAD_BYTES);
-    last[at] = place;
+    last[at] = this.#take(PIECE_HEAD_BYTES + length);
     kept[at] += length;
   }
 
-  /** Room in one piece, at a multiple of 8; the end is moved before anything is written there. */
-  #take(lengthBytes: number): number {
-    let place = this.#arenaEnd;
-    const left = this.#arenaBytes - place % this.#arenaBytes;
-    if (left < lengthBytes) place += left;
-    this.#arenaEnd = place + ((lengthBytes + 7) & ~7);
-    if (this.#arenaEnd > this.#publishedEnd) {
-      this.#publishedEnd = this.#arenaEnd + PUBLISHED_BYTES;
-      this.memory.head[Head.ARENA_END] = this.#publishedEnd;
-      this.#order();
+  #head(bytes: Uint8Array | undefined, start: number, lengthBytes: number): number {
+    return bytes === undefined ? this.#take(lengthBytes) : this.text(bytes, start, start + lengthBytes);
+  }
+
+  /** Has room in one piece at the arena's end, of which readers are told before anything is written there. */
+  #makeRoom(lengthBytes: number): void {
+    const left = this.#arenaBytes - this.#arenaAt;
+    if (left < lengthBytes) {
+      this.#arenaEnd += left;
+      this.#arenaAt = 0;
     }
+    if (this.#arenaEnd + lengthBytes + 8 <= this.#publishedEnd) return;
+    this.#publishedEnd = this.#arenaEnd + lengthBytes + PUBLISHED_BYTES;
+    this.memory.head[Head.ARENA_END] = this.#publishedEnd;
+    this.#order();
+  }
+
+  /** Gives out what there is room for; the place is a multiple of 8. */
+  #take(lengthBytes: number): number {
+    const place = this.#arenaEnd;
+    const taken = (lengthBytes + 7) & ~7;
+    this.#arenaEnd = place + taken;
+    this.#arenaAt += taken;
     return place;
+  }
+
+  #publishRows(): void {
+    this.#rowsEnd += this.#rows / PUBLISHED_SHARE;
+    this.memory.head[Head.ROWS_END] = this.#rowsEnd;
+    this.#order();
   }
 
   #order(): void {
@@ -251,11 +289,4 @@ export class ExchangeLog {
   #at(row: number): number {
     return row & (this.#rows - 1);
   }
-
-  #lapOf(row: number): number {
-    return lapOf(row, this.#rows);
-  }
 }
-
-/** What the column `lap` says while row `number` is there. */
-export const lapOf = (number: number, rows: number): number => 1 + Math.floor(number / rows) % 0x7fff_fffe;

@@ -2,7 +2,6 @@
 /** What a head of HTTP/1 says of the body behind it, read in one pass that makes no object. @module */
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 
-const LF = 10;
 const CR = 13;
 const TAB = 9;
 const SPACE = 32;
@@ -10,6 +9,9 @@ const ZERO = 48;
 const COLON = 58;
 /** Set in lower-case letters. */
 const LOWER = 32;
+/** Of each byte of a word all bits but the highest. */
+const LOW_BITS = 0x7f7f7f7f;
+const LINE_FEEDS = 0x0a0a0a0a;
 
 const ascii = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 const VERSION = ascii("http/1.");
@@ -29,6 +31,19 @@ export type MethodKind = typeof MethodKind[keyof typeof MethodKind];
 /** Beyond this a length is none: numbers are exact up to it. */
 const LENGTH_MAX = 2 ** 52;
 
+/** Memory in which heads lie, as bytes and as words; its length is a multiple of 4. */
+export interface ScannedText {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+}
+
+/** A copy that can be scanned. */
+export function scannedCopy(bytes: Uint8Array): ScannedText {
+  const copy = new Uint8Array(bytes.length + 3 & ~3);
+  copy.set(bytes);
+  return { bytes: copy, words: new Int32Array(copy.buffer) };
+}
+
 /** Its fields are those of the head that was read last. */
 export class HeadScan {
   /** Of a request. */
@@ -47,8 +62,11 @@ export class HeadScan {
   extensionsStart = -1;
   extensionsEnd = -1;
 
-  /** Where the head ends that `bytes` begin with; 0: behind them. -1: its first line is none of HTTP/1. */
-  read(direction: Direction, bytes: Uint8Array): number {
+  /**
+   * Where the head ends that begins at `start`, 0: behind `end`. -1: its first line is none of HTTP/1. Answers count from the
+   * beginning of `text`.
+   */
+  read(direction: Direction, text: ScannedText, start: number, end: number): number {
     this.method = MethodKind.OTHER;
     this.status = 0;
     this.isHttp10 =
@@ -57,24 +75,29 @@ export class HeadScan {
       this.upgradesToWebSocket =
         false;
     this.contentLength = this.extensionsStart = this.extensionsEnd = -1;
-    const lineEnd = lineEndFrom(bytes, 0);
-    if (lineEnd === bytes.length) return 0;
-    const isHead = direction === TO_SERVER ? this.#requestLine(bytes, lineEnd) : this.#statusLine(bytes);
-    return isHead ? this.#fields(bytes, lineEnd + 1) : -1;
+    const lineEnd = lineEndFrom(text.words, start, end);
+    if (lineEnd >= end) return 0;
+    const { bytes } = text;
+    const isHead = direction === TO_SERVER
+      ? this.#requestLine(bytes, start, lineEnd)
+      : this.#statusLine(bytes, start);
+    return isHead ? this.#fields(text, lineEnd + 1, end) : -1;
   }
 
-  #requestLine(bytes: Uint8Array, lineEnd: number): boolean {
+  #requestLine(bytes: Uint8Array, start: number, lineEnd: number): boolean {
     const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
     const version = end - VERSION.length - 1;
-    if (version < 3 || bytes[version - 1] !== SPACE || !this.#version(bytes, version)) return false;
-    if (isAt(bytes, 0, HEAD) && bytes[HEAD.length] === SPACE) this.method = MethodKind.HEAD;
-    else if (isAt(bytes, 0, CONNECT) && bytes[CONNECT.length] === SPACE) this.method = MethodKind.CONNECT;
+    if (version < start + 3 || bytes[version - 1] !== SPACE || !this.#version(bytes, version)) return false;
+    if (isAt(bytes, start, HEAD) && bytes[start + HEAD.length] === SPACE) this.method = MethodKind.HEAD;
+    else if (isAt(bytes, start, CONNECT) && bytes[start + CONNECT.length] === SPACE) {
+      this.method = MethodKind.CONNECT;
+    }
     return true;
   }
 
-  #statusLine(bytes: Uint8Array): boolean {
-    if (!this.#version(bytes, 0)) return false;
-    const at = VERSION.length + 2;
+  #statusLine(bytes: Uint8Array, start: number): boolean {
+    if (!this.#version(bytes, start)) return false;
+    const at = start + VERSION.length + 2;
     for (let i = at; i < at + 3; i++) {
       const digit = bytes[i] - ZERO;
       if (!(digit >= 0 && digit <= 9)) return false;
@@ -89,13 +112,12 @@ export class HeadScan {
     return (minor === 0 || minor === 1) && isAt(bytes, at, VERSION);
   }
 
-  /** Answers where the empty line behind them ends, 0 where there is none. */
-  #fields(bytes: Uint8Array, start: number): number {
-    for (let at = start; at < bytes.length;) {
-      const lineEnd = lineEndFrom(bytes, at);
-      if (lineEnd === at || lineEnd === at + 1 && bytes[at] === CR) {
-        return lineEnd < bytes.length ? lineEnd + 1 : 0;
-      }
+  /** Answers where the empty line behind them ends, 0 where there is none before `end`. */
+  #fields({ bytes, words }: ScannedText, start: number, end: number): number {
+    for (let at = start; at < end;) {
+      const lineEnd = lineEndFrom(words, at, end);
+      if (lineEnd >= end) return 0;
+      if (lineEnd === at || lineEnd === at + 1 && bytes[at] === CR) return lineEnd + 1;
       switch (bytes[at] | LOWER) {
         case 0x63: // c
           if (isField(bytes, at, CONTENT_LENGTH)) {
@@ -148,10 +170,19 @@ export class HeadScan {
   }
 }
 
-/** The next line feed; a loop, since lines are shorter than a call of `indexOf` is long. */
-function lineEndFrom(bytes: Uint8Array, at: number): number {
-  while (at < bytes.length && bytes[at] !== LF) at++;
-  return at;
+/**
+ * The next line feed, of what is behind `end` any number from `end` on. Looks at four bytes at a time, since lines are shorter than a
+ * call of `indexOf` is long: of each byte that is a line feed the highest bit of `found` is set.
+ */
+function lineEndFrom(words: Int32Array, at: number, end: number): number {
+  let before = -1 << ((at & 3) << 3);
+  for (let word = at >>> 2; word << 2 < end; word++) {
+    const difference = words[word] ^ LINE_FEEDS;
+    const found = ~((difference & LOW_BITS) + LOW_BITS | difference | LOW_BITS) & before;
+    if (found !== 0) return (word << 2) + (31 - Math.clz32(found & -found) >>> 3);
+    before = -1;
+  }
+  return end;
 }
 
 /** Whether `bytes[at…]` is `name`, letters in either case; `name` is in lower case. */

@@ -2,7 +2,8 @@
 /** A connection of HTTP/1.1 into the exchange log. @module */
 import { Framing } from "../../codecs/decode/message_reader.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
-import { HeadScan, MethodKind } from "./head_scan.ts";
+import { HELD_BYTES_MAX } from "./exchange_log.ts";
+import { HeadScan, MethodKind, scannedCopy, type ScannedText } from "./head_scan.ts";
 import { Http1Half, type Http1Owner } from "./http1_half.ts";
 import { Mark, Protocol, RowKind } from "./log_layout.ts";
 import type { ProtocolView, ViewContext } from "./protocol_view.ts";
@@ -17,6 +18,7 @@ const MAX_TRAILERS = 8192;
 
 /** Used by one call at a time. */
 const SCAN = new HeadScan();
+const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 export class Http1View implements ProtocolView, Http1Owner {
@@ -31,10 +33,14 @@ export class Http1View implements ProtocolView, Http1Owner {
   #isTunnel = false;
   #webSocket: WebSocketView | undefined;
   #timeNs = 0;
+  /** Where the head at hand was scanned, and the place of its flow's description. */
+  #text: ScannedText;
+  #flowAt = -1;
 
   constructor(context: ViewContext, joinedLate: boolean) {
     this.#context = context;
-    const { memory } = context;
+    const { memory, log } = context;
+    this.#text = log.heldText;
     this.#halves = [
       new Http1Half(TO_SERVER, this, memory, joinedLate),
       new Http1Half(TO_CLIENT, this, memory, joinedLate),
@@ -71,16 +77,29 @@ export class Http1View implements ProtocolView, Http1Owner {
   // Http1Owner
 
   message(direction: Direction, bytes: Uint8Array): boolean {
-    const end = SCAN.read(direction, bytes);
-    if (end <= 0 || end + this.#bodyLength(direction) !== bytes.length) return false;
+    if (bytes.length > HELD_BYTES_MAX) return false;
+    const length = this.#scan(direction, bytes);
+    if (length <= 0 || length + this.#bodyLength(direction) !== bytes.length) return false;
     this.heads++;
-    if (direction === TO_SERVER) this.#request(bytes, end);
-    else this.#response(bytes, end);
-    if (end < bytes.length) {
-      this.#context.log.body(this.#rows[direction], direction, bytes, end, bytes.length, this.#timeNs);
+    if (direction === TO_SERVER) this.#request(bytes, length);
+    else this.#response(bytes, length);
+    if (length < bytes.length) {
+      this.#context.log.body(this.#rows[direction], direction, bytes, length, bytes.length, this.#timeNs);
     }
     this.messageEnd(direction);
     return true;
+  }
+
+  /** Reads the head that `bytes` begin with, and answers its length; 0 or less: they begin with none. */
+  #scan(direction: Direction, bytes: Uint8Array): number {
+    const { log, flowAt } = this.#context;
+    // The description of the flow may be written: before anything is held.
+    this.#flowAt = flowAt();
+    const isHeld = unheld(bytes) === undefined;
+    this.#text = isHeld ? log.heldText : scannedCopy(bytes);
+    const start = isHeld ? log.hold(bytes) : 0;
+    const end = SCAN.read(direction, this.#text, start, start + bytes.length);
+    return end <= 0 ? end : end - start;
   }
 
   /** Of the message whose head was scanned; -1 where its length is not told, or more than a message begins. */
@@ -94,7 +113,7 @@ export class Http1View implements ProtocolView, Http1Owner {
   }
 
   head(direction: Direction, bytes: Uint8Array): Framing | undefined {
-    if (SCAN.read(direction, bytes) <= 0) return undefined;
+    if (this.#scan(direction, bytes) <= 0) return undefined;
     this.heads++;
     return direction === TO_SERVER ? this.#request(bytes, bytes.length) : this.#response(bytes, bytes.length);
   }
@@ -139,15 +158,15 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#webSocket?.data(direction, bytes, this.#timeNs);
   }
 
-  /** `bytes` up to `end` are its head, which was scanned. */
-  #request(bytes: Uint8Array, end: number): Framing {
-    const { log, flowAt } = this.#context;
+  /** So many of `bytes` are its head, which was scanned. */
+  #request(bytes: Uint8Array, lengthBytes: number): Framing {
+    const { log } = this.#context;
     const half = this.#halves[TO_SERVER];
     if (this.#halves[TO_CLIENT].isLost) this.#giveUpWaiting("gap");
     else if (this.#waiting.count >= MAX_WAITING) this.#giveUpWaiting("bound");
     const protocol = SCAN.isHttp10 ? Protocol.HTTP_1_0 : Protocol.HTTP_1_1;
-    const row = log.begin(RowKind.EXCHANGE, protocol, flowAt(), half.beganNs);
-    log.requestHead(row, bytes, 0, end);
+    const row = log.begin(RowKind.EXCHANGE, protocol, this.#flowAt, half.beganNs);
+    log.requestHead(row, unheld(bytes), 0, lengthBytes);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
     this.#rows[TO_SERVER] = row;
@@ -164,25 +183,25 @@ export class Http1View implements ProtocolView, Http1Owner {
     }
   }
 
-  #response(bytes: Uint8Array, end: number): Framing {
+  #response(bytes: Uint8Array, lengthBytes: number): Framing {
     const { status } = SCAN;
     if (status < 200 && status !== 101) return 0;
-    const { log, flowAt } = this.#context;
+    const { log } = this.#context;
     const half = this.#halves[TO_CLIENT];
     const method = this.#waiting.nextMethod;
     const row = this.#waiting.count > 0
       ? this.#waiting.take()
-      : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, flowAt(), half.beganNs);
+      : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, this.#flowAt, half.beganNs);
     if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#rows[TO_SERVER] !== row) {
       log.mark(row, Mark.NO_REQUEST | Mark.REQUEST_ENDED);
       if (this.#halves[TO_SERVER].isLostByGap) log.cut(row, "gap");
     }
-    log.responseHead(row, status, bytes, 0, end, half.beganNs);
+    log.responseHead(row, status, unheld(bytes), 0, lengthBytes, half.beganNs);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
     this.#rows[TO_CLIENT] = row;
     if (status === 101 || method === MethodKind.CONNECT && status < 300) {
-      this.#beginTunnel(bytes);
+      this.#beginTunnel();
       return Framing.OPAQUE;
     }
     if (method === MethodKind.HEAD || status === 204 || status === 304) return 0;
@@ -190,13 +209,18 @@ export class Http1View implements ProtocolView, Http1Owner {
     return SCAN.contentLength >= 0 ? SCAN.contentLength : Framing.UNTIL_END;
   }
 
-  #beginTunnel(bytes: Uint8Array): void {
+  #beginTunnel(): void {
     this.#isTunnel = true;
     const { extensionsStart: start, extensionsEnd: end } = SCAN;
     if (SCAN.upgradesToWebSocket) {
-      const extensions = start < 0 ? "" : new TextDecoder().decode(bytes.subarray(start, end)).toLowerCase();
+      const value = start < 0 ? NOTHING : this.#text.bytes.slice(start, end);
+      const extensions = new TextDecoder().decode(value).toLowerCase();
       this.#webSocket = new WebSocketView(this.#context, agreedDeflate(extensions));
     }
     for (const half of this.#halves) half.makeTunnel();
   }
 }
+
+/** A piece, unless the log holds it while its head is scanned. */
+const unheld = (bytes: Uint8Array): Uint8Array | undefined =>
+  bytes.length <= HELD_BYTES_MAX ? undefined : bytes;

@@ -10,8 +10,8 @@
  * ```
  *
  * Nothing is freed: what is new takes the place of what is oldest. A reader copies first and looks then whether what it copied had
- * been overtaken: a row by its `lap`, bytes by the arena's end, which the writer moves before it writes. Both are stored by
- * `Atomics`, which keeps the order; numbers of 64 bits are written in one piece on the machines there are.
+ * been overtaken, by the end of the rows and of the arena, which the writer moves, some way ahead, before it writes. A store by
+ * `Atomics` behind that keeps the order; numbers of 64 bits are written in one piece on the machines there are.
  *
  * @module
  */
@@ -92,7 +92,15 @@ const HEAD_NUMBERS = 16;
 const HEAD_BYTES = HEAD_NUMBERS * 8 + 64;
 
 /** Places in the head. */
-export const Head = { ROWS: 0, ARENA_BYTES: 1, NEXT_ROW: 2, ENDED: 3, ARENA_END: 4, FELL_OUT: 5 } as const;
+export const Head = {
+  ROWS: 0,
+  ARENA_BYTES: 1,
+  NEXT_ROW: 2,
+  ENDED: 3,
+  ARENA_END: 4,
+  FELL_OUT: 5,
+  ROWS_END: 6,
+} as const;
 
 /** Columns of 64 bits; times are nanoseconds since the log's time base, sizes and places bytes. */
 const WIDE = [
@@ -117,8 +125,6 @@ const WIDE = [
 
 /** Columns of 32 bits. */
 const NARROW = [
-  /** Of the row, 1 more each time that its place is used; 0 while it is made. */
-  "lap",
   "facts",
   /** 0: none was seen. */
   "status",
@@ -147,6 +153,7 @@ export interface LogMemory extends Columns {
   readonly rows: number;
   readonly ended: Float64Array;
   readonly arena: Uint8Array;
+  readonly arenaWords: Int32Array;
   readonly arenaView: DataView;
 }
 
@@ -194,6 +201,7 @@ export function logMemory(buffer: SharedArrayBuffer): LogMemory {
     rows,
     ended,
     arena: new Uint8Array(buffer, at, arenaBytes),
+    arenaWords: new Int32Array(buffer, at, arenaBytes >> 2),
     arenaView: new DataView(buffer, at, arenaBytes),
   };
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Reads the exchange log, in whatever thread: what has ended since the last look, and what is still open. @module */
 import type { Entry, Exchange, FlowEntry, KeptBody, Row, SocketMessage } from "./exchange.ts";
-import { lapOf } from "./exchange_log.ts";
 import { LogArena } from "./log_arena.ts";
 import { Head, kindOf, type LogMemory, logMemory, Protocol, protocolOf, RowKind } from "./log_layout.ts";
 import { LoggedExchange, LoggedMessage } from "./log_row.ts";
@@ -82,8 +81,9 @@ export class LogReader {
   }
 
   #has(number: number): boolean {
-    const { lap, rows } = this.#memory;
-    return number >= 0 && Atomics.load(lap, this.#at(number)) === lapOf(number, rows);
+    const { head, fence, rows } = this.#memory;
+    Atomics.load(fence, 0);
+    return number >= 0 && number < head[Head.NEXT_ROW] && head[Head.ROWS_END] - number <= rows;
   }
 
   #at(number: number): number {

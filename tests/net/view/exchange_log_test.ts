@@ -44,7 +44,10 @@ Deno.test("an exchange that is open when its place is needed is counted as falle
   assert.equal(log.has(open), false);
   log.end(open, 2);
   assert.equal(reader.fellOut, 1);
-  assert.equal([...reader.ended()].length, log.memory.rows);
+  const read = [...reader.ended()].length;
+  // What soon may be overtaken counts as gone.
+  assert.equal(read + reader.missed, log.memory.rows);
+  assert.ok(read > 0.9 * log.memory.rows);
 });
 
 Deno.test("bytes that were overtaken are never shown as another's", () => {
