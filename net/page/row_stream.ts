@@ -3,7 +3,7 @@
 import type { RowFeed } from "./rows.ts";
 
 /** Before each look for rows that come. */
-const LOOK_MS = 200;
+const LOOK_MS = 250;
 /** An empty line after so long without rows finds out whether anybody reads still. */
 const ALIVE_MS = 10_000;
 

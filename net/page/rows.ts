@@ -10,8 +10,8 @@ import type { PageRow, RowsMessage } from "./messages.ts";
 
 /** Entries of before that are told in a message: some 5 ms of work. */
 const ENTRIES_MAX = 1000;
-/** Rows that are told of what comes in a look, five times a second, the newest: to tell all at 4,000 a second would take as much time as to mirror them. */
-const LIVE_ROWS_MAX = 100;
+/** Rows that are told of what comes in a look, four times a second: to tell all at 4,000 a second would take as much time as to mirror them. */
+const LIVE_ROWS_MAX = 125;
 /** Letters of a peer's text in the list; the detail has all. */
 const LETTERS_MAX = 300;
 
@@ -33,7 +33,7 @@ export class RowFeed {
   #missed = 0;
   #skipped = 0;
 
-  constructor(log: PageLog, filter: Filter) {
+  constructor(log: PageLog, filter?: Filter) {
     this.#log = log;
     this.#reader = new LogReader(log.buffer);
     this.#choice = new RowChoice(this.#reader, filter, {

@@ -135,10 +135,10 @@ export class PageServer {
   }
 
   #rows(log: PageLog, expression: string): Response {
-    let filter: Filter;
+    let filter: Filter | undefined;
     try {
       const parse = log.showsSecrets ? parseFilter : parseFilterOfStranger;
-      filter = expression.trim() === "" ? () => true : parse(expression);
+      filter = expression.trim() === "" ? undefined : parse(expression);
     } catch (error) {
       if (!(error instanceof BadFilter)) throw error;
       const mistake: FilterMistake = { message: error.message, position: error.position };

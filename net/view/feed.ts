@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Exchanges for those who look at them from another process, as they end. @module */
 import type { Flow } from "../mirror/flow.ts";
-import type { Row } from "./exchange.ts";
 import {
   type ExchangeDetail,
   exchangeDetail,
-  type FeedCounts,
   type FeedLine,
   type MessageDetail,
   messageDetail,
@@ -15,17 +13,18 @@ import type { Filter } from "./filter.ts";
 import { type FlowLines, flowLines } from "./flow_lines.ts";
 import { LogReader } from "./log_reader.ts";
 import { RowChoice } from "./row_choice.ts";
+import { RowCounts } from "./row_counts.ts";
 import type { LiveView } from "./live.ts";
 
 /** Rows are sent so often. */
-const TICK_MS = 200;
+const TICK_MS = 250;
 /** A line is sent at least so often: that is how it is found out that nobody reads any more. */
-const IDLE_TICKS = 5;
+const IDLE_TICKS = 4;
 /** What waits for a reader that is slow; what comes then stays in the log, until it is overtaken. */
 const WAITING_BYTES_MAX = 512 * 1024;
 /** At a time. */
 const WATCHERS_MAX = 16;
-/** Rows a second: each costs the agent as much as 20 that are only looked at. */
+/** Rows a second: each costs the agent as much as 100 that are only counted. */
 export const ROWS_DEFAULT = 200;
 export const ROWS_MAX = 100_000;
 /** Rows that are sent at first, where more have ended before. */
@@ -96,7 +95,7 @@ class Watcher {
   readonly #options: FeedOptions;
   readonly #choice: RowChoice;
   readonly #left: () => void;
-  readonly #counts = new Counts();
+  readonly #counts = new RowCounts();
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #timer: ReturnType<typeof setInterval> | undefined;
   #idleTicks = 0;
@@ -141,7 +140,7 @@ class Watcher {
 
   #tick(): void {
     if (this.#controller.desiredSize! <= 0) return;
-    const rows = this.#choice.next((row) => this.#counts.add(row));
+    const rows = this.#choice.next(this.#counts);
     const lines: FeedLine[] = rows.map((row) => rowLine(row, this.#options.showsSecrets));
     const { waiting, missed } = this.reader;
     const { skipped } = this.#choice;
@@ -154,42 +153,5 @@ class Watcher {
 
   #send(lines: readonly FeedLine[]): void {
     this.#controller.enqueue(encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join("")));
-  }
-}
-
-class Counts {
-  #exchanges = 0;
-  readonly #statuses = [0, 0, 0, 0, 0, 0];
-  #cut = 0;
-  #messages = 0;
-  #flows = 0;
-  #bytes = 0;
-
-  add(row: Row): void {
-    switch (row.kind) {
-      case "exchange":
-        this.#exchanges++;
-        this.#statuses[Math.min(5, Math.floor(row.status / 100))]++;
-        this.#bytes += row.requestBytes + row.responseBytes;
-        if (row.cut !== "") this.#cut++;
-        break;
-      case "message":
-        this.#messages++;
-        break;
-      case "flow end":
-        this.#flows++;
-        break;
-    }
-  }
-
-  copy(): FeedCounts {
-    return {
-      exchanges: this.#exchanges,
-      statuses: [...this.#statuses],
-      cut: this.#cut,
-      messages: this.#messages,
-      flows: this.#flows,
-      bytes: this.#bytes,
-    };
   }
 }

@@ -4,6 +4,7 @@ import type { Entry, Exchange, FlowEntry, KeptBody, Row, SocketMessage } from ".
 import { LogArena } from "./log_arena.ts";
 import { Head, kindOf, type LogMemory, logMemory, Protocol, protocolOf, RowKind } from "./log_layout.ts";
 import { LoggedExchange, LoggedMessage } from "./log_row.ts";
+import type { RowCounts } from "./row_counts.ts";
 
 export class LogReader {
   readonly #memory: LogMemory;
@@ -17,7 +18,7 @@ export class LogReader {
     this.#arena = new LogArena(this.#memory);
   }
 
-  get #ended(): number {
+  get #end(): number {
     Atomics.load(this.#memory.fence, 0);
     return this.#memory.head[Head.ENDED];
   }
@@ -29,30 +30,50 @@ export class LogReader {
 
   /** Leaves out what has ended so far, but for the last `keep`. */
   passOver(keep: number): void {
-    this.#next = Math.max(this.#next, this.#ended - keep);
+    this.#next = Math.max(this.#next, this.#end - keep);
   }
 
-  /** How many have ended since the last call of {@linkcode ended} or {@linkcode rows}. */
+  /** How many have ended since the last call of {@linkcode ended} or {@linkcode take}. */
   get waiting(): number {
-    return this.#ended - this.#next;
+    return this.#end - this.#next;
   }
 
   /** What has ended since the last call, in that order. */
   *ended(): Generator<Entry> {
-    for (const number of this.#numbers(Infinity)) {
+    for (const number of this.#numbers()) {
       const entry = this.entry(number);
       if (entry === undefined) this.missed++;
       else yield entry;
     }
   }
 
-  /** Up to so many of them, each to be looked at at once: for the thread that writes the log. */
-  *rows(most: number): Generator<Row> {
-    for (const number of this.#numbers(most)) {
-      const row = this.row(number);
-      if (row === undefined) this.missed++;
-      else yield row;
+  /** The numbers of up to so many of them, which are counted. For the thread that writes the log: they are there until others have their turn. */
+  take(most: number, counts?: RowCounts): number[] {
+    const memory = this.#memory;
+    const { ended, rows, head } = memory;
+    const end = this.#end;
+    this.#passOverOvertaken(end);
+    const oldest = head[Head.ROWS_END] - rows;
+    const numbers: number[] = [];
+    for (const last = Math.min(end, this.#next + most); this.#next < last; this.#next++) {
+      const number = ended[this.#next & (rows - 1)];
+      if (number < oldest) {
+        this.missed++;
+        continue;
+      }
+      counts?.add(memory, number & (rows - 1));
+      numbers.push(number);
     }
+    return numbers;
+  }
+
+  /** Whether lists have it: the beginning of a flow is no row, nor is the end of one whose exchanges are listed. It must be there. */
+  isListed(number: number): boolean {
+    const memory = this.#memory;
+    const at = this.#at(number);
+    const kind = kindOf(memory, at);
+    if (kind === RowKind.FLOW_END) return protocolOf(memory, at) === Protocol.OTHER;
+    return kind !== RowKind.FLOW_BEGIN;
   }
 
   /** The row of this number; undefined when it is not there any more. */
@@ -90,16 +111,20 @@ export class LogReader {
     return number & (this.#memory.rows - 1);
   }
 
-  *#numbers(most: number): Generator<number> {
+  *#numbers(): Generator<number> {
     const { ended, rows } = this.#memory;
-    for (let count = 0; count < most && this.#next < this.#ended; count++) {
-      const behind = this.#ended - this.#next - rows;
-      if (behind > 0) {
-        this.#next += behind;
-        this.missed += behind;
-      }
+    for (let end = this.#end; this.#next < end; end = this.#end) {
+      this.#passOverOvertaken(end);
       yield ended[this.#next++ & (rows - 1)];
     }
+  }
+
+  /** Of what has ended, only so much as there are rows is known. */
+  #passOverOvertaken(end: number): void {
+    const behind = end - this.#next - this.#memory.rows;
+    if (behind <= 0) return;
+    this.#next += behind;
+    this.missed += behind;
   }
 
   #exchange(row: LoggedExchange): Exchange {

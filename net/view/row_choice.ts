@@ -3,9 +3,12 @@
 import type { Row } from "./exchange.ts";
 import type { Filter } from "./filter.ts";
 import type { LogReader } from "./log_reader.ts";
+import type { RowCounts } from "./row_counts.ts";
 
-/** Entries that are looked at at a time when they come, five times a second: about 5 ms with a filter. */
+/** Entries that are looked at at a time when they come, four times a second: about 5 ms with a filter. */
 const LIVE_ENTRIES_MAX = 4000;
+/** Of more than are chosen of a look nobody can read all: of these a share is a sample of what passes, and spares the agent the rest. */
+const SAMPLED_SHARE = 5;
 
 /** How much comes of a look. */
 export interface ChoiceBounds {
@@ -13,7 +16,7 @@ export interface ChoiceBounds {
   readonly entriesBefore: number;
   /** Rows that are chosen of these. */
   readonly rowsBefore: number;
-  /** Rows that are chosen of what comes. */
+  /** Rows that are chosen of what comes; where more do, a share of it. */
   readonly rowsLive: number;
 }
 
@@ -32,23 +35,27 @@ export class RowChoice {
     this.#bounds = bounds;
   }
 
-  /** What is new, the newest where it is too much; good until others have their turn. `see` gets all that is looked at. */
-  next(see?: (row: Row) => void): Row[] {
-    const { entriesBefore, rowsBefore, rowsLive } = this.#bounds;
-    const [entries, most] = this.isLive ? [LIVE_ENTRIES_MAX, rowsLive] : [entriesBefore, rowsBefore];
-    const chosen: Row[] = [];
-    for (const row of this.#reader.rows(entries)) {
-      see?.(row);
-      if (isListed(row) && (this.#filter?.(row) ?? true)) chosen.push(row);
+  /** What is new, the newest where it is too much; good until others have their turn. All that is looked at is counted. */
+  next(counts?: RowCounts): Row[] {
+    const entries = this.isLive ? LIVE_ENTRIES_MAX : this.#bounds.entriesBefore;
+    const chosen: number[] = [];
+    for (const number of this.#reader.take(entries, counts)) {
+      if (this.#isChosen(number)) chosen.push(number);
     }
+    const skipped = chosen.length - this.#mostOf(chosen.length);
     this.isLive ||= this.#reader.waiting === 0;
-    const skipped = Math.max(0, chosen.length - most);
     this.skipped += skipped;
-    return skipped === 0 ? chosen : chosen.slice(skipped);
+    return chosen.slice(skipped).map((number) => this.#reader.row(number)!);
   }
-}
 
-/** The beginning of a flow is no row, nor is the end of one whose exchanges are listed. */
-function isListed(row: Row): boolean {
-  return row.kind === "exchange" || row.kind === "message" || row.kind === "flow end" && !row.isHttp;
+  #isChosen(number: number): boolean {
+    if (!this.#reader.isListed(number)) return false;
+    return this.#filter?.(this.#reader.row(number)!) ?? true;
+  }
+
+  #mostOf(chosen: number): number {
+    const { rowsBefore, rowsLive } = this.#bounds;
+    if (!this.isLive) return Math.min(chosen, rowsBefore);
+    return chosen <= rowsLive ? chosen : Math.ceil(rowsLive / SAMPLED_SHARE);
+  }
 }
