@@ -11,7 +11,7 @@ import { CaptureLog } from "../../../support/capture_log.ts";
 import { copyLibrary, copyMissing, probesAt } from "../../../support/probed_copy.ts";
 import { headerMissing, skipIf } from "../../../support/skip.ts";
 import { missing, runOk } from "../../../support/run.ts";
-import { awaited } from "../../../support/until.ts";
+import { awaited, until } from "../../../support/until.ts";
 
 const SOURCE = fileURLToPath(new URL("programs/sessions.c", import.meta.url));
 /** Of a message, and how often one passes in a row. */
@@ -41,9 +41,7 @@ class Sessions {
   }
 
   static async start(fixture: Fixture, ...args: string[]): Promise<Sessions> {
-    const program = fixture.path("sessions");
-    await runOk("cc", "-O1", "-o", program, SOURCE, "-lssl", "-lcrypto");
-    return new Sessions(program, args, await copyLibrary(fixture));
+    return new Sessions(await built(fixture), args, await copyLibrary(fixture));
   }
 
   get pid(): number {
@@ -72,6 +70,14 @@ class Sessions {
     await this.#output.cancel();
     assert.deepEqual({ code, signal }, { code: 0, signal: null });
   }
+}
+
+/** The program's path; it is compiled once. */
+async function built(fixture: Fixture): Promise<string> {
+  const program = fixture.path("sessions");
+  const isThere = await Deno.stat(program).then(() => true, () => false);
+  if (!isThere) await runOk("cc", "-O1", "-o", program, SOURCE, "-lssl", "-lcrypto");
+  return program;
 }
 
 /** What was told of a flow. */
@@ -260,5 +266,40 @@ Deno.test({
         flows.map(({ open, told }) => [open.late, open.inherited, told]),
         Array(4).fill([false, false, 2 * MESSAGE]),
       );
+    }),
+});
+
+/** Processes one after the other; an even number. PROBE_PROCESSES=2000 for the whole. */
+const PROCESSES = Number(Deno.env.get("PROBE_PROCESSES") ?? 10);
+
+Deno.test({
+  name: `probes keep nothing of ${PROCESSES} processes that ended and left their sessions behind`,
+  ...skipIf(lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const log = new CaptureLog();
+      // Each of the processes has two sessions: there are places for half of them.
+      const source = await probesAt(fixture, log, { object: await withPlaces(PROCESSES) });
+      const running = source.run();
+      const runHalf = async () => {
+        const ended = log.of("programEnd").length + PROCESSES / 2;
+        for (let left = PROCESSES / 2; left > 0; left--) {
+          const program = await Sessions.start(fixture, "again", "last");
+          await program.at("begun");
+          await program.end();
+        }
+        await log.until(() => log.of("programEnd").length === ended);
+      };
+      const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+      await runHalf();
+      const before = descriptors();
+      await runHalf();
+      // Those of the programs' pipes may take a moment.
+      await until("no more descriptors than before", () => descriptors() <= before);
+      await source.close();
+      await running;
+      const flows = flowsOf(log);
+      assert.equal(flows.length, 2 * PROCESSES);
+      for (const { told, missing } of flows) assert.deepEqual([told, missing], [2 * MESSAGE, 0]);
     }),
 });
