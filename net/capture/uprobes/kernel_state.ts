@@ -17,6 +17,12 @@ export interface LostClose {
   readonly timeNs: number;
 }
 
+export interface ChosenSessions {
+  readonly isProcess: (pid: number) => boolean;
+  readonly isFlow?: (flow: number) => boolean;
+  readonly overNs?: number;
+}
+
 type Counter = Exclude<keyof typeof BOOKS, "size">;
 
 export type KernelCounters = Readonly<Record<Counter, number>>;
@@ -81,19 +87,19 @@ export class KernelState {
   }
 
   /**
-   * Flows of some sessions, by their process ids and numbers, and what passed of each; the sessions are over since `overNs`
-   * of CLOCK_MONOTONIC, unless that is undefined.
+   * Flows of the sessions of some processes, those that are meant by their numbers, and what passed of each; the sessions are over since
+   * `overNs` of CLOCK_MONOTONIC, unless that is undefined.
    */
   *sessionsOf(
-    isMeant: (pid: number, flow: number) => boolean,
-    overNs?: number,
+    { isProcess, isFlow = () => true, overNs }: ChosenSessions,
   ): Generator<{ readonly flow: number; readonly passed: Passed }> {
     const map = this.#probes.map("sessions");
     const value = new DataView(new ArrayBuffer(map.shape.valueSize));
     for (const key of [...map.keys()]) {
+      if (!isProcess(new DataView(key.buffer).getUint32(SESSION_KEY.pid, true))) continue;
       if (!map.get(key, new Uint8Array(value.buffer))) continue;
       const flow = count(value, SESSION.flow);
-      if (!isMeant(new DataView(key.buffer).getUint32(SESSION_KEY.pid, true), flow)) continue;
+      if (!isFlow(flow)) continue;
       if (overNs !== undefined) {
         map.delete(key);
         value.setBigUint64(SESSION.overNs, BigInt(Math.round(overNs)), true);

@@ -11,7 +11,7 @@ import { monotonicNs, realtimeOffset } from "../../ffi/clock.ts";
 import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
 import { ProbeFlows, programKey } from "./flows.ts";
-import { KernelState, type LostClose } from "./kernel_state.ts";
+import { type ChosenSessions, KernelState, type LostClose } from "./kernel_state.ts";
 import { count, HEAD, KIND } from "./layout.ts";
 import { type FoundLibraries, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
@@ -248,9 +248,10 @@ export class ProbeSource {
     this.#findLibraries();
     if (this.#libraries.lookedMs !== undefined) this.#files.detachForgotten(this.#libraries.lookedMs);
     this.#endWhatIsOver();
-    if (nowMs - this.#sweptMs < SWEEP_MS) return;
+    // What is in the ring would be told as missing.
+    if (nowMs - this.#sweptMs < SWEEP_MS || this.#ring.hasMore) return;
     this.#sweptMs = nowMs;
-    this.#settle((pid) => !isAlive(pid), monotonicNs());
+    this.#settle({ isProcess: (pid) => !isAlive(pid), overNs: monotonicNs() });
   }
 
   #lookAtBegun(): void {
@@ -301,7 +302,13 @@ export class ProbeSource {
   #endReplaced(pid: number, startedNs: number, timeNs: number): void {
     const key = programKey(pid, startedNs);
     if (!this.#flows.has(key)) return;
-    if (this.#flows.hasOpen(key)) this.#settle((_, flow) => this.#flows.isOf(key, flow), timeNs);
+    if (this.#flows.hasOpen(key)) {
+      this.#settle({
+        isProcess: (each) => each === pid,
+        isFlow: (flow) => this.#flows.isOf(key, flow),
+        overNs: timeNs,
+      });
+    }
     this.#kernel.forgetGoCalls(new Set([pid]));
     this.#flows.endProgram(key, this.#nowNs());
   }
@@ -312,14 +319,14 @@ export class ProbeSource {
     const telling = new Set(
       [...ended].filter((key) => this.#flows.hasOpen(key)).map((key) => this.#flows.pidOf(key)),
     );
-    if (telling.size > 0) this.#settle((pid) => telling.has(pid), monotonicNs());
+    if (telling.size > 0) this.#settle({ isProcess: (pid) => telling.has(pid), overNs: monotonicNs() });
     this.#kernel.forgetGoCalls(pids);
     for (const key of ended) this.#flows.endProgram(key, this.#nowNs());
   }
 
-  /** Tells what is missing at the end of some sessions, which are over since `overNs` unless that is undefined. */
-  #settle(isMeant: (pid: number, flow: number) => boolean, overNs?: number): void {
-    for (const { flow, passed } of this.#kernel.sessionsOf(isMeant, overNs)) {
+  /** Tells what is missing at the end of some sessions. */
+  #settle(chosen: ChosenSessions): void {
+    for (const { flow, passed } of this.#kernel.sessionsOf(chosen)) {
       this.#flows.settle(flow, passed, this.#nowNs());
     }
   }
@@ -332,7 +339,7 @@ export class ProbeSource {
       await nextTurn();
     }
     this.#endLost([...this.#over?.closes ?? [], ...this.#kernel.takeLostCloses()]);
-    this.#settle(() => true);
+    this.#settle({ isProcess: () => true });
     this.#flows.close(this.#nowNs());
     for (const line of unbooked(this.#kernel.counters, this.#flows.counters)) this.#options.warn?.(line);
     await this.#options.onBatch?.();
