@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Completions as packages bring them, in the shells themselves. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandWords } from "../../support/command.ts";
 import { missing, runOk, withTempDir } from "../../support/run.ts";
@@ -13,6 +14,21 @@ interface Shell {
   readonly args: (script: string) => string[];
   readonly answer: RegExp;
 }
+
+/** zsh as somebody has it who installed the script: it says which line it would have run. */
+const interactive = (folder: string) =>
+  `fpath=(${folder} \\$fpath); autoload -Uz compinit; compinit -D -u; preexec() { print -r -- \\\${1}_e''nd; exit }`;
+
+/** Its widgets run at a terminal only: another zsh gets one, and the key there. */
+const atTerminal = (script: string) =>
+  [
+    "zmodload zsh/zpty",
+    'zpty child "PS1= zsh -f -i"',
+    `zpty -w child "${interactive(dirname(script))}"`,
+    "zpty -w -n child $'sslcollector --cod\\t\\n'",
+    'zpty -r child said "*_end*"',
+    'print -r -- "$said"; zpty -d child',
+  ].join("\n");
 
 const SHELLS: Readonly<Record<string, Shell>> = {
   bash: {
@@ -27,24 +43,16 @@ const SHELLS: Readonly<Record<string, Shell>> = {
     args: (script) => ["--no-config", "-c", `source ${script}; complete -C "sslcollector --cod"`],
     answer: /^--codec\tCodecs to apply/m,
   },
-  // Its widgets run at a terminal only: without one it is to be seen whose completion the function is.
-  zsh: {
-    args: (script) => [
-      "-f",
-      "-c",
-      `autoload -Uz compinit; compinit -D -u; source ${script}; print -r -- "$_comps[sslcollector]"; whence -w _sslcollector`,
-    ],
-    answer: /^_sslcollector\n_sslcollector: function$/m,
-  },
+  zsh: { args: (script) => ["-f", "-c", atTerminal(script)], answer: /^sslcollector --codec ?_end\r?$/m },
 };
 
 for (const [shell, { args, answer }] of Object.entries(SHELLS)) {
   Deno.test({
-    name: `completions: ${shell} loads what packages bring`,
+    name: `completions: ${shell} completes an option by what packages bring`,
     ...skipIf(missing(shell)),
     fn: () =>
       withTempDir(async (folder) => {
-        const script = `${folder}/completion`;
+        const script = `${folder}/_sslcollector`;
         await Deno.writeTextFile(
           script,
           await runOk(Deno.execPath(), "run", "-A", "--quiet", MAIN, "completion", shell),
