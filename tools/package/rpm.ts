@@ -78,7 +78,7 @@ License: MIT
 Packager: ${maintainer}
 AutoReqProv: no
 Requires: glibc >= 2.27
-Requires(post): shadow-utils
+Requires(post): /usr/sbin/useradd
 Recommends: libpcap
 
 %description
