@@ -98,6 +98,11 @@ export class LoadedProbes {
     return attached;
   }
 
+  /** Descriptors that hold the probes of a file, at most. */
+  descriptorsFor({ begins, ends, returns }: ProbePlaces): number {
+    return this.#level === "multi" ? 3 : 2 * (begins.length + ends.length + returns.length);
+  }
+
   /** Resolves when the kernel has let go of them. */
   async detach(probes: AttachedProbes): Promise<void> {
     for (const fd of probes.toReversed()) if (this.#descriptors.delete(fd)) await closeProbes(fd);

@@ -17,7 +17,8 @@ export class OtherFile extends Error {}
 export class GoneFile extends Error {}
 
 export class PinnedFile {
-  readonly #fd: number;
+  /** Its descriptor. */
+  readonly fd: number;
   /**
    * Which file it is, and how it was when it was opened: another text when it has been written to since. A file that several overlays show is
    * one, as it is for the kernel's probes.
@@ -25,7 +26,7 @@ export class PinnedFile {
   readonly identity: string;
 
   private constructor(fd: number) {
-    this.#fd = fd;
+    this.fd = fd;
     this.identity = this.#look();
   }
 
@@ -58,7 +59,7 @@ export class PinnedFile {
 
   /** By which this process reaches it, and nothing else, until it is closed. */
   get path(): string {
-    return `/proc/self/fd/${this.#fd}`;
+    return `/proc/self/fd/${this.fd}`;
   }
 
   /** Whether it was written to since it was opened. */
@@ -79,12 +80,12 @@ export class PinnedFile {
   }
 
   close(): void {
-    libc().close(this.#fd);
+    libc().close(this.fd);
   }
 
   #look(): string {
     const { isFile, dev, ino, mtime, size } = Deno.statSync(this.path);
     if (!isFile) throw new OtherFile("it is no file");
-    return `${overlaidFile(this.#fd) ?? dev}:${ino}:${mtime?.getTime()}:${size}`;
+    return `${overlaidFile(this.fd) ?? dev}:${ino}:${mtime?.getTime()}:${size}`;
   }
 }

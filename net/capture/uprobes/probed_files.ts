@@ -8,6 +8,7 @@
 import { Code } from "../../elf/code.ts";
 import { type ElfFile, openElf, type ReadAt, SectionType, X86_64 } from "../../elf/elf_file.ts";
 import { goFunctions } from "../../elf/go_functions.ts";
+import { descriptorLimit } from "../../ffi/descriptor_limit.ts";
 import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
 import { type CodeOf, isForwarded, type SessionFacts } from "./accessors.ts";
 import { LIBRARY } from "./layout.ts";
@@ -45,6 +46,11 @@ interface Probed {
 
 /** So many files are remembered that are not probed. */
 const REFUSED_MAX = 16_384;
+/** Descriptors that probes leave to the rest of this process, which does not survive without; at most half of what it may have. */
+const LEFT_DESCRIPTORS = 256;
+
+/** There is no room for more probes now. */
+class NoRoom extends Error {}
 
 export class ProbedFiles {
   readonly #probes: LoadedProbes;
@@ -52,12 +58,17 @@ export class ProbedFiles {
   readonly #files = new Map<string, Probed>();
   /** The same of files that are not of a library, or cannot be probed. */
   readonly #refused = new Set<string>();
+  /** The same of files for which there was no room, until there is some. */
+  readonly #crowded = new Set<string>();
+  readonly #descriptorsMax: number;
   /** Files whose probes are being taken away. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #freeNumbers = Array.from({ length: FILES_MAX }, (_, index) => FILES_MAX - 1 - index);
 
   constructor(probes: LoadedProbes) {
     this.#probes = probes;
+    const limit = descriptorLimit();
+    this.#descriptorsMax = limit - Math.min(LEFT_DESCRIPTORS, limit / 2);
   }
 
   /** Files that have probes. */
@@ -88,13 +99,14 @@ export class ProbedFiles {
       known.paths = paths;
       known.metMs = performance.now();
     }
-    if (known !== undefined || this.#refused.has(key)) return "known";
+    if (known !== undefined || this.#refused.has(key) || this.#crowded.has(key)) return "known";
     try {
       this.#files.set(key, this.#attach(file, library, paths));
       return "probed";
     } catch (error) {
-      if (this.#refused.size >= REFUSED_MAX) this.#refused.clear();
-      this.#refused.add(key);
+      const left = error instanceof NoRoom ? this.#crowded : this.#refused;
+      if (left.size >= REFUSED_MAX) left.clear();
+      left.add(key);
       return refusedBy(error);
     }
   }
@@ -126,6 +138,11 @@ export class ProbedFiles {
   /** Takes all probes away; resolves when that is done. */
   async close(): Promise<void> {
     for (const [key, probed] of this.#files) this.#leave(key, probed);
+    await this.settled();
+  }
+
+  /** Resolves when the probes are gone that are being taken away. */
+  async settled(): Promise<void> {
     await Promise.all(this.#leaving);
   }
 
@@ -134,6 +151,7 @@ export class ProbedFiles {
     file.close();
     const leaving = this.#probes.detach(probes).then(() => {
       this.#freeNumbers.push(number);
+      this.#crowded.clear();
       this.#leaving.delete(leaving);
     });
     this.#leaving.add(leaving);
@@ -141,11 +159,14 @@ export class ProbedFiles {
 
   #attach(found: PinnedFile, library: TlsLibrary, paths: readonly string[]): Probed {
     const number = this.#freeNumbers.at(-1);
-    if (number === undefined) throw new Error(`${FILES_MAX} files are probed already`);
+    if (number === undefined) throw new NoRoom(`${FILES_MAX} files are probed already`);
     const { places, facts } = found.withReader((read) => lookedThrough(read, library, number));
     this.#describe(number, facts);
     const file = PinnedFile.open(found.path);
     try {
+      if (file.fd + this.#probes.descriptorsFor(places) >= this.#descriptorsMax) {
+        throw new NoRoom("no more files can be open (RLIMIT_NOFILE)");
+      }
       const probes = this.#probes.attach(file.path, places);
       this.#freeNumbers.pop();
       return { file, probes, number, paths, metMs: performance.now() };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Which files are probed, and for how long; the files are these tests' own. */
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { libraryOf } from "../../../../net/capture/uprobes/libraries.ts";
 import { LoadedProbes } from "../../../../net/capture/uprobes/loader.ts";
 import { ProbedFiles, type ProbedState } from "../../../../net/capture/uprobes/probed_files.ts";
@@ -98,6 +99,24 @@ Deno.test({
       files.detachForgotten(performance.now() + 1);
       assert.equal(files.size, 1);
       assert.equal(add(files, kept), "known");
+    }),
+});
+
+const CROWDED = fileURLToPath(new URL("programs/crowded.ts", import.meta.url));
+
+Deno.test({
+  name: "as many files are probed as can be open with room left, and another one when a probed one is left",
+  ...skipIf(lacking),
+  fn: () =>
+    withTempDir(async (folder) => {
+      const command = 'ulimit -n 120 && exec "$@"';
+      const program = [Deno.execPath(), "run", "--quiet", "-A", "--no-check", CROWDED];
+      const said = await runOk("sh", "-c", command, "sh", ...program, INSTALLED, "40", folder);
+      const [first, known, again] = JSON.parse(said);
+      assert.ok(first.size > 0 && first.size < 20, `${first.size} files`);
+      assert.equal(first.refused, "no more files can be open (RLIMIT_NOFILE)");
+      assert.deepEqual(known, { size: first.size });
+      assert.equal(again.size, first.size);
     }),
 });
 
