@@ -172,7 +172,7 @@ export interface CaptureLink {
 export interface CaptureSighting {
   /** Tells it from other news. */
   readonly kind: "hello";
-  /** Lower-case hex of the 32 bytes. */
+  /** Lower-case hex of the 32 bytes, or of as many of them as the hello's first packet has. */
   readonly clientRandom: string;
   /** 5-tuple of its packet. */
   readonly key: FlowKey;

@@ -175,6 +175,11 @@ export class Addresses {
   giveUp(flow: Flow): void {
     const { requireAttribution, unix } = this.#options;
     if (this.#isOnWire(flow)) {
+      const { attribution, info } = flow;
+      const isCut = attribution !== undefined &&
+        this.#sightings.mayHaveSeen(info.clientRandom, attribution.key);
+      // A client that cuts its hello to pieces must not get past the mirror by it.
+      if (isCut) return this.#accept(flow, attribution);
       if (this.#sightings.isSure(flow.openedNs)) return this.drop(flow, "not-on-interface");
       if (flow.attribution) return this.#settleUnseen(flow, flow.attribution);
     }

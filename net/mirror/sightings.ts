@@ -9,6 +9,11 @@ const SIGHTINGS_MAX = 32_768;
 const OF_ONE_MAX = 8;
 /** A session that opens so long after its hello has other troubles. */
 const EXPIRE_NS = 60e9;
+/** Hellos that were cut within their random. */
+const PIECES_MAX = 1024;
+/** Digits of a random; and so many of one tell its session from all others. */
+const RANDOM_DIGITS = 64;
+const TELLING_DIGITS = 16;
 /** The session of a hello so young may still open. */
 const YOUNG_NS = 1e9;
 /** For so long after hellos were lost, or the looking began, a session without one may have crossed all the same. */
@@ -19,6 +24,12 @@ interface Kept {
   readonly sightings: CaptureSighting[];
 }
 
+/** The beginning of a hello, with no or some of its random. */
+interface Piece {
+  readonly seenNs: number;
+  readonly sighting: CaptureSighting;
+}
+
 export class Sightings {
   #interfaces: readonly CaptureInterface[] = [];
   /** Addresses of all interfaces; undefined: flows need not cross any. */
@@ -26,6 +37,8 @@ export class Sightings {
   #doubtUntilNs = -Infinity;
   /** By client random, oldest first. */
   readonly #kept = new Map<string, Kept>();
+  /** Oldest first. */
+  readonly #pieces: Piece[] = [];
 
   /** Only flows that cross one of these count from now on. */
   look(interfaces: readonly CaptureInterface[], timeNs: number): void {
@@ -59,6 +72,7 @@ export class Sightings {
   }
 
   add(sighting: CaptureSighting, timeNs: number): void {
+    if (sighting.clientRandom.length < RANDOM_DIGITS) return this.#addPiece(sighting, timeNs);
     const known = this.#kept.get(sighting.clientRandom);
     if (known !== undefined) {
       if (known.sightings.length < OF_ONE_MAX) known.sightings.push(sighting);
@@ -66,6 +80,13 @@ export class Sightings {
     }
     this.#kept.set(sighting.clientRandom, { seenNs: timeNs, sightings: [sighting] });
     if (this.#kept.size > SIGHTINGS_MAX) this.#forgetOldest(timeNs);
+  }
+
+  #addPiece(sighting: CaptureSighting, timeNs: number): void {
+    this.#pieces.push({ seenNs: timeNs, sighting });
+    if (this.#pieces.length <= PIECES_MAX) return;
+    const { seenNs } = this.#pieces.shift()!;
+    if (timeNs - seenNs < YOUNG_NS) this.doubt(timeNs);
   }
 
   /** Whoever sends hellos faster than sessions open must not make that of another look as if it had not passed. */
@@ -77,13 +98,25 @@ export class Sightings {
 
   /** The sighting of a session that fits best what its program knows of its ends: both, one, or the first that there is. */
   find(clientRandom: string, known: FlowKey | undefined): CaptureSighting | undefined {
-    const sightings = this.#kept.get(clientRandom)?.sightings;
-    if (sightings === undefined || known === undefined) return sightings?.[0];
+    const sightings = this.#kept.get(clientRandom)?.sightings ?? this.#piecesOf(clientRandom, TELLING_DIGITS);
+    if (known === undefined) return sightings[0];
     return sightings.find(({ key }) => sameEnds(key, known) === 2) ??
       sightings.find(({ key }) => sameEnds(key, known) === 1) ?? sightings[0];
   }
 
+  #piecesOf(clientRandom: string, digitsLeast: number): CaptureSighting[] {
+    return this.#pieces.map(({ sighting }) => sighting).filter((piece) =>
+      piece.clientRandom.length >= digitsLeast && clientRandom.startsWith(piece.clientRandom)
+    );
+  }
+
+  /** Whether some piece of a hello may have been that of a session with such ends: too little of it to tell. */
+  mayHaveSeen(clientRandom: string, known: FlowKey): boolean {
+    return this.#piecesOf(clientRandom, 0).some(({ key }) => sameEnds(key, known) > 0);
+  }
+
   tick(timeNs: number): void {
+    while (this.#pieces.length > 0 && timeNs - this.#pieces[0].seenNs >= EXPIRE_NS) this.#pieces.shift();
     for (const [clientRandom, { seenNs }] of this.#kept) {
       if (timeNs - seenNs < EXPIRE_NS) return;
       this.#kept.delete(clientRandom);

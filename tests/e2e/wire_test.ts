@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * Addresses as an interface sees them. The server's answer is the address that it sees: each flow of the capture has to be that of
- * its own payload. `WIRE_CONNECTIONS`, `WIRE_RATE` (a second) and `WIRE_HELLOS` in the environment set how many there are under a flood.
+ * its own payload. `WIRE_CONNECTIONS`, `WIRE_RATE` (a second) and `WIRE_HELLOS` in the environment set how many there are under a flood, and
+ * `WIRE_CUTS=all` has hellos cut at every byte.
  */
 import assert from "node:assert/strict";
 import { type ForgedConnection, forgedConnections } from "../support/forged.ts";
@@ -11,7 +12,7 @@ import { skipIf } from "../support/skip.ts";
 import { Child, runChild } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Networks } from "./support/networks.ts";
-import { PROGRAMS } from "./support/python.ts";
+import { PROGRAMS, python } from "./support/python.ts";
 import { Agent, type Summary } from "./support/sslcollector.ts";
 
 const CONNECTIONS = Number(Deno.env.get("WIRE_CONNECTIONS") ?? 150);
@@ -182,6 +183,52 @@ Deno.test({
       assert.deepEqual(
         macs.map((pair, at) => `${names[at]} ${pair}`).sort(),
         [client, inner, client].map((source, at) => `${told[at]} ${source}\t${server}`).sort(),
+      );
+    }),
+});
+
+const AT_EVERY_BYTE = Deno.env.get("WIRE_CUTS") === "all";
+const bytes = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
+/** A client that cuts its hello there leaves eight bytes of its random in one packet, or all of it. */
+const KNOWN_CUTS = AT_EVERY_BYTE ? [...bytes(1, 5), ...bytes(19, 60)] : [1, 5, 19, 42, 43];
+/** And there not, or with each byte (0) in a packet of its own. */
+const UNKNOWN_CUTS = AT_EVERY_BYTE ? [...bytes(6, 18), 0] : [6, 18, 0];
+
+Deno.test({
+  name:
+    "wire: a hello that is cut at any byte keeps no session from the mirror, and most have the address that is seen behind NAT",
+  ...skipIf(...lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using networks = new Networks();
+      await networks.add("client", "router", "server");
+      await networks.link(["router", "in", "10.6.1.1/24"], ["client", "eth0", "10.6.1.2/24"]);
+      await networks.link(["router", "out", "10.6.0.2/24"], ["server", "eth0", "10.6.0.9/24"]);
+      await networks.in("client", "ip", "route", "add", "default", "via", "10.6.1.1");
+      await networks.masquerade("router", "out", "fully-random");
+      await using _server = await serve(networks, "server", fixture);
+      await using agent = await agentIn(networks, "router", fixture, "out");
+      const cuts = [...KNOWN_CUTS, ...UNKNOWN_CUTS];
+      const [command, ...args] = python("cut_hellos.py", "10.6.0.9", "8443", ...cuts.map(String));
+      const { code, stdout, stderr } = await runChild("ip", {
+        args: networks.command("client", command, ...args),
+        env: agent.hookEnvironment,
+      });
+      assert.equal(code, 0, stderr);
+      checkBooks(await agent.stop(), cuts.length);
+      const connections = forgedConnections(await Deno.readFile(fixture.path("out.pcapng")));
+      const answers = text(stdout).trim().split("\n");
+      const told = answers.map((answer) => {
+        const own = connections.find(({ streams }) => text(streams[1]).endsWith(`\r\n\r\n${answer}`));
+        const isOutside = own?.name === `${answer}>10.6.0.9:8443`;
+        const isInside = own?.name.startsWith("10.6.1.2:") &&
+          /attribution=(hello|socket) /.test(own.comments[0]);
+        return isOutside ? "outside" : isInside ? "inside" : own?.name;
+      });
+      const expected = [...KNOWN_CUTS.map(() => "outside"), ...UNKNOWN_CUTS.map(() => "inside")];
+      assert.deepEqual(
+        told.map((where, at) => [cuts[at], where]),
+        expected.map((where, at) => [cuts[at], where]),
       );
     }),
 });

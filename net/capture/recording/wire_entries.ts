@@ -52,10 +52,10 @@ function encodeSighting({ clientRandom, key, link }: CaptureSighting, timeNs: nu
   view.setUint16(SIGHTING.serverPort, key.server.port, true);
   view.setUint16(SIGHTING.vlan, link?.vlan ?? NO_VLAN, true);
   body[SIGHTING.ipBytes] = key.client.ip.length;
+  body[SIGHTING.linkAndMissing] = 2 * (RANDOM_BYTES - clientRandom.length / 2) + (link === undefined ? 0 : 1);
   body.set(key.client.ip, SIGHTING.clientIp);
   body.set(key.server.ip, SIGHTING.serverIp);
   if (link !== undefined) {
-    body[SIGHTING.hasLink] = 1;
     body.set(link.clientMac, SIGHTING.clientMac);
     body.set(link.serverMac, SIGHTING.serverMac);
   }
@@ -90,19 +90,21 @@ function readInterfaces(text: Uint8Array): v.InferOutput<typeof interfacesSchema
 
 function decodeSighting(body: Uint8Array, view: DataView): CaptureSighting {
   const ipBytes = body[SIGHTING.ipBytes];
-  if (body.length !== SIGHTING.size || ipBytes !== 4 && ipBytes !== 16) {
+  const linkAndMissing = body[SIGHTING.linkAndMissing];
+  const randomBytes = RANDOM_BYTES - (linkAndMissing >> 1);
+  if (body.length !== SIGHTING.size || ipBytes !== 4 && ipBytes !== 16 || randomBytes < 0) {
     throw new RecordError("a hello seen is damaged");
   }
   const part = (at: number, length: number) => body.slice(at, at + length);
   const vlan = view.getUint16(SIGHTING.vlan, true);
   return {
     kind: "hello",
-    clientRandom: part(SIGHTING.clientRandom, RANDOM_BYTES).toHex(),
+    clientRandom: part(SIGHTING.clientRandom, randomBytes).toHex(),
     key: {
       client: { ip: part(SIGHTING.clientIp, ipBytes), port: view.getUint16(SIGHTING.clientPort, true) },
       server: { ip: part(SIGHTING.serverIp, ipBytes), port: view.getUint16(SIGHTING.serverPort, true) },
     },
-    ...(body[SIGHTING.hasLink] === 0 ? {} : {
+    ...((linkAndMissing & 1) === 0 ? {} : {
       link: {
         clientMac: part(SIGHTING.clientMac, MAC_BYTES),
         serverMac: part(SIGHTING.serverMac, MAC_BYTES),

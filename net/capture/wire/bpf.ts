@@ -12,11 +12,13 @@ const CODES = {
   ldhx: 0x48, // A = 16 bits at X + k
   ldm: 0x60, // A = M[k]
   st: 0x02, // M[k] = A
+  len: 0x80, // A = bytes of the packet
   ldx: 0x01, // X = k
   tax: 0x07,
   txa: 0x87,
   add: 0x04,
   addx: 0x0c,
+  subx: 0x1c,
   and: 0x54,
   lsh: 0x64,
   rsh: 0x74,
@@ -24,6 +26,7 @@ const CODES = {
 } as const;
 const JA = 0x05;
 const JEQ = 0x15;
+const JGT = 0x25;
 const JSET = 0x45;
 /** How far a conditional jump can reach. */
 const JUMP_MAX = 255;
@@ -58,6 +61,11 @@ export class BpfProgram {
   /** Goes to `label` when A is `k`. */
   ifEqual(k: number, label: string): this {
     return this.#add(JEQ, k, { yes: label });
+  }
+
+  /** Goes to `label` when A is greater than `k`. */
+  ifAbove(k: number, label: string): this {
+    return this.#add(JGT, k, { yes: label });
   }
 
   /** Goes to `label` when A is not `k`. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /**
  * The socket filter for what may be a ClientHello: TCP over IPv4 or IPv6, with up to two VLAN tags, whose payload begins with the
- * record of one, or at byte 1 to 5 of it, where a peer cut its header off.
+ * record of one, or at byte 1 to 5 of it, where a peer cut its header off, or is the beginning of one that a peer cut before the end of its
+ * random.
  *
  * @module
  */
@@ -20,6 +21,8 @@ const OUTGOING = 4;
 const MARKS: readonly (readonly [place: number, value: number])[] = [[0, 0x16], [1, 3], [5, 1], [9, 3]];
 /** How many bytes of the record may be missing in front of the payload. */
 export const CUT_MAX = 5;
+/** Bytes of the record up to the end of the random. */
+export const RANDOM_END = 43;
 
 /**
  * `struct sock_filter`s. A packet that ends before a byte that is looked at does not pass, nor with `sentOnly` one that the interface
@@ -56,6 +59,9 @@ export function helloFilter(sentOnly = false): Uint8Array<ArrayBuffer> {
 
   // From here on X is where the payload begins.
   program.label("tcp").do("ldbx", 12).do("rsh", 4).do("lsh", 2).do("addx").do("tax");
+  // A short frame may be padded: how much of a hello it is, whoever reads it has to look.
+  program.do("len").do("subx").ifAbove(RANDOM_END - 1, "whole").do("ldbx", 0).unless(MARKS[0][1], "drop");
+  program.do("ret", SNAP_BYTES).label("whole");
   for (let cut = 0; cut <= CUT_MAX; cut++) {
     for (const [place, value] of MARKS) {
       if (place >= cut) program.do("ldbx", place - cut).unless(value, `not ${cut}`);
@@ -64,6 +70,11 @@ export function helloFilter(sentOnly = false): Uint8Array<ArrayBuffer> {
   }
   program.label("drop").do("ret", 0);
   return program.assemble();
+}
+
+/** Whether the `length` bytes at `at` may be the beginning of the record of a ClientHello. */
+export function mayBeBeginning(bytes: Uint8Array, at: number, length: number): boolean {
+  return length > 0 && MARKS.every(([place, value]) => place >= length || bytes[at + place] === value);
 }
 
 /** Whether the payload at `at` may be a ClientHello without its first `cut` bytes, which has its random at `at + 11 - cut`. */

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Packets of ClientHellos, as the filter lets them through. @module */
 import type { SocketAddress } from "../../wire/flow_key.ts";
-import { CUT_MAX, mayBeHello } from "./hello_filter.ts";
+import { CUT_MAX, mayBeBeginning, mayBeHello, RANDOM_END } from "./hello_filter.ts";
 
 /** Who sent a ClientHello to whom. */
 export interface HelloPacket {
-  /** Lower-case hex of what may be its random, 32 bytes each; several where its header is cut off and it cannot be told. */
+  /**
+   * Lower-case hex of what may be its random, 32 bytes each; several where its header is cut off and it cannot be told; less of it, or
+   * nothing, where the hello goes on in another packet.
+   */
   readonly clientRandoms: readonly string[];
   readonly client: SocketAddress;
   readonly server: SocketAddress;
@@ -36,7 +39,15 @@ export function parseHelloPacket(bytes: Uint8Array): HelloPacket | undefined {
   const isIpv6 = at16(typeAt) === 0x86dd;
   const tcpAt = isIpv6 ? afterIpv6(bytes, ipAt) : ipAt + (bytes[ipAt] & 0xf) * 4;
   const payloadAt = tcpAt + (bytes[tcpAt + 12] >> 4) * 4;
+  const payloadEnd = Math.min(bytes.length, ipAt + (isIpv6 ? 40 + at16(ipAt + 4) : at16(ipAt + 2)));
   const clientRandoms: string[] = [];
+  const isCut = payloadEnd - payloadAt < RANDOM_END &&
+    mayBeBeginning(bytes, payloadAt, payloadEnd - payloadAt);
+  if (isCut) {
+    clientRandoms.push(
+      bytes.subarray(payloadAt + RANDOM_AT, Math.max(payloadAt + RANDOM_AT, payloadEnd)).toHex(),
+    );
+  }
   for (let cut = 0; cut <= CUT_MAX; cut++) {
     const at = payloadAt + RANDOM_AT - cut;
     if (at + RANDOM_BYTES > bytes.length || !mayBeHello(bytes, payloadAt, cut)) continue;

@@ -186,6 +186,42 @@ Deno.test("wire: a copied hello does not make another user's session the kernel'
   assert.equal(harness.total().claimed, 1);
 });
 
+Deno.test("wire: a hello that was cut is known by eight bytes of its random, and with fewer its session is not taken for one that did not cross", () => {
+  const beginning = (bytes: number) => sighting({ clientRandom: RANDOM.slice(0, 2 * bytes) });
+  const elsewhere = sighting({
+    clientRandom: "",
+    key: { client: { ip: NAT_IP, port: 61_000 }, server: { ip: NAT_IP, port: 443 } },
+  });
+  const cases: [CaptureSighting[], string[]][] = [
+    [[beginning(8)], [seen]],
+    [[beginning(31)], [seen]],
+    [[beginning(7)], [own]],
+    [[beginning(0)], [own]],
+    [[beginning(0), beginning(31)], [seen]],
+    [[beginning(0), sighting()], [seen]],
+    [[elsewhere], []],
+    [[{ ...beginning(31), clientRandom: "ab".repeat(31) }], []],
+  ];
+  for (const [sightings, expected] of cases) {
+    const harness = looking();
+    for (const each of sightings) harness.pipeline.wire(each, LATER_NS - 1);
+    openFlow(harness);
+    harness.pipeline.tick(LATER_NS + 250e6);
+    assert.deepEqual(names(harness), expected, JSON.stringify(sightings));
+  }
+});
+
+Deno.test("wire: a flood of cut hellos leaves the addresses to decide, and is bounded", () => {
+  const harness = looking();
+  harness.pipeline.wire(sighting({ clientRandom: RANDOM.slice(0, 16) }), LATER_NS - 1e6);
+  for (let at = 0; at < 5000; at++) {
+    harness.pipeline.wire(sighting({ clientRandom: at.toString(16).padStart(16, "0") }), LATER_NS - 1e5);
+  }
+  openFlow(harness, { address: { ...makeOpen().address!, localIp: NAT_IP } });
+  harness.pipeline.tick(LATER_NS + 250e6);
+  assert.deepEqual(names(harness), ["203.0.113.1:40000>10.0.0.2:443"]);
+});
+
 Deno.test("wire: a flood of hellos pushes out no flow that waits, and is bounded", () => {
   const harness = looking();
   openFlow(harness);

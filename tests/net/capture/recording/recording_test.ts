@@ -70,6 +70,9 @@ function tell(target: CaptureTarget): void {
   target.wire({ kind: "hello", clientRandom, key }, 300_000_001);
   target.wire({ kind: "hello", clientRandom, key: short, link: { clientMac, serverMac } }, 300_000_001);
   target.wire({ kind: "hello", clientRandom, key, link: { clientMac, serverMac, vlan: 0 } }, 300_000_001);
+  for (const bytes of [0, 1, 31]) {
+    target.wire({ kind: "hello", clientRandom: clientRandom.slice(0, 2 * bytes), key }, 300_000_001);
+  }
   target.wire({ kind: "lost", hellos: 2 ** 40 }, 300_000_001);
   target.data(program, 2 ** 52 - 1, 1, 2 ** 51, new TextEncoder().encode("clear text"), 300_000_001);
   target.data(other, 1, 0, 0, Uint8Array.of(1), 300_000_001);

@@ -25,6 +25,10 @@ const send = (veth: Veth, frames: readonly Uint8Array[], times = 1) =>
 const hello = (number: number, options: Partial<FrameOptions> = {}, cut = 0) =>
   tcpFrame({ payload: helloRecord(new Uint8Array(32).fill(number)).subarray(cut), ...options });
 
+/** The first bytes of such a hello. */
+const beginning = (number: number, length: number) =>
+  helloRecord(new Uint8Array(32).fill(number)).subarray(0, length);
+
 /** Numbers of the hellos that come through, up to the one with number 255, and the VLAN of each. */
 async function seen(ring: PacketRing): Promise<[number, number | undefined][]> {
   const found: [number, number | undefined][] = [];
@@ -57,6 +61,7 @@ Deno.test({
           hello(6, { vlans: [7] }),
           hello(7, { vlans: [[0x88a8, 9], 7], isIpv6: true }),
           ...[1, 2, 3, 4, 5].map((cut) => hello(20 + cut, {}, cut)),
+          ...[12, 42].map((length) => tcpFrame({ payload: beginning(30 + length, length) })),
           hello(101, { isIpv6: true, extensions: [0, 43, 60] }),
           hello(102, { fragmentOffset: 1 }),
           hello(103, { protocol: 17 }),
@@ -71,7 +76,7 @@ Deno.test({
           ...[1, 2, 3, 4, 5].map((number) => [number, undefined]),
           [6, 7],
           [7, 9],
-          ...[21, 22, 23, 24, 25].map((number) => [number, undefined]),
+          ...[21, 22, 23, 24, 25, 42, 72].map((number) => [number, undefined]),
         ]);
         assert.deepEqual([ring.dropped, ring.isDeaf], [0, false]);
       } finally {

@@ -42,11 +42,26 @@ Deno.test("a hello whose first bytes came in a packet before is found up to five
   }
 });
 
+Deno.test("a hello that goes on in another packet is told with what there is of its random", () => {
+  for (let length = 1; length <= 42; length++) {
+    for (const options of [{}, { isIpv6: true, extensions: [0], vlans: [1] }]) {
+      const frame = tcpFrame({ payload: RECORD.subarray(0, length), ...options });
+      // Ethernet pads short frames.
+      const padded = new Uint8Array(Math.max(60, frame.length));
+      padded.set(frame);
+      const part = RANDOM.subarray(0, Math.max(0, length - 11)).toHex();
+      assert.deepEqual(parseHelloPacket(padded)?.clientRandoms, [part], `${length} bytes`);
+    }
+  }
+});
+
 Deno.test("what is no hello, or too little of one, is none; no frame throws", () => {
   for (
     const payload of [
-      RECORD.subarray(0, 42),
+      RECORD.subarray(43),
       new Uint8Array(0),
+      Uint8Array.of(0x17, 3, 3, 0, 20, 1),
+      Uint8Array.of(0x16, 3, 3, 0, 4, 14, 0, 0, 0),
       new TextEncoder().encode("GET / HTTP/1.1\r\n".repeat(9)),
     ]
   ) {
