@@ -189,6 +189,8 @@ Deno.test({
 
 const AT_EVERY_BYTE = Deno.env.get("WIRE_CUTS") === "all";
 const bytes = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
+/** Connections from one port. */
+const TIMES = 5;
 /** A client that cuts its hello there leaves eight bytes of its random in one packet, or all of it. */
 const KNOWN_CUTS = AT_EVERY_BYTE ? [...bytes(1, 5), ...bytes(19, 60)] : [1, 5, 19, 42, 43];
 /** And there not, or with each byte (0) in a packet of its own. */
@@ -272,6 +274,51 @@ Deno.test({
       ]);
       const seen = answers.map(([port, seen]) => [`${seen}>10.4.0.9:8443`, port, seen, `10.4.1.2:${port}`]);
       assert.deepEqual(told.toSorted(), seen.toSorted());
+    }),
+});
+
+Deno.test({
+  name:
+    "wire: one port again and again within a second, and the same addresses in two namespaces: each flow has its own clear text",
+  ...skipIf(...lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      await using networks = new Networks();
+      const pairs = [["client1", "server1"], ["client2", "server2"]] as const;
+      await using agent = await Agent.start("source", fixture, fixture.path("out.pcapng"));
+      await using servers = new AsyncDisposableStack();
+      for (const [client, server] of pairs) {
+        await networks.add(client, server);
+        await networks.link([client, "eth0", "10.7.0.2/24"], [server, "eth0", "10.7.0.9/24"]);
+        servers.use(await serve(networks, server, fixture));
+      }
+      await Promise.all(pairs.map(([client]) => {
+        const [command, ...args] = python(
+          "same_port.py",
+          "10.7.0.9",
+          "8443",
+          "40001",
+          `${client}-`,
+          `${TIMES}`,
+        );
+        return runChild("ip", {
+          args: networks.command(client, command, ...args),
+          env: agent.hookEnvironment,
+        });
+      }));
+      checkBooks(await agent.stop(), 2 * TIMES);
+      const connections = forgedConnections(await Deno.readFile(fixture.path("out.pcapng")));
+      const paths = connections.map(({ streams }) => text(streams[0]).match(/^GET (\S+) HTTP/gm)?.join());
+      const expected = pairs.flatMap(([client]) =>
+        Array.from({ length: TIMES }, (_, number) => `GET /${client}-${number} HTTP`)
+      );
+      assert.deepEqual(paths.toSorted(), expected.toSorted());
+      for (const { name, comments, streams } of connections) {
+        // One of two that lived at a time has another port when it is forged, and says its own.
+        const own = /own-flow=(\S+)/.exec(comments[0])?.[1] ?? name;
+        assert.equal(own, "10.7.0.2:40001>10.7.0.9:8443");
+        assert.match(text(streams[1]), /10\.7\.0\.2:40001$/);
+      }
     }),
 });
 

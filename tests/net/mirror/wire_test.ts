@@ -158,9 +158,10 @@ Deno.test("wire: of several hellos with one random the one that fits the program
     server: { ip: Uint8Array.of(9, 9, 9, 8), port: 2 },
   };
   const oneEnd = { client: { ip: NAT_IP, port: 61_000 }, server: SERVER };
+  const copied = { client: { ip: NAT_IP, port: 61_001 }, server: SERVER };
   const bothEnds = { client: { ip: CLIENT_IP, port: 40_000 }, server: SERVER };
   for (
-    const [keys, wanted] of [[[foreign, oneEnd, bothEnds], own], [[foreign, oneEnd], seen], [
+    const [keys, wanted] of [[[foreign, oneEnd, bothEnds], own], [[foreign, oneEnd, copied], seen], [
       [foreign],
       "9.9.9.9:1>9.9.9.8:2",
     ]] as const
