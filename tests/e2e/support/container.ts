@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Programs in containers of Podman's, whose system is a copy of this one's. @module */
-import { missing } from "../../support/run.ts";
+import { missing, withTempDir } from "../../support/run.ts";
 import { notRoot, type Reason } from "../../support/skip.ts";
 import { Child, runChild } from "./child.ts";
 import type { Fixture } from "./fixture.ts";
@@ -8,12 +8,33 @@ import type { Fixture } from "./fixture.ts";
 /** What a nested machine may lack is not asked for. */
 const LIMITS = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"];
 
-/** Why no container can be started. */
+/** Of Podman, in a folder where it touches nothing of this machine's own containers. */
+function podmanWords(place: string): string[] {
+  return [
+    ...["--root", `${place}/storage`, "--runroot", `${place}/run`, "--storage-driver", "vfs"],
+    ...["--runtime", "runc", "--cgroup-manager", "cgroupfs"],
+  ];
+}
+
+/** Why no container can be started: one is, since machines forbid it in many ways. */
 export async function podmanMissing(): Promise<Reason> {
   const reason = notRoot("containers of Podman") ?? missing("podman", "runc");
   if (reason !== undefined) return reason;
-  const { code, stderr } = await new Child("podman", { args: ["info"] }).ended;
-  return code === 0 ? undefined : `containers of Podman: ${stderr.trim().split("\n").at(-1)}`;
+  return await withTempDir(async (place) => {
+    const args = [
+      ...podmanWords(place),
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      ...LIMITS,
+      "--rootfs",
+      "/:O",
+      "true",
+    ];
+    const { code, stderr } = await new Child("podman", { args }).ended;
+    return code === 0 ? undefined : `containers of Podman: ${stderr.trim().split("\n").at(-1)}`;
+  });
 }
 
 export class Container implements AsyncDisposable {
@@ -23,11 +44,7 @@ export class Container implements AsyncDisposable {
 
   /** Runs a command under the default seccomp profile, in the network of a namespace; the fixture's folder is where it is here. */
   constructor(fixture: Fixture, namespace: string, command: readonly string[]) {
-    const place = fixture.path("podman");
-    this.#podman = [
-      ...["--root", `${place}/storage`, "--runroot", `${place}/run`, "--storage-driver", "vfs"],
-      ...["--runtime", "runc", "--cgroup-manager", "cgroupfs"],
-    ];
+    this.#podman = podmanWords(fixture.path("podman"));
     const surroundings = [
       "--network",
       `ns:/run/netns/${namespace}`,
