@@ -5,16 +5,17 @@
 
 #include "calls.h"
 
-INLINE void make_session(u64 object, u32 library, const struct caller *caller) {
+CHECKED_ALONE int make_session(u64 object, u32 library, const struct caller *caller) {
   struct probe_session_key key = key_of(object);
-  if (object == 0) return;
   struct probe_session fresh = { 0 };
+  if (object == 0 || !caller) return 0;
   fresh.library = library;
   /* What else it is, the first call that passes bytes shows. */
   if (mapped_at(place_of(caller)) == MAPPED_HOOK) fresh.teller = PROBE_BY_HOOK;
   struct probe_session *old = bpf_map_lookup_elem(&sessions, &key);
   if (old) tell_close(old, 0);
   bpf_map_update_elem(&sessions, &key, &fresh, 0);
+  return 0;
 }
 
 /* The session that a call has put where its first argument says. */

@@ -47,14 +47,21 @@ INLINE void inherit(const struct probe_session_key *key, struct probe_session *s
   session->inherited = parent->flow != 0;
 }
 
-INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library) {
-  struct probe_session *session = bpf_map_lookup_elem(&sessions, key);
-  if (session) return session;
+/* Gives a session a place that was met first in the middle. A function of its own for what it takes of the stack. */
+CHECKED_ALONE int place_session(const struct probe_session_key *key, u32 library) {
   struct probe_session fresh = { 0 };
+  if (!key) return 0;
   fresh.library = library;
   fresh.late = 1;
   inherit(key, &fresh);
   bpf_map_update_elem(&sessions, key, &fresh, BPF_NOEXIST);
+  return 0;
+}
+
+INLINE struct probe_session *session_of(const struct probe_session_key *key, u32 library) {
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, key);
+  if (session) return session;
+  place_session(key, library);
   return bpf_map_lookup_elem(&sessions, key);
 }
 
