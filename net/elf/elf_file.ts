@@ -45,7 +45,9 @@ const LITTLE_ENDIAN = 1;
 /** More sections than any linker makes without being asked to. */
 const SECTIONS_MAX = 1024;
 const SEGMENTS_MAX = 256;
-const SECTION_NAMES_MAX = 1 << 20;
+const SECTION_NAMES_MAX = 64 << 10;
+/** No section of interest has a longer name. */
+const SECTION_NAME_MAX = 64;
 const IS_EXECUTABLE = 1;
 
 /** Undefined: no 64-bit little-endian ELF file. Tables that lie beyond the file's end are cut or empty. */
@@ -81,7 +83,7 @@ function readSections(read: ReadAt, header: DataView): Section[] {
   const text = latin1(read(names.offset, Math.min(names.size, SECTION_NAMES_MAX)));
   return sections.map(({ nameAt, ...rest }) => ({
     ...rest,
-    name: text.slice(nameAt, text.indexOf("\0", nameAt)),
+    name: text.slice(nameAt, nameAt + SECTION_NAME_MAX).split("\0", 1)[0],
   }));
 }
 

@@ -13,16 +13,21 @@ const SYMBOL_BYTES = 24;
 const PIECE_BYTES = SYMBOL_BYTES << 16;
 const SHN_UNDEF = 0;
 const STT_FUNC = 2;
-/** Of a symbol table, and of its names. */
+/** Of a symbol table. */
 export const TABLE_MAX = 64 << 20;
+/** Of its names, which each function's is looked for in. */
+const NAMES_MAX = 32 << 20;
+/** No linker makes more symbol tables, nor does one write a name more often, also as the end of others. */
+const TABLES_MAX = 4;
+const PLACES_MAX = 256;
 
 /** Those of `names` that the file defines and does not ask other files for. */
 export function definedFunctions(elf: ElfFile, names: Iterable<string>): Map<string, FunctionSymbol> {
   const found = new Map<string, FunctionSymbol>();
   const wanted = [...names];
-  for (const table of elf.sections) {
-    const isTable = table.type === SectionType.symbols || table.type === SectionType.dynamicSymbols;
-    const texts = isTable ? elf.sections[table.link] : undefined;
+  const isTable = ({ type }: Section) => type === SectionType.symbols || type === SectionType.dynamicSymbols;
+  for (const table of elf.sections.filter(isTable).slice(0, TABLES_MAX)) {
+    const texts = elf.sections[table.link];
     if (texts === undefined) continue;
     const places = placesOf(elf, texts, wanted);
     if (places.size > 0) addFunctions(found, elf, table, places);
@@ -32,11 +37,15 @@ export function definedFunctions(elf: ElfFile, names: Iterable<string>): Map<str
 
 /** The names by where they stand; one may be the end of another's. */
 function placesOf(elf: ElfFile, { offset, size }: Section, names: readonly string[]): Map<number, string> {
-  const text = latin1(elf.read(offset, Math.min(size, TABLE_MAX)));
+  const text = latin1(elf.read(offset, Math.min(size, NAMES_MAX)));
   const places = new Map<number, string>();
   for (const name of names) {
     const ended = `${name}\0`;
-    for (let at = text.indexOf(ended); at >= 0; at = text.indexOf(ended, at + 1)) places.set(at, name);
+    let at = text.indexOf(ended);
+    for (let place = 0; at >= 0 && place < PLACES_MAX; place++) {
+      places.set(at, name);
+      at = text.indexOf(ended, at + 1);
+    }
   }
   return places;
 }

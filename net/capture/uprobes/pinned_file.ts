@@ -3,15 +3,11 @@
 import type { ReadAt } from "../../elf/elf_file.ts";
 import { readerOf } from "../../elf/reader.ts";
 import { cString, errno, errnoName, libc } from "../../ffi/libc.ts";
+import { boundedReader, OtherFile } from "./look.ts";
 import { overlaidFile } from "../../ffi/overlaid_file.ts";
 
 /** O_PATH | O_CLOEXEC: nothing is read or waited for, as a named pipe would make it. */
 const O_PATH_CLOEXEC = 0o12000000;
-/** Whoever makes a file that takes longer to look through keeps the agent from all else. */
-const READ_BYTES_MAX = 256 << 20;
-
-/** A file that has no such library in it. */
-export class OtherFile extends Error {}
 
 /** The path leads nowhere any more: a process has ended. */
 export class GoneFile extends Error {}
@@ -24,10 +20,18 @@ export class PinnedFile {
    * one, as it is for the kernel's probes.
    */
   readonly identity: string;
+  /** User that it belongs to. */
+  readonly owner: number;
+  /** Bytes. */
+  readonly #size: number;
+  #readBytes = 0;
 
   private constructor(fd: number) {
     this.fd = fd;
     this.identity = this.#look();
+    const { uid, size } = Deno.statSync(this.path);
+    this.owner = uid ?? 0;
+    this.#size = size;
   }
 
   /** Throws {@linkcode GoneFile} and {@linkcode OtherFile}. */
@@ -70,13 +74,12 @@ export class PinnedFile {
   /** Reads it for one look; what is read in all is bounded. */
   withReader<T>(use: (read: ReadAt) => T): T {
     using file = Deno.openSync(this.path);
-    const read = readerOf(file);
-    let left = READ_BYTES_MAX;
-    return use((offset, length) => {
-      left -= length;
-      if (left < 0) throw new OtherFile("it has too much to look through");
-      return read(offset, length);
-    });
+    return use(boundedReader(readerOf(file), this.#size, (bytes) => this.#readBytes += bytes));
+  }
+
+  /** What was read of it so far. */
+  get readBytes(): number {
+    return this.#readBytes;
   }
 
   close(): void {

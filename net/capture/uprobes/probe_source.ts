@@ -105,6 +105,7 @@ export class ProbeSource {
   #sweptMs = performance.now();
   #faults = 0;
   #refused = 0;
+  #isPostponing = false;
   #closing = false;
   #over: Over | undefined;
   #running: Promise<void> | undefined;
@@ -274,6 +275,12 @@ export class ProbeSource {
 
   #add(found: FoundLibraries): void {
     for (const state of this.#files.add(found)) {
+      if (state === "postponed" && !this.#isPostponing) {
+        this.#isPostponing = true;
+        this.#options.warn?.(
+          `${found.name} is looked through later, and so may others be: users have too many files`,
+        );
+      }
       if (typeof state === "object" && !(found.isGuess && state.isOther) && this.#refused++ < REFUSED_TOLD) {
         this.#options.warn?.(`${found.name} is not probed: ${state.refused}`);
       }

@@ -5,32 +5,24 @@
  *
  * @module
  */
-import { Code } from "../../elf/code.ts";
-import { type ElfFile, openElf, type ReadAt, SectionType, X86_64 } from "../../elf/elf_file.ts";
-import { goFunctions } from "../../elf/go_functions.ts";
 import { descriptorLimit } from "../../ffi/descriptor_limit.ts";
-import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
-import { type CodeOf, isForwarded, type SessionFacts } from "./accessors.ts";
+import type { SessionFacts } from "./accessors.ts";
 import { LIBRARY } from "./layout.ts";
 import type { TlsLibrary } from "./libraries.ts";
 import type { FoundLibraries } from "./libraries_found.ts";
+import { hasPlace, LookBudget } from "./look_budget.ts";
 import type { AttachedProbes, LoadedProbes } from "./loader.ts";
-import { GoneFile, OtherFile, PinnedFile } from "./pinned_file.ts";
-import { placesIn } from "./places.ts";
+import { lookThrough, OtherFile } from "./look.ts";
+import { GoneFile, PinnedFile } from "./pinned_file.ts";
 
 /** Of the map `libraries`. */
 const FILES_MAX = 1024;
-/** What is looked at of an accessor. */
-const CODE_BYTES = 96;
 
 /** What became of a file. */
-export type ProbedState = "probed" | "known" | "gone" | {
+export type ProbedState = "probed" | "known" | "gone" | "postponed" | {
   readonly refused: string;
   readonly isOther: boolean;
 };
-
-/** A symbol table of an executable may have tens of megabytes, and the agent does nothing else while it is read: that of what it exports does. */
-const TABLE_BYTES_MAX = 4 << 20;
 
 /** A file that has probes, which is kept open as long. */
 interface Probed {
@@ -61,6 +53,7 @@ export class ProbedFiles {
   /** The same of files for which there was no room, until there is some. */
   readonly #crowded = new Set<string>();
   readonly #descriptorsMax: number;
+  readonly #budget = new LookBudget();
   /** Files whose probes are being taken away. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #freeNumbers = Array.from({ length: FILES_MAX }, (_, index) => FILES_MAX - 1 - index);
@@ -100,6 +93,8 @@ export class ProbedFiles {
       known.metMs = performance.now();
     }
     if (known !== undefined || this.#refused.has(key) || this.#crowded.has(key)) return "known";
+    if (!this.#budget.hasRoom(file.owner, performance.now())) return "postponed";
+    const before = file.readBytes;
     try {
       this.#files.set(key, this.#attach(file, library, paths));
       return "probed";
@@ -108,6 +103,8 @@ export class ProbedFiles {
       if (left.size >= REFUSED_MAX) left.clear();
       left.add(key);
       return refusedBy(error);
+    } finally {
+      this.#budget.spend(file.owner, file.readBytes - before);
     }
   }
 
@@ -160,7 +157,9 @@ export class ProbedFiles {
   #attach(found: PinnedFile, library: TlsLibrary, paths: readonly string[]): Probed {
     const number = this.#freeNumbers.at(-1);
     if (number === undefined) throw new NoRoom(`${FILES_MAX} files are probed already`);
-    const { places, facts } = found.withReader((read) => lookedThrough(read, library, number));
+    const owners = [...this.#files.values()].map(({ file }) => file.owner);
+    if (!hasPlace(found.owner, owners)) throw new NoRoom("its user has enough files that are probed");
+    const { places, facts } = found.withReader((read) => lookThrough(read, library, number));
     this.#describe(number, facts);
     const file = PinnedFile.open(found.path);
     try {
@@ -196,44 +195,6 @@ export class ProbedFiles {
   }
 }
 
-/** Where a library's probes go in a file, and what is known of its sessions. Throws an Error that says why there are none. */
-function lookedThrough(read: ReadAt, library: TlsLibrary, number: number) {
-  const elf = withoutLargeTables(openElf(read));
-  // An emulator maps programs of other machines too: a probe would change their code.
-  if (elf?.machine !== X86_64) throw new OtherFile("it is no ELF file of this machine's kind");
-  const names = [...Object.keys(library.functions), ...library.accessors];
-  const symbols = library.isGo
-    ? goFunctions(elf, names) ?? new Map<string, FunctionSymbol>()
-    : definedFunctions(elf, names);
-  if (!Object.keys(library.functions).some((name) => symbols.has(name))) {
-    throw new OtherFile("it has none of the library's functions");
-  }
-  const code = new Code(elf);
-  const codeOf: CodeOf = (name) => {
-    const symbol = symbols.get(name);
-    return symbol && code.at(symbol.address).subarray(0, Math.min(symbol.size, CODE_BYTES));
-  };
-  const facts = library.facts(codeOf);
-  if (facts.role === undefined && !facts.roleByHello) {
-    throw new Error("it is not known how its sessions tell servers from clients");
-  }
-  leaveForwarded(symbols, codeOf, library);
-  const places = placesIn(code, symbols, library, number);
-  if (places.ends.length + places.returns.length === 0) {
-    throw new Error("it has none of the functions that pass bytes");
-  }
-  return { places, facts };
-}
-
-function withoutLargeTables(elf: ElfFile | undefined): ElfFile | undefined {
-  const sections = elf?.sections.map((section) =>
-    section.type === SectionType.symbols && section.size > TABLE_BYTES_MAX
-      ? { ...section, type: SectionType.absent }
-      : section
-  );
-  return elf && { ...elf, sections: sections! };
-}
-
 function refusedBy(error: unknown): ProbedState {
   return { refused: (error as Error).message, isOther: isOther(error) };
 }
@@ -241,15 +202,4 @@ function refusedBy(error: unknown): ProbedState {
 /** The file is another than it was taken for, or hidden. */
 function isOther(error: unknown): boolean {
   return error instanceof OtherFile || error instanceof Deno.errors.PermissionDenied;
-}
-
-/** Of functions that may lead to each other, leaves the one that all calls pass once. */
-function leaveForwarded(
-  symbols: Map<string, FunctionSymbol>,
-  codeOf: CodeOf,
-  { forwarded = {} }: TlsLibrary,
-): void {
-  for (const [from, to] of Object.entries(forwarded)) {
-    if (symbols.has(from) && symbols.has(to)) symbols.delete(isForwarded(codeOf(from)) ? from : to);
-  }
 }

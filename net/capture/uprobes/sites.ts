@@ -39,6 +39,9 @@ export interface FunctionPlace {
 const COSTS: Readonly<Record<SiteKind, number>> = { nop5: 1, push: 1.5, jump: 1.5, call: 2, stepped: 8 };
 /** Where the stack pointer is farther from the return address, no site is looked for. */
 const DEPTH_MAX = 32 << 10;
+/** The entry of a function is looked for in so many of its first instructions, and its exits where it has no more returns than these. */
+const LINE_MAX = 64;
+const EXITS_MAX = 64;
 /** Of a return probe, above that of its entry. */
 const RETURN_PROBE_COST = 2;
 
@@ -83,7 +86,8 @@ export function goSitesOf(code: CodeSource, place: FunctionPlace, kept: number):
   const isGo = GO_BEGINNINGS.some((beginning) => beginning.every((byte, at) => begun[at] === byte));
   const flow = isGo ? flowOf(code, place.address, place.size) : undefined;
   const returns = flow && returnsOf(code, flow);
-  if (flow === undefined || returns === undefined || returns.length === 0) return undefined;
+  if (flow === undefined || returns === undefined) return undefined;
+  if (returns.length === 0 || returns.length > EXITS_MAX) return undefined;
   const once = entryOf(flow, kept);
   const entry = once.kind === "stepped" ? entryOf(flow, kept, flow.start) : once;
   return { entry, exits: returns.map(unread) };
@@ -133,7 +137,7 @@ function* straightLine(flow: Flow): Generator<{ step: Step; depth: number }> {
   let depth = 0;
   for (let address: number | undefined = flow.start; address !== undefined;) {
     const isNew = address >= flow.start && address < flow.end && !seen.has(address);
-    if (!isNew || depth > DEPTH_MAX) return;
+    if (!isNew || depth > DEPTH_MAX || seen.size === LINE_MAX) return;
     seen.add(address);
     const step: Step = flow.steps.get(address)!;
     yield { step, depth };
@@ -163,7 +167,7 @@ function exitsOf(flow: Flow): Site[] | undefined {
   const areKnown = returns.every(({ address, end }) =>
     end === "return" && address >= flow.start && address < flow.end
   );
-  if (!areKnown) return undefined;
+  if (!areKnown || returns.length > EXITS_MAX) return undefined;
   const ways = new Ways(flow);
   return returns.map((step) => checkBefore(flow, step, ways) ?? siteAt(step, 0));
 }
