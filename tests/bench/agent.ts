@@ -26,10 +26,15 @@ export interface Summary {
 
 let binary: Promise<string> | undefined;
 
+/** Compiles it once. */
+export function agentBinary(): Promise<string> {
+  return binary ??= compile();
+}
+
 /** Starts one with `folder` for its runtime directory and waits until programs can connect. */
 export async function startAgent(folder: string, sink: string, ...options: string[]): Promise<Agent> {
   const runtimeDir = `${folder}/run`;
-  const child = new Deno.Command(await (binary ??= compile()), {
+  const child = new Deno.Command(await agentBinary(), {
     args: ["--runtime-dir", runtimeDir, "-o", sink, "--summary", "json", ...options],
     stdin: "null",
     stdout: "null",

@@ -19,6 +19,7 @@ import { benchProbes } from "./probes.ts";
 import { benchRest } from "./rest.ts";
 import { benchRing } from "./ring.ts";
 import type { BenchRow } from "./row.ts";
+import { benchStatus } from "./status.ts";
 import { benchThroughput } from "./throughput.ts";
 import { benchView } from "./view.ts";
 
@@ -39,6 +40,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   link: benchLink,
   view: benchView,
   follow: benchFollow,
+  status: benchStatus,
 };
 
 function show(rows: readonly BenchRow[]): void {

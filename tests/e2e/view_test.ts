@@ -8,6 +8,13 @@ import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
 import { PageOfProgram } from "./support/page.ts";
 import { Agent, MAIN_ARGS, mirrorOptions, runSslcollector } from "./support/sslcollector.ts";
+import {
+  exchangesOfArchive,
+  exchangesOfEvents,
+  exchangesOfLines,
+  exchangesOfPage,
+  sorted,
+} from "./support/told_exchanges.ts";
 
 const lacking = nginxMissing() ?? missing("curl", "nghttp", "h2load", "node", "python3");
 /** Requests of the load, in HTTP/1.1 and HTTP/2 each; more by this variable. */
@@ -79,27 +86,14 @@ Deno.test({
       await nginx.stop();
       const known = nginx.exchanges().sort();
       const listed = await (await PageOfProgram.of(agent.child)).rows(known.length);
-      assert.deepEqual(
-        listed.map(({ method, path, status, size }) => `${method} ${path} ${status} ${size}`).sort(),
-        known,
-      );
+      assert.deepEqual(sorted(exchangesOfPage(listed)), known);
       agent.child.kill("SIGTERM");
       const { stdout } = await agent.child.ended;
       assert.ok(known.length >= 2 * LOAD);
-      const told = httpEvents(eve).map(({ http }) =>
-        `${http.http_method} ${http.url} ${http.status} ${http.length}`
-      );
-      assert.deepEqual(told.sort(), known);
-      const { entries } = JSON.parse(Deno.readTextFileSync(har)).log;
-      const archived = entries.map(({ request, response }: Record<string, Record<string, string>>) => {
-        const { pathname, search } = new URL(request.url);
-        return `${request.method} ${pathname}${search} ${response.status} ${response.bodySize}`;
-      });
-      assert.deepEqual(archived.sort(), known);
-      const lines = new TextDecoder().decode(stdout).trimEnd().split("\n")
-        .map((line) => /^\S+ nginx\[\d+\] +(\S+) +(\d+) .* localhost:\d+ (\S+)/.exec(line)!.slice(1, 4));
-      const shown = lines.map(([method, status, path]) => `${method} ${path} ${status}`);
-      assert.deepEqual(shown.sort(), known.map((line) => line.replace(/ \d+$/, "")).sort());
+      assert.deepEqual(sorted(exchangesOfEvents(eve)), known);
+      assert.deepEqual(sorted(exchangesOfArchive(har)), known);
+      const shown = sorted(exchangesOfLines(stdout, "nginx"));
+      assert.deepEqual(shown, known.map((line) => line.replace(/ \d+$/, "")).sort());
       const stats = events(eve).at(-1) as unknown as Record<string, Record<string, Record<string, unknown>>>;
       assert.equal(stats.stats.sslcollector.exchanges_lost, 0);
     }),

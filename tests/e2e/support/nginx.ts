@@ -18,6 +18,8 @@ const GRACE_MS = 5_000;
 export class Nginx implements AsyncDisposable {
   /** What it answers to a POST, once it has all of it. */
   static readonly WORD = "taken";
+  /** What it asks who listens on {@linkcode slowSocket} for. */
+  static readonly SLOW = "/slow";
   readonly #shell: Child;
   readonly #folder: string;
 
@@ -48,6 +50,11 @@ export class Nginx implements AsyncDisposable {
         if (!isTaken || attempt === ATTEMPTS) throw error;
       }
     }
+  }
+
+  /** Whose listener may be slow. */
+  get slowSocket(): string {
+    return `${this.#folder}/slow.sock`;
   }
 
   get masterPid(): number {
@@ -138,6 +145,9 @@ http {
     root ${fixture.bodies};
     location / {
       if ($request_method = POST) { proxy_pass http://unix:${folder}/word.sock; }
+    }
+    location ${Nginx.SLOW} {
+      proxy_pass http://unix:${folder}/slow.sock;
     }
     location /put/ {
       root ${folder};
