@@ -39,7 +39,7 @@ void call_begin_gather(struct write_frame *write, const void *ssl, const struct 
                        const void *frame, const void *caller);
 
 /* The call that has just begun keeps (kept_hello.h) what passes this socket, which is its session's own, with CALL_KEEPS_CARRIED the session that
- * carries its own, or with CALL_KEEPS_FIRST whatever socket its hello passes. */
+ * carries its own, or with CALL_KEEPS_FIRST whatever socket or session its hello passes. */
 void call_keep_hello(const struct call_frame *call, int socket);
 
 /* The write returned, having written `length` bytes; 0: it failed. */

@@ -174,6 +174,14 @@ SSLC_EXPORT int mbedtls_ssl_close_notify(SSL *ssl)
 
 /* ---- Clear text ---- */
 
+/* What passed this session is what another sends or receives, that is within a call, too. */
+static void carry(const void *ssl, bool received, const void *bytes, int result, const char *frame)
+{
+    const struct call *outer = UNLIKELY(thread_state.depth != 0) && result > 0 ? thread_call(&thread_state, frame) : NULL;
+    if (outer != NULL && outer->hello_from == CALL_KEEPS_FIRST && outer->ssl != ssl && (received || mbedtls_makes(outer->ssl, bytes)))
+        kept_hello_pass(outer->ssl, -1, received, bytes, (size_t)result);
+}
+
 #define READ(name)                                                         \
     SSLC_EXPORT int name(SSL *ssl, unsigned char *bytes, size_t length)    \
     {                                                                      \
@@ -182,6 +190,7 @@ SSLC_EXPORT int mbedtls_ssl_close_notify(SSL *ssl)
         BEGIN(&call, CALL_READ);                                           \
         int result = ORIGINAL(name, ssl, bytes, length);                   \
         call_end_read(&call, bytes, result > 0 ? (uint64_t)result : 0);    \
+        carry(ssl, true, bytes, result, call.frame);                       \
         struct session *known = result == PEER_CLOSE_NOTIFY ? session_find(ssl) : NULL; \
         if (known != NULL)                                                 \
             flow_alert(known, false);                                      \
@@ -198,6 +207,7 @@ READ(mbedtls_ssl_read_early_data)
         BEGIN_WRITE(&write, bytes, length);                                   \
         int result = ORIGINAL(name, ssl, bytes, length);                      \
         call_end_write(&write, result > 0 ? (uint64_t)result : 0);            \
+        carry(ssl, false, bytes, result, write.call.frame);                   \
         return result;                                                        \
     }
 WRITE(mbedtls_ssl_write)

@@ -16,7 +16,7 @@ struct library;
 
 #define CALL_KEEPS_NONE (-1)
 #define CALL_KEEPS_CARRIED (-2) /* what passes the session that carries this one */
-#define CALL_KEEPS_FIRST (-3)   /* what passes the socket that a hello passes first */
+#define CALL_KEEPS_FIRST (-3)   /* what passes the socket or the session that a hello passes first */
 
 enum call_kind { CALL_OTHER, CALL_READ, CALL_WRITE };
 

@@ -4,7 +4,8 @@
  *
  * together: so many sessions over TCP shake hands at the same time; configured: over memory, by configurations of which so many others come and go
  * before the sessions are set up; unreadable: the functions that send give other descriptors addresses which the kernel answers with
- * EFAULT; ended: there is no room for what is to be told of a session before its protocols' names are gone, and it is freed. */
+ * EFAULT; ended: there is no room for what is to be told of a session before its protocols' names are gone, and it is freed; carried: one whose records are the clear
+ * text of another, over TCP. */
 #include <errno.h>
 #include <fcntl.h>
 #include <mbedtls/ctr_drbg.h>
@@ -145,6 +146,16 @@ static int send_others(void *context, const unsigned char *bytes, size_t length)
     return mbedtls_net_send(context, bytes, length);
 }
 
+static int push_carried(void *session, const unsigned char *bytes, size_t length)
+{
+    return mbedtls_ssl_write(session, bytes, length);
+}
+
+static int pull_carried(void *session, unsigned char *bytes, size_t length)
+{
+    return mbedtls_ssl_read(session, bytes, length);
+}
+
 /* ---- Sessions ---- */
 
 static void set_up(struct pair *pair, const char *how)
@@ -215,12 +226,21 @@ static void fill(struct pair *pair, int count)
         pass(pair, bytes, 1);
 }
 
+static void carry(struct pair *inner, struct pair *outer)
+{
+    set_up(outer, "together");
+    while (shake_hands(outer))
+        ;
+    mbedtls_ssl_set_bio(&inner->client.ssl, &outer->client.ssl, push_carried, pull_carried, NULL);
+    mbedtls_ssl_set_bio(&inner->server.ssl, &outer->server.ssl, push_carried, pull_carried, NULL);
+}
+
 int main(int arguments, char **argument)
 {
     const char *how = argument[1];
     int number = arguments > 2 ? atoi(argument[2]) : 1, is_ended = strcmp(how, "ended") == 0;
     int count = strcmp(how, "together") == 0 ? number : 1;
-    struct pair *pairs = calloc((size_t)count + 1, sizeof *pairs), *filling = &pairs[count];
+    struct pair *pairs = calloc((size_t)count + 1, sizeof *pairs), *other = &pairs[count];
     char *name = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const char *protocols[] = {strcpy(name, "pair"), NULL};
     prepare();
@@ -230,16 +250,18 @@ int main(int arguments, char **argument)
         make_configs(number);
     for (int i = 0; i < count; i++)
         set_up(&pairs[i], how);
+    if (strcmp(how, "carried") == 0)
+        carry(&pairs[0], other);
     for (int left = 1; left != 0;) {
         left = 0;
         for (int i = 0; i < count; i++)
             left += shake_hands(&pairs[i]);
     }
     if (is_ended) {
-        set_up(filling, how);
-        while (shake_hands(filling))
+        set_up(other, how);
+        while (shake_hands(other))
             ;
-        fill(filling, number);
+        fill(other, number);
     }
     for (int i = 0; i < count; i++)
         pass(&pairs[i], line, sizeof line);
@@ -247,7 +269,7 @@ int main(int arguments, char **argument)
     for (int i = 0; i < count; i++)
         free_pair(&pairs[i]);
     if (is_ended)
-        free_pair(filling);
+        free_pair(other);
     puts("ok");
     return 0;
 }

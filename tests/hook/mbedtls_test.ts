@@ -73,3 +73,16 @@ Deno.test(
     ]]]);
   },
 );
+
+Deno.test("mbed TLS: a session within another has its own random and name", lacking, async () => {
+  const collector = await Collector.start();
+  assert.deepEqual(await pairs(["carried"], await hooked(collector.runtime)), fine);
+  await collector.stop();
+  const inner = collector.flows.filter(({ bytes }) => bytes[0] === 22).map(({ open }) => open);
+  assert.deepEqual(inner.map(({ server, sni }) => [server, sni]).sort(), [[0, "pair.example"], [
+    1,
+    "pair.example",
+  ]]);
+  assert.equal(inner[0].random, inner[1].random);
+  assert.doesNotMatch(inner[0].random, /^0*$/);
+});
