@@ -25,7 +25,7 @@ export interface Segment {
 }
 
 export interface ElfFile {
-  /** Number of the processors that it is for; that of x86-64 is {@linkcode X86_64}. */
+  /** Number of the processors that it is for: {@linkcode X86_64}, {@linkcode ARM64} or another. */
   readonly machine: number;
   readonly sections: readonly Section[];
   readonly segments: readonly Segment[];
@@ -33,6 +33,7 @@ export interface ElfFile {
 }
 
 export const X86_64 = 62;
+export const ARM64 = 183;
 export const SectionType = { symbols: 2, strings: 3, relocations: 4, absent: 8, dynamicSymbols: 11 } as const;
 export const SegmentType = { load: 1, loader: 3, note: 4 } as const;
 

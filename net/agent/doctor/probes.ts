@@ -10,6 +10,9 @@ import {
 import { probesHash } from "../probe_object.ts";
 import { type Finding, ok } from "./finding.ts";
 
+/** They are built for it, and ran on none. */
+const UNTRIED = "aarch64";
+
 /** `object` is what the probes were compiled to; a text says why there is nothing. */
 export async function probesFinding(
   object: Uint8Array<ArrayBuffer> | string,
@@ -23,5 +26,6 @@ export async function probesFinding(
   }
   const level = isSince(host.release, KERNEL_MULTI) ? "all of a file at once" : "one by one";
   const hash = await probesHash(object);
-  return ok("kernel probes", `can be used (--capture uprobes), attached ${level}; object ${hash}`);
+  const untried = host.architecture === UNTRIED ? "; untried on this processor" : "";
+  return ok("kernel probes", `can be used (--capture uprobes), attached ${level}; object ${hash}${untried}`);
 }

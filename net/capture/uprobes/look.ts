@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** What a file says of a library's probes. The file may be any user's, and made to be hard to look through. Pure. @module */
 import { Code } from "../../elf/code.ts";
-import { type ElfFile, openElf, type ReadAt, SectionType, X86_64 } from "../../elf/elf_file.ts";
+import { type ElfFile, openElf, type ReadAt, SectionType } from "../../elf/elf_file.ts";
 import { goFunctions } from "../../elf/go_functions.ts";
 import { definedFunctions, type FunctionSymbol } from "../../elf/symbols.ts";
-import { type CodeOf, isForwarded, type SessionFacts } from "./accessors.ts";
+import { type CodeOf, isForwarded as isForwardedX86, type SessionFacts } from "./accessors.ts";
+import { isForwarded as isForwardedArm64 } from "./arm64.ts";
 import type { TlsLibrary } from "./libraries.ts";
 import type { ProbePlaces } from "./loader.ts";
+import { type Machine, OWN_MACHINE } from "./machine.ts";
 import { placesIn } from "./places.ts";
 
 /** A file that has no such library in it. */
@@ -43,10 +45,17 @@ export interface Look {
  * Where a library's probes go in a file, and what is known of its sessions. Throws an Error that says why there are none, {@linkcode OtherFile}
  * where the file has no such library.
  */
-export function lookThrough(read: ReadAt, library: TlsLibrary, number: number): Look {
+export function lookThrough(
+  read: ReadAt,
+  library: TlsLibrary,
+  number: number,
+  machine: Machine | undefined = OWN_MACHINE,
+): Look {
   const elf = withoutLargeTables(openElf(read));
   // An emulator maps programs of other machines too: a probe would change their code.
-  if (elf?.machine !== X86_64) throw new OtherFile("it is no ELF file of this machine's kind");
+  if (elf === undefined || elf.machine !== machine?.elf) {
+    throw new OtherFile("it is no ELF file of this machine's kind");
+  }
   const names = [...Object.keys(library.functions), ...library.accessors];
   const symbols = library.isGo
     ? goFunctions(elf, names) ?? new Map<string, FunctionSymbol>()
@@ -59,12 +68,12 @@ export function lookThrough(read: ReadAt, library: TlsLibrary, number: number): 
     const symbol = symbols.get(name);
     return symbol && code.at(symbol.address).subarray(0, Math.min(symbol.size, CODE_BYTES));
   };
-  const facts = library.facts(codeOf);
+  const facts = machine.isCodeRead ? library.facts(codeOf) : factsWithoutCode(library);
   if (facts.role === undefined && !facts.roleByHello) {
     throw new Error("it is not known how its sessions tell servers from clients");
   }
-  leaveForwarded(symbols, codeOf, library);
-  const places = placesIn(code, symbols, library, number);
+  leaveForwarded(symbols, (name) => isForwarded(name, machine, codeOf), library);
+  const places = placesIn(code, symbols, library, number, machine);
   if (places.ends.length + places.returns.length === 0) {
     throw new Error("it has none of the functions that pass bytes");
   }
@@ -80,13 +89,23 @@ function withoutLargeTables(elf: ElfFile | undefined): ElfFile | undefined {
   return elf && { ...elf, sections: sections! };
 }
 
+/** What is known of a library's sessions without reading its code: where nothing else says it, the server is who received the ClientHello. */
+function factsWithoutCode(library: TlsLibrary): SessionFacts {
+  const facts = library.facts(() => undefined);
+  return facts.role === undefined ? { ...facts, roleByHello: true } : facts;
+}
+
+function isForwarded(name: string, { isCodeRead }: Machine, codeOf: CodeOf): boolean {
+  return isCodeRead ? isForwardedX86(codeOf(name)) : isForwardedArm64(codeOf(name));
+}
+
 /** Of functions that may lead to each other, leaves the one that all calls pass once. */
 function leaveForwarded(
   symbols: Map<string, FunctionSymbol>,
-  codeOf: CodeOf,
+  isForwarded: (name: string) => boolean,
   { forwarded = {} }: TlsLibrary,
 ): void {
   for (const [from, to] of Object.entries(forwarded)) {
-    if (symbols.has(from) && symbols.has(to)) symbols.delete(isForwarded(codeOf(from)) ? from : to);
+    if (symbols.has(from) && symbols.has(to)) symbols.delete(isForwarded(from) ? from : to);
   }
 }

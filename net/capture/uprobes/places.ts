@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-/** Where in a library's file its probes go. x86-64. Pure. @module */
+/** Where in a library's file its probes go. Pure. @module */
+import { returnsIn } from "./arm64.ts";
 import type { Code } from "../../elf/code.ts";
 import type { FunctionSymbol } from "../../elf/symbols.ts";
 import { cookieOf, FUNCTION } from "./layout.ts";
 import type { TlsLibrary } from "./libraries.ts";
 import type { Place, ProbePlaces } from "./loader.ts";
-import { goSitesOf, sitesOf } from "./sites.ts";
+import type { Machine } from "./machine.ts";
+import { EXITS_MAX, goSitesOf, sitesOf } from "./sites.ts";
+import { FUNCTION_BYTES_MAX } from "./x86/flow.ts";
 import { Register } from "./x86/registers.ts";
 
-/** What a call has put on the stack, and its return takes away. */
-const CALL_DEPTH = 8;
 const ARGUMENTS = Register.rdi | Register.rsi | Register.rdx;
 const GO_ARGUMENTS = Register.rax | Register.rbx | Register.rcx;
 
-/** Besides those that pass bytes. */
-const MET_AT_RETURN: readonly number[] = [FUNCTION.made, FUNCTION.madeAt, FUNCTION.quiet];
+const MET_AT_RETURN: readonly number[] = [FUNCTION.call, FUNCTION.made, FUNCTION.madeAt, FUNCTION.quiet];
 
 /** Places of a file by how they are met, as they are gathered. */
 type Gathered = { -readonly [Kind in keyof ProbePlaces]: Place[] };
@@ -25,6 +25,7 @@ export function placesIn(
   symbols: ReadonlyMap<string, FunctionSymbol>,
   { functions }: TlsLibrary,
   number: number,
+  machine: Machine,
 ): ProbePlaces {
   const places: Gathered = { begins: [], ends: [], returns: [] };
   for (const [name, does] of Object.entries(functions)) {
@@ -34,14 +35,15 @@ export function placesIn(
       places[kind].push({ offset: code.offsetOf(address)!, cookie: cookieOf(number, does, depth) });
     const kind = does & FUNCTION.mask;
     if ((does & FUNCTION.go) !== 0) {
-      addGo(code, symbol, kind, add);
+      if (machine.isCodeRead) addGo(code, symbol, kind, add);
+      else addPlainGo(code, symbol, kind, add);
       continue;
     }
-    if (kind === FUNCTION.call) {
-      addCall(code, symbol, does, add);
+    if (kind === FUNCTION.call && machine.isCodeRead) {
+      addCall(code, symbol, does, machine.callDepth, add);
       continue;
     }
-    if (kind !== FUNCTION.made) add("begins", symbol.address, CALL_DEPTH);
+    if (kind !== FUNCTION.made) add("begins", symbol.address, machine.callDepth);
     if (MET_AT_RETURN.includes(kind)) add("returns", symbol.address, 0);
   }
   return places;
@@ -52,13 +54,14 @@ function addCall(
   code: Code,
   symbol: FunctionSymbol,
   does: number,
+  callDepth: number,
   add: (kind: keyof ProbePlaces, address: number, depth: number) => void,
 ): void {
   const fourth = (does & (FUNCTION.countBehind | FUNCTION.peeks)) !== 0 ? Register.rcx : 0;
   const { entry, exits } = sitesOf(code, symbol, ARGUMENTS | fourth);
-  add("begins", entry.address, entry.depth + CALL_DEPTH);
+  add("begins", entry.address, entry.depth + callDepth);
   if (exits === undefined) add("returns", symbol.address, 0);
-  else for (const { address, depth } of exits) add("ends", address, depth + CALL_DEPTH);
+  else for (const { address, depth } of exits) add("ends", address, depth + callDepth);
 }
 
 /** A function of Go is met where it begins, a call that passes bytes at its returns too; neither where these are not known. */
@@ -72,4 +75,17 @@ function addGo(
   if (sites === undefined) return;
   add("begins", sites.entry.address, 0);
   if (kind === FUNCTION.call) { for (const { address } of sites.exits) add("ends", address, 0); }
+}
+
+/** The same where code is not read. */
+function addPlainGo(
+  code: Code,
+  { address, size }: FunctionSymbol,
+  kind: number,
+  add: (kind: keyof ProbePlaces, address: number, depth: number) => void,
+): void {
+  const returns = kind === FUNCTION.call ? returnsIn(code, address, Math.min(size, FUNCTION_BYTES_MAX)) : [];
+  if (returns.length > EXITS_MAX || kind === FUNCTION.call && returns.length === 0) return;
+  add("begins", address, 0);
+  for (const place of returns) add("ends", place, 0);
 }

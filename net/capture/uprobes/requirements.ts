@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What kernel probes need of a host. @module */
+import { MACHINES } from "./machine.ts";
 
 /** What is looked at. */
 export interface ProbeHost {
@@ -22,7 +23,7 @@ type Release = readonly [major: number, minor: number];
 export const KERNEL_LEAST: Release = [6, 3];
 /** From here on the kernel takes all probes of a file at once (`uprobe_multi`). */
 export const KERNEL_MULTI: Release = [6, 6];
-const ARCHITECTURES: readonly string[] = ["x86_64"];
+const ARCHITECTURES = Object.keys(MACHINES);
 /** Rights by their number in the kernel's sets. */
 const SYS_ADMIN = 21;
 const RIGHTS: readonly (readonly [number: number, name: string])[] = [

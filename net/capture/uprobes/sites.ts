@@ -41,7 +41,7 @@ const COSTS: Readonly<Record<SiteKind, number>> = { nop5: 1, push: 1.5, jump: 1.
 const DEPTH_MAX = 32 << 10;
 /** The entry of a function is looked for in so many of its first instructions, and its exits where it has no more returns than these. */
 const LINE_MAX = 64;
-const EXITS_MAX = 64;
+export const EXITS_MAX = 64;
 /** Of a return probe, above that of its entry. */
 const RETURN_PROBE_COST = 2;
 

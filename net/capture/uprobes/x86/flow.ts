@@ -35,7 +35,7 @@ export interface Flow {
 
 /** A function with more is not looked through: those of interest have some hundreds of steps, and less than 3 KB. */
 const STEPS_MAX = 2_000;
-const FUNCTION_BYTES_MAX = 64 << 10;
+export const FUNCTION_BYTES_MAX = 64 << 10;
 
 /** Undefined: something on the way is no instruction that is known, two overlap, or there are too many. */
 export function flowOf(code: CodeSource, start: number, size: number): Flow | undefined {

@@ -25,7 +25,7 @@ Deno.test("doctor: kernel probes that can be used, and how the kernel takes them
 Deno.test("doctor: each thing that kernel probes lack is named", async () => {
   const cases: [Partial<ProbeHost>, RegExp][] = [
     [{ release: "6.2.0" }, /Linux 6\.3/],
-    [{ architecture: "aarch64" }, /x86_64/],
+    [{ architecture: "riscv64" }, /x86_64 or aarch64$/],
     [{ status: "CapEff:\t0000004000000000\n" }, /CAP_BPF$/],
     [{ status: "CapEff:\t0000000000000000\n" }, /CAP_BPF, CAP_PERFMON$/],
     [{ lockdown: "none integrity [confidentiality]" }, /locked down/],
@@ -39,6 +39,10 @@ Deno.test("doctor: each thing that kernel probes lack is named", async () => {
     assert.match(finding.text, text);
   }
   assert.match((await probesFinding("no clang", HOST)).text, /no clang/);
+  assert.match(
+    (await probesFinding(OBJECT, { ...HOST, architecture: "aarch64" })).text,
+    /untried on this processor$/,
+  );
 });
 
 Deno.test("doctor: root's rights of old are enough for kernel probes", async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { libraryOf } from "../../../../net/capture/uprobes/libraries.ts";
+import { MACHINES } from "../../../../net/capture/uprobes/machine.ts";
 import { placesIn } from "../../../../net/capture/uprobes/places.ts";
 import { goSitesOf, type Site, sitesOf } from "../../../../net/capture/uprobes/sites.ts";
 import { Register } from "../../../../net/capture/uprobes/x86/registers.ts";
@@ -246,7 +247,7 @@ Deno.test({
     const openssl = libraryOf("libssl.so.3")!;
     withCode(DEBIAN_OPENSSL, Object.keys(openssl.functions), (code, at) => {
       const symbols = new Map(Object.keys(openssl.functions).map((name) => [name, at(name)]));
-      const { returns, ends } = placesIn(code, symbols, openssl, 0);
+      const { returns, ends } = placesIn(code, symbols, openssl, 0, MACHINES.x86_64);
       assert.deepEqual(returns.map(({ offset }) => offset), [code.offsetOf(at("SSL_new").address)]);
       assert.equal(ends.length, 4);
       for (const name of ["SSL_read", "SSL_write"]) {
