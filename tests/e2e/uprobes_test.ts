@@ -128,6 +128,29 @@ for (const style of STYLES) {
   });
 }
 
+Deno.test({
+  name:
+    "agent with kernel probes mirrors a connection to its end that a child goes on with, whose parent has ended",
+  ...skipIf(lacking, pythonLacks("ssl")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const capture = fixture.path("left.pcapng");
+      const { name } = fixture.body(20_000);
+      await using server = new PeerServer(fixture);
+      await using agent = await ProbeAgent.start({ fixture, capture, ports: [server.port] });
+      const [command, ...args] = python("leaving_client.py", String(server.port), `/${name}`);
+      // Its output ends with the child's.
+      await runChild(command, { args });
+      const seen = await server.seen();
+      assert.equal(seen.exchanges.length, 2);
+      await checkMirror(capture, await agent.stop("python3"), seen, {
+        program: "python3",
+        role: "client",
+        attribution: "nested",
+      });
+    }),
+});
+
 /** What stands at the beginning of a function of a library that a process maps. */
 function codeOf(pid: number, library: string, name: string): { inFile: number; inMemory: number } {
   using file = Deno.openSync(library);
