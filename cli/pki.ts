@@ -2,6 +2,7 @@
 /** `pki`: certificates for agents and collectors. @module */
 import { PKI_DIRECTORY } from "../net/pki/places.ts";
 import { isIP } from "node:net";
+import { join } from "node:path";
 import { AUTHORITY_DAYS, CERTIFICATE_DAYS, daysFrom } from "../net/pki/issue.ts";
 import {
   initAuthority,
@@ -27,7 +28,7 @@ export async function runPki(command: PkiCommand): Promise<number> {
     switch (command.command) {
       case "pki init":
         await initAuthority(directory, AUTHORITY_NAME, daysFrom(Date.now(), command.days ?? AUTHORITY_DAYS));
-        print(`${directory}/ca.crt`);
+        print(join(directory, "ca.crt"));
         break;
       case "pki issue":
         print(await issue(directory, command));

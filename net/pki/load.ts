@@ -6,6 +6,7 @@
  * @module
  */
 import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
 import { parseAllowList } from "./allowed.ts";
 import type { Credentials, Role } from "./credentials.ts";
 import { certificatesIn, isThere, namesIn, privateKey, readBytes, readKey, readText } from "./files.ts";
@@ -39,9 +40,9 @@ export async function loadCredentials(
   warn: (message: string) => void = () => {},
 ): Promise<Credentials> {
   const { directory, role, keyGroup } = place;
-  const authorities = certificatesIn(`${directory}/${AUTHORITY}.crt`, MAKE_AUTHORITY);
+  const authorities = certificatesIn(join(directory, `${AUTHORITY}.crt`), MAKE_AUTHORITY);
   const stem = pairOf(place);
-  const path = `${directory}/${stem}`;
+  const path = join(directory, stem);
   const chain = certificatesIn(
     `${path}.crt`,
     `sslcollector pki issue ${role} ${stem.replace(/^\w+-/, "")} makes it, where the CA is`,
@@ -52,7 +53,7 @@ export async function loadCredentials(
   try {
     trusted = new Authorities(authorities, revoked);
   } catch (error) {
-    throw new Error(`cannot use ${directory}/${AUTHORITY}.crt: ${(error as Error).message}`);
+    throw new Error(`cannot use ${join(directory, `${AUTHORITY}.crt`)}: ${(error as Error).message}`);
   }
   const key = readKey(`${path}.key`, keyGroup);
   const own = chain.map((pem) => new X509Certificate(pem));
@@ -62,7 +63,7 @@ export async function loadCredentials(
   try {
     const who = await trusted.verify(own.map(({ raw }) => new Uint8Array(raw)), role, Date.now());
     const allowed = names.includes(ALLOW_LIST)
-      ? { allowed: parseAllowList(readText(`${directory}/${ALLOW_LIST}`, MOMENT)) }
+      ? { allowed: parseAllowList(readText(join(directory, ALLOW_LIST), MOMENT)) }
       : {};
     return { ...who, authorities, certificate: chain.join("\n"), key, revoked, ...allowed };
   } catch (error) {
@@ -72,7 +73,7 @@ export async function loadCredentials(
 
 /** Name of the pair's files without what tells them apart. */
 function pairOf({ directory, role, name }: CredentialsPlace): string {
-  const common = isThere(`${directory}/${COMMON_PAIR}.key`) ? [COMMON_PAIR] : [];
+  const common = isThere(join(directory, `${COMMON_PAIR}.key`)) ? [COMMON_PAIR] : [];
   if (name !== undefined) {
     return name === COMMON_PAIR && common.length > 0 ? COMMON_PAIR : `${role}-${name}`;
   }
@@ -98,7 +99,7 @@ async function revokedIn(
 ): Promise<string[]> {
   const entries = names.includes(DENY_LIST) ? deniedIn(directory) : [];
   for (const name of names.filter((name) => name.endsWith(".crl"))) {
-    const path = `${directory}/${name}`;
+    const path = join(directory, name);
     const late = (since: Date) =>
       warn(`${path} should have been followed by another on ${since.toISOString()}`);
     try {
@@ -112,7 +113,7 @@ async function revokedIn(
 
 /** Entries of the directory's deny list. Throws an `Error` of one line. */
 export function deniedIn(directory: string): string[] {
-  const path = `${directory}/${DENY_LIST}`;
+  const path = join(directory, DENY_LIST);
   try {
     return parseDenyList(readText(path, MOMENT));
   } catch (error) {

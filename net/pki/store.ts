@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { type CertificateFacts, certificateFacts, normalSerial } from "./certificate_facts.ts";
 import type { Role } from "./credentials.ts";
 import * as files from "./files.ts";
@@ -62,7 +63,7 @@ export async function renewIn(
   validity: issue.Validity,
 ): Promise<string> {
   checkName(name);
-  const path = `${directory}/${role}-${name}.crt`;
+  const path = join(directory, `${role}-${name}.crt`);
   const fix = `sslcollector pki issue ${role} ${name} makes it`;
   const authority = authorityOf(directory);
   const [certificate] = files.certificatesIn(path, fix);
@@ -79,7 +80,7 @@ export async function requestInto(
 ): Promise<string> {
   checkName(request.name);
   files.attempt(`make ${directory}`, () => Deno.mkdirSync(directory, { recursive: true, mode: 0o755 }));
-  const path = `${directory}/${request.role}-${request.name}`;
+  const path = join(directory, `${request.role}-${request.name}`);
   const made = await issue.makeRequest(request);
   files.writeNew([
     { path: `${path}.key`, text: made.key, mode: 0o600 },
@@ -100,7 +101,7 @@ export function revokeIn(directory: string, nameOrSerial: string, when: Date): s
     );
   }
   const all = serials.length > 0 ? serials : [normalSerial(nameOrSerial)];
-  const path = `${directory}/${DENY_LIST}`;
+  const path = join(directory, DENY_LIST);
   const denied = new Set(files.isThere(path) ? deniedIn(directory) : []);
   const fresh = [...new Set(all)].filter((serial) => !denied.has(serial));
   const day = when.toISOString().slice(0, 10);
@@ -110,13 +111,13 @@ export function revokeIn(directory: string, nameOrSerial: string, when: Date): s
 
 /** Serial numbers of a name's certificates. */
 function serialsOf(directory: string, name: string): string[] {
-  const path = `${directory}/${ISSUED}`;
+  const path = join(directory, ISSUED);
   const issued = files.isThere(path) ? files.readText(path, "it was there a moment ago").split("\n") : [];
   const noted = issued.map((line) => line.split(" ")).filter((words) => words[2] === name).map(([serial]) =>
     serial
   );
   const there = files.namesIn(directory).filter((file) => file.endsWith(`-${name}.crt`))
-    .flatMap((file) => files.certificatesIn(`${directory}/${file}`, "it was there a moment ago").slice(0, 1))
+    .flatMap((file) => files.certificatesIn(join(directory, file), "it was there a moment ago").slice(0, 1))
     .map((pem) => certificateFacts(new x509.X509Certificate(pem)).serial);
   return [...noted, ...there];
 }
@@ -127,7 +128,7 @@ export async function listCertificates(directory: string): Promise<Listed[]> {
   const revoked = new Revoked(names.includes(DENY_LIST) ? deniedIn(directory) : []);
   const found: Listed[] = [];
   for (const name of names.filter((name) => name.endsWith(".crt"))) {
-    const path = `${directory}/${name}`;
+    const path = join(directory, name);
     const hasKey = names.includes(name.replace(/\.crt$/, ".key"));
     for (const pem of files.certificatesIn(path, "it was there a moment ago")) {
       const certificate = new x509.X509Certificate(pem);
@@ -152,22 +153,22 @@ function checkName(name: string): void {
 
 function authorityOf(directory: string): issue.Issued {
   return {
-    certificate: files.readText(`${directory}/${AUTHORITY}.crt`, MAKE_AUTHORITY),
-    key: files.readKey(`${directory}/${AUTHORITY}.key`),
+    certificate: files.readText(join(directory, `${AUTHORITY}.crt`), MAKE_AUTHORITY),
+    key: files.readKey(join(directory, `${AUTHORITY}.key`)),
   };
 }
 
 /** So that a name can be revoked with all that it was given. */
 function note(directory: string, role: Role, pem: string): void {
   const { serial, name, validToMs } = certificateFacts(new x509.X509Certificate(pem));
-  files.appendLines(`${directory}/${ISSUED}`, [
+  files.appendLines(join(directory, ISSUED), [
     `${serial} ${role} ${name} ${new Date(validToMs).toISOString()}`,
   ]);
 }
 
 /** Writes `NAME.key` and `NAME.crt`, which must not be there; answers the certificate's path. */
 function writePair(directory: string, name: string, pair: issue.Issued, taken: string): string {
-  const path = `${directory}/${name}`;
+  const path = join(directory, name);
   files.writeNew([
     { path: `${path}.key`, text: pair.key, mode: 0o600 },
     { path: `${path}.crt`, text: pair.certificate + "\n", mode: 0o644 },
