@@ -14,6 +14,8 @@ const PACKAGES = "curl,wine,wine64,libpcap0.8t64";
 const PLACE = "/opt/sslcollector";
 /** The same, as a program of Windows has it. */
 const PLACE_THERE = "Z:\\opt\\sslcollector";
+/** Where Wine has the folder of programs' data. */
+const PROGRAM_DATA = "/root/.wine/drive_c/ProgramData/sslcollector";
 const ADAPTERS = fileURLToPath(new URL("../../net/ffi/adapters.ts", import.meta.url));
 const decoder = new TextDecoder();
 
@@ -41,6 +43,10 @@ export async function lookAtWindows(folder: string, given: Given): Promise<Seen[
     ],
     ["keys and captures are not for others", () => keepsPrivate(root)],
     [
+      "settings and certificates are in `%ProgramData%`, and a mistake there is named",
+      () => usesProgramData(root, run),
+    ],
+    [
       "interfaces have the names that Windows shows, also where an unknown one is asked for",
       () => names(root),
     ],
@@ -67,7 +73,10 @@ async function prepare(root: string, { recording }: Given): Promise<void> {
     await makeRoot(root, RELEASE, [`--include=${PACKAGES}`]);
   }
   const place = root + PLACE;
-  await Deno.remove(place, { recursive: true }).catch(() => {});
+  // What a run left that was broken off.
+  for (const folder of [place, root + PROGRAM_DATA]) {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+  }
   await Deno.mkdir(place, { recursive: true });
   const packed = `deno-win32-x64-${Deno.version.deno}.tgz`;
   await tool("npm", ["pack", "--silent", `@deno/win32-x64@${Deno.version.deno}`], { cwd: place });
@@ -141,6 +150,20 @@ async function keepsPrivate(root: string): Promise<string> {
     if ((mode! & 0o007) !== 0) return `${name} has mode ${(mode! & 0o777).toString(8)}`;
   }
   return "yes";
+}
+
+async function usesProgramData(root: string, run: Run): Promise<string> {
+  const folder = root + PROGRAM_DATA;
+  const made = await run("pki", "init");
+  const isSaid = made.stdout.trim() === "C:\\ProgramData\\sslcollector\\pki\\ca.crt";
+  if (!isSaid || !isThere(`${folder}/pki/ca.crt`)) return said(made);
+  await Deno.writeTextFile(`${folder}/sslcollector.toml`, "colour = 1\n");
+  const checked = await run("config", "check");
+  await Deno.remove(folder, { recursive: true });
+  const isNamed = /ProgramData\\sslcollector\\sslcollector\.toml.*colour/.test(
+    checked.stdout + checked.stderr,
+  );
+  return checked.code === 2 && isNamed ? "yes" : said(checked);
 }
 
 const NAMED = 'ip link add near0 type veth peer name far0 && exec chroot "$0" "$@"';
