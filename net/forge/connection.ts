@@ -118,6 +118,7 @@ export class Connection {
     receiver.turnWrites = 0;
     const most = sender.segmentLengthMax;
     const whole = length - most;
+    if (whole > 0) bytes = this.#buffer.stage(bytes);
     let at = 0;
     for (; at < whole; at += most) {
       this.#segment(sender, receiver, TCP_ACK, bytes, at, most);

@@ -155,7 +155,7 @@ export class Endpoint {
     const words = template.length;
     for (let word = 0, to = at >>> 1; word < words; word++, to++) words16[to] = template[word];
     const headerLength = words * 2;
-    if (length > 0) copy(payload, start, length, bytes, at + headerLength);
+    if (length > 0) copy(payload, start, length, memory, at + headerLength);
 
     const tcpAt = at + this.#tcpOffset;
     const tcpLength = headerLength - this.#tcpOffset + length;
@@ -194,11 +194,14 @@ export class Endpoint {
 /** Bytes up to which a loop copies: making a view of a part costs about as much as moving this many one by one. */
 const COPY_LOOP_MAX = 32;
 
-function copy(from: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
+function copy(from: Uint8Array, start: number, length: number, memory: WordView, at: number): void {
+  const { bytes, stage } = memory;
   if (length <= COPY_LOOP_MAX) {
-    for (let index = 0; index < length; index++) to[at + index] = from[start + index];
+    for (let index = 0; index < length; index++) bytes[at + index] = from[start + index];
+  } else if (stage !== undefined && from === stage.bytes) {
+    stage.copy(at, start, length);
   } else {
-    to.set(length === from.length ? from : from.subarray(start, start + length), at);
+    bytes.set(length === from.length ? from : from.subarray(start, start + length), at);
   }
 }
 

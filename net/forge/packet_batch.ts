@@ -33,6 +33,9 @@ export const COMMENT_LENGTH_MAX = 8192;
 /** Default size of a batch: some 160 full Ethernet frames, small enough to stay in a core's second-level cache. */
 export const BATCH_CAPACITY = 256 * 1024;
 
+/** Bytes that can be staged: two of the longest records of a ring. */
+export const STAGE_BYTES = 64 * 1024;
+
 export interface PacketBufferOptions {
   /** Absolute time, nanoseconds since 1970, of time 0 of the packets. */
   readonly timeBaseNs: bigint;
@@ -64,7 +67,7 @@ export class PacketBuffer implements PacketBatch {
         `Cannot make a packet buffer of ${capacity} bytes: at least ${least}, a multiple of 4`,
       );
     }
-    this.memory = WordView.of(capacity);
+    this.memory = WordView.of(capacity, STAGE_BYTES);
     this.#capacity = capacity;
     this.#baseHigh = Number(options.timeBaseNs >> 32n);
     this.#baseLow = Number(options.timeBaseNs & 0xffff_ffffn);
@@ -108,6 +111,17 @@ export class PacketBuffer implements PacketBatch {
     this.#used = at + blockLength;
     this.#count++;
     return at + PACKET_FRAME;
+  }
+
+  /**
+   * Copies bytes that go into several frames to the memory's stage. Answers what the frames' payloads are to be taken from, which has
+   * them until something else is staged: `bytes` themselves where there is no stage, or they are too many.
+   */
+  stage(bytes: Uint8Array): Uint8Array {
+    const { stage } = this.memory;
+    if (stage === undefined || bytes.length > STAGE_BYTES) return bytes;
+    stage.bytes.set(bytes);
+    return stage.bytes;
   }
 
   /** Hands over what is in it, if anything. */

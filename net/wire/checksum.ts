@@ -14,6 +14,13 @@ import { VECTOR_STEP, type VectorMemory, vectorMemory } from "./vector_memory.ts
 /** Shorter ranges are summed up sooner than a function of another kind is called. */
 const VECTOR_LEAST = 128;
 
+/** Part of a buffer that the rest of it is filled from, faster than from elsewhere. */
+export interface Stage {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Copies `length` bytes of it, from `start` on, to `to` in the buffer. */
+  copy(to: number, start: number, length: number): void;
+}
+
 /** One buffer seen in three widths; its length is a multiple of 4. */
 export class WordView {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -21,21 +28,36 @@ export class WordView {
   readonly words32: Int32Array<ArrayBuffer>;
   /** As {@linkcode VectorMemory} has it, where the buffer is such memory. */
   readonly vectorSum: VectorMemory["sum"] | undefined;
+  /** Likewise, where one was asked for. */
+  readonly stage: Stage | undefined;
 
-  constructor(buffer: ArrayBuffer, vectorSum?: VectorMemory["sum"]) {
+  constructor(buffer: ArrayBuffer, vectors?: VectorMemory, stageBytes = 0) {
     this.bytes = new Uint8Array(buffer);
     this.words16 = new Uint16Array(buffer);
     this.words32 = new Int32Array(buffer);
-    this.vectorSum = vectorSum;
+    this.vectorSum = vectors?.sum;
+    if (vectors !== undefined && stageBytes > 0) {
+      this.stage = stageAt(buffer, buffer.byteLength - stageBytes, vectors.copy);
+    }
   }
 
-  /** At least so many bytes, zero, of which long ranges are summed up fast where this machine can. */
-  static of(lengthBytes: number): WordView {
-    const memory = vectorMemory(lengthBytes);
+  /**
+   * At least so many bytes, zero, of which long ranges are summed up fast where this machine can. There a {@linkcode Stage} of
+   * `stageBytes` lies behind them.
+   */
+  static of(lengthBytes: number, stageBytes = 0): WordView {
+    const memory = vectorMemory(lengthBytes + stageBytes);
     return memory === undefined
       ? new WordView(new ArrayBuffer(lengthBytes + 3 & ~3))
-      : new WordView(memory.buffer, memory.sum);
+      : new WordView(memory.buffer, memory, stageBytes);
   }
+}
+
+function stageAt(buffer: ArrayBuffer, offset: number, copy: VectorMemory["copy"]): Stage {
+  return {
+    bytes: new Uint8Array(buffer, offset),
+    copy: (to, start, length) => copy(to, offset + start, length),
+  };
 }
 
 /** Exchanges the two bytes of a 16-bit number. */

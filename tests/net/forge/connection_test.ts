@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../../codecs/codec.ts";
 import { Connection, GAP_LENGTH_MAX } from "../../../net/forge/connection.ts";
-import { FrameCursor, PacketBuffer } from "../../../net/forge/packet_batch.ts";
+import { FrameCursor, PacketBuffer, STAGE_BYTES } from "../../../net/forge/packet_batch.ts";
 import { InitialSequenceNumbers } from "../../../net/forge/isn.ts";
 import { sequenceAdd, type SequenceNumber } from "../../../net/wire/seq.ts";
 import { type ForgeSettings, MADE_UP_LINK } from "../../../net/forge/settings.ts";
@@ -88,6 +89,22 @@ Deno.test("large writes are cut to the MSS, PSH ends each, every second segment 
     "> P. 1",
   ]);
 });
+
+Deno.test("writes of all sizes come out as they went in, whatever was written before and behind them", () =>
+  withSeed((random) => {
+    const recorder = new Recorder();
+    const lane = new Connection(IPV4_KEY, recorder.buffer, testSettings());
+    const source = random.bytes(4 * STAGE_BYTES);
+    const sizes = [STAGE_BYTES - 1, STAGE_BYTES, STAGE_BYTES + 1, 3 * STAGE_BYTES, 1460, 1461, 40];
+    const written: Uint8Array[] = [];
+    for (const length of [...sizes, ...sizes.map(() => 1 + random.below(20_000))]) {
+      const at = random.below(source.length - length);
+      written.push(source.slice(at, at + length));
+      lane.write(TO_CLIENT, source.subarray(at, at + length), 0);
+    }
+    const payloads = recorder.segments().map(({ payload }) => payload);
+    assert.ok(Buffer.concat(payloads).equals(Buffer.concat(written)));
+  }));
 
 /** Forges these writes of one byte: `>` one to the server, `<` one to the client, `.` an acknowledgement alone. */
 function shownWrites(writes: readonly (readonly [direction: Direction, timeNs: number])[]): string {

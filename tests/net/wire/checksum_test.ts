@@ -49,6 +49,22 @@ Deno.test("both sums equal a naive one at every offset and length", () =>
     }
   }));
 
+Deno.test("what is on the stage is copied to where it is asked for, and nothing else is touched", () =>
+  withSeed((random) => {
+    const view = WordView.of(4096, 1000);
+    const { bytes, stage } = view;
+    assert.ok(stage !== undefined && stage.bytes.length === 1000);
+    assert.ok(stage.bytes.byteOffset >= 4096);
+    bytes.fill(0xaa);
+    stage.bytes.set(random.bytes(1000));
+    const start = random.below(500), length = random.below(500), to = random.below(3000);
+    const expected = bytes.slice();
+    expected.set(stage.bytes.subarray(start, start + length), to);
+    stage.copy(to, start, length);
+    assert.deepEqual(bytes, expected);
+    assert.equal(WordView.of(4096).stage, undefined);
+  }));
+
 Deno.test("the largest sums do not overflow", () => {
   for (const view of [new WordView(new ArrayBuffer(131072)), WordView.of(131072)]) {
     view.bytes.fill(0xff);
