@@ -15,11 +15,13 @@ import { benchHttp2 } from "./http2.ts";
 import { benchInstructions } from "./instructions.ts";
 import { benchLink } from "./link.ts";
 import { benchMemory } from "./memory.ts";
+import { benchObserver } from "./observer.ts";
 import { benchProbes } from "./probes.ts";
 import { benchRest } from "./rest.ts";
 import { benchRing } from "./ring.ts";
 import type { BenchRow } from "./row.ts";
 import { benchStatus } from "./status.ts";
+import { benchSurvey } from "./survey.ts";
 import { benchThroughput } from "./throughput.ts";
 import { benchView } from "./view.ts";
 
@@ -38,6 +40,8 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   http2: benchHttp2,
   decode: benchDecode,
   link: benchLink,
+  observer: benchObserver,
+  survey: benchSurvey,
   view: benchView,
   follow: benchFollow,
   status: benchStatus,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_writer serve CERT KEY: listens on a free port of 127.0.0.1, prints it, and reads what one client after the other sends.
- * tls_writer write PORT MEGABITS SECONDS: writes records of 16 KiB at that rate (of clear text), then prints the bytes
- *   and the rate that it reached.
+/* tls_writer serve CERT KEY [ADDRESS]: listens on a free port of 127.0.0.1 or ADDRESS, prints it, and reads what one client after the
+ *   other sends.
+ * tls_writer write PORT MEGABITS SECONDS [ADDRESS]: writes records of 16 KiB at that rate (of clear text), then prints the bytes,
+ *   the rate that it reached, and the nanoseconds of CPU time that it took.
  * tls_writer open PORT COUNT: opens so many HTTPS connections, gets /small on each, prints "open", and holds them until
  *   its standard input ends. */
 #include <arpa/inet.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #define RECORD 16384
+
+static struct sockaddr_in address = {.sin_family = AF_INET};
 
 static double now(void)
 {
@@ -34,7 +37,6 @@ static _Noreturn void serve(const char *certificate, const char *key)
     if (SSL_CTX_use_certificate_file(context, certificate, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
         fail("certificate");
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     if (bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 8) != 0)
@@ -61,8 +63,7 @@ static _Noreturn void serve(const char *certificate, const char *key)
 
 static SSL *connect_to(int port, SSL_CTX *context)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address.sin_port = htons((uint16_t)port);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
         fail("connect");
@@ -112,18 +113,24 @@ static int write_at_rate(int port, double megabits, double seconds)
     SSL_read(ssl, &byte, 1);
     close(SSL_get_fd(ssl));
     SSL_free(ssl);
-    printf("%lld %.1f\n", sent, (double)sent * 8 / 1e6 / took);
+    struct timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    printf("%lld %.1f %lld\n", sent, (double)sent * 8 / 1e6 / took, (long long)cpu.tv_sec * 1000000000 + cpu.tv_nsec);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    int may_name_address = argc > 1 && strcmp(argv[1], "open") != 0;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (may_name_address && inet_pton(AF_INET, argv[argc - 1], &address.sin_addr) == 1)
+        argc--;
     if (argc == 4 && strcmp(argv[1], "serve") == 0)
         serve(argv[2], argv[3]);
     if (argc == 5 && strcmp(argv[1], "write") == 0)
         return write_at_rate(atoi(argv[2]), atof(argv[3]), atof(argv[4]));
     if (argc == 4 && strcmp(argv[1], "open") == 0)
         return hold(atoi(argv[2]), atoi(argv[3]));
-    fail("usage: serve CERT KEY | write PORT MEGABITS SECONDS | open PORT COUNT");
+    fail("usage: serve CERT KEY [ADDRESS] | write PORT MEGABITS SECONDS [ADDRESS] | open PORT COUNT");
 }
