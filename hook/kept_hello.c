@@ -183,3 +183,23 @@ bool kept_hello_find(const void *session, struct kept_hello *hello)
     unlock(&place->lock);
     return found;
 }
+
+size_t kept_hello_random(const void *session, unsigned char *to, size_t room)
+{
+    struct kept_hello hello;
+    if (room < sizeof hello.random || !kept_hello_find(session, &hello))
+        return 0;
+    memcpy(to, hello.random, sizeof hello.random);
+    return sizeof hello.random;
+}
+
+const char *kept_hello_name(const void *session, int kind)
+{
+    static __thread char name[256] __attribute__((tls_model("initial-exec")));
+    struct kept_hello hello;
+    (void)kind;
+    if (!kept_hello_find(session, &hello) || hello.name_length == 0)
+        return NULL;
+    memcpy(name, hello.name, sizeof name);
+    return name;
+}

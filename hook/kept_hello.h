@@ -26,6 +26,10 @@ struct kept_hello {
 };
 bool kept_hello_find(const void *session, struct kept_hello *hello);
 
+/* The two as OpenSSL's SSL_get_client_random and SSL_get_servername answer; the name is this thread's, until it asks for another. */
+size_t kept_hello_random(const void *session, unsigned char *to, size_t room);
+const char *kept_hello_name(const void *session, int kind);
+
 /* The session is gone. */
 void kept_hello_forget(const void *session);
 

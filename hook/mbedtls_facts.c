@@ -19,7 +19,6 @@ static const elf_name names[] = {MBEDTLS_INTERPOSED(NAME) MBEDTLS_CALLED(NAME)};
 
 void *mbedtls_original[MBEDTLS_COUNT];
 static struct library library, library_at_end;
-static __thread char found_name[NAME_MAX_BYTES + 1] __attribute__((tls_model("initial-exec")));
 
 /* ---- Which end a configuration is for ---- */
 
@@ -94,15 +93,6 @@ static int is_init_finished(const SSL *session)
     return get != NULL && get(session) != NULL;
 }
 
-static size_t client_random(const SSL *session, unsigned char *to, size_t room)
-{
-    struct kept_hello hello;
-    if (room < sizeof hello.random || !kept_hello_find(session, &hello))
-        return 0;
-    memcpy(to, hello.random, sizeof hello.random);
-    return sizeof hello.random;
-}
-
 static void alpn(const SSL *session, const unsigned char **name, unsigned *length)
 {
     mbedtls_ssl_get_alpn_protocol_type get = MBEDTLS(mbedtls_ssl_get_alpn_protocol);
@@ -112,16 +102,6 @@ static void alpn(const SSL *session, const unsigned char **name, unsigned *lengt
         found++;
     *name = (const unsigned char *)text;
     *length = found;
-}
-
-static const char *server_name(const SSL *session, int kind)
-{
-    struct kept_hello hello;
-    (void)kind;
-    if (!kept_hello_find(session, &hello) || hello.name_length == 0)
-        return NULL;
-    memcpy(found_name, hello.name, sizeof found_name);
-    return found_name;
 }
 
 /* A session begins with its configuration's address. Words behind the pointers are read only of what is not its own. */
@@ -152,8 +132,8 @@ static bool place(const struct elf_object *object, void *context)
 static void answer_at_end(void)
 {
     ANSWER(library_at_end, SSL_is_server, is_server);
-    ANSWER(library_at_end, SSL_get_client_random, client_random);
-    ANSWER(library_at_end, SSL_get_servername, server_name);
+    ANSWER(library_at_end, SSL_get_client_random, kept_hello_random);
+    ANSWER(library_at_end, SSL_get_servername, kept_hello_name);
     store_release(&library_at_end.ready, 1);
 }
 
@@ -173,9 +153,9 @@ static COLD void find(void)
     ANSWER(library, SSL_version, version);
     ANSWER(library, SSL_is_server, is_server);
     ANSWER(library, SSL_is_init_finished, is_init_finished);
-    ANSWER(library, SSL_get_client_random, client_random);
+    ANSWER(library, SSL_get_client_random, kept_hello_random);
     ANSWER(library, SSL_get0_alpn_selected, alpn);
-    ANSWER(library, SSL_get_servername, server_name);
+    ANSWER(library, SSL_get_servername, kept_hello_name);
     ANSWER(library, SSL_get_current_cipher, found[MBEDTLS_mbedtls_ssl_get_ciphersuite]);
     ANSWER(library, SSL_CIPHER_get_id, found[MBEDTLS_mbedtls_ssl_get_ciphersuite_id]);
     store_release(&library.ready, 1);

@@ -61,15 +61,6 @@ static int is_init_finished(const SSL *session)
     return 1;
 }
 
-static size_t client_random(const SSL *session, unsigned char *to, size_t room)
-{
-    struct kept_hello hello;
-    if (room < sizeof hello.random || !kept_hello_find(session, &hello))
-        return 0;
-    memcpy(to, hello.random, sizeof hello.random);
-    return sizeof hello.random;
-}
-
 static void alpn(const SSL *session, const unsigned char **name, unsigned *length)
 {
     int state = UNSUPPORTED;
@@ -81,16 +72,6 @@ static void alpn(const SSL *session, const unsigned char **name, unsigned *lengt
         *name = text;
         *length = found;
     }
-}
-
-static const char *server_name(const SSL *session, int kind)
-{
-    struct kept_hello hello;
-    (void)kind;
-    if (!kept_hello_find(session, &hello) || hello.name_length == 0)
-        return NULL;
-    memcpy(current.text, hello.name, sizeof current.text);
-    return current.text;
 }
 
 /* NSS's cipher suites are their numbers. */
@@ -149,9 +130,9 @@ bool nss_fill_library(struct nss_table *table)
     library->function[LIBRARY_SSL_version] = (void *)version;
     library->function[LIBRARY_SSL_is_server] = (void *)is_server;
     library->function[LIBRARY_SSL_is_init_finished] = (void *)is_init_finished;
-    library->function[LIBRARY_SSL_get_client_random] = (void *)client_random;
+    library->function[LIBRARY_SSL_get_client_random] = (void *)kept_hello_random;
     library->function[LIBRARY_SSL_get0_alpn_selected] = (void *)alpn;
-    library->function[LIBRARY_SSL_get_servername] = (void *)server_name;
+    library->function[LIBRARY_SSL_get_servername] = (void *)kept_hello_name;
     library->function[LIBRARY_SSL_get_current_cipher] = (void *)cipher;
     library->function[LIBRARY_SSL_CIPHER_get_protocol_id] = (void *)cipher_number;
     library->function[LIBRARY_SSL_get_rbio] = (void *)transport;

@@ -3,7 +3,6 @@
 #include "kept_hello.h"
 #include "wolfssl.h"
 
-#define NAME_MAX_BYTES 255u
 
 #define NAME(name, result, parameters) #name,
 #define HASH(name, result, parameters) elf_hash(#name),
@@ -11,7 +10,6 @@ static const elf_name names[] = {WOLFSSL_INTERPOSED(NAME) WOLFSSL_CALLED(NAME)};
 
 void *wolfssl_original[WOLFSSL_COUNT];
 static struct library library;
-static __thread char found_name[NAME_MAX_BYTES + 1] __attribute__((tls_model("initial-exec")));
 
 /* ---- What OpenSSL's functions would answer ---- */
 
@@ -19,25 +17,6 @@ static int is_server(const SSL *session)
 {
     struct kept_hello hello;
     return kept_hello_find(session, &hello) && hello.received;
-}
-
-static size_t client_random(const SSL *session, unsigned char *to, size_t room)
-{
-    struct kept_hello hello;
-    if (room < sizeof hello.random || !kept_hello_find(session, &hello))
-        return 0;
-    memcpy(to, hello.random, sizeof hello.random);
-    return sizeof hello.random;
-}
-
-static const char *server_name(const SSL *session, int kind)
-{
-    struct kept_hello hello;
-    (void)kind;
-    if (!kept_hello_find(session, &hello) || hello.name_length == 0)
-        return NULL;
-    memcpy(found_name, hello.name, sizeof found_name);
-    return found_name;
 }
 
 /* wolfSSL has no BIO where it was given a descriptor. */
@@ -73,8 +52,8 @@ static COLD void find(void)
         return;
     elf_each(place, NULL);
     ANSWER(SSL_is_server, is_server);
-    ANSWER(SSL_get_client_random, client_random);
-    ANSWER(SSL_get_servername, server_name);
+    ANSWER(SSL_get_client_random, kept_hello_random);
+    ANSWER(SSL_get_servername, kept_hello_name);
     ANSWER(SSL_get_rbio, transport);
     ANSWER(SSL_get_wbio, transport);
     ANSWER(SSL_version, found[WOLFSSL_wolfSSL_version]);

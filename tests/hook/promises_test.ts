@@ -159,14 +159,14 @@ Deno.test(
   },
 );
 
-/** Pages of its own, in KiB, that a process has of the hook: those of its file, and of the zeros behind that. */
+/** Pages of its own, in KiB, that a process has of the hook: copies of those of its file, and of the zeros behind that. */
 function pagesOfHook(pid: number): number {
   let isHooks = false, sum = 0;
   for (const line of Deno.readTextFileSync(`/proc/${pid}/smaps`).split("\n")) {
     const mapping = /^[0-9a-f]+-[0-9a-f]+ .{4} \w+ \S+ \d+ *(.*)$/.exec(line);
     if (mapping) isHooks = mapping[1].includes("libsslcollector_hook") || isHooks && mapping[1] === "";
-    const dirty = /^Private_Dirty: +(\d+) kB/.exec(line);
-    if (dirty && isHooks) sum += Number(dirty[1]);
+    const own = /^Anonymous: +(\d+) kB/.exec(line);
+    if (own && isHooks) sum += Number(own[1]);
   }
   return sum;
 }
