@@ -7,6 +7,7 @@ import {
   type ProbeHost,
   probeHost,
 } from "../../capture/uprobes/requirements.ts";
+import { machineOf } from "../../capture/uprobes/machine.ts";
 import { probesHash } from "../probe_object.ts";
 import { type Finding, ok } from "./finding.ts";
 
@@ -26,6 +27,13 @@ export async function probesFinding(
   }
   const level = isSince(host.release, KERNEL_MULTI) ? "all of a file at once" : "one by one";
   const hash = await probesHash(object);
+  const returns = machineOf(host.architecture, host.release)?.hasReturnProbes
+    ? ""
+    : `; without return probes, with which Linux ${host.release} may end programs under a seccomp filter: ` +
+      "some libraries are not probed";
   const untried = host.architecture === UNTRIED ? "; untried on this processor" : "";
-  return ok("kernel probes", `can be used (--capture uprobes), attached ${level}; object ${hash}${untried}`);
+  return ok(
+    "kernel probes",
+    `can be used (--capture uprobes), attached ${level}; object ${hash}${returns}${untried}`,
+  );
 }

@@ -75,7 +75,11 @@ export function lookThrough(
   leaveForwarded(symbols, (name) => isForwarded(name, machine, codeOf), library);
   const places = placesIn(code, symbols, library, number, machine);
   if (places.ends.length + places.returns.length === 0) {
-    throw new Error("it has none of the functions that pass bytes");
+    throw new Error(
+      machine.hasReturnProbes
+        ? "it has none of the functions that pass bytes"
+        : "that takes return probes, with which this kernel may end programs under a seccomp filter",
+    );
   }
   return { places, facts };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the processors are like that programs are probed on. Pure. @module */
 import { ARM64, X86_64 } from "../../elf/elf_file.ts";
+import { areReturnsHarmless } from "./return_probes.ts";
 
 export interface Machine {
   /** Of an ELF file. */
@@ -9,13 +10,22 @@ export interface Machine {
   readonly callDepth: number;
   /** Its code is read: to find sites that cost little, and what functions answer. Else functions are met where they begin and return. */
   readonly isCodeRead: boolean;
+  /** Functions may be probed where they return. */
+  readonly hasReturnProbes: boolean;
 }
 
 export const MACHINES: Readonly<Record<string, Machine>> = {
-  x86_64: { elf: X86_64, callDepth: 8, isCodeRead: true },
+  x86_64: { elf: X86_64, callDepth: 8, isCodeRead: true, hasReturnProbes: true },
   // The return address is in a register.
-  aarch64: { elf: ARM64, callDepth: 0, isCodeRead: false },
+  aarch64: { elf: ARM64, callDepth: 0, isCodeRead: false, hasReturnProbes: true },
 };
 
-/** That of this process; undefined: none that is probed. */
-export const OWN_MACHINE: Machine | undefined = MACHINES[Deno.build.arch];
+/** One of these with a kernel of that release; undefined: none that is probed. */
+export function machineOf(architecture: string, release: string): Machine | undefined {
+  const machine = MACHINES[architecture];
+  const isSystemCall = machine === MACHINES.x86_64;
+  return machine && { ...machine, hasReturnProbes: !isSystemCall || areReturnsHarmless(release) };
+}
+
+/** That of this process. */
+export const OWN_MACHINE: Machine | undefined = machineOf(Deno.build.arch, Deno.osRelease());

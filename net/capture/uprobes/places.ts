@@ -40,25 +40,27 @@ export function placesIn(
       continue;
     }
     if (kind === FUNCTION.call && machine.isCodeRead) {
-      addCall(code, symbol, does, machine.callDepth, add);
+      addCall(code, symbol, does, machine, add);
       continue;
     }
+    if (MET_AT_RETURN.includes(kind) && !machine.hasReturnProbes) continue;
     if (kind !== FUNCTION.made) add("begins", symbol.address, machine.callDepth);
     if (MET_AT_RETURN.includes(kind)) add("returns", symbol.address, 0);
   }
   return places;
 }
 
-/** A call that passes bytes is met at both ends, at the cheapest places that are known to be passed by each. */
+/** A call that passes bytes is met at both ends or not at all, at the cheapest places that are known to be passed by each. */
 function addCall(
   code: Code,
   symbol: FunctionSymbol,
   does: number,
-  callDepth: number,
+  { callDepth, hasReturnProbes }: Machine,
   add: (kind: keyof ProbePlaces, address: number, depth: number) => void,
 ): void {
   const fourth = (does & (FUNCTION.countBehind | FUNCTION.peeks)) !== 0 ? Register.rcx : 0;
   const { entry, exits } = sitesOf(code, symbol, ARGUMENTS | fourth);
+  if (exits === undefined && !hasReturnProbes) return;
   add("begins", entry.address, entry.depth + callDepth);
   if (exits === undefined) add("returns", symbol.address, 0);
   else for (const { address, depth } of exits) add("ends", address, depth + callDepth);

@@ -22,6 +22,26 @@ Deno.test("doctor: kernel probes that can be used, and how the kernel takes them
   }
 });
 
+Deno.test("doctor: kernels with which return probes may end confined programs are named", async () => {
+  const releases = {
+    "6.10.14": false,
+    "6.11.0-21-generic": true,
+    "6.12": true,
+    "6.12.0-55.9.1.el10_0": true,
+  };
+  for (
+    const [release, isNamed] of Object.entries({
+      ...releases,
+      ...{ "6.12.43+deb13-amd64": false, "6.13.1": true, "6.13.8": false, "6.14.0": false },
+    })
+  ) {
+    const { text } = await probesFinding(OBJECT, { ...HOST, release });
+    assert.equal(/without return probes/.test(text), isNamed, release);
+  }
+  const arm64 = await probesFinding(OBJECT, { ...HOST, release: "6.11.0", architecture: "aarch64" });
+  assert.doesNotMatch(arm64.text, /without return probes/);
+});
+
 Deno.test("doctor: each thing that kernel probes lack is named", async () => {
   const cases: [Partial<ProbeHost>, RegExp][] = [
     [{ release: "6.2.0" }, /Linux 6\.3/],

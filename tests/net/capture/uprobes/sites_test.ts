@@ -250,6 +250,9 @@ Deno.test({
       const { returns, ends } = placesIn(code, symbols, openssl, 0, MACHINES.x86_64);
       assert.deepEqual(returns.map(({ offset }) => offset), [code.offsetOf(at("SSL_new").address)]);
       assert.equal(ends.length, 4);
+      const withoutReturns = { ...MACHINES.x86_64, hasReturnProbes: false };
+      const others = placesIn(code, symbols, openssl, 0, withoutReturns);
+      assert.deepEqual([others.returns, others.ends], [[], ends], "where return probes may harm");
       for (const name of ["SSL_read", "SSL_write"]) {
         const { entry, exits } = sitesOf(code, at(name), ARGUMENTS);
         assert.equal(entry.kind, "jump", name);
