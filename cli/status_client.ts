@@ -20,11 +20,6 @@ export function statusSockets(runtimeDir: string): string[] {
 
 /** What is answered to `page`; a line when somebody is there and does not answer that; undefined where nobody is. */
 export async function ask<T>(path: string, page: string): Promise<T | string | undefined> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch {
-    return undefined;
-  }
   using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);
@@ -32,6 +27,16 @@ export async function ask<T>(path: string, page: string): Promise<T | string | u
     if (!response.ok) return `${path}: ${(await response.text()).trim()}`;
     return await response.json();
   } catch (error) {
-    return `${path} does not answer: ${(error as Error).message}`;
+    // Asked behind the question: a busy agent has two connections to take else.
+    return await isListenedOn(path) ? `${path} does not answer: ${(error as Error).message}` : undefined;
+  }
+}
+
+async function isListenedOn(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -17,6 +17,7 @@ import { benchLink } from "./link.ts";
 import { benchMemory } from "./memory.ts";
 import { benchObserver } from "./observer.ts";
 import { benchProbes } from "./probes.ts";
+import { benchPage } from "./page.ts";
 import { benchRest } from "./rest.ts";
 import { benchRing } from "./ring.ts";
 import type { BenchRow } from "./row.ts";
@@ -45,6 +46,7 @@ const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
   view: benchView,
   follow: benchFollow,
   status: benchStatus,
+  page: benchPage,
 };
 
 function show(rows: readonly BenchRow[]): void {

@@ -20,7 +20,7 @@ export async function benchStatus(): Promise<BenchRow[]> {
   return await withWriter(async ({ folder, writer, port }) => {
     const rows: BenchRow[] = [];
     for (const megabits of LOADS_MEGABITS) {
-      const agent = await startAgent(folder, `${folder}/out.pcapng`);
+      const agent = await startAgent(folder, "/dev/null");
       const runtimeDir = agent.environment.SSLCOLLECTOR_RUNTIME;
       const load = megabits === LOADS_MEGABITS[0]
         ? `at ${megabits / 1000} Gbps`

@@ -9,6 +9,7 @@ import type { PageSubject } from "../../net/page/server.ts";
 import { browserMissing, startBrowser, WatchedTab } from "../support/browser.ts";
 import { ENCODINGS } from "../support/encoded_bodies.ts";
 import { agentReport, collectorReport, SeenExchanges } from "../support/page_harness.ts";
+import { scrollThrough } from "../support/scroll.ts";
 import { skipIf } from "../support/skip.ts";
 import { withFixture } from "./support/fixture.ts";
 import { PageOfProgram } from "./support/page.ts";
@@ -17,8 +18,6 @@ import { filledLog, shopLog } from "../support/written_log.ts";
 
 /** Where pictures for the documents go; none are made unless it is said. */
 const PICTURES = Deno.env.get("PAGE_PICTURES");
-/** Frames a second are said of scrolling. */
-const TELLS_SPEED = Deno.env.has("PAGE_SPEED");
 const ROWS = 100_000;
 
 const GET = (path: string, host = "shop.example.com") => `GET ${path} HTTP/1.1\nHost: ${host}`;
@@ -188,26 +187,10 @@ async function scrolls(browser: Browser): Promise<void> {
     await list.focus();
     await tab.keyboard.press("Home");
     await grid.locator("[aria-rowindex='2']", { hasText: "/item/0" }).waitFor();
-    const frames = await list.evaluate(scrollThrough);
+    await list.evaluate(scrollThrough);
     await rowWith(tab, `/item/${ROWS - 1}`).waitFor();
     assert.ok(await tab.locator("#rows .row").count() < 100);
-    if (TELLS_SPEED) console.log(frames);
   });
-}
-
-/** Runs in the browser: scrolls to the end in so many frames, and answers how long they took. */
-async function scrollThrough(list: Element): Promise<{ framesPerSecond: number; longestMs: number }> {
-  const FRAMES = 60;
-  const frame = () => new Promise<number>((resolve) => requestAnimationFrame(resolve));
-  const begunMs = await frame();
-  let [lastMs, longestMs] = [begunMs, 0];
-  for (let at = 1; at <= FRAMES; at++) {
-    list.scrollTop = (list.scrollHeight - list.clientHeight) * at / FRAMES;
-    const nowMs = await frame();
-    longestMs = Math.max(longestMs, nowMs - lastMs);
-    lastMs = nowMs;
-  }
-  return { framesPerSecond: 1000 * FRAMES / (lastMs - begunMs), longestMs };
 }
 
 async function showsStatus(browser: Browser): Promise<void> {
