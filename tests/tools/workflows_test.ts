@@ -19,6 +19,11 @@ const Workflow = v.looseObject({
   ),
 });
 
+interface Step {
+  readonly run?: string;
+  readonly env?: object;
+}
+
 function linesOf(file: string): string[] {
   const workflow = v.parse(
     Workflow,
@@ -50,6 +55,20 @@ for (const file of ["test.yml", "release.yml", "matrix.yml"]) {
 
 Deno.test("workflows: changes and releases pass every gate", () => {
   for (const file of ["test.yml", "release.yml"]) assert.ok(linesOf(file).includes(".ci/run"), file);
+});
+
+Deno.test("workflows: tests get no variable of the project's name, which the program would warn of", () => {
+  for (const file of ["test.yml", "release.yml", "matrix.yml"]) {
+    const workflow = parse(Deno.readTextFileSync(new URL(`.github/workflows/${file}`, ROOT)));
+    for (
+      const { env: ofJob, steps } of Object.values<{ env?: object; steps: readonly Step[] }>(workflow.jobs)
+    ) {
+      for (const { run, env } of steps.filter(({ run }) => /\.ci\/run| task (test|ok)/.test(run ?? ""))) {
+        const names = Object.keys({ ...workflow.env, ...ofJob, ...env });
+        assert.deepEqual(names.filter((name) => name.startsWith("SSLCOLLECTOR_")), [], `${file}: ${run}`);
+      }
+    }
+  }
 });
 
 Deno.test("workflows: a release has the packages of Linux and of Windows", () => {
