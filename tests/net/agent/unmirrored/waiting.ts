@@ -17,9 +17,16 @@ export class Waiting implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
 
   readonly #heedsInput: boolean;
+  /** Who writes more must find somebody who reads. */
+  readonly #drained: Promise<void>;
 
-  private constructor(process: Deno.ChildProcess, heedsInput: boolean) {
+  private constructor(
+    process: Deno.ChildProcess,
+    reader: ReadableStreamDefaultReader<string>,
+    heedsInput: boolean,
+  ) {
     this.#process = process;
+    this.#drained = drain(reader);
     this.#heedsInput = heedsInput;
   }
 
@@ -38,8 +45,7 @@ export class Waiting implements AsyncDisposable {
       text += value;
       return text.split(says ?? "loaded").length > times;
     });
-    void reader.cancel();
-    return new Waiting(process, says === undefined);
+    return new Waiting(process, reader, says === undefined);
   }
 
   get pid(): number {
@@ -50,5 +56,11 @@ export class Waiting implements AsyncDisposable {
     await this.#process.stdin.close();
     if (!this.#heedsInput) this.#process.kill("SIGKILL");
     await this.#process.status;
+    await this.#drained;
   }
+}
+
+async function drain(reader: ReadableStreamDefaultReader<string>): Promise<void> {
+  let isOver = false;
+  while (!isOver) isOver = (await reader.read()).done;
 }
