@@ -47,6 +47,7 @@ type Program = Pick<SurveyedProgram, "pid" | "comm" | "libraries" | "reason">;
 function lineOf({ pid, comm, libraries, reason }: Program, told: ProgramReport | undefined): ProgramLine {
   const { flows = 0, captured = 0, dropped = {}, source } = told ?? {};
   const counts = { pid, comm, libraries, flows, captured, dropped, ...(source && { source }) };
+  if (told?.isUnwanted) return { ...counts, state: "not", reason: "left-out" };
   if (flows > 0) return { ...counts, state: Object.keys(dropped).length > 0 ? "partly" : "mirrored" };
   if (reason === undefined) return { ...counts, state: "silent" };
   const fix = fixOf(reason);

@@ -40,14 +40,16 @@ export interface AgentNumbers {
 }
 
 /** What became of the programs that tell now. */
-function programReport({ program: { pid, uid, comm, source }, counters }: ProgramRow): ProgramReport {
+function programReport(
+  { program: { pid, uid, comm, source, isUnwanted }, counters }: ProgramRow,
+): ProgramReport {
   const { flows, claimed, captured, lost, unforged } = counters;
   const dropped: Record<string, number> = {};
   for (const [reason, bytes] of [...sums(lost), ...sums(unforged)]) {
     dropped[reason] = (dropped[reason] ?? 0) + bytes;
   }
   const counts = { flows, claimed, captured: captured[0] + captured[1], dropped };
-  return { pid, uid, comm, ...(source && { source }), ...counts };
+  return { pid, uid, comm, ...(source && { source }), ...(isUnwanted && { isUnwanted }), ...counts };
 }
 
 /** Makes reports out of numbers, and remembers how they grew. */

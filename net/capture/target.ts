@@ -41,6 +41,8 @@ export interface CaptureProgram {
   readonly ancestors?: readonly number[];
   /** What tells of it; absent: the hook inside it. */
   readonly source?: "probes";
+  /** No session of it is wanted: the source copies none, and tells only how much passed. */
+  readonly isUnwanted?: true;
   /** Nobody asked the kernel, and what it claims is to be taken as it is: a recording of a version that kept no more. */
   readonly isTrusted?: true;
 }

@@ -132,6 +132,8 @@ export interface ProgramReport {
   readonly comm: string;
   /** What tells of it; absent: the hook inside it. */
   readonly source?: "probes";
+  /** What was chosen leaves out all of its sessions. */
+  readonly isUnwanted?: true;
   /** Sessions so far. */
   readonly flows: number;
   /** Of these, those whose addresses the kernel did not confirm. */

@@ -6,11 +6,12 @@ import { forgedConnections } from "../support/forged.ts";
 import { notRoot, skipIf } from "../support/skip.ts";
 import { until } from "../support/until.ts";
 import { missing } from "../support/run.ts";
+import { denoDirectory } from "./support/base.ts";
 import { Child } from "./support/child.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { PeerServer } from "./support/peer_server.ts";
 import { python, pythonLacks } from "./support/python.ts";
-import { Agent } from "./support/sslcollector.ts";
+import { Agent, runSslcollector } from "./support/sslcollector.ts";
 
 const ONLY = ["--only", 'program == "curl" and port == 443'];
 
@@ -59,6 +60,12 @@ Deno.test({
       };
       await get(2);
       await get(3);
+      const ps = await runSslcollector("source", fixture, [
+        ...["ps", "--json", "--runtime-dir", fixture.path("runtime")],
+      ], { env: { XDG_CACHE_HOME: fixture.path("cache"), DENO_DIR: denoDirectory() } });
+      const lines = new TextDecoder().decode(ps.stdout).trim().split("\n").map((line) => JSON.parse(line));
+      const { state, reason } = lines.find(({ pid }) => pid === getter.pid);
+      assert.deepEqual([state, reason], ["not", "left-out"]);
       first.child.kill("SIGKILL");
       await first.child.ended;
       await get(4);

@@ -31,7 +31,8 @@ export const REASON_TEXTS = {
     "it runs as another user than the agent, and the hook trusts an agent of its own user or of root only",
   "no-region":
     "the hook had no shared memory in it when it was looked at: too early, no TLS call, or its limits left no room",
-  // Of what the agent could see or hold.
+  // Of what the agent was told to mirror, could see or hold.
+  "left-out": "--only or --skip of the agent leave out all of its sessions",
   "ended": "it ended before it was looked at",
   "hidden": "its maps may not be read by this user",
   "memory": "the rings had all the memory that they may have (--memory)",

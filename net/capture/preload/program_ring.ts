@@ -81,8 +81,6 @@ export interface ProgramRingOptions {
   readonly timeBaseNs: bigint;
   readonly nowMs: number;
   readonly meaning?: RecordMeaning;
-  /** Whether anything that the program tells may be mirrored. */
-  readonly isWanted: boolean;
   /** What its counters said when this agent made it spare; absent: it did not. */
   readonly baseline: ((offset: number) => number) | undefined;
 }
@@ -152,7 +150,7 @@ export class ProgramRing {
     });
     // What a predecessor decided, too, is for this agent to decide.
     this.reader.want(true);
-    if (!options.isWanted) this.reader.want(false);
+    if (program.isUnwanted) this.reader.want(false);
     const { baseline } = options;
     this.since = (offset) => Math.max(0, this.reader.counter(offset) - (baseline?.(offset) ?? 0));
     this.#granted = Math.min(this.reader.grantedData, this.#usable);

@@ -290,7 +290,8 @@ export class Programs {
     const process = this.#processOf(owner);
     // One that was gone before it could be asked: what it said of its name is all that there is.
     const comm = identity.comm || guest.claimedName(index);
-    const program = { ...identity, comm, id: this.#options.nextProgram() };
+    const known = { ...identity, comm, id: this.#options.nextProgram() };
+    const program: CaptureProgram = isWanted?.(known) ?? true ? known : { ...known, isUnwanted: true };
     const ring = ProgramRing.take({
       program,
       process,
@@ -301,7 +302,6 @@ export class Programs {
       timeBaseNs,
       nowMs,
       meaning,
-      isWanted: isWanted?.(program) ?? true,
       baseline: guest.recycled.get(index),
     });
     if (ring === undefined) {

@@ -570,7 +570,6 @@ function takeAlone(geometry: Geometry, budget: MemoryBudget, pid = Deno.pid) {
     budget,
     timeBaseNs: 0n,
     nowMs: 0,
-    isWanted: true,
     baseline: undefined,
   })!;
   const log = new CaptureLog();
