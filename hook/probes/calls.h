@@ -3,7 +3,7 @@
 #ifndef SSLC_PROBES_CALLS_H
 #define SSLC_PROBES_CALLS_H
 
-#include "sessions.h"
+#include "huge.h"
 
 /* The frame of a call that begins: one that was left by a jump at this place of the stack, or the one that waits the longest. */
 INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
@@ -25,6 +25,7 @@ INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
   frame->outer = outer;
   frame->quiet = 0;
   frame->sockets = 0;
+  frame->left = 0;
   thread->next = (u8)((slot + 1) & (FRAMES - 1));
   thread->current = (u8)(slot + 1);
   return frame;
@@ -178,6 +179,7 @@ INLINE void end_call(struct pt_regs *registers, u64 cookie) {
     return;
   }
   u64 length = frame->keeps ? count_of_keeper(frame, result) : count_of(frame, result);
+  if (is_huge(frame)) length = left_to_tell(frame, length);
   if (length > 0) tell_call(frame, length, &caller);
 }
 

@@ -13,6 +13,8 @@ struct frame {
   u64 size;
   u64 count_at; /* where the number of bytes will stand; 0: it is returned */
   u64 time_ns;
+  u64 left; /* of a huge call: bytes that its socket has taken */
+  u64 begun_at; /* of its bytes, those that had left before */
   u32 library;
   u8 way;
   u8 keeps; /* PROBE_KEEPS */

@@ -42,7 +42,7 @@ struct probe_head {
   u8 way;   /* of data */
   u8 flags; /* enum probe_flags */
   u32 length; /* of data: bytes of payload behind the head */
-  u64 time_ns; /* CLOCK_MONOTONIC; of data sent: when the call began */
+  u64 time_ns; /* CLOCK_MONOTONIC; of data sent: when the call began, of a huge call when they left */
   u64 flow;    /* above 0, of one session, never used again */
   u64 offset;  /* of data: bytes that passed this way before; of others: bytes sent so far */
 };

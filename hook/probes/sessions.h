@@ -72,6 +72,7 @@ INLINE void take_ends(struct probe_session *session, const struct frame *frame) 
     tell_close(session, 0);
     session->flow = 0;
     session->sent = session->received = 0;
+    session->ahead = 0;
     session->inherited = 0;
   }
   session->ends = frame->ends;

@@ -3,7 +3,7 @@
 #ifndef SSLC_PROBES_SOCKETS_H
 #define SSLC_PROBES_SOCKETS_H
 
-#include "maps.h"
+#include "huge.h"
 
 INLINE int read_ends(struct sock *sock, struct probe_ends *ends) {
   u16 family = sock->__sk_common.skc_family;
@@ -47,7 +47,7 @@ INLINE struct frame *current_frame(void) {
   return &thread->frames[(thread->current - 1) & (FRAMES - 1)];
 }
 
-INLINE int note_socket(struct sock *sock, s32 result) {
+INLINE struct frame *note_socket(struct sock *sock, s32 result) {
   struct frame *frame = result > 0 ? current_frame() : 0;
   if (!frame) return 0;
   struct probe_ends ends = { 0 };
@@ -59,13 +59,21 @@ INLINE int note_socket(struct sock *sock, s32 result) {
   } else if (!same_ends(&frame->ends, &ends)) {
     frame->sockets = 2;
   }
-  return 0;
+  return frame;
 }
 
 SECTION("tp_btf/sock_send_length")
-int socket_sent(u64 *context) { return note_socket((struct sock *)context[0], (s32)context[1]); }
+int socket_sent(u64 *context) {
+  struct frame *frame = note_socket((struct sock *)context[0], (s32)context[1]);
+  /* Of Go's calls the stack is not known. */
+  if (frame && frame->stack != 0 && is_huge(frame)) tell_ahead(frame, (u32)context[1]);
+  return 0;
+}
 
 SECTION("tp_btf/sock_recv_length")
-int socket_received(u64 *context) { return note_socket((struct sock *)context[0], (s32)context[1]); }
+int socket_received(u64 *context) {
+  note_socket((struct sock *)context[0], (s32)context[1]);
+  return 0;
+}
 
 #endif
