@@ -4,6 +4,7 @@ import { type CollectorBooks, collectorBooksJson } from "../net/collector/books.
 import { checkCollector, startCollector } from "../net/collector/collector.ts";
 import { defaultStatePath } from "../net/collector/state_path.ts";
 import { giveBackAfterStart } from "../net/ffi/own_memory.ts";
+import { IS_WINDOWS } from "../net/ffi/platform.ts";
 import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import { shown } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
@@ -41,7 +42,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
     agentRate: command.agentRate,
     agentShare: command.agentShare,
     workers: command.workers,
-    statusFolder: Deno.build.os === "windows" ? undefined : statusFolder(command.runtimeDir),
+    statusFolder: IS_WINDOWS ? undefined : statusFolder(command.runtimeDir),
     metrics: command.metrics,
     ui: command.ui,
     uiHosts: command.uiHost,

@@ -13,6 +13,7 @@ import { spelledOut } from "./short_words.ts";
 import type { HookCommand } from "./hook_options.ts";
 import type { CommandLine } from "./options.ts";
 import type { Result } from "@optique/core/parser";
+import { IS_LINUX } from "../net/ffi/platform.ts";
 import type { PsCommand, StatusCommand, TopCommand } from "./status_options.ts";
 import { print, printError } from "./output.ts";
 
@@ -21,7 +22,7 @@ async function main(words: readonly string[]): Promise<number> {
   const args = spelledOut(words);
   if (args.length === 1 && args[0] === "--version") {
     print(VERSION);
-    if (Deno.build.os === "linux") print(await (await import("../net/agent/probe_object.ts")).probesLine());
+    if (IS_LINUX) print(await (await import("../net/agent/probe_object.ts")).probesLine());
     return 0;
   }
   const alone = await readAlone(args);
@@ -72,7 +73,7 @@ async function reportMistakes(
 const ANYWHERE = /^(collector|replay|read|codecs|config \w+|pki \w+)$/;
 
 async function execute(command: CommandLine): Promise<number> {
-  if (Deno.build.os !== "linux" && !ANYWHERE.test(command.command)) {
+  if (!IS_LINUX && !ANYWHERE.test(command.command)) {
     throw new BadInput(`${command.command}: needs Linux, where programs are mirrored`);
   }
   switch (command.command) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Agent and collector as services of systemd (`Type=notify`). @module */
+import { IS_LINUX } from "../net/ffi/platform.ts";
 import { tellServiceManager } from "../net/ffi/service_manager.ts";
 import { printError } from "./output.ts";
 
@@ -55,7 +56,7 @@ function takeManager(): Manager | undefined {
   const socket = take("NOTIFY_SOCKET"),
     microseconds = Number(take("WATCHDOG_USEC")),
     pid = take("WATCHDOG_PID");
-  if (!socket || Deno.build.os !== "linux") return undefined;
+  if (!socket || !IS_LINUX) return undefined;
   const isWatched = microseconds > 0 && (pid === undefined || pid === String(Deno.pid));
   return { socket, watchdogMs: isWatched ? microseconds / 1000 : undefined };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Signals of the commands that run until they are told to end. @module */
+import { IS_WINDOWS } from "../net/ffi/platform.ts";
 import type { Sink } from "../net/sinks/sink.ts";
 
 /** What SIGHUP can be for: files that were rotated, certificates that were renewed. */
@@ -54,7 +55,6 @@ export class Shutdown {
   }
 }
 
-const IS_WINDOWS = Deno.build.os === "windows";
 const SIGNALS: readonly Deno.Signal[] = IS_WINDOWS ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 const HANG_UP: Deno.Signal | undefined = IS_WINDOWS ? undefined : "SIGHUP";
 

@@ -117,10 +117,11 @@ const RULES: readonly Rule[] = [
       "net/view/",
       "net/wire/",
       "codecs/",
-      // For the whole process: not a library's to decide.
+      // Which system it is, and what holds for the whole process: not a library's to decide.
       "net/ffi/file_size_limit.ts",
       "net/ffi/own_memory.ts",
       "net/ffi/own_stdout.ts",
+      "net/ffi/platform.ts",
       "net/ffi/service_manager.ts",
     ],
     types: ["net/"],

@@ -9,6 +9,7 @@ import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import type { Flow } from "../mirror/flow.ts";
 import type { CaptureProgram } from "../capture/target.ts";
+import { IS_LINUX } from "../ffi/platform.ts";
 import { chooserOf, foresightOf } from "./choice.ts";
 import { loadChain } from "./codec_loader.ts";
 import { checkInterface, hasAddress } from "./interfaces.ts";
@@ -120,7 +121,7 @@ const ROOMY_MTU = 9000;
 /** What an interface costs goes by packets: on one that is the mirror's own they may be larger. */
 export function warnOfSmallPackets({ settings }: MirrorPlan): void {
   // Other systems do not tell how large they are.
-  if (settings.mtu !== undefined || Deno.build.os !== "linux") return;
+  if (settings.mtu !== undefined || !IS_LINUX) return;
   for (const { interfaceName, mtuMax } of settings.sinks) {
     const most = mtuMax?.() ?? ROOMY_MTU;
     if (interfaceName === undefined || most >= ROOMY_MTU || hasAddress(interfaceName)) continue;

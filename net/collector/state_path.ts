@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Where a collector keeps what must outlive it. @module */
+import { IS_WINDOWS } from "../ffi/platform.ts";
 import { PROGRAM_DATA } from "../pki/places.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 
 /** The place of this user for the collector of a port. Throws {@linkcode BadSetting} where the user has none. */
 export function defaultStatePath(
   port: number,
-  isRoot: boolean = Deno.build.os !== "windows" && Deno.uid() === 0,
+  isRoot: boolean = !IS_WINDOWS && Deno.uid() === 0,
   environment: Pick<typeof Deno.env, "get"> = Deno.env,
   programData: string | undefined = PROGRAM_DATA,
 ): string {

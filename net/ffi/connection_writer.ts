@@ -2,6 +2,7 @@
 /** Writing to a TCP connection of the runtime's without waiting for a turn of its event loop. @module */
 import { DescriptorWriter } from "./descriptor_writer.ts";
 import { libc } from "./libc.ts";
+import { IS_LINUX } from "./platform.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -15,7 +16,7 @@ const ADDRESS_BYTES = 28;
  * descriptor is the connection's: not on Linux, or two peers happen to have one port.
  */
 export function connectionWriter({ localAddr, remoteAddr }: Deno.TcpConn): DescriptorWriter | undefined {
-  if (Deno.build.os !== "linux") return undefined;
+  if (!IS_LINUX) return undefined;
   const { getsockname, getpeername } = libc();
   const found = openDescriptors().filter((fd) =>
     portOf(getpeername, fd) === remoteAddr.port && portOf(getsockname, fd) === localAddr.port

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** One process at a time with files that two must not write. @module */
 import { cString, EAGAIN, errno, errnoName, libc } from "./libc.ts";
+import { IS_LINUX } from "./platform.ts";
 
 const O_RDWR = 2;
 const O_CREAT = 0o100;
@@ -18,7 +19,7 @@ export class FileLock {
 
   /** Makes the file where it is missing. Throws an `Error` that says why, such as that another process has it. */
   static take(path: string): FileLock {
-    if (Deno.build.os !== "linux") return new FileLock(-1);
+    if (!IS_LINUX) return new FileLock(-1);
     const fd = libc().open(cString(path), O_RDWR | O_CREAT | O_CLOEXEC, 0o600);
     if (fd < 0) throw new Error(errnoName(errno()));
     if (libc().flock(fd, LOCK_EX | LOCK_NB) !== 0) {

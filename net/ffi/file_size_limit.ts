@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A process that may only write files of a certain size (`ulimit -f`). @module */
+import { IS_WINDOWS } from "./platform.ts";
 
 let survives = false;
 
@@ -8,7 +9,7 @@ let survives = false;
  * later, on a thread of its own, and ends the process where the listener is gone by then.
  */
 export function surviveFileSizeLimit(): void {
-  if (survives || Deno.build.os === "windows") return;
+  if (survives || IS_WINDOWS) return;
   survives = true;
   Deno.addSignalListener("SIGXFSZ", () => {});
 }

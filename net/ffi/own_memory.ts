@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The memory of this process. @module */
 import { libc } from "./libc.ts";
+import { IS_LINUX } from "./platform.ts";
 
 /** By when all that a start does is done, the compiling of what it has run included. */
 const STARTED_MS = 2000;
@@ -11,7 +12,7 @@ const MADV_DONTNEED = 4;
  * executable's pages, 40 MB. Keeps nobody from ending.
  */
 export function giveBackAfterStart(): void {
-  if (Deno.build.os !== "linux") return;
+  if (!IS_LINUX) return;
   const giveBack = () => {
     libc().malloc_trim?.(0n);
     for (const { start, end } of codeOfThisProcess()) libc().madvise(start, end - start, MADV_DONTNEED);

@@ -9,6 +9,7 @@
  */
 import { DescriptorWriter } from "./descriptor_writer.ts";
 import { cString, errno, errnoName, libc } from "./libc.ts";
+import { IS_LINUX } from "./platform.ts";
 
 const STDOUT = 1;
 const O_WRONLY = 1;
@@ -33,7 +34,7 @@ let own: OwnStdout | undefined;
  * descriptor of their own for it and go on. For good; where that cannot be had, the writer is `Deno.stdout`.
  */
 export function ownStdout(): OwnStdout {
-  return own ??= (Deno.build.os === "linux" ? detach() : undefined) ??
+  return own ??= (IS_LINUX ? detach() : undefined) ??
     { kind: "beside", write: (bytes) => Deno.stdout.write(bytes) };
 }
 

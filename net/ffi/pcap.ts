@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { IS_WINDOWS } from "./platform.ts";
 
 const SYMBOLS = {
   /** `pcap_t *pcap_create(const char *source, char *errbuf)` */
@@ -37,7 +38,7 @@ const SYMBOLS = {
 export type PcapSymbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /** Debian and Ubuntu; everyone else; Windows. */
-const NAMES = Deno.build.os === "windows"
+const NAMES = IS_WINDOWS
   ? [`${windowsSystemRoot()}\\System32\\Npcap\\wpcap.dll`, "wpcap.dll"]
   : Deno.build.os === "darwin"
   ? ["libpcap.A.dylib"]
@@ -64,7 +65,7 @@ export function pcapLibrary(): PcapSymbols {
       if (error instanceof Deno.errors.NotCapable) throw error;
     }
   }
-  const fix = Deno.build.os === "windows"
+  const fix = IS_WINDOWS
     ? "install Npcap (npcap.com)"
     : "install the package libpcap0.8 (Debian, Ubuntu) or libpcap (Fedora, Alpine, Arch)";
   throw new Error(`libpcap is missing (tried ${NAMES.join(", ")}): ${fix}`);

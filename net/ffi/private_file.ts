@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { IS_WINDOWS } from "./platform.ts";
 
 const SYMBOLS = {
   /** `BOOL ConvertStringSecurityDescriptorToSecurityDescriptorW(LPCWSTR text, DWORD revision, PSECURITY_DESCRIPTOR *made, PULONG size)` */
@@ -37,7 +38,7 @@ let access: Access | undefined;
  * `Error` of one line, as of a file system that has no such lists.
  */
 export function keepPrivate(path: string): void {
-  if (Deno.build.os !== "windows") return;
+  if (!IS_WINDOWS) return;
   access ??= prepare();
   if (access.symbols.SetFileSecurityW(wide(path), DACL_SECURITY_INFORMATION, access.descriptor) === 0) {
     throw new Error(`cannot keep ${path} from others: its file system takes no access control list`);

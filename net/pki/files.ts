@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Files of the directory with certificates and keys: read, checked, written. @module */
 import { createPrivateKey, type KeyObject } from "node:crypto";
+import { IS_WINDOWS } from "../ffi/platform.ts";
 import { keepPrivate } from "../ffi/private_file.ts";
 import { systemError } from "../ffi/system_error.ts";
 
@@ -36,7 +37,7 @@ export function readBytes(path: string, fix: string): Uint8Array {
 export function readKey(path: string, group?: string): string {
   const text = readText(path, "it is kept where the certificate was made");
   const { mode, gid } = Deno.statSync(path);
-  if (Deno.build.os === "windows" || mode === null || (mode & 0o077) === 0) return text;
+  if (IS_WINDOWS || mode === null || (mode & 0o077) === 0) return text;
   const shown = (mode & 0o777).toString(8).padStart(4, "0");
   if ((mode & 0o037) !== 0) {
     throw new Error(`others can read ${path} (mode ${shown}): chmod ${group ? 640 : 600} ${path}`);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Where an administrator finds what this program is set up with, by the custom of the system. @module */
+import { IS_WINDOWS } from "../ffi/platform.ts";
 
 /** Folder of the machine's own data on Windows; undefined elsewhere. */
-export const PROGRAM_DATA: string | undefined = Deno.build.os === "windows"
+export const PROGRAM_DATA: string | undefined = IS_WINDOWS
   ? `${Deno.env.get("ProgramData") ?? "C:\\ProgramData"}\\sslcollector`
   : undefined;
 

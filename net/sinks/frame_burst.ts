@@ -2,6 +2,7 @@
 /** Frames on their way onto an interface, handed to the kernel many at a time. @module */
 import { libc } from "../ffi/libc.ts";
 import type { PcapSymbols } from "../ffi/pcap.ts";
+import { IS_LINUX } from "../ffi/platform.ts";
 
 /** Frames in one system call. A call for each took 1.4 times as long on a veth. */
 const FRAMES_MAX = 128;
@@ -28,7 +29,7 @@ export class FrameBurst {
   constructor(pcap: PcapSymbols, handle: Deno.PointerObject) {
     this.#pcap = pcap;
     this.#handle = handle;
-    this.#fd = Deno.build.os === "linux" ? pcap.pcap_fileno(handle) : -1;
+    this.#fd = IS_LINUX ? pcap.pcap_fileno(handle) : -1;
     this.#messagesAddress = addressOf(this.#messages);
     const vectors = BigInt(addressOf(this.#vectors.buffer));
     const view = new DataView(this.#messages);

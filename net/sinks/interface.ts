@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Packets onto a network interface, through libpcap. @module */
+import { IS_LINUX } from "../ffi/platform.ts";
 import type { LinkFacts } from "../ffi/rtnetlink.ts";
 import { FrameCursor, type PacketBatch } from "../forge/packet_batch.ts";
 import { IP_PACKET_MAX } from "../wire/ipv4.ts";
@@ -64,7 +65,7 @@ export class InterfaceSink implements Sink {
   constructor(name: string, options: SinkOptions) {
     this.name = name;
     this.#options = options;
-    const isLinux = Deno.build.os === "linux";
+    const isLinux = IS_LINUX;
     this.#watch = isLinux ? new InterfaceWatch(name) : undefined;
     const facts = this.#watch?.facts;
     try {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `-o INTERFACE`. @module */
+import { IS_LINUX } from "../ffi/platform.ts";
 import { InterfaceSink } from "./interface.ts";
 import { deviceOf, interfaceMtu } from "./interfaces.ts";
 import type { SinkKind } from "./kind.ts";
@@ -12,9 +13,7 @@ export const interfaceKind: SinkKind = {
   form: "an interface",
   description: "frames onto a network interface, for whoever listens there; needs `CAP_NET_RAW`",
   parse(text) {
-    const isName = Deno.build.os === "linux"
-      ? text.length <= INTERFACE_NAME_MAX && /^[^\s/:]+$/.test(text)
-      : text.length > 0;
+    const isName = IS_LINUX ? text.length <= INTERFACE_NAME_MAX && /^[^\s/:]+$/.test(text) : text.length > 0;
     if (!isName) return undefined;
     return {
       name: text,

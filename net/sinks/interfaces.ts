@@ -2,6 +2,7 @@
 /** Which interfaces there are, in this process's own network namespace. @module */
 import { adapterNames } from "../ffi/adapters.ts";
 import { allInterfaces, pcapLibrary } from "../ffi/pcap.ts";
+import { IS_LINUX, IS_WINDOWS } from "../ffi/platform.ts";
 import { LinkQuery } from "../ffi/rtnetlink.ts";
 import { IP_PACKET_MAX } from "../wire/ipv4.ts";
 import { DEFAULT_MTU } from "./sink.ts";
@@ -18,13 +19,13 @@ export interface NamedDevice {
 
 /** Sorted names, as people give them. */
 export function interfaceNames(): string[] {
-  const names = Deno.build.os === "linux" ? asked((query) => query.names()) : namedDevices().map(shownName);
+  const names = IS_LINUX ? asked((query) => query.names()) : namedDevices().map(shownName);
   return names.sort();
 }
 
 /** The name by which an interface is opened; undefined: none, or more than one, is called so. */
 export function deviceOf(name: string): string | undefined {
-  if (Deno.build.os === "linux") return interfaceNames().includes(name) ? name : undefined;
+  if (IS_LINUX) return interfaceNames().includes(name) ? name : undefined;
   return deviceAmong(namedDevices(), name);
 }
 
@@ -44,7 +45,7 @@ export function shownName({ device, systemName, description }: NamedDevice): str
 }
 
 function namedDevices(): NamedDevice[] {
-  const names = Deno.build.os === "windows" ? adapterNames() : new Map<string, string>();
+  const names = IS_WINDOWS ? adapterNames() : new Map<string, string>();
   return allInterfaces(pcapLibrary()).map(({ name, description }) => ({
     device: name,
     systemName: names.get(/\{.*\}$/.exec(name)?.[0] ?? "") ?? "",
@@ -54,7 +55,7 @@ function namedDevices(): NamedDevice[] {
 
 /** Bytes of IP packet that a frame may carry; on systems that do not tell, and when it is gone, those of Ethernet. */
 export function interfaceMtu(name: string): number {
-  if (Deno.build.os !== "linux") return DEFAULT_MTU;
+  if (!IS_LINUX) return DEFAULT_MTU;
   return Math.min(asked((query) => query.find(name))?.mtu ?? DEFAULT_MTU, IP_PACKET_MAX);
 }
 

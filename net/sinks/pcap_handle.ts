@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Opening an interface for sending only. @module */
 import * as ffi from "../ffi/pcap.ts";
+import { IS_LINUX } from "../ffi/platform.ts";
 import { deviceOf, interfaceNames } from "./interfaces.ts";
 
 /** Bytes of a frame that the capture side of the handle would keep; nothing is captured. */
@@ -49,7 +50,7 @@ export function unknownInterface(name: string): string {
   const toMakeOne = "; to make one: ip link add NAME type dummy, or, where the kernel has no dummy, " +
     "ip link add NAME type veth peer name OTHER, with both ends up and the IDS on OTHER";
   return `no interface is named ${JSON.stringify(name)}: give one of ${interfaceNames().join(", ")}, ` +
-    `or a file ending in .pcapng or .pcap or with a slash${Deno.build.os === "linux" ? toMakeOne : ""}`;
+    `or a file ending in .pcapng or .pcap or with a slash${IS_LINUX ? toMakeOne : ""}`;
 }
 
 /** Keeps the instructions in memory until libpcap has copied them. */
