@@ -100,7 +100,16 @@ async function showsDetails(browser: Browser): Promise<void> {
     await detail.locator(".leaf", { hasText: "77" }).waitFor();
     const text = (await detail.textContent())!;
     for (
-      const part of ["10.0.0.2", "socket", "example.test", "1:", "server port 80", "GET /heads", '"<b>"']
+      const part of [
+        "10.0.0.2",
+        "socket",
+        "example.test",
+        "1:",
+        "server port 80",
+        "and tcp port 80",
+        "GET /heads",
+        '"<b>"',
+      ]
     ) {
       assert.ok(text.includes(part), part);
     }

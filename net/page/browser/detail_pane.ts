@@ -90,6 +90,10 @@ function Flow({ detail: { row, flow, forged }, onFilter }: PartsProps): VNode {
           <dt>In packets</dt>
           <dd>server port ${forged.port}, Community ID ${forged.communityId}</dd>
         `}
+        ${flow.communityId && html`
+          <dt>Filter for a capture</dt>
+          <dd>${packetFilter(flow.client, { ...flow.server, port: forged?.port ?? flow.server.port })}</dd>
+        `}
         <dt>Number</dt><dd>${flow.id}${flow.joinedLate && ", joined late"}</dd>
       </dl>
       ${row.kind === "http" && html`
@@ -103,6 +107,10 @@ function Flow({ detail: { row, flow, forged }, onFilter }: PartsProps): VNode {
     </section>
   `;
 }
+
+/** What tcpdump and Wireshark's capture filters take. */
+const packetFilter = (client: FlowPeer, server: FlowPeer): string =>
+  [client, server].map(({ ip, port }) => `host ${ip} and tcp port ${port}`).join(" and ");
 
 function Timing({ detail: { row, waitMs, receiveMs } }: { readonly detail: Detail }): VNode {
   const total = Math.max(row.ms, waitMs + receiveMs, 1e-3);
