@@ -77,12 +77,12 @@ export class Http1View implements ProtocolView, Http1Owner {
   // Http1Owner
 
   message(direction: Direction, bytes: Uint8Array): boolean {
-    if (bytes.length > HELD_BYTES_MAX) return false;
-    const length = this.#scan(direction, bytes);
+    const start = unheld(bytes) === undefined ? bytes : bytes.subarray(0, HELD_BYTES_MAX);
+    const length = this.#scan(direction, start);
     if (length <= 0 || length + this.#bodyLength(direction) !== bytes.length) return false;
     this.heads++;
-    if (direction === TO_SERVER) this.#request(bytes, length);
-    else this.#response(bytes, length);
+    if (direction === TO_SERVER) this.#request(start, length);
+    else this.#response(start, length);
     if (length < bytes.length) {
       this.#context.log.body(this.#rows[direction], direction, bytes, length, bytes.length, this.#timeNs);
     }
