@@ -11,7 +11,7 @@ import { type Random, seededRandom } from "../../../support/random.ts";
 import { skipIf } from "../../../support/skip.ts";
 
 const MOST = 96 << 20;
-const ROUNDS = Number(Deno.env.get("HOSTILE_FILES") ?? 60);
+const ROUNDS = Number(Deno.env.get("HOSTILE_FILES") ?? 30);
 const SHARED = `/usr/lib/${Deno.build.arch}-linux-gnu/libssl.so.3`;
 const GO = ["/usr/bin/go", "/usr/lib/go/bin/go", "/usr/local/go/bin/go"];
 

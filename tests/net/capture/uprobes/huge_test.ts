@@ -14,6 +14,8 @@ import { skipIf } from "../../../support/skip.ts";
 /** Of the one call: more than the sockets hold, and the ring has room for both ways. */
 const BYTES = Number(Deno.env.get("PROBED_HUGE_BYTES") ?? 20_000_000);
 const RING_BYTES = 2 ** Math.ceil(Math.log2(2 * BYTES));
+/** All: PROBED_HUGE_WAYS=blocking,again. */
+const WAYS = (Deno.env.get("PROBED_HUGE_WAYS") ?? "again").split(",");
 /** So much of it is read before anybody looks whether it was told. */
 const READ_FIRST = 8 << 20;
 /** Most that one record has. */
@@ -39,7 +41,7 @@ async function writeAll(connection: Deno.TlsConn, bytes: Uint8Array): Promise<vo
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
-for (const how of ["blocking", "again"]) {
+for (const how of WAYS) {
   Deno.test({
     name: `probes tell ${BYTES} bytes of one call (${how}) while they leave, and as many that come, whole`,
     ...skipIf(await probesMissing() ?? copyMissing() ?? pythonLacks("ssl")),
