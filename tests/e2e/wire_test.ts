@@ -273,7 +273,10 @@ Deno.test({
         /program-flow=(\S+)>/.exec(comments[0])?.[1],
       ]);
       const seen = answers.map(([port, seen]) => [`${seen}>10.4.0.9:8443`, port, seen, `10.4.1.2:${port}`]);
-      assert.deepEqual(told.toSorted(), seen.toSorted());
+      const [all, expected] = [told, seen].map((rows) => new Set(rows.map((row) => row.join(" "))));
+      // Only what differs: of thousands nobody finds it.
+      assert.deepEqual([[...all.difference(expected)], [...expected.difference(all)]], [[], []]);
+      assert.equal(told.length, seen.length);
     }),
 });
 
