@@ -180,6 +180,8 @@ export interface CaptureSighting {
   readonly key: FlowKey;
   /** Absent on an interface without Ethernet addresses. */
   readonly link?: CaptureLink;
+  /** The host sent it there; absent: it received it. */
+  readonly isSent?: true;
 }
 
 /**

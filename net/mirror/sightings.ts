@@ -3,7 +3,7 @@
 import type { CaptureInterface, CaptureSighting } from "../capture/target.ts";
 import { type FlowKey, formatIp, isSameAddress } from "../wire/flow_key.ts";
 
-/** Hellos that wait, at some 500 bytes each. */
+/** Hellos of either way that wait, at some 500 bytes each. */
 const SIGHTINGS_MAX = 32_768;
 /** Sightings of one random: of retransmissions, proxies that pass it through, and whoever copies it. */
 const OF_ONE_MAX = 8;
@@ -35,8 +35,12 @@ export class Sightings {
   /** Addresses of all interfaces; undefined: flows need not cross any. */
   #addresses: ReadonlySet<string> | undefined;
   #doubtUntilNs = -Infinity;
-  /** By client random, oldest first. */
-  readonly #kept = new Map<string, Kept>();
+  /**
+   * By client random, oldest first; what the host sent apart, so that a flood from outside pushes none of its clients' out while their
+   * handshakes last.
+   */
+  readonly #sent = new Map<string, Kept>();
+  readonly #received = new Map<string, Kept>();
   /** Oldest first. */
   readonly #pieces: Piece[] = [];
 
@@ -73,13 +77,14 @@ export class Sightings {
 
   add(sighting: CaptureSighting, timeNs: number): void {
     if (sighting.clientRandom.length < RANDOM_DIGITS) return this.#addPiece(sighting, timeNs);
-    const known = this.#kept.get(sighting.clientRandom);
+    const kept = sighting.isSent ? this.#sent : this.#received;
+    const known = kept.get(sighting.clientRandom);
     if (known !== undefined) {
       if (known.sightings.length < OF_ONE_MAX) known.sightings.push(sighting);
       return;
     }
-    this.#kept.set(sighting.clientRandom, { seenNs: timeNs, sightings: [sighting] });
-    if (this.#kept.size > SIGHTINGS_MAX) this.#forgetOldest(timeNs);
+    kept.set(sighting.clientRandom, { seenNs: timeNs, sightings: [sighting] });
+    if (kept.size > SIGHTINGS_MAX) this.#forgetOldest(kept, timeNs);
   }
 
   #addPiece(sighting: CaptureSighting, timeNs: number): void {
@@ -90,15 +95,16 @@ export class Sightings {
   }
 
   /** Whoever sends hellos faster than sessions open must not make that of another look as if it had not passed. */
-  #forgetOldest(timeNs: number): void {
-    const [clientRandom, { seenNs }] = this.#kept.entries().next().value!;
-    this.#kept.delete(clientRandom);
+  #forgetOldest(kept: Map<string, Kept>, timeNs: number): void {
+    const [clientRandom, { seenNs }] = kept.entries().next().value!;
+    kept.delete(clientRandom);
     if (timeNs - seenNs < YOUNG_NS) this.doubt(timeNs);
   }
 
   /** The sighting of a session that fits best what its program knows of its ends: both, one, or the first that there is. */
   find(clientRandom: string, known: FlowKey | undefined): CaptureSighting | undefined {
-    const sightings = this.#kept.get(clientRandom)?.sightings ?? this.#piecesOf(clientRandom, TELLING_DIGITS);
+    const whole = [this.#sent, this.#received].flatMap((kept) => kept.get(clientRandom)?.sightings ?? []);
+    const sightings = whole.length > 0 ? whole : this.#piecesOf(clientRandom, TELLING_DIGITS);
     if (known === undefined) return sightings[0];
     return sightings.find(({ key }) => sameEnds(key, known) === 2) ??
       sightings.find(({ key }) => sameEnds(key, known) === 1) ?? sightings[0];
@@ -117,10 +123,14 @@ export class Sightings {
 
   tick(timeNs: number): void {
     while (this.#pieces.length > 0 && timeNs - this.#pieces[0].seenNs >= EXPIRE_NS) this.#pieces.shift();
-    for (const [clientRandom, { seenNs }] of this.#kept) {
-      if (timeNs - seenNs < EXPIRE_NS) return;
-      this.#kept.delete(clientRandom);
-    }
+    for (const kept of [this.#sent, this.#received]) forgetExpired(kept, timeNs);
+  }
+}
+
+function forgetExpired(kept: Map<string, Kept>, timeNs: number): void {
+  for (const [clientRandom, { seenNs }] of kept) {
+    if (timeNs - seenNs < EXPIRE_NS) return;
+    kept.delete(clientRandom);
   }
 }
 

@@ -28,8 +28,8 @@
  *     type 6, interfaces (program 0)  0  u64 time    8  JSON, UTF-8: an array of {name, addresses, isSeen}
  *     type 7, hello seen (program 0)  0  u64 time    8  client random, 32 bytes    40  u16 client port    42  u16 server port
  *                                    44  u16 VLAN (2^16 - 1: none)    46  u8 bytes of an address, 4 or 16
- *                                    47  u8: 1 where MAC addresses are known, and 2 for each byte that is missing at the end of the
- *                                    random    48  client's address, 16 bytes
+ *                                    47  u8: 1 where MAC addresses are known, 128 where the host sent it, and 2 for each byte that is
+ *                                    missing at the end of the random    48  client's address, 16 bytes
  *                                    64  server's address, 16 bytes    80  client's MAC, 6 bytes    86  server's MAC, 6 bytes
  *     type 8, hellos lost (program 0) 0  u64 time    8  u64 how many
  *
@@ -94,7 +94,7 @@ export const SIGHTING = {
   serverPort: 42,
   vlan: 44,
   ipBytes: 46,
-  linkAndMissing: 47,
+  linkSentMissing: 47,
   clientIp: 48,
   serverIp: 64,
   clientMac: 80,

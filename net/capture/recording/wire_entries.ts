@@ -14,6 +14,7 @@ import { setUint64 } from "./record_writer.ts";
 const TIME_BYTES = 8;
 const RANDOM_BYTES = 32;
 const MAC_BYTES = 6;
+const SENT = 128;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -43,7 +44,7 @@ function timed(timeNs: number, rest: Uint8Array): Uint8Array {
   return body;
 }
 
-function encodeSighting({ clientRandom, key, link }: CaptureSighting, timeNs: number): Uint8Array {
+function encodeSighting({ clientRandom, key, link, isSent }: CaptureSighting, timeNs: number): Uint8Array {
   const body = new Uint8Array(SIGHTING.size);
   const view = new DataView(body.buffer);
   setUint64(view, SIGHTING.timeNs, timeNs);
@@ -52,7 +53,8 @@ function encodeSighting({ clientRandom, key, link }: CaptureSighting, timeNs: nu
   view.setUint16(SIGHTING.serverPort, key.server.port, true);
   view.setUint16(SIGHTING.vlan, link?.vlan ?? NO_VLAN, true);
   body[SIGHTING.ipBytes] = key.client.ip.length;
-  body[SIGHTING.linkAndMissing] = 2 * (RANDOM_BYTES - clientRandom.length / 2) + (link === undefined ? 0 : 1);
+  const missing = RANDOM_BYTES - clientRandom.length / 2;
+  body[SIGHTING.linkSentMissing] = (link === undefined ? 0 : 1) | missing << 1 | (isSent ? SENT : 0);
   body.set(key.client.ip, SIGHTING.clientIp);
   body.set(key.server.ip, SIGHTING.serverIp);
   if (link !== undefined) {
@@ -90,8 +92,8 @@ function readInterfaces(text: Uint8Array): v.InferOutput<typeof interfacesSchema
 
 function decodeSighting(body: Uint8Array, view: DataView): CaptureSighting {
   const ipBytes = body[SIGHTING.ipBytes];
-  const linkAndMissing = body[SIGHTING.linkAndMissing];
-  const randomBytes = RANDOM_BYTES - (linkAndMissing >> 1);
+  const linkSentMissing = body[SIGHTING.linkSentMissing];
+  const randomBytes = RANDOM_BYTES - ((linkSentMissing & ~SENT) >> 1);
   if (body.length !== SIGHTING.size || ipBytes !== 4 && ipBytes !== 16 || randomBytes < 0) {
     throw new RecordError("a hello seen is damaged");
   }
@@ -104,12 +106,13 @@ function decodeSighting(body: Uint8Array, view: DataView): CaptureSighting {
       client: { ip: part(SIGHTING.clientIp, ipBytes), port: view.getUint16(SIGHTING.clientPort, true) },
       server: { ip: part(SIGHTING.serverIp, ipBytes), port: view.getUint16(SIGHTING.serverPort, true) },
     },
-    ...((linkAndMissing & 1) === 0 ? {} : {
+    ...((linkSentMissing & 1) === 0 ? {} : {
       link: {
         clientMac: part(SIGHTING.clientMac, MAC_BYTES),
         serverMac: part(SIGHTING.serverMac, MAC_BYTES),
         ...(vlan === NO_VLAN ? {} : { vlan }),
       },
     }),
+    ...((linkSentMissing & SENT) === 0 ? {} : { isSent: true }),
   };
 }

@@ -14,6 +14,8 @@ import { parseHelloPacket } from "./hello_packet.ts";
 /** Packets of one ring at a look: all that it can hold. */
 const LOOK_MAX = 4096;
 const CHECK_MS = 1000;
+/** Place of the ring of what the host sends, where there is one. */
+const SENT = 1;
 /** What the host sends on it comes back. */
 const LOOPBACK = "lo";
 
@@ -94,7 +96,7 @@ export class WireObserver {
   /** Tells what was seen since the last time. */
   look(): void {
     for (const { rings } of this.#observed) {
-      for (const ring of rings) this.#read(ring);
+      for (const [at, ring] of rings.entries()) this.#read(ring, at === SENT);
     }
     const nowMs = performance.now();
     if (nowMs - this.#checkedMs < CHECK_MS) return;
@@ -102,23 +104,28 @@ export class WireObserver {
     this.#check();
   }
 
-  #read(ring: PacketRing): void {
+  #read(ring: PacketRing, isSent: boolean): void {
     let packet: RingPacket | undefined;
-    for (let left = LOOK_MAX; left > 0 && (packet = ring.next()) !== undefined; left--) this.#tell(packet);
+    for (let left = LOOK_MAX; left > 0 && (packet = ring.next()) !== undefined; left--) {
+      this.#tell(packet, isSent);
+    }
   }
 
-  #tell({ bytes, vlan: strippedVlan, timeNs }: RingPacket): void {
+  #tell({ bytes, vlan: strippedVlan, timeNs }: RingPacket, isSent: boolean): void {
     const packet = parseHelloPacket(bytes);
     if (packet === undefined) return;
     const { clientRandoms, client, server, clientMac, serverMac } = packet;
     const vlan = strippedVlan ?? packet.vlan;
     const hasMacs = clientMac.some((byte) => byte !== 0);
     const link = hasMacs ? { clientMac, serverMac, ...(vlan === undefined ? {} : { vlan }) } : undefined;
+    const told = {
+      kind: "hello",
+      key: { client, server },
+      ...(link && { link }),
+      ...(isSent && { isSent }),
+    } as const;
     for (const clientRandom of clientRandoms) {
-      this.#options.target.wire(
-        { kind: "hello", clientRandom, key: { client, server }, ...(link === undefined ? {} : { link }) },
-        Math.max(0, timeNs - this.#baseNs),
-      );
+      this.#options.target.wire({ ...told, clientRandom }, Math.max(0, timeNs - this.#baseNs));
     }
   }
 

@@ -250,6 +250,16 @@ Deno.test("wire: a flood of hellos before a session opens does not make it one t
   }
 });
 
+Deno.test("wire: a flood of hellos that the host receives pushes out none that it sent", () => {
+  const harness = looking();
+  harness.pipeline.wire(sighting({ isSent: true }), LATER_NS - 1e9);
+  for (let at = 0; at < 100_000; at++) {
+    harness.pipeline.wire(sighting({ clientRandom: at.toString(16).padStart(64, "0") }), LATER_NS - 1e9 + at);
+  }
+  openFlow(harness);
+  assert.deepEqual(names(harness), [seen]);
+});
+
 Deno.test("wire: a session inside another is on no wire: it goes with the one that carries it", () => {
   const harness = looking();
   harness.pipeline.wire(sighting(), LATER_NS - 1);

@@ -70,6 +70,11 @@ function tell(target: CaptureTarget): void {
   target.wire({ kind: "hello", clientRandom, key }, 300_000_001);
   target.wire({ kind: "hello", clientRandom, key: short, link: { clientMac, serverMac } }, 300_000_001);
   target.wire({ kind: "hello", clientRandom, key, link: { clientMac, serverMac, vlan: 0 } }, 300_000_001);
+  target.wire(
+    { kind: "hello", clientRandom, key, link: { clientMac, serverMac }, isSent: true },
+    300_000_001,
+  );
+  target.wire({ kind: "hello", clientRandom: "", key, isSent: true }, 300_000_001);
   for (const bytes of [0, 1, 31]) {
     target.wire({ kind: "hello", clientRandom: clientRandom.slice(0, 2 * bytes), key }, 300_000_001);
   }
