@@ -31,7 +31,8 @@ export class FlowView implements FlowTap {
   readonly #context: ViewContext;
   readonly #openedNs: number;
   /** Bytes of each direction, lost ones included. */
-  readonly #bytes: [number, number] = [0, 0];
+  #toServerBytes = 0;
+  #toClientBytes = 0;
   /** Where the flow's description is in the log, -1: nowhere yet. */
   #place = -1;
   #view: ProtocolView | undefined;
@@ -59,7 +60,7 @@ export class FlowView implements FlowTap {
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
-    this.#bytes[direction] += bytes.length;
+    this.#count(direction, bytes.length);
     if (this.#hasFailed) return;
     try {
       if (this.#view !== undefined) this.#view.data(direction, bytes, timeNs);
@@ -70,7 +71,7 @@ export class FlowView implements FlowTap {
   }
 
   gap(direction: Direction, lengthBytes: number, timeNs: number): void {
-    this.#bytes[direction] += lengthBytes;
+    this.#count(direction, lengthBytes);
     if (this.#hasFailed) return;
     try {
       this.#view ??= this.#open(this.#facts.alpn === "h2", true);
@@ -92,8 +93,13 @@ export class FlowView implements FlowTap {
     const { log } = this.#context;
     const protocol = this.#view?.protocol ?? Protocol.OTHER;
     const row = log.begin(RowKind.FLOW_END, protocol, this.#flowAt(), this.#openedNs);
-    log.sizes(row, this.#bytes[0], this.#bytes[1]);
+    log.sizes(row, this.#toServerBytes, this.#toClientBytes);
     log.end(row, timeNs);
+  }
+
+  #count(direction: Direction, lengthBytes: number): void {
+    if (direction === TO_SERVER) this.#toServerBytes += lengthBytes;
+    else this.#toClientBytes += lengthBytes;
   }
 
   #first(direction: Direction, bytes: Uint8Array, timeNs: number): void {

@@ -21,15 +21,19 @@ const SCAN = new HeadScan();
 const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 
+/** What it has of each direction are fields, not pairs: most of what a request costs is memory that nothing has touched for long. */
 export class Http1View implements ProtocolView, Http1Owner {
   /** Heads that were read. */
   heads = 0;
   readonly #context: ViewContext;
-  readonly #halves: readonly [Http1Half, Http1Half];
+  readonly #toServer: Http1Half;
+  readonly #toClient: Http1Half;
   readonly #waiting = new WaitingRequests();
   /** Rows of the messages at hand, -1: none. */
-  readonly #rows: [request: number, response: number] = [-1, -1];
-  readonly #trailers: [string, string] = ["", ""];
+  #requestRow = -1;
+  #responseRow = -1;
+  #requestTrailers = "";
+  #responseTrailers = "";
   #isTunnel = false;
   #webSocket: WebSocketView | undefined;
   #timeNs = 0;
@@ -41,10 +45,8 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#context = context;
     const { memory, log } = context;
     this.#text = log.heldText;
-    this.#halves = [
-      new Http1Half(TO_SERVER, this, memory, joinedLate),
-      new Http1Half(TO_CLIENT, this, memory, joinedLate),
-    ];
+    this.#toServer = new Http1Half(TO_SERVER, this, memory, joinedLate);
+    this.#toClient = new Http1Half(TO_CLIENT, this, memory, joinedLate);
   }
 
   get protocol(): Protocol {
@@ -53,22 +55,23 @@ export class Http1View implements ProtocolView, Http1Owner {
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
     this.#timeNs = timeNs;
-    this.#halves[direction].data(bytes, timeNs);
+    this.#half(direction).data(bytes, timeNs);
   }
 
   gap(direction: Direction, lengthBytes: number, timeNs: number): void {
     this.#timeNs = timeNs;
     this.#webSocket?.gap(direction);
-    this.#halves[direction].gapOf(lengthBytes);
+    this.#half(direction).gapOf(lengthBytes);
   }
 
   end(timeNs: number): void {
     this.#timeNs = timeNs;
-    for (const half of this.#halves) half.end();
+    this.#toServer.end();
+    this.#toClient.end();
     this.#webSocket?.end();
     const { log } = this.#context;
-    const why = this.#halves[TO_CLIENT].isLostByGap ? "gap" : "closed";
-    for (const row of new Set([...this.#rows, ...this.#waiting.takeAll()])) {
+    const why = this.#toClient.isLostByGap ? "gap" : "closed";
+    for (const row of new Set([this.#requestRow, this.#responseRow, ...this.#waiting.takeAll()])) {
       if (!this.#isTunnel) log.cut(row, why);
       log.end(row, timeNs);
     }
@@ -84,7 +87,7 @@ export class Http1View implements ProtocolView, Http1Owner {
     if (direction === TO_SERVER) this.#request(start, length);
     else this.#response(start, length);
     if (length < bytes.length) {
-      this.#context.log.body(this.#rows[direction], direction, bytes, length, bytes.length, this.#timeNs);
+      this.#context.log.body(this.#row(direction), direction, bytes, length, bytes.length, this.#timeNs);
     }
     this.messageEnd(direction);
     return true;
@@ -119,41 +122,43 @@ export class Http1View implements ProtocolView, Http1Owner {
   }
 
   body(direction: Direction, bytes: Uint8Array): void {
-    this.#context.log.body(this.#rows[direction], direction, bytes, 0, bytes.length, this.#timeNs);
+    this.#context.log.body(this.#row(direction), direction, bytes, 0, bytes.length, this.#timeNs);
   }
 
   trailer(direction: Direction, line: string): void {
-    if (this.#trailers[direction].length < MAX_TRAILERS) this.#trailers[direction] += `${line}\r\n`;
+    const before = this.#trailers(direction);
+    if (before.length < MAX_TRAILERS) this.#setTrailers(direction, `${before}${line}\r\n`);
   }
 
   messageEnd(direction: Direction): void {
     const { log } = this.#context;
-    const row = this.#rows[direction];
-    const trailers = this.#trailers[direction];
+    const row = this.#row(direction);
+    const trailers = this.#trailers(direction);
     if (trailers !== "") {
       const bytes = encoder.encode(trailers);
       log.trailers(row, direction, bytes, 0, bytes.length);
-      this.#trailers[direction] = "";
+      this.#setTrailers(direction, "");
     }
-    this.#rows[direction] = -1;
+    if (direction === TO_SERVER) this.#requestRow = -1;
+    else this.#responseRow = -1;
     const mark = direction === TO_SERVER ? Mark.REQUEST_ENDED : Mark.RESPONSE_ENDED;
     log.messageEnd(row, mark, this.#timeNs);
   }
 
   bodyGap(direction: Direction, lengthBytes: number): void {
-    this.#context.log.bodyGap(this.#rows[direction], direction, lengthBytes);
+    this.#context.log.bodyGap(this.#row(direction), direction, lengthBytes);
   }
 
   lost(direction: Direction, why: "gap" | "malformed"): void {
     const { log } = this.#context;
-    const row = this.#rows[direction];
+    const row = this.#row(direction);
     log.cut(row, why);
-    this.#trailers[direction] = "";
+    this.#setTrailers(direction, "");
     if (row >= 0) this.messageEnd(direction);
   }
 
   tunnel(direction: Direction, bytes: Uint8Array): void {
-    const row = this.#rows[TO_CLIENT];
+    const row = this.#responseRow;
     this.#context.log.body(row, direction, bytes, 0, bytes.length, this.#timeNs);
     this.#webSocket?.data(direction, bytes, this.#timeNs);
   }
@@ -161,17 +166,34 @@ export class Http1View implements ProtocolView, Http1Owner {
   /** So many of `bytes` are its head, which was scanned. */
   #request(bytes: Uint8Array, lengthBytes: number): Framing {
     const { log } = this.#context;
-    const half = this.#halves[TO_SERVER];
-    if (this.#halves[TO_CLIENT].isLost) this.#giveUpWaiting("gap");
+    const half = this.#toServer;
+    if (this.#toClient.isLost) this.#giveUpWaiting("gap");
     else if (this.#waiting.count >= MAX_WAITING) this.#giveUpWaiting("bound");
     const protocol = SCAN.isHttp10 ? Protocol.HTTP_1_0 : Protocol.HTTP_1_1;
     const row = log.begin(RowKind.EXCHANGE, protocol, this.#flowAt, half.beganNs);
     log.requestHead(row, unheld(bytes), 0, lengthBytes);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
-    this.#rows[TO_SERVER] = row;
+    this.#requestRow = row;
     this.#waiting.add(row, SCAN.method);
     return SCAN.isChunked ? Framing.CHUNKED : Math.max(0, SCAN.contentLength);
+  }
+
+  #half(direction: Direction): Http1Half {
+    return direction === TO_SERVER ? this.#toServer : this.#toClient;
+  }
+
+  #row(direction: Direction): number {
+    return direction === TO_SERVER ? this.#requestRow : this.#responseRow;
+  }
+
+  #trailers(direction: Direction): string {
+    return direction === TO_SERVER ? this.#requestTrailers : this.#responseTrailers;
+  }
+
+  #setTrailers(direction: Direction, trailers: string): void {
+    if (direction === TO_SERVER) this.#requestTrailers = trailers;
+    else this.#responseTrailers = trailers;
   }
 
   /** Their responses are not to be told from later ones. */
@@ -187,19 +209,19 @@ export class Http1View implements ProtocolView, Http1Owner {
     const { status } = SCAN;
     if (status < 200 && status !== 101) return 0;
     const { log } = this.#context;
-    const half = this.#halves[TO_CLIENT];
+    const half = this.#toClient;
     const method = this.#waiting.nextMethod;
     const row = this.#waiting.count > 0
       ? this.#waiting.take()
       : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, this.#flowAt, half.beganNs);
-    if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#rows[TO_SERVER] !== row) {
+    if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#requestRow !== row) {
       log.mark(row, Mark.NO_REQUEST | Mark.REQUEST_ENDED);
-      if (this.#halves[TO_SERVER].isLostByGap) log.cut(row, "gap");
+      if (this.#toServer.isLostByGap) log.cut(row, "gap");
     }
     log.responseHead(row, status, unheld(bytes), 0, lengthBytes, half.beganNs);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
-    this.#rows[TO_CLIENT] = row;
+    this.#responseRow = row;
     if (status === 101 || method === MethodKind.CONNECT && status < 300) {
       this.#beginTunnel();
       return Framing.OPAQUE;
@@ -217,7 +239,8 @@ export class Http1View implements ProtocolView, Http1Owner {
       const extensions = new TextDecoder().decode(value).toLowerCase();
       this.#webSocket = new WebSocketView(this.#context, agreedDeflate(extensions));
     }
-    for (const half of this.#halves) half.makeTunnel();
+    this.#toServer.makeTunnel();
+    this.#toClient.makeTunnel();
   }
 }
 
