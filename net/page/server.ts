@@ -9,6 +9,7 @@
  * /api/detail?row=N                    heads, timing, flow
  * /api/body?row=N&side=request         the body, decoded, as bytes of no type
  * /api/har?row=N  /api/har?flow=N      HTTP archive
+ * /api/pcapng?flow=N                   a capture of a connection
  * ```
  *
  * @module
@@ -18,8 +19,9 @@ import type { StatusReport } from "../status/report.ts";
 import { type Filter, parseFilter, parseFilterOfStranger } from "../view/filter.ts";
 import { harText } from "../view/har.ts";
 import { LogReader } from "../view/log_reader.ts";
-import type { Exchange } from "../view/exchange.ts";
+import type { Entry, Exchange } from "../view/exchange.ts";
 import { bodyOf, detailOf } from "./detail.ts";
+import { captureOf } from "./flow_capture.ts";
 import type { Guard, Refusal } from "./guard.ts";
 import { History, SAMPLE_MS } from "./history.ts";
 import type { FilterMistake, StatusMessage } from "./messages.ts";
@@ -118,6 +120,11 @@ export class PageServer {
       }
       case "/api/har":
         return harOf(log, subject.version, row, numberIn(searchParams, "flow"));
+      case "/api/pcapng": {
+        const found = exchangesOf(log, numberIn(searchParams, "flow"));
+        if (found.length === 0) return refused(GONE);
+        return answer(captureOf(found, log, subject.version), "application/x-pcapng");
+      }
       default:
         return refused({ status: 404, text: "there is no such thing" });
     }
@@ -158,15 +165,19 @@ const GONE: Refusal = {
   text: "it has left the exchange log: there was more than it has room for",
 };
 
-/** One exchange, or all of a connection that are in the log. */
+const isExchange = (entry: Entry | undefined): entry is Exchange => entry?.kind === "exchange";
+
+/** All of a connection that are in the log. */
+const exchangesOf = (
+  log: PageLog,
+  flow: number,
+): Exchange[] => [
+  ...new LogReader(log.buffer).ended().filter((entry) => entry.flow.id === flow).filter(isExchange),
+];
+
+/** One exchange, or all of a connection. */
 function harOf(log: PageLog, version: string, row: number, flow: number): Response {
-  const reader = new LogReader(log.buffer);
-  const found: Exchange[] = [];
-  const take = (entry: ReturnType<LogReader["entry"]>) => {
-    if (entry?.kind === "exchange") found.push(entry);
-  };
-  if (row >= 0) take(reader.entry(row));
-  else for (const entry of reader.ended()) if (entry.flow.id === flow) take(entry);
+  const found = row >= 0 ? [new LogReader(log.buffer).entry(row)].filter(isExchange) : exchangesOf(log, flow);
   if (found.length === 0) return refused(GONE);
   return answer(harText(found, { ...log, version }), "application/json");
 }

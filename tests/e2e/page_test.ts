@@ -8,6 +8,7 @@ import type { Sample, StatusMessage } from "../../net/page/messages.ts";
 import type { PageSubject } from "../../net/page/server.ts";
 import { browserMissing, startBrowser, WatchedTab } from "../support/browser.ts";
 import { ENCODINGS } from "../support/encoded_bodies.ts";
+import { forgedConnections } from "../support/forged.ts";
 import { agentReport, collectorReport, SeenExchanges } from "../support/page_harness.ts";
 import { scrollThrough } from "../support/scroll.ts";
 import { skipIf } from "../support/skip.ts";
@@ -120,6 +121,12 @@ async function showsDetails(browser: Browser): Promise<void> {
     ]);
     const har = JSON.parse(await Deno.readTextFile((await archive.path())!));
     assert.equal(har.log.entries[0].request.method, "GET");
+    const [capture] = await Promise.all([
+      tab.waitForEvent("download"),
+      detail.getByRole("button", { name: "pcapng of the connection" }).click(),
+    ]);
+    const [connection] = forgedConnections(await Deno.readFile((await capture.path())!));
+    assert.match(new TextDecoder().decode(connection.streams[0]), /^GET \/heads/);
     await tab.keyboard.press("Escape");
     await detail.waitFor({ state: "detached" });
     assert.equal(await tab.evaluate(() => document.activeElement?.id), "rows");

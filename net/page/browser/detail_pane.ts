@@ -67,7 +67,7 @@ function Flow({ detail: { row, flow, forged }, onFilter }: PartsProps): VNode {
     html`<${Value} field=${field} value=${shown} onFilter=${onFilter} />`;
   const peer = (name: string, { ip, port }: FlowPeer) => html`${value(name, ip)} port ${port}`;
   const save = async (what: string, name: string) => {
-    const answer = await ask(`/api/har?${what}`);
+    const answer = await ask(`/api/${what}`);
     if (answer.ok) download(name, await answer.blob());
   };
   return html`
@@ -99,9 +99,11 @@ function Flow({ detail: { row, flow, forged }, onFilter }: PartsProps): VNode {
       ${row.kind === "http" && html`
         <p class="buttons">
           <button onClick=${() =>
-            save(`row=${row.number}`, `exchange-${row.number}.har`)}>HAR of this exchange</button>
+            save(`har?row=${row.number}`, `exchange-${row.number}.har`)}>HAR of this exchange</button>
           <button onClick=${() =>
-            save(`flow=${flow.id}`, `connection-${flow.id}.har`)}>HAR of the connection</button>
+            save(`har?flow=${flow.id}`, `connection-${flow.id}.har`)}>HAR of the connection</button>
+          <button onClick=${() =>
+            save(`pcapng?flow=${flow.id}`, `connection-${flow.id}.pcapng`)}>pcapng of the connection</button>
         </p>
       `}
     </section>

@@ -2,6 +2,11 @@
 import assert from "node:assert/strict";
 import { Page } from "../../../net/page/listen.ts";
 import { checkPage } from "../../../net/settings/page.ts";
+import { forgedConnections } from "../../support/forged.ts";
+import { clientStart, data, END_STREAM, headers, join, serverStart } from "../../support/http2_frames.ts";
+import { missing, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
+import { sha256, tsharkHttpBodies, tsharkWarnings } from "../../support/tshark.ts";
 import { agentReport, PageClient, SeenExchanges, TOKEN } from "../../support/page_harness.ts";
 
 const GET = (path: string) => `GET ${path} HTTP/1.1\nHost: shop.example`;
@@ -243,4 +248,82 @@ Deno.test("page: its address works as it is told, over IPv6 too", async () => {
       await page.close();
     }
   }
+});
+
+Deno.test("page: a connection as a capture: its exchanges one after the other, with what was not kept as a gap", async () => {
+  const seen = new SeenExchanges(1024 * 1024, 1000);
+  seen.exchange(`${GET("/a?token=s3cr3t")}\nCookie: a=s3cr3t`, OK, "{}");
+  seen.exchange(GET("/b"), "HTTP/1.1 304 Not Modified");
+  seen.exchange(GET("/c"), "HTTP/1.1 200 OK", "x".repeat(3000));
+  seen.connect();
+  seen.exchange(GET("/other"), OK, "{}");
+  using client = new PageClient(seen.subject());
+  const { rows } = await client.rows();
+  const { flow } = await client.detail(rows[0].number);
+  const response = client.ask(`/api/pcapng?flow=${flow.id}`);
+  assert.equal(response.headers.get("content-type"), "application/x-pcapng");
+  const [connection, ...others] = forgedConnections(await response.bytes());
+  const [toServer, toClient] = connection.streams.map((bytes) => new TextDecoder().decode(bytes));
+  assert.deepEqual([others.length, connection.end, connection.name.endsWith("10.0.0.2:80")], [
+    0,
+    "fin",
+    true,
+  ]);
+  assert.deepEqual(
+    toServer.match(/^GET .*/gm),
+    ["/a?token=‹hidden›", "/b", "/c"].map((path) => `GET ${path} HTTP/1.1`),
+  );
+  assert.doesNotMatch(toServer + toClient, /s3cr3t|other/);
+  assert.match(
+    toClient,
+    /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/json\r\nContent-Length: 2\r\n\r\n\{\}HTTP\/1\.1 304/,
+  );
+  assert.deepEqual(connection.gaps[1].map(({ length }) => length), [2000]);
+  assert.equal(client.ask("/api/pcapng?flow=999").status, 410);
+});
+
+Deno.test("page: an exchange of HTTP/2 is one of HTTP/1.1 in a capture", async () => {
+  const seen = new SeenExchanges();
+  seen.connect();
+  const request = [[":method", "POST"], [":scheme", "https"], [":path", "/p"], [
+    ":authority",
+    "shop.example",
+  ]] as const;
+  seen.mirror.send(
+    1,
+    0,
+    join(clientStart(), headers(1, [...request, ["x-a", "b"]]), data(1, "body", END_STREAM)),
+  );
+  seen.mirror.send(
+    1,
+    1,
+    join(serverStart(), headers(1, [[":status", "201"], ["x-c", "d"]]), data(1, "made", END_STREAM)),
+  );
+  using client = new PageClient(seen.subject());
+  const { flow } = await client.detail((await client.rows()).rows[0].number);
+  const [{ streams }] = forgedConnections(await client.ask(`/api/pcapng?flow=${flow.id}`).bytes());
+  const [toServer, toClient] = streams.map((bytes) => new TextDecoder().decode(bytes));
+  assert.equal(toServer, "POST /p HTTP/1.1\r\nhost: shop.example\r\nx-a: b\r\nContent-Length: 4\r\n\r\nbody");
+  assert.equal(toClient, "HTTP/1.1 201 \r\nx-c: d\r\nContent-Length: 4\r\n\r\nmade");
+});
+
+Deno.test({
+  name: "page: a capture has bodies as they were, and nothing that tshark wonders about",
+  ...skipIf(missing("tshark")),
+  fn: () =>
+    withTempDir(async (folder) => {
+      const seen = new SeenExchanges();
+      const bodies = ["{}", "x".repeat(40_000)];
+      for (const [at, body] of bodies.entries()) seen.exchange(GET(`/${at}.json`), OK, body);
+      using client = new PageClient(seen.subject());
+      const { flow } = await client.detail((await client.rows()).rows[0].number);
+      const path = `${folder}/connection.pcapng`;
+      await Deno.writeFile(path, await client.ask(`/api/pcapng?flow=${flow.id}`).bytes());
+      const found = await tsharkHttpBodies(path);
+      assert.deepEqual(
+        found.map(({ sha256 }) => sha256),
+        bodies.map((body) => sha256(new TextEncoder().encode(body))),
+      );
+      assert.deepEqual(await tsharkWarnings(path), []);
+    }),
 });
