@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Programs with TLS and what becomes of them, for people. @module */
+import { isRepeat, repeatText } from "../net/agent/left_out.ts";
 import { LIBRARY_NAMES, type TlsLibrary } from "../net/agent/unmirrored/mapped.ts";
 import { fixOf, reasonText } from "../net/agent/unmirrored/reasons.ts";
 import type { SurveyedProgram } from "../net/agent/unmirrored/survey.ts";
@@ -13,7 +14,7 @@ export interface ProgramLine {
   readonly pid: number;
   readonly comm: string;
   readonly libraries: ReadonlySet<TlsLibrary>;
-  /** `partly`: clear text of it was lost. `silent`: it is there for the agent, and has said nothing so far. */
+  /** `partly`: clear text of it is not in the mirror. `silent`: it is there for the agent, and has said nothing so far. */
   readonly state: "mirrored" | "partly" | "silent" | "not";
   /** Why it is not mirrored. */
   readonly reason?: string;
@@ -48,7 +49,7 @@ function lineOf({ pid, comm, libraries, reason }: Program, told: ProgramReport |
   const { flows = 0, captured = 0, dropped = {}, source } = told ?? {};
   const counts = { pid, comm, libraries, flows, captured, dropped, ...(source && { source }) };
   if (told?.isUnwanted) return { ...counts, state: "not", reason: "left-out" };
-  if (flows > 0) return { ...counts, state: Object.keys(dropped).length > 0 ? "partly" : "mirrored" };
+  if (flows > 0) return { ...counts, state: Object.keys(dropped).every(isRepeat) ? "mirrored" : "partly" };
   if (reason === undefined) return { ...counts, state: "silent" };
   const fix = fixOf(reason);
   return { ...counts, state: "not", reason, ...(fix === undefined ? {} : { fix }) };
@@ -90,14 +91,16 @@ export function programTable(lines: readonly ProgramLine[]): string[] {
 function stateText({ state, source, reason, fix, dropped }: ProgramLine): string {
   switch (state) {
     case "mirrored":
-      return source === "probes" ? "yes, by kernel probes" : "yes";
-    case "partly": {
-      const lost = Object.entries(dropped).map(([why, bytes]) => `${formatBytes(bytes)} ${why}`);
-      return `partly: ${lost.join(", ")}`;
-    }
+      return [source === "probes" ? "yes, by kernel probes" : "yes", ...droppedTexts(dropped)].join(", ");
+    case "partly":
+      return `partly: ${droppedTexts(dropped).join(", ")}`;
     case "silent":
       return "nothing passed so far";
     case "not":
       return `no: ${reasonText(reason!)}${fix === undefined ? "" : `; ${fix}`}`;
   }
+}
+
+function droppedTexts(dropped: ProgramLine["dropped"]): string[] {
+  return Object.entries(dropped).map(([reason, bytes]) => `${formatBytes(bytes)} ${repeatText(reason)}`);
 }

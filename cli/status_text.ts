@@ -3,12 +3,13 @@
 import type {
   AgentReport,
   CollectorReport,
+  LossReport,
   LossReports,
   RemoteAgentReport,
   SinkReport,
   StatusReport,
 } from "../net/status/report.ts";
-import { LEFT_OUT } from "../net/agent/left_out.ts";
+import { isRepeat, LEFT_OUT, repeatText } from "../net/agent/left_out.ts";
 import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { printable, printableLine } from "../net/wire/printable.ts";
 import { formatBytes, formatSpan } from "./format.ts";
@@ -29,7 +30,10 @@ export function statusLines(report: StatusReport): string[] {
 function agentLines(report: AgentReport): string[] {
   const { programs, flows, captured, forged, packets, rates, lost, unforged, rings, events, nowMs } = report;
   const refused = Object.entries(programs.refused);
-  const claimed = flows.claimed > 0 ? `, ${count(flows.claimed)} with address=claimed` : "";
+  const denied = events["address-denied"] ?? 0;
+  const over = Math.max(0, flows.claimed - denied);
+  const unconfirmed = (over > 0 ? `, ${count(over)} over before the kernel was asked` : "") +
+    (denied > 0 ? `, ${count(denied)} address-denied` : "");
   const crossed = events["flow-not-on-interface"] ?? 0;
   const beside = crossed > 0 ? `, ${count(crossed)} not on the interface` : "";
   const bytes = captured.toServer + captured.toClient;
@@ -47,11 +51,17 @@ function agentLines(report: AgentReport): string[] {
       }`,
     ),
     ...refused.map(([reason, amount]) => `  ${count(amount)} not mirrored: ${reasonText(reason)}`),
-    row("flows", `${count(flows.open)} open, ${count(flows.soFar)} so far${claimed}${beside}`),
+    row("flows", `${count(flows.open)} open, ${count(flows.soFar)} so far${unconfirmed}${beside}`),
     row("captured", `${formatBytes(bytes)}${rate}`),
     row("forged", `${formatBytes(forged.toServer + forged.toClient)}, ${count(packets)} packets`),
-    ...lossLines("lost", chosen(lost, false), bytes, nowMs),
-    ...lossLines("left out", chosen(lost, true), bytes, nowMs),
+    ...lossLines("lost", chosen(lost, (reason) => !LEFT_OUT.has(reason)), bytes, nowMs),
+    ...lossLines(
+      "left out",
+      chosen(lost, (reason) => LEFT_OUT.has(reason) && !isRepeat(reason)),
+      bytes,
+      nowMs,
+    ),
+    ...repeatLines(chosen(lost, isRepeat), nowMs),
     ...lossLines("unforged", unforged, bytes, nowMs),
     ...rings === undefined ? [] : [
       row(
@@ -146,14 +156,23 @@ function lossLines(name: string, losses: LossReports, ofBytes: number, nowMs: nu
   const grown = Object.entries(losses).filter(([, { amount }]) => amount > 0);
   if (grown.length === 0) return name === "lost" ? [row(name, "nothing")] : [];
   const share = 100 * sum(grown.map(([, { amount }]) => amount)) / ofBytes;
-  const parts = grown.map(([reason, { amount, lastMs }]) =>
-    `${formatBytes(amount)} ${reason} (${ago(lastMs, nowMs)})`
-  );
-  return [row(name, `${share < 0.005 ? "under 0.01" : share.toFixed(2)} %: ${parts.join(", ")}`)];
+  return [row(name, `${share < 0.005 ? "under 0.01" : share.toFixed(2)} %: ${lossTexts(grown, nowMs)}`)];
 }
 
-function chosen(losses: LossReports, isChosen: boolean): LossReports {
-  return Object.fromEntries(Object.entries(losses).filter(([reason]) => LEFT_OUT.has(reason) === isChosen));
+/** Clear text that came more than once is no share of what was captured that is missing anywhere. */
+function repeatLines(repeats: LossReports, nowMs: number): string[] {
+  const grown = Object.entries(repeats).filter(([, { amount }]) => amount > 0);
+  return grown.length === 0 ? [] : [row("told twice", `${lossTexts(grown, nowMs)}; mirrored once`)];
+}
+
+function lossTexts(losses: readonly (readonly [string, LossReport])[], nowMs: number): string {
+  return losses.map(([reason, { amount, lastMs }]) =>
+    `${formatBytes(amount)} ${repeatText(reason)} (${ago(lastMs, nowMs)})`
+  ).join(", ");
+}
+
+function chosen(losses: LossReports, isChosen: (reason: string) => boolean): LossReports {
+  return Object.fromEntries(Object.entries(losses).filter(([reason]) => isChosen(reason)));
 }
 
 function ago(lastMs: number | undefined, nowMs: number): string {

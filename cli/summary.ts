@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The exit summary: a line a program, then totals, on standard error; or the same as one JSON object. @module */
 import { booksJson, type MirrorBooks, totalOf } from "../net/agent/books.ts";
+import { isRepeat, repeatText } from "../net/agent/left_out.ts";
 import type { SinkBooks } from "../net/settings/sink_books.ts";
 import type { Counters, PerDirection } from "../net/mirror/counters.ts";
 import { refusalLine } from "../net/agent/unmirrored/reasons.ts";
@@ -21,23 +22,30 @@ function droppedBytes(counters: Counters): Map<string, number> {
   return dropped;
 }
 
+/** Said by the bytes that both ends told, and no news without any. */
+const OTHER_END_JOINED = "flow-other-end-mirrored";
+
 const sum = (pair: Readonly<PerDirection>): number => pair[0] + pair[1];
 const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 function describe(counters: Counters): string {
   const parts = [
-    plural(counters.flows, "flow") +
-    (counters.claimed > 0 ? ` (${counters.claimed} with address=claimed)` : ""),
+    plural(counters.flows, "flow"),
     `${formatBytes(sum(counters.captured))} captured`,
     `${formatBytes(sum(counters.forged))} forged`,
     plural(counters.packets, "packet"),
   ];
-  const dropped = [...droppedBytes(counters)].filter(([, bytes]) => bytes > 0)
-    .map(([reason, bytes]) => `${formatBytes(bytes)} ${reason}`);
-  const events = [...counters.events].map(([reason, amount]) => `${amount} ${reason}`);
+  const all = [...droppedBytes(counters)].filter(([, bytes]) => bytes > 0);
+  const texts = (losses: typeof all) =>
+    losses.map(([reason, bytes]) => `${formatBytes(bytes)} ${repeatText(reason)}`);
+  const dropped = texts(all.filter(([reason]) => !isRepeat(reason)));
+  const repeats = texts(all.filter(([reason]) => isRepeat(reason)));
+  const events = [...counters.events].filter(([reason]) => reason !== OTHER_END_JOINED)
+    .map(([reason, amount]) => `${amount} ${reason}`);
   return [
     parts.join(", "),
     ...dropped.length > 0 ? [`dropped: ${dropped.join(", ")}`] : [],
+    ...repeats.length > 0 ? [`mirrored once: ${repeats.join(", ")}`] : [],
     ...events.length > 0 ? [`events: ${events.join(", ")}`] : [],
   ].join("; ");
 }

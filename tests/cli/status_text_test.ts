@@ -63,7 +63,7 @@ Deno.test("status of an agent: what is wrong, totals, losses, sinks", () => {
     "  ! ids2:3005 is not connected: _[31mno",
     "programs    14 mirrored, 20 so far, 2 not",
     "  2 not mirrored: the rings had all the memory that they may have (--memory)",
-    "flows       382 open, 91,204 so far, 3 with address=claimed, 1,020 not on the interface",
+    "flows       382 open, 91,204 so far, 3 over before the kernel was asked, 1,020 not on the interface",
     "captured    4.0 GiB  (last 10 s: 41 MiB/s, 1,235 packets/s)",
     "forged      4.0 GiB, 8,211,004 packets",
     "lost        0.05 %: 1.9 MiB ring-full (last 2 h ago)",
@@ -72,6 +72,20 @@ Deno.test("status of an agent: what is wrong, totals, losses, sinks", () => {
     "sink        ids2:3005  DOWN 42 s: ECONN_REFUSED, 1,204 packets (18 ms) behind, queue 1.1 MiB of 64 MiB, " +
     "spool 210 MiB of 1.0 GiB, 0 dropped",
     "certificate web1, 90 days left",
+  ]);
+});
+
+Deno.test("status of an agent: what both ends of a session told is neither lost nor left out", () => {
+  const lost = {
+    "other-end-mirrored": { amount: 2048, lastMs: NOW_MS - 3000 },
+    skipped: { amount: 1 << 30, lastMs: NOW_MS - 3000 },
+  };
+  const lines = statusLines({ ...AGENT, lost, events: { "address-denied": 1 } });
+  assert.deepEqual(lines.filter((line) => /^(flows|lost|left out|told) /.test(line)), [
+    "flows       382 open, 91,204 so far, 2 over before the kernel was asked, 1 address-denied",
+    "lost        nothing",
+    "left out    25.00 %: 1.0 GiB skipped (last 3 s ago)",
+    "told twice  2.0 KiB told by the other end (last 3 s ago); mirrored once",
   ]);
 });
 

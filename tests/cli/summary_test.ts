@@ -80,6 +80,16 @@ Deno.test("summary: a line a program, totals, sinks, refusals, remarks", () => {
   ]);
 });
 
+Deno.test("summary: what both ends told is no loss, and an address that was not confirmed in time no news", () => {
+  const twice = counters((it) => {
+    it.flows = it.claimed = 1;
+    it.lose("other-end-mirrored", 0, 1024);
+    it.count("flow-other-end-mirrored");
+  });
+  const [line] = textSummary({ ...BOOKS, programs: [{ ...BOOKS.programs[0], counters: twice }] }, NO_REMARKS);
+  assert.match(line, /^curl\[100\]: 1 flow, .* packets; mirrored once: 1\.0 KiB told by the other end$/);
+});
+
 Deno.test("summary: JSON has every count, by direction, and what does not add up", () => {
   const summary = JSON.parse(JSON.stringify(jsonSummary(BOOKS, REMARKS)));
   assert.deepEqual(summary.total, {

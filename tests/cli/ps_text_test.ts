@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { programLines, programTable } from "../../cli/ps_text.ts";
+
+const SERVER = { pid: 7, comm: "nginx", libraries: new Set(["openssl"] as const), reason: undefined };
+const SURVEYED = { ...SERVER, hasHook: true, hasSanitizer: false };
+const TOLD = { pid: 7, uid: 0, comm: "nginx", flows: 1, claimed: 0, captured: 1024, dropped: {} };
+
+Deno.test("ps: a program whose sessions the other end told is mirrored, not partly", () => {
+  const lines = programLines([SURVEYED], [{ ...TOLD, dropped: { "other-end-mirrored": 1024 } }]);
+  assert.equal(lines[0].state, "mirrored");
+  assert.match(programTable(lines)[1], / yes, 1\.0 KiB told by the other end$/);
+});
+
+Deno.test("ps: a program that lost clear text is mirrored partly, whatever the other end told", () => {
+  const dropped = { "other-end-mirrored": 1024, "ring-full": 2048 };
+  const lines = programLines([SURVEYED], [{ ...TOLD, dropped }]);
+  assert.equal(lines[0].state, "partly");
+  assert.match(programTable(lines)[1], / partly: 1\.0 KiB told by the other end, 2\.0 KiB ring-full$/);
+});
