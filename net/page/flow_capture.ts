@@ -2,8 +2,9 @@
 /**
  * Exchanges of one connection as a capture: that of a connection in which they came one after the other, by HTTP/1.1.
  *
- * It is made of the exchange log, which has no packets: bodies have a declared length instead of their framing, and are as long as they were; what of them was not kept is a
- * gap. Trailers and interim responses are not in it, nor what the connection carried besides.
+ * It is made of the exchange log, which has no packets: bodies have a declared length instead of their framing, and are as long
+ * as they were; what of them was not kept is a gap. Trailers and interim responses are not in it, nor what the connection
+ * carried besides.
  *
  * @module
  */
