@@ -86,7 +86,13 @@ function parseCommandLine(args: readonly string[], settings: readonly FoundSetti
       "run: expected -- and a command, for example: sslcollector run -- curl https://localhost",
     );
   }
-  return runParser(args.length === 0 ? bareCommandLine : commandLine, "sslcollector", args, options);
+  const parser = args.length === 0 || completesOption(args) ? bareCommandLine : commandLine;
+  return runParser(parser, "sslcollector", args, options);
+}
+
+/** Whether a shell asks about the agent's options, behind which no command may stand. */
+function completesOption([command, _shell, first, ...others]: readonly string[]): boolean {
+  return command === "completion" && others.length > 0 && first.startsWith("-");
 }
 
 /** A mistake outside the command line is one of the variable or the file. */

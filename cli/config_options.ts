@@ -5,7 +5,7 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { argument, command, constant } from "@optique/core/primitives";
-import { text } from "./value_parser.ts";
+import { file } from "./suggestions.ts";
 import { word } from "./values.ts";
 
 /** Commands that may have a table of their own in the configuration file. */
@@ -16,7 +16,7 @@ const configParser = or(
     "check",
     object({
       command: constant("config check" as const),
-      file: optional(argument(text("FILE"), {
+      file: optional(argument(file("FILE"), {
         description: message`The file to check. Default: the one that counts, /etc/sslcollector.toml.`,
       })),
     }),

@@ -5,9 +5,10 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { command, constant, flag, option } from "@optique/core/primitives";
+import { folder } from "./suggestions.ts";
 import { text } from "./value_parser.ts";
 
-export const runtimeDir = optional(option("--runtime-dir", text("DIR"), {
+export const runtimeDir = optional(option("--runtime-dir", folder("DIR"), {
   description:
     message`Where hooks find the agent. Default: /run/sslcollector; for users other than root one of their own.`,
 }));
@@ -23,7 +24,7 @@ const system = withDefault(
 );
 
 const root = withDefault(
-  option("--root", text("DIR"), {
+  option("--root", folder("DIR"), {
     description: message`Work below this folder, for images. Default: /.`,
   }),
   "/",

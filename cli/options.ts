@@ -21,9 +21,20 @@ import {
 import { sinkOptions } from "./sink_options.ts";
 import { doctorCommand, psCommand, statusCommand, topCommand } from "./status_options.ts";
 import { CHOICE_FIELDS } from "../net/agent/choice.ts";
+import { file } from "./suggestions.ts";
 import { text } from "./value_parser.ts";
 import { viewOptions } from "./view_options.ts";
-import { codecList, duration, macAddress, portMap, size, wholeNumber, word } from "./values.ts";
+import {
+  codecList,
+  codecName,
+  duration,
+  interfaceName,
+  macAddress,
+  portMap,
+  size,
+  wholeNumber,
+  word,
+} from "./values.ts";
 
 export { collectorParser } from "./remote_options.ts";
 
@@ -88,11 +99,11 @@ const mirrorOptions = {
 
 /** Options of commands with programs that run. */
 const captureOptions = {
-  interface: multiple(option("-I", "--interface", text("IFACE"), {
+  interface: multiple(option("-I", "--interface", interfaceName(), {
     description:
       message`Mirror flows that cross this interface, with the addresses seen there; any takes all, as programs know them. May be given more than once. Default: any.`,
   })),
-  record: optional(option("--record", text("FILE"), {
+  record: optional(option("--record", file("FILE"), {
     description: message`Keep what the hooks told, for replay.`,
   })),
   memory: optional(option("--memory", size(MEMORY_MIN), {
@@ -121,7 +132,7 @@ const runParser = object({
   ...mirrorOptions,
   ...remoteOptions,
   program: multiple(
-    argument(text("COMMAND"), { description: message`The program and its arguments, after --.` }),
+    argument(file("COMMAND"), { description: message`The program and its arguments, after --.` }),
     {
       min: 1,
       errors: {
@@ -134,7 +145,7 @@ const runParser = object({
 
 const replayParser = object({
   command: constant("replay" as const),
-  recording: argument(text("FILE"), { description: message`A recording made with --record.` }),
+  recording: argument(file("FILE"), { description: message`A recording made with --record.` }),
   ...mirrorOptions,
   ...remoteOptions,
   ...uiOptions,
@@ -142,7 +153,7 @@ const replayParser = object({
 
 const readParser = object({
   command: constant("read" as const),
-  capture: argument(text("FILE"), {
+  capture: argument(file("FILE"), {
     description: message`A capture that sslcollector has written, pcapng or pcap; - for standard input.`,
   }),
   ...viewOptions,
@@ -151,7 +162,7 @@ const readParser = object({
 
 const demoParser = object({
   command: constant("demo" as const),
-  output: optional(option("-o", "--output", text("FILE"), {
+  output: optional(option("-o", "--output", file("FILE"), {
     description: message`The capture to write. Default: demo.pcapng.`,
   })),
 });
@@ -159,9 +170,12 @@ const demoParser = object({
 const codecsParser = object({
   command: constant("codecs" as const),
   codecs: multiple(
-    argument(text("CODEC"), {
-      description: message`Built-in names or paths of plugins, to check that they load.`,
-    }),
+    argument(
+      codecName(),
+      {
+        description: message`Built-in names or paths of plugins, to check that they load.`,
+      },
+    ),
   ),
 });
 

@@ -16,6 +16,7 @@ import {
 } from "../net/settings/limits.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { statusDir } from "./status_options.ts";
+import { file, folder } from "./suggestions.ts";
 import { text } from "./value_parser.ts";
 import {
   listenAddress,
@@ -27,7 +28,7 @@ import {
   word,
 } from "./values.ts";
 
-const pki = optional(option("--pki", text("DIR"), {
+const pki = optional(option("--pki", folder("DIR"), {
   description: message`Where the certificates are. Default: /etc/sslcollector/pki.`,
 }));
 const identity = optional(option("--identity", text("NAME"), {
@@ -58,7 +59,7 @@ export const remoteOptions = {
     description:
       message`Send to collectors in fewer bytes, with zstd, where they take it: auto unless they are on this host, on also there, as for a tunnel. Default: auto.`,
   })),
-  spool: optional(option("--spool", text("DIR"), {
+  spool: optional(option("--spool", folder("DIR"), {
     description:
       message`Keep packets that are not acknowledged on disk as well, so that they outlive the agent.`,
   })),
@@ -112,7 +113,7 @@ export const collectorParser = object("Collector", {
   compress: optional(option("--compress", word("WHEN", ["auto", "off"]), {
     description: message`off: take nothing compressed from agents. Default: auto, what they choose.`,
   })),
-  state: optional(option("--state", text("FILE"), {
+  state: optional(option("--state", file("FILE"), {
     description:
       message`What must outlive the collector. Default: collector-PORT.state in /var/lib/sslcollector.`,
   })),

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Value parsers of the command line: each turns one word into a typed value or says what would be right. @module */
+import type { Suggestion } from "@optique/core/parser";
 import type { ValueParser } from "@optique/core/valueparser";
+import { BUILT_IN_NAMES } from "../codecs/names.ts";
 import { parseDuration, parseSize } from "../codecs/units.ts";
 import { formatHostPort, parseListenAddress, parseTarget, type RemoteTarget } from "../net/link/target.ts";
 import { CLEAR_PORTS } from "../net/settings/limits.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import { parseSinkSpec } from "../net/sinks/spec.ts";
 import { PORT_MAX } from "../net/wire/tcp.ts";
-import { valueParser } from "./value_parser.ts";
+import { suggestFiles, suggestInterfaces, suggestWords, withSuggestions } from "./suggestions.ts";
+import { text, valueParser } from "./value_parser.ts";
 
 /** `64MiB`, `64M`, `64m`, `65536`: bytes, at least `minimum`. */
 export function size(minimum: number): ValueParser<"sync", number> {
@@ -59,17 +62,15 @@ export function word<const T extends string>(metavar: string, words: readonly T[
     }
     return found;
   });
-  return {
-    ...parser,
-    *suggest(prefix: string) {
-      for (const word of words) if (word.startsWith(prefix)) yield { kind: "literal" as const, text: word };
-    },
-  };
+  return withSuggestions(parser, (prefix) => suggestWords(prefix, words));
 }
 
 /** A sink as {@linkcode parseSinkSpec} reads it. */
 export function sink(): ValueParser<"sync", SinkSpec> {
-  return valueParser("SINK", parseSinkSpec("-"), parseSinkSpec, (spec) => spec.name);
+  return withSuggestions(
+    valueParser("SINK", parseSinkSpec("-"), parseSinkSpec, (spec) => spec.name),
+    (prefix) => [...suggestInterfaces(prefix), ...suggestFiles(prefix)],
+  );
 }
 
 /** A collector as {@linkcode parseTarget} reads it. */
@@ -110,8 +111,8 @@ function ownAddress(examplePort: number): ValueParser<"sync", ReturnType<typeof 
 
 /** `443=80`, {@linkcode CLEAR_PORTS} as `clear`, or several joined with commas: [real server port, forged server port]. */
 export function portMap(): ValueParser<"sync", (readonly [number, number])[]> {
-  return {
-    ...valueParser("PORT=PORT", [[443, 80]], (text) =>
+  return withSuggestions(
+    valueParser("PORT=PORT", [[443, 80]], (text) =>
       text.split(",").flatMap((pair) => {
         if (pair === CLEAR) return [...CLEAR_PORTS];
         const match = /^(\d{1,5})=(\d{1,5})$/.exec(pair);
@@ -123,10 +124,8 @@ export function portMap(): ValueParser<"sync", (readonly [number, number])[]> {
         }
         return [ports as [number, number]];
       }), (map) => map.map((pair) => pair.join("=")).join(",")),
-    *suggest(prefix: string) {
-      if (CLEAR.startsWith(prefix)) yield { kind: "literal" as const, text: CLEAR };
-    },
-  };
+    (prefix) => suggestWords(prefix, [CLEAR]),
+  );
 }
 
 const CLEAR = "clear";
@@ -143,13 +142,37 @@ export function macAddress(): ValueParser<"sync", Uint8Array> {
   }, (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":"));
 }
 
+/** The name of an interface, or `any`. */
+export function interfaceName(): ValueParser<"sync", string> {
+  return withSuggestions(
+    text("IFACE"),
+    (prefix) => [...suggestInterfaces(prefix), ...suggestWords(prefix, ["any"])],
+  );
+}
+
+/** The name or the path of a codec. */
+export function codecName(): ValueParser<"sync", string> {
+  return withSuggestions(
+    text("CODEC"),
+    (prefix) => [...suggestWords(prefix, BUILT_IN_NAMES), ...suggestFiles(prefix)],
+  );
+}
+
 /** Names and paths of codecs, first applied first. */
 export function codecList(): ValueParser<"sync", string[]> {
-  return valueParser("LIST", ["raw"], (text) => {
+  const parser = valueParser("LIST", ["raw"], (text) => {
     const names = text.split(",").map((name) => name.trim());
     if (names.some((name) => name === "")) {
       throw new TypeError(`expected codec names or paths joined with commas, got ${JSON.stringify(text)}`);
     }
     return names;
   }, (names) => names.join(","));
+  return withSuggestions(parser, suggestCodecs);
+}
+
+/** Names of codecs behind those that are there already, joined with commas; files where `prefix` looks like a path. */
+function suggestCodecs(prefix: string): Suggestion[] {
+  const before = prefix.slice(0, prefix.lastIndexOf(",") + 1);
+  if (/^[./~]/.test(prefix)) return suggestFiles(prefix);
+  return suggestWords(prefix, BUILT_IN_NAMES.map((name) => before + name));
 }

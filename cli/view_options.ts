@@ -5,6 +5,7 @@ import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
 import { FILTER_FIELDS } from "../net/view/filter.ts";
 import { LOG_BYTES_MIN } from "../net/view/log_layout.ts";
+import { file } from "./suggestions.ts";
 import { text } from "./value_parser.ts";
 import { size, word } from "./values.ts";
 
@@ -33,11 +34,11 @@ const printOptions = {
 
 /** Where it is written, and how much of it. */
 const outputOptions = {
-  events: optional(option("--events", text("PLACE"), {
+  events: optional(option("--events", file("PLACE"), {
     description:
       message`Write HTTP, WebSocket, TLS, flow and statistics events, a line of JSON each with Suricata's names: into a file, - for standard output, or unix:PATH.`,
   })),
-  har: optional(option("--har", text("FILE"), {
+  har: optional(option("--har", file("FILE"), {
     description: message`Write HTTP exchanges as an HTTP archive (HAR 1.2). With --bodies, their bodies too.`,
   })),
   bodies: optional(option("--bodies", size(0), {
