@@ -22,6 +22,8 @@ export async function runRead(command: ReadCommand): Promise<number> {
   shutdown?.asked.then(() => stop.abort());
   const { damage } = await readCapture(open(capture), {
     ...settings,
+    // What standard input comes from may be a file, too.
+    path: capture === "-" ? "/dev/stdin" : capture,
     ui: command.ui,
     uiHosts: command.uiHost,
     pageOpened: (url) => {

@@ -2,7 +2,6 @@
 /** `sslcollector replay FILE`: a recording through the same pipeline, to the same packets. @module */
 import { startAgent } from "../net/agent/agent.ts";
 import { type CaptureSource, openRecording, RecordingError } from "../net/agent/source.ts";
-import { fileOf } from "../net/settings/sinks.ts";
 import { BadInput } from "./bad_input.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { log } from "./log.ts";
@@ -18,8 +17,6 @@ import { printingBeside } from "./view_settings.ts";
 export async function runReplay(command: ReplayCommand): Promise<number> {
   const settings = mirrorSettings(command, () => pipeOrDatedFile(command), printingBeside(command));
   const path = command.recording;
-  const sink = fileOf(command.output, path);
-  if (sink !== undefined) throw new BadInput(`--output: ${sink} is the recording itself, give another file`);
   const progress = new Progress(path);
   const recording = await open(path, progress);
   if (command.dryRun) return await tellMirror({ ...settings, sources: [recording] });

@@ -3,8 +3,9 @@
 import type { Codec, CodecPlugin } from "../../codecs/codec.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
+import { checkFiles, type InputFile } from "../settings/files.ts";
 import { checkPage } from "../settings/page.ts";
-import { checkSinks, fileOf } from "../settings/sinks.ts";
+import { checkSinks } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import type { Flow } from "../mirror/flow.ts";
@@ -15,7 +16,7 @@ import { loadChain } from "./codec_loader.ts";
 import { checkInterface, hasAddress } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
 import { type CaptureSource, hookSource } from "./source.ts";
-import { checkView, writesFile } from "./view.ts";
+import { checkView, viewFiles, writesFile } from "./view.ts";
 import { planTargets, type TargetPlan } from "./targets.ts";
 
 /** Settings that are checked, codecs that are loaded, and nothing opened yet. */
@@ -39,10 +40,11 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   const isWanted = chooserOf(settings);
   // A recording has what was told: it may be replayed with another choice.
   const mayBeWanted = record === undefined && foresightOf(settings) || (() => true);
+  checkFiles({ inputs: inputsOf(settings), sinks, outputs: { record, ...viewFiles(settings) } });
   checkSinks(sinks, settings, writesFile(settings));
   checkView(settings, sinks);
   checkPage(settings);
-  if (record !== undefined) checkRecording(record, sinks);
+  if (record !== undefined) checkRecording(record);
   if (mtu !== undefined) checkMtu(mtu, sinks);
   const { sources = [hookSource()] } = settings;
   if (sources.filter(({ timeBaseNs }) => timeBaseNs !== undefined).length > 1) {
@@ -81,10 +83,11 @@ async function codecsOf(given: readonly (string | CodecPlugin)[]): Promise<Codec
   }
 }
 
-function checkRecording(path: string, sinks: readonly SinkSpec[]): void {
-  if (fileOf(sinks, path) !== undefined) {
-    throw new BadSetting("record", `${JSON.stringify(path)} is a sink already, give another file`);
-  }
+function inputsOf({ sources = [] }: CheckedSettings): InputFile[] {
+  return sources.flatMap(({ file: path }) => path === undefined ? [] : [{ path, kind: "recording" }]);
+}
+
+function checkRecording(path: string): void {
   try {
     checkFile(path);
   } catch (error) {

@@ -3,12 +3,13 @@
 import { CaptureFileError, CaptureReader } from "../wire/capture_reader.ts";
 import type { PageSubject } from "../page/server.ts";
 import { CaptureView } from "../view/capture_view.ts";
+import { checkFiles } from "../settings/files.ts";
 import { checkPage, openPage, pageEntries, type PageSettings } from "../settings/page.ts";
 import { parsed } from "../settings/schema.ts";
 import { VERSION } from "../settings/version.ts";
 import type { View } from "../view/view.ts";
 import * as v from "valibot";
-import { checkView, openView, viewEntries, type ViewSettings } from "./view.ts";
+import { checkView, openView, viewEntries, viewFiles, type ViewSettings } from "./view.ts";
 
 /** What there was in a capture. */
 export interface CaptureSummary {
@@ -22,13 +23,15 @@ export interface CaptureSummary {
 
 /** What is to be done with a capture. */
 export interface ReadSettings extends ViewSettings, PageSettings {
+  /** Path of the capture, which nothing may be written to. Default: it is no file. */
+  readonly path?: string;
   /** Told the address of the page, with the token that it asks for. */
   readonly pageOpened?: (url: string) => void;
   /** Ends the reading, and the page, which without it is there until the capture has been read. */
   readonly signal?: AbortSignal;
 }
 
-const schema = v.strictObject({ ...viewEntries, ...pageEntries });
+const schema = v.strictObject({ path: v.optional(v.string()), ...viewEntries, ...pageEntries });
 const NS_PER_MS = 1_000_000n;
 
 /**
@@ -40,6 +43,9 @@ export async function readCapture(
   { pageOpened, signal, ...settings }: ReadSettings,
 ): Promise<CaptureSummary> {
   const checked = parsed(schema, settings);
+  const { path } = checked;
+  const inputs = path === undefined ? [] : [{ path, kind: "capture" as const }];
+  checkFiles({ inputs, outputs: viewFiles(checked) });
   checkView(checked, []);
   checkPage(checked);
   const page = await openPage(checked);

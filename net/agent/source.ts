@@ -19,6 +19,8 @@ export interface CaptureSource {
   readonly name: string;
   /** Nanoseconds since 1970 that its times count from. Default: the agent's start. */
   readonly timeBaseNs?: bigint;
+  /** The recording that it reads, which nothing may be written to; absent: it reads no file. */
+  readonly file?: string;
   /** Throws {@linkcode BadSetting} when it could not be opened, and leaves nothing behind: asked before any sink is opened. */
   check?(): void;
   /** Opens it. `target` is called for every record from {@linkcode OpenSource.run} on. Throws {@linkcode BadSetting}. */
@@ -142,6 +144,7 @@ export async function openRecording(
   return {
     name: "replay",
     timeBaseNs: recording.timeBaseNs,
+    file: path,
     discard: () => recording.close(),
     open(target, { nextProgram, catchUp }) {
       const cut = new AbortController();

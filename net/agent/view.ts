@@ -4,11 +4,10 @@ import * as v from "valibot";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { log } from "../settings/log.ts";
 import { objectOf, wholeNumber } from "../settings/schema.ts";
-import { fileOf, type RotationSettings } from "../settings/sinks.ts";
+import type { RotationSettings } from "../settings/sinks.ts";
 import { VERSION } from "../settings/version.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
-import { isSameFile } from "../sinks/same_file.ts";
 import { type EventStats, EventWriter } from "../view/events.ts";
 import { HarWriter } from "../view/har.ts";
 import { stdoutWriter } from "../sinks/stdout_writer.ts";
@@ -70,38 +69,33 @@ type Checked =
 
 /** Whether a file is written that rotates. */
 export function writesFile({ events, har }: ViewSettings): boolean {
-  return har !== undefined || events !== undefined && fileOfEvents(events) !== undefined;
+  return har !== undefined || fileOfEvents(events) !== undefined;
 }
 
 /** Looks at what would be written, and opens nothing. Throws {@linkcode BadSetting}. */
 export function checkView(settings: ViewSettings, sinks: readonly SinkSpec[]): void {
   filterOf(settings);
-  const { events, har } = settings;
+  const { events } = settings;
   if (events === "-" && sinks.some(({ takesStdout }) => takesStdout)) {
     throw new BadSetting("events", "- is a sink already: packets and events would mix");
   }
-  const eventsFile = events === undefined ? undefined : fileOfEvents(events);
-  if (eventsFile !== undefined) checkOutput("events", eventsFile, sinks);
-  if (har === undefined) return;
-  checkOutput("har", har, sinks);
-  if (eventsFile !== undefined && isSameFile(eventsFile, har)) {
-    throw new BadSetting(
-      "har",
-      (name) => `${JSON.stringify(har)} is ${name("events")} already, give another file`,
-    );
+  for (const [setting, path] of Object.entries(viewFiles(settings))) {
+    if (path !== undefined) checkOutput(setting, path);
   }
+}
+
+/** Files that are written, by their setting. */
+export function viewFiles({ events, har }: ViewSettings): Readonly<Record<string, string | undefined>> {
+  return { events: fileOfEvents(events), har };
 }
 
 const SOCKET = "unix:";
 
-function fileOfEvents(events: string): string | undefined {
-  return events === "-" || events.startsWith(SOCKET) ? undefined : events;
+function fileOfEvents(events: string | undefined): string | undefined {
+  return events === undefined || events === "-" || events.startsWith(SOCKET) ? undefined : events;
 }
 
-function checkOutput(setting: "events" | "har", path: string, sinks: readonly SinkSpec[]): void {
-  if (fileOf(sinks, path) !== undefined) {
-    throw new BadSetting(setting, `${JSON.stringify(path)} is a sink already, give another file`);
-  }
+function checkOutput(setting: string, path: string): void {
   try {
     checkFile(path);
   } catch (error) {

@@ -4,7 +4,8 @@ import { dirname } from "node:path";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { type OpenCredentials, openCredentials } from "../settings/credentials.ts";
 import { log } from "../settings/log.ts";
-import { checkSinks, fileOf } from "../settings/sinks.ts";
+import { checkFiles } from "../settings/files.ts";
+import { checkSinks } from "../settings/sinks.ts";
 import { VERSION } from "../settings/version.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { CollectorBooks } from "./books.ts";
@@ -153,11 +154,9 @@ export class Collector {
 
 function checkPlaces(settings: CheckedSettings): void {
   const { statePath, sinks } = settings;
+  checkFiles({ sinks, outputs: { statePath } });
   checkSinks(sinks, settings);
   checkPage(settings);
-  if (statePath !== undefined && fileOf(sinks, statePath) !== undefined) {
-    throw new BadSetting("statePath", `${JSON.stringify(statePath)} is a sink already, give another file`);
-  }
 }
 
 function makeFolder(statePath: string): void {

@@ -40,7 +40,7 @@ export interface RotationSettings {
 }
 
 /** Name of the sink that writes the file at `path`. */
-export function fileOf(sinks: readonly SinkSpec[], path: string): string | undefined {
+function fileOf(sinks: readonly SinkSpec[], path: string): string | undefined {
   return sinks.find(({ file }) => file !== undefined && isSameFile(file.path, path))?.name;
 }
 

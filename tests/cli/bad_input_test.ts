@@ -239,11 +239,24 @@ Deno.test("bad input: a recording that is missing or is none", async () => {
       "This is no recording of anything, and long enough to be one.\n".repeat(9),
     );
     assert.match(await replay(`${folder}/text.rec`), /^replay: .*text\.rec/);
-    assert.equal(
-      await mistake(["replay", "./text.rec", "-o", `${folder}/text.rec`], { cwd: folder }),
-      `--output: ${folder}/text.rec is the recording itself, give another file`,
-    );
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["text.rec"]);
+  });
+});
+
+Deno.test("bad input: a file that is read or written already stays as it is", async () => {
+  await withTempDir(async (cwd) => {
+    const recording = await Deno.readFile(new URL("../vectors/recordings/forks_v1.sslc", import.meta.url));
+    const cases = [
+      ["replay y.sslc -o o.pcapng --har y.sslc", '--har: "y.sslc" is the recording itself'],
+      ["read y.sslc --har ./y.sslc", '--har: "./y.sslc" is the capture itself'],
+      ["run -o o.pcapng --record y.sslc --har y.sslc -- true", '--har: "y.sslc" is --record already'],
+    ];
+    await Deno.writeFile(`${cwd}/y.sslc`, recording);
+    for (const [args, told] of cases) {
+      assert.equal(await mistake(args.split(" "), { cwd }), `${told}, give another file`);
+    }
+    assert.deepEqual(await Deno.readFile(`${cwd}/y.sslc`), recording);
+    assert.deepEqual([...Deno.readDirSync(cwd)].map(({ name }) => name), ["y.sslc"]);
   });
 });
 
