@@ -30,9 +30,6 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const agent = await startAgent({
     ...settings,
     statusFolder: statusFolder(runtimeDir),
-    metrics: command.metrics,
-    ui: command.ui,
-    uiHosts: command.uiHost,
     sources,
   });
   const shutdown = new Shutdown({ onHangUp: refresher(agent) });

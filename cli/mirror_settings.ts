@@ -32,6 +32,9 @@ export function mirrorSettings(
   return {
     sinks: output.length > 0 || target.length > 0 ? output : [defaultSink()],
     ...viewSettings(command, printing),
+    ui: command.ui,
+    uiHosts: command.uiHost,
+    metrics: "metrics" in command ? command.metrics : undefined,
     rotateBytes: command.rotateSize,
     rotateMs: command.rotateTime,
     keep: command.keep,

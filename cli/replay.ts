@@ -20,12 +20,7 @@ export async function runReplay(command: ReplayCommand): Promise<number> {
   const progress = new Progress(path);
   const recording = await open(path, progress);
   if (command.dryRun) return await tellMirror({ ...settings, sources: [recording] });
-  const agent = await startAgent({
-    ...settings,
-    sources: [recording],
-    ui: command.ui,
-    uiHosts: command.uiHost,
-  });
+  const agent = await startAgent({ ...settings, sources: [recording] });
   if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
   let damage: RecordingError | undefined;
   try {

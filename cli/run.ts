@@ -45,7 +45,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
   const sources = [hookSource({ runtimeDir, memoryBytes: command.memory, startsPrograms: true })];
   if (command.dryRun) return await tellMirror({ ...settings, sources });
   const library = await hookLibraryPath();
-  const agent = await startAgent({ ...settings, sources, ui: command.ui, uiHosts: command.uiHost });
+  const agent = await startAgent({ ...settings, sources });
   if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
   log.info(`mirroring ${printable(name)} to ${agent.sinks.map((sink) => sink.name).join(", ")}`);
   let lookout: Lookout | undefined;

@@ -71,6 +71,7 @@ const RULES: readonly Rule[] = [
       "net/wire/",
       DIRECTION,
       "net/mirror/community_id.ts",
+      "net/status/cannot_listen.ts",
       "net/status/end_servers.ts",
       "tools/page.ts",
     ],

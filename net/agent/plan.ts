@@ -2,6 +2,7 @@
 /** What an agent is to do: settings checked as far as the machine can tell, and nothing opened yet. @module */
 import type { Codec, CodecPlugin } from "../../codecs/codec.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
+import { checkListeners } from "../settings/listeners.ts";
 import { log } from "../settings/log.ts";
 import { checkFiles, type InputFile } from "../settings/files.ts";
 import { checkPage } from "../settings/page.ts";
@@ -62,14 +63,15 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
 }
 
 /**
- * Checks everything that `startAgent` checks before it opens anything, and leaves it at that.
+ * Checks everything that `startAgent` checks before it opens anything, and where it would listen, and leaves it at that.
  *
  * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine.
  */
 export async function checkAgent(given: AgentSettings): Promise<void> {
   try {
-    const { targets } = await planMirror(given);
+    const { settings, targets } = await planMirror(given);
     targets.credentials?.close();
+    checkListeners(settings);
   } finally {
     for (const source of given.sources ?? []) source.discard?.();
   }

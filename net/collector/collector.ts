@@ -11,7 +11,7 @@ import type { Sink } from "../sinks/sink.ts";
 import type { CollectorBooks } from "./books.ts";
 import { formatHostPort } from "../link/target.ts";
 import { checkPage } from "../settings/page.ts";
-import { closeListeners, openListeners } from "../settings/listeners.ts";
+import { checkListeners, closeListeners, openListeners } from "../settings/listeners.ts";
 import { beginStatus } from "../settings/status.ts";
 import type { Page } from "../page/listen.ts";
 import type { StatusServer } from "../status/server.ts";
@@ -30,13 +30,15 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
 }
 
 /**
- * Checks what {@linkcode startCollector} checks before it opens anything, and leaves it at that.
+ * Checks what {@linkcode startCollector} checks before it opens anything, and where it would be asked how it goes, and leaves it at
+ * that.
  *
  * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine.
  */
 export async function checkCollector(given: CollectorSettings): Promise<void> {
   const settings = checkSettings(given);
   checkPlaces(settings);
+  checkListeners(settings);
   if (!settings.plaintext) (await openCredentials(settings, "collector", () => {})).close();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The page's listener. @module */
+import { cannotListen } from "../status/cannot_listen.ts";
 import { endServers } from "../status/end_servers.ts";
 import { pageFiles } from "./files.ts";
 import { Guard, newToken } from "./guard.ts";
@@ -35,8 +36,7 @@ export class Page {
       const listener = Deno.serve({ hostname, port, onListen() {} }, server.answer);
       return new Page(`http://${host}:${listener.addr.port}/#token=${guard.token}`, server, listener);
     } catch (error) {
-      const why = error instanceof Deno.errors.AddrInUse ? "it is taken" : (error as Error).message;
-      throw new Error(`cannot listen on port ${port} of ${hostname}: ${why}`);
+      throw cannotListen({ hostname, port }, error);
     }
   }
 

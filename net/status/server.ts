@@ -5,6 +5,7 @@
  * @module
  */
 import { dirname } from "node:path";
+import { cannotListen } from "./cannot_listen.ts";
 import { endServers } from "./end_servers.ts";
 import { type Metric, metricsText } from "./metrics.ts";
 import type { ProgramReport, StatusReport } from "./report.ts";
@@ -60,8 +61,7 @@ export class StatusServer {
         Deno.serve({ hostname, port, onListen() {} }, (request) => this.#answer(request, false)),
       );
     } catch (error) {
-      const why = error instanceof Deno.errors.AddrInUse ? "it is taken" : (error as Error).message;
-      throw new Error(`cannot listen on port ${port} of ${hostname}: ${why}`);
+      throw cannotListen({ hostname, port }, error);
     }
   }
 

@@ -240,6 +240,8 @@ Deno.test("dry run: what is wrong is said as at a start, what is right is told, 
       [["--dry-run", "-o", "./none/x.pcapng"], 2, /--output: cannot write/],
       [["--dry-run", "-o", "./x.pcapng", "--codec", "none"], 2, /--codec: /],
       [["-C", "--dry-run", "-o", "./x.pcapng", "--pki", "none"], 2, /--pki: there is no none\/ca\.crt/],
+      [["--dry-run", "-o", "./x.pcapng", "--ui", "0.0.0.0:9200"], 2, /--ui: 0\.0\.0\.0 is not loopback/],
+      [["--dry-run", "-o", "./x.pcapng", "--metrics", "203.0.113.1:9100"], 2, /--metrics: cannot listen/],
     ];
     for (const [args, code, said] of cases) {
       const finished = await runCommand([
