@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector ps`: every program of this host that has TLS, and whether it is mirrored. @module */
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
-import type { ProgramReport } from "../net/status/report.ts";
+import type { AgentReport, ProgramReport } from "../net/status/report.ts";
 import { isSystemInstalled } from "./hook_install.ts";
 import { surveyHost } from "./host_survey.ts";
 import { print, printError } from "./output.ts";
-import { type ProgramLine, programLines, programTable } from "./ps_text.ts";
+import { programLines, programTable } from "./ps_text.ts";
 import { ask } from "./status_client.ts";
 import type { PsCommand } from "./status_options.ts";
 import { agentSocket } from "./status_places.ts";
@@ -24,23 +24,24 @@ export async function runPs(command: PsCommand): Promise<number> {
 async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand): Promise<number> {
   const answer = await ask<ProgramReport[]>(agentSocket(runtimeDir), "/programs");
   if (typeof answer === "string") printError(`sslcollector: ${answer}`);
-  const { programs, hidden } = surveyHost(runtimeDir);
+  const report = await ask<AgentReport>(agentSocket(runtimeDir), "/status");
+  const captures = typeof report === "object" ? report.captures ?? [] : [];
+  const { programs, hidden } = surveyHost(runtimeDir, captures);
   const lines = programLines(programs, Array.isArray(answer) ? answer : []);
   if (json) {
     for (const line of lines) print(JSON.stringify({ ...line, libraries: [...line.libraries] }));
   } else {
     if (watch && Deno.stdout.isTerminal()) console.clear();
-    tell(lines, hidden, answer === undefined ? runtimeDir : undefined);
+    if (answer === undefined) print(`no agent runs in ${runtimeDir}: nothing is mirrored now`);
+    for (const row of programTable(lines)) print(row);
+    if (captures.length === 0 || captures.includes("hook")) tellOfHook();
+    if (hidden > 0) print(`processes of others, at which this user may not look: ${hidden}`);
   }
   return answer === undefined ? 3 : 0;
 }
 
-/** `missing` is where no agent runs. */
-function tell(lines: readonly ProgramLine[], hidden: number, missing: string | undefined): void {
-  for (const row of programTable(lines)) print(row);
-  if (missing !== undefined) print(`no agent runs in ${missing}: nothing is mirrored now`);
+function tellOfHook(): void {
   if (!isSystemInstalled("/")) {
     print("the hook is not in /etc/ld.so.preload: programs have it that are started with it");
   }
-  if (hidden > 0) print(`processes of others, at which this user may not look: ${hidden}`);
 }

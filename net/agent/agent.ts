@@ -186,6 +186,7 @@ export class Agent {
     const rings = this.#sources.map(({ counters }) => counters?.rings).find((rings) => rings !== undefined);
     return {
       place: this.#plan.settings.statusFolder ?? "",
+      captures: this.#sources.flatMap(({ capture }) => capture ?? []),
       sinks,
       stopped,
       certificate,

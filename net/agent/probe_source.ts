@@ -91,6 +91,7 @@ function openProbes(
   return {
     run: () => source.run(),
     close: () => source.close(),
+    capture: "probes",
     get counters() {
       return { programs: source.programs, refused: new Map() };
     },

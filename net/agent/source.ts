@@ -56,6 +56,8 @@ export interface OpenSource {
   run(): Promise<void>;
   /** Tells what it still has and ends its programs; {@linkcode run} settles before this does. */
   close(): Promise<void>;
+  /** What tells programs; absent: nothing that reports speak of. */
+  readonly capture?: "hook" | "probes";
   /** Absent where nothing is counted. */
   readonly counters?: SourceCounters;
 }

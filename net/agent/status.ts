@@ -30,6 +30,7 @@ import { Trend } from "../status/trend.ts";
 /** Where the numbers come from: asked for every report. */
 export interface AgentNumbers {
   readonly place: string;
+  readonly captures: AgentReport["captures"];
   readonly sinks: readonly Sink[];
   readonly stopped: ReadonlySet<Sink>;
   readonly certificate: CertificateReport | undefined;
@@ -80,7 +81,8 @@ export class AgentStatus implements StatusSubject {
 
   report(): AgentReport {
     const nowMs = Date.now();
-    const { place, sinks, stopped, certificate, programs, openFlows, total, rings } = this.#numbers();
+    const { place, captures, sinks, stopped, certificate, programs, openFlows, total, rings } = this
+      .#numbers();
     const bytes = total.captured[0] + total.captured[1];
     this.#trend.add(nowMs, bytes, total.packets);
     const lost = lossReports(this.#trend, "lost", sums(total.lost), nowMs);
@@ -95,6 +97,7 @@ export class AgentStatus implements StatusSubject {
       startedMs: this.#startedMs,
       ...head,
       place,
+      captures,
       health: healthOf(head, recent.length > 0 ? [`clear text is lost: ${recent.join(", ")}`] : []),
       programs,
       flows: { open: openFlows, soFar: total.flows, claimed: total.claimed },

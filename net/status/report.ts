@@ -79,6 +79,8 @@ export interface ReportHead {
 export interface AgentReport extends ReportHead {
   /** Tells it from a collector. */
   readonly role: "agent";
+  /** What tells it of programs; absent in reports of older versions. */
+  readonly captures?: readonly ("hook" | "probes")[];
   /** Programs that pass clear text. */
   readonly programs: {
     /** That tell now. */

@@ -14,6 +14,7 @@ export const REASON_TEXTS = {
   "built-in-openssl": "OpenSSL or a fork of it is built into the program, where the hook does not reach",
   "static": "it is linked statically, so that no library can be put before its TLS",
   "no-clear-text": "it passed no clear text through its TLS library where the hook sees it",
+  "unprobed": "its TLS library is none that the kernel probes know",
   // Counted in libraries.
   "deepbind": "loaded with RTLD_DEEPBIND, past the hook, where it could not be led back",
   // Of how it was started.

@@ -92,6 +92,7 @@ export class HookSource {
   readonly #lock: AgentLock;
   readonly #socket: HookSocket;
   readonly #programs: Programs;
+  readonly capture = "hook";
   readonly #scan: RegionScan;
   readonly #pace = new Pace(() => this.#collect(performance.now()));
   readonly #warnings: Warnings;
