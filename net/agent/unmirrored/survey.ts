@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** All running programs that have TLS or the hook, as one look finds them. @module */
+import { AgentLock } from "../../capture/preload/agent_lock.ts";
 import { readMaps } from "../../ffi/process_maps.ts";
 import { LIBRARY_NAME } from "../hook_library.ts";
 import { reasonFor, type Served } from "./classify.ts";
@@ -28,7 +29,7 @@ export interface Survey {
 }
 
 /**
- * Looks at every process but this one; programs without TLS, hook or sanitizer are left out. `read` answers what an executable tells,
+ * Looks at every process but those of sslcollector; programs without TLS, hook or sanitizer are left out. `read` answers what an executable tells,
  * asked once for each program.
  */
 export function surveyPrograms(
@@ -44,7 +45,9 @@ export function surveyPrograms(
   };
   const programs: SurveyedProgram[] = [];
   let hidden = 0;
+  const isOwn = ownProcesses(served);
   for (const pid of otherProcesses()) {
+    if (isOwn(pid)) continue;
     const facts = lookAt(pid);
     if (facts === undefined) continue;
     if (facts.mapped === undefined) {
@@ -84,6 +87,23 @@ export function silentPrograms(served: Served): { programs: Unmirrored[]; unseen
     }
   }
   return { programs: grouped(found), unseen };
+}
+
+/** Tells the agent of `served` and, where sslcollector is one executable, whoever else runs that. */
+function ownProcesses({ runtimeDir }: Served): (pid: number) => boolean {
+  const agent = AgentLock.holder(runtimeDir);
+  const program = Deno.build.standalone ? programFile("self") : undefined;
+  return (pid) => pid === agent || (program !== undefined && programFile(pid) === program);
+}
+
+/** Device and inode of a process's program; undefined when it has ended, or is hidden. */
+function programFile(process: number | "self"): string | undefined {
+  try {
+    const { dev, ino } = Deno.statSync(`/proc/${process}/exe`);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function* otherProcesses(): Generator<number> {
