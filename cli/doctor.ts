@@ -22,6 +22,7 @@ import { findSettings } from "./config.ts";
 import { hookFindings } from "./doctor_hook.ts";
 import { surveyHost } from "./host_survey.ts";
 import { print } from "./output.ts";
+import { hasUnitFile } from "./unit_files.ts";
 import { ask, statusSockets } from "./status_client.ts";
 import type { DoctorCommand } from "./status_options.ts";
 
@@ -41,6 +42,7 @@ function linesOf({ subject, state, text, fix }: Finding): string[] {
 async function lookAround(given: string | undefined): Promise<Finding[]> {
   const { values, mistakes } = settingsInFile();
   const runtimeDir = given ?? values("runtime-dir")[0] ?? defaultRuntimeDir();
+  const running = await askRunning(runtimeDir);
   return [
     host.kernelFinding(Deno.osRelease(), Deno.build.arch),
     host.glibcFinding(),
@@ -48,13 +50,13 @@ async function lookAround(given: string | undefined): Promise<Finding[]> {
     host.clockFinding(),
     host.rightsFinding(Deno.readTextFileSync("/proc/self/status")),
     ...mistakes,
-    ...await hookFindings(),
+    ...await hookFindings(runtimeDir),
     await probesFinding(await readProbes().catch((error: Error) => error.message)),
-    ...await runningFindings(runtimeDir),
+    ...running.length === 0 ? [noneFinding(runtimeDir)] : running.flatMap(runningFindings),
     ...interfaceFindings(values("output"), values("interface")),
     ...await certificateFindings(values("pki")[0]),
     ...await targetFindings(values),
-    ...setup.programFindings(surveyHost(runtimeDir)),
+    ...setup.programFindings(surveyHost(runtimeDir, capturesOf(running)), runtimeDir),
   ];
 }
 
@@ -74,22 +76,36 @@ function settingsInFile(): { values: Values; mistakes: Finding[] } {
   }
 }
 
-/** The agents and collectors that run, by their own word. */
-async function runningFindings(runtimeDir: string): Promise<Finding[]> {
+/** What the agents and collectors that run say; a line of one that does not answer. */
+async function askRunning(runtimeDir: string): Promise<(StatusReport | string)[]> {
   const answers = await Promise.all(
     statusSockets(runtimeDir).map((path) => ask<StatusReport>(path, "/status")),
   );
-  const running = answers.filter((answer) => answer !== undefined);
-  if (running.length === 0) {
-    return [warning("agent", `none runs in ${runtimeDir}`, "systemctl start sslcollector-agent")];
-  }
-  return running.flatMap((answer): Finding[] => {
-    if (typeof answer === "string") return [broken("agent", answer, "start it again")];
-    const { role, pid, version, health } = answer;
-    const text = `pid ${pid}, ${version}, ${health.state}`;
-    if (health.reasons.length === 0) return [ok(role, text)];
-    return health.reasons.map((reason) => warning(role, `${text}: ${reason}`, "sslcollector status"));
-  });
+  return answers.filter((answer) => answer !== undefined);
+}
+
+/** What the agent tells programs by; empty where none runs. */
+function capturesOf(running: readonly (StatusReport | string)[]): readonly string[] {
+  return running.flatMap((answer) =>
+    typeof answer === "object" && answer.role === "agent" ? answer.captures ?? [] : []
+  );
+}
+
+const UNIT = "sslcollector-agent";
+
+function noneFinding(runtimeDir: string): Finding {
+  const elsewhere = runtimeDir === defaultRuntimeDir() ? "" : ` --runtime-dir ${runtimeDir}`;
+  const start = `sslcollector${elsewhere} -o out.pcapng`;
+  const isUnit = elsewhere === "" && hasUnitFile("/", `${UNIT}.service`);
+  return warning("agent", `none runs in ${runtimeDir}`, isUnit ? `systemctl start ${UNIT}` : start);
+}
+
+function runningFindings(answer: StatusReport | string): Finding[] {
+  if (typeof answer === "string") return [broken("agent", answer, "start it again")];
+  const { role, pid, version, health } = answer;
+  const text = `pid ${pid}, ${version}, ${health.state}`;
+  if (health.reasons.length === 0) return [ok(role, text)];
+  return health.reasons.map((reason) => warning(role, `${text}: ${reason}`, "sslcollector status"));
 }
 
 function interfaceFindings(outputs: readonly string[], observed: readonly string[]): Finding[] {

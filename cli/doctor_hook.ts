@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 /** Whether the hook that programs start with is there, and is this program's own. @module */
-import { broken, type Finding, ok, warning } from "../net/agent/doctor/finding.ts";
+import { broken, type Finding, note, ok, warning } from "../net/agent/doctor/finding.ts";
 import { readLibrary } from "../net/agent/hook_library.ts";
+import { DEFAULT_RUNTIME, environmentOf } from "../net/agent/unmirrored/reasons.ts";
 import { installedUnits, isSystemInstalled, LIBRARY_PATH } from "./hook_install.ts";
 
-export async function hookFindings(): Promise<Finding[]> {
+/** For programs of an agent in `runtimeDir`. */
+export async function hookFindings(runtimeDir: string): Promise<Finding[]> {
   const isSystem = isSystemInstalled("/");
   const units = installedUnits("/");
   const where = [...isSystem ? ["/etc/ld.so.preload"] : [], ...units].join(", ");
   const installed = read(LIBRARY_PATH);
   if (where === "" && installed === undefined) {
+    const elsewhere = runtimeDir === DEFAULT_RUNTIME ? "" : `${environmentOf(runtimeDir)} `;
     return [
-      ok(
+      note(
         "hook",
-        "is not installed: programs have it that are started with LD_PRELOAD=$(sslcollector hook path)",
+        `is not installed: programs have it that are started with ${elsewhere}LD_PRELOAD=$(sslcollector hook path)`,
       ),
     ];
   }

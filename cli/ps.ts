@@ -27,7 +27,7 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand
   const report = await ask<AgentReport>(agentSocket(runtimeDir), "/status");
   const captures = typeof report === "object" ? report.captures ?? [] : [];
   const { programs, hidden } = surveyHost(runtimeDir, captures);
-  const lines = programLines(programs, Array.isArray(answer) ? answer : []);
+  const lines = programLines(programs, Array.isArray(answer) ? answer : [], runtimeDir);
   if (json) {
     for (const line of lines) print(JSON.stringify({ ...line, libraries: [...line.libraries] }));
   } else {

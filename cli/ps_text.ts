@@ -27,31 +27,38 @@ export interface ProgramLine {
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-/** What a look at the processes found, with what the agent has of them; by process id. */
+/** What a look at the processes found, with what the agent in `runtimeDir` has of them; by process id. */
 export function programLines(
   surveyed: readonly SurveyedProgram[],
   told: readonly ProgramReport[],
+  runtimeDir: string,
 ): ProgramLine[] {
   const byPid = new Map<number, ProgramReport>();
   for (const report of told) byPid.set(report.pid, added(byPid.get(report.pid), report));
-  const lines = surveyed.map((program) => lineOf(program, byPid.get(program.pid)));
+  const lines = surveyed.map((program) => lineOf(program, byPid.get(program.pid), runtimeDir));
   const known = new Set(surveyed.map(({ pid }) => pid));
   for (const report of byPid.values()) {
     const { pid, comm } = report;
-    if (!known.has(pid)) lines.push(lineOf({ pid, comm, libraries: new Set(), reason: undefined }, report));
+    if (!known.has(pid)) {
+      lines.push(lineOf({ pid, comm, libraries: new Set(), reason: undefined }, report, runtimeDir));
+    }
   }
   return lines.sort((a, b) => a.pid - b.pid);
 }
 
 type Program = Pick<SurveyedProgram, "pid" | "comm" | "libraries" | "reason">;
 
-function lineOf({ pid, comm, libraries, reason }: Program, told: ProgramReport | undefined): ProgramLine {
+function lineOf(
+  { pid, comm, libraries, reason }: Program,
+  told: ProgramReport | undefined,
+  runtimeDir: string,
+): ProgramLine {
   const { flows = 0, captured = 0, dropped = {}, source } = told ?? {};
   const counts = { pid, comm, libraries, flows, captured, dropped, ...(source && { source }) };
   if (told?.isUnwanted) return { ...counts, state: "not", reason: "left-out" };
   if (flows > 0) return { ...counts, state: Object.keys(dropped).every(isRepeat) ? "mirrored" : "partly" };
   if (reason === undefined) return { ...counts, state: "silent" };
-  const fix = fixOf(reason);
+  const fix = fixOf(reason, runtimeDir);
   return { ...counts, state: "not", reason, ...(fix === undefined ? {} : { fix }) };
 }
 

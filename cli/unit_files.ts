@@ -27,6 +27,16 @@ export function readUnit(root: string, service: string, except?: string): Assign
     .flatMap((path) => assignments(Deno.readTextFileSync(path)));
 }
 
+/** Where systemd keeps units that it makes by itself, of scripts of SysV's init for example. */
+const GENERATED_FOLDERS = ["generator", "generator.early", "generator.late"].map((name) =>
+  `/run/systemd/${name}`
+);
+
+/** Whether `service` has a unit's own file below `root`. */
+export function hasUnitFile(root: string, service: string): boolean {
+  return ownFile(root, service, [...UNIT_FOLDERS, ...GENERATED_FOLDERS]) !== undefined;
+}
+
 /** Values of a setting that each assignment adds to; an empty one takes back those before it. */
 export function listOf(assignments: readonly Assignment[], name: string): string[] {
   const values = assignments.filter((one) => one.name === name).map(({ value }) => value);
@@ -35,9 +45,8 @@ export function listOf(assignments: readonly Assignment[], name: string): string
 
 /** The unit's own file, then its drop-ins in the order in which they are read. */
 function unitFiles(root: string, service: string): string[] {
-  const names = [service.replace(/@.+\./, "@."), service];
-  const own = [...names].reverse().flatMap((name) => UNIT_FOLDERS.map((folder) => join(root, folder, name)))
-    .find(isFile);
+  const names = namesOf(service);
+  const own = ownFile(root, service, UNIT_FOLDERS);
   const dropIns = new Map<string, string>();
   for (
     const folder of names.flatMap((name) =>
@@ -48,6 +57,16 @@ function unitFiles(root: string, service: string): string[] {
   }
   const sorted = [...dropIns.keys()].sort().map((name) => dropIns.get(name)!).filter(isFile);
   return own === undefined ? sorted : [own, ...sorted];
+}
+
+/** Of an instance its template's name stands before its own. */
+function namesOf(service: string): string[] {
+  return [service.replace(/@.+\./, "@."), service];
+}
+
+function ownFile(root: string, service: string, folders: readonly string[]): string | undefined {
+  return namesOf(service).reverse().flatMap((name) => folders.map((folder) => join(root, folder, name)))
+    .find(isFile);
 }
 
 /** Of the section `[Service]`; a backslash at a line's end joins it with the next. */

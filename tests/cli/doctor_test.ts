@@ -25,7 +25,10 @@ Deno.test("doctor: what is broken in the configuration is found, with status 1; 
     assert.match(of(`collector 127.0.0.1:${port}`)!.text, /^nothing to show it: .*ca\.crt/);
     assert.match(of(`collector tcp://127.0.0.1:${port}`)!.text, /ECONNREFUSED/);
     assert.equal(of("agent")?.state, "warning");
-    for (const { state, fix } of findings) assert.equal(fix !== undefined, state !== "ok");
+    assert.equal(of("agent")?.fix, `sslcollector --runtime-dir ${folder} -o out.pcapng`);
+    for (const { state, fix } of findings) {
+      assert.equal(fix !== undefined, state === "warning" || state === "broken");
+    }
 
     const text = await runCommand(["doctor", "--runtime-dir", folder], { env });
     assert.match(
@@ -44,6 +47,7 @@ Deno.test("doctor: where nothing is set up nothing is broken", () =>
     const { code, stdout } = await runCommand(["doctor", "--runtime-dir", folder], { env });
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^ok {7}kernel: Linux /m);
+    assert.doesNotMatch(stdout, /^ok {7}kernel probes: cannot/m);
   }));
 
 Deno.test({

@@ -7,14 +7,26 @@ const SURVEYED = { ...SERVER, hasHook: true, hasSanitizer: false };
 const TOLD = { pid: 7, uid: 0, comm: "nginx", flows: 1, claimed: 0, captured: 1024, dropped: {} };
 
 Deno.test("ps: a program whose sessions the other end told is mirrored, not partly", () => {
-  const lines = programLines([SURVEYED], [{ ...TOLD, dropped: { "other-end-mirrored": 1024 } }]);
+  const lines = programLines(
+    [SURVEYED],
+    [{ ...TOLD, dropped: { "other-end-mirrored": 1024 } }],
+    "/run/sslcollector",
+  );
   assert.equal(lines[0].state, "mirrored");
   assert.match(programTable(lines)[1], / yes, 1\.0 KiB told by the other end$/);
 });
 
 Deno.test("ps: a program that lost clear text is mirrored partly, whatever the other end told", () => {
   const dropped = { "other-end-mirrored": 1024, "ring-full": 2048 };
-  const lines = programLines([SURVEYED], [{ ...TOLD, dropped }]);
+  const lines = programLines([SURVEYED], [{ ...TOLD, dropped }], "/run/sslcollector");
   assert.equal(lines[0].state, "partly");
   assert.match(programTable(lines)[1], / partly: 1\.0 KiB told by the other end, 2\.0 KiB ring-full$/);
+});
+
+Deno.test("ps: what would help names the directory that was looked at, where hooks do not look by themselves", () => {
+  const fixOf = (reason: "other-agent" | "environment", runtimeDir: string) =>
+    programLines([{ ...SURVEYED, reason }], [], runtimeDir)[0].fix;
+  assert.equal(fixOf("other-agent", "/tmp/x"), "start it with SSLCOLLECTOR_RUNTIME=/tmp/x");
+  assert.match(fixOf("environment", "/tmp/x")!, /SSLCOLLECTOR_RUNTIME=\/tmp\/x and LD_PRELOAD=/);
+  assert.match(fixOf("environment", "/run/sslcollector")!, /hook install/);
 });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** What a look at a host found. @module */
 
-/** `broken` keeps something that is asked for from working, `warning` costs something. */
-export type FindingState = "ok" | "warning" | "broken";
+/** `broken` keeps something that is asked for from working, `warning` costs something, a `note` may matter to some and needs nothing mended. */
+export type FindingState = "ok" | "note" | "warning" | "broken";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -18,6 +18,11 @@ export interface Finding {
 /** All is well with it. */
 export function ok(subject: string, text: string): Finding {
   return { subject, state: "ok", text };
+}
+
+/** It is not as it could be, and nothing need be mended. */
+export function note(subject: string, text: string): Finding {
+  return { subject, state: "note", text };
 }
 
 /** It costs something. */

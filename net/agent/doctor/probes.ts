@@ -9,7 +9,7 @@ import {
 } from "../../capture/uprobes/requirements.ts";
 import { machineOf } from "../../capture/uprobes/machine.ts";
 import { probesHash } from "../probe_object.ts";
-import { type Finding, ok } from "./finding.ts";
+import { type Finding, note, ok } from "./finding.ts";
 
 /** They are built for it, and ran on none. */
 const UNTRIED = "aarch64";
@@ -23,7 +23,7 @@ export async function probesFinding(
   if (typeof object === "string") missing.push(`probes: ${object}`);
   // Nobody has to use them.
   if (typeof object === "string" || missing.length > 0) {
-    return ok("kernel probes", `cannot be used (--capture uprobes): missing ${missing.join(", ")}`);
+    return note("kernel probes", `cannot be used (--capture uprobes): missing ${missing.join(", ")}`);
   }
   const level = isSince(host.release, KERNEL_MULTI) ? "all of a file at once" : "one by one";
   const hash = await probesHash(object);

@@ -7,7 +7,7 @@ import { daysLeft, SOON_DAYS } from "../../settings/credentials.ts";
 import { linkName } from "../interfaces.ts";
 import { fixOf, reasonText } from "../unmirrored/reasons.ts";
 import type { Survey } from "../unmirrored/survey.ts";
-import { broken, type Finding, ok, warning } from "./finding.ts";
+import { broken, type Finding, note, ok, warning } from "./finding.ts";
 
 /** On Ethernet most equipment takes frames that carry so many bytes. */
 const ROOMY_MTU = 9000;
@@ -68,19 +68,20 @@ export function mergingFinding(name: string, merging: Merging | undefined): Find
   );
 }
 
-/** Programs with TLS that are not mirrored, by reason. */
-export function programFindings({ programs, hidden }: Survey): Finding[] {
+/** Programs with TLS that an agent in `runtimeDir` does not mirror, by reason. */
+export function programFindings({ programs, hidden }: Survey, runtimeDir: string): Finding[] {
   const byReason = new Map<string, string[]>();
   for (const { comm, pid, reason } of programs) {
     if (reason !== undefined) byReason.set(reason, [...byReason.get(reason) ?? [], `${comm}[${pid}]`]);
   }
   const reached = programs.filter(({ reason }) => reason === undefined).length;
-  const findings = [ok("programs", `${reached} of ${programs.length} with TLS are there for the agent`)];
+  const text = `${reached} of ${programs.length} with TLS are there for the agent`;
+  const findings = [(reached < programs.length ? note : ok)("programs", text)];
   for (const [reason, names] of byReason) {
     const shown = names.slice(0, 5).join(", ") + (names.length > 5 ? `, and ${names.length - 5} more` : "");
-    const fix = fixOf(reason);
+    const fix = fixOf(reason, runtimeDir);
     const text = `not mirrored: ${reasonText(reason)}: ${shown}`;
-    findings.push(fix === undefined ? ok("programs", text) : warning("programs", text, fix));
+    findings.push(fix === undefined ? note("programs", text) : warning("programs", text, fix));
   }
   if (hidden > 0 && Deno.uid() !== 0) {
     findings.push(warning("programs", `${hidden} may not be looked at by this user`, "ask as root"));

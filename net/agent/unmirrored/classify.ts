@@ -4,7 +4,7 @@ import { LIBRARY_NAME } from "../hook_library.ts";
 import type { Executable } from "./executable.ts";
 import type { Mapped, TlsLibrary } from "./mapped.ts";
 import type { HookEnvironment, ProcessFacts } from "./process.ts";
-import type { Reason } from "./reasons.ts";
+import { DEFAULT_RUNTIME, type Reason } from "./reasons.ts";
 
 /** The agent that should have mirrored it, and how programs get the hook. */
 export interface Served {
@@ -86,5 +86,3 @@ function whyWithoutHook({ isSecure, environment, startedMs }: ProcessFacts, serv
 function isElsewhere(environment: HookEnvironment | undefined, { runtimeDir }: Served): boolean {
   return environment !== undefined && (environment.runtime ?? DEFAULT_RUNTIME) !== runtimeDir;
 }
-
-const DEFAULT_RUNTIME = "/run/sslcollector";

@@ -27,7 +27,7 @@ export const REASON_TEXTS = {
     "a seccomp filter confines it, so that the hook keeps silent (see SSLCOLLECTOR_SECCOMP in docs/coverage.md)",
   "chroot-without-proc":
     "its root directory has no /proc, where the hook asks whether a seccomp filter is in force",
-  "other-agent": "SSLCOLLECTOR_RUNTIME of its environment names another agent",
+  "other-agent": "its hook looks for an agent in another directory (SSLCOLLECTOR_RUNTIME)",
   "other-user":
     "it runs as another user than the agent, and the hook trusts an agent of its own user or of root only",
   "no-region":
@@ -43,6 +43,9 @@ export const REASON_TEXTS = {
   "too-many-regions": "its user has as many regions as one may have",
 } as const satisfies Record<string, string>;
 
+/** Where hooks look that were told nothing. */
+export const DEFAULT_RUNTIME = "/run/sslcollector";
+
 /** Why a program was not mirrored, kebab-case. */
 export type Reason = keyof typeof REASON_TEXTS;
 
@@ -55,14 +58,22 @@ const FIXES: Partial<Record<Reason, string>> = {
   "switched-off": "start it without SSLCOLLECTOR_HOOK=0",
   "seccomp": "SSLCOLLECTOR_SECCOMP=connect in its environment, where its filter allows that",
   "chroot-without-proc": "mount /proc in its root directory",
-  "other-agent": "start it with the SSLCOLLECTOR_RUNTIME of this agent, or without",
   "other-user": "run the agent as root",
   "memory": "give the agent more --memory",
 };
 
-/** What would help; undefined where nothing that this version has does. */
-export function fixOf(reason: string): string | undefined {
+/** What would help at an agent in `runtimeDir`; undefined where nothing that this version has does. */
+export function fixOf(reason: string, runtimeDir: string): string | undefined {
+  if (reason === "other-agent") return `start it with ${environmentOf(runtimeDir)}`;
+  if (reason === "environment" && runtimeDir !== DEFAULT_RUNTIME) {
+    return `start it with ${environmentOf(runtimeDir)} and LD_PRELOAD=$(sslcollector hook path)`;
+  }
   return (FIXES as Record<string, string | undefined>)[reason];
+}
+
+/** What a program is started with that is to find an agent in `runtimeDir`. */
+export function environmentOf(runtimeDir: string): string {
+  return `SSLCOLLECTOR_RUNTIME=${runtimeDir}`;
 }
 
 /** A line for people on what an agent could not serve. */

@@ -55,6 +55,7 @@ Deno.test("doctor: each thing that kernel probes lack is named", async () => {
   ];
   for (const [change, text] of cases) {
     const finding = await probesFinding(OBJECT, { ...HOST, ...change });
+    assert.equal(finding.state, "note");
     assert.match(finding.text, /^cannot be used/);
     assert.match(finding.text, text);
   }
