@@ -17,6 +17,7 @@ import {
 } from "./options.ts";
 import { print, printError } from "./output.ts";
 import { printable } from "../net/wire/printable.ts";
+import { checkReaders } from "./readers.ts";
 import { allSettings, variableOf } from "./settings.ts";
 import { nearest } from "./short_words.ts";
 
@@ -31,12 +32,14 @@ export interface ReadCommand {
   readonly settings: readonly FoundSetting[];
 }
 
-/** Ends the process at a mistake, or when help is asked for. */
+/** Ends the process at a mistake of the parser, or when help is asked for. Throws {@linkcode BadInput}. */
 export function readCommand(args: readonly string[]): ReadCommand {
   const given = parseCommandLine(args);
   const settings = settingsBeside(given);
   if (CONFIGURABLE.includes(given.command)) warnOfVariables(Deno.env.toObject());
-  return { command: withSettings(args, given, settings), settings };
+  const command = withSettings(args, given, settings);
+  checkReaders(given, command);
+  return { command, settings };
 }
 
 /** Variables that are no setting: the program's, the hook's, the configuration's. */

@@ -5,6 +5,7 @@ import { BadInput } from "./bad_input.ts";
 import { configureLog, log } from "./log.ts";
 import type { ReadCommand } from "./options.ts";
 import { printError } from "./output.ts";
+import { readPrints } from "./readers.ts";
 import { Shutdown } from "./shutdown.ts";
 import { printingBeside, viewSettings } from "./view_settings.ts";
 
@@ -12,10 +13,9 @@ import { printingBeside, viewSettings } from "./view_settings.ts";
 export async function runRead(command: ReadCommand): Promise<number> {
   configureLog();
   const { capture } = command;
-  const isPrinted = command.events === undefined && command.har === undefined && command.ui === undefined;
   const settings = viewSettings(command, {
     ...printingBeside({ ...command, output: [] }),
-    isDefault: isPrinted,
+    isDefault: readPrints(command),
   });
   const shutdown = command.ui && new Shutdown();
   const stop = new AbortController();

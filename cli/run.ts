@@ -14,6 +14,7 @@ import { log } from "./log.ts";
 import type { RunCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { resolveProgram } from "./program.ts";
+import { runPrints } from "./readers.ts";
 import { hasUnnamed, metProcesses, mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
 import { summarize } from "./summary.ts";
 
@@ -23,8 +24,7 @@ const LATE_SIGNAL_MS = 500;
 
 /** Answers the program's exit status as a shell would: 126 not executable, 127 not found, 128 + n by signal n. */
 export async function runProgram(command: RunCommand): Promise<number> {
-  const printsByDefault = !command.quiet && Deno.stderr.isTerminal();
-  const settings = mirrorSettings(command, datedFile, { to: Deno.stderr, isDefault: printsByDefault });
+  const settings = mirrorSettings(command, datedFile, { to: Deno.stderr, isDefault: runPrints(command) });
   if (command.output.some(({ takesStdout }) => takesStdout)) {
     throw new BadInput(
       "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",

@@ -87,7 +87,7 @@ mistake("what is missing or too much is named", [
   ["stauts", 'there is no command "stauts"; similar is status'],
   ["read", "read: expected FILE"],
   ["read /no/such", "read: /no/such: no such file"],
-  ["--filter status=404", '--filter: unexpected "=" at character 6\nstatus=404\n      ^'],
+  ["--print requests --filter status=404", '--filter: unexpected "=" at character 6\nstatus=404\n      ^'],
   ["--events - -o -", "--events: - is a sink already: packets and events would mix"],
   ["--har x.pcap -o x.pcap", '--har: "x.pcap" is a sink already, give another file'],
   ["--har x.har --events ./x.har -o x.pcap", '--har: "x.har" is --events already, give another file'],
@@ -112,6 +112,21 @@ mistake("what is missing or too much is named", [
   [
     "-C -o x.pcap --insecure-plaintext --allow web1",
     "--allow: looks at certificates, and there are none with --insecure-plaintext",
+  ],
+  ["--ui-host proxy.example", "--ui-host: needs --ui [ADDR:]PORT"],
+  ["-C -o x.pcap --ui-host proxy.example", "--ui-host: needs --ui [ADDR:]PORT"],
+  ["--filter status==404", "--filter: needs --print requests, --events PLACE or --har FILE"],
+  [
+    "replay x --ui 0 --filter status==404",
+    "--filter: needs --print requests, --events PLACE or --har FILE; the page has a filter of its own",
+  ],
+  [
+    "run --bodies 1MiB -- true",
+    "--bodies: needs --print requests, --events PLACE or --har FILE, or --ui PORT",
+  ],
+  [
+    "replay x --show-secrets",
+    "--show-secrets: needs --print requests, --events PLACE or --har FILE, or --ui PORT",
   ],
   ["hook install", "hook install: expected --unit NAME, for example --unit nginx, or --system"],
   [
