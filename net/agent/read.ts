@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Looks at a capture that an agent or collector has written, as an agent looks at clear text. @module */
-import { CaptureFileError, CaptureReader } from "../wire/capture_reader.ts";
+import { isRecording } from "../capture/recording/reader.ts";
+import { CaptureFileError, CaptureReader, NoCaptureError } from "../wire/capture_reader.ts";
 import type { PageSubject } from "../page/server.ts";
 import { CaptureView } from "../view/capture_view.ts";
 import { checkFiles } from "../settings/files.ts";
@@ -80,6 +81,10 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+function isOfRecording(error: CaptureFileError): boolean {
+  return error instanceof NoCaptureError && isRecording(error.head);
+}
+
 /** A capture on its way into an exchange log. */
 class CaptureReading {
   readonly #open: (timeBaseNs: bigint) => View | undefined;
@@ -108,7 +113,7 @@ class CaptureReading {
       if (this.#reader.pendingBytes > 0 && !signal?.aborted) damage = "it ends in the middle of a packet";
     } catch (error) {
       if (!(error instanceof CaptureFileError)) throw error;
-      damage = error.message;
+      damage = isOfRecording(error) ? "it is a recording, for sslcollector replay" : error.message;
     }
     if (this.#packets === 0) this.#begin(0n);
     this.#capture?.end(this.#timeNs);

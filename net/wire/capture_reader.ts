@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Reading capture files: pcapng and pcap, little-endian, Ethernet, as sslcollector, dumpcap and tcpdump write them here. @module */
+import { isCaptureMagic, PCAP_MAGIC_NANOSECONDS } from "./capture_magic.ts";
 import {
   BLOCK_ENHANCED_PACKET,
   BLOCK_INTERFACE_DESCRIPTION,
@@ -33,11 +34,19 @@ export interface CapturedPacket {
 
 /** Why a file is no capture, or is damaged. */
 export class CaptureFileError extends Error {
-  override readonly name = "CaptureFileError";
+  override readonly name: string = "CaptureFileError";
 }
 
-const PCAP_NANOSECONDS = 0xa1b23c4d;
-const PCAP_MICROSECONDS = 0xa1b2c3d4;
+/** A file that begins as no capture does. */
+export class NoCaptureError extends CaptureFileError {
+  override readonly name = "NoCaptureError";
+
+  /** @param head what it begins with */
+  constructor(readonly head: Uint8Array) {
+    super("neither pcapng nor pcap in little-endian order");
+  }
+}
+
 /** Far above any packet, far below what would fill memory. */
 const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
 const decoder = new TextDecoder();
@@ -97,14 +106,12 @@ export class CaptureReader {
       this.#format = "pcapng";
       return true;
     }
-    if (magic !== PCAP_NANOSECONDS && magic !== PCAP_MICROSECONDS) {
-      throw new CaptureFileError(
-        "neither pcapng nor pcap in little-endian order (a recording is for replay)",
-      );
+    if (!isCaptureMagic(magic)) {
+      throw new NoCaptureError(this.#bytes.slice(this.#start, this.#start + PCAP_FILE_HEADER_LENGTH));
     }
     this.#checkLinkType(this.#view.getUint32(this.#start + 20, true) & 0xffff);
     this.#format = "pcap";
-    this.#tickNs = [magic === PCAP_NANOSECONDS ? 1n : 1000n];
+    this.#tickNs = [magic === PCAP_MAGIC_NANOSECONDS ? 1n : 1000n];
     this.#start += PCAP_FILE_HEADER_LENGTH;
     return true;
   }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** The classic capture file (draft-ietf-opsawg-pcap) with nanosecond times, little-endian. @module */
+import { PCAP_MAGIC_NANOSECONDS } from "./capture_magic.ts";
 import { LINKTYPE_ETHERNET, SNAP_LENGTH } from "./pcapng.ts";
 
-/** Times are seconds and nanoseconds. */
-const PCAP_MAGIC_NANOSECONDS = 0xa1b23c4d;
 export const PCAP_FILE_HEADER_LENGTH = 24;
 
 const PCAP_RECORD_SECONDS = 0;

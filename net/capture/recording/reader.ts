@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isCaptureMagic } from "../../wire/capture_magic.ts";
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import { deliver, PAST_MEANING, RecordHead, type RecordMeaning } from "../record/deliver.ts";
 import { FLAG, KIND, RecordError, SLOT } from "../record/layout.ts";
@@ -34,6 +35,17 @@ export class RecordingError extends Error {
   constructor(message: string, readonly offset: number) {
     super(`${message} (at byte ${offset})`);
   }
+}
+
+/** Whether a file that begins with `head` is a recording. */
+export function isRecording(head: Uint8Array): boolean {
+  return head.length >= RECORDING_MAGIC.length && differsFromMagic(head) < 0;
+}
+
+/** The first byte that no recording has there; -1: none. */
+function differsFromMagic(head: Uint8Array): number {
+  const { magic } = RECORDING_HEADER;
+  return RECORDING_MAGIC.findIndex((byte, at) => magic + at < head.length && head[magic + at] !== byte);
 }
 
 /** Where bytes come from; a `Deno.FsFile` is one. */
@@ -119,11 +131,15 @@ export class RecordingReader {
 
   async #readHeader(): Promise<void> {
     const whole = await this.#fill(RECORDING_HEADER.size);
-    const { magic, version, headerBytes, timeBaseNs, size } = RECORDING_HEADER;
-    for (let i = 0; i < Math.min(RECORDING_MAGIC.length, this.#end); i++) {
-      if (this.#buffer[magic + i] !== RECORDING_MAGIC[i]) {
-        throw new RecordingError("This is no recording: it begins with other bytes", i);
-      }
+    const { version, headerBytes, timeBaseNs, size } = RECORDING_HEADER;
+    const differing = differsFromMagic(this.#buffer.subarray(0, this.#end));
+    if (differing >= 0) {
+      throw new RecordingError(
+        isCaptureMagic(this.#view.getUint32(0, true))
+          ? "This is no recording but a capture, for sslcollector read"
+          : "This is no recording: it begins with other bytes",
+        differing,
+      );
     }
     if (!whole) throw new RecordingError("The recording is cut in its header", this.#end);
     const found = this.#view.getUint32(version, true);

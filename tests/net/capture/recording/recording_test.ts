@@ -227,7 +227,7 @@ Deno.test("other files are refused by name", async () => {
     /Cannot replay "\/nonexistent\/recording"/,
   );
   const pcapng = Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a, ...new Uint8Array(100));
-  await assert.rejects(RecordingReader.from(source(pcapng)), /This is no recording/);
+  await assert.rejects(RecordingReader.from(source(pcapng)), /This is no recording but a capture, for/);
   const newer = bytes.slice();
   newer[8] = 4;
   await assert.rejects(RecordingReader.from(source(newer)), /of version 4, this program reads 1 to 3/);
