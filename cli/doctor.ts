@@ -52,7 +52,7 @@ async function lookAround(given: string | undefined): Promise<Finding[]> {
     ...mistakes,
     ...await hookFindings(runtimeDir),
     await probesFinding(await readProbes().catch((error: Error) => error.message)),
-    ...running.length === 0 ? [noneFinding(runtimeDir)] : running.flatMap(runningFindings),
+    ...runningFindings(running, runtimeDir),
     ...interfaceFindings(values("output"), values("interface")),
     ...await certificateFindings(values("pki")[0]),
     ...await targetFindings(values),
@@ -76,19 +76,21 @@ function settingsInFile(): { values: Values; mistakes: Finding[] } {
   }
 }
 
-/** What the agents and collectors that run say; a line of one that does not answer. */
-async function askRunning(runtimeDir: string): Promise<(StatusReport | string)[]> {
-  const answers = await Promise.all(
-    statusSockets(runtimeDir).map((path) => ask<StatusReport>(path, "/status")),
-  );
+/** What the agents and collectors that run say, and a line of one that does not answer; only a line where they may not be asked. */
+async function askRunning(runtimeDir: string): Promise<(StatusReport | string)[] | string> {
+  const sockets = statusSockets(runtimeDir);
+  if (typeof sockets === "string") return sockets;
+  const answers = await Promise.all(sockets.map((path) => ask<StatusReport>(path, "/status")));
   return answers.filter((answer) => answer !== undefined);
 }
 
-/** What the agent tells programs by; empty where none runs. */
-function capturesOf(running: readonly (StatusReport | string)[]): readonly string[] {
-  return running.flatMap((answer) =>
-    typeof answer === "object" && answer.role === "agent" ? answer.captures ?? [] : []
-  );
+/** What the agent tells programs by; empty where none is known to run. */
+function capturesOf(running: Awaited<ReturnType<typeof askRunning>>): readonly string[] {
+  return typeof running === "string"
+    ? []
+    : running.flatMap((answer) =>
+      typeof answer === "object" && answer.role === "agent" ? answer.captures ?? [] : []
+    );
 }
 
 const UNIT = "sslcollector-agent";
@@ -100,7 +102,12 @@ function noneFinding(runtimeDir: string): Finding {
   return warning("agent", `none runs in ${runtimeDir}`, isUnit ? `systemctl start ${UNIT}` : start);
 }
 
-function runningFindings(answer: StatusReport | string): Finding[] {
+function runningFindings(running: Awaited<ReturnType<typeof askRunning>>, runtimeDir: string): Finding[] {
+  if (typeof running === "string") return [warning("agent", running, "ask as one of them")];
+  return running.length === 0 ? [noneFinding(runtimeDir)] : running.flatMap(answerFindings);
+}
+
+function answerFindings(answer: StatusReport | string): Finding[] {
   if (typeof answer === "string") return [broken("agent", answer, "start it again")];
   const { role, pid, version, health } = answer;
   const text = `pid ${pid}, ${version}, ${health.state}`;

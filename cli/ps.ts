@@ -6,13 +6,13 @@ import { isSystemInstalled } from "./hook_install.ts";
 import { surveyHost } from "./host_survey.ts";
 import { print, printError } from "./output.ts";
 import { programLines, programTable } from "./ps_text.ts";
-import { ask } from "./status_client.ts";
+import { ask, NOT_ALLOWED, statusSockets } from "./status_client.ts";
 import type { PsCommand } from "./status_options.ts";
 import { agentSocket } from "./status_places.ts";
 
 const WATCH_MS = 2000;
 
-/** Answers the exit status: 0, or 3 when no agent runs. */
+/** Answers the exit status: 0, 3 when no agent runs, or 4 when this user may not ask it. */
 export async function runPs(command: PsCommand): Promise<number> {
   for (;;) {
     const status = await look(command);
@@ -23,7 +23,9 @@ export async function runPs(command: PsCommand): Promise<number> {
 
 async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand): Promise<number> {
   const answer = await ask<ProgramReport[]>(agentSocket(runtimeDir), "/programs");
-  if (typeof answer === "string") printError(`sslcollector: ${answer}`);
+  const sockets = statusSockets(runtimeDir);
+  const trouble = typeof sockets === "string" ? `${sockets}: what passed is not shown` : answer;
+  if (typeof trouble === "string") printError(`sslcollector: ${trouble}`);
   const report = await ask<AgentReport>(agentSocket(runtimeDir), "/status");
   const captures = typeof report === "object" ? report.captures ?? [] : [];
   const { programs, hidden } = surveyHost(runtimeDir, captures);
@@ -32,12 +34,12 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand
     for (const line of lines) print(JSON.stringify({ ...line, libraries: [...line.libraries] }));
   } else {
     if (watch && Deno.stdout.isTerminal()) console.clear();
-    if (answer === undefined) print(`no agent runs in ${runtimeDir}: nothing is mirrored now`);
+    if (trouble === undefined) print(`no agent runs in ${runtimeDir}: nothing is mirrored now`);
     for (const row of programTable(lines)) print(row);
     if (captures.length === 0 || captures.includes("hook")) tellOfHook();
     if (hidden > 0) print(`processes of others, at which this user may not look: ${hidden}`);
   }
-  return answer === undefined ? 3 : 0;
+  return typeof sockets === "string" ? NOT_ALLOWED : answer === undefined ? 3 : 0;
 }
 
 function tellOfHook(): void {

@@ -4,7 +4,7 @@ import type { StatusReport } from "../net/status/report.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import { print, printError } from "./output.ts";
 import type { StatusCommand } from "./status_options.ts";
-import { ask, statusSockets } from "./status_client.ts";
+import { ask, NOT_ALLOWED, statusSockets } from "./status_client.ts";
 import { statusLines } from "./status_text.ts";
 
 const HEALTHY = 0;
@@ -12,7 +12,7 @@ const DEGRADED = 1;
 const NOT_RUNNING = 3;
 const WATCH_MS = 1000;
 
-/** Answers the exit status of the last look: 0 all are healthy, 1 one is degraded or does not answer, 3 none is running. */
+/** Answers the exit status of the last look: 0 all are healthy, 1 one is degraded or does not answer, 3 none is running, 4 this user may not ask. */
 export async function runStatus(command: StatusCommand): Promise<number> {
   for (;;) {
     const status = await look(command);
@@ -23,6 +23,10 @@ export async function runStatus(command: StatusCommand): Promise<number> {
 
 async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: StatusCommand): Promise<number> {
   const sockets = statusSockets(runtimeDir);
+  if (typeof sockets === "string") {
+    printError(`sslcollector: ${sockets}`);
+    return NOT_ALLOWED;
+  }
   const answers = await Promise.all(sockets.map((path) => ask<StatusReport>(path, "/status")));
   const running = answers.filter((answer) => answer !== undefined);
   if (watch && Deno.stdout.isTerminal() && !json) console.clear();

@@ -1,20 +1,34 @@
 // SPDX-License-Identifier: MIT
 /** Asks the agents and collectors of this host. @module */
-import { printError } from "./output.ts";
 import { statusFolder } from "./status_places.ts";
 
 /** A process that takes longer is stopped. */
 const ANSWER_MS = 5000;
 
-/** Sockets below a runtime directory, of processes that run or ran. */
-export function statusSockets(runtimeDir: string): string[] {
+/** Exit status of commands that ask, where this user may not. */
+export const NOT_ALLOWED = 4;
+
+/** Sockets below a runtime directory, of processes that run or ran; a line where this user may not ask them. */
+export function statusSockets(runtimeDir: string): string[] | string {
   const folder = statusFolder(runtimeDir);
   try {
     return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`).sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    printError(`sslcollector: cannot look into ${folder}: ${(error as Error).message}`);
-    return [];
+    if (!(error instanceof Deno.errors.PermissionDenied)) {
+      return `cannot look into ${folder}: ${(error as Error).message}`;
+    }
+    const owner = ownerOf(folder);
+    const who = owner === undefined || owner === 0 ? "" : ` and uid ${owner}`;
+    return `only root${who} may ask what runs below ${runtimeDir}`;
+  }
+}
+
+function ownerOf(folder: string): number | undefined {
+  try {
+    return Deno.statSync(folder).uid ?? undefined;
+  } catch {
+    return undefined;
   }
 }
 

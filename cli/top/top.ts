@@ -7,7 +7,7 @@ import { BadFilter, parseFilter } from "../../net/view/filter.ts";
 import { BadInput } from "../bad_input.ts";
 import { printError } from "../output.ts";
 import { type Paint, paintFor } from "../paint.ts";
-import { ask, statusSockets } from "../status_client.ts";
+import { ask, NOT_ALLOWED, statusSockets } from "../status_client.ts";
 import type { TopCommand } from "../status_options.ts";
 import { agentSocket } from "../status_places.ts";
 import { followExchanges } from "./feed_client.ts";
@@ -27,7 +27,7 @@ const SIGNALS: readonly (readonly [Deno.Signal, number])[] = [["SIGTERM", 143], 
   130,
 ], ["SIGQUIT", 131]];
 
-/** Answers the exit status: 0, 2 without a terminal, 3 when nothing runs, or not any more. */
+/** Answers the exit status: 0, 2 without a terminal, 3 when nothing runs, or not any more, 4 when this user may not ask. */
 export async function runTop({ runtimeDir = defaultRuntimeDir(), filter }: TopCommand): Promise<number> {
   checkFilter(filter);
   if (!Terminal.isThere) {
@@ -36,7 +36,12 @@ export async function runTop({ runtimeDir = defaultRuntimeDir(), filter }: TopCo
   }
   const agent = agentSocket(runtimeDir);
   const running: string[] = [];
-  for (const socket of statusSockets(runtimeDir)) {
+  const sockets = statusSockets(runtimeDir);
+  if (typeof sockets === "string") {
+    printError(`sslcollector: ${sockets}`);
+    return NOT_ALLOWED;
+  }
+  for (const socket of sockets) {
     if (await ask<StatusReport>(socket, "/status") !== undefined) running.push(socket);
   }
   if (running.length === 0) {
