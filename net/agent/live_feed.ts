@@ -2,6 +2,9 @@
 /** Exchanges of a running agent for who asks, by code that is loaded when somebody does. @module */
 import type { ExchangeFeed, FeedOptions } from "../view/feed.ts";
 
+/** What may be asked of it; a number behind the first asks for one exchange. */
+export const LIVE_PATHS: readonly string[] = ["/exchanges", "/flows"];
+
 export class LiveFeed {
   readonly #options: FeedOptions;
   #feed: ExchangeFeed | undefined;

@@ -24,7 +24,7 @@ import type {
 } from "../status/report.ts";
 import type { StatusSubject } from "../status/server.ts";
 import { LEFT_OUT } from "./left_out.ts";
-import type { LiveFeed } from "./live_feed.ts";
+import { LIVE_PATHS, type LiveFeed } from "./live_feed.ts";
 import { Trend } from "../status/trend.ts";
 
 /** Where the numbers come from: asked for every report. */
@@ -55,6 +55,7 @@ function programReport(
 
 /** Makes reports out of numbers, and remembers how they grew. */
 export class AgentStatus implements StatusSubject {
+  readonly answered = LIVE_PATHS;
   readonly #startedMs = Date.now();
   readonly #trend = new Trend();
   readonly #numbers: () => AgentNumbers;

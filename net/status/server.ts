@@ -20,6 +20,8 @@ export interface StatusSubject {
   programs?(): readonly ProgramReport[];
   /** What else may be asked on the socket; undefined for what is not known. */
   answer?(url: URL): Promise<Response | undefined>;
+  /** Paths that {@linkcode answer} knows, for who asks for another. */
+  readonly answered?: readonly string[];
   /** Nothing will be asked any more: answers that go on end. */
   close?(): void;
 }
@@ -102,8 +104,13 @@ export class StatusServer {
     if (pathname === "/status" && hasStatus) return Response.json(subject.report());
     if (pathname === "/programs" && hasStatus) return Response.json(subject.programs?.() ?? []);
     const answer = hasStatus ? await subject.answer?.(url) : undefined;
-    return answer ?? text("there are /metrics, /healthz and /readyz", 404);
+    return answer ?? text(`there are ${pathsOf(subject, hasStatus).join(", ")}`, 404);
   }
+}
+
+function pathsOf({ programs, answered = [] }: StatusSubject, hasStatus: boolean): string[] {
+  const onSocket = ["/status", ...programs === undefined ? [] : ["/programs"], ...answered];
+  return ["/metrics", "/healthz", "/readyz", ...hasStatus ? onSocket : []];
 }
 
 function text(lines: string, status = 200, headers: Readonly<Record<string, string>> = {}): Response {

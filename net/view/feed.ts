@@ -66,6 +66,11 @@ export class ExchangeFeed {
     return watcher.stream;
   }
 
+  /** Whether anybody looks: else there are no rows to be had. */
+  get isFollowed(): boolean {
+    return this.#watchers.size > 0;
+  }
+
   /** A row with all that is there of it; undefined where it is not there any more, or nobody follows. */
   detail(number: number): ExchangeDetail | MessageDetail | undefined {
     const [watcher] = this.#watchers;

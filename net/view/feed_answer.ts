@@ -35,7 +35,10 @@ const NOT_KEPT = { "cache-control": "no-store, no-transform" };
 function answerDetail(feed: ExchangeFeed, number: number): Response {
   const detail = feed.detail(number);
   return detail === undefined
-    ? mistake("it is not in the log any more", 404)
+    ? mistake(
+      feed.isFollowed ? "it is not in the log any more" : "nobody follows: follow /exchanges meanwhile",
+      404,
+    )
     : Response.json(detail, { headers: NOT_KEPT });
 }
 

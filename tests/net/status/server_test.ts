@@ -23,6 +23,8 @@ class Subject implements StatusSubject {
     };
   }
 
+  readonly answered = ["/more"];
+
   metrics = () => [gauge("up", "Up.", [{ value: 1 }])];
 }
 
@@ -60,7 +62,10 @@ Deno.test("status: who asks before there is an answer is told so, and then answe
         text: "degraded\na is down\nb loses\n",
       });
       assert.match((await overSocket(path, "/metrics")).text, /^sslcollector_up 1$/m);
-      assert.equal((await overSocket(path, "/other")).status, 404);
+      assert.deepEqual(await overSocket(path, "/other"), {
+        status: 404,
+        text: "there are /metrics, /healthz, /readyz, /status, /more\n",
+      });
       assert.equal((await overSocket(path, "/status", "POST")).status, 405);
     } finally {
       await server.close();

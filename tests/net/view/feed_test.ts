@@ -118,7 +118,11 @@ Deno.test("a flow is looked at while somebody follows, from the next request on 
   await follower.leave();
   assert.equal(looked.tapped, false);
   looked.exchange("/unseen");
-  assert.equal(looked.ask("/exchanges/1").status, 404);
+  const unfollowed = looked.ask("/exchanges/1");
+  assert.deepEqual(
+    [unfollowed.status, await unfollowed.text()],
+    [404, "nobody follows: follow /exchanges meanwhile\n"],
+  );
 });
 
 Deno.test("two who look see one log, and it goes with the last of them", async () => {
