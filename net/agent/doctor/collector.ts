@@ -27,7 +27,9 @@ export async function collectorFindings(target: RemoteTarget, own: OwnAgent): Pr
     return visitFindings(subject, await visit(target, own.credentials, own.application, ANSWER_MS), own);
   } catch (error) {
     const { message } = error as Error;
-    const fix = /refuses|certificate/.test(message)
+    const fix = /speaks TLS/.test(message)
+      ? `-t ${target.name.replace(/^tcp:\/\//, "")}, and certificates as docs/certificates.md says`
+      : /refuses|certificate/.test(message)
       ? "sslcollector pki show, here and there"
       : `start sslcollector -C there, and let port ${target.port} through`;
     return [broken(subject, `takes nothing of this host: ${message}`, fix)];

@@ -22,6 +22,16 @@ const MICROSECONDS = 6;
 /** What {@linkcode isControlBlock} looks at, and the second length. */
 const CONTROL_BLOCK_MIN = 24;
 
+/** A stream begins with a record of TLS: its other side encrypts, and this one does not. */
+export class TlsInstead extends RangeError {}
+
+/** Whether the first four bytes, little-endian, are of an alert or a handshake (RFC 8446, section 5.1). */
+function isTls(firstWord: number): boolean {
+  const contentType = firstWord & 0xff;
+  const major = firstWord >>> 8 & 0xff;
+  return (contentType === 21 || contentType === 22) && major === 3;
+}
+
 /** Steps over blocks without allocating for packets. */
 export class BatchWalker {
   /** Of the block that the last step found. */
@@ -93,6 +103,7 @@ export class BatchWalker {
   }
 
   #checkSection(type: number): void {
+    if (isTls(type)) throw new TlsInstead("no pcapng stream but TLS");
     if (type !== pcapng.BLOCK_SECTION_HEADER) throw new RangeError("no pcapng stream");
   }
 

@@ -6,6 +6,7 @@ import { linkBlock, linkHead, type LinkMessage, SILENT_HEARTBEATS, STATUS } from
 import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
 import { CLEAR_MAX, packableBytes, type Packer, PACKING_ROOM, ZSTD } from "../blocks/packing.ts";
 import type { Outbox } from "../session/outbox.ts";
+import { collectorTrouble } from "./trouble.ts";
 
 /** Bytes of packed blocks from which they are sent with one write. */
 const GATHERED_MIN = 64 * 1024;
@@ -162,7 +163,7 @@ export class Sender {
     try {
       for (let at = 0; at < bytes.length && !this.#isOver;) at += this.#reader.push(bytes, at);
     } catch (error) {
-      this.breakOff(`collector sent rubbish: ${(error as Error).message}`);
+      this.breakOff(collectorTrouble(error));
     }
   }
 

@@ -13,6 +13,7 @@ import {
 import { LinkReader, SMALL_MEMORY } from "../blocks/link_reader.ts";
 import type { RemoteTarget } from "../target.ts";
 import { dial } from "./dial.ts";
+import { collectorTrouble } from "./trouble.ts";
 
 /** Above the head of any collector; what a stranger sends more of is left. */
 const HEAD_BYTES_MAX = 4096;
@@ -80,7 +81,7 @@ function converse(
     try {
       for (let at = 0; at < bytes.length;) at += reader.push(bytes, at);
     } catch (error) {
-      reject(error as Error);
+      reject(new Error(collectorTrouble(error)));
     }
   });
   socket.on("error", reject).on("close", () => reject(new Error("connection closed")));

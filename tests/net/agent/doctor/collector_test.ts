@@ -42,6 +42,15 @@ Deno.test("doctor: a collector that lets this host not in says why", () =>
     await server.close();
   }));
 
+Deno.test("doctor: a collector that speaks TLS is told from one that is none", () =>
+  withPki(async (pki) => {
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, new TestLog());
+    const [{ text, fix }] = await collectorFindings(parseTarget(`tcp://127.0.0.1:${server.port}`), OWN);
+    assert.equal(text, "takes nothing of this host: collector speaks TLS: leave tcp:// out");
+    assert.match(fix!, new RegExp(`^-t 127\\.0\\.0\\.1:${server.port}, `));
+    await server.close();
+  }));
+
 Deno.test("doctor: nobody who listens is told with the port", async () => {
   const target = parseTarget(`tcp://127.0.0.1:${freePort()}`);
   const [{ state, text, fix }] = await collectorFindings(target, OWN);

@@ -158,6 +158,7 @@ Deno.test("mutated streams are read or refused, never more than is allowed", () 
 const head = linkHead("test", "any");
 const impossible: [string, RegExp, Uint8Array][] = [
   ["no section", /no pcapng stream/, linkBlock(messages[1])],
+  ["an alert of TLS", /no pcapng stream but TLS/, Uint8Array.of(21, 3, 3, 0, 2, 2, 50)],
   ["big-endian", /not little-endian/, bytesOf(head, (view) => view.setUint32(8, 0x1a2b3c4d, false))],
   ["a block of 0 bytes", /with length 0/, concat([head, Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)])],
   [
