@@ -14,7 +14,7 @@ import type { HookCommand } from "./hook_options.ts";
 import { print } from "./output.ts";
 import { unitAdvice } from "./unit_advice.ts";
 import { programAdvice } from "./unit_programs.ts";
-import { askUnit } from "./unit_question.ts";
+import { askUnit, isUnit } from "./unit_question.ts";
 
 /** Answers the exit status. */
 export async function runHookCommand(command: HookCommand): Promise<number> {
@@ -124,6 +124,9 @@ function sanitizedText(programs: readonly SurveyedProgram[]): string {
 }
 
 function warnOf(root: string, service: string): void {
+  if (!isUnit(root, service)) {
+    print(`warning: ${service} names no unit: the drop-in counts once there is one`);
+  }
   const unit = askUnit(root, service, install.dropInPath(root, service));
   for (const line of [...unitAdvice(service, unit, install.LIBRARY_PATH), ...programAdvice(root, unit)]) {
     print(`warning: ${service} ${line}`);

@@ -139,6 +139,22 @@ Deno.test("hook install: the commands do it below --root, and undo it", async ()
   });
 });
 
+Deno.test("hook install: a unit that is not there is warned of, with --dry-run and without", async () => {
+  await withRoot(async (root) => {
+    const units = `${root}/usr/lib/systemd/system`;
+    await Deno.mkdir(units, { recursive: true });
+    await Deno.writeTextFile(`${units}/nginx.service`, "[Service]\nExecStart=/usr/sbin/nginx\n");
+    await Deno.writeTextFile(`${units}/php@.service`, "[Service]\nExecStart=/usr/sbin/php\n");
+    for (const more of [["--dry-run"], []]) {
+      const named = ["nginx", "php@8", "nosuch"].flatMap((name) => ["--unit", name]);
+      const { code, stdout } = await runCommand(["hook", "install", ...named, ...more, "--root", root]);
+      assert.equal(code, 0);
+      const warned = stdout.split("\n").filter((line) => line.includes(" names no unit"));
+      assert.deepEqual(warned.map((line) => line.split(" ")[1]), ["nosuch.service"]);
+    }
+  });
+});
+
 Deno.test("hook uninstall --all: undoes every install, and leaves a package its library", async () => {
   await withRoot(async (root) => {
     const uninstallAll = async () => {
