@@ -31,7 +31,7 @@ export async function runPki(command: PkiCommand): Promise<number> {
         print(join(directory, "ca.crt"));
         break;
       case "pki issue":
-        print(await issue(directory, command));
+        for (const path of await issue(directory, command)) print(path);
         break;
       case "pki renew": {
         const validity = daysFrom(Date.now(), command.days ?? CERTIFICATE_DAYS);
@@ -56,13 +56,15 @@ export async function runPki(command: PkiCommand): Promise<number> {
   return 0;
 }
 
+/** Answers where certificate and key are: both are for the host that it is about. */
 async function issue(
   directory: string,
   command: Extract<PkiCommand, { command: "pki issue" }>,
-): Promise<string> {
+): Promise<readonly string[]> {
   const { role, name, days = CERTIFICATE_DAYS } = command;
   const validity = daysFrom(Date.now(), days);
-  return await issueInto(directory, { role, name, names: namesFor(command), validity });
+  const certificate = await issueInto(directory, { role, name, names: namesFor(command), validity });
+  return [certificate, join(directory, `${role}-${name}.key`)];
 }
 
 /** Names and addresses for a certificate. Throws a `RangeError` where they would be of no use. */
