@@ -9,6 +9,7 @@ import { giveBackAfterStart } from "../net/ffi/own_memory.ts";
 import { captureSources } from "./capture_sources.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
 import { log } from "./log.ts";
+import { tellMetrics } from "./metrics_line.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { AgentCommand } from "./options.ts";
 import { printError } from "./output.ts";
@@ -36,7 +37,7 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const service = new Service();
   const places = `mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}`;
   log.info(`${places}; stop with Ctrl-C`);
-  if (agent.metricsPort !== undefined) log.info(`metrics on port ${agent.metricsPort}`);
+  tellMetrics(command, agent);
   if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
   if (library !== undefined) {
     const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;

@@ -9,6 +9,7 @@ import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import { shown } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
 import { configureLog, log } from "./log.ts";
+import { tellMetrics } from "./metrics_line.ts";
 import { print, printError } from "./output.ts";
 import type { CollectorCommand } from "./remote_options.ts";
 import { Service } from "./service.ts";
@@ -59,7 +60,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   const service = new Service();
   const places = `collecting on ${formatHostPort(hostname, collector.port)} into ${names}`;
   log.info(`${places}; stop with Ctrl-C`);
-  if (collector.metricsPort !== undefined) log.info(`metrics on port ${collector.metricsPort}`);
+  tellMetrics(command, collector);
   if (collector.pageUrl !== undefined) printError(`page: ${collector.pageUrl}`);
   if (command.insecurePlaintext) {
     log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");

@@ -41,7 +41,7 @@ function valueOf(metrics: string, name: string): number {
 }
 
 const metricsPort = async ({ child }: Agent | Collector) =>
-  (await child.found("stderr", /metrics on port (\d+)/))[1];
+  (await child.found("stderr", /metrics on 127\.0\.0\.1:(\d+)/))[1];
 
 /** Visits to the server, each on a connection of its own. */
 async function curlOk(server: BodyServer, agent: Agent, path: string, times: number): Promise<void> {
