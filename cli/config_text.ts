@@ -21,7 +21,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "PORT=PORT": "443=80",
   "MAC": "02:00:00:00:00:99",
   "MODE": "greet",
-  "SOURCES": "hook",
+  "SOURCE": "hook",
   "WHAT": "requests",
   "STYLE": "json",
   "WHEN": "auto",

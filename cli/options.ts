@@ -117,9 +117,9 @@ const captureOptions = {
 export const agentParser = object("Options", {
   command: constant("agent" as const),
   ...captureOptions,
-  capture: optional(option("--capture", word("SOURCES", CAPTURES), {
+  capture: optional(option("--capture", word("SOURCE", CAPTURES), {
     description:
-      message`Where clear text comes from. hook: programs that carry the hook; uprobes: kernel probes at the calls of OpenSSL, GnuTLS and Go's TLS in all other programs, also those that run already; auto: both, as far as the kernel allows. Default: hook.`,
+      message`Where clear text comes from, one of three. hook: programs that carry the hook; uprobes: kernel probes at the calls of OpenSSL, GnuTLS, NSS and Go's TLS in all other programs, also those that run already; auto: both, as far as the kernel allows. Default: hook.`,
   })),
   ...mirrorOptions,
   ...remoteOptions,

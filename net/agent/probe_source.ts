@@ -32,7 +32,7 @@ const probeSchema = v.strictObject({
 
 /**
  * Every program of this host that uses a library which is known, but for those that carry the hook: programs that run already,
- * in whatever container. Linux 6.3 on x86_64, and untried on arm64; needs root, or CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE. Rejects with
+ * in whatever container. Linux 6.3 on x86_64, and untried on arm64; needs root, or CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_PTRACE. Rejects with
  * {@linkcode BadSetting}.
  */
 export async function probeSource(options: ProbeSourceOptions = {}): Promise<CaptureSource> {

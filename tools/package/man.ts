@@ -15,7 +15,8 @@ const DESCRIPTION = [
   "that an IDS would have seen had the session never been encrypted: to a capture file, an interface, a pipe, a PCAP-over-IP client, or over " +
   "mutual TLS to a collector that replays the mirrors of many hosts.",
   "Programs are mirrored that start with the hook, a library that is preloaded: by the command run, by hook install for services and for the " +
-  "whole system, or by LD_PRELOAD as the agent prints it. Whatever happens to the mirror, the mirrored program goes on.",
+  "whole system, or by LD_PRELOAD as the agent prints it. With --capture uprobes, or auto beside the hook, kernel probes mirror programs without it, " +
+  "also those that run already. Whatever happens to the mirror, the mirrored program goes on.",
 ];
 
 const ENVIRONMENT = [

@@ -26,10 +26,10 @@ export const KERNEL_MULTI: Release = [6, 6];
 const ARCHITECTURES = Object.keys(MACHINES);
 /** Rights by their number in the kernel's sets. */
 const SYS_ADMIN = 21;
-const RIGHTS: readonly (readonly [number: number, name: string])[] = [
-  [39, "CAP_BPF"],
-  [38, "CAP_PERFMON"],
-];
+type Right = readonly [number: number, name: string];
+/** Without which no probe is loaded. */
+const LOADING: readonly Right[] = [[39, "CAP_BPF"], [38, "CAP_PERFMON"]];
+const ALL_RIGHTS = "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_PTRACE";
 /** PROC_PID_INIT_INO of linux/proc_ns.h: the namespace in which the kernel itself counts processes. */
 const FIRST_PID_NAMESPACE = "pid:[4026531836]";
 
@@ -65,10 +65,18 @@ export function missingForProbes(host: ProbeHost): string[] {
   if (!host.hasUprobes) missing.push("uprobes (CONFIG_UPROBE_EVENTS)");
   if (host.lockdown?.includes("[confidentiality]")) missing.push("a kernel that is not locked down");
   if (host.pidNamespace !== FIRST_PID_NAMESPACE) missing.push("the host's own pid namespace");
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(host.status)?.[1] ?? "0"}`);
-  const has = (number: number) => (effective >> BigInt(number) & 1n) === 1n;
-  if (!has(SYS_ADMIN)) missing.push(...RIGHTS.filter(([number]) => !has(number)).map(([, name]) => name));
+  const rights = missingRights(host.status);
+  if (rights.length > 0) {
+    missing.push(`rights: run it as root, or with ${ALL_RIGHTS}, of which it lacks ${rights.join(", ")}`);
+  }
   return missing;
+}
+
+/** `status` as {@linkcode ProbeHost} has it. */
+function missingRights(status: string): string[] {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  const has = (number: number) => (effective >> BigInt(number) & 1n) === 1n;
+  return has(SYS_ADMIN) ? [] : LOADING.filter(([number]) => !has(number)).map(([, name]) => name);
 }
 
 function textOf(path: string): string | undefined {
