@@ -50,6 +50,11 @@ export function ownersOf(option: string): string[] {
   return [...OPTIONS].filter(([, options]) => options.has(option)).map(([command]) => command);
 }
 
+/** Options of `command`, none where there is no such command. */
+export function optionsKnownTo(command: string): string[] {
+  return [...OPTIONS.get(command) ?? []];
+}
+
 /** Second words that `command` may have: `init` of `pki`. */
 export function subcommands(command: string): string[] {
   const start = `${command} `;

@@ -9,7 +9,17 @@ export function datedFile(): SinkSpec {
   const two = (value: number) => String(value).padStart(2, "0");
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  return parseSinkSpec(`sslcollector-${date}-${time}-${Deno.pid}.pcapng`);
+  const file = parseSinkSpec(`sslcollector-${date}-${time}-${Deno.pid}.pcapng`);
+  return { ...file, check: () => checkUnasked(file) };
+}
+
+/** Nobody named the file: its mistake says how to. */
+function checkUnasked(file: SinkSpec): void {
+  try {
+    file.check();
+  } catch (error) {
+    throw new Error(`${(error as Error).message}: -o FILE`);
+  }
 }
 
 /**

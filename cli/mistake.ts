@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Mistakes on the command line, in one line that names the option, the value and what would be right. @module */
-import { COMMANDS, isCommand, ownersOf, subcommands } from "./command_options.ts";
+import { COMMANDS, isCommand, optionsKnownTo, ownersOf, subcommands } from "./command_options.ts";
 import { endOfOptions, isCollector } from "./options.ts";
 import { habitHint, nearest } from "./short_words.ts";
 
@@ -9,7 +9,7 @@ export function describeMistake(texts: readonly string[], args: readonly string[
   const text = texts.find((text) => text.startsWith("Error: ")) ?? texts[0] ?? "";
   const said = text.replace(/^Error: /, "").split("\n").map((line) => line.trim()).join(" ").trim();
   const { command, position } = findCommand(args);
-  const unexpected = /^Unexpected option or (?:subcommand|argument): [`"]([^`"]+)[`"]\.?(.*)$/.exec(said);
+  const unexpected = /^Unexpected option or (?:subcommand|argument): [`"]([^`"]+)[`"]/.exec(said);
   if (unexpected || / cannot be used together\.$/.test(said)) {
     const foreign = args.slice(0, endOfOptions(args)).map((word) => word.replace(/=.*/, ""))
       .find((word) => ownersOf(word).length > 0 && !ownersOf(word).includes(command));
@@ -19,7 +19,8 @@ export function describeMistake(texts: readonly string[], args: readonly string[
     if (!unexpected) {
       return position > 0 ? `${command}: expected before its options, not after ${args[0]}` : said;
     }
-    return unexpectedWord(unexpected[1], unexpected[2], command);
+    const helped = command === "help" && args[1] !== unexpected[1] ? args[1] : command;
+    return unexpectedWord(unexpected[1], helped);
   }
   if (/^No matching command(?: or argument)? found\.$/.test(said)) {
     return `${command}: expected ${inWords(subcommands(command), "or")}`;
@@ -39,19 +40,29 @@ function findCommand(args: readonly string[]): { command: string; position: numb
   return { command: isCommand(pair) ? pair : args[position], position };
 }
 
-function unexpectedWord(word: string, suggestion: string, command: string): string {
-  const hint = /Did you mean (?:one of these\? )?(.+?)\??$/.exec(suggestion)?.[1].replaceAll("`", "");
-  const similar = hint ? `; similar is ${inWords(hint.split(/[\s,]+/), "or")}` : "";
+function unexpectedWord(word: string, command: string): string {
   const habit = habitHint(word);
   if (habit !== undefined) return `${word}: not an option of ${command}; ${habit}`;
-  if (word.startsWith("-")) return `${word}: not an option of ${command}${similar}; see sslcollector --help`;
+  if (word.startsWith("-")) {
+    const similar = similarTo(word.replace(/=.*/, ""), optionsKnownTo(command));
+    return `${word}: not an option of ${command}${similar}; see sslcollector --help`;
+  }
   const known = subcommands(command);
   if (known.length > 0) return `${command}: expected ${inWords(known, "or")}, got ${JSON.stringify(word)}`;
-  if (!command.startsWith("the ")) return `${command}: ${JSON.stringify(word)} is one argument too many`;
-  const meant = nearest(word, COMMANDS);
-  if (meant !== undefined) return `there is no command ${JSON.stringify(word)}; similar is ${meant}`;
-  return `there is no command ${JSON.stringify(word)}: expected ${inWords(COMMANDS, "or")}; ` +
-    `to mirror a program: sslcollector run -- ${word}`;
+  const isHelp = command === "help";
+  if (!isHelp && !command.startsWith("the ")) {
+    return `${command}: ${JSON.stringify(word)} is one argument too many`;
+  }
+  const similar = similarTo(word, COMMANDS);
+  const expected = `: expected ${inWords(COMMANDS, "or")}` +
+    (isHelp ? "" : `; to mirror a program: sslcollector run -- ${word}`);
+  return `there is no command ${JSON.stringify(word)}${similar || expected}`;
+}
+
+/** Names the one word that may be meant; empty where none is near. */
+function similarTo(word: string, known: readonly string[]): string {
+  const meant = nearest(word, known);
+  return meant === undefined ? "" : `; similar is ${meant}`;
 }
 
 function inWords(words: readonly string[], conjunction = "and"): string {

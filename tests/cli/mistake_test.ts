@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { runCommand } from "../support/command.ts";
+import { missing, withTempDir } from "../support/run.ts";
+import { notLinux, skipIf } from "../support/skip.ts";
 
 /** Every mistake ends with status 2 after one line: what `args` give, exactly. */
 function mistake(name: string, cases: readonly (readonly [args: string, line: string])[]): void {
@@ -91,6 +93,14 @@ mistake("what is missing or too much is named", [
   ["--events - -o -", "--events: - is a sink already: packets and events would mix"],
   ["--har x.pcap -o x.pcap", '--har: "x.pcap" is a sink already, give another file'],
   ["--har x.har --events ./x.har -o x.pcap", '--har: "x.har" is --events already, give another file'],
+  ["--ouput x", "--ouput: not an option of the agent; similar is --output; see sslcollector --help"],
+  ["-x", "-x: not an option of the agent; see sslcollector --help"],
+  ["help stauts", 'there is no command "stauts"; similar is status'],
+  [
+    "help nosuch",
+    'there is no command "nosuch": expected run, replay, read, status, top, ps, doctor, hook, config, codecs, pki, demo, help or completion',
+  ],
+  ["help hook nosuch", 'hook: expected path, install, uninstall or status, got "nosuch"'],
   ["--outptu x", "--outptu: not an option of the agent; similar is --output; see sslcollector --help"],
   [
     "curl",
@@ -146,6 +156,32 @@ mistake("what is missing or too much is named", [
   ],
   ["hook install --unit a/b", '--unit: "a/b" is not the name of a systemd service, for example nginx'],
 ]);
+
+Deno.test({
+  name: "command line: where the working directory takes no capture, -o is named",
+  ...skipIf(notLinux("rights of directories"), missing("setpriv")),
+  fn: () =>
+    withTempDir(async (folder) => {
+      const cwd = `${folder}/closed`;
+      await Deno.mkdir(cwd, { mode: 0o555 });
+      const taken = "-dac_override";
+      const under = Deno.uid() === 0 ? ["setpriv", "--bounding-set", taken, "--inh-caps", taken] : [];
+      const { code, stderr } = await runCommand(["run", "--dry-run", "--", "true"], { cwd, under });
+      assert.equal(code, 2, stderr);
+      assert.match(
+        stderr,
+        /^sslcollector: --output: cannot write "sslcollector-.*: the directory \. is not writable .*: -o FILE\n$/,
+      );
+    }),
+});
+
+Deno.test("command line: a new certificate is told with its key", () =>
+  withTempDir(async (folder) => {
+    const pki = ["--pki", folder];
+    await runCommand(["pki", "init", ...pki]);
+    const { stdout } = await runCommand(["pki", "issue", "agent", "web1", ...pki]);
+    assert.equal(stdout, `${folder}/agent-web1.crt\n${folder}/agent-web1.key\n`);
+  }));
 
 Deno.test("command line: help shows the forms of a call a line each, and all options", async () => {
   const { code, stdout, stderr } = await runCommand(["--help"]);
