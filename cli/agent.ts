@@ -8,11 +8,10 @@ import { silentPrograms } from "../net/agent/unmirrored/survey.ts";
 import { giveBackAfterStart } from "../net/ffi/own_memory.ts";
 import { captureSources } from "./capture_sources.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
-import { log } from "./log.ts";
+import { log, tell } from "./log.ts";
 import { tellMetrics } from "./metrics_line.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { AgentCommand } from "./options.ts";
-import { printError } from "./output.ts";
 import { remarksOnRunning } from "./remarks.ts";
 import { Service } from "./service.ts";
 import { refresher, Shutdown } from "./shutdown.ts";
@@ -38,12 +37,12 @@ export async function runAgent(command: AgentCommand): Promise<number> {
   const places = `mirroring to ${agent.sinks.map((sink) => sink.name).join(", ")}`;
   log.info(`${places}; stop with Ctrl-C`);
   tellMetrics(command, agent);
-  if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
+  if (agent.pageUrl !== undefined) tell(`page: ${agent.pageUrl}`);
   if (library !== undefined) {
     const where = runtimeDir === HOOK_DEFAULT_RUNTIME_DIR ? "" : `SSLCOLLECTOR_RUNTIME=${runtimeDir} `;
-    printError(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
+    tell(`start a program with: ${where}LD_PRELOAD=${library} COMMAND`);
   } else {
-    printError("programs are mirrored that run: kernel probes are at their TLS libraries");
+    tell("programs are mirrored that run: kernel probes are at their TLS libraries");
   }
   service.ready(places);
   giveBackAfterStart();

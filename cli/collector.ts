@@ -8,7 +8,7 @@ import { IS_WINDOWS } from "../net/ffi/platform.ts";
 import { formatHostPort, parseListenAddress } from "../net/link/target.ts";
 import { shown } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
-import { configureLog, log } from "./log.ts";
+import { configureLog, log, logsJson, tell } from "./log.ts";
 import { tellMetrics } from "./metrics_line.ts";
 import { print, printError } from "./output.ts";
 import type { CollectorCommand } from "./remote_options.ts";
@@ -61,7 +61,7 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   const places = `collecting on ${formatHostPort(hostname, collector.port)} into ${names}`;
   log.info(`${places}; stop with Ctrl-C`);
   tellMetrics(command, collector);
-  if (collector.pageUrl !== undefined) printError(`page: ${collector.pageUrl}`);
+  if (collector.pageUrl !== undefined) tell(`page: ${collector.pageUrl}`);
   if (command.insecurePlaintext) {
     log.warn("agents are taken IN PLAINTEXT: anybody may send, and on the way read and forge");
   }
@@ -77,10 +77,10 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   return failure ? 1 : 0;
 }
 
-function summarize(books: CollectorBooks, form: SummaryForm = "text"): void {
+function summarize(books: CollectorBooks, form: SummaryForm = logsJson() ? "json" : "text"): void {
   if (form === "json") printError(JSON.stringify(collectorBooksJson(books)));
   if (form === "text") {
-    for (const line of textCollectorSummary(books)) printError(`sslcollector: ${line}`);
+    for (const line of textCollectorSummary(books)) tell(`sslcollector: ${line}`);
   }
 }
 

@@ -2,8 +2,7 @@
 /** Lines for people as flows open and close, and while an agent that ends waits. @module */
 import { type AgentObserver, flowLine } from "../net/agent/observer.ts";
 import { printableLine } from "../net/wire/printable.ts";
-import { log } from "./log.ts";
-import { printError } from "./output.ts";
+import { log, tell } from "./log.ts";
 import { formatBytes } from "./format.ts";
 
 /** With `flowLines` a line for each flow as it opens and closes; what goes wrong is in the log. */
@@ -20,13 +19,13 @@ export function printingObserver(flowLines: boolean): AgentObserver {
 }
 
 const FLOW_LINES: AgentObserver = {
-  flowOpened: (flow) => printError(`+ ${flowLine(flow)}`),
+  flowOpened: (flow) => tell(`+ ${flowLine(flow)}`),
   flowClosed(flow, end) {
     if (!flow.attribution || flow.state === "dropped") return;
     const [toServer, toClient] = flow.counters.captured;
-    printError(
+    tell(
       `- ${flowLine(flow)} ${end}, ${formatBytes(toServer)} to server, ${formatBytes(toClient)} to client`,
     );
   },
-  laneOpened: (_flow, description) => printError(`/ ${printableLine(description)}`),
+  laneOpened: (_flow, description) => tell(`/ ${printableLine(description)}`),
 };

@@ -13,10 +13,23 @@ export interface LogOptions {
   readonly logFormat?: "text" | "json";
 }
 
+let isJson = false;
+
+/** Whether messages are a line of JSON each. */
+export function logsJson(): boolean {
+  return isJson;
+}
+
+/** A line that is shown whatever the least level: as it is, or where messages are JSON as one of them. */
+export function tell(text: string, level: LogLevel = "info"): void {
+  printError(isJson ? jsonLine(Date.now(), level, text.replace(/^sslcollector: /, "")) : text);
+}
+
 /** Shows messages of a level and above on standard error, one line each; off a terminal with their time and level. */
 export function configureLog({ logLevel: lowest = "info", logFormat = "text" }: LogOptions = {}): void {
   const isForPeople = Deno.stderr.isTerminal();
-  const format = logFormat === "json" ? formatJson : (record: LogRecord) => formatRecord(record, isForPeople);
+  isJson = logFormat === "json";
+  const format = isJson ? formatJson : (record: LogRecord) => formatRecord(record, isForPeople);
   configureSync({
     reset: true,
     sinks: { stderr: (record) => printError(format(record)) },
@@ -37,8 +50,11 @@ function textOf({ message, rawMessage, properties }: Shown): string {
 }
 
 function formatJson(record: LogRecord): string {
-  const { timestamp, level } = record;
-  return JSON.stringify({ time: new Date(timestamp).toISOString(), level, message: textOf(record) });
+  return jsonLine(record.timestamp, record.level, textOf(record));
+}
+
+function jsonLine(timestampMs: number, level: LogLevel, message: string): string {
+  return JSON.stringify({ time: new Date(timestampMs).toISOString(), level, message });
 }
 
 /** Nothing in a message can begin another line, whoever its words are from. */

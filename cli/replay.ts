@@ -4,10 +4,9 @@ import { startAgent } from "../net/agent/agent.ts";
 import { type CaptureSource, openRecording, RecordingError } from "../net/agent/source.ts";
 import { BadInput } from "./bad_input.ts";
 import { pipeOrDatedFile } from "./default_sink.ts";
-import { log } from "./log.ts";
+import { log, tell } from "./log.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { ReplayCommand } from "./options.ts";
-import { printError } from "./output.ts";
 import { Shutdown } from "./shutdown.ts";
 import { formatBytes } from "./format.ts";
 import { summarize } from "./summary.ts";
@@ -21,7 +20,7 @@ export async function runReplay(command: ReplayCommand): Promise<number> {
   const recording = await open(path, progress);
   if (command.dryRun) return await tellMirror({ ...settings, sources: [recording] });
   const agent = await startAgent({ ...settings, sources: [recording] });
-  if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
+  if (agent.pageUrl !== undefined) tell(`page: ${agent.pageUrl}`);
   let damage: RecordingError | undefined;
   try {
     await agent.ended;
@@ -32,7 +31,7 @@ export async function runReplay(command: ReplayCommand): Promise<number> {
   progress.clear();
   if (agent.pageUrl !== undefined) await untilSeen();
   summarize(await agent.finish(), command.summary);
-  if (damage) printError(`sslcollector: replay: ${path}: ${damage.message}`);
+  if (damage) tell(`sslcollector: replay: ${path}: ${damage.message}`, "error");
   return damage ? 1 : 0;
 }
 

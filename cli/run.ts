@@ -10,7 +10,7 @@ import { printable } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
 import { datedFile } from "./default_sink.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
-import { log } from "./log.ts";
+import { log, tell } from "./log.ts";
 import type { RunCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { resolveProgram } from "./program.ts";
@@ -46,7 +46,7 @@ export async function runProgram(command: RunCommand): Promise<number> {
   if (command.dryRun) return await tellMirror({ ...settings, sources });
   const library = await hookLibraryPath();
   const agent = await startAgent({ ...settings, sources });
-  if (agent.pageUrl !== undefined) printError(`page: ${agent.pageUrl}`);
+  if (agent.pageUrl !== undefined) tell(`page: ${agent.pageUrl}`);
   log.info(`mirroring ${printable(name)} to ${agent.sinks.map((sink) => sink.name).join(", ")}`);
   let lookout: Lookout | undefined;
   const status = await execute(command.program, agent, {

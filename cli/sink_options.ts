@@ -23,7 +23,7 @@ export const sinkOptions = {
   })),
   summary: optional(option("--summary", word("FORM", ["text", "json", "none"]), {
     description:
-      message`What the exit summary on standard error looks like: text, json or none. Default: text.`,
+      message`What the exit summary on standard error looks like: text, json or none. Default: that of --log-format.`,
   })),
   logLevel: optional(
     option("--log-level", word("LEVEL", ["debug", "info", "warning", "error"]), {
@@ -31,6 +31,6 @@ export const sinkOptions = {
     }),
   ),
   logFormat: optional(option("--log-format", word("STYLE", ["text", "json"]), {
-    description: message`Messages as text or as a line of JSON each. Default: text.`,
+    description: message`Messages as text or as a line of JSON each, the summary among them. Default: text.`,
   })),
 };

@@ -7,6 +7,7 @@ import type { Counters, PerDirection } from "../net/mirror/counters.ts";
 import { refusalLine } from "../net/agent/unmirrored/reasons.ts";
 import { printable } from "../net/wire/printable.ts";
 import { formatBytes } from "./format.ts";
+import { logsJson, tell } from "./log.ts";
 import { printError } from "./output.ts";
 import { NO_REMARKS, type Remarks } from "./remarks.ts";
 
@@ -76,14 +77,14 @@ export function jsonSummary(books: MirrorBooks, remarks: Remarks): Record<string
   return { ...booksJson({ ...books, refused }), remarks: remarks.lines };
 }
 
-/** Shows the summary on standard error. */
+/** Shows the summary on standard error; where the form is not given and messages are JSON, as one object. */
 export function summarize(
   books: MirrorBooks,
-  form: SummaryForm = "text",
+  form: SummaryForm = logsJson() ? "json" : "text",
   remarks: Remarks = NO_REMARKS,
 ): void {
   if (form === "text") {
-    for (const line of textSummary(books, remarks)) printError(`sslcollector: ${line}`);
+    for (const line of textSummary(books, remarks)) tell(`sslcollector: ${line}`);
   }
   if (form === "json") printError(JSON.stringify(jsonSummary(books, remarks)));
 }

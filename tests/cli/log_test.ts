@@ -37,6 +37,20 @@ Deno.test("log: off a terminal a line has time, level and text, or is an object 
     assert.deepEqual({ level, message }, { level: "info", message: `mirroring true to ${sink}` });
   }));
 
+Deno.test("log: with messages as JSON every line is an object, the page's address and the summary too", () =>
+  withTempDir(async (folder) => {
+    const args = ["run", "-o", `${folder}/out.pcapng`, "--ui", "0", "--log-format", "json"];
+    const lines = async (...more: string[]) => {
+      const { stderr } = await runCommand([...args, ...more, "--", "true"]);
+      return stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+    };
+    const told = await lines();
+    assert(told.some(({ level, message }) => level === "info" && /^page: http:/.test(message)));
+    assert.equal(told.at(-1).sinks[0].written, 0);
+    const asText = await lines("--summary", "text");
+    assert(asText.some(({ message }) => /^total: 0 flows/.test(message)));
+  }));
+
 Deno.test("log: a variable that is no setting is warned of, with the one that is meant", () =>
   withTempDir(async (folder) => {
     const args = ["run", "-o", `${folder}/out.pcapng`, "--dry-run", "--", "true"];
