@@ -28,7 +28,9 @@ export function valueParser<T>(
 /** Any text but none. */
 export function text(metavar: string): ValueParser<"sync", string> {
   return valueParser(metavar, "", (text) => {
-    if (text === "") throw new RangeError(`expected a ${metavar}, got nothing`);
+    if (text === "") {
+      throw new RangeError(`expected ${/^[AEIO]/.test(metavar) ? "an" : "a"} ${metavar}, got nothing`);
+    }
     return text;
   });
 }

@@ -75,6 +75,7 @@ Deno.test("values: words are those of the list, and suggested by their beginning
   const suggested = [...form.suggest!("te") as Iterable<{ text?: string }>];
   assert.deepEqual(suggested.map((suggestion) => suggestion.text), ["text"]);
   assert.equal(refusal(text("FILE"), ""), "expected a FILE, got nothing");
+  assert.equal(refusal(text("EXPRESSION"), ""), "expected an EXPRESSION, got nothing");
 });
 
 Deno.test("values: port maps may be joined and stay within 1 to 65535", () => {
