@@ -13,7 +13,7 @@ import { HarWriter } from "../view/har.ts";
 import { stdoutWriter } from "../sinks/stdout_writer.ts";
 import { FileLines, type LineOutput, SocketLines, StreamLines } from "../view/line_output.ts";
 import { BadFilter } from "../filter/expression.ts";
-import { type Filter, parseFilter } from "../view/filter.ts";
+import { type Filter, parseFilterFor } from "../view/filter.ts";
 import { LOG_BYTES_DEFAULT, LOG_BYTES_MIN } from "../view/log_layout.ts";
 import { type EntryReader, View } from "../view/view.ts";
 import { printableLine } from "../wire/printable.ts";
@@ -103,10 +103,10 @@ function checkOutput(setting: string, path: string): void {
   }
 }
 
-function filterOf({ filter }: ViewSettings): Filter | undefined {
+function filterOf({ filter, showSecrets: showsSecrets = false }: ViewSettings): Filter | undefined {
   if (filter === undefined) return undefined;
   try {
-    return parseFilter(filter);
+    return parseFilterFor(filter, { showsSecrets });
   } catch (error) {
     if (!(error instanceof BadFilter)) throw error;
     throw new BadSetting("filter", `${error.message}\n${error.caret}`);

@@ -16,7 +16,7 @@
  */
 import { BadFilter } from "../filter/expression.ts";
 import type { StatusReport } from "../status/report.ts";
-import { type Filter, parseFilter, parseFilterOfStranger } from "../view/filter.ts";
+import { type Filter, parseFilterFor } from "../view/filter.ts";
 import { harText } from "../view/har.ts";
 import { LogReader } from "../view/log_reader.ts";
 import type { Entry, Exchange } from "../view/exchange.ts";
@@ -144,8 +144,7 @@ export class PageServer {
   #rows(log: PageLog, expression: string): Response {
     let filter: Filter | undefined;
     try {
-      const parse = log.showsSecrets ? parseFilter : parseFilterOfStranger;
-      filter = expression.trim() === "" ? undefined : parse(expression);
+      filter = expression.trim() === "" ? undefined : parseFilterFor(expression, log);
     } catch (error) {
       if (!(error instanceof BadFilter)) throw error;
       const mistake: FilterMistake = { message: error.message, position: error.position };

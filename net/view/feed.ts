@@ -58,6 +58,10 @@ export class ExchangeFeed {
     this.#options = options;
   }
 
+  get showsSecrets(): boolean {
+    return this.#options.showsSecrets;
+  }
+
   /** Lines from now on, until it is cancelled; undefined where too many look already. */
   follow(query: FeedQuery): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
     if (this.#watchers.size >= WATCHERS_MAX) return undefined;

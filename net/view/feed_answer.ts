@@ -10,7 +10,7 @@
  */
 import { BadFilter } from "../filter/expression.ts";
 import { type ExchangeFeed, type FeedQuery, ROWS_DEFAULT, ROWS_MAX } from "./feed.ts";
-import { parseFilter } from "./filter.ts";
+import { parseFilterFor } from "./filter.ts";
 
 /** Undefined for what is asked of others. */
 export function answerFeed(feed: ExchangeFeed, { pathname, searchParams }: URL): Response | undefined {
@@ -18,7 +18,7 @@ export function answerFeed(feed: ExchangeFeed, { pathname, searchParams }: URL):
   if (number !== undefined) return answerDetail(feed, Number(number));
   if (pathname !== "/exchanges" && pathname !== "/flows") return undefined;
   try {
-    const query = queryOf(searchParams);
+    const query = queryOf(searchParams, feed);
     return pathname === "/flows"
       ? Response.json(feed.flows(query.filter, query.rows), { headers: NOT_KEPT })
       : follow(feed, query);
@@ -49,7 +49,7 @@ function follow(feed: ExchangeFeed, query: FeedQuery): Response {
 }
 
 /** Throws a `RangeError` of one line, or a `BadFilter`. */
-function queryOf(parameters: URLSearchParams): FeedQuery {
+function queryOf(parameters: URLSearchParams, feed: ExchangeFeed): FeedQuery {
   const filter = parameters.get("filter") ?? "";
   const from = parameters.get("from") ?? "now";
   const rows = Number(parameters.get("rows") ?? ROWS_DEFAULT);
@@ -57,7 +57,7 @@ function queryOf(parameters: URLSearchParams): FeedQuery {
   if (!Number.isInteger(rows) || rows < 1 || rows > ROWS_MAX) {
     throw new RangeError(`rows is 1 to ${ROWS_MAX}`);
   }
-  return { from, rows, ...filter === "" ? {} : { filter: parseFilter(filter) } };
+  return { from, rows, ...filter === "" ? {} : { filter: parseFilterFor(filter, feed) } };
 }
 
 function mistake(text: string, status: number): Response {

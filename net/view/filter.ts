@@ -54,9 +54,12 @@ export function parseFilter(expression: string): Filter {
   return parseExpression(expression, FIELDS);
 }
 
-/** For who may not see secrets, and so not guess them either: the path is judged without. Throws {@linkcode BadFilter}. */
-export function parseFilterOfStranger(expression: string): Filter {
-  return parseExpression(expression, {
+/** What is hidden is not found either: without `showsSecrets` the path is judged without secrets. Throws {@linkcode BadFilter}. */
+export function parseFilterFor(
+  expression: string,
+  { showsSecrets }: { readonly showsSecrets: boolean },
+): Filter {
+  return showsSecrets ? parseFilter(expression) : parseExpression(expression, {
     ...FIELDS,
     path: { type: "text", get: (entry) => entry.kind === "exchange" ? withoutSecrets(entry.target) : "" },
   });

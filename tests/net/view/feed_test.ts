@@ -140,10 +140,11 @@ Deno.test("two who look see one log, and it goes with the last of them", async (
   assert.equal(looked.tapped, false);
 });
 
-Deno.test("secrets leave the agent only where it shows them, in rows, heads and targets", async () => {
+Deno.test("secrets leave the agent, and are found by a filter, only where it shows them, in rows, heads and targets", async () => {
   for (const showsSecrets of [false, true]) {
     const looked = new Looked(showsSecrets);
-    const follower = looked.follow();
+    const filter = `${showsSecrets ? "" : "not "}path contains "s3cret"`;
+    const follower = looked.follow(`?filter=${encodeURIComponent(filter)}`);
     looked.exchange("/?token=s3cret");
     await follower.next();
     const { rows: [row] } = await follower.batch();
