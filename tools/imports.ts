@@ -54,7 +54,7 @@ const RULES: readonly Rule[] = [
     types: ["net/mirror/", "net/capture/target.ts"],
   },
   { folder: "net/sinks/", values: ["net/sinks/", "net/wire/", "net/ffi/", BATCH] },
-  { folder: "net/filter/", values: ["net/filter/"] },
+  { folder: "net/filter/", values: ["net/filter/", "net/wire/", "codecs/units.ts"] },
   { folder: "net/status/", values: ["net/status/"], types: ["net/sinks/sink.ts"] },
   {
     folder: "net/page/browser/",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Which sessions are mirrored, by expressions over their program and their ends. @module */
+import { GRADES } from "../capture/record/layout.ts";
 import type { CaptureProgram } from "../capture/target.ts";
 import { BadFilter, type Condition, type Field, type Fields, parseCondition } from "../filter/expression.ts";
 import type { Flow } from "../mirror/flow.ts";
@@ -35,20 +36,20 @@ const PROGRAM_FIELDS: Fields<CaptureProgram> = {
   cgroup: { type: "text", get: ({ cgroup }) => cgroup ?? "" },
   container: { type: "text", get: ({ container }) => container ?? "" },
   pod: { type: "text", get: ({ pod }) => pod ?? "" },
-  source: { type: "text", get: ({ source }) => source ?? "hook" },
+  source: { type: "text", words: ["hook", "probes"], get: ({ source }) => source ?? "hook" },
 };
 
 const SESSION_FIELDS: Fields<Flow> = {
-  role: { type: "text", get: ({ info }) => info.isServer ? "server" : "client" },
+  role: { type: "text", words: ["client", "server"], get: ({ info }) => info.isServer ? "server" : "client" },
   port: { type: "number", get: ({ attribution }) => attribution?.key.server.port ?? 0 },
-  client: { type: "text", get: (flow) => addressOf(flow, "client") },
-  server: { type: "text", get: (flow) => addressOf(flow, "server") },
+  client: { type: "address", get: (flow) => addressOf(flow, "client") },
+  server: { type: "address", get: (flow) => addressOf(flow, "server") },
   net: { type: "text", get: (flow) => addressOf(flow, "server"), matcher: isWithin },
   host: { type: "text", ignoresCase: true, get: ({ info }) => info.sni.toLowerCase() },
   sni: { type: "text", ignoresCase: true, get: ({ info }) => info.sni.toLowerCase() },
   alpn: { type: "text", get: ({ info }) => info.alpn },
-  grade: { type: "text", get: ({ attribution }) => attribution?.grade ?? "none" },
-  address: { type: "text", get: addressState },
+  grade: { type: "text", words: ["wire", ...GRADES], get: ({ attribution }) => attribution?.grade ?? "none" },
+  address: { type: "text", words: ["confirmed", "claimed", "unknown"], get: addressState },
 };
 
 const FIELDS: Fields<Flow> = {

@@ -3,12 +3,18 @@
  * The one language in which things are chosen: `status >= 400 and host contains "shop" and not program == "curl"`.
  *
  * A field alone holds when it is neither empty nor 0. Texts stand in quotes, and one with `*` or `?` behind `==` or `!=` is a
- * pattern; `=~` takes a regular expression of JavaScript, as far as it can be searched for in one pass ({@linkcode LinearPattern}).
+ * pattern; an address may be a network there. Numbers of bytes and of milliseconds may have a unit. `=~` takes a regular expression
+ * of JavaScript, as far as it can be searched for in one pass ({@linkcode LinearPattern}).
  *
  * @module
  */
-import jsep from "jsep";
+import type jsep from "jsep";
+import { parseDuration, parseSize } from "../../codecs/units.ts";
+import { ipBytes, parseNetwork } from "../wire/network.ts";
 import { LinearPattern } from "./linear_pattern.ts";
+import { BadFilter, parseSyntax, type PlacedLiteral } from "./syntax.ts";
+
+export { BadFilter } from "./syntax.ts";
 
 type Value = string | number;
 
@@ -16,7 +22,11 @@ type Value = string | number;
 export interface Field<T> {
   /** Undefined: it is not known of this thing. */
   readonly get: (thing: T) => Value | undefined;
-  readonly type: "text" | "number";
+  readonly type: "text" | "address" | "number" | "bytes" | "milliseconds";
+  /** All that `get` may give: what would hold for none of them is a mistake. */
+  readonly words?: readonly string[];
+  /** A shorter form of its text, of which `==` may hold too. */
+  readonly shortened?: (known: string) => string;
   /** Texts of it are compared in lower case, which `get` gives. */
   readonly ignoresCase?: boolean;
   /** What `==` means of it, where that is not equality; throws an `Error` that says what was expected. */
@@ -26,25 +36,8 @@ export interface Field<T> {
 /** By name, in the order of the help. */
 export type Fields<T> = Readonly<Record<string, Field<T>>>;
 
-/** An expression that cannot be read. */
-export class BadFilter extends Error {
-  /** What it is called in a stack trace. */
-  override readonly name = "BadFilter";
-
-  /** `position` is where in the expression, from 0. */
-  constructor(message: string, readonly expression: string, readonly position: number) {
-    super(message);
-  }
-
-  /** The expression with a caret below the place, two lines. */
-  get caret(): string {
-    return `${this.expression}\n${" ".repeat(this.position)}^`;
-  }
-}
-
 const COMPARISONS: Readonly<Record<string, (left: Value, right: Value) => boolean>> = {
   "==": (left, right) => left === right,
-  "!=": (left, right) => left !== right,
   "<": (left, right) => left < right,
   "<=": (left, right) => left <= right,
   ">": (left, right) => left > right,
@@ -53,15 +46,6 @@ const COMPARISONS: Readonly<Record<string, (left: Value, right: Value) => boolea
 const AND: readonly string[] = ["and", "&&"];
 const OR: readonly string[] = ["or", "||"];
 const NOT: readonly string[] = ["not", "!"];
-/** An expression is written by people: beyond this it nests no deeper than a stack. */
-const LENGTH_MAX = 4096;
-
-jsep.addBinaryOp("or", 1);
-jsep.addBinaryOp("and", 2);
-jsep.addBinaryOp("contains", 6);
-jsep.addBinaryOp("=~", 6);
-jsep.addUnaryOp("not");
-
 /** Whether a thing is chosen by an expression over `fields`. Throws {@linkcode BadFilter}. */
 export function parseExpression<T>(expression: string, fields: Fields<T>): (thing: T) => boolean {
   const condition = parseCondition(expression, fields);
@@ -70,22 +54,21 @@ export function parseExpression<T>(expression: string, fields: Fields<T>): (thin
 
 /** The same of things of which some fields are not known: undefined is for those that these would decide. Throws {@linkcode BadFilter}. */
 export function parseCondition<T>(expression: string, fields: Fields<T>): Condition<T> {
-  if (expression.length > LENGTH_MAX) {
-    throw new BadFilter(`longer than ${LENGTH_MAX} characters`, expression.slice(0, 60), 0);
-  }
-  let tree: jsep.Expression;
-  try {
-    tree = jsep(expression);
-  } catch (error) {
-    const { message, index } = error as Error & { index: number };
-    const said = message.replace(/^Expected expression/, "expected a value");
-    throw new BadFilter(said[0].toLowerCase() + said.slice(1), expression, index);
-  }
-  return new Compiler(expression, fields).condition(tree);
+  return new Compiler(expression, fields).condition(parseSyntax(expression));
 }
 
 /** Undefined: what is not known of the thing decides. */
 export type Condition<T> = (thing: T) => boolean | undefined;
+
+/** Whether what is known of a thing is what is asked for. */
+type Test = (known: Value) => boolean;
+
+/** What a value without quotes is expected to be, by the field's type. */
+const NUMBERS = {
+  number: "a number",
+  bytes: "a number of bytes, such as 1000 or 64KiB",
+  milliseconds: "a number of milliseconds, such as 500 or 1.5s",
+};
 
 const negated = (holds: boolean | undefined) => holds === undefined ? undefined : !holds;
 
@@ -114,10 +97,10 @@ class Compiler<T> {
       case "Compound": {
         const { body } = tree as jsep.Compound;
         if (body.length === 0) throw this.#bad("expected a condition such as status >= 400", "");
-        throw this.#bad("expected and, or, or the end", this.#text(body[1]));
+        throw this.#bad("expected and, or, or the end", body[1]);
       }
     }
-    throw this.#bad("expected a condition such as status >= 400", this.#text(tree));
+    throw this.#bad("expected a condition such as status >= 400", tree);
   }
 
   #binary({ operator, left, right }: jsep.BinaryExpression): Condition<T> {
@@ -134,39 +117,59 @@ class Compiler<T> {
       return eitherDecides(first, second, OR.includes(operator));
     }
     const { name, field } = this.#field(left);
+    const isNegated = operator === "!=";
+    const holds = this.#comparison(isNegated ? "==" : operator, name, field, right);
+    return isNegated ? (thing) => negated(holds(thing)) : holds;
+  }
+
+  #comparison(operator: string, name: string, field: Field<T>, right: jsep.Expression): Condition<T> {
+    if (operator === "==" && field.matcher !== undefined) {
+      const value = String(this.#literal(right, name, field));
+      return this.#placed(right, () => field.matcher!(value));
+    }
+    const test = this.#test(operator, name, field, right);
+    if (field.words?.some(test) === false) {
+      throw this.#bad(`${name} is one of ${field.words.filter(Boolean).join(", ")}`, right);
+    }
+    return (thing) => ifKnown(field.get(thing), test);
+  }
+
+  #test(operator: string, name: string, field: Field<T>, right: jsep.Expression): Test {
     if (operator === "contains" || operator === "=~") return this.#onText(operator, name, field, right);
     const compare = COMPARISONS[operator];
     if (compare === undefined) throw this.#bad(`${operator} is no comparison`, operator);
     const value = this.#literal(right, name, field);
-    if (operator === "==" || operator === "!=") {
-      const matches = this.#matcher(field, value, right);
-      if (matches !== undefined) return operator === "==" ? matches : (thing) => negated(matches(thing));
-    }
-    return (thing) => ifKnown(field.get(thing), (known) => compare(known, value));
+    if (operator !== "==" || typeof value === "number") return (known) => compare(known, value);
+    const equals = this.#equality(field, value, right);
+    const { shortened } = field;
+    return shortened === undefined ? equals : (known) => equals(known) || equals(shortened(String(known)));
   }
 
-  /** For a field with a meaning of its own, or a pattern; else undefined. */
-  #matcher(field: Field<T>, value: Value, tree: jsep.Expression): Condition<T> | undefined {
-    if (field.matcher !== undefined) {
-      try {
-        return field.matcher(String(value));
-      } catch (error) {
-        throw this.#bad((error as Error).message, this.#text(tree));
-      }
+  #equality({ type }: Field<T>, value: string, tree: jsep.Expression): Test {
+    if (/[*?]/.test(value)) {
+      const pattern = this.#pattern(sourceOf(value), tree);
+      return (known) => pattern.test(String(known));
     }
-    if (typeof value === "number" || !/[*?]/.test(value)) return undefined;
-    const pattern = this.#pattern(sourceOf(value), tree);
-    return (thing) => ifKnown(field.get(thing), (known) => pattern.test(String(known)));
+    if (type !== "address" || value === "") return (known) => known === value;
+    const network = this.#placed(tree, () => parseNetwork(value));
+    return (known) => known !== "" && network.has(ipBytes(String(known)));
   }
 
-  #onText(operator: string, name: string, field: Field<T>, right: jsep.Expression): Condition<T> {
+  #onText(operator: string, name: string, field: Field<T>, right: jsep.Expression): Test {
     const text = String(this.#literal(right, name, { ...field, type: "text" }));
-    if (operator === "contains") {
-      return (thing) => ifKnown(field.get(thing), (known) => String(known).includes(text));
-    }
+    if (operator === "contains") return (known) => String(known).includes(text);
     const source = (right as jsep.Literal).raw.slice(1, -1);
     const pattern = this.#pattern(field.ignoresCase ? withSmallLetters(source) : source, right);
-    return (thing) => ifKnown(field.get(thing), (known) => pattern.test(String(known)));
+    return (known) => pattern.test(String(known));
+  }
+
+  /** What `make` gives; what it throws is said of the place. */
+  #placed<R>(tree: jsep.Expression, make: () => R): R {
+    try {
+      return make();
+    } catch (error) {
+      throw this.#bad((error as Error).message, tree);
+    }
   }
 
   #pattern(source: string, tree: jsep.Expression): LinearPattern {
@@ -175,34 +178,41 @@ class Compiler<T> {
     } catch (error) {
       const { message } = error as Error;
       if (!(error instanceof SyntaxError)) {
-        throw this.#bad(`not a pattern that is found in one pass: ${message}`, this.#text(tree));
+        throw this.#bad(`not a pattern that is found in one pass: ${message}`, tree);
       }
       const reason = message.replace(/^Invalid regular expression: /, "")
         .replace(/^(\/.*\/)[a-z]*: (.*)$/, (_, pattern, why) => `${pattern}: ${why.toLowerCase()}`);
-      throw this.#bad(`not a regular expression: ${reason}`, this.#text(tree));
+      throw this.#bad(`not a regular expression: ${reason}`, tree);
     }
   }
 
   #field(tree: jsep.Expression): { name: string; field: Field<T> } {
     const names = Object.keys(this.fields).join(", ");
-    if (tree.type !== "Identifier") throw this.#bad(`expected a field: ${names}`, this.#text(tree));
+    if (tree.type !== "Identifier") throw this.#bad(`expected a field: ${names}`, tree);
     const { name } = tree as jsep.Identifier;
     if (!Object.hasOwn(this.fields, name)) throw this.#bad(`no field ${name}; there are ${names}`, name);
     return { name, field: this.fields[name] };
   }
 
   #literal(tree: jsep.Expression, name: string, field: Field<T>): Value {
-    const isNumber = field.type === "number";
+    const { type } = field;
+    if (type !== "text" && type !== "address") return this.#number(tree, name, type);
+    const { value } = tree as jsep.Literal;
+    if (typeof value !== "string") throw this.#bad(`${name} is a text, which stands in quotes`, tree);
+    return field.ignoresCase ? value.toLowerCase() : value;
+  }
+
+  #number(tree: jsep.Expression, name: string, type: keyof typeof NUMBERS): number {
     if (tree.type === "UnaryExpression") {
       const { operator, argument } = tree as jsep.UnaryExpression;
-      if (operator === "-" && isNumber) return -Number(this.#literal(argument, name, field));
+      if (operator === "-") return -this.#number(argument, name, type);
     }
-    const { value } = tree as jsep.Literal;
-    if (tree.type !== "Literal" || typeof value !== (isNumber ? "number" : "string")) {
-      const expected = isNumber ? `${name} is a number` : `${name} is a text, which stands in quotes`;
-      throw this.#bad(expected, this.#text(tree));
+    const { value, raw } = tree as jsep.Literal;
+    const number = typeof value === "number" && Number.isNaN(value) ? withUnit(raw, type) : value;
+    if (typeof number !== "number" || Number.isNaN(number)) {
+      throw this.#bad(`${name} is ${NUMBERS[type]}`, tree);
     }
-    return field.ignoresCase ? String(value).toLowerCase() : value as Value;
+    return number;
   }
 
   /** How a part begins in the expression, as far as its tree tells. */
@@ -225,11 +235,18 @@ class Compiler<T> {
     }
   }
 
-  #bad(message: string, part: string): BadFilter {
+  #bad(message: string, place: jsep.Expression | string): BadFilter {
+    const part = typeof place === "string" ? place : this.#text(place);
     const whole = /^\w+$/.test(part) ? this.expression.search(new RegExp(`\\b${part}\\b`)) : -1;
-    const position = whole >= 0 ? whole : this.expression.indexOf(part);
+    const found = whole >= 0 ? whole : this.expression.indexOf(part);
+    const { position = found } = typeof place === "string" ? {} : place as Partial<PlacedLiteral>;
     return new BadFilter(message, this.expression, Math.max(0, position));
   }
+}
+
+/** Not a number where the unit is none of `type`. */
+function withUnit(raw: string, type: keyof typeof NUMBERS): number {
+  return type === "bytes" ? parseSize(raw) : type === "milliseconds" ? parseDuration(raw) : NaN;
 }
 
 /** `and` (false) and `or` (true): one of the two that is `decisive` decides, whether or not the other is known. */

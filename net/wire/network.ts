@@ -15,7 +15,7 @@ export function parseNetwork(text: string): Network {
   const bits = version === 4 ? 32 : 128;
   const prefix = prefixText === undefined ? bits : /^\d{1,3}$/.test(prefixText) ? Number(prefixText) : NaN;
   if (version === 0 || rest.length > 0 || !(prefix <= bits)) {
-    throw new RangeError(`expected a network such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
+    throw new RangeError(`expected an address or a network such as 10.0.0.0/8, got ${JSON.stringify(text)}`);
   }
   const bytes = ipBytes(address);
   const whole = prefix >> 3;

@@ -89,7 +89,10 @@ mistake("what is missing or too much is named", [
   ["stauts", 'there is no command "stauts"; similar is status'],
   ["read", "read: expected FILE"],
   ["read /no/such", "read: /no/such: no such file"],
-  ["--print requests --filter status=404", '--filter: unexpected "=" at character 6\nstatus=404\n      ^'],
+  [
+    "--print requests --filter status=404",
+    '--filter: unexpected "=" at character 6, did you mean ==\nstatus=404\n      ^',
+  ],
   ["--events - -o -", "--events: - is a sink already: packets and events would mix"],
   ["--har x.pcap -o x.pcap", '--har: "x.pcap" is a sink already, give another file'],
   ["--har x.har --events ./x.har -o x.pcap", '--har: "x.har" is --events already, give another file'],

@@ -30,6 +30,7 @@ const HOLDS: Readonly<Record<string, boolean>> = {
   'role == "server"': false,
   "port == 443": true,
   'client == "10.0.0.1" and server == "10.0.0.2"': true,
+  'client == "10.0.0.0/31" and not server == "10.0.0.0/31"': true,
   'net == "10.0.0.0/8"': true,
   'net == "10.0.0.2"': true,
   'net != "10.0.0.0/30"': false,
@@ -41,6 +42,7 @@ const HOLDS: Readonly<Record<string, boolean>> = {
   'source == "probes"': false,
   'grade == "socket"': true,
   'grade == "wire" or grade == "none"': false,
+  'grade == "s*" and role == "cl?ent" and grade contains "ock"': true,
   'address == "claimed"': true,
   'address == "confirmed"': false,
 };
@@ -119,8 +121,16 @@ Deno.test("choice: an expression that cannot be read is a mistake with its place
   const mistakes: [string, string][] = [
     [
       'net == "10.0.0.0/33"',
-      'expected a network such as 10.0.0.0/8, got "10.0.0.0/33"\nnet == "10.0.0.0/33"\n       ^',
+      'expected an address or a network such as 10.0.0.0/8, got "10.0.0.0/33"\nnet == "10.0.0.0/33"\n       ^',
     ],
+    ['grade == "wir"', 'grade is one of wire, none, socket, nested, hello\ngrade == "wir"\n         ^'],
+    [
+      'program == "servr" and role != "servr"',
+      'role is one of client, server\nprogram == "servr" and role != "servr"\n                               ^',
+    ],
+    ['source == "probe"', 'source is one of hook, probes\nsource == "probe"\n          ^'],
+    ['address == "c?"', 'address is one of confirmed, claimed, unknown\naddress == "c?"\n           ^'],
+    ['grade =~ "^x"', 'grade is one of wire, none, socket, nested, hello\ngrade =~ "^x"\n         ^'],
     ["uid == root", "uid is a number\nuid == root\n       ^"],
     ["colour", `no field colour; there are ${fields}\ncolour\n^`],
   ];

@@ -2,13 +2,13 @@
 /** The filter language: what it chooses, and how it says what is wrong. */
 import assert from "node:assert/strict";
 import { BadFilter } from "../../../net/filter/expression.ts";
-import { parseFilter } from "../../../net/view/filter.ts";
+import { type Filter, parseFilter, parseFilterFor } from "../../../net/view/filter.ts";
 import { ViewHarness } from "../../support/view_harness.ts";
 
-function entry() {
+function entry(host = "Shop.example", target = "/cart?x=1") {
   const harness = new ViewHarness();
   harness.open(1, { sni: "Shop.example" });
-  harness.send(1, 0, "GET /cart?x=1 HTTP/1.1\r\nHost: Shop.example\r\n\r\n");
+  harness.send(1, 0, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   harness.send(1, 1, "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 3\r\n\r\nabc");
   return harness.exchanges()[0];
 }
@@ -28,8 +28,15 @@ const HOLDS: Record<string, boolean> = {
   'path =~ "x=\\d$" and not path =~ "t\\.x"': true,
   "ms > 0.5 && ms < 1.5": true,
   "size != 3": false,
+  "size < 1KiB and size > 0.002KiB and not size > 1m": true,
+  "ms < 1.5s and ms > -1h": true,
+  "status > 4e2": true,
   'type == "text/html" and version == "1.1"': true,
   'client == "10.0.0.1" and server == "10.0.0.2" and port == 443': true,
+  'client == "10.0.0.0/8" and server != "10.0.0.0/31"': true,
+  'server == "10.0.1.0/24" or server == "2001:db8::/32" or server == ""': false,
+  'client == "10.0.*" and server =~ "2$"': true,
+  'version == "1.?" and version != "2"': true,
   "pid == -1": false,
   "sni": true,
   "!sni": false,
@@ -38,6 +45,31 @@ const HOLDS: Record<string, boolean> = {
 for (const [expression, holds] of Object.entries(HOLDS)) {
   Deno.test(`${expression} is ${holds}`, () => assert.equal(parseFilter(expression)(ENTRY), holds));
 }
+
+const HOSTS: Record<string, [host: string, holds: boolean]> = {
+  'host == "localhost"': ["localhost:18443", true],
+  'host == "localhost:18443"': ["localhost:18443", true],
+  'host == "localhost:443"': ["localhost:18443", false],
+  'host != "localhost"': ["localhost:18443", false],
+  'host == "*.example"': ["Shop.example:8443", true],
+  'host == "LOCAL*"': ["localhost", true],
+  'host == "[::1]"': ["[::1]:8443", true],
+  'host == "["': ["[::1]", false],
+  'host =~ "localhost$"': ["localhost:18443", false],
+};
+
+for (const [expression, [host, holds]] of Object.entries(HOSTS)) {
+  Deno.test(`of ${host}, ${expression} is ${holds}`, () =>
+    assert.equal(parseFilter(expression)(entry(host)), holds));
+}
+
+Deno.test("a secret is found by a filter only where it is shown", () => {
+  const found = (filter: Filter) => filter(entry("shop.example", "/cart?token=s3cret"));
+  const expression = 'path contains "s3cret"';
+  assert.equal(found(parseFilterFor(expression, { showsSecrets: true })), true);
+  assert.equal(found(parseFilterFor(expression, { showsSecrets: false })), false);
+  assert.equal(found(parseFilterFor('path contains "/cart?token="', { showsSecrets: false })), true);
+});
 
 const FIELDS =
   "program, pid, uid, host, port, sni, method, path, status, size, ms, type, client, server, version";
@@ -57,6 +89,20 @@ const MISTAKES: Record<string, [message: string, position: number]> = {
   'status == "404"': ["status is a number", 10],
   "host == 3": ["host is a text, which stands in quotes", 8],
   "host == example": ["host is a text, which stands in quotes", 8],
+  "size > 5parsecs": ["size is a number of bytes, such as 1000 or 64KiB", 7],
+  'size > "1KiB"': ["size is a number of bytes, such as 1000 or 64KiB", 7],
+  "ms > 1KiB": ["ms is a number of milliseconds, such as 500 or 1.5s", 5],
+  "status > 4s": ["status is a number", 9],
+  "status = 200": ['unexpected "=" at character 7, did you mean ==', 7],
+  'version == "HTTP/2"': ["version is one of 1.0, 1.1, 2", 11],
+  'host == "localhost" and server == "localhost"': [
+    'expected an address or a network such as 10.0.0.0/8, got "localhost"',
+    34,
+  ],
+  'server != "10.0.0.0/33"': [
+    'expected an address or a network such as 10.0.0.0/8, got "10.0.0.0/33"',
+    10,
+  ],
   "status + 1 == 3": [`expected a field: ${FIELDS}`, 0],
   "status == 404 method": ["expected and, or, or the end", 14],
   "": ["expected a condition such as status >= 400", 0],

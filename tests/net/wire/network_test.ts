@@ -40,7 +40,7 @@ Deno.test("networks: what is none is quoted", () => {
     ]
   ) {
     assert.throws(() => parseNetwork(text), {
-      message: `expected a network such as 10.0.0.0/8, got ${JSON.stringify(text)}`,
+      message: `expected an address or a network such as 10.0.0.0/8, got ${JSON.stringify(text)}`,
     });
   }
 });

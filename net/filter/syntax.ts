@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/** Expressions as trees, in which it is known of each literal where it stands. @module */
+import jsep from "jsep";
+
+/** An expression that cannot be read. */
+export class BadFilter extends Error {
+  /** What it is called in a stack trace. */
+  override readonly name = "BadFilter";
+
+  /** `position` is where in the expression, from 0. */
+  constructor(message: string, readonly expression: string, readonly position: number) {
+    super(message);
+  }
+
+  /** The expression with a caret below the place, two lines. */
+  get caret(): string {
+    return `${this.expression}\n${" ".repeat(this.position)}^`;
+  }
+}
+
+/** A text or a number; the `value` of a number with a unit (`64KiB`) is NaN. */
+export interface PlacedLiteral extends jsep.Literal {
+  /** Where in the expression, from 0. */
+  readonly position: number;
+}
+
+/** An expression is written by people: beyond this it nests no deeper than a stack. */
+const LENGTH_MAX = 4096;
+/** With or without a unit, but for those with an exponent. */
+const NUMBER = /\d+(?:\.\d+)?(?!\.|e[+-]?\d)(?:[a-z]\w*)?(?![\w.])/iy;
+
+jsep.addBinaryOp("or", 1);
+jsep.addBinaryOp("and", 2);
+jsep.addBinaryOp("contains", 6);
+jsep.addBinaryOp("=~", 6);
+jsep.addUnaryOp("not");
+jsep.hooks.add("gobble-token", function (env) {
+  const position = this.index;
+  const literal = this.char === '"' || this.char === "'" ? this.gobbleStringLiteral() : numberAt(this);
+  if (literal !== undefined) env.node = { ...literal, position };
+});
+
+/** Undefined where no number stands, or one that jsep is to read. */
+function numberAt(scope: jsep.HookScope): jsep.Literal | undefined {
+  NUMBER.lastIndex = scope.index;
+  const raw = NUMBER.exec(scope.expr)?.[0];
+  if (raw === undefined) return undefined;
+  scope.index += raw.length;
+  return { type: "Literal", value: Number(raw), raw };
+}
+
+/** Throws {@linkcode BadFilter}. */
+export function parseSyntax(expression: string): jsep.Expression {
+  if (expression.length > LENGTH_MAX) {
+    throw new BadFilter(`longer than ${LENGTH_MAX} characters`, expression.slice(0, 60), 0);
+  }
+  try {
+    return jsep(expression);
+  } catch (error) {
+    const { message, index } = error as Error & { index: number };
+    const said = message.replace(/^Expected expression/, "expected a value")
+      .replace(/^Unexpected "=".*/, "$&, did you mean ==");
+    throw new BadFilter(said[0].toLowerCase() + said.slice(1), expression, index);
+  }
+}
