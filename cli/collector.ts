@@ -24,30 +24,8 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   if (command.output.length === 0) {
     throw new BadInput("--collector: needs a place for the packets: -o INTERFACE or -o FILE.pcapng");
   }
-  const { hostname, port } = command.listen ?? parseListenAddress("*");
-  const settings = {
-    sinks: command.output,
-    rotateBytes: command.rotateSize,
-    rotateMs: command.rotateTime,
-    keep: command.keep,
-    hostname,
-    port,
-    mtu: command.mtu,
-    pki: command.pki,
-    identity: command.identity,
-    keyGroup: command.keyGroup,
-    allow: command.allow,
-    compress: command.compress,
-    plaintext: command.insecurePlaintext,
-    statePath: command.state ?? defaultStatePath(port),
-    agentRate: command.agentRate,
-    agentShare: command.agentShare,
-    workers: command.workers,
-    statusFolder: IS_WINDOWS ? undefined : statusFolder(command.runtimeDir),
-    metrics: command.metrics,
-    ui: command.ui,
-    uiHosts: command.uiHost,
-  };
+  const settings = collectorSettings(command);
+  const { hostname, port } = settings;
   if (command.dryRun) {
     await checkCollector(settings);
     const sinks = command.output.map(({ name }) => name).join(", ");
@@ -75,6 +53,34 @@ export async function runCollector(command: CollectorCommand): Promise<number> {
   service.release();
   summarize(books, command.summary);
   return failure ? 1 : 0;
+}
+
+/** The settings of a collector, by the options of its command. Throws a `BadSetting` where its state has no place. */
+export function collectorSettings(command: CollectorCommand) {
+  const { hostname, port } = command.listen ?? parseListenAddress("*");
+  return {
+    sinks: command.output,
+    rotateBytes: command.rotateSize,
+    rotateMs: command.rotateTime,
+    keep: command.keep,
+    hostname,
+    port,
+    mtu: command.mtu,
+    pki: command.pki,
+    identity: command.identity,
+    keyGroup: command.keyGroup,
+    allow: command.allow,
+    compress: command.compress,
+    plaintext: command.insecurePlaintext,
+    statePath: command.state ?? defaultStatePath(port),
+    agentRate: command.agentRate,
+    agentShare: command.agentShare,
+    workers: command.workers,
+    statusFolder: IS_WINDOWS ? undefined : statusFolder(command.runtimeDir),
+    metrics: command.metrics,
+    ui: command.ui,
+    uiHosts: command.uiHost,
+  };
 }
 
 function summarize(books: CollectorBooks, form: SummaryForm = logsJson() ? "json" : "text"): void {

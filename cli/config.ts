@@ -7,7 +7,7 @@
  */
 import { CONFIG_PATH } from "../net/pki/places.ts";
 import { BadInput } from "./bad_input.ts";
-import { type ConfigFile, readConfigText } from "./config_file.ts";
+import { type ConfigFile, describeConfigMistake, readConfigText } from "./config_file.ts";
 import { allSettings, type Setting, settingsOf, variableOf } from "./settings.ts";
 
 const CONFIG_VARIABLE = "SSLCOLLECTOR_CONFIG";
@@ -39,8 +39,21 @@ export function findSettings(
   defaultPath: string,
   isGiven: (option: string) => boolean,
 ): FoundSetting[] {
+  const { path, file } = readConfig(environment, defaultPath);
+  return inPlaces(command, [inEnvironment(environment), ...inFile(command, path, file)], isGiven);
+}
+
+/** Settings that a file has for `command`. */
+export function settingsInFile(command: string, path: string, file: ConfigFile): FoundSetting[] {
+  return inPlaces(command, inFile(command, path, file), () => false);
+}
+
+function inPlaces(
+  command: string,
+  places: readonly Place[],
+  isGiven: (option: string) => boolean,
+): FoundSetting[] {
   const settings = new Map([...settingsOf(command)].filter(([name]) => allSettings().has(name)));
-  const places = [inEnvironment(environment), ...inFile(command, environment, defaultPath)];
   const found: FoundSetting[] = [];
   for (const [name, setting] of settings) {
     const together = DESTINATIONS.includes(name) ? DESTINATIONS.filter((name) => settings.has(name)) : [name];
@@ -65,12 +78,7 @@ function inEnvironment(environment: Readonly<Record<string, string>>): Place {
 }
 
 /** The command's table before what stands in none. */
-function inFile(
-  command: string,
-  environment: Readonly<Record<string, string>>,
-  defaultPath: string,
-): Place[] {
-  const { path, file } = readConfig(environment, defaultPath);
+function inFile(command: string, path: string, file: ConfigFile | undefined): Place[] {
   return [command, ""].map((table) => ({
     find({ name }) {
       const entry = file?.tables.get(table)?.get(name);
@@ -101,7 +109,7 @@ function readConfig(
     return { path };
   }
   const file = readConfigText(text);
-  if (file.mistakes.length > 0) throw new BadInput(`${name}: ${file.mistakes[0]}`);
+  if (file.mistakes.length > 0) throw new BadInput(`${name}: ${describeConfigMistake(file.mistakes[0])}`);
   return { path, file };
 }
 

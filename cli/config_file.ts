@@ -7,6 +7,7 @@
  */
 import { parse as parseToml, TomlError } from "smol-toml";
 import { TABLES } from "./config_options.ts";
+import { nearest } from "./short_words.ts";
 import { allSettings, type Setting, settingsOf } from "./settings.ts";
 
 const tableNames: readonly string[] = TABLES;
@@ -22,8 +23,25 @@ export interface FileSetting {
 export interface ConfigFile {
   /** Settings by the table that they stand in, `""` for those in none, and by name. */
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, FileSetting>>;
-  /** What is wrong, with the line; what is right is in `tables` all the same. */
-  readonly mistakes: readonly string[];
+  /** What is wrong, in the order of lines; what is right is in `tables` all the same. */
+  readonly mistakes: readonly ConfigMistake[];
+}
+
+export interface ConfigMistake {
+  /** From 1. */
+  readonly line: number;
+  /** The setting, where there is one, and what is wrong with it. */
+  readonly text: string;
+}
+
+/** A mistake behind the file's name. */
+export function describeConfigMistake({ line, text }: ConfigMistake): string {
+  return `line ${line}: ${text}`;
+}
+
+/** In the order of lines. */
+export function byLine(mistakes: readonly ConfigMistake[]): ConfigMistake[] {
+  return mistakes.toSorted((one, other) => one.line - other.line);
 }
 
 /** Reads the text of a file. */
@@ -33,10 +51,10 @@ export function readConfigText(text: string): ConfigFile {
     root = parseToml(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    return { tables: new Map(), mistakes: [`line ${error.line}: ${error.message.split("\n")[0]}`] };
+    return { tables: new Map(), mistakes: [{ line: error.line, text: error.message.split("\n")[0] }] };
   }
   const lines = new Lines(text);
-  const mistakes: string[] = [];
+  const mistakes: ConfigMistake[] = [];
   const tables = new Map<string, Map<string, FileSetting>>();
   const readTable = (table: string, entries: Record<string, unknown>) => {
     const known = table === "" ? allSettings() : settingsOf(table);
@@ -45,8 +63,8 @@ export function readConfigText(text: string): ConfigFile {
       if (table === "" && tableNames.includes(name) && isTable(value)) continue;
       const line = lines.of(table, name);
       const setting = known.get(name);
-      const mistake = setting === undefined ? unknown(table, known) : mistakeIn(setting, value);
-      if (mistake !== undefined) mistakes.push(`line ${line}: ${name}: ${mistake}`);
+      const mistake = setting === undefined ? unknown(table, name, known) : mistakeIn(setting, value);
+      if (mistake !== undefined) mistakes.push({ line, text: `${name}: ${mistake}` });
       else found.set(name, { setting: setting!, values: [value].flat().map(String), line });
     }
     tables.set(table, found);
@@ -56,15 +74,18 @@ export function readConfigText(text: string): ConfigFile {
     const entries = root[table];
     if (isTable(entries)) readTable(table, entries);
   }
-  return { tables, mistakes };
+  return { tables, mistakes: byLine(mistakes) };
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function unknown(table: string, known: ReadonlyMap<string, Setting>): string {
+/** The similar name, where there is one, else all. */
+function unknown(table: string, name: string, known: ReadonlyMap<string, Setting>): string {
   const where = table === "" ? "there is no such setting" : `${table} has no such setting`;
+  const similar = nearest(name, table === "" ? [...known.keys(), ...TABLES] : [...known.keys()]);
+  if (similar !== undefined) return `${where}; similar is ${similar}`;
   const tables = table === "" ? `; tables: ${TABLES.join(", ")}` : "";
   return `${where}: known are ${[...known.keys()].join(", ")}${tables}`;
 }

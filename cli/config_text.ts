@@ -9,8 +9,8 @@ const WIDTH = 100;
 /** A value of each kind, as an example. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   "IFACE": "eth0",
-  "SINK": "mirror0",
-  "SIZE": "128MiB",
+  "SINK": "/var/lib/sslcollector/mirror.pcapng",
+  "SIZE": "16MiB",
   "DURATION": "1h",
   "BYTES": "1500",
   "ID": "100",
@@ -25,7 +25,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "WHAT": "requests",
   "STYLE": "json",
   "WHEN": "auto",
-  "EXPRESSION": "status >= 400",
+  "EXPRESSION": "port == 443",
   "PLACE": "unix:/run/eve.sock",
   "HOST[:PORT]": "ids1.example",
   "FILE": "/var/lib/sslcollector/FILE",
@@ -55,7 +55,8 @@ export function defaultConfig(): string {
 
 function example(setting: Setting): string[] {
   const { option, isMany } = setting;
-  const value = EXAMPLES[option.metavar ?? ""] ?? "true";
+  // Each file has one use.
+  const value = (EXAMPLES[option.metavar ?? ""] ?? "true").replace(/FILE|DIR/, setting.name);
   return [
     ...wrapped(option.description).map(comment),
     comment(`${setting.name} = ${inToml(setting, isMany ? [value] : value)}`),

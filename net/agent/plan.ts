@@ -6,7 +6,7 @@ import { checkListeners } from "../settings/listeners.ts";
 import { log } from "../settings/log.ts";
 import { checkFiles, type InputFile } from "../settings/files.ts";
 import { checkPage } from "../settings/page.ts";
-import { checkSinks } from "../settings/sinks.ts";
+import { checkSinkPlaces, checkSinks } from "../settings/sinks.ts";
 import { checkFile } from "../sinks/file_kind.ts";
 import type { SinkSpec } from "../sinks/kind.ts";
 import type { Flow } from "../mirror/flow.ts";
@@ -17,8 +17,8 @@ import { loadChain } from "./codec_loader.ts";
 import { checkInterface, hasAddress } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
 import { type CaptureSource, hookSource } from "./source.ts";
-import { checkView, viewFiles, writesFile } from "./view.ts";
-import { planTargets, type TargetPlan } from "./targets.ts";
+import { checkView, checkViewFiles, viewFiles, writesFile } from "./view.ts";
+import { checkTargets, planTargets, type TargetPlan } from "./targets.ts";
 
 /** Settings that are checked, codecs that are loaded, and nothing opened yet. */
 export interface MirrorPlan {
@@ -35,22 +35,13 @@ export interface MirrorPlan {
 /** Checks everything that can be wrong before anything starts. Throws {@linkcode BadSetting}. */
 export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
   const settings = checkSettings(given);
-  const codecs = await codecsOf(settings.codecs);
-  const { interfaces, mtu, record, sinks } = settings;
+  const { interfaces, mtu, record, sinks, sources = [hookSource()] } = settings;
+  const values = await checkedValues(settings);
   for (const name of interfaces) checkInterface(name);
-  const isWanted = chooserOf(settings);
-  // A recording has what was told: it may be replayed with another choice.
-  const mayBeWanted = record === undefined && foresightOf(settings) || (() => true);
-  checkFiles({ inputs: inputsOf(settings), sinks, outputs: { record, ...viewFiles(settings) } });
-  checkSinks(sinks, settings, writesFile(settings));
-  checkView(settings, sinks);
-  checkPage(settings);
+  checkSinkPlaces(sinks);
+  checkViewFiles(settings);
   if (record !== undefined) checkRecording(record);
   if (mtu !== undefined) checkMtu(mtu, sinks);
-  const { sources = [hookSource()] } = settings;
-  if (sources.filter(({ timeBaseNs }) => timeBaseNs !== undefined).length > 1) {
-    throw new BadSetting("sources", "only one may have a time base of its own");
-  }
   const targets = await planTargets(settings);
   try {
     // Last: to find out whether an agent could serve here keeps others from it for a moment.
@@ -59,7 +50,35 @@ export async function planMirror(given: AgentSettings): Promise<MirrorPlan> {
     targets.credentials?.close();
     throw error;
   }
-  return { settings, sources, codecs, isWanted, mayBeWanted, targets };
+  return { settings, sources, ...values, targets };
+}
+
+/**
+ * Checks what settings say by themselves and together, and of the machine no more than plugins of codecs, which are loaded.
+ *
+ * @throws {BadSetting} for the first setting that is wrong on any machine.
+ */
+export async function checkAgentValues(given: AgentSettings): Promise<void> {
+  await checkedValues(checkSettings(given));
+}
+
+async function checkedValues(
+  settings: CheckedSettings,
+): Promise<Pick<MirrorPlan, "codecs" | "isWanted" | "mayBeWanted">> {
+  const { record, sinks, sources = [] } = settings;
+  const codecs = await codecsOf(settings.codecs);
+  const isWanted = chooserOf(settings);
+  // A recording has what was told: it may be replayed with another choice.
+  const mayBeWanted = record === undefined && foresightOf(settings) || (() => true);
+  checkFiles({ inputs: inputsOf(settings), sinks, outputs: { record, ...viewFiles(settings) } });
+  checkSinks(sinks, settings, writesFile(settings));
+  checkView(settings, sinks);
+  checkPage(settings);
+  checkTargets(settings);
+  if (sources.filter(({ timeBaseNs }) => timeBaseNs !== undefined).length > 1) {
+    throw new BadSetting("sources", "only one may have a time base of its own");
+  }
+  return { codecs, isWanted, mayBeWanted };
 }
 
 /**

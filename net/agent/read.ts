@@ -10,7 +10,7 @@ import { parsed } from "../settings/schema.ts";
 import { VERSION } from "../settings/version.ts";
 import type { View } from "../view/view.ts";
 import * as v from "valibot";
-import { checkView, openView, viewEntries, viewFiles, type ViewSettings } from "./view.ts";
+import { checkView, checkViewFiles, openView, viewEntries, viewFiles, type ViewSettings } from "./view.ts";
 
 /** What there was in a capture. */
 export interface CaptureSummary {
@@ -48,6 +48,7 @@ export async function readCapture(
   const inputs = path === undefined ? [] : [{ path, kind: "capture" as const }];
   checkFiles({ inputs, outputs: viewFiles(checked) });
   checkView(checked, []);
+  checkViewFiles(checked);
   checkPage(checked);
   const page = await openPage(checked);
   try {

@@ -32,8 +32,8 @@ export interface TargetPlan {
   readonly credentials: OpenCredentials | undefined;
 }
 
-/** Checks everything that can be wrong before anything starts. Throws {@linkcode BadSetting}. */
-export async function planTargets(values: Values): Promise<TargetPlan> {
+/** Looks at values, not at the machine. Throws {@linkcode BadSetting}. */
+export function checkTargets(values: Values): void {
   const { targets } = values;
   const needing = (["queueBytes", "compress", "spool", "spoolMaxBytes"] as const).find((name) =>
     values[name] !== undefined
@@ -47,6 +47,11 @@ export async function planTargets(values: Values): Promise<TargetPlan> {
   const ends = targets.map(({ hostname, port }) => `${hostname}:${port}`);
   const twice = ends.findIndex((end, at) => ends.indexOf(end) !== at);
   if (twice >= 0) throw new BadSetting("targets", `${targets[twice].name} is given twice`);
+}
+
+/** Reads the certificates of values that are checked. Throws {@linkcode BadSetting}. */
+export async function planTargets(values: Values): Promise<TargetPlan> {
+  const { targets } = values;
   if (targets.every(({ isPlaintext }) => isPlaintext)) return { values, credentials: undefined };
   // Imported on demand, as all of the link: TLS and certificates take as long to load as everything else together.
   const { openCredentials } = await import("../settings/credentials.ts");

@@ -72,13 +72,17 @@ export function writesFile({ events, har }: ViewSettings): boolean {
   return har !== undefined || fileOfEvents(events) !== undefined;
 }
 
-/** Looks at what would be written, and opens nothing. Throws {@linkcode BadSetting}. */
+/** Looks at values, not at the machine. Throws {@linkcode BadSetting}. */
 export function checkView(settings: ViewSettings, sinks: readonly SinkSpec[]): void {
   filterOf(settings);
   const { events } = settings;
   if (events === "-" && sinks.some(({ takesStdout }) => takesStdout)) {
     throw new BadSetting("events", "- is a sink already: packets and events would mix");
   }
+}
+
+/** Whether the files could be written, of which none is opened. Throws {@linkcode BadSetting}. */
+export function checkViewFiles(settings: ViewSettings): void {
   for (const [setting, path] of Object.entries(viewFiles(settings))) {
     if (path !== undefined) checkOutput(setting, path);
   }

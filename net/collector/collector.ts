@@ -5,7 +5,7 @@ import { BadSetting } from "../settings/bad_setting.ts";
 import { type OpenCredentials, openCredentials } from "../settings/credentials.ts";
 import { log } from "../settings/log.ts";
 import { checkFiles } from "../settings/files.ts";
-import { checkSinks } from "../settings/sinks.ts";
+import { checkSinkPlaces, checkSinks } from "../settings/sinks.ts";
 import { VERSION } from "../settings/version.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { CollectorBooks } from "./books.ts";
@@ -26,7 +26,7 @@ import { type CheckedSettings, checkSettings, type CollectorSettings } from "./s
  * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine; nothing is left open then.
  */
 export async function startCollector(settings: CollectorSettings): Promise<Collector> {
-  return await Collector.start(checkSettings(settings));
+  return await Collector.start(checkedValues(settings));
 }
 
 /**
@@ -36,10 +36,19 @@ export async function startCollector(settings: CollectorSettings): Promise<Colle
  * @throws {BadSetting} for the first setting that is wrong or cannot be had on this machine.
  */
 export async function checkCollector(given: CollectorSettings): Promise<void> {
-  const settings = checkSettings(given);
-  checkPlaces(settings);
+  const settings = checkedValues(given);
+  checkSinkPlaces(settings.sinks);
   checkListeners(settings);
   if (!settings.plaintext) (await openCredentials(settings, "collector", () => {})).close();
+}
+
+/**
+ * Checks what settings say by themselves and together, and nothing of the machine.
+ *
+ * @throws {BadSetting} for the first setting that is wrong on any machine.
+ */
+export function checkCollectorValues(given: CollectorSettings): void {
+  checkedValues(given);
 }
 
 /** A collector at work, made by {@linkcode startCollector}. */
@@ -67,7 +76,7 @@ export class Collector {
   /** Opens everything. @internal */
   static async start(settings: CheckedSettings): Promise<Collector> {
     const { statePath } = settings;
-    checkPlaces(settings);
+    checkSinkPlaces(settings.sinks);
     let server: LinkServer | undefined;
     const { status, page } = await openListeners(settings);
     let credentials: OpenCredentials | undefined;
@@ -154,11 +163,14 @@ export class Collector {
   }
 }
 
-function checkPlaces(settings: CheckedSettings): void {
+/** Answers what is right as far as settings themselves tell. Throws {@linkcode BadSetting}. */
+function checkedValues(given: CollectorSettings): CheckedSettings {
+  const settings = checkSettings(given);
   const { statePath, sinks } = settings;
   checkFiles({ sinks, outputs: { statePath } });
   checkSinks(sinks, settings);
   checkPage(settings);
+  return settings;
 }
 
 function makeFolder(statePath: string): void {

@@ -44,7 +44,7 @@ function fileOf(sinks: readonly SinkSpec[], path: string): string | undefined {
   return sinks.find(({ file }) => file !== undefined && isSameFile(file.path, path))?.name;
 }
 
-/** Opens nothing. `hasFile`: a file is written that is no sink. Throws {@linkcode BadSetting}. */
+/** Whether they go together. `hasFile`: a file is written that is no sink. Throws {@linkcode BadSetting}. */
 export function checkSinks(
   sinks: readonly SinkSpec[],
   { rotateBytes, rotateMs, keep }: RotationSettings,
@@ -67,6 +67,10 @@ export function checkSinks(
     const other = sink.file && fileOf(sinks.slice(0, index), sink.file.path);
     if (other !== undefined) throw new BadSetting("sinks", `${sink.name} is the same file as ${other}`);
   }
+}
+
+/** Whether this machine has them. Opens nothing. Throws {@linkcode BadSetting}. */
+export function checkSinkPlaces(sinks: readonly SinkSpec[]): void {
   for (const sink of sinks) {
     try {
       sink.check();

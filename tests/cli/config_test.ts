@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { BadInput } from "../../cli/bad_input.ts";
 import { findSettings } from "../../cli/config.ts";
+import { checkConfig } from "../../cli/config_check.ts";
 import { defaultConfig } from "../../cli/config_text.ts";
 import { declaredCommands } from "../../cli/declared.ts";
 import { settingsOf } from "../../cli/settings.ts";
@@ -103,7 +104,10 @@ Deno.test("config: an empty variable is as none", async () => {
 Deno.test("config: a broken file is named with the line or the setting", async () => {
   await assert.rejects(found({ toml: "mtu = 9000\nvlan = = 1\n" }), { message: /^FILE: line 2: / });
   await assert.rejects(found({ toml: 'colour = "red"' }), {
-    message: /^FILE: line 1: colour: there is no such setting: known are interface, /,
+    message: "FILE: line 1: colour: there is no such setting; similar is color",
+  });
+  await assert.rejects(found({ toml: "hue = 1" }), {
+    message: /^FILE: line 1: hue: there is no such setting: known are interface, /,
   });
   await assert.rejects(found({ toml: "[sink]\nmtu = 1\n" }), {
     message: /^FILE: line 1: sink: there is no /,
@@ -162,13 +166,15 @@ Deno.test("config: the default file sets nothing, shows every setting, and is ri
   const text = defaultConfig();
   assert.deepEqual(await found({ toml: text }), []);
   const all = text.replaceAll(/^# ([a-z-]+ = )/gm, "$1");
+  // It forbids another.
+  const together = all.replace(/^insecure-plaintext = /m, "# $&");
   for (const command of ["agent", "collector"]) {
     const names = (await found({ toml: all, command })).map(([source]) => source.replace(/.*: /, ""));
     assert.deepEqual(names, [...settingsOf(command).keys()]);
   }
   assert(text.split("\n").every((line) => line.length <= 100), text);
   await withTempDir(async (folder) => {
-    Deno.writeTextFileSync(`${folder}/c.toml`, all);
+    Deno.writeTextFileSync(`${folder}/c.toml`, together);
     const { code, stderr } = await runCommand(["config", "check", `${folder}/c.toml`]);
     assert.equal(code, 0, stderr);
   });
@@ -184,13 +190,56 @@ Deno.test("config check: every mistake of the file is a line, values included; e
     assert.equal(code, 2);
     assert.equal(stdout, "");
     assert.deepEqual(stderr.trimEnd().split("\n").map((line) => line.replace(path, "FILE").slice(0, 60)), [
-      "sslcollector: FILE: line 2: colour: there is no such setting",
       "sslcollector: FILE: line 1: mtu: expected a number from 576 ",
+      "sslcollector: FILE: line 2: colour: there is no such setting",
       "sslcollector: FILE: line 5: listen: expected ADDR:PORT such ",
     ]);
     const missing = await runCommand(["config", "check", `${folder}/none`]);
     assert.equal(missing.code, 2);
     assert.match(missing.stderr, /config check: there is no file/);
+  });
+});
+
+Deno.test("config check: values are wrong as a start with them would say, in the order of lines", async () => {
+  const cases: [toml: string, mistakes: string[]][] = [
+    [
+      [
+        "[agent]",
+        'codec = "nosuch"',
+        'ui = "0.0.0.0:92"',
+        'output = "nosuch0"',
+        'filter = "statuss == 1"',
+        'rotate-size = "1GiB"',
+        'only = "program = 3"',
+      ].join("\n"),
+      [
+        'line 2: codec: there is no codec "nosuch": ',
+        "line 3: ui: 0.0.0.0 is not loopback, ",
+        "line 5: filter: no field statuss; ",
+        "line 6: rotate-size: need a file among the sinks, ",
+        'line 7: only: unexpected "=" at ',
+      ],
+    ],
+    ['output = ["nosuch0", "lo"]\nmetrics = 9100', []],
+    ['[run]\nrecord = "a"\nhar = "./a"', ['line 3: har: "./a" is --record already, ']],
+    ['spool = "s"\n[collector]\nkeep = 2', [
+      "line 1: spool: needs a collector to mirror to: -t HOST",
+      "line 3: keep: needs --rotate-size or --rotate-time, ",
+    ]],
+    ['target = "a:"\nqueue = "1MiB"\nskip = "pid ="', ["line 1: target: expected ", "line 3: skip: "]],
+  ];
+  await withTempDir(async (folder) => {
+    const path = `${folder}/c.toml`;
+    for (const [toml, expected] of cases) {
+      Deno.writeTextFileSync(path, toml);
+      const { mistakes } = await checkConfig(path);
+      const told = mistakes.map(({ line, text }) => `line ${line}: ${text}`);
+      assert.deepEqual(
+        told.map((line, at) => line.slice(0, expected[at]?.length)),
+        expected,
+        told.join("\n"),
+      );
+    }
   });
 });
 
