@@ -16,3 +16,19 @@ export function resolveProgram(name: string): string | undefined {
     }
   });
 }
+
+/** What a shell says of a name that {@linkcode resolveProgram} finds nothing for, with the exit status. */
+export function whyUnresolved(name: string): { readonly reason: string; readonly status: 126 | 127 } {
+  return name.includes("/") && mayBeThere(name)
+    ? { reason: "not an executable file", status: 126 }
+    : { reason: "command not found", status: 127 };
+}
+
+function mayBeThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}

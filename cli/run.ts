@@ -13,7 +13,7 @@ import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import { log, tell } from "./log.ts";
 import type { RunCommand } from "./options.ts";
 import { printError } from "./output.ts";
-import { resolveProgram } from "./program.ts";
+import { resolveProgram, whyUnresolved } from "./program.ts";
 import { runPrints } from "./readers.ts";
 import { hasUnnamed, metProcesses, mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
 import { summarize } from "./summary.ts";
@@ -37,9 +37,11 @@ export async function runProgram(command: RunCommand): Promise<number> {
   }
   const [name] = command.program;
   const path = resolveProgram(name);
-  if (path === undefined && !name.includes("/")) {
-    printError(`sslcollector: run: ${name}: command not found`);
-    return 127;
+  if (path === undefined) {
+    // Before there is a capture that would stay empty.
+    const { reason, status } = whyUnresolved(name);
+    printError(`sslcollector: run: ${name}: ${reason}`);
+    return status;
   }
   const runtimeDir = command.runtimeDir ?? makeRuntimeDir();
   const sources = [hookSource({ runtimeDir, memoryBytes: command.memory, startsPrograms: true })];
