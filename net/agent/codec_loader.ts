@@ -43,6 +43,13 @@ export async function loadChain(given: readonly (string | CodecPlugin)[]): Promi
   return chain;
 }
 
+/** The file of a plugin; undefined where a codec is built in or the caller's own. */
+export function pluginPath(given: string | CodecPlugin): string | undefined {
+  if (typeof given !== "string") return undefined;
+  const { name } = splitWords(given);
+  return BUILT_IN_CODECS.has(name) ? undefined : resolve(name);
+}
+
 async function findCodec(name: string): Promise<CodecPlugin> {
   return BUILT_IN_CODECS.get(name) ?? await loadPlugin(name);
 }

@@ -13,7 +13,7 @@ import type { Flow } from "../mirror/flow.ts";
 import type { CaptureProgram } from "../capture/target.ts";
 import { IS_LINUX } from "../ffi/platform.ts";
 import { chooserOf, foresightOf } from "./choice.ts";
-import { loadChain } from "./codec_loader.ts";
+import { loadChain, pluginPath } from "./codec_loader.ts";
 import { checkInterface, hasAddress } from "./interfaces.ts";
 import { type AgentSettings, type CheckedSettings, checkSettings } from "./settings.ts";
 import { type CaptureSource, hookSource } from "./source.ts";
@@ -104,8 +104,13 @@ async function codecsOf(given: readonly (string | CodecPlugin)[]): Promise<Codec
   }
 }
 
-function inputsOf({ sources = [] }: CheckedSettings): InputFile[] {
-  return sources.flatMap(({ file: path }) => path === undefined ? [] : [{ path, kind: "recording" }]);
+function inputsOf({ sources = [], codecs }: CheckedSettings): InputFile[] {
+  const inputs = (kind: InputFile["kind"], paths: readonly (string | undefined)[]) =>
+    paths.filter((path) => path !== undefined).map((path) => ({ path, kind }));
+  return [
+    ...inputs("recording", sources.map(({ file }) => file)),
+    ...inputs("plugin", codecs.map(pluginPath)),
+  ];
 }
 
 function checkRecording(path: string): void {

@@ -4,11 +4,11 @@ import type { SinkSpec } from "../sinks/kind.ts";
 import { isSameFile } from "../sinks/same_file.ts";
 import { BadSetting } from "./bad_setting.ts";
 
-/** A file that is read from its beginning to its end. */
+/** A file that is read. */
 export interface InputFile {
   readonly path: string;
   /** What it is, for people. */
-  readonly kind: "recording" | "capture";
+  readonly kind: "recording" | "capture" | "plugin";
 }
 
 /** All files of a run. */

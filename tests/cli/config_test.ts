@@ -200,6 +200,10 @@ Deno.test("config check: every mistake of the file is a line, values included; e
   });
 });
 
+const PLUGIN = `export default {
+  name: "p", contract: 1, settings: {}, configure: () => ({ probe: () => "reject", open() {} }),
+};`;
+
 Deno.test("config check: values are wrong as a start with them would say, in the order of lines", async () => {
   const cases: [toml: string, mistakes: string[]][] = [
     [
@@ -222,6 +226,7 @@ Deno.test("config check: values are wrong as a start with them would say, in the
     ],
     ['output = ["nosuch0", "lo"]\nmetrics = 9100', []],
     ['[run]\nrecord = "a"\nhar = "./a"', ['line 3: har: "./a" is --record already, ']],
+    ['codec = "FOLDER/p.js"\nhar = "FOLDER/p.js"', ['line 2: har: "FOLDER/p.js" is the plugin itself, ']],
     ['spool = "s"\n[collector]\nkeep = 2', [
       "line 1: spool: needs a collector to mirror to: -t HOST",
       "line 3: keep: needs --rotate-size or --rotate-time, ",
@@ -230,10 +235,11 @@ Deno.test("config check: values are wrong as a start with them would say, in the
   ];
   await withTempDir(async (folder) => {
     const path = `${folder}/c.toml`;
+    Deno.writeTextFileSync(`${folder}/p.js`, PLUGIN);
     for (const [toml, expected] of cases) {
-      Deno.writeTextFileSync(path, toml);
+      Deno.writeTextFileSync(path, toml.replaceAll("FOLDER", folder));
       const { mistakes } = await checkConfig(path);
-      const told = mistakes.map(({ line, text }) => `line ${line}: ${text}`);
+      const told = mistakes.map(({ line, text }) => `line ${line}: ${text.replaceAll(folder, "FOLDER")}`);
       assert.deepEqual(
         told.map((line, at) => line.slice(0, expected[at]?.length)),
         expected,
