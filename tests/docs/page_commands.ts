@@ -70,6 +70,7 @@ const ONCE: Trials = {
   "sslcollector replay case.sslc -o again.pcapng --ui 9200": { logs: /all of it is on the page/ },
   'status >= 400 and host contains "shop" and not program == "curl"': { filters: true },
   'path =~ "^/v[12]/" or (ms > 500 and size < 1000)': { filters: true },
+  'host == "*.example.org" and server == "10.0.0.0/8" and (size > 1MiB or ms > 1.5s)': { filters: true },
 };
 
 const AGENTS: Trials = {
