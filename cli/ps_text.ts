@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Programs with TLS and what becomes of them, for people. @module */
-import { isRepeat, repeatText } from "../net/agent/left_out.ts";
+import { isRepeat, repeatText } from "../net/status/left_out.ts";
 import { LIBRARY_NAMES, type TlsLibrary } from "../net/agent/unmirrored/mapped.ts";
 import { fixOf, reasonText } from "../net/agent/unmirrored/reasons.ts";
 import type { SurveyedProgram } from "../net/agent/unmirrored/survey.ts";

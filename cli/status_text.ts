@@ -9,7 +9,7 @@ import type {
   SinkReport,
   StatusReport,
 } from "../net/status/report.ts";
-import { isRepeat, LEFT_OUT, repeatText } from "../net/agent/left_out.ts";
+import { isRepeat, LEFT_OUT, repeatText } from "../net/status/left_out.ts";
 import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { printable, printableLine } from "../net/wire/printable.ts";
 import { formatBytes, formatSpan } from "./format.ts";

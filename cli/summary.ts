@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The exit summary: a line a program, then totals, on standard error; or the same as one JSON object. @module */
 import { booksJson, type MirrorBooks, totalOf } from "../net/agent/books.ts";
-import { isRepeat, repeatText } from "../net/agent/left_out.ts";
+import { isRepeat, repeatText } from "../net/status/left_out.ts";
 import type { SinkBooks } from "../net/settings/sink_books.ts";
 import type { Counters, PerDirection } from "../net/mirror/counters.ts";
 import { refusalLine } from "../net/agent/unmirrored/reasons.ts";

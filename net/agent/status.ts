@@ -23,7 +23,7 @@ import type {
   RingReport,
 } from "../status/report.ts";
 import type { StatusSubject } from "../status/server.ts";
-import { LEFT_OUT } from "./left_out.ts";
+import { LEFT_OUT } from "../status/left_out.ts";
 import { LIVE_PATHS, type LiveFeed } from "./live_feed.ts";
 import { Trend } from "../status/trend.ts";
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What counts were over the last hour. @module */
+import { LEFT_OUT } from "../status/left_out.ts";
 import type { LossReports, RemoteAgentReport, StatusReport } from "../status/report.ts";
 import type { Sample } from "./messages.ts";
 
@@ -47,4 +48,5 @@ function sampleOf(report: StatusReport): Sample {
   };
 }
 
-const sum = (losses: LossReports) => Object.values(losses).reduce((all, { amount }) => all + amount, 0);
+const sum = (losses: LossReports) =>
+  Object.entries(losses).reduce((all, [reason, { amount }]) => LEFT_OUT.has(reason) ? all : all + amount, 0);

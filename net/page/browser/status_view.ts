@@ -3,6 +3,7 @@
 /** How the agent or collector is. @module */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { LEFT_OUT, repeatText } from "../../status/left_out.ts";
 import { visible } from "../../wire/printable.ts";
 import type {
   AgentReport,
@@ -117,10 +118,16 @@ function AgentFacts({ report }: { readonly report: AgentReport }): VNode {
           <dd>${rings.count}, ${bytesText(rings.usedBytes)} of ${bytesText(rings.maxBytes)} in use</dd>
         `}
       </dl>
-      <${Losses} name="Lost" losses=${lost} />
+      <${Losses} name="Lost" losses=${lossesThat(lost, false)} />
+      <${Losses} name="Left out" losses=${lossesThat(lost, true)} />
       <${Losses} name="Not in packets" losses=${unforged} />
     </section>
   `;
+}
+
+/** Those that somebody chose or that are mirrored elsewhere, or all others. */
+function lossesThat(losses: LossReports, areLeftOut: boolean): LossReports {
+  return Object.fromEntries(Object.entries(losses).filter(([reason]) => LEFT_OUT.has(reason) === areLeftOut));
 }
 
 function Losses({ name, losses }: { readonly name: string; readonly losses: LossReports }): VNode | null {
@@ -139,7 +146,7 @@ function Losses({ name, losses }: { readonly name: string; readonly losses: Loss
       <tbody>${rows.map(([reason, { amount, lastMs }]) =>
         html`
           <tr>
-            <th scope="row">${reason}</th>
+            <th scope="row">${repeatText(reason)}</th>
             <td>${bytesText(amount)}</td>
             <td>${lastMs === undefined ? "" : new Date(lastMs).toLocaleTimeString()}</td>
           </tr>
