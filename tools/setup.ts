@@ -101,7 +101,7 @@ const PROGRAMS: Need[] = [
 ];
 /** Programs of the coverage matrix that no test runs. */
 const COVERAGE: Need[] = [
-  ...words("lynx w3m elinks swaks haproxy lighttpd stunnel4 mosquitto ngircd slapd").map((name) => ({
+  ...words("lynx w3m elinks swaks mutt haproxy lighttpd stunnel4 mosquitto ngircd slapd").map((name) => ({
     package: name,
     shows: name,
   })),

@@ -148,6 +148,19 @@ php-fpm8.2 -R -F -y conf & until test -S socket; do sleep 0.1; done
 SCRIPT_FILENAME=$PWD/page.php REQUEST_METHOD=GET cgi-fcgi -bind -connect socket >/dev/null; kill $!; wait`,
   ),
   row("redis-cli", "OpenSSL", "redis-cli", sh`echo PING | timeout 5 redis-cli --tls --insecure -p $PORT`),
+  {
+    ...row(
+      "mutt",
+      "GnuTLS",
+      "mutt script",
+      sh`cat >muttrc <<END
+set folder=$PWD record="" imap_user=a imap_pass=b
+set certificate_file=$CERTIFICATE ssl_ca_certificates_file=$CERTIFICATE ssl_verify_host=no
+END
+yes a | TERM=xterm timeout 5 script -qec "mutt -F muttrc -f imaps://127.0.0.1:$PORT" /dev/null`,
+    ),
+    greeting: "* BYE at once",
+  },
   row("swaks", "OpenSSL", "swaks", sh`timeout 5 swaks --tlsc --server 127.0.0.1:$PORT --to a@b --timeout 3`),
   row(
     "mosquitto_pub",

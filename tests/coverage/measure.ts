@@ -22,7 +22,7 @@ function reasonIn(remarks: readonly string[]): string {
 
 export async function hookedClient(row: ClientRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
-  await using server = new WitnessServer(fixture.certificate, fixture.key);
+  await using server = new WitnessServer(fixture.certificate, fixture.key, row.greeting);
   const env = clientEnvironment(fixture, server.port);
   const args = ["run", ...mirrorOptions(capture), "--", "/bin/sh", "-c", row.script];
   const ended = await runSslcollector("source", fixture, args, { cwd: fixture.folder, env });

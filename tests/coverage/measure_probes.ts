@@ -24,8 +24,8 @@ async function stop(agent: ProbeAgent): Promise<string> {
 /** It runs twice: the first run may be over before it was met. */
 export async function probedClient(row: ClientRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
-  await using first = new WitnessServer(fixture.certificate, fixture.key);
-  await using second = new WitnessServer(fixture.certificate, fixture.key);
+  await using first = new WitnessServer(fixture.certificate, fixture.key, row.greeting);
+  await using second = new WitnessServer(fixture.certificate, fixture.key, row.greeting);
   await using agent = await ProbeAgent.start({ fixture, capture, ports: [first.port, second.port] });
   for (const { port } of [first, second]) {
     const cwd = fixture.path(`run-${port}`);

@@ -14,6 +14,8 @@ export interface Row {
 export interface ClientRow extends Row {
   /** For `/bin/sh`: asks `URL`, whose certificate is `CERTIFICATE`; its status does not matter. `SHARED` is a folder for all its runs. */
   readonly script: string;
+  /** A line that its peer greets with, by which it ends the connection once the client has said one; absent: it is a web server. */
+  readonly greeting?: string;
 }
 
 /** A service as Debian starts it; its client logs nothing. */

@@ -37,7 +37,7 @@ async function sendAll(connection: Deno.TlsConn, bytes: Uint8Array): Promise<voi
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
-/** An HTTPS server that answers every request with one page, and closes. */
+/** An HTTPS server that answers every request with one page, and closes; or one that greets, and closes once it is spoken to. */
 export class WitnessServer implements AsyncDisposable {
   readonly #listener: Deno.TlsListener;
   readonly #streams: Streams[] = [];
@@ -45,7 +45,7 @@ export class WitnessServer implements AsyncDisposable {
   readonly #accepting: Promise<void>;
   #isClosed = false;
 
-  constructor(certificate: string, key: string) {
+  constructor(certificate: string, key: string, readonly greeting?: string) {
     const [cert, secret] = [certificate, key].map((path) => Deno.readTextFileSync(path));
     this.#listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key: secret });
     this.#accepting = this.#accept();
@@ -63,7 +63,10 @@ export class WitnessServer implements AsyncDisposable {
       const streams = new Streams(`${endpoint(hostname, port)}>${endpoint("127.0.0.1", this.port)}`);
       this.#streams.push(streams);
       // The client may go at any time.
-      this.#serving.push(serve(connection, streams).catch(() => {}).finally(() => connection.close()));
+      const serving = this.greeting === undefined
+        ? serve(connection, streams)
+        : greet(connection, streams, this.greeting);
+      this.#serving.push(serving.catch(() => {}).finally(() => connection.close()));
     }
   }
 
@@ -96,6 +99,20 @@ async function serve(connection: Deno.TlsConn, streams: Streams): Promise<void> 
     request = "";
     await connection.closeWrite();
   }
+}
+
+/** Greets, hears one line, and takes its leave by the same. */
+async function greet(connection: Deno.TlsConn, streams: Streams, greeting: string): Promise<void> {
+  const line = new TextEncoder().encode(`${greeting}\r\n`);
+  const buffer = new Uint8Array(1 << 16);
+  await sendAll(connection, line);
+  streams.pass(1, line);
+  const length = await connection.read(buffer);
+  if (length === null) return;
+  streams.pass(0, buffer.subarray(0, length));
+  await sendAll(connection, line);
+  streams.pass(1, line);
+  await connection.closeWrite();
 }
 
 /** A client: sends `request`, and takes what comes until the server closes or `most` bytes have come. */
