@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Several TLS libraries of one name in one process: a package may bring a GnuTLS or an mbed TLS of its own beside the system's, and the functions of one
- * may not be called with sessions of the other. The hook mirrors one of them; a caller that is bound to another is led there, and its sessions
- * are counted as unmirrored. */
+/* Several TLS libraries of one name in one process: a package may bring a GnuTLS or an mbed TLS of its own beside the system's, and
+ * the functions of one may not be called with sessions of the other. The hook mirrors one of them; a caller that is bound to another
+ * is led there, and its sessions are counted as unmirrored. */
 #ifndef SSLC_COPIES_H
 #define SSLC_COPIES_H
 
@@ -33,8 +33,9 @@ static inline bool copies_several(enum copies_family family)
 /* Counts them anew; `mirrored` is a function of the one that is mirrored, and `name` its name, which each has. */
 void copies_find(enum copies_family family, const char *name, const void *mirrored);
 
-/* The function of the library that the code at `caller` is bound to, NULL: of the mirrored one. `prefix` is what the names of the family's functions begin
- * with, and `first` one of them, not interposed, of the program itself or of what is loaded with it, NULL: none. */
+/* The function of the library that the code at `caller` is bound to, NULL: of the mirrored one. `prefix` is what the names of the
+ * family's functions begin with, and `first` one of them, not interposed, of the program itself or of what is loaded with it, NULL:
+ * none. */
 void *copies_function(enum copies_family family, const char *prefix, const void *first, const void *caller, const char *name);
 
 #endif

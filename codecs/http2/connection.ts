@@ -69,8 +69,8 @@ export class Http2Connection<Exchange> {
   }
 
   /**
-   * Lets so many bytes go: what is put together is told as far as it came, then the oldest streams are given up; where these hold less than that, large
-   * tables go before them, whose fields are lost where they come again.
+   * Lets so many bytes go: what is put together is told as far as it came, then the oldest streams are given up; where these hold
+   * less than that, large tables go before them, whose fields are lost where they come again.
    */
   giveWay(lengthBytes: number): void {
     const target = this.heldBytes - lengthBytes;
