@@ -29,6 +29,8 @@ const OPTIONS: Readonly<Record<string, readonly [name: string, form?: string]>> 
   markMac: ["--mark-mac"],
   portMap: ["--port-map"],
   starttls: ["--starttls"],
+  attributionWaitMs: ["--attribution-wait"],
+  attributionHoldBytes: ["--attribution-hold"],
   idleMs: ["--idle-timeout"],
   sources: ["--capture"],
   runtimeDir: ["--runtime-dir"],

@@ -56,6 +56,8 @@ export function mirrorSettings(
     only: command.only,
     skip: command.skip,
     requireAttribution: command.requireAttribution,
+    attributionWaitMs: command.attributionWait,
+    attributionHoldBytes: command.attributionHold,
     unix: command.unix,
     starttls: command.starttls,
     idleMs: command.idleTimeout,

@@ -74,6 +74,12 @@ const mirrorOptions = {
     }),
     false,
   ),
+  attributionWait: optional(option("--attribution-wait", duration(), {
+    description: message`How long a flow waits for its addresses. Default: 1s.`,
+  })),
+  attributionHold: optional(option("--attribution-hold", size(0), {
+    description: message`Clear text of a flow that waits for its addresses. Default: 256KiB.`,
+  })),
   unix: withDefault(
     flag("--unix", {
       description: message`Mirror sessions over Unix sockets too, under documentation addresses.`,

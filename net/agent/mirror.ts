@@ -93,6 +93,8 @@ export class Mirror {
         raw,
         observer: makeObserver(settings.observer),
         requireAttribution: settings.requireAttribution,
+        holdNs: settings.attributionWaitMs && settings.attributionWaitMs * 1e6,
+        holdBytes: settings.attributionHoldBytes,
         unix: settings.unix,
         starttls: settings.starttls,
         isWanted: plan.isWanted,

@@ -81,6 +81,10 @@ export interface AgentSettings
   readonly markMac?: Uint8Array;
   /** Does not mirror flows whose addresses stay unknown. Default: they get addresses for documentation. */
   readonly requireAttribution?: boolean;
+  /** Milliseconds that a flow waits for its addresses. Default: 1 s. */
+  readonly attributionWaitMs?: number;
+  /** Bytes of clear text that a flow may have meanwhile; beyond them it waits no longer. Default: 256 KiB. */
+  readonly attributionHoldBytes?: number;
   /**
    * Mirrors sessions over Unix sockets, which no network carries, under addresses for documentation. Default: they are counted
    * as `flow-unix-socket`.
@@ -148,6 +152,8 @@ const settingsSchema = v.strictObject({
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
   markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),
   requireAttribution: v.optional(v.boolean(), false),
+  attributionWaitMs: v.optional(milliseconds(1)),
+  attributionHoldBytes: v.optional(wholeNumber(0)),
   unix: v.optional(v.boolean(), false),
   starttls: v.optional(
     v.picklist(["none", "greet"], ({ received }) => `expected none or greet, got ${received}`),

@@ -16,6 +16,10 @@ import { Sightings } from "./sightings.ts";
 export interface AddressOptions {
   /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */
   readonly requireAttribution: boolean;
+  /** How long a flow without addresses is held. Default: 1 s. */
+  readonly holdNs?: number;
+  /** How many bytes of it. Default: 256 KiB. */
+  readonly holdBytes?: number;
   /** Whether the flow, whose addresses are known by now, is to be mirrored; absent: all are. */
   readonly isWanted?: (flow: Flow) => boolean;
   /** Mirror sessions over Unix sockets under documentation addresses, instead of dropping them. Default: false. */
@@ -38,8 +42,9 @@ export interface AddressHandlers {
 const SIGHTING_NS = 200e6;
 /** More than a source tells of one program between two looks at the interfaces. */
 const SIGHTING_BYTES = 2 << 20;
-/** How long a flow without addresses is held, and how many bytes of it: a custom BIO tells its socket within a call or two. */
+/** How long a flow without addresses is held unless set: a custom BIO tells its socket within a call or two. */
 const HOLD_NS = 1e9;
+/** And how many bytes of it. */
 const HOLD_BYTES = 256 * 1024;
 
 export class Addresses {
@@ -52,11 +57,15 @@ export class Addresses {
   readonly #sightings = new Sightings();
   /** Flows that are held until an interface sees them, by client random. */
   readonly #awaited = new Map<string, Set<Flow>>();
+  readonly #holdNs: number;
+  readonly #holdBytes: number;
   #undocumented = 0;
 
   /** Flows that are held count in `memory`. */
   constructor(options: AddressOptions, handlers: AddressHandlers, memory: MemoryBudget) {
     this.#options = options;
+    this.#holdNs = options.holdNs ?? HOLD_NS;
+    this.#holdBytes = options.holdBytes ?? HOLD_BYTES;
     this.#held = new HeldFlows(memory, (flow) => {
       flow.counters.count("held-over-bound");
       this.giveUp(flow);
@@ -99,7 +108,7 @@ export class Addresses {
     if (flow.held === NOTHING_HELD) flow.held = [];
     flow.held.push(event);
     flow.heldBytes += event.bytes ? event.length : GAP_BYTES;
-    const most = flow.attribution === undefined ? HOLD_BYTES : SIGHTING_BYTES;
+    const most = flow.attribution === undefined ? this.#holdBytes : SIGHTING_BYTES;
     if (flow.heldBytes > most) this.giveUp(flow);
     else this.#held.settle(flow);
   }
@@ -212,7 +221,7 @@ export class Addresses {
 
   tick(timeNs: number): void {
     for (const flow of this.#held) {
-      const isOver = flow.attribution === undefined ? HOLD_NS : SIGHTING_NS;
+      const isOver = flow.attribution === undefined ? this.#holdNs : SIGHTING_NS;
       if (timeNs - flow.openedNs > isOver) this.giveUp(flow);
     }
     this.#sightings.tick(timeNs);

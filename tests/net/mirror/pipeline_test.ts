@@ -97,6 +97,20 @@ Deno.test("what comes before the addresses is held and then forged first", () =>
   assert.equal(harness.total().imbalance(), 0);
 });
 
+Deno.test("a flow waits for its addresses as long, and with as much, as is set", () => {
+  const waits = (options: { holdNs?: number; holdBytes?: number }, lengthBytes: number, afterNs: number) => {
+    const harness = new PipelineHarness(options);
+    harness.pipeline.open(harness.program, 1, makeOpen({ address: undefined }), 1e9);
+    harness.data(1, 0, 0, "x".repeat(lengthBytes), 1e9);
+    harness.pipeline.tick(1e9 + afterNs);
+    return harness.connections().length === 0;
+  };
+  assert.deepEqual([waits({}, 1, 0.9e9), waits({}, 1, 1.1e9)], [true, false]);
+  assert.deepEqual([waits({ holdNs: 5e9 }, 1, 4.9e9), waits({ holdNs: 5e9 }, 1, 5.1e9)], [true, false]);
+  assert.deepEqual([waits({}, 256 * 1024, 0), waits({}, 256 * 1024 + 1, 0)], [true, false]);
+  assert.deepEqual([waits({ holdBytes: 10 }, 10, 0), waits({ holdBytes: 10 }, 11, 0)], [true, false]);
+});
+
 Deno.test("a flow that nobody can attribute goes under documentation addresses after a second", () => {
   const harness = new PipelineHarness();
   harness.pipeline.open(harness.program, 1, makeOpen({ address: undefined }), 1e9);
