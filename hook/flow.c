@@ -7,6 +7,8 @@
 #include "libc.h"
 #include "lock.h"
 #include "open.h"
+#include "settings.h"
+#include "thread.h"
 
 #define PID_SHIFT 30 /* flow numbers: owner of the ring, below 2^22, above a count */
 #define PID_MASK ((1u << 22) - 1)
@@ -393,4 +395,23 @@ void flow_end(const struct flow_use *use, struct session *session)
         store_relaxed(&session->offset[i], 0);
         store_relaxed(&session->pending[i], 0);
     }
+}
+
+void flow_begin(const void *ssl, bool accepts)
+{
+    struct session *session =
+        load_acquire(&settings.ready) == 0 || attach_ring_or_claim() == NULL ? NULL : session_insert(ssl);
+    if (session != NULL)
+        __atomic_fetch_or(&session->flags, SESSION_KNOWN | (accepts ? SESSION_ACCEPTS : 0), __ATOMIC_RELAXED);
+}
+
+void flow_forget(const struct library *library, const void *ssl)
+{
+    thread_forget(&thread_state, ssl);
+    struct session *session = session_find(ssl);
+    if (LIKELY(session == NULL))
+        return;
+    struct flow_use use = {ssl, library, -1, -1};
+    flow_end(&use, session);
+    session_remove(ssl, session);
 }

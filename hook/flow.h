@@ -46,4 +46,10 @@ void flow_alert(struct session *session, bool sent);
 /* The session is freed, cleared or shut down both ways: ends its flow. What passes later is another flow. */
 void flow_end(const struct flow_use *use, struct session *session);
 
+/* The session is made, and which end it is is known: its flow begins with its first byte. */
+void flow_begin(const void *ssl, bool accepts);
+
+/* The session's object is gone, or another's: ends its flow, if it has one, and forgets it. */
+void flow_forget(const struct library *library, const void *ssl);
+
 #endif

@@ -9,7 +9,6 @@
 #include "attach.h"
 #include "call.h"
 #include "copies.h"
-#include "settings.h"
 #include "thread.h"
 
 #define E_AGAIN (-28)
@@ -60,13 +59,7 @@ static inline bool is_inner(const void *session, const char *frame, const void *
 static void forget(const void *session)
 {
     gnutls_forget(session);
-    thread_forget(&thread_state, session);
-    struct session *known = session_find(session);
-    if (known == NULL)
-        return;
-    struct flow_use use = {session, gnutls_library(), -1, -1};
-    flow_end(&use, known);
-    session_remove(session, known);
+    flow_forget(gnutls_library(), session);
 }
 
 static COLD int init_elsewhere(gnutls_init_type init, void **session, unsigned flags)
@@ -89,12 +82,7 @@ SSLC_EXPORT int gnutls_init(void **session, unsigned flags)
         return result;
     forget(*session); /* the address of one that was freed unseen */
     gnutls_note_end(*session, (flags & FLAG_SERVER) != 0);
-    if (load_acquire(&settings.ready) == 0 || attach_ring_or_claim() == NULL)
-        return result;
-    struct session *known = session_insert(*session);
-    if (known != NULL)
-        __atomic_fetch_or(&known->flags, SESSION_KNOWN | ((flags & FLAG_SERVER) != 0 ? SESSION_ACCEPTS : 0),
-                          __ATOMIC_RELAXED);
+    flow_begin(*session, (flags & FLAG_SERVER) != 0);
     return result;
 }
 

@@ -7,7 +7,6 @@
 #include "call.h"
 #include "copies.h"
 #include "kept_hello.h"
-#include "settings.h"
 #include "thread.h"
 
 #define IS_SERVER 1                     /* MBEDTLS_SSL_IS_SERVER */
@@ -73,21 +72,12 @@ SSLC_EXPORT void mbedtls_ssl_config_free(void *config)
         MBEDTLS(mbedtls_ssl_config_free)(config);
 }
 
-static void end_flow(const void *ssl, struct session *known)
-{
-    struct flow_use use = {ssl, mbedtls_library_at_end(), -1, -1};
-    flow_end(&use, known);
-    session_remove(ssl, known);
-}
-
 /* Ends the session's flow and forgets it; whether it was known for a server's. */
 static bool forget(const void *ssl)
 {
     struct session *known = session_find(ssl);
     bool accepts = known != NULL && (load_relaxed(&known->flags) & SESSION_ACCEPTS) != 0;
-    thread_forget(&thread_state, ssl);
-    if (known != NULL)
-        end_flow(ssl, known);
+    flow_forget(mbedtls_library_at_end(), ssl);
     kept_hello_forget(ssl);
     return accepts;
 }
@@ -95,11 +85,7 @@ static bool forget(const void *ssl)
 static void begin(const void *ssl, bool accepts)
 {
     kept_hello_begin(ssl);
-    if (load_acquire(&settings.ready) == 0 || attach_ring_or_claim() == NULL)
-        return;
-    struct session *known = session_insert(ssl);
-    if (known != NULL)
-        __atomic_fetch_or(&known->flags, SESSION_KNOWN | (accepts ? SESSION_ACCEPTS : 0), __ATOMIC_RELAXED);
+    flow_begin(ssl, accepts);
 }
 
 static COLD int set_up_elsewhere(mbedtls_ssl_setup_type set_up, SSL *ssl, const void *config)

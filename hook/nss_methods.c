@@ -175,13 +175,9 @@ static int session_close(struct nss_table *table, struct nspr_layer *layer)
 {
     const void *session = layer->secret;
     struct session *known = session_find(session);
-    thread_forget(&thread_state, session);
-    if (known != NULL) {
-        struct flow_use use = {session, nss_library(table, layer), -1, -1};
+    if (known != NULL)
         flow_alert(known, true);
-        flow_end(&use, known);
-        session_remove(session, known);
-    }
+    flow_forget(nss_library(table, layer), session);
     kept_hello_forget(session);
     return table->original.close(layer);
 }

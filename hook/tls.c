@@ -5,8 +5,6 @@
 
 #include "attach.h"
 #include "call.h"
-#include "settings.h"
-#include "thread.h"
 
 #define SENT_SHUTDOWN 1
 #define RECEIVED_SHUTDOWN 2
@@ -101,18 +99,6 @@ HANDSHAKE(SSL_connect)
 HANDSHAKE(SSL_accept)
 HANDSHAKE(SSL_do_handshake)
 
-/* Ends the session's flow and forgets it. */
-static void forget(const struct library *library, const void *ssl)
-{
-    thread_forget(&thread_state, ssl);
-    struct session *session = session_find(ssl);
-    if (LIKELY(session == NULL))
-        return;
-    struct flow_use use = {ssl, library, -1, -1};
-    flow_end(&use, session);
-    session_remove(ssl, session);
-}
-
 SSLC_EXPORT SSL *SSL_new(void *context)
 {
     const struct library *library = library_of(context);
@@ -121,7 +107,7 @@ SSLC_EXPORT SSL *SSL_new(void *context)
     SSL *ssl = LIKELY(LIBRARY(library, SSL_new) != NULL) ? LIBRARY(library, SSL_new)(context) : NULL;
     if (ssl == NULL || attach_ring() == NULL)
         return ssl;
-    forget(library, ssl); /* the address of one that was freed unseen */
+    flow_forget(library, ssl); /* the address of one that was freed unseen */
     struct session *session = load_relaxed(&attach_missed) != 0 ? session_insert(ssl) : NULL;
     if (session != NULL)
         __atomic_fetch_or(&session->flags, SESSION_KNOWN, __ATOMIC_RELAXED);
@@ -147,7 +133,7 @@ SSLC_EXPORT void SSL_free(SSL *ssl)
     if (session != NULL && load_relaxed(&session->references) != 0)
         __atomic_fetch_sub(&session->references, 1, __ATOMIC_RELAXED);
     else if (session != NULL)
-        forget(library, ssl); /* before the address can be used again */
+        flow_forget(library, ssl); /* before the address can be used again */
     if (LIKELY(LIBRARY(library, SSL_free) != NULL))
         LIBRARY(library, SSL_free)(ssl);
 }

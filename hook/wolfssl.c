@@ -8,7 +8,6 @@
 #include "attach.h"
 #include "call.h"
 #include "kept_hello.h"
-#include "thread.h"
 
 #define FAILED (-1)
 #define CLOSED 1     /* WOLFSSL_SUCCESS */
@@ -33,14 +32,8 @@ static void keep_hello(const struct call_frame *call)
 /* Ends the session's flow and forgets it. */
 static void forget(const void *ssl)
 {
-    kept_hello_forget(ssl);
-    thread_forget(&thread_state, ssl);
-    struct session *known = session_find(ssl);
-    if (known == NULL)
-        return;
-    struct flow_use use = {ssl, wolfssl_library(), -1, -1};
-    flow_end(&use, known);
-    session_remove(ssl, known);
+    flow_forget(wolfssl_library(), ssl);
+    kept_hello_forget(ssl); /* what the flow is told with when it ends may be in it */
 }
 
 SSLC_EXPORT SSL *wolfSSL_new(void *context)
