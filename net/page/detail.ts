@@ -73,7 +73,8 @@ function forgedOf(
   return { forged: { port, communityId: communityId(key) } };
 }
 
-const socketAddress = ({ ip, port }: FlowPeer): SocketAddress => ({ ip: ipBytes(ip), port });
+/** An end of a flow as what forges takes it. */
+export const socketAddress = ({ ip, port }: FlowPeer): SocketAddress => ({ ip: ipBytes(ip), port });
 
 function messageDetail(exchange: Exchange, side: Side, { showsSecrets }: PageLog): MessageDetail {
   const [head, trailers, kept, lengthBytes] = side === "request"

@@ -12,16 +12,14 @@ import { TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import { Connection } from "../forge/connection.ts";
 import { InitialSequenceNumbers } from "../forge/isn.ts";
 import { PacketBuffer } from "../forge/packet_batch.ts";
-import type { Exchange, Field, HeadText, KeptBody } from "../view/exchange.ts";
-import type { FlowPeer } from "../view/flow_facts.ts";
+import type { Exchange, HeadText, KeptBody } from "../view/exchange.ts";
 import { shownField, withoutSecrets } from "../view/secrets.ts";
-import { ipBytes } from "../wire/network.ts";
 import { pcapngHead } from "../wire/pcapng.ts";
+import { socketAddress } from "./detail.ts";
 import type { PageLog } from "./rows.ts";
 
 const MTU = 1500;
 const encoder = new TextEncoder();
-const socketAddress = ({ ip, port }: FlowPeer) => ({ ip: ipBytes(ip), port });
 
 /** A pcapng file of these, at least one, all of one flow. */
 export function captureOf(exchanges: readonly Exchange[], log: PageLog, version: string): Blob {
@@ -74,7 +72,7 @@ const isBodyless = ({ method, status }: Exchange): boolean =>
   method === "HEAD" || status < 200 || status === 204 || status === 304 ||
   method === "CONNECT" && status < 300;
 
-const FRAMING = /^(content-length|transfer-encoding|trailer|:.*)$/i;
+const FRAMING = /^(content-length|transfer-encoding|trailer)$/i;
 
 /** `firstLines`, the fields, and how long the body is; undefined: what they say of it stays. */
 function headOf(
@@ -83,11 +81,13 @@ function headOf(
   body: KeptBody | undefined,
   showsSecrets: boolean,
 ): Uint8Array {
-  const shown = head.fields.filter(([name]) => body === undefined || !FRAMING.test(name))
-    .filter(([name]) => !name.startsWith(":")).map((field) => shownField(field, showsSecrets));
-  const length = body === undefined ? 0 : body.bytes.length + body.missingBytes;
-  const isFramed = body !== undefined && (length > 0 || head.fields.some(([name]) => FRAMING.test(name)));
-  const fields: Field[] = isFramed ? [...shown, ["Content-Length", String(length)]] : shown;
+  const fields = head.fields.filter(([name]) =>
+    !name.startsWith(":") && (body === undefined || !FRAMING.test(name))
+  )
+    .map((field) => shownField(field, showsSecrets));
+  const lengthBytes = body === undefined ? 0 : body.bytes.length + body.missingBytes;
+  const isFramed = lengthBytes > 0 || body !== undefined && head.fields.some(([name]) => FRAMING.test(name));
+  if (isFramed) fields.push(["Content-Length", String(lengthBytes)]);
   return encoder.encode(
     `${firstLines}\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
   );
