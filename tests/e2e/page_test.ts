@@ -133,6 +133,44 @@ async function showsDetails(browser: Browser): Promise<void> {
   });
 }
 
+/** An archive that the page gave, in place of a network. */
+async function answersFromArchive(browser: Browser): Promise<void> {
+  const seen = new SeenExchanges();
+  const [coding, encode] = ENCODINGS.gzip;
+  const text = '{"id":77,"name":"日本"}';
+  const encoded = `${answer("application/json", "201 Created")}\nContent-Encoding: ${coding}`;
+  seen.exchange(GET("/shop"), answer("text/html"), "<title>A shop</title><img src=/picture>");
+  seen.exchange(GET("/item?id=77"), encoded, encode(new TextEncoder().encode(text)));
+  seen.exchange(GET("/picture"), answer("image/png"), PNG);
+  await withFixture((fixture) =>
+    onPage(browser, seen.subject(), async (tab) => {
+      await rowWith(tab, "/shop").waitFor();
+      await choose(tab, "/shop");
+      const [archive] = await Promise.all([
+        tab.waitForEvent("download"),
+        tab.getByRole("button", { name: "HAR of the connection" }).click(),
+      ]);
+      const path = fixture.path("connection.har");
+      await archive.saveAs(path);
+      const context = await browser.newContext();
+      try {
+        await context.routeFromHAR(path, { notFound: "abort" });
+        const replayed = await context.newPage();
+        await replayed.goto("https://shop.example.com/shop");
+        assert.equal(await replayed.title(), "A shop");
+        await replayed.waitForFunction(() => document.querySelector("img")?.naturalWidth === 1);
+        const item = await replayed.evaluate(async () => {
+          const response = await fetch("/item?id=77");
+          return [response.status, await response.text()];
+        });
+        assert.deepEqual(item, [201, text]);
+      } finally {
+        await context.close();
+      }
+    })
+  );
+}
+
 async function showsBodies(browser: Browser): Promise<void> {
   const seen = new SeenExchanges();
   const text = "A body that is encoded, and read. ".repeat(9);
@@ -311,6 +349,7 @@ Deno.test({
       const steps = {
         "rows come live, and a filter in the address chooses them": listsAndFilters,
         "a detail has heads, times and connection, and no secrets": showsDetails,
+        "an archive of it answers in place of the network": answersFromArchive,
         "bodies are shown without their codings, as text, image and hex": showsBodies,
         "what peers wrote runs nowhere": keepsHostileTextText,
         "100,000 rows scroll, and those in view are made": scrolls,
