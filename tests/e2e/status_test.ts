@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { AgentReport, CollectorReport, StatusReport } from "../../net/status/report.ts";
+import { netnsMissing, withVeth } from "../support/netns.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { until } from "../support/until.ts";
@@ -154,42 +155,50 @@ Deno.test({
 
 Deno.test({
   name:
-    "status: a collector that is away degrades its agent, and Prometheus raises the alarm of docs/examples",
-  ...skipIf(missing("curl", "openssl", "prometheus", "promtool")),
-  fn: () =>
-    withFixture(async (fixture) => {
-      const pki = await makePki(fixture);
-      const watched = ["--metrics", "0"];
-      const far = fixture.path("far.pcapng");
-      await using collector = await Collector.start("source", fixture, far, ...pki, ...watched);
-      const options = ["-t", `127.0.0.1:${collector.port}`, ...pki, ...watched];
-      await using agent = await Agent.start("source", fixture, fixture.path("near.pcapng"), ...options);
-      await agent.child.found("stderr", /collector takes packets/);
-      const ports = [await metricsPort(agent), await metricsPort(collector)];
-      for (const port of ports) {
-        const page = fixture.path("metrics.txt");
-        await Deno.writeTextFile(page, await metricsOf(port));
-        await runOk("sh", "-c", `promtool check metrics < ${page}`);
-      }
-      await using prometheus = await Prometheus.start(fixture, ports);
-      await until("values of agent and collector in Prometheus", async () =>
-        (await prometheus.value("sum(sslcollector_healthy)")) === 2);
-      assert.deepEqual(await prometheus.firing(), []);
-      await collector.stop();
-      const degraded = await until("the agent to be degraded", async () => {
-        const { code, lines } = await ask(fixture);
-        return code === 1 && lines.join("\n");
-      });
-      assert.match(degraded, /^ {2}! 127\.0\.0\.1:\d+ is not connected: /m);
-      assert.match(degraded, /^sink {8}127\.0\.0\.1:\d+ {2}DOWN /m);
-      await until("the alarms", async () => {
-        const firing = await prometheus.firing();
-        return ["CollectorAway", "Gone"].every((name) =>
-          firing.includes(`Sslcollector${name}`)
-        );
-      });
-    }),
+    "status: a collector that is away and an interface that is down degrade an agent, and Prometheus raises the alarms of docs/examples",
+  ...skipIf(missing("curl", "openssl", "prometheus", "promtool"), netnsMissing()),
+  fn: () => withFixture((fixture) => withVeth(({ near }) => losesItsSinks(fixture, near))),
 });
+
+/** An agent that mirrors to a collector and into an interface, until both are gone. */
+async function losesItsSinks(fixture: Fixture, device: string): Promise<void> {
+  const pki = await makePki(fixture);
+  const watched = ["--metrics", "0"];
+  const far = fixture.path("far.pcapng");
+  await using collector = await Collector.start("source", fixture, far, ...pki, ...watched);
+  const options = ["-t", `127.0.0.1:${collector.port}`, ...pki, ...watched];
+  await using agent = await Agent.start("source", fixture, device, ...options);
+  await agent.child.found("stderr", /collector takes packets/);
+  const ports = [await metricsPort(agent), await metricsPort(collector)];
+  for (const port of ports) {
+    const page = fixture.path("metrics.txt");
+    await Deno.writeTextFile(page, await metricsOf(port));
+    await runOk("sh", "-c", `promtool check metrics < ${page}`);
+  }
+  await using prometheus = await Prometheus.start(fixture, ports);
+  await until(
+    "values of agent and collector in Prometheus",
+    async () => (await prometheus.value("sum(sslcollector_healthy)")) === 2,
+  );
+  assert.deepEqual(await prometheus.firing(), []);
+  await runOk("ip", "link", "set", device, "down");
+  await collector.stop();
+  const [isAway, isDown] = [
+    /^ {2}! 127\.0\.0\.1:\d+ is not connected: /m,
+    new RegExp(`^  ! ${device} is down$`, "m"),
+  ];
+  const degraded = await until("the agent to be degraded", async () => {
+    const { code, lines } = await ask(fixture);
+    const text = lines.join("\n");
+    return code === 1 && isAway.test(text) && isDown.test(text) && text;
+  });
+  assert.match(degraded, /^sink {8}127\.0\.0\.1:\d+ {2}DOWN /m);
+  assert.match(degraded, new RegExp(`^sink {8}${device} {2}DOWN`, "m"));
+  await until("the alarms", async () => {
+    const firing = await prometheus.firing();
+    return ["CollectorAway", "SinkDown", "Gone"].every((name) => firing.includes(`Sslcollector${name}`));
+  });
+}
 
 /** Prometheus itself, which asks every second. */
 class Prometheus implements AsyncDisposable {
