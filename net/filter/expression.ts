@@ -12,7 +12,7 @@ import type jsep from "jsep";
 import { parseDuration, parseSize } from "../../codecs/units.ts";
 import { ipBytes, parseNetwork } from "../wire/network.ts";
 import { LinearPattern } from "./linear_pattern.ts";
-import { BadFilter, parseSyntax, type PlacedLiteral } from "./syntax.ts";
+import { BadFilter, operatorBehind, parseSyntax, startOf } from "./syntax.ts";
 
 export { BadFilter } from "./syntax.ts";
 
@@ -43,6 +43,7 @@ const COMPARISONS: Readonly<Record<string, (left: Value, right: Value) => boolea
   ">": (left, right) => left > right,
   ">=": (left, right) => left >= right,
 };
+const OPERATORS: readonly string[] = ["!=", "contains", "=~", ...Object.keys(COMPARISONS)];
 const AND: readonly string[] = ["and", "&&"];
 const OR: readonly string[] = ["or", "||"];
 const NOT: readonly string[] = ["not", "!"];
@@ -96,9 +97,11 @@ class Compiler<T> {
       }
       case "Compound": {
         const { body } = tree as jsep.Compound;
-        if (body.length === 0) throw this.#bad("expected a condition such as status >= 400", "");
-        throw this.#bad("expected and, or, or the end", body[1]);
+        if (body.length > 0) throw this.#bad("expected and, or, or the end", body[1]);
+        break;
       }
+      case "SequenceExpression":
+        throw this.#bad("expected and, or, or )", (tree as jsep.SequenceExpression).expressions[1]);
     }
     throw this.#bad("expected a condition such as status >= 400", tree);
   }
@@ -117,6 +120,9 @@ class Compiler<T> {
       return eitherDecides(first, second, OR.includes(operator));
     }
     const { name, field } = this.#field(left);
+    if (!OPERATORS.includes(operator)) {
+      throw this.#bad(`${operator} is no comparison`, operatorBehind(left));
+    }
     const isNegated = operator === "!=";
     const holds = this.#comparison(isNegated ? "==" : operator, name, field, right);
     return isNegated ? (thing) => negated(holds(thing)) : holds;
@@ -137,7 +143,6 @@ class Compiler<T> {
   #test(operator: string, name: string, field: Field<T>, right: jsep.Expression): Test {
     if (operator === "contains" || operator === "=~") return this.#onText(operator, name, field, right);
     const compare = COMPARISONS[operator];
-    if (compare === undefined) throw this.#bad(`${operator} is no comparison`, operator);
     const value = this.#literal(right, name, field);
     if (operator !== "==" || typeof value === "number") return (known) => compare(known, value);
     const equals = this.#equality(field, value, right);
@@ -190,7 +195,7 @@ class Compiler<T> {
     const names = Object.keys(this.fields).join(", ");
     if (tree.type !== "Identifier") throw this.#bad(`expected a field: ${names}`, tree);
     const { name } = tree as jsep.Identifier;
-    if (!Object.hasOwn(this.fields, name)) throw this.#bad(`no field ${name}; there are ${names}`, name);
+    if (!Object.hasOwn(this.fields, name)) throw this.#bad(`no field ${name}; there are ${names}`, tree);
     return { name, field: this.fields[name] };
   }
 
@@ -215,32 +220,8 @@ class Compiler<T> {
     return number;
   }
 
-  /** How a part begins in the expression, as far as its tree tells. */
-  #text(tree: jsep.Expression): string {
-    switch (tree.type) {
-      case "Identifier":
-        return (tree as jsep.Identifier).name;
-      case "Literal":
-        return (tree as jsep.Literal).raw;
-      case "BinaryExpression":
-        return this.#text((tree as jsep.BinaryExpression).left);
-      case "UnaryExpression":
-        return (tree as jsep.UnaryExpression).operator;
-      case "MemberExpression":
-        return this.#text((tree as jsep.MemberExpression).object);
-      case "CallExpression":
-        return this.#text((tree as jsep.CallExpression).callee);
-      default:
-        return "";
-    }
-  }
-
-  #bad(message: string, place: jsep.Expression | string): BadFilter {
-    const part = typeof place === "string" ? place : this.#text(place);
-    const whole = /^\w+$/.test(part) ? this.expression.search(new RegExp(`\\b${part}\\b`)) : -1;
-    const found = whole >= 0 ? whole : this.expression.indexOf(part);
-    const { position = found } = typeof place === "string" ? {} : place as Partial<PlacedLiteral>;
-    return new BadFilter(message, this.expression, Math.max(0, position));
+  #bad(message: string, place: jsep.Expression | number): BadFilter {
+    return new BadFilter(message, this.expression, typeof place === "number" ? place : startOf(place));
   }
 }
 
