@@ -2,11 +2,14 @@
 /** Which sessions are mirrored, by expressions over their program and their ends. @module */
 import { GRADES } from "../capture/record/layout.ts";
 import type { CaptureProgram } from "../capture/target.ts";
-import { BadFilter, type Condition, type Field, type Fields, parseCondition } from "../filter/expression.ts";
+import { BadFilter, parseCondition } from "../filter/expression.ts";
+import type { Condition, Field, Fields } from "../filter/field.ts";
+import { longContainerIn, longProgramIn, networkIn, portIn } from "../filter/never.ts";
 import type { Flow } from "../mirror/flow.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import { formatIp } from "../wire/flow_key.ts";
 import { type Network, parseNetwork } from "../wire/network.ts";
+import { PORT_MAX } from "../wire/tcp.ts";
 
 /** What is mirrored of what the sources tell. */
 export interface ChoiceSettings {
@@ -29,24 +32,32 @@ function addressState({ attribution, program }: Flow): "claimed" | "confirmed" |
 
 /** What is known of a program before it has told of any session. */
 const PROGRAM_FIELDS: Fields<CaptureProgram> = {
-  program: { type: "text", get: ({ comm }) => comm },
+  program: { type: "text", whyNever: longProgramIn, get: ({ comm }) => comm },
   exe: { type: "text", get: ({ executable }) => executable ?? "" },
   pid: { type: "number", get: ({ pid }) => pid },
   uid: { type: "number", get: ({ uid }) => uid },
   cgroup: { type: "text", get: ({ cgroup }) => cgroup ?? "" },
-  container: { type: "text", get: ({ container }) => container ?? "" },
+  container: { type: "text", whyNever: longContainerIn, get: ({ container }) => container ?? "" },
   pod: { type: "text", get: ({ pod }) => pod ?? "" },
   source: { type: "text", words: ["hook", "probes"], get: ({ source }) => source ?? "hook" },
 };
 
+/** The name in a ClientHello. */
+const SNI: Field<Flow> = {
+  type: "text",
+  ignoresCase: true,
+  whyNever: (text) => portIn(text) ?? networkIn(text, "net"),
+  get: ({ info }) => info.sni.toLowerCase(),
+};
+
 const SESSION_FIELDS: Fields<Flow> = {
   role: { type: "text", words: ["client", "server"], get: ({ info }) => info.isServer ? "server" : "client" },
-  port: { type: "number", get: ({ attribution }) => attribution?.key.server.port ?? 0 },
-  client: { type: "address", get: (flow) => addressOf(flow, "client") },
-  server: { type: "address", get: (flow) => addressOf(flow, "server") },
+  port: { type: "number", most: PORT_MAX, get: ({ attribution }) => attribution?.key.server.port ?? 0 },
+  client: { type: "address", ignoresCase: true, get: (flow) => addressOf(flow, "client") },
+  server: { type: "address", ignoresCase: true, get: (flow) => addressOf(flow, "server") },
   net: { type: "text", get: (flow) => addressOf(flow, "server"), matcher: isWithin },
-  host: { type: "text", ignoresCase: true, get: ({ info }) => info.sni.toLowerCase() },
-  sni: { type: "text", ignoresCase: true, get: ({ info }) => info.sni.toLowerCase() },
+  host: SNI,
+  sni: SNI,
   alpn: { type: "text", get: ({ info }) => info.alpn },
   grade: { type: "text", words: ["wire", ...GRADES], get: ({ attribution }) => attribution?.grade ?? "none" },
   address: { type: "text", words: ["confirmed", "claimed", "unknown"], get: addressState },

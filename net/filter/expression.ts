@@ -11,30 +11,12 @@
 import type jsep from "jsep";
 import { parseDuration, parseSize } from "../../codecs/units.ts";
 import { ipBytes, parseNetwork } from "../wire/network.ts";
+import type { Condition, Field, Fields, Value } from "./field.ts";
 import { LinearPattern } from "./linear_pattern.ts";
+import { type Asked, whyNever } from "./possible.ts";
 import { BadFilter, operatorBehind, parseSyntax, startOf } from "./syntax.ts";
 
 export { BadFilter } from "./syntax.ts";
-
-type Value = string | number;
-
-/** What may be asked of a thing. */
-export interface Field<T> {
-  /** Undefined: it is not known of this thing. */
-  readonly get: (thing: T) => Value | undefined;
-  readonly type: "text" | "address" | "number" | "bytes" | "milliseconds";
-  /** All that `get` may give: what would hold for none of them is a mistake. */
-  readonly words?: readonly string[];
-  /** A shorter form of its text, of which `==` may hold too. */
-  readonly shortened?: (known: string) => string;
-  /** Texts of it are compared in lower case, which `get` gives. */
-  readonly ignoresCase?: boolean;
-  /** What `==` means of it, where that is not equality; throws an `Error` that says what was expected. */
-  readonly matcher?: (value: string) => Condition<T>;
-}
-
-/** By name, in the order of the help. */
-export type Fields<T> = Readonly<Record<string, Field<T>>>;
 
 const COMPARISONS: Readonly<Record<string, (left: Value, right: Value) => boolean>> = {
   "==": (left, right) => left === right,
@@ -58,12 +40,6 @@ export function parseCondition<T>(expression: string, fields: Fields<T>): Condit
   return new Compiler(expression, fields).condition(parseSyntax(expression));
 }
 
-/** Undefined: what is not known of the thing decides. */
-export type Condition<T> = (thing: T) => boolean | undefined;
-
-/** Whether what is known of a thing is what is asked for. */
-type Test = (known: Value) => boolean;
-
 /** What a value without quotes is expected to be, by the field's type. */
 const NUMBERS = {
   number: "a number",
@@ -71,11 +47,21 @@ const NUMBERS = {
   milliseconds: "a number of milliseconds, such as 500 or 1.5s",
 };
 
+/** What is asked for, but for how it is written. */
+type Question = Omit<Asked, "operator" | "raw">;
+
 const negated = (holds: boolean | undefined) => holds === undefined ? undefined : !holds;
 
 /** `test` of what is known. */
 function ifKnown(value: Value | undefined, test: (value: Value) => boolean): boolean | undefined {
   return value === undefined ? undefined : test(value);
+}
+
+function asPattern(pattern: LinearPattern): Question {
+  return {
+    test: (known) => pattern.test(String(known)),
+    fits: (letters) => pattern.mayBeIn(letters),
+  };
 }
 
 class Compiler<T> {
@@ -123,49 +109,56 @@ class Compiler<T> {
     if (!OPERATORS.includes(operator)) {
       throw this.#bad(`${operator} is no comparison`, operatorBehind(left));
     }
+    if (field.matcher !== undefined && operator !== "==" && operator !== "!=") {
+      throw this.#bad(`${name} is compared by == and != alone`, operatorBehind(left));
+    }
     const isNegated = operator === "!=";
     const holds = this.#comparison(isNegated ? "==" : operator, name, field, right);
     return isNegated ? (thing) => negated(holds(thing)) : holds;
   }
 
   #comparison(operator: string, name: string, field: Field<T>, right: jsep.Expression): Condition<T> {
-    if (operator === "==" && field.matcher !== undefined) {
+    if (field.matcher !== undefined) {
       const value = String(this.#literal(right, name, field));
       return this.#placed(right, () => field.matcher!(value));
     }
-    const test = this.#test(operator, name, field, right);
-    if (field.words?.some(test) === false) {
-      throw this.#bad(`${name} is one of ${field.words.filter(Boolean).join(", ")}`, right);
-    }
-    return (thing) => ifKnown(field.get(thing), test);
+    const asked = this.#asked(operator, name, field, right);
+    const mistake = whyNever(name, field, { operator, raw: (right as jsep.Literal).raw, ...asked });
+    if (mistake !== undefined) throw this.#bad(mistake, right);
+    return (thing) => ifKnown(field.get(thing), asked.test);
   }
 
-  #test(operator: string, name: string, field: Field<T>, right: jsep.Expression): Test {
+  #asked(operator: string, name: string, field: Field<T>, right: jsep.Expression): Question {
     if (operator === "contains" || operator === "=~") return this.#onText(operator, name, field, right);
     const compare = COMPARISONS[operator];
     const value = this.#literal(right, name, field);
-    if (operator !== "==" || typeof value === "number") return (known) => compare(known, value);
-    const equals = this.#equality(field, value, right);
+    if (typeof value === "number") return { value, test: (known) => compare(known, value) };
+    if (operator !== "==") return { test: (known) => compare(known, value) };
+    const equality = this.#equality(field, value, right);
+    const { test } = equality;
     const { shortened } = field;
-    return shortened === undefined ? equals : (known) => equals(known) || equals(shortened(String(known)));
+    if (shortened === undefined) return equality;
+    return { ...equality, test: (known) => test(known) || test(shortened(String(known))) };
   }
 
-  #equality({ type }: Field<T>, value: string, tree: jsep.Expression): Test {
-    if (/[*?]/.test(value)) {
-      const pattern = this.#pattern(sourceOf(value), tree);
-      return (known) => pattern.test(String(known));
-    }
-    if (type !== "address" || value === "") return (known) => known === value;
+  #equality({ type }: Field<T>, value: string, tree: jsep.Expression): Question {
+    if (/[*?]/.test(value)) return asPattern(this.#pattern(sourceOf(value), tree));
+    if (type !== "address" || value === "") return { value, test: (known) => known === value };
     const network = this.#placed(tree, () => parseNetwork(value));
-    return (known) => known !== "" && network.has(ipBytes(String(known)));
+    return { test: (known) => known !== "" && network.has(ipBytes(String(known))) };
   }
 
-  #onText(operator: string, name: string, field: Field<T>, right: jsep.Expression): Test {
+  #onText(operator: string, name: string, field: Field<T>, right: jsep.Expression): Question {
     const text = String(this.#literal(right, name, { ...field, type: "text" }));
-    if (operator === "contains") return (known) => String(known).includes(text);
+    if (operator === "contains") {
+      return {
+        value: text,
+        test: (known) => String(known).includes(text),
+        fits: (letters) => Array.from(text).every((letter) => letters.includes(letter)),
+      };
+    }
     const source = (right as jsep.Literal).raw.slice(1, -1);
-    const pattern = this.#pattern(field.ignoresCase ? withSmallLetters(source) : source, right);
-    return (known) => pattern.test(String(known));
+    return asPattern(this.#pattern(field.ignoresCase ? withSmallLetters(source) : source, right));
   }
 
   /** What `make` gives; what it throws is said of the place. */

@@ -95,6 +95,21 @@ export class LinearPattern {
     }
   }
 
+  /** Whether any text of these characters alone has it; what `^`, `$`, `\\b` and `\\B` ask for is taken for given. */
+  mayBeIn(letters: string): boolean {
+    const codes = Array.from(letters, (letter) => letter.charCodeAt(0));
+    const seen = new Set<number>();
+    const waiting = [this.#start];
+    for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
+      if (index === END) return true;
+      const { has, next, other } = this.#places[index];
+      if (seen.has(index) || has !== undefined && !codes.some(has)) continue;
+      seen.add(index);
+      waiting.push(next, other);
+    }
+    return false;
+  }
+
   /** Adds to `list` the sets that can be reached without a character; true: the end can. */
   #enter(start: number, at: number, before: number, behind: number, list: PlaceList): boolean {
     const forks = this.#forks;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Which entries are chosen: `status >= 400 and host contains "shop"`. @module */
-import { type Fields, parseExpression } from "../filter/expression.ts";
+import { parseExpression } from "../filter/expression.ts";
+import type { Fields } from "../filter/field.ts";
+import { longProgramIn, networkIn, parametersIn, portIn } from "../filter/never.ts";
+import { PORT_MAX } from "../wire/tcp.ts";
 import type { Row } from "./exchange.ts";
 import { withoutSecrets } from "./secrets.ts";
 
@@ -9,27 +12,41 @@ export { BadFilter } from "../filter/expression.ts";
 /** Whether an entry is chosen. */
 export type Filter = (entry: Row) => boolean;
 
+/** A status has three digits. */
+const STATUS_MAX = 999;
+
 /** Of a message or a flow, what only exchanges have is empty or 0. */
 const FIELDS: Fields<Row> = {
-  program: { type: "text", get: ({ flow }) => flow.program },
+  program: { type: "text", whyNever: longProgramIn, get: ({ flow }) => flow.program },
   pid: { type: "number", get: ({ flow }) => flow.pid },
   uid: { type: "number", get: ({ flow }) => flow.uid },
   host: {
     type: "text",
     ignoresCase: true,
     get: (entry) => (entry.kind === "exchange" ? entry.host : entry.flow.sni).toLowerCase(),
+    whyNever: whyNoName,
     shortened: (host) => host.replace(/^([^:]*|\[.*\]):\d+$/, "$1"),
   },
-  port: { type: "number", get: ({ flow }) => flow.server.port },
-  sni: { type: "text", ignoresCase: true, get: ({ flow }) => flow.sni.toLowerCase() },
+  port: { type: "number", most: PORT_MAX, get: ({ flow }) => flow.server.port },
+  sni: {
+    type: "text",
+    ignoresCase: true,
+    whyNever: (text) => portIn(text) ?? whyNoName(text),
+    get: ({ flow }) => flow.sni.toLowerCase(),
+  },
   method: { type: "text", get: (entry) => entry.kind === "exchange" ? entry.method : "" },
   path: { type: "text", get: (entry) => entry.kind === "exchange" ? entry.target : "" },
-  status: { type: "number", get: (entry) => entry.kind === "exchange" ? entry.status : 0 },
+  status: { type: "number", most: STATUS_MAX, get: (entry) => entry.kind === "exchange" ? entry.status : 0 },
   size: { type: "bytes", get: sizeOf },
   ms: { type: "milliseconds", get: ({ startNs, endNs }) => (endNs - startNs) / 1e6 },
-  type: { type: "text", get: (entry) => entry.kind === "exchange" ? entry.type : "" },
-  client: { type: "address", get: ({ flow }) => flow.client.ip },
-  server: { type: "address", get: ({ flow }) => flow.server.ip },
+  type: {
+    type: "text",
+    ignoresCase: true,
+    whyNever: parametersIn,
+    get: (entry) => entry.kind === "exchange" ? entry.type : "",
+  },
+  client: { type: "address", ignoresCase: true, get: ({ flow }) => flow.client.ip },
+  server: { type: "address", ignoresCase: true, get: ({ flow }) => flow.server.ip },
   version: {
     type: "text",
     words: ["1.0", "1.1", "2", ""],
@@ -39,6 +56,10 @@ const FIELDS: Fields<Row> = {
 
 /** Names of the fields, in the order of the help. */
 export const FILTER_FIELDS: readonly string[] = Object.keys(FIELDS);
+
+function whyNoName(text: string): string | undefined {
+  return networkIn(text, "server");
+}
 
 function sizeOf(entry: Row): number {
   switch (entry.kind) {

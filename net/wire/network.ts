@@ -29,6 +29,12 @@ export function parseNetwork(text: string): Network {
   };
 }
 
+/** Whether it is one with its prefix, and no address alone. */
+export function isNetwork(text: string): boolean {
+  const [address, prefix, ...rest] = text.split("/");
+  return isIP(address) !== 0 && /^\d{1,3}$/.test(prefix) && rest.length === 0;
+}
+
 /** The 4 or 16 bytes of an address that is known to be one. */
 export function ipBytes(address: string): Uint8Array {
   return isIP(address) === 4 ? Uint8Array.from(address.split("."), Number) : ipv6Bytes(address);

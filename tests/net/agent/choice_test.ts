@@ -131,6 +131,19 @@ Deno.test("choice: an expression that cannot be read is a mistake with its place
     ['source == "probe"', 'source is one of hook, probes\nsource == "probe"\n          ^'],
     ['address == "c?"', 'address is one of confirmed, claimed, unknown\naddress == "c?"\n           ^'],
     ['grade =~ "^x"', 'grade is one of wire, none, socket, nested, hello\ngrade =~ "^x"\n         ^'],
+    [
+      'host == "10.0.0.0/8"',
+      'host is never "10.0.0.0/8"; a network is asked for by net == "10.0.0.0/8"\nhost == "10.0.0.0/8"\n        ^',
+    ],
+    [
+      'net contains "10.0.0.0/8"',
+      'net is compared by == and != alone\nnet contains "10.0.0.0/8"\n    ^',
+    ],
+    [
+      'container == "3f2a9c0000007d"',
+      'container is never "3f2a9c0000007d"; of a container\'s id the first 12 digits are known: "3f2a9c000000"\n' +
+      'container == "3f2a9c0000007d"\n             ^',
+    ],
     ["uid == root", "uid is a number\nuid == root\n       ^"],
     ["colour", `no field colour; there are ${fields}\ncolour\n^`],
   ];

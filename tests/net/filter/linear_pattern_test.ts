@@ -65,3 +65,16 @@ Deno.test("what would take room without end is refused", () => {
   }
   assert.equal(new LinearPattern("((){99999}){99999}").test(""), true);
 });
+
+Deno.test("an expression that is found in a text is told to be of its characters, and one that needs others is not", () => {
+  fc.assert(
+    fc.property(source, text, (source, text) => {
+      const pattern = new LinearPattern(source);
+      if (pattern.test(text)) assert.ok(pattern.mayBeIn(text));
+    }),
+    { numRuns: 2000 },
+  );
+  for (const source of ["/", "[^\\d.]", "a+", "1(?:2|3)x|y", "(?:1|2)*/"]) {
+    assert.ok(!new LinearPattern(source).mayBeIn("0123456789."), source);
+  }
+});
