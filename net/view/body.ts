@@ -8,6 +8,12 @@ import type { HeadText, KeptBody } from "./exchange.ts";
 
 /** What is shown of a body, decoded, at most. */
 const SHOWN_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * And in proportion to what was kept of it, beyond what small bodies may have: text seldom passes 30. Who sends bodies pays for their
+ * decoding then, and for writing them.
+ */
+const SHOWN_RATIO_MAX = 32;
+const SHOWN_SMALL_BYTES = 64 * 1024;
 
 /** A body without its codings. */
 export interface PlainBody {
@@ -34,8 +40,8 @@ export function plainBody(head: HeadText, body: KeptBody): PlainBody {
 }
 
 function decoded(codings: Coding[], encoded: Uint8Array, missing: string): PlainBody {
-  const options = { ...DEFAULT_OPTIONS, maxMessageBytes: SHOWN_BYTES_MAX };
-  const decoder = new ContentDecoder(codings, new MessageBudget(new FlowBudget(SHOWN_BYTES_MAX), options));
+  const options = { ...DEFAULT_OPTIONS, maxMessageBytes: SHOWN_BYTES_MAX, ratio: SHOWN_RATIO_MAX };
+  const decoder = new ContentDecoder(codings, new MessageBudget(new FlowBudget(SHOWN_SMALL_BYTES), options));
   const pieces: Uint8Array[] = [];
   try {
     const stop = decoder.push(encoded, (piece) => pieces.push(piece.slice()));
@@ -50,7 +56,7 @@ const TROUBLE: Readonly<Record<string, string>> = {
   "malformed": "damaged from here on",
   "trailing": "more follows behind its end",
   "size": `more than ${SHOWN_BYTES_MAX} bytes when decoded`,
-  "ratio": `more than ${SHOWN_BYTES_MAX} bytes when decoded`,
+  "ratio": `more than ${SHOWN_RATIO_MAX} times as much when decoded`,
 };
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

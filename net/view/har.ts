@@ -23,12 +23,16 @@ export interface HarWriterOptions {
 
 const encoder = new TextEncoder();
 
+/** Text that waits to be written together: bodies are large, and a batch may bring thousands of them. */
+const WAITING_LETTERS_MAX = 1024 * 1024;
+
 export class HarWriter implements EntryReader {
   readonly #options: HarWriterOptions;
   readonly #head: Uint8Array;
   #file: TextFile | undefined;
   #timeBaseNs = 0n;
   #entries: string[] = [];
+  #waitingLetters = 0;
   #missed = 0;
   #hasEntries = false;
   /** Bytes of what closes the file, as it stands there. */
@@ -48,8 +52,11 @@ export class HarWriter implements EntryReader {
   }
 
   take(entry: Entry): void {
-    if (entry.kind !== "exchange") return;
-    this.#entries.push(JSON.stringify(harEntry(entry, this.#timeBaseNs, this.#options.showsSecrets)));
+    if (entry.kind !== "exchange" || this.#file === undefined) return;
+    const text = JSON.stringify(harEntry(entry, this.#timeBaseNs, this.#options.showsSecrets));
+    this.#entries.push(text);
+    this.#waitingLetters += text.length;
+    if (this.#waitingLetters > WAITING_LETTERS_MAX) this.flush();
   }
 
   missed(count: number): void {
@@ -61,6 +68,7 @@ export class HarWriter implements EntryReader {
     const text = this.#entries.join(",\n");
     const count = this.#entries.length;
     this.#entries = [];
+    this.#waitingLetters = 0;
     try {
       this.#write(this.#file, encoder.encode(text));
     } catch (error) {
@@ -175,7 +183,7 @@ function harRequest(exchange: Exchange, showsSecrets: boolean): Record<string, u
     queryString: queryOf(showsSecrets ? url : withoutSecrets(url)),
     ...requestBytes === 0
       ? {}
-      : { postData: { mimeType: type, params: [], ...bodyText(requestHead, requestBody) } },
+      : { postData: { mimeType: type, params: [], ...bodyText(plainBody(requestHead, requestBody).bytes) } },
     headersSize: -1,
     bodySize: requestBytes,
   };
@@ -238,17 +246,28 @@ function contentOf(head: HeadText, body: KeptBody, lengthBytes: number): Record<
     size,
     ...plain.trouble === "" && size > lengthBytes ? { compression: size - lengthBytes } : {},
     mimeType,
-    ...bodyText(head, body),
+    ...bodyText(plain.bytes),
     ...plain.trouble === "" ? {} : { comment: plain.trouble },
   };
 }
 
-/** As text where it is UTF-8, else in base64. */
-function bodyText(head: HeadText, body: KeptBody): { text: string; encoding?: "base64" } {
-  const { bytes } = plainBody(head, body);
+/** As text where it is UTF-8 of which JSON makes no more than about twice as much, else in base64. */
+function bodyText(bytes: Uint8Array): { text: string; encoding?: "base64" } {
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (!hasManyControls(text)) return { text };
   } catch {
-    return { text: bytes.toBase64(), encoding: "base64" };
+    // No UTF-8.
   }
+  return { text: bytes.toBase64(), encoding: "base64" };
+}
+
+/** Of those that JSON writes in six letters. */
+function hasManyControls(text: string): boolean {
+  let controls = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 && code !== 9 && code !== 10 && code !== 13) controls++;
+  }
+  return controls > text.length / 64;
 }

@@ -229,6 +229,58 @@ Deno.test("an archive is whole and valid after every batch, with bodies decoded"
     assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
   }));
 
+/** One answer with this body, gzip. */
+function answered(body: Uint8Array): ViewHarness {
+  const [coding, encode] = ENCODINGS.gzip;
+  const view = new ViewHarness({ bodyBytes: 100_000 });
+  view.open(1);
+  view.send(1, 0, message(["GET / HTTP/1.1", "Host: shop.example"]));
+  view.send(1, 1, message(["HTTP/1.1 200 OK", `Content-Encoding: ${coding}`], encode(body)));
+  view.close(1);
+  view.view.flush();
+  return view;
+}
+
+Deno.test("an archive grows in proportion to what peers send, however small they can make it", () =>
+  withTempDir((folder) => {
+    const letters = { zeros: 0, quotes: 0x22 };
+    for (const [name, letter] of Object.entries(letters)) {
+      const path = `${folder}/${name}.har`;
+      const writer = new HarWriter({
+        path,
+        rotation: {},
+        version: "0",
+        showsSecrets: false,
+        warn: assert.fail,
+      });
+      const view = answered(new Uint8Array(4 * 1024 * 1024).fill(letter));
+      give(writer, view);
+      writer.close();
+      const [{ response }] = archive(path).entries;
+      assert.match(response.content.comment!, /^more than \d+ times as much when decoded$/);
+      assert.ok(Deno.statSync(path).size < 512 * 1024, `${name}: ${Deno.statSync(path).size} bytes`);
+    }
+  }));
+
+Deno.test("what a batch brings is written as it comes, and not all at once in memory", () =>
+  withTempDir((folder) => {
+    const path = `${folder}/x.har`;
+    const writer = new HarWriter({
+      path,
+      rotation: {},
+      version: "0",
+      showsSecrets: false,
+      warn: assert.fail,
+    });
+    const { entries } = answered(new Uint8Array(60_000).fill(0x61));
+    writer.begin(TIME_BASE_NS);
+    for (let turn = 0; turn < 40; turn++) for (const entry of entries) writer.take(entry);
+    const written = archive(path).entries.length;
+    assert.ok(written > 0 && written <= 40, `${written} are there before the batch ends`);
+    writer.close();
+    assert.equal(archive(path).entries.length, 40);
+  }));
+
 Deno.test("archives and events rotate as captures do", () =>
   withTempDir((folder) => {
     const options = { version: "0", showsSecrets: false, warn: assert.fail };
