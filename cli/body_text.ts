@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** A body as lines for people: JSON indented, text as it is, gRPC by message, all else by its first bytes. @module */
 import { visible } from "../net/wire/printable.ts";
+import { type FirstLines, jsonLines } from "./json_lines.ts";
 
 /** Lines and bytes that are shown of a body; the rest is counted. */
 const LINES_MAX = 400;
@@ -16,7 +17,7 @@ export function bodyLines(bytes: Uint8Array, contentType: string): string[] {
   if (type.startsWith("application/grpc")) return grpcLines(bytes);
   const text = textOf(bytes);
   if (text === undefined) return hexLines(bytes);
-  return limited(/[/+]json$/.test(type) || /^\s*[[{]/.test(text) ? indented(text) : text);
+  return limited(/[/+]json$/.test(type) || /^\s*[[{]/.test(text) ? jsonOrText(text) : textLines(text));
 }
 
 /** Undefined where bytes are no text of UTF-8; one that is cut at its end still is. */
@@ -31,22 +32,28 @@ export function textOf(bytes: Uint8Array): string | undefined {
   return odd > 4 && odd > text.length / 64 ? undefined : text;
 }
 
-function indented(text: string): string {
+/** As it is where it is no JSON. */
+function jsonOrText(text: string): FirstLines {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    JSON.parse(text);
   } catch {
-    return text;
+    return textLines(text);
   }
+  return jsonLines(text, LINES_MAX);
 }
 
-function limited(text: string): string[] {
+function textLines(text: string): FirstLines {
   const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
-  const shown = lines.slice(0, LINES_MAX).map((line) =>
+  return { lines: lines.slice(0, LINES_MAX), more: Math.max(0, lines.length - LINES_MAX) };
+}
+
+function limited({ lines, more }: FirstLines): string[] {
+  const shown = lines.map((line) =>
     line.length <= LINE_LETTERS_MAX
       ? visible(line.replaceAll("\t", "  "))
       : `${visible(line.slice(0, LINE_LETTERS_MAX))}… ${line.length - LINE_LETTERS_MAX} letters more`
   );
-  if (lines.length > LINES_MAX) shown.push(`… ${lines.length - LINES_MAX} lines more`);
+  if (more > 0) shown.push(`… ${more} lines more`);
   return shown;
 }
 

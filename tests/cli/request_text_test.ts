@@ -81,6 +81,23 @@ Deno.test("a damaged or cut body is shown as far as it goes, with the reason", (
   assert.ok(text.includes("cut before its end"), text);
 });
 
+Deno.test("JSON has a line for each value, as it stands there", () => {
+  const body = '{"a" : { } ,"b":[ {"c":"x,y:[]{}\\"z\\\\"} , -1.50e3,12345678901234567890],"b":[[]]}';
+  const text = printed(exchange(["GET / HTTP/1.1"], ["HTTP/1.1 200 OK", JSON_TYPE], latin1(body)), "bodies");
+  const lines = [
+    ...["{", '  "a": {},', '  "b": [', "    {", '      "c": "x,y:[]{}\\"z\\\\"', "    },", "    -1.50e3,"],
+    ...["    12345678901234567890", "  ],", '  "b": [', "    []", "  ]", "}"],
+  ];
+  assert.ok(text.includes(lines.map((line) => `< ${line}\n`).join("")), text);
+});
+
+Deno.test("JSON that nests deep is no longer than its lines, which are counted", () => {
+  const body = latin1("[".repeat(3000) + "]".repeat(3000));
+  const text = printed(exchange(["GET / HTTP/1.1"], ["HTTP/1.1 200 OK", JSON_TYPE], body), "bodies");
+  assert.ok(text.includes("< … 5599 lines more\n"), text.slice(-100));
+  assert.ok(text.length < 100_000, `${text.length} letters`);
+});
+
 Deno.test("binary bodies are a hex head, gRPC is told by message", () => {
   const binary = printed(
     exchange(["GET / HTTP/1.1"], ["HTTP/1.1 200 OK"], Uint8Array.from({ length: 600 }, (_, i) => i)),
