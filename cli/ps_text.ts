@@ -56,7 +56,10 @@ function lineOf(
   const { flows = 0, captured = 0, dropped = {}, source } = told ?? {};
   const counts = { pid, comm, libraries, flows, captured, dropped, ...(source && { source }) };
   if (told?.isUnwanted) return { ...counts, state: "not", reason: "left-out" };
-  if (flows > 0) return { ...counts, state: Object.keys(dropped).every(isRepeat) ? "mirrored" : "partly" };
+  // A session that the other end told first is that end's flow.
+  if (flows > 0 || captured > 0) {
+    return { ...counts, state: Object.keys(dropped).every(isRepeat) ? "mirrored" : "partly" };
+  }
   if (reason === undefined) return { ...counts, state: "silent" };
   const fix = fixOf(reason, runtimeDir);
   return { ...counts, state: "not", reason, ...(fix === undefined ? {} : { fix }) };

@@ -7,13 +7,16 @@ const SURVEYED = { ...SERVER, hasHook: true, hasSanitizer: false };
 const TOLD = { pid: 7, uid: 0, comm: "nginx", flows: 1, claimed: 0, captured: 1024, dropped: {} };
 
 Deno.test("ps: a program whose sessions the other end told is mirrored, not partly", () => {
-  const lines = programLines(
-    [SURVEYED],
-    [{ ...TOLD, dropped: { "other-end-mirrored": 1024 } }],
-    "/run/sslcollector",
-  );
-  assert.equal(lines[0].state, "mirrored");
-  assert.match(programTable(lines)[1], / yes, 1\.0 KiB told by the other end$/);
+  // None is a flow of its own where the other end was always first.
+  for (const flows of [1, 0]) {
+    const lines = programLines(
+      [SURVEYED],
+      [{ ...TOLD, flows, dropped: { "other-end-mirrored": 1024 } }],
+      "/run/sslcollector",
+    );
+    assert.equal(lines[0].state, "mirrored");
+    assert.match(programTable(lines)[1], / yes, 1\.0 KiB told by the other end$/);
+  }
 });
 
 Deno.test("ps: a program that lost clear text is mirrored partly, whatever the other end told", () => {
