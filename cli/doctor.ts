@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector doctor`: looks at the host and at what is set up, and says what to do. @module */
+import { resolve } from "node:path";
 import { broken, type Finding, ok, warning } from "../net/agent/doctor/finding.ts";
 import { collectorFindings } from "../net/agent/doctor/collector.ts";
 import * as host from "../net/agent/doctor/host.ts";
@@ -41,7 +42,7 @@ function linesOf({ subject, state, text, fix }: Finding): string[] {
 
 async function lookAround(given: string | undefined): Promise<Finding[]> {
   const { values, mistakes } = settingsInFile();
-  const runtimeDir = given ?? values("runtime-dir")[0] ?? defaultRuntimeDir();
+  const runtimeDir = given ?? resolve(values("runtime-dir")[0] ?? defaultRuntimeDir());
   const running = await askRunning(runtimeDir);
   return [
     host.kernelFinding(Deno.osRelease(), Deno.build.arch),

@@ -5,10 +5,10 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { command, constant, flag, option } from "@optique/core/primitives";
-import { folder } from "./suggestions.ts";
+import { folder, folderFromRoot } from "./suggestions.ts";
 import { text } from "./value_parser.ts";
 
-export const runtimeDir = optional(option("--runtime-dir", folder("DIR"), {
+export const runtimeDir = optional(option("--runtime-dir", folderFromRoot("DIR"), {
   description:
     message`Where hooks find the agent. Default: /run/sslcollector; for users other than root one of their own.`,
 }));

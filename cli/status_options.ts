@@ -5,11 +5,11 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import type { InferValue } from "@optique/core/parser";
 import { command, constant, flag, option } from "@optique/core/primitives";
-import { folder } from "./suggestions.ts";
+import { folderFromRoot } from "./suggestions.ts";
 import { text } from "./value_parser.ts";
 
 /** Of a command without hooks; an agent has an option of this name for them. */
-export const statusDir = optional(option("--runtime-dir", folder("DIR"), {
+export const statusDir = optional(option("--runtime-dir", folderFromRoot("DIR"), {
   description:
     message`Where sslcollector status finds agent and collectors. Default: /run/sslcollector; for users other than root one of their own.`,
 }));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a shell may complete values of the command line with. @module */
+import { resolve } from "node:path";
 import type { Suggestion } from "@optique/core/parser";
 import type { ValueParser } from "@optique/core/valueparser";
 import { text } from "./value_parser.ts";
@@ -46,4 +47,16 @@ export function file(metavar: string): ValueParser<"sync", string> {
 /** Any text but none, for which names of folders are offered. */
 export function folder(metavar: string): ValueParser<"sync", string> {
   return withSuggestions(text(metavar), suggestFolders);
+}
+
+/** The same, as a path from the root: programs that are told of the folder may work in another one. */
+export function folderFromRoot(metavar: string): ValueParser<"sync", string> {
+  const parser = folder(metavar);
+  return {
+    ...parser,
+    parse(word) {
+      const parsed = parser.parse(word);
+      return parsed.success ? { ...parsed, value: resolve(parsed.value) } : parsed;
+    },
+  };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ValueParser } from "@optique/core/valueparser";
+import { folderFromRoot } from "../../cli/suggestions.ts";
 import { text } from "../../cli/value_parser.ts";
 import * as values from "../../cli/values.ts";
 
@@ -90,6 +91,13 @@ Deno.test("values: port maps may be joined and stay within 1 to 65535", () => {
   for (const text of ["443", "443=", "0=80", "443=65536", "443=80,", "a=b", "443:80", "Clear", "clear=80"]) {
     assert.match(refusal(map, text), /^expected clear, or ports from 1 to 65535 such as 443=80, got "/);
   }
+});
+
+Deno.test("values: a folder that others are told of is a path from the root", () => {
+  const runtime = folderFromRoot("DIR");
+  assert.equal(parse(runtime, "/run/x/"), "/run/x");
+  assert.equal(parse(runtime, "./x/../runtime"), `${Deno.cwd()}/runtime`);
+  assert.equal(refusal(runtime, ""), "expected a DIR, got nothing");
 });
 
 Deno.test("values: MAC addresses are those of one station", () => {
