@@ -30,16 +30,18 @@ export interface ReadCommand {
   readonly command: CommandLine;
   /** What did not come from the command line. */
   readonly settings: readonly FoundSetting[];
+  /** Of what the environment says in vain. */
+  readonly warnings: readonly string[];
 }
 
 /** Ends the process at a mistake of the parser, or when help is asked for. Throws {@linkcode BadInput}. */
 export function readCommand(args: readonly string[]): ReadCommand {
   const given = parseCommandLine(args);
   const settings = settingsBeside(given);
-  if (CONFIGURABLE.includes(given.command)) warnOfVariables(Deno.env.toObject());
   const command = withSettings(args, given, settings);
   checkReaders(given, command);
-  return { command, settings };
+  const warnings = CONFIGURABLE.includes(given.command) ? unknownVariables(Deno.env.toObject()) : [];
+  return { command, settings, warnings };
 }
 
 /** Variables that are no setting: the program's, the hook's, the configuration's. */
@@ -48,14 +50,16 @@ const PREFIX = "SSLCOLLECTOR_";
 const withoutPrefix = (name: string): string => name.slice(PREFIX.length);
 
 /** A variable that nobody reads is a misspelt setting. */
-function warnOfVariables(environment: Readonly<Record<string, string>>): void {
+function unknownVariables(environment: Readonly<Record<string, string>>): string[] {
   const known = [...VARIABLES, ...[...allSettings().keys()].map(variableOf).map(withoutPrefix)];
-  for (const [name, value] of Object.entries(environment)) {
-    if (value === "" || !name.startsWith(PREFIX) || known.includes(withoutPrefix(name))) continue;
+  const unknown = Object.entries(environment).filter(([name, value]) =>
+    value !== "" && name.startsWith(PREFIX) && !known.includes(withoutPrefix(name))
+  );
+  return unknown.map(([name]) => {
     const meant = nearest(withoutPrefix(name), known);
     const similar = meant === undefined ? "" : `; similar is ${PREFIX}${meant}`;
-    printError(`sslcollector: warning: ${printable(name)} (environment) is no setting${similar}`);
-  }
+    return `${printable(name)} (environment) is no setting${similar}`;
+  });
 }
 
 /** `settings` are the words that did not come from the user's line. */

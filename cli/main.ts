@@ -29,11 +29,19 @@ async function main(words: readonly string[]): Promise<number> {
   if (alone !== undefined) return await reportMistakes(() => execute(alone));
   const { nameSource, readCommand } = await import("./command_line.ts");
   let name = (mistake: string) => mistake;
-  return await reportMistakes(() => {
-    const { command, settings } = readCommand(args);
+  return await reportMistakes(async () => {
+    const { command, settings, warnings } = readCommand(args);
     name = (mistake) => nameSource(mistake, settings);
-    return execute(command);
+    if (warnings.length > 0) await warn(warnings, command);
+    return await execute(command);
   }, (mistake) => name(mistake));
+}
+
+/** In the form that the command gives all its messages. */
+async function warn(warnings: readonly string[], command: CommandLine): Promise<void> {
+  const { configureLog, log } = await import("./log.ts");
+  configureLog("logFormat" in command ? command : {});
+  for (const warning of warnings) log.warning(warning);
 }
 
 type AloneCommand = HookCommand | StatusCommand | TopCommand | PsCommand;

@@ -8,11 +8,11 @@ Deno.test("a line of the log has time and level off a terminal, and is one line 
   const record = {
     timestamp: Date.UTC(2026, 10, 26, 18, 30, 1, 5),
     message: [],
-    rawMessage: "agent web1\nsslcollector: error: disk on fire",
+    rawMessage: "agent web1\x1b[2J\nsslcollector: error: disk on fire",
     properties: {},
   };
   const time = "2026-11-26T18:30:01.005Z";
-  const text = "agent web1\\u{a}sslcollector: error: disk on fire";
+  const text = "agent web1\\u{1b}[2J\\u{a}sslcollector: error: disk on fire";
   assert.equal(formatRecord({ ...record, level: "info" }, false), `${time} sslcollector: info: ${text}`);
   assert.equal(
     formatRecord({ ...record, level: "warning" }, false),
@@ -53,13 +53,17 @@ Deno.test("log: with messages as JSON every line is an object, the page's addres
 
 Deno.test("log: a variable that is no setting is warned of, with the one that is meant", () =>
   withTempDir(async (folder) => {
-    const args = ["run", "-o", `${folder}/out.pcapng`, "--dry-run", "--", "true"];
-    const { code, stderr } = await runCommand(args, {
-      env: { SSLCOLLECTOR_CODECS: "raw", SSLCOLLECTOR_MTU: "" },
-    });
-    assert.equal(code, 0);
-    assert.equal(
-      stderr,
-      "sslcollector: warning: SSLCOLLECTOR_CODECS (environment) is no setting; similar is SSLCOLLECTOR_CODEC\n",
-    );
+    const warned = async (...options: string[]) => {
+      const args = ["run", "-o", `${folder}/out.pcapng`, "--dry-run", ...options, "--", "true"];
+      const { code, stderr } = await runCommand(args, {
+        env: { SSLCOLLECTOR_CODECS: "raw", SSLCOLLECTOR_MTU: "" },
+      });
+      assert.equal(code, 0);
+      return stderr.trimEnd();
+    };
+    const text = "SSLCOLLECTOR_CODECS (environment) is no setting; similar is SSLCOLLECTOR_CODEC";
+    assert.match(await warned(), /^\S+Z sslcollector: warning: /);
+    assert.ok((await warned()).endsWith(`: ${text}`));
+    const { level, message } = JSON.parse(await warned("--log-format", "json"));
+    assert.deepEqual([level, message], ["warning", text]);
   }));
