@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { forgedConnections } from "../support/forged.ts";
 import { missing } from "../support/run.ts";
-import { judgeMissing } from "../ids/judge.ts";
+import { judgeMissing, judgeStrict } from "../ids/judge.ts";
 import { skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
-import { checkMirror } from "./support/check_mirror.ts";
+import { checkMirror, exchangesOf } from "./support/check_mirror.ts";
 import { Child, runChild } from "./support/child.ts";
+import { seenByCurl } from "./support/curl.ts";
 import { get, put, smallAndMedium } from "./support/exchange.ts";
 import { withFixture } from "./support/fixture.ts";
 import { Nginx, nginxMissing } from "./support/nginx.ts";
@@ -39,6 +40,42 @@ Deno.test({
       }
       const summary = await agent.stop("nginx");
       await checkMirror(capture, summary, seen, { program: "nginx", role: "server", attribution: "nested" });
+    }),
+});
+
+/** Bodies that go down and up, each on a connection of its own. All: PROBED_BODIES=1,1000,1000000,50000000. */
+const BODIES = (Deno.env.get("PROBED_BODIES") ?? "1,1000,1000000").split(",").map(Number);
+
+Deno.test({
+  name:
+    `agent with kernel probes mirrors both ends of an nginx that runs already and a curl: ${BODIES} bytes`,
+  ...skipIf(lacking, nginxMissing(), missing("curl")),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const capture = fixture.path("both_ends.pcapng");
+      const bodies = BODIES.map((size) => fixture.body(size));
+      const connections = bodies.flatMap((body) => [[get(body)], [put(body)]]);
+      await using nginx = await Nginx.start(fixture, {});
+      await using agent = await ProbeAgent.start({ fixture, capture, ports: [nginx.port] });
+      // As fast as it can: the ring has room for all.
+      const seen = await seenByCurl(connections, { hostname: "127.0.0.1", port: nginx.port }, fixture, []);
+      await nginx.stop();
+      for (const body of bodies) assert.equal(nginx.received(body.name), body.sha256, body.name);
+      const { total } = await agent.stop("nginx", "curl");
+      assert.deepEqual([total.forged.toServer, total.forged.toClient], seen.bytes);
+      // What one end tells first, the other one's telling leaves out.
+      assert.deepEqual([Object.keys(total.lost), total.imbalance], [["other-end-mirrored"], 0]);
+      const forged = forgedConnections(await Deno.readFile(capture));
+      assert.deepEqual(
+        forged.map(({ name, end, gaps }) => [name, end, ...gaps]),
+        seen.connections.map(({ client, server }) => [`${client}>${server}`, "fin", [], []]),
+      );
+      forged.forEach(({ streams }, index) => {
+        const { method, body } = connections[index][0];
+        const stream = streams[method === "PUT" ? 0 : 1];
+        assert.equal(sha256(stream.subarray(-body.length)), body.sha256, `${method} ${body.name}`);
+      });
+      await judgeStrict(capture, { expect: exchangesOf(seen) });
     }),
 });
 

@@ -31,15 +31,9 @@ export async function checkMirror(
 ): Promise<void> {
   checkBooks(summary, seen);
   const ports = seen.connections.flatMap(({ client, server }) => [client, server]).map(portOf);
-  const expect = seen.exchanges.map(({ method, path, status, requestBytes, responseBytes }): Exchange => [
-    method,
-    path,
-    status,
-    requestBytes || responseBytes,
-  ]);
   const [facts, verdict] = await Promise.all([
     captureFacts(capture, [...new Set(ports)], seen.connections.length, expectation.isLarge ?? false),
-    judgeStrict(capture, { expect, allow: expectation.allow }),
+    judgeStrict(capture, { expect: exchangesOf(seen), allow: expectation.allow }),
   ]);
   assert.deepEqual(sorted(facts.connections), sorted(seen.connections), "5-tuples");
   assert.deepEqual(
@@ -59,6 +53,16 @@ export async function checkMirror(
     assert.equal(verdict.http.length, seen.exchanges.length, "requests that Suricata counts");
     assert.equal(verdict.packets, summary.total.packets, "packets that Suricata counts");
   }
+}
+
+/** What Suricata is to find. */
+export function exchangesOf({ exchanges }: Seen): Exchange[] {
+  return exchanges.map(({ method, path, status, requestBytes, responseBytes }) => [
+    method,
+    path,
+    status,
+    requestBytes || responseBytes,
+  ]);
 }
 
 /** Nothing lost, nothing invented, and every sum holds. */

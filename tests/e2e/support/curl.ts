@@ -55,17 +55,27 @@ export function checkDownloads(connections: readonly Connection[], fixture: Fixt
   }
 }
 
-/** Runs an unmirrored curl; answers what it saw. */
-export async function curlPeer(
+/** Runs an unmirrored curl, no faster than an agent; answers what it saw. */
+export function curlPeer(
   connections: readonly Connection[],
   target: Target,
   fixture: Fixture,
 ): Promise<Seen> {
+  return seenByCurl(connections, target, fixture, ["--limit-rate", `${LINK_BYTES_PER_SECOND}`]);
+}
+
+/** Runs a curl without a hook, each transfer with `options`; answers what it saw. */
+export async function seenByCurl(
+  connections: readonly Connection[],
+  target: Target,
+  fixture: Fixture,
+  options: readonly string[],
+): Promise<Seen> {
   // Several may download the same at a time.
   const label = `${crypto.randomUUID()}-`;
   const args = curlArguments(connections, target, fixture, label)
-    // It belongs to a transfer, and so it is given to each.
-    .flatMap((word) => word === "--http1.1" ? [word, "--limit-rate", `${LINK_BYTES_PER_SECOND}`] : [word]);
+    // They belong to a transfer, and so they are given to each.
+    .flatMap((word) => word === "--http1.1" ? [word, ...options] : [word]);
   const { stdout } = await runChild("curl", { args });
   checkDownloads(connections, fixture, label);
   const reports = new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));

@@ -66,13 +66,15 @@ export class ProbeAgent implements AsyncDisposable {
     }
   }
 
-  /** Asks it to drain; answers the summary of `program` alone, since others run on this machine. */
-  async stop(program: string): Promise<Summary> {
+  /** Asks it to drain; answers the summary of these programs alone, since others run on this machine. */
+  async stop(...names: string[]): Promise<Summary> {
     this.child.kill("SIGTERM");
     const ended = await this.child.ended;
     assert.equal(ended.code, 0, ended.stderr);
     const summary = summaryOf(ended);
-    const programs = summary.programs.filter((row) => row.program === program && row.packets > 0);
+    const programs = summary.programs.filter(({ program, packets }) =>
+      names.includes(program) && packets > 0
+    );
     return { ...summary, programs, total: programs.map((row): Counts => row).reduce(sum) };
   }
 
