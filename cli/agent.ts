@@ -7,7 +7,6 @@ import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { silentPrograms } from "../net/agent/unmirrored/survey.ts";
 import { giveBackAfterStart } from "../net/ffi/own_memory.ts";
 import { captureSources } from "./capture_sources.ts";
-import { pipeOrDatedFile } from "./default_sink.ts";
 import { log, tell } from "./log.ts";
 import { tellMetrics } from "./metrics_line.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
@@ -17,11 +16,10 @@ import { Service } from "./service.ts";
 import { refresher, Shutdown } from "./shutdown.ts";
 import { statusFolder } from "./status_places.ts";
 import { summarize } from "./summary.ts";
-import { printingBeside } from "./view_settings.ts";
 
 /** Answers the exit status: 1 when no sink was left. */
 export async function runAgent(command: AgentCommand): Promise<number> {
-  const settings = mirrorSettings(command, () => pipeOrDatedFile(command), printingBeside(command));
+  const settings = mirrorSettings(command);
   const runtimeDir = command.runtimeDir ?? defaultRuntimeDir();
   const { capture = "hook", memory: memoryBytes } = command;
   const sources = await captureSources(capture, { runtimeDir, memoryBytes });

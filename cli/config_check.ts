@@ -21,7 +21,6 @@ import { mirrorSettings } from "./mirror_settings.ts";
 import { describeMistake } from "./mistake.ts";
 import { collectorParser, type CommandLine, commandLine } from "./options.ts";
 import { settingsOf } from "./settings.ts";
-import { printingBeside } from "./view_settings.ts";
 
 /** Settings whose values are right or wrong whatever the others are. */
 const STANDALONE: readonly string[] = ["codec", "only", "skip", "filter", "ui"];
@@ -165,7 +164,7 @@ async function checkValues(command: CommandLine): Promise<void> {
     case "agent":
     case "run":
     case "replay":
-      return await checkAgentValues(mirrorSettings(command, placeOfCommandLine, printingBeside(command)));
+      return await checkAgentValues(mirrorSettings(command, placeOfCommandLine));
     case "collector": {
       const output = command.output.length > 0 ? command.output : [placeOfCommandLine()];
       return checkCollectorValues(collectorSettings({ ...command, output }));

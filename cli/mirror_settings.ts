@@ -4,11 +4,13 @@ import { checkAgent } from "../net/agent/plan.ts";
 import type { AgentSettings } from "../net/agent/settings.ts";
 import type { SinkSpec } from "../net/sinks/kind.ts";
 import { BadInput } from "./bad_input.ts";
+import { datedFile, pipeOrDatedFile } from "./default_sink.ts";
 import { printingObserver } from "./flow_lines.ts";
 import { configureLog } from "./log.ts";
-import type { MirrorCommand } from "./options.ts";
+import type { MirrorCommand, RunCommand } from "./options.ts";
 import { print } from "./output.ts";
-import { type Printing, viewSettings } from "./view_settings.ts";
+import { runPrints } from "./readers.ts";
+import { type Printing, printingBeside, viewSettings } from "./view_settings.ts";
 
 /** `any` is none in particular. Throws {@linkcode BadInput} when others are given beside it. */
 function interfacesOf(names: readonly string[]): readonly string[] {
@@ -17,20 +19,41 @@ function interfacesOf(names: readonly string[]): readonly string[] {
   return [];
 }
 
+/** Standard output is the program's. Throws {@linkcode BadInput} where something else is to go there. */
+function checkOutputs({ output, events }: RunCommand): void {
+  if (output.some(({ takesStdout }) => takesStdout)) {
+    throw new BadInput(
+      "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
+    );
+  }
+  if (events === "-") {
+    throw new BadInput(
+      "--events: - would mix events with the program's own output; give a file such as eve.json",
+    );
+  }
+}
+
+/** What is printed of requests where the command line does not say. */
+function printingOf(command: MirrorCommand): Printing {
+  if (command.command !== "run") return printingBeside(command);
+  return { to: Deno.stderr, isDefault: runPrints(command) };
+}
+
+const defaultSinkOf = (command: MirrorCommand): SinkSpec =>
+  command.command === "run" ? datedFile() : pipeOrDatedFile(command);
+
 /**
- * Settings that every command which mirrors shares; its sources are its own. Shows messages of the level asked for from now on.
- * `printing`: what is printed of requests where the command line does not say.
+ * The settings of a command that mirrors, but for its sources. Shows messages of the level asked for from now on. Throws
+ * {@linkcode BadInput}.
  */
-export function mirrorSettings(
-  command: MirrorCommand,
-  defaultSink: () => SinkSpec,
-  printing: Printing,
-): AgentSettings {
+export function mirrorSettings(command: MirrorCommand, defaultSink = defaultSinkOf): AgentSettings {
   configureLog(command);
+  if (command.command === "run") checkOutputs(command);
+  const printing = printingOf(command);
   const { output, target } = command;
   const isPrinted = command.print !== undefined || printing.isDefault;
   return {
-    sinks: output.length > 0 || target.length > 0 ? output : [defaultSink()],
+    sinks: output.length > 0 || target.length > 0 ? output : [defaultSink(command)],
     ...viewSettings(command, printing),
     ui: command.ui,
     uiHosts: command.uiHost,

@@ -3,18 +3,16 @@
 import { startAgent } from "../net/agent/agent.ts";
 import { type CaptureSource, openRecording, RecordingError } from "../net/agent/source.ts";
 import { BadInput } from "./bad_input.ts";
-import { pipeOrDatedFile } from "./default_sink.ts";
 import { log, tell } from "./log.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import type { ReplayCommand } from "./options.ts";
 import { Shutdown } from "./shutdown.ts";
 import { formatBytes } from "./format.ts";
 import { summarize } from "./summary.ts";
-import { printingBeside } from "./view_settings.ts";
 
 /** Answers the exit status: 1 when the recording is damaged; what stands before the damage is mirrored. */
 export async function runReplay(command: ReplayCommand): Promise<number> {
-  const settings = mirrorSettings(command, () => pipeOrDatedFile(command), printingBeside(command));
+  const settings = mirrorSettings(command);
   const path = command.recording;
   const progress = new Progress(path);
   const recording = await open(path, progress);

@@ -7,14 +7,11 @@ import { Lookout } from "../net/agent/unmirrored/lookout.ts";
 import { servedBy } from "../net/agent/unmirrored/served.ts";
 import { ownStdout } from "../net/ffi/own_stdout.ts";
 import { printable } from "../net/wire/printable.ts";
-import { BadInput } from "./bad_input.ts";
-import { datedFile } from "./default_sink.ts";
 import { mirrorSettings, tellMirror } from "./mirror_settings.ts";
 import { log, tell } from "./log.ts";
 import type { RunCommand } from "./options.ts";
 import { printError } from "./output.ts";
 import { resolveProgram, whyUnresolved } from "./program.ts";
-import { runPrints } from "./readers.ts";
 import { hasUnnamed, metProcesses, mirroredProcesses, NO_REMARKS, remarksOn } from "./remarks.ts";
 import { summarize } from "./summary.ts";
 
@@ -24,17 +21,7 @@ const LATE_SIGNAL_MS = 500;
 
 /** Answers the program's exit status as a shell would: 126 not executable, 127 not found, 128 + n by signal n. */
 export async function runProgram(command: RunCommand): Promise<number> {
-  const settings = mirrorSettings(command, datedFile, { to: Deno.stderr, isDefault: runPrints(command) });
-  if (command.output.some(({ takesStdout }) => takesStdout)) {
-    throw new BadInput(
-      "--output: - would mix the capture with the program's own output; give a file such as out.pcapng",
-    );
-  }
-  if (command.events === "-") {
-    throw new BadInput(
-      "--events: - would mix events with the program's own output; give a file such as eve.json",
-    );
-  }
+  const settings = mirrorSettings(command);
   const [name] = command.program;
   const path = resolveProgram(name);
   if (path === undefined) {

@@ -225,6 +225,11 @@ Deno.test("config check: values are wrong as a start with them would say, in the
       ],
     ],
     ['output = ["nosuch0", "lo"]\nmetrics = 9100', []],
+    ['[run]\noutput = "-"\n[replay]\noutput = "-"\nevents = "eve.json"', [
+      "line 2: output: - would mix the capture with the program's own output; ",
+    ]],
+    ['[run]\nevents = "-"', ["line 2: events: - would mix events with the program's own output; "]],
+    ['[replay]\noutput = ["-", "out.pcapng"]\nevents = "-"', ["line 3: events: - is a sink already: "]],
     ['[run]\nrecord = "a"\nhar = "./a"', ['line 3: har: "./a" is --record already, ']],
     ['codec = "FOLDER/p.js"\nhar = "FOLDER/p.js"', ['line 2: har: "FOLDER/p.js" is the plugin itself, ']],
     ['spool = "s"\n[collector]\nkeep = 2', [
