@@ -28,8 +28,8 @@ interface FileInUse {
 }
 
 /**
- * Throws {@linkcode BadSetting} for a file that would be written and has another use already; two sinks are not compared. Opens
- * nothing.
+ * Throws {@linkcode BadSetting} for a file that would be written and has another use already, or is called as standard output is
+ * elsewhere; two sinks are not compared. Opens nothing.
  */
 export function checkFiles({ inputs = [], sinks = [], outputs }: RunFiles): void {
   const inUse: FileInUse[] = inputs.map(({ path, kind }) => ({ path, use: () => `the ${kind} itself` }));
@@ -38,6 +38,9 @@ export function checkFiles({ inputs = [], sinks = [], outputs }: RunFiles): void
   inUse.push(...sinkPaths.map((path) => ({ path, use: () => "a sink already" })));
   for (const [setting, path] of Object.entries(outputs)) {
     if (path === undefined) continue;
+    if (path === "-") {
+      throw new BadSetting(setting, "goes into a file, not to standard output; one that is called - is ./-");
+    }
     checkFree(setting, path, inUse);
     inUse.push({ path, use: (name) => `${name(setting)} already` });
   }

@@ -94,6 +94,15 @@ mistake("what is missing or too much is named", [
     '--filter: unexpected "=" at character 6, did you mean ==\nstatus=404\n      ^',
   ],
   ["--events - -o -", "--events: - is a sink already: packets and events would mix"],
+  ["--har -", "--har: goes into a file, not to standard output; one that is called - is ./-"],
+  [
+    "run --record - -- true",
+    "--record: goes into a file, not to standard output; one that is called - is ./-",
+  ],
+  [
+    "-C -o x.pcap --state -",
+    "--state: goes into a file, not to standard output; one that is called - is ./-",
+  ],
   ["--har x.pcap -o x.pcap", '--har: "x.pcap" is a sink already, give another file'],
   ["--har x.har --events ./x.har -o x.pcap", '--har: "x.har" is --events already, give another file'],
   ["--ouput x", "--ouput: not an option of the agent; similar is --output; see sslcollector --help"],
