@@ -17,7 +17,7 @@ import {
 } from "./options.ts";
 import { print, printError } from "./output.ts";
 import { printable } from "../net/wire/printable.ts";
-import { checkReaders } from "./readers.ts";
+import { checkNeeds, isGiven } from "./needs.ts";
 import { allSettings, variableOf } from "./settings.ts";
 import { nearest } from "./short_words.ts";
 
@@ -39,7 +39,7 @@ export function readCommand(args: readonly string[]): ReadCommand {
   const given = parseCommandLine(args);
   const settings = settingsBeside(given);
   const command = withSettings(args, given, settings);
-  checkReaders(given, command);
+  checkNeeds(given, command);
   const warnings = CONFIGURABLE.includes(given.command) ? unknownVariables(Deno.env.toObject()) : [];
   return { command, settings, warnings };
 }
@@ -120,14 +120,12 @@ function helpWidth(): number {
 /** What the environment and the configuration file say of options that are not given. */
 function settingsBeside(parsed: CommandLine): FoundSetting[] {
   if (!CONFIGURABLE.includes(parsed.command)) return [];
-  const options = parsed as unknown as Record<string, unknown>;
-  const isGivenOrForeign = (option: string) => {
-    const name = option.replace(/-./g, (pair) => pair[1].toUpperCase());
-    const value = options[name];
-    return !(name in options) ||
-      (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false);
-  };
-  return findSettings(parsed.command, Deno.env.toObject(), CONFIG_PATH, isGivenOrForeign);
+  return findSettings(
+    parsed.command,
+    Deno.env.toObject(),
+    CONFIG_PATH,
+    (option) => isGiven(parsed, option),
+  );
 }
 
 function withSettings(

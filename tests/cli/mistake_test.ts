@@ -136,20 +136,6 @@ mistake("what is missing or too much is named", [
     "--allow: looks at certificates, and there are none with --insecure-plaintext",
   ],
   ["--ui-host proxy.example", "--ui-host: needs --ui [ADDR:]PORT"],
-  ["-C -o x.pcap --ui-host proxy.example", "--ui-host: needs --ui [ADDR:]PORT"],
-  ["--filter status==404", "--filter: needs --print requests, --events PLACE or --har FILE"],
-  [
-    "replay x --ui 0 --filter status==404",
-    "--filter: needs --print requests, --events PLACE or --har FILE; the page has a filter of its own",
-  ],
-  [
-    "run --bodies 1MiB -- true",
-    "--bodies: needs --print requests, --events PLACE or --har FILE, or --ui PORT",
-  ],
-  [
-    "replay x --show-secrets",
-    "--show-secrets: needs --print requests, --events PLACE or --har FILE, or --ui PORT",
-  ],
   ["hook install", "hook install: expected --unit NAME, for example --unit nginx, or --system"],
   [
     "hook install --unit nginx.socket",
