@@ -9,7 +9,8 @@ import { type ForgedConnection, forgedConnections } from "../support/forged.ts";
 import { netnsMissing } from "../support/netns.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
-import { Child, runChild } from "./support/child.ts";
+import { runChild } from "./support/child.ts";
+import { serveAddresses } from "./support/echo_server.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { Networks } from "./support/networks.ts";
 import { PROGRAMS, python } from "./support/python.ts";
@@ -21,22 +22,6 @@ const HELLOS = Number(Deno.env.get("WIRE_HELLOS") ?? 10_000);
 const lacking = [missing("curl", "nft", "python3"), netnsMissing()];
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-/** An HTTPS server in a namespace that answers who asks. */
-async function serve(networks: Networks, name: string, { certificate, key }: Fixture): Promise<Child> {
-  const command = [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--no-check",
-    `${PROGRAMS}/echo_address.ts`,
-    certificate,
-    key,
-  ];
-  const server = new Child("ip", { args: networks.command(name, ...command) });
-  await server.found("stdout", /ready/);
-  return server;
-}
 
 /** One request of curl in a namespace, with the hook; answers the address that the server saw. */
 async function ask(
@@ -105,8 +90,8 @@ Deno.test({
       await networks.in("one", "ip", "route", "add", "default", "via", "10.1.0.1");
       await networks.in("two", "ip", "route", "add", "default", "via", "10.2.0.1");
       await networks.masquerade("router", "out");
-      await using _server = await serve(networks, "outside", fixture);
-      await using _inner = await serve(networks, "router", fixture);
+      await using _server = await serveAddresses(networks, "outside", fixture);
+      await using _inner = await serveAddresses(networks, "router", fixture);
       await using agent = await agentIn(networks, "router", fixture, "out");
       const answers: string[] = [];
       for (const client of ["one", "two", "one"]) {
@@ -154,7 +139,7 @@ Deno.test({
       ];
       await networks.in("client", "ip", "link", "add", ...macvlan);
       await networks.up("inner", "mv0", "10.3.0.3/24");
-      await using _server = await serve(networks, "server", fixture);
+      await using _server = await serveAddresses(networks, "server", fixture);
       await using agent = await agentIn(networks, "host", fixture, "port2");
       const answers = [
         await ask(networks, "client", agent, "https://10.3.0.9:8443/"),
@@ -208,7 +193,7 @@ Deno.test({
       await networks.link(["router", "out", "10.6.0.2/24"], ["server", "eth0", "10.6.0.9/24"]);
       await networks.in("client", "ip", "route", "add", "default", "via", "10.6.1.1");
       await networks.masquerade("router", "out", "fully-random");
-      await using _server = await serve(networks, "server", fixture);
+      await using _server = await serveAddresses(networks, "server", fixture);
       await using agent = await agentIn(networks, "router", fixture, "out");
       const cuts = [...KNOWN_CUTS, ...UNKNOWN_CUTS];
       const [command, ...args] = python("cut_hellos.py", "10.6.0.9", "8443", ...cuts.map(String));
@@ -250,7 +235,7 @@ Deno.test({
       await networks.link(["router", "out", "10.4.0.2/24"], ["server", "eth0", "10.4.0.9/24"]);
       await networks.in("client", "ip", "route", "add", "default", "via", "10.4.1.1");
       await networks.masquerade("router", "out", "fully-random");
-      await using _server = await serve(networks, "server", fixture);
+      await using _server = await serveAddresses(networks, "server", fixture);
       await using agent = await agentIn(networks, "router", fixture, "out");
       const flood = runChild("ip", {
         args: networks.command("server", "python3", `${PROGRAMS}/flood_hellos.py`, "eth0", `${HELLOS}`),
@@ -293,7 +278,7 @@ Deno.test({
       for (const [client, server] of pairs) {
         await networks.add(client, server);
         await networks.link([client, "eth0", "10.7.0.2/24"], [server, "eth0", "10.7.0.9/24"]);
-        servers.use(await serve(networks, server, fixture));
+        servers.use(await serveAddresses(networks, server, fixture));
       }
       await Promise.all(pairs.map(([client]) => {
         const [command, ...args] = python(
@@ -334,7 +319,7 @@ Deno.test({
       await using networks = new Networks();
       await networks.add("client", "server");
       await networks.link(["client", "eth0", "10.5.0.2/24"], ["server", "eth0", "10.5.0.9/24"]);
-      await using _server = await serve(networks, "server", fixture);
+      await using _server = await serveAddresses(networks, "server", fixture);
       {
         await using agent = await agentIn(networks, "client", fixture, "eth0");
         await networks.in("client", "ip", "link", "del", "eth0");

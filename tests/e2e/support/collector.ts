@@ -46,13 +46,24 @@ export class Collector implements AsyncDisposable {
   private constructor(readonly child: Child, readonly port: number) {}
 
   /** `capture` is its sink; more options follow. */
-  static async start(mode: Mode, fixture: Fixture, capture: string, ...more: string[]): Promise<Collector> {
+  static start(mode: Mode, fixture: Fixture, capture: string, ...more: string[]): Promise<Collector> {
+    return Collector.startUnder([], mode, fixture, capture, ...more);
+  }
+
+  /** The same, from source where a command starts it. */
+  static async startUnder(
+    under: readonly string[],
+    mode: Mode,
+    fixture: Fixture,
+    capture: string,
+    ...more: string[]
+  ): Promise<Collector> {
     const args = [
       ...["-C", "-o", capture, "--state", `${capture}.state`, "--summary", "json"],
       ...["--runtime-dir", fixture.path("runtime")],
     ];
     const listen = more.includes("-L") ? [] : ["-L", "127.0.0.1:0"];
-    const child = await startSslcollector(mode, fixture, [...args, ...listen, ...more]);
+    const child = await startSslcollector(mode, fixture, [...args, ...listen, ...more], { under });
     try {
       const [, port] = await child.found("stderr", / sslcollector: info: collecting on \S+:(\d+) into /m);
       return new Collector(child, Number(port));

@@ -103,6 +103,8 @@ interface AgentOptions {
   readonly options: readonly string[];
   /** A command that starts it. */
   readonly under?: readonly string[];
+  /** Name of its runtime directory in the fixture, where there is more than one agent. */
+  readonly runtime?: string;
 }
 
 /** An agent at work, and how to start programs with its hook. */
@@ -114,9 +116,9 @@ export class Agent implements AsyncDisposable {
   }
 
   static async startWith(
-    { mode = "source", fixture, capture, options, under }: AgentOptions,
+    { mode = "source", fixture, capture, options, under, runtime = "runtime" }: AgentOptions,
   ): Promise<Agent> {
-    const args = ["--runtime-dir", fixture.path("runtime"), ...mirrorOptions(capture), ...options];
+    const args = ["--runtime-dir", fixture.path(runtime), ...mirrorOptions(capture), ...options];
     const child = await startSslcollector(mode, fixture, args, { under });
     try {
       const [, settings] = await child.found("stderr", /^start a program with: (.*) COMMAND$/m);
