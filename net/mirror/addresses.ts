@@ -120,7 +120,7 @@ export class Addresses {
   settle(flow: Flow, attribution: Attribution | undefined): void {
     if (!this.#isOnWire(flow)) return this.#settleUnseen(flow, attribution);
     flow.attribution = attribution;
-    const sighting = this.#sightings.find(flow.info.clientRandom, attribution?.key);
+    const sighting = this.#sightings.find(flow.info, attribution?.key);
     if (sighting !== undefined) return this.#accept(flow, attributeSeen(sighting, attribution));
     this.#await(flow);
   }
@@ -185,12 +185,14 @@ export class Addresses {
     const { requireAttribution, unix } = this.#options;
     if (this.#isOnWire(flow)) {
       const { attribution, info } = flow;
-      const isCut = attribution !== undefined &&
-        this.#sightings.mayHaveSeen(info.clientRandom, attribution.key);
-      // A client that cuts its hello to pieces must not get past the mirror by it.
-      if (isCut) return this.#accept(flow, attribution);
-      if (this.#sightings.isSure(flow.openedNs)) return this.drop(flow, "not-on-interface");
-      if (flow.attribution) return this.#settleUnseen(flow, flow.attribution);
+      const wasSeen = this.#sightings.mayHaveSeen(info.clientRandom, attribution?.key);
+      // A client that cuts its hello to pieces, or sends others with its random, must not get past the mirror by it.
+      if (wasSeen && attribution) {
+        flow.counters.count("hello-in-doubt");
+        return this.#accept(flow, attribution);
+      }
+      if (!wasSeen && this.#sightings.isSure(flow.openedNs)) return this.drop(flow, "not-on-interface");
+      if (attribution) return this.#settleUnseen(flow, attribution);
     }
     if (flow.overUnixSocket) {
       if (!unix) return this.drop(flow, "unix-socket");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** ClientHellos that interfaces saw, until their sessions ask for them. @module */
-import type { CaptureInterface, CaptureSighting } from "../capture/target.ts";
+import type { CaptureInterface, CaptureOpen, CaptureSighting } from "../capture/target.ts";
 import { type FlowKey, formatIp, isSameAddress } from "../wire/flow_key.ts";
 
 /** Hellos of either way that wait, at some 500 bytes each. */
@@ -80,7 +80,8 @@ export class Sightings {
     const kept = sighting.isSent ? this.#sent : this.#received;
     const known = kept.get(sighting.clientRandom);
     if (known !== undefined) {
-      if (known.sightings.length < OF_ONE_MAX) known.sightings.push(sighting);
+      const isAgain = known.sightings.some(({ key }) => sameEnds(key, sighting.key) === 2);
+      if (!isAgain && known.sightings.length < OF_ONE_MAX) known.sightings.push(sighting);
       return;
     }
     kept.set(sighting.clientRandom, { seenNs: timeNs, sightings: [sighting] });
@@ -101,13 +102,32 @@ export class Sightings {
     if (timeNs - seenNs < YOUNG_NS) this.doubt(timeNs);
   }
 
-  /** The sighting of a session that fits best what its program knows of its ends: both, one, or the first that there is. */
-  find(clientRandom: string, known: FlowKey | undefined): CaptureSighting | undefined {
-    const whole = [this.#sent, this.#received].flatMap((kept) => kept.get(clientRandom)?.sightings ?? []);
+  /**
+   * The sighting of a session that fits best what its program knows of its ends: both, one, or the first that there is. A client may send hellos
+   * with the random of its own under addresses of others: where the program is the server, one without both ends counts only if no other
+   * fits as well.
+   */
+  find({ clientRandom, isServer }: CaptureOpen, known: FlowKey | undefined): CaptureSighting | undefined {
+    const whole = this.#wholeOf(clientRandom);
     const sightings = whole.length > 0 ? whole : this.#piecesOf(clientRandom, TELLING_DIGITS);
-    if (known === undefined) return sightings[0];
-    return sightings.find(({ key }) => sameEnds(key, known) === 2) ??
-      sightings.find(({ key }) => sameEnds(key, known) === 1) ?? sightings[0];
+    const endsOf = ({ key }: CaptureSighting) => known === undefined ? 0 : sameEnds(key, known);
+    const ends = Math.max(...sightings.map(endsOf));
+    const fitting = sightings.filter((sighting) => endsOf(sighting) === ends);
+    if (!isServer || ends === 2) return fitting[0];
+    // Its own may be one that was not kept.
+    if (sightings.length >= OF_ONE_MAX) return undefined;
+    const [first, ...others] = fitting.filter(({ key }) => this.#mayBeOf(known, key));
+    return others.every(({ key }) => sameEnds(key, first.key) === 2) ? first : undefined;
+  }
+
+  /** Whether a server with these ends may be behind what changed them: one with the interface's own address has its client's, too. */
+  #mayBeOf(known: FlowKey | undefined, { client }: FlowKey): boolean {
+    if (known === undefined || !this.isLocal(known.server.ip)) return true;
+    return this.isLocal(known.client.ip) || isSameAddress(known.client, client);
+  }
+
+  #wholeOf(clientRandom: string): CaptureSighting[] {
+    return [this.#sent, this.#received].flatMap((kept) => kept.get(clientRandom)?.sightings ?? []);
   }
 
   #piecesOf(clientRandom: string, digitsLeast: number): CaptureSighting[] {
@@ -116,9 +136,11 @@ export class Sightings {
     );
   }
 
-  /** Whether some piece of a hello may have been that of a session with such ends: too little of it to tell. */
-  mayHaveSeen(clientRandom: string, known: FlowKey): boolean {
-    return this.#piecesOf(clientRandom, 0).some(({ key }) => sameEnds(key, known) > 0);
+  /** Whether some hello, or piece of one that is too little to tell, may have been that of a session with such ends. */
+  mayHaveSeen(clientRandom: string, known: FlowKey | undefined): boolean {
+    if (this.#wholeOf(clientRandom).length > 0) return true;
+    return known !== undefined &&
+      this.#piecesOf(clientRandom, 0).some(({ key }) => sameEnds(key, known) > 0);
   }
 
   tick(timeNs: number): void {

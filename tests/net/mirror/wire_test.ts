@@ -173,6 +173,60 @@ Deno.test("wire: of several hellos with one random the one that fits the program
   }
 });
 
+Deno.test("wire: a client that sends hellos with its own's random under addresses of others gives its session none of them", () => {
+  const address = {
+    ...makeOpen().address!,
+    localIp: SERVER_IP,
+    localPort: 443,
+    remoteIp: CLIENT_IP,
+    remotePort: 40_000,
+  };
+  const another = (number: number, server = SERVER) =>
+    sighting({ key: { client: { ip: Uint8Array.of(9, 9, 9, number), port: 1 }, server } });
+  const natted = { ip: NAT_IP, port: 443 };
+  const real = sighting({ key: { client: { ip: CLIENT_IP, port: 40_000 }, server: SERVER } });
+  const many = Array.from({ length: 20 }, (_, number) => another(number, natted));
+  const host = { ...ETH0, addresses: ["10.0.0.2"] };
+  const before = "9.9.9.1:1>10.0.0.2:443";
+  const cases: [string, CaptureInterface, CaptureSighting[], string[]][] = [
+    ["one behind a NAT", ETH0, [another(1)], [before]],
+    ["again", ETH0, [another(1), another(1)], [before]],
+    ["its own later", ETH0, [another(1), another(2), real], [own]],
+    ["two that fit alike", ETH0, [another(1), another(2)], [own]],
+    ["two that do not fit", ETH0, [another(1, natted), another(2, natted)], [own]],
+    ["more than are kept", ETH0, [...many, real], [own]],
+    ["more than are kept, and one that fits", ETH0, [another(1), ...many], [own]],
+    ["nothing between", host, [another(1)], [own]],
+  ];
+  for (const [name, device, sightings, expected] of cases) {
+    const harness = looking(device);
+    for (const each of sightings) harness.pipeline.wire(each, LATER_NS - 1);
+    openFlow(harness, { isServer: true, address });
+    harness.pipeline.tick(LATER_NS + 250e6);
+    assert.deepEqual([names(harness), lost(harness)], [expected, {}], name);
+    const isInDoubt = expected[0] === own && !sightings.slice(0, 8).includes(real);
+    assert.deepEqual(harness.total().events.get("hello-in-doubt") ?? 0, isInDoubt ? 1 : 0, name);
+  }
+});
+
+Deno.test("wire: a server's session without addresses of its own gets none of several hellos, and is not taken for one that did not cross", () => {
+  for (
+    const [clients, expected] of [[[1], "9.9.9.1:1>10.0.0.2:443"], [
+      [1, 2],
+      "192.0.2.1:20000>198.51.100.1:443",
+    ]] as const
+  ) {
+    const harness = looking();
+    for (const number of clients) {
+      const client = { ip: Uint8Array.of(9, 9, 9, number), port: 1 };
+      harness.pipeline.wire(sighting({ key: { client, server: SERVER } }), LATER_NS - 1);
+    }
+    openFlow(harness, { isServer: true, address: undefined });
+    harness.pipeline.tick(LATER_NS + 2e9);
+    assert.deepEqual([names(harness), lost(harness)], [[expected], {}]);
+  }
+});
+
 Deno.test("wire: a copied hello does not make another user's session the kernel's word", () => {
   const confirmed = { ...makeOpen().address!, confirmed: true };
   const thief = { ...confirmed, localIp: Uint8Array.of(10, 9, 9, 9), remoteIp: Uint8Array.of(10, 9, 9, 8) };
