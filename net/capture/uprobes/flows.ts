@@ -39,6 +39,8 @@ interface Program {
   readonly key: string;
   readonly process: WatchedProcess;
   readonly flows: Set<number>;
+  /** Bytes of its sessions that had passed when their beginning found room in the ring. */
+  unopened: number;
 }
 
 interface Flow {
@@ -163,7 +165,9 @@ export class ProbeFlows {
     for (const number of program.flows) this.#flows.delete(number);
     this.#programs.delete(key);
     this.#watch.forget(program.process);
-    this.#options.target.programEnd(program.capture, { losses: [], stopped: undefined }, timeNs);
+    const { capture, unopened } = program;
+    const losses = unopened === 0 ? [] : [{ reason: RING_FULL, unit: "bytes" as const, amount: unopened }];
+    this.#options.target.programEnd(capture, { losses, stopped: undefined }, timeNs);
   }
 
   /** Ends all programs. */
@@ -205,7 +209,14 @@ export class ProbeFlows {
     const flow = { program, isServer: (flags & FLAG.server) !== 0, passed };
     program.flows.add(number);
     this.#flows.set(number, flow);
+    // What passed before the process was forked its parent tells.
+    if ((flags & FLAG.inherited) === 0) this.#bookUnopened(program, passed[0] + passed[1]);
     this.#tellOpen(flow, view, at, number, timeNs);
+  }
+
+  #bookUnopened(program: Program, length: number): void {
+    program.unopened += length;
+    this.counters.missing += length;
   }
 
   #tellOpen(flow: Flow, view: DataView, at: number, number: number, timeNs: number): void {
@@ -295,7 +306,7 @@ export class ProbeFlows {
       ancestors: [...new Set([parent, ...(process.dead ? [] : ancestorsOf(pid) ?? [])])],
       ...(process.dead ? undefined : placeOf(pid)),
     };
-    const program = { capture, key, process, flows: new Set<number>() };
+    const program = { capture, key, process, flows: new Set<number>(), unopened: 0 };
     this.#programs.set(key, program);
     this.counters.programs++;
     this.#options.target.programStart(capture, timeNs);

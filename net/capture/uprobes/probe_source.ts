@@ -69,8 +69,8 @@ export interface LibraryFinder {
 
 /** What was found to be over when the ring had been filled so far. */
 interface Over {
-  readonly closes: readonly LostClose[];
   readonly programs: ReadonlySet<string>;
+  readonly closes: readonly LostClose[];
   readonly produced: number;
 }
 
@@ -289,9 +289,10 @@ export class ProbeSource {
 
   /** Ends what was found to be over, when nothing of it is left in the ring. */
   #endWhatIsOver(): void {
+    // Closes after programs: all of those that have ended are there.
     this.#over ??= {
-      closes: [...this.#kernel.takeLostCloses()],
       programs: this.#flows.ended(),
+      closes: [...this.#kernel.takeLostCloses()],
       produced: this.#ring.produced,
     };
     const { closes, programs, produced } = this.#over;
