@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Loss is honest: what a full ring could not take is counted to the byte and shows as a gap of its length. @module */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { DATA_MAX } from "../../net/capture/record/layout.ts";
 import { slotsFor } from "../../net/capture/preload/program_ring.ts";
 import { FIRST_DATA } from "../../net/capture/record/layout.ts";
@@ -10,6 +9,7 @@ import { judgeMissing, judgeStrict } from "../ids/judge.ts";
 import { missing, runOk } from "../support/run.ts";
 import { skipIf } from "../support/skip.ts";
 import { Agent, type Summary } from "./support/sslcollector.ts";
+import { checkGaps } from "./support/check_gaps.ts";
 import { Download } from "./support/fault_curl.ts";
 import { type StepConnection, StepServer } from "./support/fault_server.ts";
 import { fileExceeds } from "./support/fault_wait.ts";
@@ -128,23 +128,6 @@ async function checkUndisturbed(fixture: Fixture, server: StepServer, agent: Age
   await connection.close();
   assert.equal((await download.ended).sha256, body.sha256);
   return clientPort;
-}
-
-/** The forged stream is the real one with holes, and the holes have the length of what was lost. */
-function checkGaps(lossy: ForgedConnection, real: Uint8Array, lostBytes: number): void {
-  const gaps = lossy.gaps[1];
-  assert.equal(gaps.reduce((sum, { length }) => sum + length, 0), lostBytes, "bytes of all gaps");
-  const expected = real.slice();
-  for (const { offset, length } of gaps) expected.fill(0, offset, offset + length);
-  // A gap at the end shows in the sequence number of the FIN alone.
-  const forged = new Uint8Array(real.length);
-  forged.set(lossy.streams[1]);
-  assert(Buffer.from(forged).equals(expected), "the stream has other bytes than were sent");
-  assert.equal(lossy.end, "fin");
-  const comments = lossy.comments.join("\n");
-  for (const { length } of gaps) {
-    assert.match(comments, new RegExp(`gap: ${length} bytes to client are missing`));
-  }
 }
 
 /** The flow of the client with this port is whole and faultless. */
