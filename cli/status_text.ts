@@ -9,6 +9,7 @@ import type {
   SinkReport,
   StatusReport,
 } from "../net/status/report.ts";
+import { flowsText } from "../net/status/flows_text.ts";
 import { isRepeat, LEFT_OUT, repeatText } from "../net/status/left_out.ts";
 import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { printable, printableLine } from "../net/wire/printable.ts";
@@ -28,14 +29,8 @@ export function statusLines(report: StatusReport): string[] {
 }
 
 function agentLines(report: AgentReport): string[] {
-  const { programs, flows, captured, forged, packets, rates, lost, unforged, rings, events, nowMs } = report;
+  const { programs, captured, forged, packets, rates, lost, unforged, rings, nowMs } = report;
   const refused = Object.entries(programs.refused);
-  const denied = events["address-denied"] ?? 0;
-  const over = Math.max(0, flows.claimed - denied);
-  const unconfirmed = (over > 0 ? `, ${count(over)} over before the kernel was asked` : "") +
-    (denied > 0 ? `, ${count(denied)} address-denied` : "");
-  const crossed = events["flow-not-on-interface"] ?? 0;
-  const beside = crossed > 0 ? `, ${count(crossed)} not on the interface` : "";
   const bytes = captured.toServer + captured.toClient;
   const rate = rates.overMs === 0
     ? ""
@@ -51,7 +46,7 @@ function agentLines(report: AgentReport): string[] {
       }`,
     ),
     ...refused.map(([reason, amount]) => `  ${count(amount)} not mirrored: ${reasonText(reason)}`),
-    row("flows", `${count(flows.open)} open, ${count(flows.soFar)} so far${unconfirmed}${beside}`),
+    row("flows", flowsText(report, count)),
     row("captured", `${formatBytes(bytes)}${rate}`),
     row("forged", `${formatBytes(forged.toServer + forged.toClient)}, ${count(packets)} packets`),
     ...lossLines("lost", chosen(lost, (reason) => !LEFT_OUT.has(reason)), bytes, nowMs),

@@ -58,7 +58,12 @@ const RULES: readonly Rule[] = [
   { folder: "net/status/", values: ["net/status/"], types: ["net/sinks/sink.ts"] },
   {
     folder: "net/page/browser/",
-    values: ["net/page/browser/", "net/status/left_out.ts", "net/wire/printable.ts"],
+    values: [
+      "net/page/browser/",
+      "net/status/flows_text.ts",
+      "net/status/left_out.ts",
+      "net/wire/printable.ts",
+    ],
     types: ["net/page/messages.ts", "net/status/report.ts", "net/view/flow_facts.ts"],
   },
   {
@@ -118,6 +123,7 @@ const RULES: readonly Rule[] = [
       // Values as they are written, texts fit for a terminal, and what the demo's packets say.
       "net/sinks/spec.ts",
       "net/link/target.ts",
+      "net/status/flows_text.ts",
       "net/status/left_out.ts",
       "net/view/",
       "net/wire/",

@@ -248,9 +248,12 @@ async function scrolls(browser: Browser): Promise<void> {
 }
 
 async function showsStatus(browser: Browser): Promise<void> {
-  const subject = { ...new SeenExchanges().subject(), report: agentReport };
-  await onPage(browser, subject, async (tab) => {
+  const report = () =>
+    agentReport({ flows: { open: 1, soFar: 1204, claimed: 3 }, events: { "address-denied": 1 } });
+  await onPage(browser, { ...new SeenExchanges().subject(), report }, async (tab) => {
     await tab.getByRole("button", { name: "Status" }).click();
+    await tab.getByText("1 open, 1,204 so far, 2 over before the kernel was asked, 1 address-denied")
+      .waitFor();
     await tab.getByRole("heading", { name: "Agent healthy" }).waitFor();
     await tab.getByRole("img", { name: /^Captured over the last hour: now / }).waitFor();
     await tab.getByRole("table", { name: "Sinks" }).waitFor();

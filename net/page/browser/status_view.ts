@@ -3,6 +3,7 @@
 /** How the agent or collector is. @module */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { flowsText } from "../../status/flows_text.ts";
 import { LEFT_OUT, repeatText } from "../../status/left_out.ts";
 import { visible } from "../../wire/printable.ts";
 import type {
@@ -96,7 +97,7 @@ function Charts({ samples, role }: ChartsProps): VNode {
 }
 
 function AgentFacts({ report }: { readonly report: AgentReport }): VNode {
-  const { programs, flows, captured, forged, packets, lost, unforged, rings } = report;
+  const { programs, captured, forged, packets, lost, unforged, rings } = report;
   const refused = Object.entries(programs.refused).map(([reason, count]) => `${reason} (${count})`).join(
     ", ",
   );
@@ -108,9 +109,7 @@ function AgentFacts({ report }: { readonly report: AgentReport }): VNode {
       <dl>
         <dt>Programs</dt><dd>${programs.mirrored} mirrored, ${programs.soFar} so far${refused &&
           `, not: ${refused}`}</dd>
-        <dt>Flows</dt><dd>${countText(flows.open)} open, ${countText(flows.soFar)} so far, ${countText(
-          flows.claimed,
-        )} unconfirmed</dd>
+        <dt>Flows</dt><dd>${flowsText(report, countText)}</dd>
         <dt>Captured</dt><dd>${ways(captured)}</dd>
         <dt>In packets</dt><dd>${ways(forged)}, ${countText(packets)} packets</dd>
         ${rings && html`
