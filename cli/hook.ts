@@ -15,6 +15,7 @@ import { print } from "./output.ts";
 import { unitAdvice } from "./unit_advice.ts";
 import { programAdvice } from "./unit_programs.ts";
 import { askUnit, isUnit } from "./unit_question.ts";
+import { statOf } from "../net/ffi/stat.ts";
 
 /** Answers the exit status. */
 export async function runHookCommand(command: HookCommand): Promise<number> {
@@ -46,17 +47,11 @@ function checkPlacement({ command, unit, system, root, ...more }: Placement): vo
       throw new BadInput((error as Error).message);
     }
   }
-  if (!isDirectory(root)) throw new BadInput(`--root: ${JSON.stringify(root)} is no directory`);
+  if (statOf(root)?.isDirectory !== true) {
+    throw new BadInput(`--root: ${JSON.stringify(root)} is no directory`);
+  }
   if (root === "/" && Deno.uid() !== 0) {
     throw new BadInput(`${command}: root is needed to write below /etc and /usr/lib`);
-  }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
   }
 }
 

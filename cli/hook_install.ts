@@ -3,6 +3,7 @@
 import { dirname, join } from "node:path";
 import { INSTALLED_FOLDER, LIBRARY_NAME, put, readLibrary } from "../net/agent/hook_library.ts";
 import { unitPreload } from "./unit_preload.ts";
+import { exists } from "../net/ffi/stat.ts";
 
 export const LIBRARY_PATH = `${INSTALLED_FOLDER}/${LIBRARY_NAME}`;
 /** Beside the library where that came with a package, which brings newer ones and takes it away. */
@@ -145,13 +146,4 @@ function writePreload(root: string, text: string): void {
   Deno.writeTextFileSync(partial, text);
   Deno.chmodSync(partial, mode);
   Deno.renameSync(partial, path);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

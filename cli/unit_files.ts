@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What the unit files of a systemd service say (systemd.syntax(7), systemd.unit(5)). @module */
 import { join } from "node:path";
+import { isFile } from "../net/ffi/stat.ts";
 
 /** Where unit files are, the first wins. */
 const UNIT_FOLDERS = [
@@ -80,14 +81,6 @@ function assignments(text: string): Assignment[] {
     if (isService && match) found.push({ name: match[1], value: match[2] });
   }
   return found;
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 function list(folder: string): string[] {

@@ -134,6 +134,8 @@ const RULES: readonly Rule[] = [
       "net/ffi/own_stdout.ts",
       "net/ffi/platform.ts",
       "net/ffi/service_manager.ts",
+      // Whether a file is there.
+      "net/ffi/stat.ts",
     ],
     types: ["net/"],
   },

@@ -6,6 +6,7 @@
  * @module
  */
 import { debianRelease, install, installFromBackports, runApt, withoutServices } from "./apt.ts";
+import { exists } from "../net/ffi/stat.ts";
 
 /** A Debian package and a file that shows it is there; a bare name is looked for in PATH. */
 interface Need {
@@ -128,15 +129,6 @@ const NEEDS: Record<string, Need[]> = {
   bench: BENCH,
   coverage: TEST,
 };
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function isThere(need: Need): boolean {
   const places = typeof need.shows === "string" ? [need.shows] : need.shows;

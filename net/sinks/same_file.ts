@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Whether two paths name one file. @module */
 import { basename, dirname, join, resolve } from "node:path";
+import { statOf } from "../ffi/stat.ts";
 
 /**
  * Whether two paths lead to one file, also through links and other spellings; files that are not there yet are told by
@@ -8,7 +9,7 @@ import { basename, dirname, join, resolve } from "node:path";
  */
 export function isSameFile(one: string, other: string): boolean {
   if (placeOf(one) === placeOf(other)) return true;
-  const [a, b] = [stat(one), stat(other)];
+  const [a, b] = [statOf(one), statOf(other)];
   return a !== undefined && b !== undefined && a.ino !== null && a.ino === b.ino && a.dev === b.dev;
 }
 
@@ -29,12 +30,4 @@ function placeOf(path: string): string {
     // What is not there is no link.
   }
   return place;
-}
-
-function stat(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.statSync(path);
-  } catch {
-    return undefined;
-  }
 }

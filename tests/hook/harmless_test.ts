@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { until } from "../support/until.ts";
 import { Commanded } from "./commanded.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
+import { exists } from "../../net/ffi/stat.ts";
 
 const PROGRAMS = new URL("./programs/", import.meta.url).pathname;
 
@@ -60,15 +61,6 @@ async function listen(runtime: string): Promise<Disposable> {
       child.stdout.cancel().catch(() => {});
     },
   };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 Deno.test(

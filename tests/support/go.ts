@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Programs of Go. @module */
 import { missing, runOk } from "./run.ts";
-import type { Reason } from "./skip.ts";
+import { noFile, type Reason } from "./skip.ts";
 
 /** Of Debian 12: later ones come without what programs are linked with, and would have to build it first. */
 const COMPILED_PACKAGES = "/usr/lib/go-1.19/pkg/linux_amd64";
 
 /** Why none can be compiled here within a second. */
 export function goMissing(): Reason {
-  try {
-    Deno.statSync(COMPILED_PACKAGES);
-    return missing("go");
-  } catch {
-    return `not installed: ${COMPILED_PACKAGES}`;
-  }
+  return noFile(COMPILED_PACKAGES) ?? missing("go");
 }
 
 /** Compiles one file and links it, with flags of Go's linker. */

@@ -7,6 +7,7 @@ import { buildProbes } from "../../tools/probes.ts";
 import type { Fixture } from "../e2e/support/fixture.ts";
 import type { CaptureLog } from "./capture_log.ts";
 import type { Reason } from "./skip.ts";
+import { isFile } from "../../net/ffi/stat.ts";
 
 export const LIBRARY = "libssl.so.3";
 const FOLDER = `/usr/lib/${Deno.build.arch}-linux-gnu`;
@@ -14,22 +15,14 @@ export const INSTALLED = `${FOLDER}/${LIBRARY}`;
 
 /** Why there is none. */
 export function copyMissing(): Reason {
-  return exists(INSTALLED) ? undefined : `not installed: ${LIBRARY}`;
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  return isFile(INSTALLED) ? undefined : `not installed: ${LIBRARY}`;
 }
 
 /** Makes a copy, once; answers what a program that is to use it has in its environment. */
 export async function copyLibrary(fixture: Fixture, name = LIBRARY): Promise<{ LD_LIBRARY_PATH: string }> {
   const folder = fixture.path("lib");
   await Deno.mkdir(folder, { recursive: true });
-  if (!exists(`${folder}/${name}`)) await Deno.copyFile(`${FOLDER}/${name}`, `${folder}/${name}`);
+  if (!isFile(`${folder}/${name}`)) await Deno.copyFile(`${FOLDER}/${name}`, `${folder}/${name}`);
   return { LD_LIBRARY_PATH: folder };
 }
 

@@ -2,6 +2,7 @@
 /** Running outside programs. @module */
 import type { Reason } from "./skip.ts";
 import { awaited } from "./until.ts";
+import { isFile } from "../../net/ffi/stat.ts";
 
 export interface Finished {
   readonly code: number;
@@ -28,13 +29,7 @@ export async function runOk(command: string, ...args: string[]): Promise<string>
 
 /** Whether a program of this name is in `PATH`. */
 export function isInstalled(command: string): boolean {
-  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => {
-    try {
-      return Deno.statSync(`${folder}/${command}`).isFile;
-    } catch {
-      return false;
-    }
-  });
+  return (Deno.env.get("PATH") ?? "").split(":").some((folder) => isFile(`${folder}/${command}`));
 }
 
 /** The reason to skip what needs these programs, when one is missing. */

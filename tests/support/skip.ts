@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Skipping a test by name, with its reason. @module */
+import { exists } from "../../net/ffi/stat.ts";
 
 /** What keeps a test from running here; undefined: nothing. */
 export type Reason = string | undefined;
@@ -30,10 +31,10 @@ export function notRoot(what: string): Reason {
 
 /** Why a C program cannot be compiled: this header is not there. */
 export function headerMissing(header: string, from: string): Reason {
-  try {
-    Deno.statSync(`/usr/include/${header}`);
-    return undefined;
-  } catch {
-    return `not installed: ${from}`;
-  }
+  return exists(`/usr/include/${header}`) ? undefined : `not installed: ${from}`;
+}
+
+/** The reason to skip what needs a file. */
+export function noFile(path: string): Reason {
+  return exists(path) ? undefined : `not installed: ${path}`;
 }

@@ -6,6 +6,7 @@
  */
 import { inflateRawSync } from "node:zlib";
 import { isFor, type Target, toolFor } from "./target.ts";
+import { isFile } from "../../net/ffi/stat.ts";
 
 /** Puts the base of `target` into `folder`, checked and without symbols, and answers its path. Throws an Error of one line. */
 export async function placeBase(target: Target, folder: string): Promise<string> {
@@ -66,7 +67,7 @@ async function strip(path: string, target: Target): Promise<void> {
 /** Has Deno download the base by compiling an empty program, and takes it from where Deno keeps it. */
 async function download(target: Target, folder: string): Promise<Uint8Array<ArrayBuffer>> {
   const zip = `${denoDirectory()}/dl/release/v${Deno.version.deno}/denort-${target.name}.zip`;
-  if (!isThere(zip)) {
+  if (!isFile(zip)) {
     Deno.writeTextFileSync(`${folder}/empty.js`, "");
     await new Deno.Command(Deno.execPath(), {
       args: ["compile", "--quiet", "--no-config", "--target", target.name, "--output", "empty", "empty.js"],
@@ -74,7 +75,7 @@ async function download(target: Target, folder: string): Promise<Uint8Array<Arra
       stderr: "null",
     }).output();
   }
-  if (!isThere(zip)) {
+  if (!isFile(zip)) {
     throw new Error(`Deno cannot download the base for ${target.name}; DENORT_BIN may name one`);
   }
   return firstFile(Deno.readFileSync(zip));
@@ -83,14 +84,6 @@ async function download(target: Target, folder: string): Promise<Uint8Array<Arra
 function denoDirectory(): string {
   const { DENO_DIR, XDG_CACHE_HOME, HOME } = Deno.env.toObject();
   return DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`;
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 const CENTRAL_DIRECTORY_END = 0x06054b50;

@@ -15,7 +15,8 @@ import {
   told,
   type Where,
 } from "./look.ts";
-import { isThere, makeRoot, type Ran, ranOf } from "./root.ts";
+import { makeRoot, type Ran, ranOf } from "./root.ts";
+import { isFile } from "../../net/ffi/stat.ts";
 
 const RELEASE = "bookworm";
 const EMULATOR = "qemu-aarch64-static";
@@ -63,7 +64,7 @@ export async function lookAtArm64(folder: string, given: Given): Promise<Row> {
 
 /** Files of the packages, laid out and not set up: nothing of that machine has to run for it. */
 async function rootOfArm64(root: string): Promise<string> {
-  if (!isThere(`${root}/usr/bin/curl`)) {
+  if (!isFile(`${root}/usr/bin/curl`)) {
     await makeRoot(root, RELEASE, ["--arch=arm64", "--foreign", "--include=curl"], layOut);
   }
   return root;

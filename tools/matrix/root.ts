@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Systems of other ages, each in a folder, and what the executable is seen to do there. @module */
 import { tool } from "../package/tool.ts";
+import { isFile } from "../../net/ffi/stat.ts";
 
 const MIRROR = "http://deb.debian.org/debian";
 const decoder = new TextDecoder();
@@ -15,7 +16,7 @@ const PACKAGES_SINCE_TRIXIE = "curl,libpcap0.8t64";
 /** The folder with a release of Debian: as it was made before, or made now, in minutes. Throws an `Error` of one line. */
 export async function rootOf(release: string, folder: string): Promise<string> {
   const root = `${folder}/${release}`;
-  if (!isThere(`${root}/usr/bin/curl`)) {
+  if (!isFile(`${root}/usr/bin/curl`)) {
     await makeRoot(root, release, [`--include=${PACKAGES[release] ?? PACKAGES_SINCE_TRIXIE}`]);
   }
   return root;
@@ -72,12 +73,4 @@ export async function finished(child: Deno.ChildProcess): Promise<Ran> {
 
 export function ranOf({ code, stdout, stderr }: Deno.CommandOutput): Ran {
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-export function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

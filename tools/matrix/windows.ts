@@ -6,7 +6,8 @@ import { tool } from "../package/tool.ts";
 import { targetOf } from "../build/target.ts";
 import { executableFor } from "./executable.ts";
 import { type Given, replaysAlike, starts, told } from "./look.ts";
-import { finished, isThere, makeRoot, type Ran, ranOf } from "./root.ts";
+import { finished, makeRoot, type Ran, ranOf } from "./root.ts";
+import { isFile } from "../../net/ffi/stat.ts";
 
 const RELEASE = "trixie";
 const PACKAGES = "curl,wine,wine64,libpcap0.8t64";
@@ -69,7 +70,7 @@ export async function lookAtWindows(folder: string, given: Given): Promise<Seen[
 type Run = (...args: string[]) => Promise<Ran>;
 
 async function prepare(root: string, { recording }: Given): Promise<void> {
-  if (!isThere(`${root}/usr/bin/wine-stable`)) {
+  if (!isFile(`${root}/usr/bin/wine-stable`)) {
     await makeRoot(root, RELEASE, [`--include=${PACKAGES}`]);
   }
   const place = root + PLACE;
@@ -156,7 +157,7 @@ async function usesProgramData(root: string, run: Run): Promise<string> {
   const folder = root + PROGRAM_DATA;
   const made = await run("pki", "init");
   const isSaid = made.stdout.trim() === "C:\\ProgramData\\sslcollector\\pki\\ca.crt";
-  if (!isSaid || !isThere(`${folder}/pki/ca.crt`)) return said(made);
+  if (!isSaid || !isFile(`${folder}/pki/ca.crt`)) return said(made);
   await Deno.writeTextFile(`${folder}/sslcollector.toml`, "colour = 1\n");
   const checked = await run("config", "check");
   await Deno.remove(folder, { recursive: true });

@@ -7,6 +7,7 @@
  */
 import { basename } from "node:path";
 import type { Entry } from "./content.ts";
+import { isFile } from "../../net/ffi/stat.ts";
 
 /** The loader is the program that the system starts; it finds the libraries beside itself. */
 const LAUNCHER = `#!/bin/sh
@@ -28,7 +29,7 @@ export async function withOwnLibc(entries: readonly Entry[], executable: string)
     { path: "sslcollector", mode: 0o755, content: LAUNCHER.replace("LOADER", loader) },
     { path: "lib/sslcollector", mode: 0o755, content: { from: executable } },
     ...libraries.map((from) => ({ path: `lib/${basename(from)}`, mode: 0o755, content: { from } })),
-    ...LICENCES.filter(isThere).map((from) => ({
+    ...LICENCES.filter(isFile).map((from) => ({
       path: `lib/${from.split("/").at(-2)}.copyright`,
       mode: 0o644,
       content: { from },
@@ -42,12 +43,4 @@ async function librariesOf(executable: string): Promise<string[]> {
   if (!success) throw new Error(`ldd knows nothing of ${executable}`);
   return [...new TextDecoder().decode(stdout).matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path)
     .sort();
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@
 import { readMaps } from "../../ffi/process_maps.ts";
 import { printable } from "../../wire/printable.ts";
 import { type Mapped, readMapped } from "./mapped.ts";
+import { exists } from "../../ffi/stat.ts";
 
 /** What one look at a process found. */
 export interface ProcessFacts {
@@ -128,14 +129,5 @@ function readText(pid: number, file: string): string | undefined {
     return Deno.readTextFileSync(`/proc/${pid}/${file}`);
   } catch {
     return undefined;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }

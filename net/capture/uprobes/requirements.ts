@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What kernel probes need of a host. @module */
 import { MACHINES } from "./machine.ts";
+import { exists } from "../../ffi/stat.ts";
 
 /** What is looked at. */
 export interface ProbeHost {
@@ -84,14 +85,5 @@ function textOf(path: string): string | undefined {
     return Deno.readTextFileSync(path);
   } catch {
     return undefined;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }

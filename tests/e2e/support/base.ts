@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The base executable of `deno compile`: named by DENORT_BIN, kept by Deno, or downloaded by it. @module */
 import type { Reason } from "../../support/skip.ts";
+import { isFile } from "../../../net/ffi/stat.ts";
 
 const PATH = `release/v${Deno.version.deno}/denort-${Deno.build.target}.zip`;
 /** A network that does not answer must not hold up every test file. */
@@ -21,9 +22,9 @@ export async function baseMissing(): Promise<Reason> {
 async function lookForBase(): Promise<Reason> {
   const named = Deno.env.get("DENORT_BIN");
   if (named) {
-    return isThere(named) ? undefined : `no base for deno compile: DENORT_BIN names no file: ${named}`;
+    return isFile(named) ? undefined : `no base for deno compile: DENORT_BIN names no file: ${named}`;
   }
-  if (isThere(`${denoDirectory()}/dl/${PATH}`)) return undefined;
+  if (isFile(`${denoDirectory()}/dl/${PATH}`)) return undefined;
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const { ok, status } = await fetch(`https://dl.deno.land/${PATH}`, { method: "HEAD", signal });
@@ -39,12 +40,4 @@ async function lookForBase(): Promise<Reason> {
 export function denoDirectory(): string {
   const { DENO_DIR, XDG_CACHE_HOME, HOME } = Deno.env.toObject();
   return DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`;
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }

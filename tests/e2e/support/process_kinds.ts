@@ -2,7 +2,8 @@
 /** Kinds of process that a host may have, as far as TLS and the hook go, each with what is to be said of it: a table made by hand. @module */
 import { isInstalled, missing, runOk } from "../../support/run.ts";
 import type { Reason } from "../../support/skip.ts";
-import { makePrograms, NAMED_LIBRARIES, noFile } from "./waiting_programs.ts";
+import { noFile } from "../../support/skip.ts";
+import { makePrograms, NAMED_LIBRARIES } from "./waiting_programs.ts";
 
 /** What `ps` is to say: that the program is there for the agent, nothing at all, or why it is not mirrored. */
 export type Said = "silent" | "absent" | { readonly not: string };

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { buildGo, goMissing } from "../../support/go.ts";
 import { runOk } from "../../support/run.ts";
-import type { Reason } from "../../support/skip.ts";
+import { noFile, type Reason } from "../../support/skip.ts";
 import { PROGRAMS } from "./python.ts";
 
 const CALLER = fileURLToPath(new URL("../../net/agent/unmirrored/programs/caller.c", import.meta.url));
@@ -23,16 +23,6 @@ func main() {
 	os.Stdin.Read(make([]byte, 1))
 }
 `;
-
-/** The reason to skip what needs a file. */
-export function noFile(path: string): Reason {
-  try {
-    Deno.statSync(path);
-    return undefined;
-  } catch {
-    return `not installed: ${path}`;
-  }
-}
 
 const noLibrary = (name: string) => noFile(`${LIBRARIES}/${name}`);
 const inside = (...libraries: string[]) => ["-Wl,-Bstatic", ...libraries, "-Wl,-Bdynamic"];

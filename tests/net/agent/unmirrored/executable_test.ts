@@ -3,20 +3,10 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { readExecutable } from "../../../../net/agent/unmirrored/executable.ts";
 import { missing, run, runOk, withTempDir } from "../../../support/run.ts";
-import { notLinux, type Reason, skipIf } from "../../../support/skip.ts";
+import { noFile, notLinux, skipIf } from "../../../support/skip.ts";
 
 const lacking = notLinux("ELF files") ?? missing("cc");
 const CALLER = fileURLToPath(new URL("programs/caller.c", import.meta.url));
-
-/** The reason to skip what needs a program of this path. */
-function noFile(path: string): Reason {
-  try {
-    Deno.statSync(path);
-    return undefined;
-  } catch {
-    return `not installed: ${path}`;
-  }
-}
 
 /** Compiles the program that calls SSL_read. */
 async function compile(folder: string, ...flags: string[]): Promise<string> {

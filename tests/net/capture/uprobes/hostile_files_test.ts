@@ -9,6 +9,7 @@ import { goSitesOf, sitesOf } from "../../../../net/capture/uprobes/sites.ts";
 import { flowOf } from "../../../../net/capture/uprobes/x86/flow.ts";
 import { type Random, seededRandom } from "../../../support/random.ts";
 import { skipIf } from "../../../support/skip.ts";
+import { isFile } from "../../../../net/ffi/stat.ts";
 
 const MOST = 96 << 20;
 const ROUNDS = Number(Deno.env.get("HOSTILE_FILES") ?? 30);
@@ -101,11 +102,11 @@ function checkMutations(path: string, library: TlsLibrary): void {
 
 Deno.test({
   name: "files: a changed library is looked through within its bounds, or refused",
-  ...skipIf(exists(SHARED) ? undefined : `not installed: ${SHARED}`),
+  ...skipIf(isFile(SHARED) ? undefined : `not installed: ${SHARED}`),
   fn: () => checkMutations(SHARED, libraryOf("libssl.so.3")!),
 });
 
-const go = GO.find(exists);
+const go = GO.find(isFile);
 
 Deno.test({
   name: "files: a changed program of Go is looked through within its bounds, or refused",
@@ -159,11 +160,3 @@ Deno.test("files: a function of too many returns has no exits, and one of too ma
   assert.equal(goSitesOf(codeOf(go), { address: 0, size: 605 }, 0), undefined);
   assert.equal(flowOf(codeOf(new Uint8Array(32).fill(0xc3)), 0, 2 ** 63), undefined);
 });
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}

@@ -7,7 +7,7 @@ import { openElf } from "../../../../../net/elf/elf_file.ts";
 import { readerOf } from "../../../../../net/elf/reader.ts";
 import { withSeed } from "../../../../support/random.ts";
 import { missing } from "../../../../support/run.ts";
-import { notLinux, skipIf } from "../../../../support/skip.ts";
+import { noFile, notLinux, skipIf } from "../../../../support/skip.ts";
 import { disassembled, isData, type ListedInstruction } from "./objdump.ts";
 
 const FOLDER = "/usr/lib/x86_64-linux-gnu";
@@ -15,15 +15,6 @@ const FOLDER = "/usr/lib/x86_64-linux-gnu";
 const FILES = [`${FOLDER}/libssl.so.3`, ...(Deno.env.get("DISASSEMBLED") ?? "").split(":").filter(Boolean)];
 
 const lacking = notLinux("ELF files") ?? missing("objdump");
-
-function notThere(path: string): string | undefined {
-  try {
-    Deno.statSync(path);
-    return undefined;
-  } catch {
-    return `not installed: ${path}`;
-  }
-}
 
 interface Read extends ListedInstruction {
   readonly instruction: Instruction | undefined;
@@ -47,7 +38,7 @@ function instructionsOf(path: string): Promise<Read[]> {
 for (const path of FILES) {
   Deno.test({
     name: `instruction: each of ${path} is as long as binutils says`,
-    ...skipIf(lacking ?? notThere(path)),
+    ...skipIf(lacking ?? noFile(path)),
     fn: async () => {
       const read = await instructionsOf(path);
       assert.ok(read.length > 1000);
@@ -60,7 +51,7 @@ for (const path of FILES) {
 
   Deno.test({
     name: `registers: of ${path} none is written that is said to stay`,
-    ...skipIf(lacking ?? notThere(path)),
+    ...skipIf(lacking ?? noFile(path)),
     fn: async () => {
       const wrong = (await instructionsOf(path)).filter(({ text, instruction }) =>
         instruction !== undefined && (namedAsWritten(text) & ~writtenBy(instruction)) !== 0
