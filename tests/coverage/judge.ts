@@ -2,7 +2,6 @@
 /** Holds a capture against what the other end of the connections knows. @module */
 import { forgedConnections } from "../support/forged.ts";
 import { sha256 } from "../support/tshark.ts";
-import type { DebianService } from "../e2e/debian/services.ts";
 import type { NotSeen, Role, Seen } from "./table.ts";
 import type { Witnessed } from "./witness.ts";
 
@@ -32,24 +31,6 @@ export function judge(
     isComplete: sorted(hashes) === sorted(witnessed.map(({ hashes }) => hashes.join(","))),
     isAddressed: sorted(connections.map(({ name }) => name)) === sorted(witnessed.map(({ name }) => name)),
     ...factsOf(connections, role),
-  };
-}
-
-/** Of the one connection to a service, what its client and the service are known to have said. */
-export function judgeService(
-  connections: readonly Connection[],
-  { says, port }: DebianService,
-  reason: string,
-): Seen | NotSeen {
-  if (connections.length === 0) return { state: "not captured", reason };
-  const [{ name, streams }, ...others] = connections;
-  const [toServer, toClient] = streams.map((stream) => new TextDecoder().decode(stream));
-  const isSaid = others.length === 0 && says.toServer.test(toServer) && says.toClient.test(toClient);
-  return {
-    state: "captured",
-    isComplete: isSaid && "said",
-    isAddressed: name.endsWith(`>127.0.0.1:${port}`) && "server",
-    ...factsOf(connections, "server"),
   };
 }
 

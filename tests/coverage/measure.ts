@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
 /** Runs a program with the hook, and says what of it is in the capture. @module */
+import { fileURLToPath } from "node:url";
+import type { DebianService } from "../e2e/debian/services.ts";
 import { freePort } from "../support/free_port.ts";
 import { until } from "../support/until.ts";
 import { reasonText } from "../../net/agent/unmirrored/reasons.ts";
 import type { Fixture } from "../e2e/support/fixture.ts";
 import { Agent, mirrorOptions, runSslcollector, summaryOf } from "../e2e/support/sslcollector.ts";
 import { SystemNamespace } from "../e2e/debian/system_namespace.ts";
-import { connectionsIn, judge, judgeService } from "./judge.ts";
+import { conversationWith } from "./conversations.ts";
+import { connectionsIn, judge } from "./judge.ts";
 import { type ClientRow, REQUEST, type ServerRow, type ServiceRow } from "./rows.ts";
 import { clientEnvironment, startServer, whenServing } from "./started.ts";
 import type { Outcome } from "./table.ts";
-import { witnessClient, WitnessServer } from "./witness.ts";
+import { witnessClient, type Witnessed, WitnessServer } from "./witness.ts";
+
+const WITNESS = fileURLToPath(new URL("service_witness.ts", import.meta.url));
 
 /** Why it was not, in the words of `run`. */
 function reasonIn(remarks: readonly string[]): string {
@@ -73,9 +78,17 @@ export async function hookedServer(row: ServerRow, fixture: Fixture): Promise<Ou
 export async function hookedService({ program, service }: ServiceRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
   await using system = await SystemNamespace.start(fixture, service, capture);
-  await system.inNetwork(...service.client);
+  const seen = await witnessService(system, service);
   const says = () => service.says.toClient.test(Deno.readTextFileSync(capture));
   await until(`what ${program} says in the capture`, says);
   await system.stop();
-  return judgeService(await connectionsIn(capture), service, "nothing is in the capture");
+  return judge(await connectionsIn(capture), "server", [seen], "nothing is in the capture");
+}
+
+/** What passed of a conversation with it, by a program that nobody mirrors. */
+export async function witnessService(system: SystemNamespace, service: DebianService): Promise<Witnessed> {
+  const conversation = JSON.stringify(conversationWith(service));
+  const { certificate } = system.fixture;
+  const args = ["run", "-A", "--no-check", WITNESS, certificate, `${service.port}`, conversation];
+  return JSON.parse(await system.inNetwork(Deno.execPath(), ...args));
 }

@@ -7,7 +7,8 @@ import type { Fixture } from "../e2e/support/fixture.ts";
 import { ProbeAgent } from "../e2e/support/probes.ts";
 import { summaryOf } from "../e2e/support/sslcollector.ts";
 import { SystemNamespace } from "../e2e/debian/system_namespace.ts";
-import { connectionsIn, judge, judgeService, NOT_MET } from "./judge.ts";
+import { connectionsIn, judge, NOT_MET } from "./judge.ts";
+import { witnessService } from "./measure.ts";
 import { type ClientRow, REQUEST, type ServerRow, type ServiceRow } from "./rows.ts";
 import { clientEnvironment, startServer, whenServing } from "./started.ts";
 import type { Outcome } from "./table.ts";
@@ -66,11 +67,9 @@ export async function probedService({ service }: ServiceRow, fixture: Fixture): 
     fixture,
     capture,
     ports: [service.port],
-    // Its client is probed as well.
-    options: ["--skip", 'role == "client"'],
   });
-  await system.inNetwork(...service.client);
+  const seen = await witnessService(system, service);
   await system.end();
   const reason = await stop(agent);
-  return judgeService(await connectionsIn(capture), service, reason);
+  return judge(await connectionsIn(capture), "server", [seen], reason);
 }

@@ -18,7 +18,7 @@ export interface ClientRow extends Row {
   readonly greeting?: string;
 }
 
-/** A service as Debian starts it; its client logs nothing. */
+/** A service as Debian starts it. */
 export interface ServiceRow extends Row {
   readonly service: DebianService;
 }

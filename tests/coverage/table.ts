@@ -21,10 +21,10 @@ export type Outcome = Seen | NotSeen;
 
 export interface Seen {
   readonly state: "captured";
-  /** The bytes of both directions of every connection, held against the peer's own by their hash; `said`: what the peer is known to have said. */
-  readonly isComplete: boolean | "said";
-  /** The addresses of every connection are those that the peer logged; `server`: the server's are right, and the peer logged none. */
-  readonly isAddressed: boolean | "server";
+  /** The bytes of both directions of every connection, held against the peer's own by their hash. */
+  readonly isComplete: boolean;
+  /** The addresses of every connection are those that the peer logged. */
+  readonly isAddressed: boolean;
   readonly hasRole: boolean;
   /** How the addresses are known. */
   readonly grades: readonly string[];
@@ -50,10 +50,8 @@ function cellOf(outcome: Outcome | undefined): string {
   const { isComplete, isAddressed, hasRole, grades, isSecondRun } = outcome;
   const notes = [
     isSecondRun && "from its second run on",
-    isComplete === "said" && "by what was said",
-    isComplete === false && "**other bytes**",
-    isAddressed === "server" && "server's end",
-    isAddressed === false && "**other 5-tuple**",
+    !isComplete && "**other bytes**",
+    !isAddressed && "**other 5-tuple**",
     !hasRole && "**other role**",
   ];
   return ["yes", grades.toSorted().join(" and "), ...notes.filter((note) => typeof note === "string")].join(

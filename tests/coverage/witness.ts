@@ -115,7 +115,7 @@ async function greet(connection: Deno.TlsConn, streams: Streams, greeting: strin
   await connection.closeWrite();
 }
 
-/** A client: sends `request`, and takes what comes until the server closes or `most` bytes have come. */
+/** A client: says `request`, and takes what comes until the server closes or `most` bytes have come. */
 export async function witnessClient(
   port: number,
   certificate: string,
@@ -123,10 +123,19 @@ export async function witnessClient(
   most = Infinity,
 ): Promise<Witnessed> {
   const caCerts = [Deno.readTextFileSync(certificate)];
-  const connection = await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts });
-  const { hostname, port: own } = connection.localAddr;
-  const streams = new Streams(`${endpoint(hostname, own)}>${endpoint("127.0.0.1", port)}`);
-  const bytes = Uint8Array.from(request, (character) => character.charCodeAt(0));
+  return await witness(await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts }), request, most);
+}
+
+/** The same on a connection, which is closed. */
+export async function witness(
+  connection: Deno.TlsConn,
+  request: string,
+  most = Infinity,
+): Promise<Witnessed> {
+  const { localAddr, remoteAddr } = connection;
+  const [client, server] = [localAddr, remoteAddr].map(({ hostname, port }) => endpoint(hostname, port));
+  const streams = new Streams(`${client}>${server}`);
+  const bytes = bytesOf(request);
   const buffer = new Uint8Array(1 << 16);
   await sendAll(connection, bytes);
   streams.pass(0, bytes);
@@ -138,4 +147,9 @@ export async function witnessClient(
   }
   connection.close();
   return streams.witnessed()!;
+}
+
+/** A character is a byte. */
+export function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
