@@ -2,9 +2,11 @@
 /** Clients of the table. @module */
 import { fileURLToPath } from "node:url";
 import { sh } from "../e2e/debian/program.ts";
+import { HTTP2_ANSWERS, POSTGRES_ANSWERS } from "./conversations.ts";
 import { type ClientRow, LIBRARIES, NODEJS, NODEJS_LIBRARIES } from "./rows.ts";
 
 const NSS_CURL = fileURLToPath(new URL("../e2e/programs/nss_curl.py", import.meta.url));
+const BYE = "* BYE at once\r\n";
 const REQUEST = sh`printf 'GET /page HTTP/1.0\r\n\r\n'`;
 
 /** A client with a library, and what it is called with. */
@@ -78,6 +80,18 @@ for thread in threads: thread.join()'`,
     sh`export NODE_TLS_REJECT_UNAUTHORIZED=0 LD_LIBRARY_PATH=${NODEJS_LIBRARIES}
 exec ${NODEJS} -e 'require("https").get(process.env.URL, (answer) => answer.resume())'`,
   ),
+  {
+    ...row(
+      "nodejs of Debian, HTTP/2",
+      "OpenSSL",
+      NODEJS,
+      sh`export LD_LIBRARY_PATH=${NODEJS_LIBRARIES}; exec ${NODEJS} -e '
+const session = require("http2").connect(process.env.URL, { rejectUnauthorized: false });
+session.request({ ":path": "/page" }).resume().on("end", () => session.close())'`,
+    ),
+    protocol: "h2",
+    peer: { answers: HTTP2_ANSWERS },
+  },
   row(
     "Perl, IO::Socket::SSL",
     "OpenSSL",
@@ -147,6 +161,15 @@ printf '[global]\nerror_log = %s/log\n[www]\nlisten = %s/socket\nuser = root\npm
 php-fpm8.2 -R -F -y conf & until test -S socket; do sleep 0.1; done
 SCRIPT_FILENAME=$PWD/page.php REQUEST_METHOD=GET cgi-fcgi -bind -connect socket >/dev/null; kill $!; wait`,
   ),
+  {
+    ...row(
+      "psql",
+      "OpenSSL",
+      "psql",
+      sh`exec psql "host=127.0.0.1 port=$PORT user=a dbname=a sslmode=require" -Atc "select 'clear' || 'text'"`,
+    ),
+    peer: { clear: [{ awaits: "", says: "S" }], answers: POSTGRES_ANSWERS },
+  },
   row("redis-cli", "OpenSSL", "redis-cli", sh`echo PING | timeout 5 redis-cli --tls --insecure -p $PORT`),
   {
     ...row(
@@ -159,7 +182,7 @@ set certificate_file=$CERTIFICATE ssl_ca_certificates_file=$CERTIFICATE ssl_veri
 END
 yes a | TERM=xterm timeout 5 script -qec "mutt -F muttrc -f imaps://127.0.0.1:$PORT" /dev/null`,
     ),
-    greeting: "* BYE at once",
+    peer: { greeting: BYE, answers: [BYE] },
   },
   row("swaks", "OpenSSL", "swaks", sh`timeout 5 swaks --tlsc --server 127.0.0.1:$PORT --to a@b --timeout 3`),
   row(

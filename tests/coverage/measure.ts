@@ -10,7 +10,7 @@ import { Agent, mirrorOptions, runSslcollector, summaryOf } from "../e2e/support
 import { SystemNamespace } from "../e2e/debian/system_namespace.ts";
 import { conversationWith } from "./conversations.ts";
 import { connectionsIn, judge } from "./judge.ts";
-import { type ClientRow, REQUEST, type ServerRow, type ServiceRow } from "./rows.ts";
+import type { ClientRow, ServerRow, ServiceRow } from "./rows.ts";
 import { clientEnvironment, startServer, whenServing } from "./started.ts";
 import type { Outcome } from "./table.ts";
 import { witnessClient, type Witnessed, WitnessServer } from "./witness.ts";
@@ -27,7 +27,7 @@ function reasonIn(remarks: readonly string[]): string {
 
 export async function hookedClient(row: ClientRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
-  await using server = new WitnessServer(fixture.certificate, fixture.key, row.greeting);
+  await using server = new WitnessServer(fixture.certificate, fixture.key, row);
   const env = clientEnvironment(fixture, server.port);
   const args = ["run", ...mirrorOptions(capture), "--", "/bin/sh", "-c", row.script];
   const ended = await runSslcollector("source", fixture, args, { cwd: fixture.folder, env });
@@ -65,8 +65,7 @@ export async function hookedServer(row: ServerRow, fixture: Fixture): Promise<Ou
   const port = freePort();
   await using agent = await Agent.start("source", fixture, capture);
   await using server = startServer(row, fixture, port, agent.hookEnvironment);
-  const { request = REQUEST, answerBytes } = row;
-  const answer = () => witnessClient(port, fixture.certificate, request, answerBytes);
+  const answer = () => witnessClient(port, fixture.certificate, row);
   const seen = await whenServing(row, () => answer().catch(() => undefined));
   const reason = await reasonOfPs(fixture, server.pid);
   await server[Symbol.asyncDispose]();

@@ -9,7 +9,7 @@ import { summaryOf } from "../e2e/support/sslcollector.ts";
 import { SystemNamespace } from "../e2e/debian/system_namespace.ts";
 import { connectionsIn, judge, NOT_MET } from "./judge.ts";
 import { witnessService } from "./measure.ts";
-import { type ClientRow, REQUEST, type ServerRow, type ServiceRow } from "./rows.ts";
+import type { ClientRow, ServerRow, ServiceRow } from "./rows.ts";
 import { clientEnvironment, startServer, whenServing } from "./started.ts";
 import type { Outcome } from "./table.ts";
 import { witnessClient, WitnessServer } from "./witness.ts";
@@ -25,8 +25,8 @@ async function stop(agent: ProbeAgent): Promise<string> {
 /** It runs twice: the first run may be over before it was met. */
 export async function probedClient(row: ClientRow, fixture: Fixture): Promise<Outcome> {
   const capture = fixture.path("out.pcapng");
-  await using first = new WitnessServer(fixture.certificate, fixture.key, row.greeting);
-  await using second = new WitnessServer(fixture.certificate, fixture.key, row.greeting);
+  await using first = new WitnessServer(fixture.certificate, fixture.key, row);
+  await using second = new WitnessServer(fixture.certificate, fixture.key, row);
   await using agent = await ProbeAgent.start({ fixture, capture, ports: [first.port, second.port] });
   for (const { port } of [first, second]) {
     const cwd = fixture.path(`run-${port}`);
@@ -53,7 +53,7 @@ export async function probedServer(row: ServerRow, fixture: Fixture): Promise<Ou
   await using server = startServer(row, fixture, port);
   await whenServing(row, async () => await runOk("ss", "-tlnH", `sport = :${port}`) !== "");
   await using agent = await ProbeAgent.start({ fixture, capture, ports: [port] });
-  const seen = await witnessClient(port, fixture.certificate, row.request ?? REQUEST, row.answerBytes);
+  const seen = await witnessClient(port, fixture.certificate, row);
   await server[Symbol.asyncDispose]();
   const reason = await stop(agent);
   return judge(await connectionsIn(capture), "server", [seen], reason);

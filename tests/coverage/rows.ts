@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Programs of the table's rows. @module */
 
+import type { Conversation } from "./conversations.ts";
 import type { DebianService } from "../e2e/debian/services.ts";
 
 /** A program of a table's row. */
@@ -9,13 +10,25 @@ export interface Row {
   readonly library: string;
   /** Executables that must be installed. */
   readonly needs: readonly string[];
+  /** The protocol that both ends agree on (ALPN); absent: none. */
+  readonly protocol?: string;
+}
+
+/** The other end of a client. A character is a byte. */
+export interface Peer {
+  /** What it answers before TLS. */
+  readonly clear?: Conversation["clear"];
+  /** What it says first. */
+  readonly greeting?: string;
+  /** What it says each time that something comes; with the last it says that it has nothing more to say. */
+  readonly answers: readonly string[];
 }
 
 export interface ClientRow extends Row {
   /** For `/bin/sh`: asks `URL`, whose certificate is `CERTIFICATE`; its status does not matter. `SHARED` is a folder for all its runs. */
   readonly script: string;
-  /** A line that its peer greets with, by which it ends the connection once the client has said one; absent: it is a web server. */
-  readonly greeting?: string;
+  /** What its peer is; absent: a web server. */
+  readonly peer?: Peer;
 }
 
 /** A service as Debian starts it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Servers of the table. @module */
 import { sh } from "../e2e/debian/program.ts";
+import { HTTP2_REQUEST } from "./conversations.ts";
 import { NODEJS, NODEJS_LIBRARIES, ROOTS, type ServerRow } from "./rows.ts";
 
 const BOTH = sh`cat $CERTIFICATE $KEY >both.pem`;
@@ -14,9 +15,12 @@ ANSWER = b"HTTP/1.0 200 OK\r\n\r\n" + b"a" * 200000`;
 
 /** Another mail server may be installed: that of bookworm is taken out of a root. */
 const EXIM = `${ROOTS}/bookworm/usr/sbin/exim4`;
-const NODE_SERVER = sh`
+const nodeServer = (create: string) =>
+  sh`
 const [cert, key] = ["CERTIFICATE", "KEY"].map((name) => require("fs").readFileSync(process.env[name]));
-require("https").createServer({ cert, key }, (_, answer) => answer.end("a".repeat(200000))).listen(Number(process.env.PORT), "127.0.0.1")`;
+require(${create}({ cert, key }, (_, answer) => answer.end("a".repeat(200000))).listen(Number(process.env.PORT), "127.0.0.1")`;
+const NODE_SERVER = nodeServer(`"https").createServer`);
+const NODE_HTTP2_SERVER = nodeServer(`"http2").createSecureServer`);
 
 /** A server with a library, and how it is started. */
 const row = (
@@ -227,6 +231,13 @@ while (true) { $socket = @stream_socket_accept($listener, 60); if (!$socket) con
     sh`export LD_LIBRARY_PATH=${NODEJS_LIBRARIES}; exec ${NODEJS} -e '${NODE_SERVER}'`,
   ),
   row(
+    "nodejs of Debian, HTTP/2",
+    "OpenSSL",
+    NODEJS,
+    sh`export LD_LIBRARY_PATH=${NODEJS_LIBRARIES}; exec ${NODEJS} -e '${NODE_HTTP2_SERVER}'`,
+    { protocol: "h2", request: HTTP2_REQUEST },
+  ),
+  row(
     "mosquitto",
     "OpenSSL",
     "mosquitto",
@@ -291,6 +302,20 @@ host_lookup =
 END
 exec ${EXIM} -bdf -C $PWD/conf -oX 127.0.0.1.$PORT`,
     { request: "EHLO a\r\nQUIT\r\n" },
+  ),
+  row(
+    "Go",
+    "its own, built in",
+    "go",
+    sh`cat >serve.go <<'END'
+package main
+import ("io"; "net/http"; "os"; "strings")
+func main() {
+	answer := func(to http.ResponseWriter, _ *http.Request) { io.WriteString(to, strings.Repeat("a", 200000)) }
+	http.ListenAndServeTLS("127.0.0.1:" + os.Getenv("PORT"), os.Getenv("CERTIFICATE"), os.Getenv("KEY"), http.HandlerFunc(answer))
+}
+END
+GOCACHE=$PWD/cache GOFLAGS=-mod=mod go build -o serve serve.go; exec ./serve`,
   ),
   row(
     "node of npm",

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import type { Conversation } from "./conversations.ts";
-import { bytesOf, witness } from "./witness.ts";
+import { bytesOf, type Conversation } from "./conversations.ts";
+import { witness } from "./witness.ts";
 
 /** Takes what the service says in the clear until `awaited` is in it. */
 async function hear(connection: Deno.Conn, awaited: string): Promise<void> {

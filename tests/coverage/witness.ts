@@ -2,6 +2,9 @@
 /** The other end of a program's connections, in a process that no hook sees: it logs addresses and hashes of what really passed. @module */
 import { createHash } from "node:crypto";
 import { endpoint } from "../e2e/support/exchange.ts";
+import { ClearFront } from "./clear_front.ts";
+import { bytesOf } from "./conversations.ts";
+import { type ClientRow, type Peer, REQUEST, type ServerRow } from "./rows.ts";
 
 /** A connection as it was: addresses as `client>server`, hashes of what went to the server and to the client. */
 export interface Witnessed {
@@ -37,35 +40,44 @@ async function sendAll(connection: Deno.TlsConn, bytes: Uint8Array): Promise<voi
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
-/** An HTTPS server that answers every request with one page, and closes; or one that greets, and closes once it is spoken to. */
+/** What a client's peer is, and the protocol that is agreed on. */
+type Served = Pick<ClientRow, "peer" | "protocol">;
+
+/** An HTTPS server that answers every request with one page, and closes; or what else a row has for a peer. */
 export class WitnessServer implements AsyncDisposable {
   readonly #listener: Deno.TlsListener;
   readonly #streams: Streams[] = [];
   readonly #serving: Promise<void>[] = [];
   readonly #accepting: Promise<void>;
+  readonly #front: ClearFront | undefined;
+  readonly #peer: Peer | undefined;
   #isClosed = false;
 
-  constructor(certificate: string, key: string, readonly greeting?: string) {
+  constructor(certificate: string, key: string, { peer, protocol }: Served = {}) {
     const [cert, secret] = [certificate, key].map((path) => Deno.readTextFileSync(path));
-    this.#listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key: secret });
+    const alpnProtocols = protocol === undefined ? undefined : [protocol];
+    this.#listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key: secret, alpnProtocols });
+    this.#peer = peer;
+    if (peer?.clear !== undefined) this.#front = new ClearFront(this.#listener.addr.port, peer.clear);
     this.#accepting = this.#accept();
   }
 
   get port(): number {
-    return this.#listener.addr.port;
+    return (this.#front ?? this.#listener.addr).port;
   }
 
   async #accept(): Promise<void> {
     while (!this.#isClosed) {
       const connection = await this.#listener.accept().catch(() => undefined);
       if (connection === undefined) continue;
-      const { hostname, port } = connection.remoteAddr;
+      const { remoteAddr } = connection;
+      const { hostname, port } = this.#front?.clientAt(remoteAddr.port) ?? remoteAddr;
       const streams = new Streams(`${endpoint(hostname, port)}>${endpoint("127.0.0.1", this.port)}`);
       this.#streams.push(streams);
       // The client may go at any time.
-      const serving = this.greeting === undefined
+      const serving = this.#peer === undefined
         ? serve(connection, streams)
-        : greet(connection, streams, this.greeting);
+        : converse(connection, streams, this.#peer);
       this.#serving.push(serving.catch(() => {}).finally(() => connection.close()));
     }
   }
@@ -81,6 +93,7 @@ export class WitnessServer implements AsyncDisposable {
     this.#isClosed = true;
     await this.#accepting;
     await Promise.all(this.#serving);
+    await this.#front?.[Symbol.asyncDispose]();
   }
 }
 
@@ -101,32 +114,44 @@ async function serve(connection: Deno.TlsConn, streams: Streams): Promise<void> 
   }
 }
 
-/** Greets, hears one line, and takes its leave by the same. */
-async function greet(connection: Deno.TlsConn, streams: Streams, greeting: string): Promise<void> {
-  const line = new TextEncoder().encode(`${greeting}\r\n`);
+async function converse(
+  connection: Deno.TlsConn,
+  streams: Streams,
+  { greeting = "", answers }: Peer,
+): Promise<void> {
   const buffer = new Uint8Array(1 << 16);
-  await sendAll(connection, line);
-  streams.pass(1, line);
-  const length = await connection.read(buffer);
-  if (length === null) return;
-  streams.pass(0, buffer.subarray(0, length));
-  await sendAll(connection, line);
-  streams.pass(1, line);
+  const say = async (text: string) => {
+    const bytes = bytesOf(text);
+    await sendAll(connection, bytes);
+    streams.pass(1, bytes);
+  };
+  const hear = async () => {
+    const length = await connection.read(buffer);
+    if (length !== null) streams.pass(0, buffer.subarray(0, length));
+    return length !== null;
+  };
+  await say(greeting);
+  for (const answer of answers) {
+    if (!await hear()) return;
+    await say(answer);
+  }
   await connection.closeWrite();
+  while (await hear());
 }
 
-/** A client: says `request`, and takes what comes until the server closes or `most` bytes have come. */
+/** A client of a row's server. */
 export async function witnessClient(
   port: number,
   certificate: string,
-  request: string,
-  most = Infinity,
+  { request = REQUEST, answerBytes, protocol }: Pick<ServerRow, "request" | "answerBytes" | "protocol">,
 ): Promise<Witnessed> {
   const caCerts = [Deno.readTextFileSync(certificate)];
-  return await witness(await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts }), request, most);
+  const alpnProtocols = protocol === undefined ? undefined : [protocol];
+  const connection = await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts, alpnProtocols });
+  return await witness(connection, request, answerBytes);
 }
 
-/** The same on a connection, which is closed. */
+/** Says `request`, takes what comes until the server closes or `most` bytes have come, and closes. */
 export async function witness(
   connection: Deno.TlsConn,
   request: string,
@@ -147,9 +172,4 @@ export async function witness(
   }
   connection.close();
   return streams.witnessed()!;
-}
-
-/** A character is a byte. */
-export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
