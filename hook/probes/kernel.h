@@ -159,4 +159,15 @@ static long (*const bpf_find_vma)(struct task_struct *task, u64 address, void *f
                                   u64 flags) = (void *)180;
 static long (*const bpf_loop)(u32 count, void *body, void *context, u64 flags) = (void *)181;
 
+/*
+ * A field that is a pointer, or of what such a field points to; 0 where that cannot be read. For each plain read of a pointer out of its
+ * structures the kernel searches all its types, for milliseconds, while it looks a program through.
+ */
+#define FIELD(pointer, field)                                               \
+  ({                                                                        \
+    typeof((pointer)->field) value = 0;                                     \
+    bpf_probe_read_kernel(&value, sizeof value, &(pointer)->field);         \
+    value;                                                                  \
+  })
+
 #endif

@@ -28,9 +28,9 @@ enum mapped { MAPPED_OTHER = 0, MAPPED_HOOK = 1, MAPPED_NSS = 2, MAPPED_UNKNOWN 
 
 static long look_at_mapping(UNUSED struct task_struct *task, struct vm_area_struct *area, u64 *mapped) {
   u64 name[4] = { 0 };
-  struct file *file = area->vm_file;
+  struct file *file = FIELD(area, vm_file);
   if (!file) return 0;
-  bpf_probe_read_kernel_str(name, sizeof name, file->f_path.dentry->d_name.name);
+  bpf_probe_read_kernel_str(name, sizeof name, FIELD(FIELD(file, f_path.dentry), d_name.name));
   *mapped = is_hook_name(name) ? MAPPED_HOOK : is_nss_name(name) ? MAPPED_NSS : MAPPED_OTHER;
   return 0;
 }
@@ -40,7 +40,7 @@ INLINE u64 mapped_at(u64 address) {
   struct task_struct *task = bpf_get_current_task_btf();
   u64 mapped = MAPPED_OTHER;
   long failure = bpf_find_vma(task, address, look_at_mapping, &mapped, 0);
-  struct place_key key = { (u64)task->mm, address };
+  struct place_key key = { (u64)FIELD(task, mm), address };
   u64 *known = bpf_map_lookup_elem(&places, &key);
   if (failure == -EBUSY) return known ? *known : MAPPED_UNKNOWN;
   if (!known || *known != mapped) bpf_map_update_elem(&places, &key, &mapped, 0);

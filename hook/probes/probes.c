@@ -20,7 +20,7 @@ int program_begins(u64 *context) {
   struct task_struct *task = (struct task_struct *)context[0];
   struct probe_head *head = bpf_ringbuf_reserve(&ring, sizeof *head, 0);
   if (!head) return 0;
-  fill_head(head, PROBE_EXEC, (u32)task->tgid, bpf_ktime_get_ns(), task->group_leader->start_time);
+  fill_head(head, PROBE_EXEC, (u32)task->tgid, bpf_ktime_get_ns(), FIELD(FIELD(task, group_leader), start_time));
   bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
   return 0;
 }

@@ -90,11 +90,11 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   if (session->late) flags |= PROBE_LATE;
   if (session->inherited) flags |= PROBE_INHERITED;
   open->received = session->received;
-  open->started_ns = task->group_leader->start_time;
+  open->started_ns = FIELD(FIELD(task, group_leader), start_time);
   open->pid = key->pid;
-  open->parent = task->real_parent->tgid;
+  open->parent = FIELD(FIELD(task, real_parent), tgid);
   open->uid = (u32)bpf_get_current_uid_gid();
-  open->net_namespace = task->nsproxy->net_ns->ns.inum;
+  open->net_namespace = FIELD(FIELD(FIELD(task, nsproxy), net_ns), ns.inum);
   open->tls_version = read_word(key->session, library->version, 0);
   open->library = number;
   bpf_get_current_comm(open->comm, sizeof open->comm);
