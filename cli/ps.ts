@@ -31,7 +31,9 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand
   const { programs, hidden } = surveyHost(runtimeDir, captures);
   const lines = programLines(programs, Array.isArray(answer) ? answer : [], runtimeDir);
   if (json) {
-    for (const line of lines) print(JSON.stringify({ ...line, libraries: [...line.libraries] }));
+    for (const { place, ...line } of lines) {
+      print(JSON.stringify({ ...line, ...place, libraries: [...line.libraries] }));
+    }
   } else {
     if (watch && Deno.stdout.isTerminal()) console.clear();
     if (trouble === undefined) print(`no agent runs in ${runtimeDir}: nothing is mirrored now`);

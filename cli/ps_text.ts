@@ -3,7 +3,7 @@
 import { isRepeat, repeatText } from "../net/status/left_out.ts";
 import { LIBRARY_NAMES, type TlsLibrary } from "../net/agent/unmirrored/mapped.ts";
 import { fixOf, reasonText } from "../net/agent/unmirrored/reasons.ts";
-import type { SurveyedProgram } from "../net/agent/unmirrored/survey.ts";
+import type { ContainerPlace, SurveyedProgram } from "../net/agent/unmirrored/survey.ts";
 import type { ProgramReport } from "../net/status/report.ts";
 import { printable } from "../net/wire/printable.ts";
 import { formatBytes } from "./format.ts";
@@ -22,6 +22,8 @@ export interface ProgramLine {
   readonly fix?: string;
   /** What tells of it; absent: the hook inside it, or nothing. */
   readonly source?: "probes";
+  /** Container that it is in; absent: none that is known. */
+  readonly place?: ContainerPlace;
   readonly flows: number;
   readonly captured: number;
   readonly dropped: Readonly<Record<string, number>>;
@@ -40,21 +42,35 @@ export function programLines(
   for (const report of byPid.values()) {
     const { pid, comm } = report;
     if (!known.has(pid)) {
-      lines.push(lineOf({ pid, comm, libraries: new Set(), reason: undefined }, report, runtimeDir));
+      lines.push(
+        lineOf(
+          { pid, comm, libraries: new Set(), reason: undefined, ...placeIn(report) },
+          report,
+          runtimeDir,
+        ),
+      );
     }
   }
   return lines.sort((a, b) => a.pid - b.pid);
 }
 
-type Program = Pick<SurveyedProgram, "pid" | "comm" | "libraries" | "reason">;
+type Program = Pick<SurveyedProgram, "pid" | "comm" | "libraries" | "reason" | "place">;
+
+function placeIn({ container, containerName, pod, podName }: ProgramReport): Pick<Program, "place"> {
+  return container === undefined ? {} : { place: { container, containerName, pod, podName } };
+}
 
 function lineOf(
-  { pid, comm, libraries, reason }: Program,
+  { pid, comm, libraries, reason, place }: Program,
   told: ProgramReport | undefined,
   runtimeDir: string,
 ): ProgramLine {
   const { flows = 0, captured = 0, dropped = {}, source } = told ?? {};
-  const counts = { pid, comm, libraries, flows, captured, dropped, ...(source && { source }) };
+  const counts = {
+    ...{ pid, comm, libraries, flows, captured, dropped },
+    ...(source && { source }),
+    ...(place && { place }),
+  };
   if (told?.isUnwanted) return { ...counts, state: "not", reason: "left-out" };
   // A session that the other end told first is that end's flow.
   if (flows > 0 || captured > 0) {
@@ -84,18 +100,26 @@ function added(one: ProgramReport | undefined, other: ProgramReport): ProgramRep
 
 /** Rows under a head. */
 export function programTable(lines: readonly ProgramLine[]): string[] {
-  const head = ["PID", "PROGRAM", "TLS", "FLOWS", "BYTES", "MIRRORED"];
+  const hasContainers = lines.some(({ place }) => place !== undefined);
+  const head = ["PID", "PROGRAM", ...hasContainers ? ["CONTAINER"] : [], "TLS", "FLOWS", "BYTES", "MIRRORED"];
   return table([
     head,
     ...lines.map((line) => [
       `${line.pid}`,
       printable(line.comm),
+      ...hasContainers ? [line.place === undefined ? "-" : containerText(line.place)] : [],
       [...line.libraries].map((library) => LIBRARY_NAMES[library]).join(", ") || "-",
       line.flows === 0 ? "-" : line.flows.toLocaleString("en-US"),
       line.captured === 0 ? "-" : formatBytes(line.captured),
       stateText(line),
     ]),
   ]);
+}
+
+/** By names where they are known: the pod's with its namespace, the container's. */
+function containerText({ container, containerName, pod, podName }: ContainerPlace): string {
+  const parts = [podName ?? pod, containerName ?? container].filter((part) => part !== undefined);
+  return parts.map(printable).join("/");
 }
 
 function stateText({ state, source, reason, fix, dropped }: ProgramLine): string {

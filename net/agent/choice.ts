@@ -38,7 +38,9 @@ const PROGRAM_FIELDS: Fields<CaptureProgram> = {
   uid: { type: "number", get: ({ uid }) => uid },
   cgroup: { type: "text", get: ({ cgroup }) => cgroup ?? "" },
   container: { type: "text", whyNever: longContainerIn, get: ({ container }) => container ?? "" },
+  container_name: { type: "text", get: ({ containerName }) => containerName ?? "" },
   pod: { type: "text", get: ({ pod }) => pod ?? "" },
+  pod_name: { type: "text", get: ({ podName }) => podName ?? "" },
   source: { type: "text", words: ["hook", "probes"], get: ({ source }) => source ?? "hook" },
 };
 

@@ -42,7 +42,7 @@ export interface AgentNumbers {
 
 /** What became of the programs that tell now. */
 function programReport(
-  { program: { pid, uid, comm, source, isUnwanted }, counters }: ProgramRow,
+  { program: { pid, uid, comm, source, isUnwanted, ...place }, counters }: ProgramRow,
 ): ProgramReport {
   const { flows, claimed, captured, lost, unforged } = counters;
   const dropped: Record<string, number> = {};
@@ -50,7 +50,13 @@ function programReport(
     dropped[reason] = (dropped[reason] ?? 0) + bytes;
   }
   const counts = { flows, claimed, captured: captured[0] + captured[1], dropped };
-  return { pid, uid, comm, ...(source && { source }), ...(isUnwanted && { isUnwanted }), ...counts };
+  const { container, containerName, pod, podName } = place;
+  return {
+    ...{ pid, uid, comm, container, containerName, pod, podName },
+    ...(source && { source }),
+    ...(isUnwanted && { isUnwanted }),
+    ...counts,
+  };
 }
 
 /** Makes reports out of numbers, and remembers how they grew. */

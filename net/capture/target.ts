@@ -28,6 +28,10 @@ export interface CaptureProgram {
   readonly container?: string;
   /** Kubernetes' id of the pod that it is in; absent: none, or it is not known. */
   readonly pod?: string;
+  /** What that container's runtime calls it; absent: that is not known. */
+  readonly containerName?: string;
+  /** Kubernetes' namespace and name of the pod; absent: they are not known. */
+  readonly podName?: string;
   /** Path of its program, as it reaches it; absent: it is not known. */
   readonly executable?: string;
   /** Path of its control group, as of version 2; absent: it is not known. */

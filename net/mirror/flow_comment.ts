@@ -19,10 +19,12 @@ export function describeFlow(flow: Flow): string {
     ["codec", flow.chain?.codecName || "-"],
     ["attribution", attribution?.grade ?? "none"],
   ];
-  const { container, pod, source } = flow.program;
+  const { container, pod, source, containerName, podName } = flow.program;
   if (source !== undefined) fields.push(["source", source]);
   if (container !== undefined) fields.push(["container", container]);
+  if (containerName !== undefined) fields.push(["container-name", containerName]);
   if (pod !== undefined) fields.push(["pod", pod]);
+  if (podName !== undefined) fields.push(["pod-name", podName]);
   if (attribution) {
     fields.push(["flow", formatFlowKey(attribution.key)], ["community-id", communityId(attribution.key)]);
   }

@@ -132,6 +132,11 @@ export interface ProgramReport {
   readonly uid: number;
   /** Name of the process. */
   readonly comm: string;
+  /** Container and pod that it is in, by id and by name; absent: none, or it is not known. */
+  readonly container?: string;
+  readonly containerName?: string;
+  readonly pod?: string;
+  readonly podName?: string;
   /** What tells of it; absent: the hook inside it. */
   readonly source?: "probes";
   /** What was chosen leaves out all of its sessions. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** All running programs that have TLS or the hook, as one look finds them. @module */
 import { AgentLock } from "../../capture/preload/agent_lock.ts";
+import { type Container, placeOf } from "../../capture/preload/container.ts";
+import type { ContainerNames } from "../../capture/preload/container_names.ts";
 import { readMaps } from "../../ffi/process_maps.ts";
 import { LIBRARY_NAME } from "../hook_library.ts";
 import { reasonFor, type Served } from "./classify.ts";
@@ -19,7 +21,12 @@ export interface SurveyedProgram {
   readonly hasSanitizer: boolean;
   /** Why it is not mirrored; undefined: it has a region for the agent. */
   readonly reason: Reason | undefined;
+  /** Where it runs; absent: in no container that is known. */
+  readonly place?: ContainerPlace;
 }
+
+/** A container, with what people call it. */
+export type ContainerPlace = Container & ContainerNames;
 
 /** What one look at all processes found. */
 export interface Survey {
@@ -57,9 +64,14 @@ export function surveyPrograms(
     const reason = surveyed(facts, facts.mapped, executableOf(pid, facts), served);
     const { comm, mapped: { libraries, hasHook, hasSanitizer } } = facts;
     if (reason === "no-tls-library" && !hasSanitizer) continue;
-    programs.push({ pid, comm, libraries, hasHook, hasSanitizer, reason });
+    programs.push({ pid, comm, libraries, hasHook, hasSanitizer, reason, ...containerOf(pid) });
   }
   return { programs: programs.sort((a, b) => a.pid - b.pid), hidden };
+}
+
+function containerOf(pid: number): { readonly place?: ContainerPlace } {
+  const { container, containerName, pod, podName } = placeOf(pid);
+  return container === undefined ? {} : { place: { container, containerName, pod, podName } };
 }
 
 /** Reasons for which a program that would find this agent keeps to itself, known for certain. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /** Where a process runs: its program, its control group, and the container that it is in by the names that runtimes give these. @module */
 
+import { type ContainerNames, containerNames } from "./container_names.ts";
+
 /** What is known of where a process runs. */
-export interface Place extends Partial<Container> {
+export interface Place extends Partial<Container>, ContainerNames {
   /** Path of its program, as it reaches it. */
   readonly executable?: string;
   /** Path of its control group, as of version 2. */
@@ -24,12 +26,21 @@ const POD = /pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})/;
 /** systemd-nspawn, and LXC. */
 const MACHINE = /\/machine-([^/]+)\.scope|\/lxc\.payload[./]([^/]+)/;
 
+/** The whole id of the container that a `/proc/PID/cgroup` names; undefined: none, or one without. */
+function idIn(memberships: string): string | undefined {
+  // A runtime inside a container adds its own behind that: the innermost is the process's.
+  return memberships.split("\n").map((line) => [...pathOf(line).matchAll(ID)].at(-1)?.[1]).find((id) =>
+    id !== undefined
+  );
+}
+
+const pathOf = (membership: string): string => membership.split(":").slice(2).join(":");
+
 /** What a `/proc/PID/cgroup` says; undefined where the process is in no container that is known by its name. */
 export function containerIn(memberships: string): Container | undefined {
   for (const line of memberships.split("\n")) {
-    const path = line.split(":").slice(2).join(":");
-    // A runtime inside a container adds its own behind that: the innermost is the process's.
-    const id = [...path.matchAll(ID)].at(-1)?.[1];
+    const path = pathOf(line);
+    const id = idIn(line);
     const pod = POD.exec(path)?.[1].replaceAll("_", "-");
     if (id !== undefined) return { container: id.slice(0, 12), ...(pod === undefined ? {} : { pod }) };
     const machine = MACHINE.exec(path);
@@ -43,10 +54,12 @@ export function placeOf(pid: number): Place {
   const executable = readable(() => Deno.readLinkSync(`/proc/${pid}/exe`));
   const memberships = readable(() => Deno.readTextFileSync(`/proc/${pid}/cgroup`)) ?? "";
   const cgroup = /^0::(.+)$/m.exec(memberships)?.[1];
+  const id = idIn(memberships);
   return {
     ...executable === undefined ? {} : { executable },
     ...cgroup === undefined ? {} : { cgroup },
     ...containerIn(memberships),
+    ...id === undefined ? {} : containerNames(id),
   };
 }
 

@@ -14,8 +14,8 @@
  *     type 1, start of a program      0  u64 time    8  u32 pid    12  u32 uid    16  comm, 16 bytes, NUL padded
  *                                    32  u64 network namespace (0: unknown)
  *                                    40  u32 ancestors (2^32 - 1: unknown)    44  u32 trusted (0 or 1)
- *                                    48  u32 pid of each ancestor, then container, pod, program's path and control group,
- *                                    UTF-8, with line feeds between them
+ *                                    48  u32 pid of each ancestor, then container, pod, program's path, control group,
+ *                                    source and names of container and pod, UTF-8, with line feeds between them
  *     type 2, record                  0  struct sslc_slot of record.h    64  its payload, as in record.h; of a gap why, UTF-8
  *                                     (sequence, position and thread are 0; flag 0x8000 of a close: the process died; of an
  *                                     open or a hello 0x4000: its address is confirmed, 0x2000: the kernel denies it)

@@ -79,7 +79,7 @@ export function decodeStart(body: Uint8Array, id: number, version: number): [Cap
   }, timeNs];
 }
 
-const PLACES = ["container", "pod", "executable", "cgroup", "source"] as const;
+const PLACES = ["container", "pod", "executable", "cgroup", "source", "containerName", "podName"] as const;
 const SOURCES: readonly string[] = ["probes"];
 
 /** A name may have a line feed of its own. */

@@ -11,7 +11,9 @@ const PROGRAM = makeProgram(1, {
   pid: 7,
   uid: 33,
   container: "3f2a9c000000",
+  containerName: "app",
   pod: "8f1d-x",
+  podName: "shop/web-7",
   executable: "/usr/sbin/nginx",
   cgroup: "/system.slice/nginx.service",
 });
@@ -24,6 +26,8 @@ const HOLDS: Readonly<Record<string, boolean>> = {
   "uid == 33 and pid == 7": true,
   "not uid == 33": false,
   'container == "3f2a*" and pod': true,
+  'container_name == "app" and pod_name == "shop/*"': true,
+  'container_name == "3f2a*"': false,
   'exe == "/usr/sbin/*" and cgroup == "/system.slice/*"': true,
   'exe == "nginx"': false,
   'role == "client"': true,
@@ -117,7 +121,7 @@ Deno.test("choice: of several, one has to hold, and none of those that leave out
 
 Deno.test("choice: an expression that cannot be read is a mistake with its place", () => {
   const fields =
-    "program, exe, pid, uid, cgroup, container, pod, source, role, port, client, server, net, host, sni, alpn, grade, address";
+    "program, exe, pid, uid, cgroup, container, container_name, pod, pod_name, source, role, port, client, server, net, host, sni, alpn, grade, address";
   const mistakes: [string, string][] = [
     [
       'net == "10.0.0.0/33"',

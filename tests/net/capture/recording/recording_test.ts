@@ -41,6 +41,8 @@ function tell(target: CaptureTarget): void {
     executable: "/usr/sbin/nginx",
     cgroup: "/system.slice/nginx.service",
     source: "probes",
+    containerName: "app",
+    podName: "shop/web-7",
   } as const;
   const other = { id: 2, pid: 7, uid: 0, comm: "", ancestors: [], isTrusted: true, cgroup: "/✗" } as const;
   const ip = Uint8Array.from({ length: 16 }, (_, i) => 255 - i);
