@@ -77,7 +77,7 @@ const RULES: readonly Rule[] = [
       DIRECTION,
       "net/mirror/community_id.ts",
       "net/status/cannot_listen.ts",
-      "net/status/end_servers.ts",
+      "net/status/http_listener.ts",
       "net/status/left_out.ts",
       "tools/page.ts",
     ],

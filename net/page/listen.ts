@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The page's listener. @module */
 import { cannotListen } from "../status/cannot_listen.ts";
-import { endServers } from "../status/end_servers.ts";
+import { HttpListener } from "../status/http_listener.ts";
 import { pageFiles } from "./files.ts";
 import { Guard, newToken } from "./guard.ts";
 import { PageServer, type PageSubject } from "./server.ts";
@@ -19,9 +19,9 @@ export class Page {
   /** Its address, with the token that it asks for. */
   readonly url: string;
   readonly #server: PageServer;
-  readonly #listener: Deno.HttpServer<Deno.NetAddr>;
+  readonly #listener: HttpListener;
 
-  private constructor(url: string, server: PageServer, listener: Deno.HttpServer<Deno.NetAddr>) {
+  private constructor(url: string, server: PageServer, listener: HttpListener) {
     this.url = url;
     this.#server = server;
     this.#listener = listener;
@@ -33,8 +33,9 @@ export class Page {
     const guard = new Guard(newToken(), [host, ...names]);
     const server = new PageServer(guard, await pageFiles());
     try {
-      const listener = Deno.serve({ hostname, port, onListen() {} }, server.answer);
-      return new Page(`http://${host}:${listener.addr.port}/#token=${guard.token}`, server, listener);
+      const listener = Deno.listen({ hostname, port });
+      const url = `http://${host}:${listener.addr.port}/#token=${guard.token}`;
+      return new Page(url, server, new HttpListener(listener, server.answer));
     } catch (error) {
       throw cannotListen({ hostname, port }, error);
     }
@@ -48,6 +49,6 @@ export class Page {
   /** Answers no more. */
   async close(): Promise<void> {
     this.#server.close();
-    await endServers([this.#listener]);
+    await this.#listener.close();
   }
 }

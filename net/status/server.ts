@@ -6,7 +6,7 @@
  */
 import { dirname } from "node:path";
 import { cannotListen } from "./cannot_listen.ts";
-import { endServers } from "./end_servers.ts";
+import { HttpListener } from "./http_listener.ts";
 import { type Metric, metricsText } from "./metrics.ts";
 import type { ProgramReport, StatusReport } from "./report.ts";
 
@@ -32,7 +32,7 @@ const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Listeners at work until closed; who asks before {@linkcode StatusServer.begin} is told to ask again. */
 export class StatusServer {
-  readonly #servers: Deno.HttpServer[] = [];
+  readonly #listeners: HttpListener[] = [];
   #subject: StatusSubject | undefined;
   #sampling: ReturnType<typeof setInterval> | undefined;
 
@@ -45,7 +45,9 @@ export class StatusServer {
 
   /** Port of the metrics; undefined where there are none. */
   get metricsPort(): number | undefined {
-    const address = this.#servers.map(({ addr }) => addr).find((addr) => addr.transport === "tcp");
+    const address = this.#listeners.map(({ address }) => address).find(({ transport }) =>
+      transport === "tcp"
+    );
     return address?.transport === "tcp" ? address.port : undefined;
   }
 
@@ -53,15 +55,14 @@ export class StatusServer {
   async close(): Promise<void> {
     clearInterval(this.#sampling);
     this.#subject?.close?.();
-    await endServers(this.#servers.splice(0));
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()));
   }
 
   /** Answers `/metrics`, `/healthz` and `/readyz` there; port 0 is any free one. Throws an `Error` of one line. */
   serveMetrics({ hostname, port }: { readonly hostname: string; readonly port: number }): void {
     try {
-      this.#servers.push(
-        Deno.serve({ hostname, port, onListen() {} }, (request) => this.#answer(request, false)),
-      );
+      const listener = Deno.listen({ hostname, port });
+      this.#listeners.push(new HttpListener(listener, (request) => this.#answer(request, false)));
     } catch (error) {
       throw cannotListen({ hostname, port }, error);
     }
@@ -81,7 +82,8 @@ export class StatusServer {
         throw new Error(`cannot listen on ${JSON.stringify(path)}: ${(error as Error).message}`);
       }
     }
-    this.#servers.push(Deno.serve({ path, onListen() {} }, (request) => this.#answer(request, true)));
+    const listener = Deno.listen({ transport: "unix", path });
+    this.#listeners.push(new HttpListener(listener, (request) => this.#answer(request, true)));
   }
 
   async #answer(request: Request, hasStatus: boolean): Promise<Response> {

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { HttpListener } from "../../../net/status/http_listener.ts";
+import { until } from "../../support/until.ts";
+
+const encoder = new TextEncoder();
+
+/** Listens while `test` runs. */
+async function listening(
+  answer: (request: Request) => Response,
+  test: (port: number) => Promise<void>,
+  patienceMs?: number,
+): Promise<void> {
+  const socket = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listener = new HttpListener(socket, answer, patienceMs);
+  try {
+    await test(socket.addr.port);
+  } finally {
+    await listener.close();
+  }
+}
+
+/** What comes until the connection ends, whichever way. */
+async function rest(connection: Deno.Conn): Promise<string> {
+  let text = "";
+  const bytes = new Uint8Array(4096);
+  try {
+    for (let length; (length = await connection.read(bytes)) !== null;) {
+      text += new TextDecoder().decode(bytes.subarray(0, length));
+    }
+  } catch {
+    // Reset.
+  }
+  return text;
+}
+
+async function said(port: number, question: string): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(encoder.encode(question));
+  return await rest(connection);
+}
+
+const echo = ({ method, url, headers }: Request) =>
+  new Response(`${method} ${url} ${headers.get("x")}`, { headers: { "x-answer": "yes" } });
+
+Deno.test("http listener: a question is answered once, in chunks, and the connection ends", () =>
+  listening(echo, async (port) => {
+    const question = "GET /a?b=%20c HTTP/1.1\r\nHost: h:1\r\nX:  y \r\n\r\n";
+    const lines = ["HTTP/1.1 200 ", "content-type: text/plain;charset=UTF-8", "x-answer: yes"];
+    const head = [...lines, "transfer-encoding: chunked", "connection: close", "", ""].join("\r\n");
+    assert.equal(
+      await said(port, question + question),
+      `${head}19\r\nGET http://h:1/a?b=%20c y\r\n0\r\n\r\n`,
+    );
+    const old = await said(port, "GET / HTTP/1.0\r\n\r\n");
+    assert.ok(old.endsWith("connection: close\r\n\r\nGET http://localhost/ null"), old);
+    const heads = await said(port, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert.ok(heads.endsWith("x-answer: yes\r\nconnection: close\r\n\r\n"), heads);
+    const proxied = await said(port, "GET http://other/b HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert.match(proxied, /GET http:\/\/h\/b null/);
+  }));
+
+Deno.test("http listener: what readers may differ about is no question", () =>
+  listening(echo, async (port) => {
+    const bad = [
+      "GET / HTTP/1.1\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\nauthorization: c\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\nb\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET x HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+      "\x16\x03\x01\r\n\r\n",
+    ];
+    for (const question of bad) {
+      assert.match(await said(port, question), /^HTTP\/1\.1 400 /, JSON.stringify(question));
+    }
+    assert.match(await said(port, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"), /^HTTP\/1\.1 405 /);
+    assert.match(await said(port, "GET /".padEnd(64 * 1024, "a")), /^HTTP\/1\.1 431 /);
+  }));
+
+Deno.test("http listener: who connects and asks nothing keeps nobody from asking", () =>
+  listening(echo, async (port) => {
+    const silent: Deno.Conn[] = [];
+    try {
+      for (let i = 0; i < 80; i++) silent.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+      assert.match(await said(port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), /^HTTP\/1\.1 200 /);
+      assert.equal(await rest(silent[0]), "");
+    } finally {
+      for (const connection of silent) connection.close();
+    }
+  }));
+
+Deno.test("http listener: a question that does not come whole ends", () =>
+  listening(echo, async (port) => {
+    assert.equal(await said(port, "GET / HTTP/1.1\r\nHost:"), "");
+  }, 20));
+
+Deno.test("http listener: an answer that nobody takes ends", () => {
+  const piece = new Uint8Array(16 * 1024 * 1024);
+  let cancelled = false;
+  const endless = () =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(piece),
+        cancel: () => void (cancelled = true),
+      }),
+    );
+  return listening(endless, async (port) => {
+    using lazy = await Deno.connect({ hostname: "127.0.0.1", port });
+    await lazy.write(encoder.encode("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    await until("the answer to be given up", () => cancelled);
+  }, 1000);
+});
+
+Deno.test("http listener: an answer that goes on ends when who asked has left", () => {
+  let cancelled = false;
+  const waiting = () => new Response(new ReadableStream({ cancel: () => void (cancelled = true) }));
+  return listening(waiting, async (port) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(encoder.encode("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    await connection.read(new Uint8Array(1000));
+    connection.close();
+    await until("the answer to be given up", () => cancelled);
+  });
+});
+
+Deno.test("http listener: a connection that cannot be taken, for want of descriptors, is not the last one", async () => {
+  const socket = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { addr } = socket;
+  let failures = 2;
+  const failing = {
+    addr,
+    accept: () =>
+      failures-- > 0 ? Promise.reject(new Error("Too many open files (os error 24)")) : socket.accept(),
+    close: () => socket.close(),
+  };
+  const listener = new HttpListener(failing as unknown as Deno.TcpListener, echo);
+  assert.match(await said(addr.port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), /^HTTP\/1\.1 200 /);
+  await listener.close();
+});
