@@ -4,6 +4,7 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Credentials } from "../../pki/credentials.ts";
 import { Authorities, type Peer } from "../../pki/verify.ts";
+import { AcceptWatch } from "./accept_watch.ts";
 import { AgentLink } from "./agent_link.ts";
 import { assertReadingStops } from "./flow_control.ts";
 import type { AgentIdentity, IntakePort, LinkPeer } from "../session/intake_port.ts";
@@ -69,6 +70,7 @@ export class Listener implements LinkPeer {
   /** Patterns of names that get in; undefined: all do. */
   #allowed: readonly string[] | undefined;
   #nextLink: number;
+  #acceptWatch: AcceptWatch | undefined;
   #isClosed = false;
 
   /**
@@ -104,11 +106,14 @@ export class Listener implements LinkPeer {
   listen(): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const { hostname: host, port, reusePort } = this.#settings;
+    const options = { host, port, reusePort, backlog: 1024 };
     this.#server.once("error", reject);
-    this.#server.listen({ host, port, reusePort, backlog: 1024 }, () => {
+    this.#server.listen(options, () => {
       this.#server.off("error", reject);
       this.#server.on("error", (error: Error) => this.#refused("listener", error.message));
-      resolve((this.#server.address() as net.AddressInfo).port);
+      const { port } = this.#server.address() as net.AddressInfo;
+      this.#acceptWatch = new AcceptWatch(this.#server, { ...options, port });
+      resolve(port);
     });
     return promise;
   }
@@ -206,6 +211,9 @@ export class Listener implements LinkPeer {
   }
 
   #sweep(): void {
+    if (this.#acceptWatch?.look()) {
+      this.#refused("listener", "connections were taken no more; it listens anew");
+    }
     const nowMs = Date.now();
     for (const [id, { validToMs }] of this.#admitted) if (nowMs > validToMs) void this.#recheck(id);
     const now = performance.now();
