@@ -62,6 +62,8 @@ export interface HookSourceSettings {
   readonly ringDataMax?: number;
   /** Bytes that all rings may use together; beyond, programs go unmirrored. */
   readonly totalMemory?: number;
+  /** Regions that are held at a time. Absent: as many as there are descriptors for. */
+  readonly regionsMax?: number;
   /** {@linkcode BLOCKED_MS} when absent. */
   readonly blockedMs?: number;
   /** Called before each turn of a ring: what it tells the target comes before what that tells. */
@@ -156,6 +158,7 @@ export class HookSource {
       timeBaseNs: options.timeBaseNs,
       dataMax,
       totalMemory: options.totalMemory ?? TOTAL_MEMORY,
+      regionsMax: options.regionsMax,
       meaning: options.meaning,
       isWanted: options.isWanted,
       readMaps: (pid) => this.#scan.ask(pid),

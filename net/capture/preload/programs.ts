@@ -12,6 +12,7 @@ import type { RecordMeaning } from "../record/deliver.ts";
 import { RETIRED, RING } from "../record/layout.ts";
 import { type Arrival, checkGreeting } from "./agent_socket.ts";
 import { Guest, identify, type Identity } from "./guest.ts";
+import { descriptorLimit } from "../../ffi/descriptor_limit.ts";
 import { libc } from "../../ffi/libc.ts";
 import { LossAllowance } from "./loss_allowance.ts";
 import { MemoryBudget } from "./memory_budget.ts";
@@ -23,10 +24,11 @@ import { fileKey, Region, RegionError } from "./region.ts";
 import type { RegionMapping } from "./region_scan.ts";
 import { Waiting } from "./waiting.ts";
 
-/** Regions at a time: each costs two descriptors and some address space. */
+/** Regions at a time, where there are descriptors for them: each costs two, and some address space. One user other than root has half. */
 const REGIONS_MAX = 16_384;
-/** And of one user other than root. */
-const REGIONS_OF_USER_MAX = REGIONS_MAX / 2;
+const DESCRIPTORS_EACH = 2;
+/** Descriptors that regions leave to the rest of this process, which does not survive without; at most half of what it may have. */
+const LEFT_DESCRIPTORS = 256;
 /** Rings that one user's programs get in one look: finding out whose each is takes some files of /proc. */
 const CLAIMS_OF_USER = 8;
 /** No more of one user's in a look once they have taken so long: a program may have thousands of threads to ask. */
@@ -64,6 +66,8 @@ export interface ProgramsOptions {
   /** Most bytes of data area that one ring is granted. */
   readonly dataMax: number;
   readonly totalMemory: number;
+  /** Regions that are held at a time. Absent: as many as there are descriptors for. */
+  readonly regionsMax?: number;
   readonly meaning?: RecordMeaning;
   /** Whether anything that a program tells may be mirrored. Absent: it may. */
   readonly isWanted?: (program: CaptureProgram) => boolean;
@@ -79,6 +83,7 @@ export class Programs {
   readonly counters: ProgramCounters = { programs: 0, adopted: 0, refused: new Map(), retired: 0, holes: 0 };
   readonly budget: MemoryBudget;
   readonly #options: ProgramsOptions;
+  readonly #regionsMax: number;
   readonly #watch = new ProcessWatch();
   /** By the key of their memory. */
   readonly #guests = new Map<string, Guest>();
@@ -95,6 +100,7 @@ export class Programs {
 
   constructor(options: ProgramsOptions) {
     this.#options = options;
+    this.#regionsMax = options.regionsMax ?? affordableRegions(descriptorLimit());
     this.budget = new MemoryBudget(options.totalMemory);
   }
 
@@ -191,11 +197,12 @@ export class Programs {
   }
 
   #isCrowded(uid: number): boolean {
-    if (this.#guests.size > REGIONS_MAX) return true;
-    if (uid === 0 || this.#guests.size <= REGIONS_OF_USER_MAX) return false;
+    const ofUserMax = this.#regionsMax / 2;
+    if (this.#guests.size > this.#regionsMax) return true;
+    if (uid === 0 || this.#guests.size <= ofUserMax) return false;
     let ofUser = 0;
     for (const { identity } of this.#guests.values()) if (identity.uid === uid) ofUser++;
-    return ofUser > REGIONS_OF_USER_MAX;
+    return ofUser > ofUserMax;
   }
 
   /** A process that comes again runs another program, unless it says so itself. */
@@ -485,4 +492,9 @@ export class Programs {
 
 function name({ comm, pid, uid }: Identity): string {
   return `${comm || "a program"} (process ${pid}, uid ${uid})`;
+}
+
+function affordableRegions(descriptors: number): number {
+  const left = Math.min(LEFT_DESCRIPTORS, descriptors / 2);
+  return Math.min(REGIONS_MAX, Math.floor((descriptors - left) / DESCRIPTORS_EACH));
 }

@@ -35,6 +35,7 @@ function processorMs(): number {
 async function beside(
   how: (string | number)[],
   body: (scene: Scene, begin: () => Promise<void>) => Promise<void>,
+  regionsMax?: number,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   await Deno.chmod(folder, 0o755);
@@ -43,7 +44,7 @@ async function beside(
   const warnings: string[] = [];
   const timeBaseNs = BigInt(Date.now()) * 1_000_000n;
   const warn = (message: string) => warnings.push(message);
-  const source = new HookSource({ runtimeDir: directory, target: log, timeBaseNs, warn });
+  const source = new HookSource({ runtimeDir: directory, target: log, timeBaseNs, warn, regionsMax });
   source.run();
   let child: Deno.ChildProcess | undefined;
   try {
@@ -106,6 +107,27 @@ Deno.test({
         );
       }
     }),
+});
+
+Deno.test({
+  name: "who brings more regions than there are descriptors for gets half of them, and others the rest",
+  ...skip,
+  fn: () =>
+    beside(["mappings", 30, 1, 1], async ({ directory, source, log }, begin) => {
+      await begin();
+      await until("what is too much to be refused", () =>
+        source.counters.refused.get("too-many-regions") === 22);
+      assert.equal(source.regions, 8);
+      const good = joinAgent(directory);
+      good.ring.write({ kind: KIND.data, payload });
+      await awaited(
+        "another program to be served",
+        log.until(() =>
+          log.of("data").length === 1
+        ),
+      );
+      good.region.close();
+    }, 16),
 });
 
 Deno.test({
