@@ -25,7 +25,6 @@ INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
   frame->outer = outer;
   frame->quiet = 0;
   frame->sockets = 0;
-  frame->left = 0;
   thread->next = (u8)((slot + 1) & (FRAMES - 1));
   thread->current = (u8)(slot + 1);
   return frame;
@@ -99,6 +98,7 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   frame->keeps = (cookie & PROBE_KEEPS) != 0;
   frame->parts = (cookie & PROBE_PARTS) != 0;
   frame->layered = (cookie & PROBE_LAYER) != 0;
+  if (is_huge(frame)) begin_huge(frame, RETURN_PLACE(registers));
 }
 
 #define GNUTLS_E_AGAIN -28
@@ -178,8 +178,11 @@ INLINE void end_call(struct pt_regs *registers, u64 cookie) {
     tell_parts(frame, result, &caller);
     return;
   }
+  if (is_huge(frame)) {
+    end_huge(frame, count_of(frame, result), &caller);
+    return;
+  }
   u64 length = frame->keeps ? count_of_keeper(frame, result) : count_of(frame, result);
-  if (is_huge(frame)) length = left_to_tell(frame, length);
   if (length > 0) tell_call(frame, length, &caller);
 }
 

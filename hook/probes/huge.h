@@ -5,51 +5,98 @@
 
 #include "sessions.h"
 
-#define HUGE_BYTES (1 << 20)
-/* The session's own bytes are behind those that its socket took, by a handshake in the same call, and what records add to them. */
-#define HUGE_BEHIND (64 << 10)
-#define HUGE_ADDED 16 /* of so many bytes, one */
+/* What a record adds to a whole piece, at most; smaller ones add of so many bytes one. */
+#define RECORD_ADDS 128
+#define SMALL_RECORDS_ADD 6
 
-INLINE int is_huge(const struct frame *frame) {
-  return frame->size > HUGE_BYTES && frame->way == PROBE_SENT && !frame->keeps && !frame->parts && !frame->quiet && frame->buffer != 0;
+/* Counts what the call's socket took. Most records carry a whole piece. */
+INLINE void count_left(struct probe_session *session, u64 taken) {
+  taken += session->record;
+  session->record = 0;
+  if (taken < PROBE_PIECE_MAX) {
+    session->record = (u16)taken;
+  } else if (taken <= PROBE_PIECE_MAX + RECORD_ADDS) {
+    session->least += PROBE_PIECE_MAX;
+    session->most += PROBE_PIECE_MAX;
+  } else {
+    session->least += (u32)(taken - taken / SMALL_RECORDS_ADD);
+    session->most += (u32)taken;
+  }
 }
 
-/* Of a huge call's bytes, those that have left for certain, whole pieces of them. */
-INLINE u64 left_of(const struct frame *frame) {
-  if (frame->left <= HUGE_BEHIND) return 0;
-  u64 left = frame->left - HUGE_BEHIND;
-  left = frame->begun_at + left - left / HUGE_ADDED;
-  return (left < frame->size ? left : frame->size) / PROBE_PIECE_MAX * PROBE_PIECE_MAX;
+/* Looks at what the socket may take next. */
+CHECKED_ALONE int look_ahead(const struct frame *frame, const struct probe_session_key *key, struct probe_session *session) {
+  if (!frame || !key || !session) return 0;
+  u64 to = (u64)session->most + PROBE_PIECE_MAX;
+  if (session->looked < session->ahead) session->looked = session->ahead;
+  if (to <= session->looked) return 0;
+  struct looking looking = { { key->session, key->pid, session->looked }, frame->buffer, frame->size };
+  bpf_loop((u32)(to - session->looked + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX, look_at_next, &looking, 0);
+  session->looked = looking.key.at;
+  return 0;
 }
 
-/* The call's socket has taken so many bytes more. */
+/* A function of its own for what it takes of the stack. */
+CHECKED_ALONE int decide_and_look(const struct probe_session_key *key, const struct frame *frame, const struct caller *caller) {
+  if (!key || !frame || !caller) return 0;
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, key);
+  if (session) session = decide(key, session, frame, caller);
+  if (session && session->teller != PROBE_BY_HOOK) look_ahead(frame, key, session);
+  return 0;
+}
+
+CHECKED_ALONE int begin_huge(const struct frame *frame, u64 place) {
+  if (!frame) return 0;
+  struct caller caller = { place, frame->stack };
+  struct probe_session_key key = key_of(frame->session);
+  if (session_of(&key, frame->library)) decide_and_look(&key, frame, &caller);
+  return 0;
+}
+
+/* The call's socket has taken so many bytes more: tells whole pieces that have left. */
 CHECKED_ALONE int tell_ahead(struct frame *frame, u64 taken) {
   if (!frame) return 0;
   struct probe_session_key key = key_of(frame->session);
   struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
-  if (!session || session->teller != PROBE_BY_PROBES) return 0;
-  if (frame->left == 0) frame->begun_at = session->ahead;
-  frame->left += taken;
-  u64 ahead = session->ahead, left = left_of(frame), buffer = frame->buffer;
-  if (left <= ahead) return 0;
-  struct caller nobody = { 0, frame->stack };
-  frame->buffer = buffer + ahead;
-  frame->time_ns = bpf_ktime_get_ns();
-  tell_call(frame, left - ahead, &nobody);
-  frame->buffer = buffer;
-  session->ahead = (u32)left;
+  if (!session || session->teller == PROBE_BY_HOOK) return 0;
+  count_left(session, taken);
+  u64 ahead = session->ahead, buffer = frame->buffer;
+  u64 left = session->least < frame->size ? session->least : frame->size;
+  if (session->teller == PROBE_BY_PROBES && left >= ahead + PROBE_PIECE_MAX) {
+    u64 whole = (left - ahead) / PROBE_PIECE_MAX * PROBE_PIECE_MAX;
+    struct caller nobody = { 0, frame->stack };
+    frame->at = ahead;
+    frame->buffer = buffer + ahead;
+    frame->time_ns = bpf_ktime_get_ns();
+    tell_call(frame, whole, &nobody);
+    frame->buffer = buffer;
+    session->ahead = (u32)(ahead + whole);
+  }
+  look_ahead(frame, &key, session);
   return 0;
 }
 
-/* What is still to be told of so many bytes that a huge call, or several that bring the same bytes again, has passed. Moves its buffer there. */
-INLINE u64 left_to_tell(struct frame *frame, u64 length) {
+/* A call whose socket brings something shakes hands first: what that took before was none of its bytes. */
+CHECKED_ALONE int forget_handshake(const struct frame *frame) {
+  if (!frame) return 0;
   struct probe_session_key key = key_of(frame->session);
   struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
-  if (!session || length == 0) return length;
-  u64 known = length < session->ahead ? length : session->ahead;
-  session->ahead -= (u32)known;
+  if (session) session->record = 0;
+  return 0;
+}
+
+/* Tells what is left to be told of so many bytes that a huge call, or several that bring the same bytes again, has passed. */
+INLINE void end_huge(struct frame *frame, u64 length, const struct caller *caller) {
+  struct probe_session_key key = key_of(frame->session);
+  struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (length == 0) return;
+  u64 known = !session ? 0 : length < session->ahead ? length : session->ahead;
+  frame->at = known;
   frame->buffer += known;
-  return length - known;
+  if (length > known) tell_call(frame, length - known, caller);
+  if (!session) return;
+  session->ahead -= (u32)known;
+  session->least = session->most = session->record = session->looked = 0;
 }
 
 #endif

@@ -112,6 +112,8 @@ struct pt_regs {
 #define RESULT(registers) ((registers)->rax)
 #define STACK(registers) ((registers)->rsp)
 #define PLACE(registers) ((registers)->rip)
+/* Where a function that begins returns to; 0: that is on the stack. */
+#define RETURN_PLACE(registers) 0
 /* Go has a convention of its own. */
 #define GOROUTINE(registers) ((registers)->r14)
 #define GO_ARGUMENT_1(registers) ((registers)->rax)
@@ -128,6 +130,7 @@ struct pt_regs {
 #define RESULT(registers) ((registers)->regs[0])
 #define STACK(registers) ((registers)->sp)
 #define PLACE(registers) ((registers)->pc)
+#define RETURN_PLACE(registers) ((registers)->regs[30])
 #define GOROUTINE(registers) ((registers)->regs[28])
 #define GO_ARGUMENT_1(registers) ((registers)->regs[0])
 #define GO_ARGUMENT_2(registers) ((registers)->regs[1])

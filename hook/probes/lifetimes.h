@@ -9,7 +9,7 @@ CHECKED_ALONE int make_session(u64 object, u32 library, const struct caller *cal
   struct probe_session_key key = key_of(object);
   struct probe_session fresh = { 0 };
   if (object == 0 || !caller) return 0;
-  fresh.library = library;
+  fresh.library = (u16)library;
   /* What else it is, the first call that passes bytes shows. */
   if (mapped_at(place_of(caller)) == MAPPED_HOOK) fresh.teller = PROBE_BY_HOOK;
   struct probe_session *old = bpf_map_lookup_elem(&sessions, &key);
@@ -52,7 +52,7 @@ INLINE void clear_session(const struct probe_session_key *key, struct probe_sess
   end_flow(key, session);
   session->flow = 0;
   session->sent = session->received = 0;
-  session->ahead = 0;
+  forget_ahead(session);
   session->socket = 0;
   session->late = session->inherited = session->closing = session->has_ends = session->by_hello = 0;
 }

@@ -13,8 +13,7 @@ struct frame {
   u64 size;
   u64 count_at; /* where the number of bytes will stand; 0: it is returned */
   u64 time_ns;
-  u64 left; /* of a huge call: bytes that its socket has taken */
-  u64 begun_at; /* of its bytes, those that had left before */
+  u64 at; /* of a huge call's bytes, those before `buffer` */
   u32 library;
   u8 way;
   u8 keeps; /* PROBE_KEEPS */
@@ -51,6 +50,24 @@ struct hello_key {
   u64 is_received;
 };
 
+/* A piece of what a huge call sends. */
+struct piece_key {
+  u64 session;
+  u32 pid;
+  u32 at; /* bytes of the call before it */
+};
+
+/* How it was before it left. */
+struct piece {
+  u64 hash;
+  u64 length;
+};
+
+/* Where a thread's pieces are looked at. */
+struct scratch {
+  u64 words[PROBE_PIECE_MAX / 8];
+};
+
 /* An address of a program: a process has another memory when it runs another one. */
 struct place_key {
   u64 memory;
@@ -59,6 +76,8 @@ struct place_key {
 
 MAP(ring, MAP_RINGBUF, 0, 0, 64 << 20, 0);
 MAP(threads, MAP_TASK_STORAGE, 4, sizeof(struct thread), 0, MAP_NO_PREALLOC);
+MAP(scratches, MAP_TASK_STORAGE, 4, sizeof(struct scratch), 0, MAP_NO_PREALLOC);
+MAP(pieces, MAP_LRU_HASH, sizeof(struct piece_key), sizeof(struct piece), 16384, 0);
 MAP(go_calls, MAP_HASH, sizeof(struct probe_go_key), sizeof(struct frame), 65536, MAP_NO_PREALLOC);
 MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 131072, MAP_NO_PREALLOC);
 /* Sessions that are over in one process, and may go on in children that it forked before. */
@@ -76,6 +95,7 @@ MAP(books, MAP_ARRAY, 4, sizeof(struct probe_books), 1, 0);
 
 /* The kernel's types of these stand in the object's BTF. */
 const struct thread *const thread_type SECTION("types") = 0;
+const struct scratch *const scratch_type SECTION("types") = 0;
 
 INLINE struct probe_books *the_books(void) {
   u32 zero = 0;

@@ -17,8 +17,11 @@ typedef unsigned int u32;
 typedef int s32;
 typedef unsigned long long u64;
 
-/* PROBE_EXEC is a head alone: the process that `flow` is the number of, and `offset` the start, runs another program now. */
-enum probe_record_kind { PROBE_OPEN = 1, PROBE_ADDRESS = 2, PROBE_DATA = 3, PROBE_CLOSE = 4, PROBE_EXEC = 5 };
+/*
+ * PROBE_GAP is a head alone: as many bytes as a data record would have, which were not in the program's memory any more, or are hidden by the
+ * library. PROBE_EXEC is one, too: the process that `flow` is the number of, and `offset` the start, runs another program now.
+ */
+enum probe_record_kind { PROBE_OPEN = 1, PROBE_ADDRESS = 2, PROBE_DATA = 3, PROBE_CLOSE = 4, PROBE_EXEC = 5, PROBE_GAP = 6 };
 
 /* What a program reads goes to it: as seen from the program, not yet from the client. */
 enum probe_way { PROBE_SENT = 0, PROBE_RECEIVED = 1 };
@@ -39,12 +42,12 @@ struct probe_ends {
 /* Head of every record. */
 struct probe_head {
   u16 kind;
-  u8 way;   /* of data */
+  u8 way;   /* of data, of a gap */
   u8 flags; /* enum probe_flags */
-  u32 length; /* of data: bytes of payload behind the head */
+  u32 length; /* of data: bytes of payload behind the head; of a gap: bytes that are missing */
   u64 time_ns; /* CLOCK_MONOTONIC; of data sent: when the call began, of a huge call when they left */
   u64 flow;    /* above 0, of one session, never used again */
-  u64 offset;  /* of data: bytes that passed this way before; of others: bytes sent so far */
+  u64 offset;  /* of data and gaps: bytes that passed this way before; of others: bytes sent so far */
 };
 
 enum probe_flags {
@@ -135,9 +138,13 @@ struct probe_session {
   u64 sent; /* bytes so far */
   u64 received;
   u64 over_ns; /* in the map `over`: CLOCK_MONOTONIC when it was freed, or its program seen to have ended */
-  u32 library;
+  u16 library;
+  u16 record;     /* of a huge call that has not ended: bytes that its socket took of a record that is not whole */
   u32 references; /* besides the first one */
   u32 ahead;      /* bytes sent that were told before the call that counts them */
+  u32 least;      /* of a huge call that has not ended: bytes that have left, at least */
+  u32 most;       /* and at most */
+  u32 looked;     /* and bytes that were looked at before they left */
   u8 late;
   u8 inherited;
   u8 teller;   /* enum probe_teller */
@@ -145,7 +152,7 @@ struct probe_session {
   u8 has_ends;
   u8 ends_told;
   u8 by_hello; /* the ends are those of its ClientHello */
-  u8 reserved[5];
+  u8 reserved;
   u64 socket; /* cookie of the socket that has these ends; 0: not known */
   struct probe_ends ends;
   u64 top[2]; /* of an NSPR layer: its methods and secret when it was last looked at */

@@ -4,6 +4,7 @@
 #define SSLC_PROBES_SESSIONS_H
 
 #include "layers.h"
+#include "pieces.h"
 
 /* Of the process that runs. */
 INLINE struct probe_session_key key_of(u64 session) {
@@ -51,7 +52,7 @@ INLINE void inherit(const struct probe_session_key *key, struct probe_session *s
 CHECKED_ALONE int place_session(const struct probe_session_key *key, u32 library) {
   struct probe_session fresh = { 0 };
   if (!key) return 0;
-  fresh.library = library;
+  fresh.library = (u16)library;
   fresh.late = 1;
   inherit(key, &fresh);
   bpf_map_update_elem(&sessions, key, &fresh, BPF_NOEXIST);
@@ -65,6 +66,11 @@ INLINE struct probe_session *session_of(const struct probe_session_key *key, u32
   return bpf_map_lookup_elem(&sessions, key);
 }
 
+/* What was noted of a call that has not passed all its bytes is over. */
+INLINE void forget_ahead(struct probe_session *session) {
+  session->ahead = session->least = session->most = session->record = session->looked = 0;
+}
+
 /* A session whose bytes go over another connection than before is another one at the same place. */
 INLINE void take_ends(struct probe_session *session, const struct frame *frame) {
   if (frame->sockets != 1 || session->by_hello || (session->has_ends && same_ends(&session->ends, &frame->ends))) return;
@@ -72,7 +78,7 @@ INLINE void take_ends(struct probe_session *session, const struct frame *frame) 
     tell_close(session, 0);
     session->flow = 0;
     session->sent = session->received = 0;
-    session->ahead = 0;
+    forget_ahead(session);
     session->inherited = 0;
   }
   session->ends = frame->ends;
@@ -96,11 +102,10 @@ INLINE int open_flow(const struct probe_session_key *key, struct probe_session *
   return 1;
 }
 
-/* The session that a call has passed bytes of, with who tells it decided as far as it can be; 0: there is no place for it, or it is over. */
-INLINE struct probe_session *session_of_call(const struct probe_session_key *key, const struct frame *frame,
-                                             const struct caller *caller) {
-  struct probe_session *session = session_of(key, frame->library);
-  if (!session || session->teller != PROBE_UNDECIDED) return session;
+/* The session, with who tells it decided as far as it can be; 0: it is over. */
+INLINE struct probe_session *decide(const struct probe_session_key *key, struct probe_session *session, const struct frame *frame,
+                                    const struct caller *caller) {
+  if (session->teller != PROBE_UNDECIDED) return session;
   if (!frame->layered) {
     session->caller = place_of(caller);
     session->teller = teller_of(mapped_at(session->caller));
@@ -116,7 +121,8 @@ CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct 
   struct probe_books *books = the_books();
   if (!books) return 0;
   count(&books->passed, length);
-  struct probe_session *session = session_of_call(&key, frame, caller);
+  struct probe_session *session = session_of(&key, frame->library);
+  if (session) session = decide(&key, session, frame, caller);
   if (!session) {
     count(&books->untracked, 1);
     count(&books->lost, length);
@@ -130,13 +136,20 @@ CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct 
   take_ends(session, frame);
   u32 way = frame->way & 1;
   u64 offset = way == PROBE_RECEIVED ? session->received : session->sent;
-  struct telling telling = { session->flow, frame->buffer, length, offset, frame->time_ns, 0, 0, way };
+  struct telling telling = { session->flow, frame->buffer, length, offset, frame->time_ns, 0, 0, way, 0, { 0 } };
   if (way == PROBE_RECEIVED) telling.time_ns = bpf_ktime_get_ns();
   /* What is told twice is worse than what is lost. */
   int is_layer = session->teller == PROBE_UNDECIDED && frame->layered;
   if (!is_layer && open_flow(&key, session, books, telling.time_ns)) {
     telling.flow = session->flow;
-    bpf_loop((u32)((length + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX), tell_piece, &telling, 0);
+    u32 pieces = (u32)((length + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX);
+    if (is_huge(frame) && (session->most | session->record) != 0) {
+      telling.looked = session->looked;
+      telling.piece = (struct piece_key){ key.session, key.pid, (u32)frame->at };
+      bpf_loop(pieces, tell_next_if_unchanged, &telling, 0);
+    } else {
+      bpf_loop(pieces, tell_piece, &telling, 0);
+    }
   }
   if (way == PROBE_RECEIVED) session->received = offset + length;
   else session->sent = offset + length;

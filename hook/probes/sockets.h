@@ -72,7 +72,8 @@ int socket_sent(u64 *context) {
 
 SECTION("tp_btf/sock_recv_length")
 int socket_received(u64 *context) {
-  note_socket((struct sock *)context[0], (s32)context[1]);
+  struct frame *frame = note_socket((struct sock *)context[0], (s32)context[1]);
+  if (frame && frame->stack != 0 && is_huge(frame)) forget_handshake(frame);
   return 0;
 }
 

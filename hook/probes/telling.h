@@ -119,7 +119,20 @@ struct telling {
   u64 told;
   u64 unread;
   u32 way;
+  u32 looked; /* of a huge call's bytes, those that were looked at before they left */
+  struct piece_key piece; /* the next one of a huge call */
 };
+
+/* The next so many bytes are a gap. */
+INLINE void tell_unread(struct telling *telling, u64 length) {
+  struct probe_head *head = bpf_ringbuf_reserve(&ring, sizeof *head, 0);
+  telling->unread += length;
+  if (!head) return;
+  fill_head(head, PROBE_GAP, telling->flow, telling->time_ns, telling->offset);
+  head->way = (u8)telling->way;
+  head->length = (u32)length;
+  bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
+}
 
 /* A record with room for SIZE bytes; answers whether they were told. */
 #define TELL(SIZE)                                                                                   \
@@ -132,8 +145,8 @@ struct telling {
     /* The compiler knows that length fits, the kernel wants to see it. */                           \
     asm volatile("if %0 <= " #SIZE " goto +1\n%0 = " #SIZE : "+r"(length));                          \
     if (bpf_probe_read_user(head + 1, (u32)length, (void *)telling->buffer) != 0) {                  \
-      telling->unread += length;                                                                     \
       bpf_ringbuf_discard(head, BPF_RB_NO_WAKEUP);                                                   \
+      tell_unread(telling, length);                                                                  \
       return 0;                                                                                      \
     }                                                                                                \
     bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);                                                      \

@@ -129,7 +129,7 @@ export interface CaptureGap {
   readonly offset: number;
   /** How many, above 0. */
   readonly length: number;
-  /** Why they are missing, kebab-case: `ring-full`, `sendfile`. */
+  /** Why they are missing, kebab-case: `ring-full`, `not-in-memory`, `sendfile`. */
   readonly reason: string;
 }
 

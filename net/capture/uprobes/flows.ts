@@ -31,8 +31,9 @@ import {
 /** So many flows are remembered that the hook tells. */
 const HOOKED_MAX = 4096;
 
-/** Why bytes are missing that passed and are not in the ring. */
+/** Why bytes are missing that passed: the ring had no room, or they were not in the program's memory any more. */
 const RING_FULL = "ring-full";
+const NOT_IN_MEMORY = "not-in-memory";
 
 interface Program {
   readonly capture: CaptureProgram;
@@ -105,6 +106,7 @@ export class ProbeFlows {
     if (kind === KIND.open) return this.#open(view, at, number, timeNs);
     if (flow === undefined) return this.#ignore(kind, number, view, at);
     if (kind === KIND.data) this.#data(flow, number, view, bytes, at, timeNs);
+    else if (kind === KIND.gap) this.#gap(flow, number, view, at, timeNs);
     else if (kind === KIND.address) this.#tellOpen(flow, view, at, number, timeNs);
     else if (kind === KIND.close) {
       const passed: [number, number] = [count(view, at + HEAD.offset), count(view, at + CLOSE.received)];
@@ -262,6 +264,15 @@ export class ProbeFlows {
     this.#options.target.data(flow.program.capture, number, directionOf(flow, way), offset, payload, timeNs);
   }
 
+  #gap(flow: Flow, number: number, view: DataView, at: number, timeNs: number): void {
+    const way = view.getUint8(at + HEAD.way);
+    const offset = count(view, at + HEAD.offset);
+    if (way > WAY.received) return;
+    this.#tellMissingOf(flow, number, way, offset, timeNs);
+    const length = view.getUint32(at + HEAD.length, true);
+    this.#tellMissingOf(flow, number, way, offset + length, timeNs, NOT_IN_MEMORY);
+  }
+
   #close(
     flow: Flow,
     number: number,
@@ -280,13 +291,20 @@ export class ProbeFlows {
   }
 
   /** Bytes up to `passed` are missing as far as they were not told. */
-  #tellMissingOf(flow: Flow, number: number, way: number, passed: number, timeNs: number): void {
+  #tellMissingOf(
+    flow: Flow,
+    number: number,
+    way: number,
+    passed: number,
+    timeNs: number,
+    reason = RING_FULL,
+  ): void {
     const offset = flow.passed[way];
     const length = passed - offset;
     if (length <= 0) return;
     flow.passed[way] = passed;
     this.counters.missing += length;
-    const gap = { direction: directionOf(flow, way), offset, length, reason: RING_FULL };
+    const gap = { direction: directionOf(flow, way), offset, length, reason };
     this.#options.target.gap(flow.program.capture, number, gap, timeNs);
   }
 

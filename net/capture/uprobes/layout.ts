@@ -7,7 +7,7 @@
 import { printable } from "../record/layout.ts";
 import type { CaptureAddress } from "../target.ts";
 
-export const KIND = { open: 1, address: 2, data: 3, close: 4, exec: 5 } as const;
+export const KIND = { open: 1, address: 2, data: 3, close: 4, exec: 5, gap: 6 } as const;
 
 /** Of data: what the program wrote and what it read. */
 export const WAY = { sent: 0, received: 1 } as const;

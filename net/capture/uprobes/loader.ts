@@ -30,7 +30,7 @@ const TRACEPOINT = "tp_btf/";
 const PACKETS = "cgroup_skb/";
 const O_DIRECTORY_READ_CLOSE_ON_EXEC = 0o2200000;
 /** The type of a value of the map, by the map's name. */
-const VALUE_TYPES: Readonly<Record<string, string>> = { threads: "thread" };
+const VALUE_TYPES: Readonly<Record<string, string>> = { threads: "thread", scratches: "scratch" };
 const LICENSE = "Dual MIT/GPL";
 
 export type { Place };

@@ -3,13 +3,16 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import type { CaptureGap, CaptureOpen } from "../../../../net/capture/target.ts";
 import { Child } from "../../../e2e/support/child.ts";
 import { withFixture } from "../../../e2e/support/fixture.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
 import { python, pythonLacks } from "../../../e2e/support/python.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
 import { copyLibrary, copyMissing, probesAt } from "../../../support/probed_copy.ts";
-import { skipIf } from "../../../support/skip.ts";
+import { missing, runOk } from "../../../support/run.ts";
+import { headerMissing, skipIf } from "../../../support/skip.ts";
 
 /** Of the one call: more than the sockets hold, and the ring has room for both ways. */
 const BYTES = Number(Deno.env.get("PROBED_HUGE_BYTES") ?? 20_000_000);
@@ -80,6 +83,46 @@ for (const how of WAYS) {
         assert.deepEqual([lengthOf(0), lengthOf(1), log.of("gap")], [BYTES + 1, BYTES, []]);
         assert.equal(sha256(toldOf(0)), sha256([sent.subarray(0, 1), sent]));
         assert.equal(sha256(toldOf(1)), sha256([sent]));
+      }),
+  });
+}
+
+const OVERWRITTEN = fileURLToPath(new URL("programs/overwritten.c", import.meta.url));
+/** Of its pattern. */
+const PATTERN = 251;
+
+/** Of small records it is not known so soon that they have left. */
+for (const how of [...WAYS, "small"]) {
+  Deno.test({
+    name: `probes tell of one call (${how}) what left, or a gap, where a thread overwrites what the peer has`,
+    ...skipIf(
+      await probesMissing() ?? copyMissing() ?? missing("cc") ??
+        headerMissing("openssl/ssl.h", "libssl-dev"),
+    ),
+    fn: () =>
+      withFixture(async (fixture) => {
+        const program = fixture.path("overwritten");
+        await runOk("cc", "-O1", "-o", program, OVERWRITTEN, "-lssl", "-lcrypto", "-lpthread");
+        const log = new CaptureLog();
+        const source = await probesAt(fixture, log, { ringBytes: RING_BYTES });
+        const running = source.run();
+        await using child = new Child(program, { args: [`${BYTES}`, how], env: await copyLibrary(fixture) });
+        const { code, stderr } = await child.ended;
+        assert.equal(code, 0, stderr);
+        await source.close();
+        await running;
+        const client = log.of("open").find(([, , , open]) => !(open as CaptureOpen).isServer)?.[2];
+        const callsOf = (method: "data" | "gap") => log.of(method).filter(([, , flow]) => flow === client);
+        const gaps = callsOf("gap").map(([, , , gap]) => gap as CaptureGap);
+        let length = gaps.reduce((sum, { length }) => sum + length, 0);
+        if (how === "small") assert.notEqual(length, 0);
+        for (const { reason } of gaps) assert.equal(reason, "not-in-memory");
+        for (const [, , , , offset, bytes] of callsOf("data")) {
+          const [begin, piece] = [offset as number, bytes as Uint8Array];
+          assert.ok(piece.every((byte, at) => byte === (begin + at) % PATTERN), `piece at ${begin}`);
+          length += piece.length;
+        }
+        assert.equal(length, BYTES);
       }),
   });
 }

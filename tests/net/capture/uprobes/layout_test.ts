@@ -24,6 +24,7 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
     ["PROBE_DATA", KIND.data],
     ["PROBE_CLOSE", KIND.close],
     ["PROBE_EXEC", KIND.exec],
+    ["PROBE_GAP", KIND.gap],
     ["PROBE_SENT", WAY.sent],
     ["PROBE_RECEIVED", WAY.received],
     ["PROBE_SERVER", FLAG.server],
