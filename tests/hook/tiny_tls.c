@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A TLS library and its user in one. */
 #include <stddef.h>
+#include <sys/types.h>
 
 struct tiny_context {
     const void *method;
@@ -20,6 +21,14 @@ int SSL_write(void *ssl, const void *bytes, int length);
 int SSL_write(void *ssl, const void *bytes, int length)
 {
     return ssl != NULL && bytes != NULL ? length : -1;
+}
+
+/* As where the kernel encrypts: no byte passes through the program. */
+ssize_t SSL_sendfile(void *ssl, int fd, off_t offset, size_t length, int flags);
+ssize_t SSL_sendfile(void *ssl, int fd, off_t offset, size_t length, int flags)
+{
+    (void)offset, (void)flags;
+    return ssl != NULL && fd >= 0 ? (ssize_t)length - 1000 : -1;
 }
 
 void SSL_free(void *ssl);
