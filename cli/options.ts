@@ -20,7 +20,7 @@ import {
 } from "./remote_options.ts";
 import { sinkOptions } from "./sink_options.ts";
 import { doctorCommand, psCommand, statusCommand, topCommand } from "./status_options.ts";
-import { CHOICE_FIELDS } from "../net/agent/choice.ts";
+import { CHOICE_FIELDS, KNOWN_GRADES } from "../net/agent/choice.ts";
 import { file } from "./suggestions.ts";
 import { text } from "./value_parser.ts";
 import { viewOptions } from "./view_options.ts";
@@ -68,12 +68,10 @@ const mirrorOptions = {
     description:
       message`Leave sessions out for which this holds; counted as skipped. May be given more than once.`,
   })),
-  requireAttribution: withDefault(
-    flag("--require-attribution", {
-      description: message`Do not mirror flows whose addresses stay unknown.`,
-    }),
-    false,
-  ),
+  requireAttribution: optional(option("--require-attribution", word("GRADE", KNOWN_GRADES), {
+    description:
+      message`Do not mirror flows whose addresses are known less well than that: nested, socket, hello or wire, from any to those that an interface saw.`,
+  })),
   attributionWait: optional(option("--attribution-wait", duration(), {
     description: message`How long a flow waits for its addresses. Default: 1s.`,
   })),

@@ -11,6 +11,8 @@ import { formatIp } from "../wire/flow_key.ts";
 import { type Network, parseNetwork } from "../wire/network.ts";
 import { PORT_MAX } from "../wire/tcp.ts";
 
+export { KNOWN_GRADES } from "../mirror/known_grades.ts";
+
 /** What is mirrored of what the sources tell. */
 export interface ChoiceSettings {
   /** Mirrors only sessions for which one of these holds, such as `program == "nginx" and not uid == 0`. Default: all. */

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { CodecPlugin } from "../../codecs/codec.ts";
 import type { CaptureTarget } from "../capture/target.ts";
 import { parseTarget, type RemoteTarget } from "../link/target.ts";
+import { KNOWN_GRADES } from "../mirror/known_grades.ts";
 import { BadSetting } from "../settings/bad_setting.ts";
 import type { CredentialSettings } from "../settings/credentials.ts";
 import { QUEUE_MIN, SPOOL_MIN, VLAN_MAX } from "../settings/limits.ts";
@@ -79,8 +80,11 @@ export interface AgentSettings
   readonly vlan?: number;
   /** Source MAC address of every forged frame, 6 bytes. Default: one for clients, one for servers. */
   readonly markMac?: Uint8Array;
-  /** Does not mirror flows whose addresses stay unknown. Default: they get addresses for documentation. */
-  readonly requireAttribution?: boolean;
+  /**
+   * Does not mirror flows whose addresses are known less well, from `nested` over `socket` and `hello` to `wire`. Default: flows whose
+   * addresses stay unknown get some for documentation.
+   */
+  readonly requireAttribution?: "nested" | "socket" | "hello" | "wire";
   /** Milliseconds that a flow waits for its addresses. Default: 1 s. */
   readonly attributionWaitMs?: number;
   /** Bytes of clear text that a flow may have meanwhile; beyond them it waits no longer. Default: 256 KiB. */
@@ -105,7 +109,6 @@ type WithDefault =
   | "codecs"
   | "interfaces"
   | "portMap"
-  | "requireAttribution"
   | "unix"
   | "starttls"
   | "idleMs"
@@ -151,7 +154,9 @@ const settingsSchema = v.strictObject({
   portMap: v.optional(v.map(wholeNumber(1, PORT_MAX), wholeNumber(1, PORT_MAX)), () => new Map()),
   vlan: v.optional(wholeNumber(1, VLAN_MAX)),
   markMac: v.optional(v.custom<Uint8Array>(isUnicastMac, "expected a unicast MAC address of 6 bytes")),
-  requireAttribution: v.optional(v.boolean(), false),
+  requireAttribution: v.optional(
+    v.picklist(KNOWN_GRADES, ({ received }) => `expected ${KNOWN_GRADES.join(", ")}, got ${received}`),
+  ),
   attributionWaitMs: v.optional(milliseconds(1)),
   attributionHoldBytes: v.optional(wholeNumber(0)),
   unix: v.optional(v.boolean(), false),

@@ -45,7 +45,6 @@ export function warmUp(codecs: readonly Codec[], warn: (message: string) => void
       raw,
       observer,
       tap: view && ((flow) => view.tap(flow)),
-      requireAttribution: false,
       idleNs: Infinity,
       flowsMax: Infinity,
     },

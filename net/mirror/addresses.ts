@@ -11,11 +11,12 @@ import { type Flow, GAP_BYTES, type HeldEvent, NOTHING_HELD } from "./flow.ts";
 import type { MemoryBudget } from "../../codecs/memory_budget.ts";
 import { FlowKeys } from "./flow_keys.ts";
 import { HeldFlows } from "./held_flows.ts";
+import { isKnownAs, type KnownGrade } from "./known_grades.ts";
 import { Sightings } from "./sightings.ts";
 
 export interface AddressOptions {
-  /** Drop flows whose addresses stay unknown, instead of mirroring them under documentation addresses. */
-  readonly requireAttribution: boolean;
+  /** Drop flows whose addresses are known less well; absent: those that stay unknown are mirrored under documentation addresses. */
+  readonly requireAttribution?: KnownGrade;
   /** How long a flow without addresses is held. Default: 1 s. */
   readonly holdNs?: number;
   /** How many bytes of it. Default: 256 KiB. */
@@ -158,8 +159,10 @@ export class Addresses {
     this.#held.delete(flow);
     this.#awaitNoLonger(flow);
     flow.attribution = attribution;
-    if (this.#options.isWanted?.(flow) === false) return this.drop(flow, "skipped");
     const { grade, confirmed } = attribution;
+    const { isWanted, requireAttribution } = this.#options;
+    if (isWanted?.(flow) === false) return this.drop(flow, "skipped");
+    if (grade !== "none" && !isKnownAs(grade, requireAttribution)) return this.drop(flow, "no-attribution");
     const refusal = this.keys.claim(flow);
     if (refusal) return this.drop(flow, refusal);
     if (grade !== "none" && !flow.program.isTrusted && confirmed !== true) flow.counters.claimed = 1;
@@ -196,7 +199,7 @@ export class Addresses {
     }
     if (flow.overUnixSocket) {
       if (!unix) return this.drop(flow, "unix-socket");
-    } else if (requireAttribution) return this.drop(flow, "no-attribution");
+    } else if (requireAttribution !== undefined) return this.drop(flow, "no-attribution");
     this.#settleUnseen(flow, { key: documentationKey(this.#undocumented++), grade: "none" });
   }
 

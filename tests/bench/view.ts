@@ -56,7 +56,7 @@ function run(codec: Codec, alpn: string, connections: readonly Records[], isRead
   const observer = { flowOpened() {}, flowClosed() {}, laneOpened() {}, codecFailed() {}, programEnded() {} };
   const tap = view && ((flow: Parameters<View["tap"]>[0]) => view.tap(flow));
   const pipeline = new Pipeline(
-    { codecs: [codec], raw, observer, requireAttribution: false, idleNs: Infinity, flowsMax: Infinity, tap },
+    { codecs: [codec], raw, observer, idleNs: Infinity, flowsMax: Infinity, tap },
     { buffer, settings: { mtu: 1500, initialSequenceNumbers: new InitialSequenceNumbers(0) } },
   );
   const program = makeProgram(1);

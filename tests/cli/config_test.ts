@@ -80,8 +80,8 @@ Deno.test("config: several values, by white space or as an array", async () => {
 });
 
 Deno.test("config: flags are true or false", async () => {
-  assert.deepEqual(await found({ toml: "quiet = true\nrequire-attribution = false" }), [
-    ["FILE: line 2: require-attribution", ""],
+  assert.deepEqual(await found({ toml: "quiet = true\nunix = false" }), [
+    ["FILE: line 2: unix", ""],
     ["FILE: line 1: quiet", "--quiet"],
   ]);
   assert.deepEqual(await found({ environment: { SSLCOLLECTOR_QUIET: "1" } }), [

@@ -17,7 +17,7 @@ export function pipelineTarget(random: Random): void {
   const harness = new PipelineHarness({
     idleNs: 20e9,
     flowsMax: 1 + random.below(8),
-    requireAttribution: random.below(4) === 0,
+    requireAttribution: random.below(4) === 0 ? "nested" : undefined,
   });
   const told = feed(harness, random);
   harness.pipeline.drain();

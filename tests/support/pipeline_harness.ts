@@ -62,7 +62,6 @@ export class PipelineHarness {
       {
         codecs: [raw],
         raw,
-        requireAttribution: false,
         idleNs: 3600e9,
         flowsMax: 1000,
         ...options,

@@ -64,7 +64,7 @@ Deno.test("a hello of the same client random gives the addresses and the grade",
 
 Deno.test("a hello of another program or of the other role is not taken", () => {
   for (const [received, sender] of [[true, 1], [false, 2]] as const) {
-    const harness = new PipelineHarness({ requireAttribution: true });
+    const harness = new PipelineHarness({ requireAttribution: "nested" });
     const { pipeline } = harness;
     const hello = { address: address(41_000), clientRandom: "bb".repeat(32), received, carrier: 0 };
     pipeline.hello(makeProgram(sender), hello, 1e9);
@@ -73,6 +73,27 @@ Deno.test("a hello of another program or of the other role is not taken", () => 
     pipeline.tick(9e9);
     assert.equal(harness.connections().length, 0);
     assert.deepEqual(harness.total().lost.get("no-attribution"), [5, 0]);
+  }
+});
+
+Deno.test("a flow whose addresses are known less well than is asked for is not mirrored, but counted", () => {
+  for (
+    const [asked, isMirrored] of [["nested", true], ["socket", true], ["hello", false], [
+      "wire",
+      false,
+    ]] as const
+  ) {
+    const harness = new PipelineHarness({ requireAttribution: asked });
+    harness.pipeline.open(
+      harness.program,
+      1,
+      makeOpen({ address: { ...address(41_000), grade: "socket" } }),
+      1e9,
+    );
+    harness.data(1, 0, 0, "hello");
+    assert.equal(harness.connections().length, isMirrored ? 1 : 0, asked);
+    assert.deepEqual(harness.total().lost.get("no-attribution"), isMirrored ? undefined : [5, 0]);
+    assert.equal(harness.total().imbalance(), 0);
   }
 });
 

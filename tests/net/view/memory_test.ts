@@ -52,7 +52,7 @@ class BusyAgent {
       programEnded() {},
     };
     this.#pipeline = new Pipeline({
-      ...{ codecs: [raw], raw, observer, requireAttribution: false, idleNs: Infinity, flowsMax: 1000 },
+      ...{ codecs: [raw], raw, observer, idleNs: Infinity, flowsMax: 1000 },
       tap: (flow) => this.#view.tap(flow),
     }, {
       buffer: new PacketBuffer({ timeBaseNs: 0n, onFull() {} }),
