@@ -8,6 +8,7 @@
 const CODES = {
   ldb: 0x30, // A = byte at k
   ldh: 0x28, // A = 16 bits at k
+  ldw: 0x20, // A = 32 bits at k
   ldwx: 0x40, // A = 32 bits at X + k
   ldbx: 0x50, // A = byte at X + k
   ldhx: 0x48, // A = 16 bits at X + k

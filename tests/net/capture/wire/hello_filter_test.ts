@@ -34,10 +34,11 @@ async function seen(ring: PacketRing): Promise<[number, number | undefined][]> {
   const found: [number, number | undefined][] = [];
   await until("the last hello", () => {
     for (let packet = ring.next(); packet !== undefined; packet = ring.next()) {
-      const randoms = parseHelloPacket(packet.bytes)?.clientRandoms ?? [];
-      const number = randoms.map((random) => Uint8Array.fromHex(random))
+      const parsed = parseHelloPacket(packet.bytes);
+      assert(parsed, "what is no hello came through");
+      const number = parsed.clientRandoms.map((random) => Uint8Array.fromHex(random))
         .find((random) => random.every((byte) => byte === random[0]))?.[0];
-      if (number !== undefined) found.push([number, packet.vlan ?? parseHelloPacket(packet.bytes)!.vlan]);
+      if (number !== undefined) found.push([number, packet.vlan ?? parsed.vlan]);
     }
     return found.at(-1)?.[0] === 255;
   });
@@ -79,6 +80,40 @@ Deno.test({
           ...[21, 22, 23, 24, 25, 42, 72].map((number) => [number, undefined]),
         ]);
         assert.deepEqual([ring.dropped, ring.isDeaf], [0, false]);
+      } finally {
+        ring.close();
+      }
+    }),
+});
+
+Deno.test({
+  name:
+    "hello filter: every hello passes behind headers of the usual lengths, and what looks like one does not",
+  ...skip,
+  fn: () =>
+    withVeth(async (veth) => {
+      const ring = PacketRing.open(veth.near, helloFilter());
+      try {
+        const frames: Uint8Array[] = [];
+        const expected: number[] = [];
+        for (const isIpv6 of [false, true]) {
+          for (const tcpOptions of [0, 3]) {
+            const headers = { isIpv6, tcpOptions };
+            for (let cut = 0; cut <= 5; cut++) {
+              frames.push(hello(expected.length, headers, cut));
+              expected.push(expected.length);
+              // The first mark that is left of it is there, and the next is not.
+              const payload = helloRecord(new Uint8Array(32).fill(200)).subarray(cut);
+              payload[cut === 0 ? 5 : 9 - cut] = 9;
+              frames.push(tcpFrame({ payload, ...headers }));
+            }
+            const number = expected.length;
+            frames.push(tcpFrame({ payload: beginning(number, 42), ...headers }));
+            expected.push(number);
+          }
+        }
+        await send(veth, [...frames, hello(255)]);
+        assert.deepEqual(await seen(ring), expected.map((number) => [number, undefined]));
       } finally {
         ring.close();
       }
