@@ -28,7 +28,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "EXPRESSION": "port == 443",
   "PLACE": "unix:/run/eve.sock",
   "HOST[:PORT]": "ids1.example",
-  GRADE: "socket",
+  "GRADE": "socket",
   "FILE": "/var/lib/sslcollector/FILE",
   "DIR": "/var/lib/sslcollector/DIR",
   "NAME": "web1",

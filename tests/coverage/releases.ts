@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * Releases and forks of OpenSSL, and of mbed TLS, each with the tests' own peer. Those of other Debians are taken from roots of theirs, which debootstrap makes:
+ * Releases and forks of OpenSSL, wolfSSL, and releases of mbed TLS, each with the tests' own peer. Those of other Debians are taken from roots of theirs, which debootstrap makes:
  * `COVERAGE_ROOTS` names a folder with some of `stretch`, `bullseye` and `trixie`.
  *
  * @module
@@ -10,6 +10,7 @@ import { runOk } from "../support/run.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
 import { checkPeers, probedPeers } from "../e2e/support/pattern_peers.ts";
 import { PROGRAMS } from "../e2e/support/python.ts";
+import { WOLFSSL_NAMES } from "../e2e/support/wolfssl.ts";
 import { NOT_MET } from "./judge.ts";
 import { LIBRARIES, ROOTS, type Row } from "./rows.ts";
 import type { Coverage, Outcome } from "./table.ts";
@@ -28,6 +29,8 @@ interface Release extends Row {
   readonly source: string;
   /** Its C library's, where that is not this machine's. */
   readonly loader?: string;
+  /** What its functions are called instead, for the compiler. */
+  readonly names?: readonly string[];
   /** Where its headers are, when the source has any of it. */
   readonly headers?: string;
 }
@@ -56,6 +59,7 @@ export const RELEASES: readonly Release[] = [
   release("OpenSSL 3.0", LIBRARIES, openssl("3")),
   release("OpenSSL 3.5", inRoot("trixie"), openssl("3"), TRIXIE),
   release("BoringSSL", `${LIBRARIES}/android`, openssl("0")),
+  release("wolfSSL", LIBRARIES, ["libwolfssl.so"], { names: WOLFSSL_NAMES }),
   release("mbed TLS 2.28", LIBRARIES, mbedtls(14, 1, 7), MBED),
   release("mbed TLS 3.6", inRoot("trixie"), mbedtls(21, 7, 16), {
     ...MBED,
@@ -66,7 +70,7 @@ export const RELEASES: readonly Release[] = [
 
 /** Both ends, one after the other, with the hook and, where that is possible, by probes; fails unless each is captured as it was. */
 export async function measureRelease(
-  { program, library, folder, libraries, source, loader, headers }: Release,
+  { program, library, folder, libraries, source, loader, names = [], headers }: Release,
   withProbes: boolean,
 ): Promise<Coverage[]> {
   const rows: Coverage[] = [];
@@ -82,7 +86,7 @@ export async function measureRelease(
       ? []
       : [`-Wl,--dynamic-linker,${folder}/${loader}`, "-Wl,--allow-shlib-undefined"];
     const included = headers === undefined ? [] : ["-I", dirname(headers)];
-    await runOk("cc", "-O1", ...included, "-o", peer, `${PROGRAMS}/${source}`, ...linked, ...own);
+    await runOk("cc", "-O1", ...names, ...included, "-o", peer, `${PROGRAMS}/${source}`, ...linked, ...own);
     const runs = (["client", "server"] as const).map((role) => ({ how: "plain", hooked: [role] }));
     const peers = { program: peer, server: [fixture.certificate, fixture.key] };
     for (const { run, comment } of await checkPeers(fixture, peers, runs)) {

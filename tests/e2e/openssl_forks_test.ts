@@ -7,6 +7,7 @@ import { absent } from "./debian/program.ts";
 import { type Fixture, withFixture } from "./support/fixture.ts";
 import { checkPeers, peerRuns } from "./support/pattern_peers.ts";
 import { PROGRAMS } from "./support/python.ts";
+import { WOLFSSL_NAMES } from "./support/wolfssl.ts";
 
 const SYSTEM = "/usr/lib/x86_64-linux-gnu";
 const BORING = `${SYSTEM}/android`;
@@ -54,20 +55,12 @@ Deno.test({
     }),
 });
 
-/** What the peer calls, which wolfSSL has under names of its own. */
-const CALLED = [
-  ...["CTX_new", "CTX_use_certificate_file", "CTX_use_PrivateKey_file", "CTX_set_verify"],
-  ...["CTX_set_alpn_select_cb", "new", "set_alpn_protos", "set_tlsext_host_name", "set_fd", "ctrl"],
-  ...["library_init", "accept", "connect", "read", "write", "shutdown", "free"],
-].map((name) => `-DSSL_${name}=wolfSSL_${name}`);
-
 Deno.test({
   name: "wolfSSL as a shared library, either end hooked or both: each byte once",
   ...skipIf(missing("cc", "openssl"), absent([`${SYSTEM}/libwolfssl.so`])),
   fn: () =>
     withFixture(async (fixture) => {
-      const defined = [...CALLED, "-DSSLv23_method=wolfSSLv23_method"];
-      for (const comment of await checkLibrary(fixture, SYSTEM, ["libwolfssl.so"], defined)) {
+      for (const comment of await checkLibrary(fixture, SYSTEM, ["libwolfssl.so"], WOLFSSL_NAMES)) {
         assert.match(comment, /sni=peer.example alpn=pattern tls=1.3 .*attribution=(hello|socket) /);
       }
     }),
