@@ -45,10 +45,10 @@ const RULES: readonly Rule[] = [
       "net/mirror/flow_comment.ts",
       "net/mirror/community_id.ts",
       // Files that rotate and are private, readers that are slow, and what the system says of them.
+      "net/sinks/grown_file.ts",
       "net/sinks/outlet.ts",
       "net/sinks/outlet_writer.ts",
       "net/sinks/rotated_path.ts",
-      "net/ffi/private_file.ts",
       "net/ffi/system_error.ts",
     ],
     types: ["net/mirror/", "net/capture/target.ts"],

@@ -23,6 +23,8 @@ export interface HarWriterOptions {
 
 const encoder = new TextEncoder();
 
+const SEPARATOR = encoder.encode(",\n");
+
 /** Text that waits to be written together: bodies are large, and a batch may bring thousands of them. */
 const WAITING_LETTERS_MAX = 1024 * 1024;
 
@@ -43,7 +45,8 @@ export class HarWriter implements EntryReader {
     this.#options = options;
     const creator = JSON.stringify({ name: "sslcollector", version: options.version });
     this.#head = encoder.encode(`{"log":{"version":"1.2","creator":${creator},"pages":[],"entries":[\n`);
-    this.#file = new TextFile(options.path, options.rotation);
+    this.#file = new TextFile(options.path, options.rotation, options.warn);
+    if (!this.#file.isRegular) throw new Error(`${options.path} is no file, whose end can be written anew`);
     this.#begin(this.#file);
   }
 
@@ -74,6 +77,7 @@ export class HarWriter implements EntryReader {
     } catch (error) {
       this.#missed += count;
       this.#options.warn(`${this.#options.path}: writing stopped: ${systemError(error).text}`);
+      this.#file.close();
       this.#file = undefined;
     }
   }
@@ -91,15 +95,27 @@ export class HarWriter implements EntryReader {
   }
 
   #write(file: TextFile, entries: Uint8Array): void {
+    if (file.followPath()) {
+      file.cut(0);
+      this.#begin(file);
+    }
     if (this.#hasEntries && file.isDue(entries.length)) {
       file.rotate();
       this.#begin(file);
     }
-    file.stepBack(this.#tailBytes);
-    if (this.#hasEntries) file.append(encoder.encode(",\n"));
-    file.append(entries);
+    const lengthBytes = file.bytes - this.#tailBytes;
+    file.cut(lengthBytes);
+    try {
+      if (this.#hasEntries) file.append(SEPARATOR);
+      file.append(entries);
+      this.#end(file);
+    } catch (error) {
+      // What was there before had room, too.
+      file.cut(lengthBytes);
+      this.#end(file);
+      throw error;
+    }
     this.#hasEntries = true;
-    this.#end(file);
   }
 
   #begin(file: TextFile): void {
@@ -109,7 +125,8 @@ export class HarWriter implements EntryReader {
   }
 
   #close(file: TextFile): void {
-    file.stepBack(this.#tailBytes);
+    if (file.followPath()) return;
+    file.cut(file.bytes - this.#tailBytes);
     this.#end(file);
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Where lines of text go: a file, a series of files, standard output, a Unix socket. @module */
-import { keepPrivate } from "../ffi/private_file.ts";
 import { systemError } from "../ffi/system_error.ts";
+import { GrownFile } from "../sinks/grown_file.ts";
 import { Outlet, Parcel } from "../sinks/outlet.ts";
 import { type OutletWriter, PieceWriter } from "../sinks/outlet_writer.ts";
 import { rotatedFiles, rotatedPath } from "../sinks/rotated_path.ts";
@@ -29,65 +29,92 @@ type Warn = (message: string) => void;
 
 const encoder = new TextEncoder();
 
-/** A file for its owner only: it says who asked whom for what. Written at once, so that nothing waits in memory. */
+/**
+ * A file for its owner only: it says who asked whom for what. Written at once, so that nothing waits in memory. Others may move, remove
+ * or cut it.
+ */
 export class TextFile {
   readonly #path: string;
   readonly #rotation: Rotation;
+  readonly #warn: Warn;
   readonly #now: () => number;
   readonly #files: string[];
-  #file: Deno.FsFile;
+  #file: GrownFile;
   #number = 0;
-  #bytes = 0;
   #openedMs = 0;
 
   /** `now` is the wall clock in milliseconds. Throws when the file cannot be opened. */
-  constructor(path: string, rotation: Rotation, now: () => number = Date.now) {
+  constructor(path: string, rotation: Rotation, warn: Warn, now: () => number = Date.now) {
     this.#path = path;
     this.#rotation = rotation;
+    this.#warn = warn;
     this.#now = now;
     this.#files = this.#rotates && rotation.keep !== undefined ? rotatedFiles(path) : [];
-    this.#file = this.#open();
+    this.#file = this.#openNext();
   }
 
   get #rotates(): boolean {
     return this.#rotation.rotateBytes !== undefined || this.#rotation.rotateMs !== undefined;
   }
 
+  /** Whether it can be cut: what is no file of its own, such as a pipe, cannot. */
+  get isRegular(): boolean {
+    return this.#file.isRegular;
+  }
+
+  /** Bytes that it has. */
+  get bytes(): number {
+    return this.#file.bytes;
+  }
+
   /** Whether `lengthBytes` more belong into the next file. */
   isDue(lengthBytes: number): boolean {
     const { rotateBytes = Infinity, rotateMs = Infinity } = this.#rotation;
-    return this.#bytes > 0 &&
-      (this.#bytes + lengthBytes > rotateBytes || this.#now() - this.#openedMs >= rotateMs);
+    return this.bytes > 0 &&
+      (this.bytes + lengthBytes > rotateBytes || this.#now() - this.#openedMs >= rotateMs);
   }
 
   /** Begins the next file. */
   rotate(): void {
     this.close();
-    this.#file = this.#open();
+    this.#file = this.#openNext();
+  }
+
+  /**
+   * Where others have moved or removed what was written, begins an empty file in its place; goes on behind what they have left of one
+   * that they cut. Answers whether there was anything of this. To be called before writing.
+   */
+  followPath(): boolean {
+    const { whereabouts, cutTo } = this.#file.look();
+    if (whereabouts !== "in place") {
+      this.close();
+      this.#file = GrownFile.openInstead(this.#file.path, this.#warn);
+      this.#openedMs = this.#now();
+      return true;
+    }
+    if (cutTo === undefined) return false;
+    this.#file.bytes = cutTo;
+    return true;
   }
 
   /** Throws what the system answers. */
   append(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) at += this.#file.writeSync(bytes.subarray(at));
-    this.#bytes += bytes.length;
+    this.#file.appendAll(bytes);
   }
 
-  /** The next bytes take the place of the last `lengthBytes`. */
-  stepBack(lengthBytes: number): void {
-    this.#file.seekSync(-lengthBytes, Deno.SeekMode.End);
-    this.#bytes -= lengthBytes;
+  /** Leaves its first `lengthBytes`. */
+  cut(lengthBytes: number): void {
+    this.#file.cut(lengthBytes);
   }
 
   close(): void {
     this.#file.close();
   }
 
-  #open(): Deno.FsFile {
+  #openNext(): GrownFile {
     this.#openedMs = this.#now();
-    this.#bytes = 0;
     const path = this.#rotates ? rotatedPath(this.#path, ++this.#number, this.#openedMs) : this.#path;
-    const file = Deno.openSync(path, { write: true, create: true, truncate: true, mode: 0o600 });
-    keepPrivate(path);
+    const file = GrownFile.open(path);
     this.#files.push(path);
     while (this.#files.length > (this.#rotation.keep ?? Infinity)) {
       try {
@@ -111,22 +138,35 @@ export class FileLines implements LineOutput {
   constructor(path: string, rotation: Rotation, warn: Warn) {
     this.#name = path;
     this.#warn = warn;
-    this.#file = new TextFile(path, rotation);
+    this.#file = new TextFile(path, rotation, warn);
   }
 
   write(text: string, lines: number): void {
-    if (this.#file === undefined) {
+    const file = this.#file;
+    if (file === undefined) {
       this.dropped += lines;
       return;
     }
+    const bytes = encoder.encode(text);
     try {
-      const bytes = encoder.encode(text);
-      if (this.#file.isDue(bytes.length)) this.#file.rotate();
-      this.#file.append(bytes);
+      file.followPath();
+      if (file.isDue(bytes.length)) file.rotate();
+      this.#append(file, bytes);
     } catch (error) {
       this.dropped += lines;
       this.#warn(`${this.#name}: writing stopped: ${systemError(error).text}`);
       void this.close();
+    }
+  }
+
+  /** All, or nothing and throws. */
+  #append(file: TextFile, bytes: Uint8Array): void {
+    const before = file.bytes;
+    try {
+      file.append(bytes);
+    } catch (error) {
+      file.cut(before);
+      throw error;
     }
   }
 

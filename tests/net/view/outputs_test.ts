@@ -7,7 +7,9 @@ import { HarWriter } from "../../../net/view/har.ts";
 import { FileLines, SocketLines } from "../../../net/view/line_output.ts";
 import type { EntryReader } from "../../../net/view/view.ts";
 import { ENCODINGS, latin1, message } from "../../support/encoded_bodies.ts";
-import { withTempDir } from "../../support/run.ts";
+import { mountMissing } from "../../support/mount.ts";
+import { runOk, withTempDir } from "../../support/run.ts";
+import { skipIf } from "../../support/skip.ts";
 import { until } from "../../support/until.ts";
 import { ViewHarness } from "../../support/view_harness.ts";
 
@@ -296,6 +298,80 @@ Deno.test("archives and events rotate as captures do", () =>
       assert.ok(Deno.statSync(`${folder}/${name}`).size <= 4096);
     }
   }));
+
+Deno.test("events go on where another program has moved, removed or cut their file", () =>
+  withTempDir(async (folder) => {
+    const path = `${folder}/eve.json`;
+    const lines = new FileLines(path, {}, assert.fail);
+    const text = () => Deno.readTextFileSync(path);
+    lines.write("1\n2\n", 2);
+    Deno.renameSync(path, `${folder}/eve.json.1`);
+    lines.write("3\n", 1);
+    assert.equal(text(), "3\n");
+    assert.equal(Deno.readTextFileSync(`${folder}/eve.json.1`), "1\n2\n");
+    assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
+    Deno.truncateSync(path);
+    lines.write("4\n", 1);
+    assert.equal(text(), "4\n");
+    Deno.removeSync(path);
+    lines.write("5\n", 1);
+    assert.equal(text(), "5\n");
+    await lines.close();
+    assert.equal(lines.dropped, 0);
+  }));
+
+Deno.test("an archive is begun anew where another program has moved or cut its file", () =>
+  withTempDir((folder) => {
+    const path = `${folder}/x.har`;
+    const writer = new HarWriter({
+      path,
+      rotation: {},
+      version: "0",
+      showsSecrets: false,
+      warn: assert.fail,
+    });
+    give(writer, harness());
+    assert.equal(archive(path).entries.length, 3);
+    Deno.renameSync(path, `${folder}/old.har`);
+    give(writer, harness());
+    assert.equal(archive(path).entries.length, 3);
+    assert.equal(archive(`${folder}/old.har`).entries.length, 3);
+    Deno.truncateSync(path, 1000);
+    give(writer, harness());
+    writer.close();
+    assert.equal(archive(path).entries.length, 3);
+  }));
+
+Deno.test({
+  name: "on a full disk, an archive stays whole and events end with a whole line",
+  ...skipIf(mountMissing()),
+  fn: () =>
+    withTempDir(async (folder) => {
+      await runOk("mount", "-t", "tmpfs", "-o", "size=64k", "none", folder);
+      try {
+        const warnings: string[] = [];
+        const warn = (message: string) => warnings.push(message);
+        const path = `${folder}/x.har`;
+        const writer = new HarWriter({ path, rotation: {}, version: "0", showsSecrets: false, warn });
+        while (warnings.length === 0) give(writer, harness());
+        writer.close();
+        assert.ok(archive(path).entries.length >= 3);
+        Deno.removeSync(path);
+        const lines = new FileLines(`${folder}/eve.json`, {}, warn);
+        while (lines.dropped === 0) lines.write(`${"x".repeat(999)}\n`.repeat(10), 10);
+        await lines.close();
+        assert.equal(lines.dropped, 10);
+        const text = Deno.readTextFileSync(`${folder}/eve.json`);
+        assert.equal(text.length % 10_000, 0);
+        assert.deepEqual(warnings.map((warning) => warning.replace(/^\S+: /, "")), [
+          "writing stopped: No space left on device",
+          "writing stopped: No space left on device",
+        ]);
+      } finally {
+        await runOk("umount", folder);
+      }
+    }),
+});
 
 Deno.test("a file that cannot be written any more drops lines, counts them and says so once", async () => {
   const warnings: string[] = [];
