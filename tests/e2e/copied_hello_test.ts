@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Sessions of two agents with one and the same ClientHello, of which there are copies on both of their interfaces. */
+/** Sessions whose ClientHello an interface sees again, under other addresses. */
 import assert from "node:assert/strict";
 import { type ForgedConnection, forgedConnections } from "../support/forged.ts";
 import { netnsMissing } from "../support/netns.ts";
@@ -32,19 +32,17 @@ async function lay(networks: Networks): Promise<void> {
   await networks.up("middle", "br0", `${SERVER}/24`);
 }
 
-/** Runs a program in a namespace to its good end; answers what it printed. */
-async function runIn(
-  networks: Networks,
-  name: string,
-  command: readonly string[],
-  env?: Readonly<Record<string, string>>,
-): Promise<string> {
-  const { code, stdout, stderr } = await runChild("ip", {
-    args: networks.command(name, ...command),
-    env,
-  });
+/** Runs a program in a namespace to its good end. */
+async function runIn(networks: Networks, name: string, command: readonly string[]): Promise<void> {
+  const { code, stderr } = await runChild("ip", { args: networks.command(name, ...command) });
   assert.equal(code, 0, stderr);
-  return new TextDecoder().decode(stdout).trim();
+}
+
+/** A client whose hello is always the same. */
+async function compileClient(fixture: Fixture): Promise<string> {
+  const program = fixture.path("same_hello");
+  await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/same_hello.c`, "-lssl", "-lcrypto");
+  return program;
 }
 
 /** Keeps the frame of the hello that a host's client sends, in a session that nobody mirrors. */
@@ -81,15 +79,15 @@ function tell({ name, comments, streams }: ForgedConnection): string {
   return `${name} ${grade} ${answer}`;
 }
 
+const lacking = [missing("cc", "openssl", "python3"), netnsMissing()];
+
 Deno.test({
   name:
     "wire: two agents' sessions with one hello, of which both interfaces see copies before and after, are told apart, also by a collector",
-  ...skipIf(missing("cc", "openssl", "python3"), netnsMissing()),
+  ...skipIf(...lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const program = fixture.path("same_hello");
-      await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/same_hello.c`, "-lssl", "-lcrypto");
-      const client = [program, SERVER, "8443", `${PORT}`];
+      const client = [await compileClient(fixture), SERVER, "8443", `${PORT}`];
       await using networks = new Networks();
       await lay(networks);
       await using _server = await serveAddresses(networks, "middle", fixture);
@@ -140,5 +138,49 @@ Deno.test({
       const { summary } = await collector.stop();
       assert.equal(summary.agents.length, HOSTS.length);
       assert.deepEqual(await told(collected), flows);
+    }),
+});
+
+/** More than are kept of one random. */
+const COPIES = 20;
+
+/** A server that OpenSSL brings, of a host. */
+async function serve(
+  networks: Networks,
+  { certificate, key }: Fixture,
+  env?: Agent["hookEnvironment"],
+): Promise<Child> {
+  const command = ["openssl", "s_server", "-accept", "8443", "-www", "-cert", certificate, "-key", key];
+  const server = new Child("ip", { args: networks.command("host", ...command), env });
+  await server.found("stdout", /ACCEPT/);
+  return server;
+}
+
+Deno.test({
+  name:
+    "wire: a client that sends its hello under many other addresses before its own gives the server's session none of them",
+  ...skipIf(...lacking),
+  fn: () =>
+    withFixture(async (fixture) => {
+      const client = [await compileClient(fixture), "10.8.1.9", "8443", `${PORT}`];
+      await using networks = new Networks();
+      await networks.add("client", "host");
+      await networks.link(["client", "eth0", "10.8.1.2/24"], ["host", "eth0", "10.8.1.9/24"]);
+      const frame = fixture.path("frame");
+      {
+        await using _server = await serve(networks, fixture);
+        await record(networks, "client", client, frame);
+      }
+      const capture = fixture.path("out.pcapng");
+      const under = ["ip", ...networks.command("host")];
+      await using agent = await Agent.startWith({ fixture, capture, under, options: ["-I", "eth0"] });
+      await using _server = await serve(networks, fixture, agent.hookEnvironment);
+      await runIn(networks, "client", python("copy_hello.py", "spread", "eth0", frame, `${COPIES}`));
+      await runIn(networks, "client", client);
+      const { total } = await agent.stop();
+      const [{ name, comments }] = forgedConnections(await Deno.readFile(capture));
+      assert.equal(name, `10.8.1.2:${PORT}>10.8.1.9:8443`);
+      assert.match(comments[0], /attribution=(hello|socket) /);
+      assert.deepEqual([total.flows, total.lost, total.events["hello-in-doubt"]], [1, {}, 1]);
     }),
 });

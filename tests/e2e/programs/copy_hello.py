@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """copy_hello.py record INTERFACE FILE: keeps the first frame with a ClientHello that the interface sees.
-copy_hello.py send INTERFACE FILE...: sends the frames of these files again, as they are."""
+copy_hello.py send INTERFACE FILE: sends this frame again, as it is.
+copy_hello.py spread INTERFACE FILE COUNT: sends it from so many other ports of the client."""
 import socket
 import sys
 
-action, interface, files = sys.argv[1], sys.argv[2], sys.argv[3:]
+action, interface, name = sys.argv[1:4]
 ETH_P_ALL = 3
+# Of the client, behind an IPv4 header without options.
+PORT_AT = 34
 link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
 link.bind((interface, ETH_P_ALL))
 
@@ -23,9 +26,13 @@ if action == "record":
     print("ready", flush=True)
     while not is_hello(frame := link.recv(65536)):
         pass
-    with open(files[0], "wb") as file:
+    with open(name, "wb") as file:
         file.write(frame)
 else:
-    for name in files:
-        with open(name, "rb") as file:
-            link.send(file.read())
+    with open(name, "rb") as file:
+        frame = bytearray(file.read())
+    if action == "send":
+        link.send(frame)
+    for number in range(int(sys.argv[4]) if action == "spread" else 0):
+        frame[PORT_AT:PORT_AT + 2] = (20000 + number).to_bytes(2, "big")
+        link.send(frame)
