@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { cString, errno, errnoName, LIBC_NAMES, openLibrary } from "./libc.ts";
+import { cString, EAGAIN, errno, errnoName, LIBC_NAMES, openLibrary } from "./libc.ts";
 
 const SYMBOLS = {
   /** `int close(int fd)`, in a thread of its own */
@@ -47,6 +47,8 @@ const PERF_FLAG_CLOSE_ON_EXEC = 8n;
 
 /** What the verifier may say; it keeps the end, which has the reason. */
 const LOG_SIZE = 64 << 10;
+/** The verifier gives up when a signal comes; so often it is asked again. */
+const LOAD_AGAIN = 10;
 
 let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 
@@ -218,7 +220,10 @@ export function loadProgram(shape: ProgramShape): number {
   if (shape.traced !== undefined) attributes.u32(68, ATTACH_RAW_TRACEPOINT).u32(108, shape.traced);
   if (shape.isMulti) attributes.u32(68, ATTACH_UPROBE_MULTI);
   if (shape.packets !== undefined) attributes.u32(68, ATTACH_PACKETS[shape.packets]);
-  const result = bpf(COMMAND.programLoad, attributes);
+  let result = bpf(COMMAND.programLoad, attributes);
+  for (let left = LOAD_AGAIN; result === -EAGAIN && left > 0; left--) {
+    result = bpf(COMMAND.programLoad, attributes);
+  }
   if (result >= 0) return result;
   const log = new Uint8Array(LOG_SIZE);
   bpf(COMMAND.programLoad, attributes.pointer(32, log).u32(24, 1).u32(28, log.length));
