@@ -3,21 +3,21 @@
 
 /** A process may have hundreds of megabytes of maps: 4 MiB are some 50,000 mappings. */
 const MAPS_BYTES_MAX = 4 << 20;
-const PIECE_BYTES = 64 << 10;
+/** More than the kernel gives at a time; used for one process after the other. */
+const PIECE = new Uint8Array(16 << 10);
 
 /** The beginning of `/proc/PID/maps`, which is all of it in any sound program; undefined when hidden or gone. */
 export function readMaps(pid: number): string | undefined {
   try {
     using file = Deno.openSync(`/proc/${pid}/maps`);
     const decoder = new TextDecoder();
-    const piece = new Uint8Array(PIECE_BYTES);
     let text = "";
     for (
       let bytes = 0, read;
-      bytes < MAPS_BYTES_MAX && (read = file.readSync(piece)) !== null;
+      bytes < MAPS_BYTES_MAX && (read = file.readSync(PIECE)) !== null;
       bytes += read
     ) {
-      text += decoder.decode(piece.subarray(0, read), { stream: true });
+      text += decoder.decode(PIECE.subarray(0, read), { stream: true });
     }
     return text;
   } catch {

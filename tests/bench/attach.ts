@@ -19,6 +19,8 @@ const KINDS = 40;
 const PROCESSES = 500;
 const TARGET_MS = 3000;
 const AGAIN_TARGET_MS = 1000;
+/** So often, of which the median is taken. */
+const AGAIN = 5;
 /** Large executables in the folders of commands are looked at for 30 ms of each second. */
 const SETTLE_MS = 15_000;
 const RESTING_MS = 10_000;
@@ -31,16 +33,22 @@ export async function benchAttach(): Promise<BenchRow[]> {
     const empty = await attach(object);
     await using _ = await Sleepers.start(folder);
     const first = await attach(object);
-    const again = await attach(object);
+    const again = await attachAgain(object);
     const name = `${PROCESSES} more processes, with ${KINDS} copies of libssl`;
     return [
       row("probes come to this host as it is", empty, undefined),
       row(`to it with ${name}`, first, TARGET_MS),
-      row("  again, with what they need compiled", again, AGAIN_TARGET_MS),
+      row(`  again, with what they need compiled, a median of ${AGAIN}`, again, AGAIN_TARGET_MS),
       { name: "  and go", value: `${again.goneMs.toFixed(0)} ms` },
       { name: "  and are at rest", value: `${(100 * await shareAtRest(object)).toFixed(1)} % of a core` },
     ];
   });
+}
+
+async function attachAgain(object: Uint8Array<ArrayBuffer>): Promise<Attached> {
+  const all: Attached[] = [];
+  for (let left = AGAIN; left > 0; left--) all.push(await attach(object));
+  return all.sort((a, b) => a.ms - b.ms)[AGAIN >> 1];
 }
 
 interface Attached {
