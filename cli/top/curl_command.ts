@@ -27,7 +27,10 @@ const PATH = /^\/[\x21-\x7e]*$/;
 /** Of a body that is given on the command line. */
 const BODY_LETTERS_MAX = 64 * 1024;
 
-/** Lines; what could not be put into it is said in comments behind it. */
+/**
+ * Lines; what could not be put into it is said in comments behind it, in which a peer's words are quoted: to zsh they are no comments
+ * where it is used by hand.
+ */
 export function curlCommand(exchange: Exchange): string {
   const { requestHead, flow, target } = exchange;
   const remarks: string[] = [];
@@ -53,7 +56,7 @@ export function curlCommand(exchange: Exchange): string {
     if (OWN.has(lower) || name.startsWith(":")) continue;
     if (!TOKEN.test(name)) remarks.push("a field whose name is no token is left out");
     else if (value.includes(HIDDEN)) {
-      remarks.push(`${name} is left out: the agent hides secrets without --show-secrets`);
+      remarks.push(`${shellWord(name)} is left out: the agent hides secrets without --show-secrets`);
     } else options.push(`--header ${shellWord(value === "" ? `${name};` : `${name}: ${value}`)}`);
   }
   if (target.includes("‹hidden›")) {
@@ -77,7 +80,8 @@ function body({ requestHead, requestBody, requestBytes }: Exchange, remarks: str
   if (isExact && text.length <= BODY_LETTERS_MAX && !text.includes("\0")) {
     return [`--data-raw ${shellWord(text)}`];
   }
-  remarks.push(`its body of ${requestBytes} bytes is left out: ${trouble || "it is no text, or too long"}`);
+  const reason = trouble === "" ? "it is no text, or too long" : shellWord(trouble);
+  remarks.push(`its body of ${requestBytes} bytes is left out: ${reason}`);
   return [];
 }
 

@@ -73,6 +73,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a shell to which comments are commands finds no order of a peer in them",
+  ...skipIf(missing("bash")),
+  fn: async () => {
+    const { remarks } = await wordsOf({
+      method: "POST",
+      target: "/",
+      requestHead:
+        "POST / HTTP/1.1\nHost: a\n`id`-token: ‹hidden, --show-secrets›\nContent-Encoding: $(id)\x1b[2J",
+      requestBytes: 4,
+      requestBody: base64("abcd"),
+    });
+    assert.deepEqual(remarks, [
+      "# '`id`-token' is left out: the agent hides secrets without --show-secrets",
+      "# its body of 4 bytes is left out: $'encoded as $(id)\\033[2j'",
+    ]);
+  },
+});
+
+Deno.test({
   name: "nothing that a peer sends is run by a shell or leads to another host",
   ...skipIf(missing("bash")),
   fn: async () => {
