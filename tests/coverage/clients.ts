@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { sh } from "../e2e/debian/program.ts";
 import { HTTP2_ANSWERS, POSTGRES_ANSWERS } from "./conversations.ts";
-import { type ClientRow, LIBRARIES, NODEJS, NODEJS_LIBRARIES } from "./rows.ts";
+import { type ClientRow, LIBRARIES, NODEJS, NODEJS_LIBRARIES, OPENSSL_RELEASES } from "./rows.ts";
 
 const NSS_CURL = fileURLToPath(new URL("../e2e/programs/nss_curl.py", import.meta.url));
 const BYE = "* BYE at once\r\n";
@@ -117,11 +117,14 @@ $curl = curl_init(getenv("URL"));
 curl_setopt_array($curl, [CURLOPT_SSL_VERIFYPEER => false, CURLOPT_SSL_VERIFYHOST => 0, CURLOPT_RETURNTRANSFER => true]);
 curl_exec($curl);'`,
   ),
-  row(
-    "openssl s_client",
-    "OpenSSL",
-    "openssl",
-    sh`${REQUEST} | openssl s_client -quiet -connect 127.0.0.1:$PORT`,
+  ...OPENSSL_RELEASES.map(({ library, needs, command }) =>
+    row(
+      "openssl s_client",
+      library,
+      needs,
+      // A library that no other program has is met while this one waits.
+      sh`{ sleep 2; ${REQUEST}; } | ${command} s_client -quiet -connect 127.0.0.1:$PORT`,
+    )
   ),
   row("gnutls-cli", "GnuTLS", "gnutls-cli", sh`${REQUEST} | gnutls-cli --insecure -p $PORT 127.0.0.1`),
   row(

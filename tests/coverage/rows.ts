@@ -55,5 +55,28 @@ export const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
 export const NODEJS = `${ROOTS}/bookworm/usr/bin/node`;
 export const NODEJS_LIBRARIES = `${ROOTS}/bookworm${LIBRARIES}`;
 
+/** How `openssl` of another release is run, in a root of its own: of a Debian whose C library is newer by that one's loader. */
+export interface OpensslRelease {
+  readonly library: string;
+  readonly needs: string;
+  readonly command: string;
+}
+
+function opensslOf(library: string, suite: string, loader?: string): OpensslRelease {
+  const [root, libraries] = [`${ROOTS}/${suite}`, `${ROOTS}/${suite}${LIBRARIES}`];
+  const program = `${root}/usr/bin/openssl`;
+  const command = loader === undefined
+    ? `env LD_LIBRARY_PATH=${libraries} ${program}`
+    : `${libraries}/${loader} --library-path ${libraries} ${program}`;
+  return { library, needs: program, command };
+}
+
+export const OPENSSL_RELEASES: readonly OpensslRelease[] = [
+  { library: "OpenSSL", needs: "openssl", command: "openssl" },
+  opensslOf("OpenSSL 1.0.2", "stretch"),
+  opensslOf("OpenSSL 1.1.1", "bullseye"),
+  opensslOf("OpenSSL 3.5", "trixie", "ld-linux-x86-64.so.2"),
+];
+
 /** What a client sends where the row says nothing. */
 export const REQUEST = "GET / HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";

@@ -2,7 +2,7 @@
 /** Servers of the table. @module */
 import { sh } from "../e2e/debian/program.ts";
 import { HTTP2_REQUEST } from "./conversations.ts";
-import { NODEJS, NODEJS_LIBRARIES, ROOTS, type ServerRow } from "./rows.ts";
+import { NODEJS, NODEJS_LIBRARIES, OPENSSL_RELEASES, ROOTS, type ServerRow } from "./rows.ts";
 
 const BOTH = sh`cat $CERTIFICATE $KEY >both.pem`;
 const PAGE = sh`head -c 200000 /dev/zero | tr '\0' a >page`;
@@ -120,12 +120,14 @@ exec stunnel4 conf`,
     sh`exec socat OPENSSL-LISTEN:$PORT,bind=127.0.0.1,reuseaddr,fork,cert=$CERTIFICATE,key=$KEY,verify=0 SYSTEM:'head -c 20; echo answer'`,
     { answerBytes: 27 },
   ),
-  row(
-    "openssl s_server",
-    "OpenSSL",
-    "openssl",
-    sh`${PAGE}; exec openssl s_server -accept 127.0.0.1:$PORT -cert $CERTIFICATE -key $KEY -WWW -quiet`,
-    { request: GET_PAGE },
+  ...OPENSSL_RELEASES.map(({ library, needs, command }) =>
+    row(
+      "openssl s_server",
+      library,
+      needs,
+      sh`${PAGE}; exec ${command} s_server -accept 127.0.0.1:$PORT -cert $CERTIFICATE -key $KEY -WWW -quiet`,
+      { request: GET_PAGE },
+    )
   ),
   row(
     "gnutls-serv",
