@@ -208,7 +208,9 @@ export class Guest {
    */
   findOwner(ring: number): Identity | number | undefined {
     const owner = this.ownerOf(ring);
-    if (this.rings.some((other) => other !== undefined && other.reader.owner === owner)) return undefined;
+    if (this.rings.some((other) => other !== undefined && other.reader.header.owner === owner)) {
+      return undefined;
+    }
     const pid = this.#findProcess(owner);
     if (pid === undefined || pid === this.identity.pid) return pid === undefined ? undefined : this.identity;
     if (!this.#mayBeKin(pid)) return undefined;

@@ -330,7 +330,7 @@ export class HookSource {
       ring.relieve();
       records = this.#read(ring);
       if (records === 0 && !gone && reader.retired === undefined && reader.blocked(nowMs, this.#blockedMs)) {
-        reader.stop(RETIRED.again);
+        reader.header.stop(RETIRED.again);
         ring.blocked = gone = true;
       }
       if (records === 0 && gone && reader.skipHole()) records = this.#read(ring);

@@ -149,14 +149,14 @@ export class ProgramRing {
       isRecycled: options.baseline !== undefined,
     });
     // What a predecessor decided, too, is for this agent to decide.
-    this.reader.want(true);
-    if (program.isUnwanted) this.reader.want(false);
+    this.reader.header.want(true);
+    if (program.isUnwanted) this.reader.header.want(false);
     const { baseline } = options;
-    this.since = (offset) => Math.max(0, this.reader.counter(offset) - (baseline?.(offset) ?? 0));
-    this.#granted = Math.min(this.reader.grantedData, this.#usable);
+    this.since = (offset) => Math.max(0, this.reader.header.counter(offset) - (baseline?.(offset) ?? 0));
+    this.#granted = Math.min(this.reader.header.grantedData, this.#usable);
     this.#firstData = this.#granted;
-    this.#isInherited = this.reader.isInherited;
-    this.#dropped = this.reader.counter(RING.droppedBytes);
+    this.#isInherited = this.reader.flows.isInherited;
+    this.#dropped = this.reader.header.counter(RING.droppedBytes);
     this.#charge();
   }
 
@@ -210,7 +210,7 @@ export class ProgramRing {
 
   #grant(data: number): void {
     this.#granted = data;
-    this.reader.grant(data, this.#slotsFor(data));
+    this.reader.header.grant(data, this.#slotsFor(data));
   }
 
   /** Where the program's own cgroup is small, puts memory behind its first grant; else raises that to what all have. */
@@ -255,7 +255,7 @@ export class ProgramRing {
 
   /** It is that of a bulk transfer, fills up, or has lost something. */
   #isPressed(): boolean {
-    const dropped = this.reader.counter(RING.droppedBytes);
+    const dropped = this.reader.header.counter(RING.droppedBytes);
     const hasDropped = dropped > this.#dropped;
     this.#dropped = dropped;
     return hasDropped || this.reader.bytesRead - this.#restedAt > BULK || this.isFilling;
@@ -353,7 +353,7 @@ export class ProgramRing {
     const bytes = Math.min(roundUp(touched, PAGE), this.#usable - DATA_MIN & -PAGE);
     if (slots < SLOTS_STEP || bytes < PAGE) return;
     if (this.#view.byteLength === PAGE) this.widen();
-    reader.grant(this.#usable, this.#slotCapacity);
+    reader.header.grant(this.#usable, this.#slotCapacity);
     if (reader.beginGivingBack(slots, bytes / UNIT)) {
       const start = dataStart(this.#slotCapacity);
       if (kept === 0) region.punch(index, PAGE + SLOTS_STEP * SLOT.size, PAGE + slots * SLOT.size);
@@ -376,7 +376,7 @@ export class ProgramRing {
     if (isUnserved) {
       if (this.reader.outstanding === 0) this.#giveBack();
       this.#grant(Math.min(this.#granted, UNSERVED_DATA));
-      this.reader.want(true);
+      this.reader.header.want(true);
     }
     this.ended = true;
     this.region.release(this.#view);
@@ -393,12 +393,12 @@ export class ProgramRing {
     this.reader.finish();
     this.#giveBack();
     this.#grant(Math.min(this.#restData, this.#usable));
-    this.reader.spare();
+    this.reader.header.spare();
   }
 
   /** Tells its process that nobody reads here any more, and frees all its memory. */
   retire(how: number = RETIRED.forGood): void {
-    this.reader.stop(how);
+    this.reader.header.stop(how);
     if (how === RETIRED.forGood) this.region.punch(this.index, PAGE, this.region.geometry!.ringStride);
   }
 }

@@ -323,7 +323,7 @@ export class Programs {
     this.#homes.set(ring, guest);
     this.rings.add(ring, guest.header(index));
     target.programStart(program, timeNs);
-    if (ring.reader.isInherited || guest.isAdopted) this.#tellEarlierLoss(ring);
+    if (ring.reader.flows.isInherited || guest.isAdopted) this.#tellEarlierLoss(ring);
   }
 
   #tellEarlierLoss(ring: ProgramRing): void {
@@ -349,9 +349,9 @@ export class Programs {
     this.rings.remove(ring);
     this.#spares = undefined;
     guest.rings[ring.index] = undefined;
-    reader.releaseHeld(target, program);
+    reader.flows.releaseHeld(target, program, reader.timeNs);
     const hasEnded = (process.dead || ring.left) && reader.retired === undefined;
-    if (hasEnded) { for (const flow of reader.flows) target.close(program, flow, "died", timeNs); }
+    if (hasEnded) { for (const flow of reader.flows.open) target.close(program, flow, "died", timeNs); }
     target.programEnd(program, { losses: lossesOfRing(ring), stopped: reader.retired }, timeNs);
     this.counters.holes += reader.holes;
     if (reader.retired !== undefined) {

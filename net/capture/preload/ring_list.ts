@@ -7,7 +7,7 @@
  */
 import { RING } from "../record/layout.ts";
 import type { ProgramRing } from "./program_ring.ts";
-import { SEQUENCE_MASK } from "./ring_reader.ts";
+import { SEQUENCE_MASK } from "./ring_word.ts";
 
 const HEAD_WORD = RING.head >> 2;
 /** Stands for a head that a ring cannot have. */

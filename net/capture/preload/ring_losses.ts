@@ -54,11 +54,11 @@ function told(allowance: LossAllowance, losses: readonly CaptureLoss[]): Capture
 
 /** What a program lost while nobody read its ring, for people; undefined when that was nothing. */
 export function describeEarlierLoss({ reader }: ProgramRing): string | undefined {
-  const bytes = reader.counter(RING.droppedBytes);
-  const sessions = reader.counter(RING.lostSessions) + reader.counter(RING.unmirrored);
+  const bytes = reader.header.counter(RING.droppedBytes);
+  const sessions = reader.header.counter(RING.lostSessions) + reader.header.counter(RING.unmirrored);
   if (bytes === 0 && sessions === 0) return undefined;
-  const from = timeText(reader.clock(RING.dropFirstNs));
-  const to = timeText(reader.clock(RING.dropLastNs));
+  const from = timeText(reader.header.clock(RING.dropFirstNs));
+  const to = timeText(reader.header.clock(RING.dropLastNs));
   return `had lost ${bytes} bytes and ${sessions} whole sessions before it was served, from ${from} to ${to}`;
 }
 

@@ -10,27 +10,22 @@
  */
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import { deliver, RecordHead, type RecordMeaning, RING_MEANING } from "../record/deliver.ts";
-import { HeldFlows } from "./held_flows.ts";
 import {
-  counterOf,
   DATA_MIN,
   dataStart,
-  FLAG,
   KIND,
   numberOf,
   PAGE,
   RecordError,
-  RETIRED,
   RING,
   SLOT,
   UNIT,
   UNIT_SHIFT,
   unitsOf,
-  WORD,
 } from "../record/layout.ts";
-
-/** Flows that one ring may have open at a time: a program with more than 65,536 sessions at once is not believed. */
-const OPEN_FLOWS_MAX = 65_536;
+import { RingFlows } from "./ring_flows.ts";
+import { RingHeader } from "./ring_header.ts";
+import { SEQUENCE_MASK, slotOf, UNIT_MASK, unitOf, wordOf } from "./ring_word.ts";
 
 /** Holes that are read past one by one after a program died; more than threads that die in the middle of a record. */
 const HOLE_SKIPS_MAX = 64;
@@ -39,15 +34,6 @@ const SLOTS_WORD = dataStart(0) >> 2;
 const HEAD_WORD = RING.head >> 2;
 const TAIL_WORD64 = RING.tail >> 3;
 const TWO_32 = 2 ** 32;
-/** Of a word of the ring: the number of a record. */
-export const SEQUENCE_MASK = (1 << WORD.slotShift) - 1;
-/** A word's slot begins in its low half and ends in its high one. */
-const SLOT_LOW_BITS = 32 - WORD.slotShift;
-const SLOT_MASK = (1 << WORD.slotBits) - 1;
-const DATA_MASK = (1 << WORD.dataBits) - 1;
-const DATA_SHIFT_HIGH = WORD.dataShift - 32;
-const SLOTS = 2 ** WORD.slotBits;
-const SLOT_SHIFT_64 = BigInt(WORD.slotShift);
 /** The tail is published at least this often, so that a producer finds room while a batch is read: in records, and shares of the ring. */
 const PUBLISH_RECORDS = 128;
 const PUBLISH_SHARES = 32;
@@ -67,9 +53,6 @@ export interface ReadTimes {
   floorNs: number;
 }
 
-/** An open flow: how many bytes of each direction have been accounted for; NaN before the first. */
-type OpenFlow = [toServer: number, toClient: number];
-
 export interface RingReaderOptions {
   readonly slotCapacity: number;
   /** CLOCK_REALTIME that times are counted from. */
@@ -84,6 +67,8 @@ export interface RingReaderOptions {
 }
 
 export class RingReader {
+  readonly header = new RingHeader();
+  readonly flows: RingFlows;
   /** Why the ring is read no more; set by an impossible value or by {@linkcode retire}. */
   retired: string | undefined;
   /** Records begun and never finished that were read past. */
@@ -103,7 +88,6 @@ export class RingReader {
   readonly #slotCapacity: number;
   readonly #baseLow: number;
   readonly #baseHigh: number;
-  readonly #admitsLoss: (bytes: number) => boolean;
   #words!: Int32Array;
   #words64!: BigInt64Array;
   #memory!: ArrayBuffer;
@@ -114,13 +98,6 @@ export class RingReader {
   #sequence = 0;
   #slot = 0;
   #unit = 0;
-  readonly #flows = new Map<number, OpenFlow>();
-  #lastFlow = 0;
-  #last: OpenFlow = [0, 0];
-  /** Bytes that are missing by the word of gaps and offsets. */
-  #claimedLoss = 0;
-  /** Of flows that a predecessor saw open; undefined when there was none. */
-  readonly #held: HeldFlows | undefined;
   readonly #head = new RecordHead();
   readonly #meaning: RecordMeaning;
   /** Records read, and the time, when the ring was first seen to stand still there. */
@@ -138,7 +115,6 @@ export class RingReader {
   constructor(memory: ArrayBuffer, options: RingReaderOptions) {
     const { timeBaseNs } = options;
     this.#meaning = options.meaning ?? RING_MEANING;
-    this.#admitsLoss = options.admitsLoss ?? (() => true);
     this.#slotCapacity = options.slotCapacity;
     this.#baseLow = Number(BigInt.asUintN(32, timeBaseNs));
     this.#baseHigh = Number(BigInt.asUintN(32, timeBaseNs >> 32n));
@@ -149,31 +125,22 @@ export class RingReader {
     this.#sequence = low & SEQUENCE_MASK;
     this.#slot = slotOf(low, high);
     this.#unit = unitOf(high);
-    if ((low !== 0 || high !== 0) && !options.isRecycled) {
-      this.#held = new HeldFlows();
-      Atomics.add(this.#words, RING.generation >> 2, 1);
-    }
+    const isInherited = (low !== 0 || high !== 0) && !options.isRecycled;
+    if (isInherited) this.header.takeOver();
+    const { admitsLoss = () => true } = options;
+    this.flows = new RingFlows({ meaning: this.#meaning, admitsLoss, isInherited });
   }
 
   /** Goes on in another view of the same memory; the caller detaches the old one. In a single page nothing can be read. */
   remap(memory: ArrayBuffer): void {
     const start = Math.min(dataStart(this.#slotCapacity), memory.byteLength);
     this.#words = new Int32Array(memory, 0, start >> 2);
+    this.header.remap(this.#words);
     this.#words64 = new BigInt64Array(memory, 0, PAGE >> 3);
     this.#memory = memory;
     this.#dataStart = start;
     this.#dataInView = memory.byteLength - start;
     this.wantsBytes = 0;
-  }
-
-  /** A predecessor read here. */
-  get isInherited(): boolean {
-    return this.#held !== undefined;
-  }
-
-  /** Flows that are open or of which records came. */
-  get flows(): number[] {
-    return [...this.#flows.keys()];
   }
 
   /** Records that were reserved and not read yet, by the word of the producer. */
@@ -185,22 +152,6 @@ export class RingReader {
   get ready(): boolean {
     if (this.retired !== undefined) return false;
     return this.outstanding !== 0 && this.#find(this.#next) >= 0;
-  }
-
-  /** Who has the ring, by the program's word: a thread id of its own pid namespace. */
-  get owner(): number {
-    return Atomics.load(this.#words, RING.owner >> 2) >>> 0;
-  }
-
-  /** A counter of the ring's header, `RING.droppedBytes` and those behind it; by the program's word. */
-  counter(offset: number): number {
-    return counterOf(Atomics.load(this.#words, offset >> 2), Atomics.load(this.#words, (offset >> 2) + 1));
-  }
-
-  /** A time of the ring's header, nanoseconds since 1970 and not exact; 0 is none. */
-  clock(offset: number): number {
-    const low = Atomics.load(this.#words, offset >> 2) >>> 0;
-    return (Atomics.load(this.#words, (offset >> 2) + 1) >>> 0) * TWO_32 + low;
   }
 
   /** The share of what was granted that is taken, 0 to 1: the fuller of data area and slots. */
@@ -216,49 +167,16 @@ export class RingReader {
     return Math.min(1, Math.max(units / unitsOf(grantedData), records / grantedSlots));
   }
 
-  /** Bytes of data area that producers may use, by the word that they can write too. */
-  get grantedData(): number {
-    return Atomics.load(this.#words, RING.grantedData >> 2) >>> 0;
-  }
-
-  /** Slots that producers may use, likewise. */
-  get grantedSlots(): number {
-    return Atomics.load(this.#words, RING.grantedSlots >> 2) >>> 0;
-  }
-
-  /** Sets what producers may use from now on. */
-  grant(dataBytes: number, slots: number): void {
-    Atomics.store(this.#words, RING.grantedData >> 2, dataBytes);
-    Atomics.store(this.#words, RING.grantedSlots >> 2, slots);
-  }
-
-  /** Tells producers whether anything of their process may be wanted: where not, they need not copy what passes. */
-  want(isWanted: boolean): void {
-    const [from, to] = isWanted ? [RETIRED.unwanted, 0] : [0, RETIRED.unwanted];
-    Atomics.compareExchange(this.#words, RING.retired >> 2, from, to);
-  }
-
   /** Reads this ring no more and tells its producers. */
   retire(reason: string): void {
     this.retired ??= reason;
-    this.stop();
-  }
-
-  /** Tells producers that nobody reads here any more, and whether their process may make another ring. */
-  stop(how: number = RETIRED.forGood): void {
-    Atomics.store(this.#words, RING.retired >> 2, how);
+    this.header.stop();
   }
 
   /** Passes over everything that is reserved: of a process that is gone. */
   finish(): void {
     this.#sequence = (this.#sequence + this.outstanding) & SEQUENCE_MASK;
     this.#publish();
-  }
-
-  /** Makes the ring spare; nothing else is changed but what was said of the process that had it. */
-  spare(): void {
-    this.want(true);
-    Atomics.store(this.#words, RING.owner >> 2, 0);
   }
 
   /**
@@ -341,7 +259,7 @@ export class RingReader {
     if (nearestSlot < 0) return false;
     this.#slot = nearestSlot;
     this.#unit = (this.#words[SLOTS_WORD + (nearestSlot << 4) + (SLOT.position >> 2)] >>> UNIT_SHIFT) &
-      DATA_MASK;
+      UNIT_MASK;
     return true;
   }
 
@@ -382,13 +300,6 @@ export class RingReader {
     this.#publish();
     this.touchedSlots = 1;
     this.touchedUnits = 0;
-  }
-
-  /** Hands on, as of flows that nobody knows, what was kept of flows that were not opened again. */
-  releaseHeld(target: CaptureTarget, program: CaptureProgram): void {
-    for (const flow of this.#held?.flows() ?? []) {
-      this.#held!.release(flow, target, program, this.#meaning, this.timeNs);
-    }
   }
 
   get #next(): number {
@@ -462,7 +373,7 @@ export class RingReader {
     // Made in two thirds of the time that `subarray` takes.
     const payload = length === 0 ? EMPTY : new Uint8Array(this.#memory, this.#dataStart + position, length);
     if (kind === KIND.hello || flow === 0) deliver(target, program, head, payload, this.#meaning);
-    else this.#readOfFlow(target, program, payload);
+    else this.flows.take(target, program, head, payload);
     return true;
   }
 
@@ -477,102 +388,8 @@ export class RingReader {
     this.recordsRead++;
   }
 
-  /** Delivers, or keeps, the record in `#head`, which is one of a flow. */
-  #readOfFlow(target: CaptureTarget, program: CaptureProgram, payload: Uint8Array): void {
-    const head = this.#head;
-    const { kind, flow } = head;
-    const known = flow === this.#lastFlow ? this.#last : this.#flows.get(flow);
-    if (kind === KIND.open) {
-      if ((head.flags & FLAG.again) !== 0) {
-        if (known === undefined) this.#openAgain(target, program, payload);
-        return;
-      }
-      this.#open(flow, known);
-      this.#begin();
-    } else if (known === undefined && this.#held !== undefined) {
-      return this.#hold(target, program, payload);
-    } else if (kind === KIND.close) {
-      this.#flows.delete(flow);
-      this.#lastFlow = 0;
-    } else {
-      if (flow !== this.#lastFlow) this.#open(flow, known);
-      this.#account(kind === KIND.gap ? head.amount : payload.length);
-    }
-    deliver(target, program, head, payload, this.#meaning);
-  }
-
-  /** Makes `flow` the last one; `known` is what is known of it. */
-  #open(flow: number, known: OpenFlow | undefined): void {
-    let open = known;
-    if (open === undefined) {
-      this.#flows.set(flow, open = [NaN, NaN]);
-      if (this.#flows.size > OPEN_FLOWS_MAX) {
-        throw new RecordError(`more than ${OPEN_FLOWS_MAX} flows are open`);
-      }
-    }
-    this.#last = open;
-    this.#lastFlow = flow;
-  }
-
-  /** Takes the last flow's offsets from its opening, if they are not known. */
-  #begin(): void {
-    const { offset, amount } = this.#head;
-    if (Number.isNaN(this.#last[0])) this.#last[0] = offset;
-    if (Number.isNaN(this.#last[1])) this.#last[1] = amount;
-  }
-
-  /** A flow that a predecessor saw open: what was kept of it follows. */
-  #openAgain(target: CaptureTarget, program: CaptureProgram, payload: Uint8Array): void {
-    const head = this.#head;
-    const { flow } = head;
-    this.#open(flow, undefined);
-    head.offset = this.#held?.offset(flow, 0, head.offset) ?? head.offset;
-    head.amount = this.#held?.offset(flow, 1, head.amount) ?? head.amount;
-    this.#begin();
-    deliver(target, program, head, payload, this.#meaning);
-    this.#held?.release(flow, target, program, this.#meaning, this.timeNs);
-  }
-
-  #hold(target: CaptureTarget, program: CaptureProgram, payload: Uint8Array): void {
-    const held = this.#held!;
-    const { flow, kind } = this.#head;
-    for (const crowded of held.hold(this.#head, payload)) {
-      held.release(crowded, target, program, this.#meaning, this.timeNs);
-    }
-    // It ended before it was opened again: nobody will say what it was.
-    if (kind === KIND.close) held.release(flow, target, program, this.#meaning, this.timeNs);
-  }
-
-  /** Follows the last flow's offsets: what they leave out is claimed to be lost. */
-  #account(length: number): void {
-    const { kind, direction, offset } = this.#head;
-    const expected = this.#last[direction];
-    const missing = (offset > expected ? offset - expected : 0) + (kind === KIND.gap ? length : 0);
-    if (!(offset + length <= expected)) this.#last[direction] = offset + length;
-    if (!(missing > 0)) return;
-    this.#claimedLoss += missing;
-    if (!this.#admitsLoss(this.#claimedLoss)) {
-      throw new RecordError("it tells of more bytes than its process can have passed");
-    }
-  }
-
   /** Makes room: everything up to the last record read may be written over. One 64-bit store. */
   #publish(): void {
     Atomics.store(this.#words64, TAIL_WORD64, wordOf(this.#sequence, this.#slot, this.#unit));
   }
-}
-
-/** A word of the ring, not fresh. */
-function wordOf(sequence: number, slot: number, unit: number): bigint {
-  return BigInt.asIntN(64, BigInt(unit * SLOTS + slot) << SLOT_SHIFT_64 | BigInt(sequence));
-}
-
-/** Slot of a word of the ring, given its halves. */
-function slotOf(low: number, high: number): number {
-  return (low >>> WORD.slotShift | high << SLOT_LOW_BITS) & SLOT_MASK;
-}
-
-/** Unit of data of a word of the ring, given its high half. */
-function unitOf(high: number): number {
-  return (high >>> DATA_SHIFT_HIGH) & DATA_MASK;
 }

@@ -87,7 +87,7 @@ Deno.test("whatever fits comes out, in order, through many laps, rewinds and cha
     let written = 0;
     for (let step = 0; step < 2000; step++) {
       if (random.oneIn(50)) {
-        reader.grant(
+        reader.header.grant(
           64 * (1 + random.below(geometry.dataCapacity / 64)),
           2 + random.below(geometry.slotCapacity - 1),
         );
@@ -100,7 +100,7 @@ Deno.test("whatever fits comes out, in order, through many laps, rewinds and cha
       if (random.oneIn(6)) read(NOW, { records: 1 + random.below(20), bytes: 1 + random.below(4000) });
       assert.equal(reader.retired, undefined);
     }
-    reader.grant(geometry.dataCapacity, geometry.slotCapacity);
+    reader.header.grant(geometry.dataCapacity, geometry.slotCapacity);
     while (read() > 0);
     const seen = log.calls.map((call) =>
       call[0] === "gap" ? [(call[3] as CaptureGap).offset, new Uint8Array(0)] : [call[4], call[5]]
@@ -427,7 +427,7 @@ Deno.test("what is never opened again is told in the end, and what is kept of it
   }
   const told = log.of("data").length - 1;
   assert(told * payload.length >= HELD_BYTES_MAX && told < written);
-  next.releaseHeld(log, PROGRAM);
+  next.flows.releaseHeld(log, PROGRAM, next.timeNs);
   assert.equal(log.of("data").length - 1, written);
   assert.equal(reader.retired, undefined);
 });
@@ -466,17 +466,17 @@ Deno.test("readers that die again and again lose nothing: every byte is told onc
       }
       if (!random.oneIn(40)) continue;
       // A reader that dies has told all that it published; what it kept it would have told as of unknown flows.
-      reader.releaseHeld(target, PROGRAM);
+      reader.flows.releaseHeld(target, PROGRAM, reader.timeNs);
       open = new Set();
       reader = readerOf(memory, 64, geometry.dataCapacity);
     }
     while (flows.some((flow) => !flow.flush())) reader.read(target, PROGRAM, ALL, NOW);
     while (reader.read(target, PROGRAM, ALL, NOW) > 0);
-    reader.releaseHeld(target, PROGRAM);
+    reader.flows.releaseHeld(target, PROGRAM, reader.timeNs);
     assert.equal(reader.retired, undefined);
     assert.deepEqual(told, flows.map(({ offset }) => offset));
-    const dropped = reader.counter(RING.droppedBytes);
-    assert.equal(dropped, reader.counter(RING.gapBytes));
+    const dropped = reader.header.counter(RING.droppedBytes);
+    assert.equal(dropped, reader.header.counter(RING.gapBytes));
     assert(unknown <= told.reduce((sum, bytes) => sum + bytes));
   }
 });
