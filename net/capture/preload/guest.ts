@@ -16,6 +16,9 @@ import { counterOf, MAGIC, OWNER_UNKNOWN, paddedText, PAGE, RETIRED, RING } from
 /** Processes below the one that brought a region that are asked whether a ring is theirs. */
 const DESCENDANTS_MAX = 64;
 
+/** A region that is mapped by others goes on to be asked about, more and more seldom. */
+const EVERY_MS_MAX = 60_000;
+
 /** A process as the kernel describes it. */
 export interface Identity {
   readonly pid: number;
@@ -77,6 +80,27 @@ export class Guest {
   /** Its first page is written, and believed. */
   get isBegun(): boolean {
     return this.region.geometry !== undefined;
+  }
+
+  /** Nobody is known who would write to it, and everything is read. */
+  get mayBeOrphan(): boolean {
+    const { process } = this;
+    if (
+      !process.dead && !this.left && process.pid !== 0 &&
+      !this.rings.some((ring) => ring?.process.pid === 0)
+    ) {
+      return false;
+    }
+    if (this.isBegun ? this.claimed() >= 0 : this.region.isBegun) return false;
+    return this.rings.every((ring) =>
+      ring === undefined || (ring.process.pid === 0 && ring.reader.outstanding === 0)
+    );
+  }
+
+  /** Whether anybody still has it is asked later, and each time later than before. */
+  askLater(nowMs: number): void {
+    this.everyMs = Math.min(EVERY_MS_MAX, this.everyMs * 2);
+    this.dueMs = nowMs + this.everyMs;
   }
 
   /** The processes that are known to write to it, or are asked whether they do. */
@@ -193,6 +217,12 @@ export class Guest {
     const isThere = mayExist(path) && this.#ranges.has(pid);
     if (!isThere) this.#ranges.delete(pid);
     return isThere || undefined;
+  }
+
+  /** A process has it in memory no more. */
+  noteLeft(pid: number): void {
+    if (pid === this.identity.pid) this.left = true;
+    for (const ring of this.rings) if (ring?.process.pid === pid) ring.left = true;
   }
 
   /** Takes in what was read in the maps of a process; undefined when they are hidden. */

@@ -9,10 +9,10 @@
  */
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import type { RecordMeaning } from "../record/deliver.ts";
-import { RETIRED, RING } from "../record/layout.ts";
+import { RETIRED } from "../record/layout.ts";
 import { type Arrival, checkGreeting } from "./agent_socket.ts";
 import { Guest, identify, type Identity } from "./guest.ts";
-import { descriptorLimit } from "../../ffi/descriptor_limit.ts";
+import { GuestList } from "./guest_list.ts";
 import { libc } from "../../ffi/libc.ts";
 import { LossAllowance } from "./loss_allowance.ts";
 import { MemoryBudget } from "./memory_budget.ts";
@@ -24,23 +24,14 @@ import { fileKey, Region, RegionError } from "./region.ts";
 import type { RegionMapping } from "./region_scan.ts";
 import { Waiting } from "./waiting.ts";
 
-/** Regions at a time, where there are descriptors for them: each costs two, and some address space. One user other than root has half. */
-const REGIONS_MAX = 16_384;
-const DESCRIPTORS_EACH = 2;
-/** Descriptors that regions leave to the rest of this process, which does not survive without; at most half of what it may have. */
-const LEFT_DESCRIPTORS = 256;
 /** Rings that one user's programs get in one look: finding out whose each is takes some files of /proc. */
 const CLAIMS_OF_USER = 8;
 /** No more of one user's in a look once they have taken so long: a program may have thousands of threads to ask. */
 const CLAIMS_MS = 5;
 /** Processes that are asked in one look whether they still map their region. */
 const MAPPINGS_ASKED = 64;
-/** A region that is mapped by others goes on to be asked about, more and more seldom. */
-const EVERY_MS_MAX = 60_000;
 /** A region of which nobody can say whether it is mapped is kept for so long after the process that brought it. */
 const UNKNOWN_MS = 60_000;
-
-const OWNER_WORD = RING.owner >> 2;
 
 /** What became of the programs that came. */
 export interface ProgramCounters {
@@ -83,24 +74,18 @@ export class Programs {
   readonly counters: ProgramCounters = { programs: 0, adopted: 0, refused: new Map(), retired: 0, holes: 0 };
   readonly budget: MemoryBudget;
   readonly #options: ProgramsOptions;
-  readonly #regionsMax: number;
   readonly #watch = new ProcessWatch();
-  /** By the key of their memory. */
-  readonly #guests = new Map<string, Guest>();
-  /** By the process that brought them, which has one, or comes again as another program. */
-  readonly #byPid = new Map<number, Guest[]>();
+  readonly #guests: GuestList;
   readonly #waiting = new Waiting((guest) => guest.region.isBegun);
   /** Regions whose descriptors another thread still uses. */
   readonly #closing = new Set<Promise<void>>();
   /** Where each ring that is read lies. */
   readonly #homes = new Map<ProgramRing, Guest>();
-  /** Headers of all rings that may be claimed next, and their regions; undefined when some have changed since. */
-  #spares: { readonly headers: readonly Int32Array[]; readonly guests: readonly Guest[] } | undefined;
   #asked = 0;
 
   constructor(options: ProgramsOptions) {
     this.#options = options;
-    this.#regionsMax = options.regionsMax ?? affordableRegions(descriptorLimit());
+    this.#guests = new GuestList(options.regionsMax);
     this.budget = new MemoryBudget(options.totalMemory);
   }
 
@@ -111,7 +96,7 @@ export class Programs {
 
   /** Whether a process has brought a region that is still held. */
   hasGuest(pid: number): boolean {
-    return this.#broughtBy(pid).some((guest) => !guest.left);
+    return this.#guests.broughtBy(pid).some((guest) => !guest.left);
   }
 
   /** Whether a program came a moment ago that has not used TLS yet. */
@@ -122,10 +107,6 @@ export class Programs {
   /** Whether a region is held, by the key of its memory. */
   holds(key: string): boolean {
     return this.#guests.has(key);
-  }
-
-  #broughtBy(pid: number): readonly Guest[] {
-    return this.#byPid.get(pid) ?? [];
   }
 
   /** Takes a region that was handed over, or refuses it and counts why. */
@@ -152,7 +133,7 @@ export class Programs {
 
   /** Takes in where a process maps regions; undefined when its maps are hidden. */
   mapped(pid: number, mappings: readonly RegionMapping[] | undefined, nowMs: number): void {
-    for (const guest of this.#guests.values()) {
+    for (const guest of this.#guests) {
       if (guest.writers().includes(pid)) {
         guest.setMappings(pid, mappings);
         // To ask again at once would be to ask for ever.
@@ -183,11 +164,8 @@ export class Programs {
 
   #add(guest: Guest): void {
     const { uid } = guest.identity;
-    this.#guests.set(guest.region.key, guest);
-    const brought = this.#byPid.get(guest.identity.pid);
-    if (brought === undefined) this.#byPid.set(guest.identity.pid, [guest]);
-    else brought.push(guest);
-    if (this.#isCrowded(uid)) {
+    this.#guests.add(guest);
+    if (this.#guests.isCrowded(uid)) {
       const regions = `there are ${this.regions} regions`;
       this.#refuse("too-many-regions", `Cannot mirror ${name(guest.identity)}: ${regions}`, uid);
       this.#forget(guest);
@@ -196,19 +174,10 @@ export class Programs {
     }
   }
 
-  #isCrowded(uid: number): boolean {
-    const ofUserMax = this.#regionsMax / 2;
-    if (this.#guests.size > this.#regionsMax) return true;
-    if (uid === 0 || this.#guests.size <= ofUserMax) return false;
-    let ofUser = 0;
-    for (const { identity } of this.#guests.values()) if (identity.uid === uid) ofUser++;
-    return ofUser > ofUserMax;
-  }
-
   /** A process that comes again runs another program, unless it says so itself. */
   #forgetReplaced(pid: number): void {
     // A program that brings many regions is nobody to ask about each of them again.
-    for (const guest of this.#broughtBy(pid).slice(-1)) this.#seeWhetherLeft(guest, pid);
+    for (const guest of this.#guests.broughtBy(pid).slice(-1)) this.#seeWhetherLeft(guest, pid);
   }
 
   /** Begins regions that were written to for the first time; with `all` those that have waited for long are not left for later. */
@@ -220,29 +189,12 @@ export class Programs {
 
   /** Takes the rings that were claimed since the last look, or refuses them; answers how many. */
   claim(timeNs: number, nowMs: number): number {
-    const { headers, guests } = this.#spares ??= this.#listSpares();
-    const claimed: Guest[] = [];
-    for (let at = 0; at < headers.length; at++) {
-      if (Atomics.load(headers[at], OWNER_WORD) !== 0) claimed.push(guests[at]);
-    }
-    return this.#claim(claimed, timeNs, nowMs);
-  }
-
-  #listSpares() {
-    const headers: Int32Array[] = [];
-    const guests: Guest[] = [];
-    for (const guest of this.#guests.values()) {
-      for (const header of guest.spareHeaders()) {
-        headers.push(header);
-        guests.push(guest);
-      }
-    }
-    return { headers, guests };
+    return this.#claim(this.#guests.claimed(), timeNs, nowMs);
   }
 
   /** Whether the maps of a process are being read to know whose a ring is. */
   get isAsking(): boolean {
-    for (const guest of this.#guests.values()) if (guest.asked.size > 0) return true;
+    for (const guest of this.#guests) if (guest.asked.size > 0) return true;
     return false;
   }
 
@@ -270,7 +222,7 @@ export class Programs {
   }
 
   #begin(guest: Guest): void {
-    this.#spares = undefined;
+    this.#guests.sparesChanged();
     try {
       guest.begin();
     } catch (error) {
@@ -287,7 +239,7 @@ export class Programs {
   #take(guest: Guest, index: number, owner: Identity | undefined, timeNs: number, nowMs: number): void {
     const { dataMax, timeBaseNs, target, meaning, isWanted } = this.#options;
     const identity = owner ?? guest.identity;
-    this.#spares = undefined;
+    this.#guests.sparesChanged();
     if (guest.region.isSealed) {
       guest.refuse(index);
       const message = `Cannot mirror ${name(identity)}: its memory is sealed against being given back`;
@@ -347,7 +299,7 @@ export class Programs {
     const guest = this.#homes.get(ring)!;
     this.#homes.delete(ring);
     this.rings.remove(ring);
-    this.#spares = undefined;
+    this.#guests.sparesChanged();
     guest.rings[ring.index] = undefined;
     reader.flows.releaseHeld(target, program, reader.timeNs);
     const hasEnded = (process.dead || ring.left) && reader.retired === undefined;
@@ -370,14 +322,14 @@ export class Programs {
     this.#watch.look();
     this.rings.rest(nowMs);
     this.#askSome();
-    for (const guest of this.#guests.values()) {
-      if (nowMs >= guest.dueMs && this.#mayBeOrphan(guest)) this.#askWhetherNeeded(guest, timeNs, nowMs);
+    for (const guest of this.#guests) {
+      if (nowMs >= guest.dueMs && guest.mayBeOrphan) this.#askWhetherNeeded(guest, timeNs, nowMs);
     }
   }
 
   /** Asks some living processes whether they still map their region: exec ends that. */
   #askSome(): void {
-    const guests = [...this.#guests.values()];
+    const guests = [...this.#guests];
     for (let i = 0; i < Math.min(MAPPINGS_ASKED, guests.length); i++) {
       const guest = guests[this.#asked++ % guests.length];
       for (const pid of guest.writers()) this.#seeWhetherLeft(guest, pid);
@@ -388,30 +340,13 @@ export class Programs {
     if (!guest.isBegun || pid === 0) return;
     const isMapped = guest.isMappedBy(pid);
     if (isMapped === undefined) this.#readMaps(guest, pid);
-    if (isMapped !== false) return;
-    if (pid === guest.identity.pid) guest.left = true;
-    for (const ring of guest.rings) if (ring?.process.pid === pid) ring.left = true;
-  }
-
-  /** Nobody is known who would write to it, and everything is read. */
-  #mayBeOrphan(guest: Guest): boolean {
-    const { process } = guest;
-    if (
-      !process.dead && !guest.left && process.pid !== 0 &&
-      !guest.rings.some((ring) => ring?.process.pid === 0)
-    ) {
-      return false;
-    }
-    if (guest.isBegun ? guest.claimed() >= 0 : guest.region.isBegun) return false;
-    return guest.rings.every((ring) =>
-      ring === undefined || (ring.process.pid === 0 && ring.reader.outstanding === 0)
-    );
+    if (isMapped === false) guest.noteLeft(pid);
   }
 
   /** Lets go of a region that no process maps any more. */
   #askWhetherNeeded(guest: Guest, timeNs: number, nowMs: number): void {
     const isMapped = guest.isMappedElsewhere();
-    this.#spares = undefined;
+    this.#guests.sparesChanged();
     if (isMapped !== false) {
       for (const ring of guest.rings) if (ring !== undefined) this.rings.move(ring, guest.header(ring.index));
     }
@@ -424,17 +359,12 @@ export class Programs {
         this.end(ring, timeNs);
       }
       // What is in it cannot be given back: it stays its user's cost until nobody maps it.
-      if (guest.region.isLost && guest.region.isSealed) return this.#askLater(guest, nowMs);
+      if (guest.region.isLost && guest.region.isSealed) return guest.askLater(nowMs);
       this.#tellRegion(guest, timeNs);
       this.#forget(guest);
     } else if (isMapped) {
-      this.#askLater(guest, nowMs);
+      guest.askLater(nowMs);
     }
-  }
-
-  #askLater(guest: Guest, nowMs: number): void {
-    guest.everyMs = Math.min(EVERY_MS_MAX, guest.everyMs * 2);
-    guest.dueMs = nowMs + guest.everyMs;
   }
 
   /** Tells what processes lost that shared a region and found no ring in it. */
@@ -451,12 +381,7 @@ export class Programs {
   }
 
   #forget(guest: Guest): void {
-    this.#guests.delete(guest.region.key);
-    this.#spares = undefined;
-    const { pid } = guest.identity;
-    const others = this.#broughtBy(pid).filter((other) => other !== guest);
-    if (others.length > 0) this.#byPid.set(pid, others);
-    else this.#byPid.delete(pid);
+    this.#guests.delete(guest);
     this.#waiting.delete(guest);
     this.#watch.forget(guest.process);
     const closed = guest.region.close().then(() => void this.#closing.delete(closed));
@@ -481,7 +406,7 @@ export class Programs {
 
   /** Lets go of everything; the rings have been ended. */
   async close(timeNs: number): Promise<void> {
-    for (const guest of [...this.#guests.values()]) {
+    for (const guest of [...this.#guests]) {
       this.#tellRegion(guest, timeNs);
       this.#forget(guest);
     }
@@ -492,9 +417,4 @@ export class Programs {
 
 function name({ comm, pid, uid }: Identity): string {
   return `${comm || "a program"} (process ${pid}, uid ${uid})`;
-}
-
-function affordableRegions(descriptors: number): number {
-  const left = Math.min(LEFT_DESCRIPTORS, descriptors / 2);
-  return Math.min(REGIONS_MAX, Math.floor((descriptors - left) / DESCRIPTORS_EACH));
 }
