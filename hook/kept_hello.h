@@ -9,6 +9,9 @@
 /* The session is new. */
 void kept_hello_begin(const void *session);
 
+/* The session, which has begun, has no place any more: too many others have begun since. */
+bool kept_hello_gave_way(const void *session);
+
 /* The session's hello has not passed as far as it is kept. */
 bool kept_hello_wanted(const void *session);
 

@@ -3,6 +3,7 @@
 
 #include "address.h"
 #include "hello.h"
+#include "kept_hello.h"
 #include "libc.h"
 
 #define NAME_MAX_BYTES 255u
@@ -117,6 +118,12 @@ static void find_version(const struct flow_use *use, struct sslc_open *open)
         get_random(use->ssl, open->client_random, sizeof open->client_random);
 }
 
+/* Of a session whose beginning was met, by a library that tells of its ClientHello only what is kept. */
+static bool is_hello_gone(const struct flow_use *use, uint32_t flags)
+{
+    return (flags & SESSION_LATE) == 0 && LIBRARY(use->library, SSL_get_client_random) == kept_hello_random && kept_hello_gave_way(use->ssl);
+}
+
 bool open_publish(struct ring_view *view, const struct flow_use *use, struct session *session, bool update,
                   uint64_t time_ns)
 {
@@ -143,7 +150,7 @@ bool open_publish(struct ring_view *view, const struct flow_use *use, struct ses
     memset(&form, 0, sizeof form);
     form.kind = SSLC_OPEN;
     form.flags = (uint16_t)((update ? SSLC_UPDATE : 0) | ((flags & SESSION_INHERITED) != 0 ? SSLC_INHERITED : 0) |
-                            ((flags & SESSION_LATE) != 0 ? SSLC_LATE : 0) |
+                            ((flags & SESSION_LATE) != 0 ? SSLC_LATE : 0) | (is_hello_gone(use, flags) ? SSLC_HELLO_GONE : 0) |
                             (!update && (flags & SESSION_AGAIN) != 0 ? SSLC_AGAIN : 0));
     form.flow = session->flow;
     form.offset = load_relaxed(&session->offset[0]) - load_relaxed(&session->pending[0]);

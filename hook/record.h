@@ -246,6 +246,7 @@ enum sslc_direction { SSLC_TO_SERVER = 0, SSLC_TO_CLIENT = 1 };
 #define SSLC_ALERT_SENT 16u /* close: our side sent close_notify first */
 #define SSLC_NEVER_USER 32u /* gap: bytes that never were in user memory (sendfile), not a full ring */
 #define SSLC_AGAIN 64u     /* open: told before under the same number, to a reader that is gone; offsets go on */
+#define SSLC_HELLO_GONE 128u /* open: its ClientHello gave way to those of sessions that began later: random and name are unknown */
 
 struct sslc_slot {
     uint32_t sequence;   /*  0  mod 2^29, written last */

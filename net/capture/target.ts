@@ -105,6 +105,8 @@ export interface CaptureOpen {
   readonly inherited: boolean;
   /** The session had begun before the source looked. */
   readonly late: boolean;
+  /** Random and name are unknown, since the source kept no ClientHello of so many that came at the same time. */
+  readonly isHelloGone?: boolean;
 }
 
 /** A ClientHello that was seen on a connection, to find the addresses of its session. */

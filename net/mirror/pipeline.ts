@@ -117,6 +117,7 @@ export class Pipeline implements CaptureTarget {
     this.#nowNs = timeNs;
     const counters = this.#books.of(program);
     const teller = this.#flows.open(program, flow, open, timeNs);
+    if (open.isHelloGone && !open.update) counters.count("hello-gone");
     if (teller?.isOtherEnd) counters.count("flow-other-end-mirrored");
   }
 

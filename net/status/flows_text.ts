@@ -12,6 +12,7 @@ export function flowsText(
     [Math.max(0, flows.claimed - denied), "over before the kernel was asked"],
     [denied, "address-denied"],
     [events["flow-not-on-interface"] ?? 0, "not on the interface"],
+    [events["hello-gone"] ?? 0, "without a name: too many handshakes at once"],
   ];
   const told = parts.filter(([amount]) => amount > 0).map(([amount, what]) => `, ${count(amount)} ${what}`);
   return `${count(flows.open)} open, ${count(flows.soFar)} so far${told.join("")}`;

@@ -80,9 +80,10 @@ Deno.test("status of an agent: what both ends of a session told is neither lost 
     "other-end-mirrored": { amount: 2048, lastMs: NOW_MS - 3000 },
     skipped: { amount: 1 << 30, lastMs: NOW_MS - 3000 },
   };
-  const lines = statusLines({ ...AGENT, lost, events: { "address-denied": 1 } });
+  const lines = statusLines({ ...AGENT, lost, events: { "address-denied": 1, "hello-gone": 7 } });
   assert.deepEqual(lines.filter((line) => /^(flows|lost|left out|told) /.test(line)), [
-    "flows       382 open, 91,204 so far, 2 over before the kernel was asked, 1 address-denied",
+    "flows       382 open, 91,204 so far, 2 over before the kernel was asked, 1 address-denied, " +
+    "7 without a name: too many handshakes at once",
     "lost        nothing",
     "left out    25.00 %: 1.0 GiB skipped (last 3 s ago)",
     "told twice  2.0 KiB told by the other end (last 3 s ago); mirrored once",

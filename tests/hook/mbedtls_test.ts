@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Programs with mbed TLS go on as they do without the hook, and what is told of their sessions is so of each. @module */
 import assert from "node:assert/strict";
+import { FLAG } from "../../net/capture/record/layout.ts";
 import { missing } from "../support/run.ts";
 import { headerMissing, skipIf } from "../support/skip.ts";
 import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
@@ -8,6 +9,9 @@ import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } 
 const lacking = skipIf(missing("cc"), headerMissing("mbedtls/ssl.h", "libmbedtls-dev"));
 /** As many sessions as surely have a place for their hellos. */
 const PAIRS = 8;
+/** Hellos that are kept, and pairs of sessions that are more. */
+const PLACES = 256;
+const MANY_PAIRS = 130;
 
 async function pairs(args: string[], env: Record<string, string> = {}): Promise<Output> {
   const program = await compile("mbedtls_pairs", ["mbedtls_pairs.c"], [
@@ -57,6 +61,23 @@ Deno.test(
         PAIRS,
       );
     }
+  },
+);
+
+Deno.test(
+  "mbed TLS: of more handshakes at the same time than are kept, each that is not says so",
+  lacking,
+  async () => {
+    const collector = await Collector.start();
+    assert.deepEqual(await pairs(["together", `${MANY_PAIRS}`], await hooked(collector.runtime)), fine);
+    await collector.stop();
+    const opens = collector.flows.map(({ open }) => open);
+    assert.equal(opens.length, 2 * MANY_PAIRS);
+    const isGone = ({ flags }: { flags: number }) => (flags & FLAG.helloGone) !== 0;
+    const isUnknown = ({ sni, random }: { sni: string; random: string }) => sni === "" && /^0*$/.test(random);
+    assert.deepEqual(opens.filter((open) => isGone(open) !== isUnknown(open)), []);
+    const gone = opens.filter(isGone).length;
+    assert.ok(gone >= 2 * MANY_PAIRS - PLACES && gone < 2 * MANY_PAIRS, `${gone} are gone`);
   },
 );
 

@@ -23,4 +23,5 @@ export const OPEN_EXAMPLE: CaptureOpen = {
   update: true,
   inherited: false,
   late: true,
+  isHelloGone: true,
 };

@@ -112,6 +112,7 @@ export const FLAG = {
   alertSent: 16,
   neverUser: 32,
   again: 64,
+  helloGone: 128,
 } as const;
 
 /** Family of the address of a Unix socket, which has neither ports nor IP addresses. */
@@ -283,6 +284,7 @@ export function parseOpen(
     update: (flags & FLAG.update) !== 0,
     inherited: (flags & FLAG.inherited) !== 0,
     late: (flags & FLAG.late) !== 0,
+    ...((flags & FLAG.helloGone) === 0 ? {} : { isHelloGone: true }),
   };
 }
 

@@ -57,7 +57,7 @@ export function encodeOpen(open: CaptureOpen): Uint8Array<ArrayBuffer> {
 /** The flags of the slot of an open record. */
 export function openFlags(open: CaptureOpen): number {
   return (open.update ? FLAG.update : 0) | (open.inherited ? FLAG.inherited : 0) |
-    (open.late ? FLAG.late : 0);
+    (open.late ? FLAG.late : 0) | (open.isHelloGone ? FLAG.helloGone : 0);
 }
 
 /** `struct sslc_hello`. */

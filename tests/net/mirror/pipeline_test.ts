@@ -308,6 +308,15 @@ Deno.test("data of a flow that was never opened is counted", () => {
   assert.equal(harness.total().imbalance(), 0);
 });
 
+Deno.test("a session whose hello was not kept is counted once", () => {
+  const harness = new PipelineHarness();
+  const open = makeOpen({ isHelloGone: true });
+  harness.pipeline.open(harness.program, 1, open, 1e9);
+  harness.pipeline.open(harness.program, 1, { ...open, update: true }, 1e9);
+  harness.pipeline.open(harness.program, 2, makeOpen(), 1e9);
+  assert.equal(harness.total().events.get("hello-gone"), 1);
+});
+
 Deno.test("a codec that throws downgrades its flow to raw and no other", () => {
   const fragile: Codec = {
     name: "fragile",

@@ -50,6 +50,7 @@ Deno.test("offsets, sizes and constants are those of record.h", async () => {
     ["SSLC_ALERT_SENT", FLAG.alertSent],
     ["SSLC_NEVER_USER", FLAG.neverUser],
     ["SSLC_AGAIN", FLAG.again],
+    ["SSLC_HELLO_GONE", FLAG.helloGone],
     ["SSLC_FAMILY_UNIX", record.FAMILY_UNIX],
     ["SSLC_GRADE_NONE", record.GRADES.indexOf("none")],
     ["SSLC_GRADE_SOCKET", record.GRADES.indexOf("socket")],
