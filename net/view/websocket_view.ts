@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Messages of a WebSocket into the exchange log, a row each; what is kept of them is without mask and compression. @module */
-import { FlowBudget } from "../../codecs/decode/budget.ts";
+import { FlowBudget, MessageBudget } from "../../codecs/decode/budget.ts";
+import { DEFAULT_OPTIONS } from "../../codecs/decode/options.ts";
 import type { AgreedDeflate } from "../../codecs/decode/websocket.ts";
 import { ZlibStream } from "../../codecs/decode/zlib_stream.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
@@ -11,8 +12,11 @@ import { type FrameStart, WebSocketFrames } from "./websocket_frames.ts";
 
 const OPCODE_CLOSE = 8;
 const FIRST_CONTROL_OPCODE = 8;
-/** A message that gives more is not decoded to its end, and none behind it is: a decompressor's past is part of it. */
-const INFLATED_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * A message that gives more, or a half that gives more than `decode` would decode of it, is not inflated to its end, and nothing behind
+ * it is: a decompressor's past is part of it. Who sends messages pays for their inflating.
+ */
+const BOUNDS = { ...DEFAULT_OPTIONS, maxMessageBytes: 16 * 1024 * 1024 };
 /** What the sender leaves off the end of every message. */
 const TAIL = Uint8Array.of(0, 0, 0xff, 0xff);
 /** Used by one call at a time. */
@@ -45,11 +49,11 @@ export class WebSocketView {
 
 class MessageHalf {
   readonly #frames = new WebSocketFrames(this);
-  readonly #budget = new FlowBudget(0);
+  readonly #budget = new FlowBudget(BOUNDS.extraBytes);
+  /** Of the message at hand. */
+  #message = new MessageBudget(this.#budget, BOUNDS);
   #row = -1;
   #timeNs = 0;
-  /** What the message inflated to so far. */
-  #inflatedBytes = 0;
   #isCompressed = false;
   /** The frame at hand is a ping or a pong, which may stand between those of a message. */
   #isPassedOver = false;
@@ -99,7 +103,7 @@ class MessageHalf {
     this.#endCut("closed");
     const { log } = this.context;
     this.#isCompressed = isCompressed;
-    this.#inflatedBytes = 0;
+    this.#message = new MessageBudget(this.#budget, BOUNDS);
     this.#row = log.begin(RowKind.MESSAGE, Protocol.WEBSOCKET, this.context.flowAt(), this.#timeNs);
     log.setMessage(this.#row, this.direction, opcode);
   }
@@ -126,13 +130,14 @@ class MessageHalf {
   #inflatePiece(bytes: Uint8Array): void {
     const stream = this.#inflater();
     if (stream === undefined) return this.#keep(bytes);
+    this.#message.received(bytes.length);
     for (let at = 0; !this.#cannotInflate;) {
       stream.step(bytes, at, bytes.length, PIECE);
       const { consumed, produced, isMalformed } = stream;
       at += consumed;
-      this.#inflatedBytes += produced;
+      const isTooMuch = this.#message.take(produced) !== "";
       if (produced > 0) this.#keep(PIECE.subarray(0, produced));
-      if (isMalformed || this.#inflatedBytes > INFLATED_BYTES_MAX) {
+      if (isMalformed || isTooMuch) {
         this.context.log.cut(this.#row, isMalformed ? "malformed" : "bound");
         return this.evict();
       }

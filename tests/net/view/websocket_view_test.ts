@@ -69,3 +69,15 @@ Deno.test("compressed messages are inflated, and one that is damaged says so", (
   assert.equal(text(second), "hello hello hello");
   assert.equal(third.cut, "malformed");
 });
+
+Deno.test("messages are inflated in proportion to what peers send, however small they can make it", () => {
+  const harness = opened("permessage-deflate; server_no_context_takeover");
+  const deflated = deflateRawSync(new Uint8Array(3 * 1024 * 1024), { finishFlush: constants.Z_SYNC_FLUSH })
+    .subarray(0, -4);
+  for (let i = 0; i < 3; i++) harness.send(1, 1, frame(0xc1, deflated));
+  const [first, second, third] = messages(harness);
+  assert.deepEqual([first.cut, first.lengthBytes], ["", 3 * 1024 * 1024]);
+  assert.equal(second.cut, "bound");
+  assert.ok(second.lengthBytes < 3 * 1024 * 1024);
+  assert.equal(third.lengthBytes, deflated.length);
+});
