@@ -21,19 +21,4 @@ static long use(void)
     return sum;
 }
 
-#ifdef LATE
-static const long early = 5;
-#else
-static long early;
-
-__attribute__((constructor)) static void load(void)
-{
-    early = use();
-}
-#endif
-
-long ask(void);
-long ask(void)
-{
-    return use() + early - 5;
-}
+#include "library_user.h"

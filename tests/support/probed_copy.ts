@@ -5,7 +5,7 @@ import { libraryOf } from "../../net/capture/uprobes/libraries.ts";
 import { ProbeSource } from "../../net/capture/uprobes/probe_source.ts";
 import { buildProbes } from "../../tools/probes.ts";
 import type { Fixture } from "../e2e/support/fixture.ts";
-import type { CaptureLog } from "./capture_log.ts";
+import { CaptureLog } from "./capture_log.ts";
 import type { Reason } from "./skip.ts";
 import { isFile } from "../../net/ffi/stat.ts";
 
@@ -57,4 +57,22 @@ export async function probesAt(
     libraries: { find: () => found },
     warn,
   });
+}
+
+/** What probes at the copies tell while `use` runs, and what they have counted then. */
+export async function toldWhile(
+  fixture: Fixture,
+  use: (log: CaptureLog) => Promise<void>,
+  options: ProbesOptions = {},
+): Promise<{ readonly log: CaptureLog; readonly counters: ProbeSource["counters"] }> {
+  const log = new CaptureLog();
+  const source = await probesAt(fixture, log, options);
+  const running = source.run();
+  try {
+    await use(log);
+  } finally {
+    await source.close();
+    await running;
+  }
+  return { log, counters: source.counters };
 }

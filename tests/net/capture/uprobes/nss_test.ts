@@ -7,8 +7,8 @@ import { Child } from "../../../e2e/support/child.ts";
 import { withFixture } from "../../../e2e/support/fixture.ts";
 import { compileNssPeer, makeNssDatabase, nssMissing } from "../../../e2e/support/nss_peer.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
-import { CaptureLog } from "../../../support/capture_log.ts";
-import { probesAt } from "../../../support/probed_copy.ts";
+import type { CaptureLog } from "../../../support/capture_log.ts";
+import { toldWhile } from "../../../support/probed_copy.ts";
 import { skipIf } from "../../../support/skip.ts";
 
 const names = ["libssl3.so", "libnspr4.so"];
@@ -62,16 +62,12 @@ Deno.test({
   fn: () =>
     withFixture(async (fixture) => {
       const [program, database] = await Promise.all([compileNssPeer(fixture), makeNssDatabase(fixture)]);
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log, { names, ringBytes: 16 << 20 });
-      const running = source.run();
       const libraries = { LD_LIBRARY_PATH: fixture.path("lib") };
       const hook = { LD_PRELOAD: await buildHook(), SSLCOLLECTOR_RUNTIME: fixture.path("nobody") };
-      const pairs = await Promise.all(
-        WAYS.map(({ how }) => runPeers(program, database, how, libraries, hook)),
-      );
-      await source.close();
-      await running;
+      let pairs: Awaited<ReturnType<typeof runPeers>>[] = [];
+      const { log } = await toldWhile(fixture, async () => {
+        pairs = await Promise.all(WAYS.map(({ how }) => runPeers(program, database, how, libraries, hook)));
+      }, { names, ringBytes: 16 << 20 });
       for (const [, , , open] of log.of("open")) assert.equal((open as CaptureOpen).tlsVersion, 0x0304);
       assert.deepEqual(
         pairs.map(({ how, server, client }) => [how, toldOf(log, server), toldOf(log, client)]),

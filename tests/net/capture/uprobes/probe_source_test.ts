@@ -11,7 +11,14 @@ import { type Fixture, withFixture } from "../../../e2e/support/fixture.ts";
 import { PROGRAMS } from "../../../e2e/support/python.ts";
 import { PeerServer } from "../../../e2e/support/peer_server.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
-import { copyLibrary, copyMissing, INSTALLED, LIBRARY, probesAt } from "../../../support/probed_copy.ts";
+import {
+  copyLibrary,
+  copyMissing,
+  INSTALLED,
+  LIBRARY,
+  probesAt,
+  toldWhile,
+} from "../../../support/probed_copy.ts";
 import { missing, runOk } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
 import type { CaptureGap, CaptureOpen } from "../../../../net/capture/target.ts";
@@ -118,18 +125,15 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log);
-      const running = source.run();
       await using server = new PeerServer(fixture);
       const { name } = fixture.body(200_000);
-      const hook = { LD_PRELOAD: await buildHook(), SSLCOLLECTOR_RUNTIME: fixture.path("nobody") };
-      await download(fixture, `https://localhost:${server.port}/${name}`, hook);
-      await source.close();
-      await running;
+      const { log, counters } = await toldWhile(fixture, async () => {
+        const hook = { LD_PRELOAD: await buildHook(), SSLCOLLECTOR_RUNTIME: fixture.path("nobody") };
+        await download(fixture, `https://localhost:${server.port}/${name}`, hook);
+      });
       const { bytes } = await server.seen();
       assert.deepEqual(log.of("programStart"), []);
-      assert.equal(source.counters.skipped, bytes[0] + bytes[1]);
+      assert.equal(counters.skipped, bytes[0] + bytes[1]);
     }),
 });
 
@@ -145,31 +149,28 @@ Deno.test({
       const [remap, gate] = [fixture.path("remap.so"), fixture.path("gate")];
       await runOk("cc", "-shared", "-fPIC", "-O1", "-o", remap, `${PROGRAMS}/remap.c`, "-lpthread");
       await runOk("mkfifo", gate);
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log);
-      const running = source.run();
-      await using server = new PeerServer(fixture);
-      const { name } = fixture.body(1);
-      const urls = Array(SESSIONS).fill(`https://localhost:${server.port}/${name}`);
-      const curl = async (preload: string) => {
-        await using _child = new Child("curl", {
-          // When it reads the last one, it has had the others, and it runs until it gets that.
-          args: ["--silent", "--insecure", "--header", "Connection: close", ...urls, `file://${gate}`],
-          env: {
-            LD_LIBRARY_PATH: fixture.path("lib"),
-            LD_PRELOAD: preload,
-            SSLCOLLECTOR_RUNTIME: fixture.path("nobody"),
-          },
-        });
-        using _end = await Deno.open(gate, { write: true });
-        const ticks = log.of("tick").length;
-        await log.until(() => log.of("tick").length >= ticks + 2);
-      };
-      await curl(`${await buildHook()}:${remap}`);
-      assert.deepEqual(log.of("programStart"), []);
-      await curl(remap);
-      await source.close();
-      await running;
+      const { log } = await toldWhile(fixture, async (log) => {
+        await using server = new PeerServer(fixture);
+        const { name } = fixture.body(1);
+        const urls = Array(SESSIONS).fill(`https://localhost:${server.port}/${name}`);
+        const curl = async (preload: string) => {
+          await using _child = new Child("curl", {
+            // When it reads the last one, it has had the others, and it runs until it gets that.
+            args: ["--silent", "--insecure", "--header", "Connection: close", ...urls, `file://${gate}`],
+            env: {
+              LD_LIBRARY_PATH: fixture.path("lib"),
+              LD_PRELOAD: preload,
+              SSLCOLLECTOR_RUNTIME: fixture.path("nobody"),
+            },
+          });
+          using _end = await Deno.open(gate, { write: true });
+          const ticks = log.of("tick").length;
+          await log.until(() => log.of("tick").length >= ticks + 2);
+        };
+        await curl(`${await buildHook()}:${remap}`);
+        assert.deepEqual(log.of("programStart"), []);
+        await curl(remap);
+      });
       assert.equal(log.of("open").length, SESSIONS);
     }),
 });
@@ -179,20 +180,17 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log);
-      const running = source.run();
-      const { certificate, key } = fixture;
-      for (const version of ["-tls1_2", "-tls1_3"]) {
-        await using server = new Child("openssl", {
-          args: ["s_server", "-www", version, "-alpn", "h2,http/1.1", "-accept", "127.0.0.1:0"]
-            .concat("-cert", certificate, "-key", key),
-        });
-        const [, port] = await server.found("stdout", /^ACCEPT 127\.0\.0\.1:(\d+)$/m);
-        assert.ok(await download(fixture, `https://localhost:${port}/`) > 0);
-      }
-      await source.close();
-      await running;
+      const { log } = await toldWhile(fixture, async () => {
+        const { certificate, key } = fixture;
+        for (const version of ["-tls1_2", "-tls1_3"]) {
+          await using server = new Child("openssl", {
+            args: ["s_server", "-www", version, "-alpn", "h2,http/1.1", "-accept", "127.0.0.1:0"]
+              .concat("-cert", certificate, "-key", key),
+          });
+          const [, port] = await server.found("stdout", /^ACCEPT 127\.0\.0\.1:(\d+)$/m);
+          assert.ok(await download(fixture, `https://localhost:${port}/`) > 0);
+        }
+      });
       const opens = log.of("open").map(([, , , open]) => open as CaptureOpen);
       assert.deepEqual(
         opens.map(({ alpn, sni, tlsVersion, cipherSuite }) => [alpn, sni, tlsVersion, cipherSuite !== 0]),

@@ -7,8 +7,8 @@ import { SESSION_KEY } from "../../../../net/capture/uprobes/layout.ts";
 import { buildProbes } from "../../../../tools/probes.ts";
 import { type Fixture, withFixture } from "../../../e2e/support/fixture.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
-import { CaptureLog } from "../../../support/capture_log.ts";
-import { copyLibrary, copyMissing, probesAt } from "../../../support/probed_copy.ts";
+import type { CaptureLog } from "../../../support/capture_log.ts";
+import { copyLibrary, copyMissing, toldWhile } from "../../../support/probed_copy.ts";
 import { headerMissing, skipIf } from "../../../support/skip.ts";
 import { missing, runOk } from "../../../support/run.ts";
 import { awaited, until } from "../../../support/until.ts";
@@ -110,17 +110,14 @@ for (const way of ["strict", "filter"]) {
     ...skipIf(lacking),
     fn: () =>
       withFixture(async (fixture) => {
-        const log = new CaptureLog();
         const program = await Sessions.start(fixture, "confined", way);
         await program.at("begun");
         await program.goOn();
         await program.at("confined");
-        const source = await probesAt(fixture, log);
-        const running = source.run();
-        await program.goOn();
-        await program.at("probed");
-        await source.close();
-        await running;
+        const { log } = await toldWhile(fixture, async () => {
+          await program.goOn();
+          await program.at("probed");
+        });
         await program.goOn();
         await program.at("left");
         await program.end();
@@ -143,23 +140,20 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log, { ringBytes: 64 << 20 });
-      const running = source.run();
-      const program = await Sessions.start(fixture, "many", String(SESSIONS));
-      await program.at("begun");
-      await program.goOn();
-      await program.at("open");
-      await program.end();
-      await source.close();
-      await running;
+      const { log, counters } = await toldWhile(fixture, async () => {
+        const program = await Sessions.start(fixture, "many", String(SESSIONS));
+        await program.at("begun");
+        await program.goOn();
+        await program.at("open");
+        await program.end();
+      }, { ringBytes: 64 << 20 });
       const flows = flowsOf(log);
       assert.equal(flows.length, 2 * SESSIONS);
       assert.equal(new Set(flows.map(({ open }) => open.clientRandom)).size, SESSIONS);
       for (const { open, told, missing, end } of flows) {
         assert.deepEqual([open.late, told, missing, end], [false, 4 * MESSAGE, 0, "orderly"]);
       }
-      const { passed, told, lost } = source.counters;
+      const { passed, told, lost } = counters;
       assert.deepEqual([passed, told, lost], [8 * SESSIONS * MESSAGE, 8 * SESSIONS * MESSAGE, 0]);
     }),
 });
@@ -185,20 +179,17 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
       const warnings: string[] = [];
       const warn = (message: string) => warnings.push(message);
       const [sessions, places] = [100, 64];
-      const source = await probesAt(fixture, log, { object: await withPlaces(places), warn });
-      const running = source.run();
-      const program = await Sessions.start(fixture, "many", String(sessions));
-      await program.at("begun");
-      await program.goOn();
-      await program.at("open");
-      await program.end();
-      await source.close();
-      await running;
-      const { passed, told, lost, missing } = source.counters;
+      const { log, counters } = await toldWhile(fixture, async () => {
+        const program = await Sessions.start(fixture, "many", String(sessions));
+        await program.at("begun");
+        await program.goOn();
+        await program.at("open");
+        await program.end();
+      }, { object: await withPlaces(places), warn });
+      const { passed, told, lost, missing } = counters;
       assert.deepEqual([passed, lost, missing], [8 * sessions * MESSAGE, passed - told, 0]);
       assert.ok(lost > 0 && told >= places * 4 * MESSAGE, `${told} told, ${lost} lost`);
       assert.equal(flowsOf(log).reduce((sum, flow) => sum + flow.told, 0), told);
@@ -217,14 +208,11 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log);
-      const running = source.run();
-      const program = await Sessions.start(fixture, "forked");
-      await program.at("begun");
-      await program.end();
-      await source.close();
-      await running;
+      const { log } = await toldWhile(fixture, async () => {
+        const program = await Sessions.start(fixture, "forked");
+        await program.at("begun");
+        await program.end();
+      });
       const flows = flowsOf(log);
       assert.equal(new Set(flows.map(({ open }) => open.clientRandom)).size, 1);
       assert.deepEqual(
@@ -248,17 +236,14 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log);
-      const running = source.run();
-      const program = await Sessions.start(fixture, "again");
-      await program.at("begun");
-      await program.goOn();
-      await program.at("begun");
-      await log.until(() => log.of("programEnd").length === 1);
-      await program.end();
-      await source.close();
-      await running;
+      const { log } = await toldWhile(fixture, async (log) => {
+        const program = await Sessions.start(fixture, "again");
+        await program.at("begun");
+        await program.goOn();
+        await program.at("begun");
+        await log.until(() => log.of("programEnd").length === 1);
+        await program.end();
+      });
       const flows = flowsOf(log);
       assert.equal(new Set(flows.map(({ program }) => program.id)).size, 2);
       assert.equal(new Set(flows.map(({ open }) => open.clientRandom)).size, 2);
@@ -277,27 +262,24 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
       // Each of the processes has two sessions: there are places for half of them.
-      const source = await probesAt(fixture, log, { object: await withPlaces(PROCESSES) });
-      const running = source.run();
-      const runHalf = async () => {
-        const ended = log.of("programEnd").length + PROCESSES / 2;
-        for (let left = PROCESSES / 2; left > 0; left--) {
-          const program = await Sessions.start(fixture, "again", "last");
-          await program.at("begun");
-          await program.end();
-        }
-        await log.until(() => log.of("programEnd").length === ended);
-      };
-      const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
-      await runHalf();
-      const before = descriptors();
-      await runHalf();
-      // Those of the programs' pipes may take a moment.
-      await until("no more descriptors than before", () => descriptors() <= before);
-      await source.close();
-      await running;
+      const { log } = await toldWhile(fixture, async (log) => {
+        const runHalf = async () => {
+          const ended = log.of("programEnd").length + PROCESSES / 2;
+          for (let left = PROCESSES / 2; left > 0; left--) {
+            const program = await Sessions.start(fixture, "again", "last");
+            await program.at("begun");
+            await program.end();
+          }
+          await log.until(() => log.of("programEnd").length === ended);
+        };
+        const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+        await runHalf();
+        const before = descriptors();
+        await runHalf();
+        // Those of the programs' pipes may take a moment.
+        await until("no more descriptors than before", () => descriptors() <= before);
+      }, { object: await withPlaces(PROCESSES) });
       const flows = flowsOf(log);
       assert.equal(flows.length, 2 * PROCESSES);
       for (const { told, missing } of flows) assert.deepEqual([told, missing], [2 * MESSAGE, 0]);

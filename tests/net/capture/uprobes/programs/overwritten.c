@@ -4,16 +4,14 @@
  * small records or as large as they may be, or in calls that bring them again until the socket took them all. The other thread overwrites what it has read in the sender's memory, while
  * the sender is still in its call. Ends with 0 when all came as it was meant to be sent.
  */
+#include "psk.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* Byte N of what is sent is N % PATTERN. */
 enum { PATTERN = 251, OVERWRITTEN = 255, PIECE = 16384, SMALL = 512, ROOM = 1 << 18 };
@@ -21,36 +19,9 @@ enum { PATTERN = 251, OVERWRITTEN = 255, PIECE = 16384, SMALL = 512, ROOM = 1 <<
 static unsigned char *sent;
 static size_t count;
 
-static void demand(int holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "%s\n", what);
-    _exit(1);
-}
-
-static unsigned client_key(SSL *ssl, const char *hint, char *identity, unsigned identity_size, unsigned char *key, unsigned size)
-{
-    (void)ssl, (void)hint;
-    snprintf(identity, identity_size, "test");
-    memset(key, 1, size < 16 ? size : 16);
-    return 16;
-}
-
-static unsigned server_key(SSL *ssl, const char *identity, unsigned char *key, unsigned size)
-{
-    (void)ssl, (void)identity;
-    memset(key, 1, size < 16 ? size : 16);
-    return 16;
-}
-
 static SSL *session_on(int connection)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_method());
-    SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
-    demand(SSL_CTX_set_cipher_list(context, "PSK-AES128-GCM-SHA256:@SECLEVEL=0") == 1, "no such cipher");
-    SSL_CTX_set_psk_client_callback(context, client_key);
-    SSL_CTX_set_psk_server_callback(context, server_key);
+    SSL_CTX *context = psk_context();
     SSL *session = SSL_new(context);
     SSL_set_fd(session, connection);
     SSL_CTX_free(context);

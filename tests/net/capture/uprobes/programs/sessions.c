@@ -7,18 +7,16 @@
  * needs for another session too. many: COUNT sessions open at a time. forked: a child goes on with its parent's session when that has
  * freed it, and a grandchild with the child's. again: runs itself again in its place, without freeing its session.
  */
+#include "psk.h"
+
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
-#include <openssl/ssl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 enum { MESSAGE = 1000, ROUNDS = 20, BUFFER = 4096, HEAP = 32 << 20 };
 
@@ -29,37 +27,9 @@ struct pair {
 
 static SSL_CTX *context;
 
-static void demand(int holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "%s\n", what);
-    _exit(1);
-}
-
-static unsigned client_key(SSL *ssl, const char *hint, char *identity, unsigned identity_size, unsigned char *key, unsigned size)
-{
-    (void)ssl, (void)hint;
-    snprintf(identity, identity_size, "test");
-    memset(key, 1, size < 16 ? size : 16);
-    return 16;
-}
-
-static unsigned server_key(SSL *ssl, const char *identity, unsigned char *key, unsigned size)
-{
-    (void)ssl, (void)identity;
-    memset(key, 1, size < 16 ? size : 16);
-    return 16;
-}
-
-/* Records of this cipher need no random bytes, and so no system call. */
 static void make_context(void)
 {
-    context = SSL_CTX_new(TLS_method());
-    SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
-    demand(SSL_CTX_set_cipher_list(context, "PSK-AES128-GCM-SHA256:@SECLEVEL=0") == 1, "no such cipher");
-    SSL_CTX_set_psk_client_callback(context, client_key);
-    SSL_CTX_set_psk_server_callback(context, server_key);
+    context = psk_context();
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 }
 
