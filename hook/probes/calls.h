@@ -3,7 +3,7 @@
 #ifndef SSLC_PROBES_CALLS_H
 #define SSLC_PROBES_CALLS_H
 
-#include "huge.h"
+#include "large.h"
 
 /* The frame of a call that begins: one that was left by a jump at this place of the stack, or the one that waits the longest. */
 INLINE struct frame *begin_frame(struct thread *thread, u64 stack) {
@@ -98,7 +98,7 @@ INLINE void begin_call(struct pt_regs *registers, u64 cookie) {
   frame->keeps = (cookie & PROBE_KEEPS) != 0;
   frame->parts = (cookie & PROBE_PARTS) != 0;
   frame->layered = (cookie & PROBE_LAYER) != 0;
-  if (is_huge(frame)) begin_huge(frame, RETURN_PLACE(registers));
+  if (is_large(frame)) begin_large(frame, RETURN_PLACE(registers));
 }
 
 #define GNUTLS_E_AGAIN -28
@@ -178,8 +178,9 @@ INLINE void end_call(struct pt_regs *registers, u64 cookie) {
     tell_parts(frame, result, &caller);
     return;
   }
-  if (is_huge(frame)) {
-    end_huge(frame, count_of(frame, result), &caller);
+  /* The last byte of a call of NSS's may come again in one of its own. */
+  if (is_large(frame) || (frame->layered && frame->way == PROBE_SENT)) {
+    end_large(frame, count_of(frame, result), &caller);
     return;
   }
   u64 length = frame->keeps ? count_of_keeper(frame, result) : count_of(frame, result);

@@ -8,17 +8,20 @@
 
 #include "telling.h"
 
+#define LARGE_MAX 0x7fffffff
 #define HUGE_BYTES (1 << 20)
-#define HUGE_MAX 0x7fffffff
 
-INLINE int is_huge(const struct frame *frame) {
-  return frame->size > HUGE_BYTES && frame->size <= HUGE_MAX && frame->way == PROBE_SENT && !frame->keeps && !frame->parts &&
+/* A call that sends more than one record carries. */
+INLINE int is_large(const struct frame *frame) {
+  return frame->size > PROBE_PIECE_MAX && frame->size <= LARGE_MAX && frame->way == PROBE_SENT && !frame->keeps && !frame->parts &&
          !frame->quiet && frame->buffer != 0;
 }
 
-/* Words that are hashed at a time, by turns into so many lanes. */
+/* A large one whose pieces are looked at: of others each is told before the next can leave. */
+INLINE int is_huge(const struct frame *frame) { return frame->size > HUGE_BYTES && is_large(frame); }
+
+/* Words that are hashed at a time, by turns into four sums. */
 #define BLOCK 32
-#define LANES 4
 
 /* Reads so many bytes, and zeros behind them to the end of a block. */
 INLINE int read_piece(u64 *words, u64 length, u64 address) {
@@ -32,7 +35,7 @@ INLINE int read_piece(u64 *words, u64 length, u64 address) {
 
 struct hashing {
   const u64 *words;
-  u64 lanes[LANES];
+  u64 one, two, three, four;
 };
 
 INLINE u64 mix(u64 hash, u64 word) {
@@ -41,21 +44,28 @@ INLINE u64 mix(u64 hash, u64 word) {
 }
 
 static long hash_block(u64 index, struct hashing *hashing) {
-  u64 at = index * BLOCK;
+  u64 at = index * BLOCK, one = hashing->one, two = hashing->two, three = hashing->three, four = hashing->four;
   asm volatile("if %0 <= 2016 goto +1\n%0 = 2016" : "+r"(at));
   const u64 *words = hashing->words + at;
 #pragma unroll
-  for (u32 i = 0; i < BLOCK; i++) hashing->lanes[i % LANES] = mix(hashing->lanes[i % LANES], words[i]);
+  for (u32 i = 0; i < BLOCK; i += 4) {
+    one = mix(one, words[i]);
+    two = mix(two, words[i + 1]);
+    three = mix(three, words[i + 2]);
+    four = mix(four, words[i + 3]);
+  }
+  hashing->one = one;
+  hashing->two = two;
+  hashing->three = three;
+  hashing->four = four;
   return 0;
 }
 
 /* Of so many bytes that read_piece() has read. */
 INLINE u64 hash_of(const u64 *words, u64 length) {
-  struct hashing hashing = { words, { length, 1, 2, 3 } };
+  struct hashing hashing = { words, length, 1, 2, 3 };
   bpf_loop((u32)((length + 8 * BLOCK - 1) / (8 * BLOCK)), hash_block, &hashing, 0);
-  u64 hash = 0;
-  for (u32 i = 0; i < LANES; i++) hash = mix(hash, hashing.lanes[i]);
-  return hash;
+  return mix(mix(mix(hashing.one, hashing.two), hashing.three), hashing.four);
 }
 
 /* Pieces that are to be looked at. */

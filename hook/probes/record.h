@@ -45,7 +45,7 @@ struct probe_head {
   u8 way;   /* of data, of a gap */
   u8 flags; /* enum probe_flags */
   u32 length; /* of data: bytes of payload behind the head; of a gap: bytes that are missing */
-  u64 time_ns; /* CLOCK_MONOTONIC; of data sent: when the call began, of a huge call when they left */
+  u64 time_ns; /* CLOCK_MONOTONIC; of data sent: when the call began, of a large call when they left */
   u64 flow;    /* above 0, of one session, never used again */
   u64 offset;  /* of data and gaps: bytes that passed this way before; of others: bytes sent so far */
 };
@@ -139,10 +139,10 @@ struct probe_session {
   u64 received;
   u64 over_ns; /* in the map `over`: CLOCK_MONOTONIC when it was freed, or its program seen to have ended */
   u16 library;
-  u16 record;     /* of a huge call that has not ended: bytes that its socket took of a record that is not whole */
+  u16 record;     /* of a large call that has not ended: bytes that its socket took of a record that is not whole */
   u32 references; /* besides the first one */
   u32 ahead;      /* bytes sent that were told before the call that counts them */
-  u32 least;      /* of a huge call that has not ended: bytes that have left, at least */
+  u32 least;      /* of a large call that has not ended: bytes that have left, at least */
   u32 most;       /* and at most */
   u32 looked;     /* and bytes that were looked at before they left */
   u8 late;

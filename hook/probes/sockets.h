@@ -3,7 +3,7 @@
 #ifndef SSLC_PROBES_SOCKETS_H
 #define SSLC_PROBES_SOCKETS_H
 
-#include "huge.h"
+#include "large.h"
 
 INLINE int read_ends(struct sock *sock, struct probe_ends *ends) {
   u16 family = sock->__sk_common.skc_family;
@@ -66,14 +66,14 @@ SECTION("tp_btf/sock_send_length")
 int socket_sent(u64 *context) {
   struct frame *frame = note_socket((struct sock *)context[0], (s32)context[1]);
   /* Of Go's calls the stack is not known. */
-  if (frame && frame->stack != 0 && is_huge(frame)) tell_ahead(frame, (u32)context[1]);
+  if (frame && frame->stack != 0 && is_large(frame)) tell_ahead(frame, (u32)context[1]);
   return 0;
 }
 
 SECTION("tp_btf/sock_recv_length")
 int socket_received(u64 *context) {
   struct frame *frame = note_socket((struct sock *)context[0], (s32)context[1]);
-  if (frame && frame->stack != 0 && is_huge(frame)) forget_handshake(frame);
+  if (frame && frame->stack != 0 && is_large(frame)) forget_handshake(frame);
   return 0;
 }
 

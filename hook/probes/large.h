@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that send much at once, whose bytes are told while they leave: so they come as they go, and need no room in the ring all together. */
-#ifndef SSLC_PROBES_HUGE_H
-#define SSLC_PROBES_HUGE_H
+/*
+ * Calls that send more than one record carries, whose bytes are told while they leave: so they come as they go, need no room in the ring all
+ * together, and are told also if the call fails then and is not made again.
+ */
+#ifndef SSLC_PROBES_LARGE_H
+#define SSLC_PROBES_LARGE_H
 
 #include "sessions.h"
 
-/* What a record adds to a whole piece, at most; smaller ones add of so many bytes one. */
-#define RECORD_ADDS 128
+/* What a record adds to a whole piece, if the kernel does not encrypt it; smaller ones add of so many bytes one, at most. */
+#define RECORD_ADDS_LEAST 21
+#define RECORD_ADDS_MOST 128
 #define SMALL_RECORDS_ADD 6
 
 /* Counts what the call's socket took. Most records carry a whole piece. */
 INLINE void count_left(struct probe_session *session, u64 taken) {
   taken += session->record;
   session->record = 0;
-  if (taken < PROBE_PIECE_MAX) {
+  if (taken < PROBE_PIECE_MAX + RECORD_ADDS_LEAST && taken != PROBE_PIECE_MAX) {
     session->record = (u16)taken;
-  } else if (taken <= PROBE_PIECE_MAX + RECORD_ADDS) {
+  } else if (taken <= PROBE_PIECE_MAX + RECORD_ADDS_MOST) {
     session->least += PROBE_PIECE_MAX;
     session->most += PROBE_PIECE_MAX;
   } else {
@@ -24,9 +28,9 @@ INLINE void count_left(struct probe_session *session, u64 taken) {
   }
 }
 
-/* Looks at what the socket may take next. */
+/* Looks at what the socket may take next of a huge call. */
 CHECKED_ALONE int look_ahead(const struct frame *frame, const struct probe_session_key *key, struct probe_session *session) {
-  if (!frame || !key || !session) return 0;
+  if (!frame || !key || !session || !is_huge(frame)) return 0;
   u64 to = (u64)session->most + PROBE_PIECE_MAX;
   if (session->looked < session->ahead) session->looked = session->ahead;
   if (to <= session->looked) return 0;
@@ -45,7 +49,7 @@ CHECKED_ALONE int decide_and_look(const struct probe_session_key *key, const str
   return 0;
 }
 
-CHECKED_ALONE int begin_huge(const struct frame *frame, u64 place) {
+CHECKED_ALONE int begin_large(const struct frame *frame, u64 place) {
   if (!frame) return 0;
   struct caller caller = { place, frame->stack };
   struct probe_session_key key = key_of(frame->session);
@@ -85,8 +89,8 @@ CHECKED_ALONE int forget_handshake(const struct frame *frame) {
   return 0;
 }
 
-/* Tells what is left to be told of so many bytes that a huge call, or several that bring the same bytes again, has passed. */
-INLINE void end_huge(struct frame *frame, u64 length, const struct caller *caller) {
+/* Tells what is left to be told of so many bytes that a large call, or several that bring the same bytes again, has passed. */
+INLINE void end_large(struct frame *frame, u64 length, const struct caller *caller) {
   struct probe_session_key key = key_of(frame->session);
   struct probe_session *session = bpf_map_lookup_elem(&sessions, &key);
   if (length == 0) return;
