@@ -95,7 +95,7 @@ export class LinearPattern {
     }
   }
 
-  /** Whether any text of these characters alone has it; what `^`, `$`, `\\b` and `\\B` ask for is taken for given. */
+  /** Whether any text of these characters alone has it; what `^`, `$`, `\b` and `\B` ask for is taken for given. */
   mayBeIn(letters: string): boolean {
     const codes = Array.from(letters, (letter) => letter.charCodeAt(0));
     const seen = new Set<number>();
