@@ -49,6 +49,16 @@ export class HeadText {
   }
 }
 
+/** The target in a request's first line: all between its method and its version, which may have blanks. */
+export function targetIn(firstLine: string): string {
+  const start = firstLine.indexOf(" ") + 1;
+  if (start === 0) return "";
+  const end = firstLine.lastIndexOf(" ");
+  return firstLine.startsWith("HTTP/", end + 1)
+    ? firstLine.slice(start, Math.max(start, end))
+    : firstLine.slice(start);
+}
+
 /** Bytes of a body that were kept. */
 export interface KeptBody {
   /** As they came: with their content codings. */

@@ -5,11 +5,19 @@ import type { ByteWriter } from "../../codecs/http1/byte_writer.ts";
 
 const CR = 13;
 const LF = 10;
+const SPACE = 32;
 const SUBSTITUTE = 0x3f;
 
 /** The value of field `i`, in which nothing can end a line. */
 export function writeValue(out: ByteWriter, fields: FieldList, i: number): void {
   writeBytes(out, fields.bytes, fields.valueStart[i], fields.valueEnd[i]);
+}
+
+/** The same of what nothing may end but the next blank: a method. */
+export function writeWord(out: ByteWriter, fields: FieldList, i: number): void {
+  const start = out.length;
+  writeValue(out, fields, i);
+  for (let at = start; at < out.length; at++) if (out.bytes[at] === SPACE) out.bytes[at] = SUBSTITUTE;
 }
 
 /** A line for each field from `first` on. */

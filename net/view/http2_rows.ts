@@ -4,7 +4,7 @@ import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import type { HttpEvents, Partial, RequestHead, ResponseHead } from "../../codecs/http/event.ts";
 import type { FieldList } from "../../codecs/http/field_list.ts";
 import { ByteWriter } from "../../codecs/http1/byte_writer.ts";
-import { writeFields, writeValue } from "./field_text.ts";
+import { writeFields, writeValue, writeWord } from "./field_text.ts";
 import { Mark, Protocol, RowKind } from "./log_layout.ts";
 import type { ViewContext } from "./protocol_view.ts";
 
@@ -28,7 +28,7 @@ export class Http2Rows implements HttpEvents<number> {
     HEAD.length = 0;
     const { fields } = head;
     if (head.method < 0) HEAD.ascii("?");
-    else writeValue(HEAD, fields, head.method);
+    else writeWord(HEAD, fields, head.method);
     HEAD.ascii(" ");
     const target = head.target >= 0 ? head.target : head.authority;
     if (target < 0) HEAD.ascii("?");

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Reads the exchange log, in whatever thread: what has ended since the last look, and what is still open. @module */
-import type { Entry, Exchange, FlowEntry, KeptBody, Row, SocketMessage } from "./exchange.ts";
+import {
+  type Entry,
+  type Exchange,
+  type FlowEntry,
+  type KeptBody,
+  type Row,
+  type SocketMessage,
+  targetIn,
+} from "./exchange.ts";
 import { LogArena } from "./log_arena.ts";
 import { Head, kindOf, type LogMemory, logMemory, Protocol, protocolOf, RowKind } from "./log_layout.ts";
 import { LoggedExchange, LoggedMessage } from "./log_row.ts";
@@ -132,7 +140,7 @@ export class LogReader {
     const at = this.#at(row.number);
     const { flow, requestHead, responseHead, requestBytes, responseBytes } = row;
     // Both heads are taken to pieces anyway: the row would look for these in their texts.
-    const [method = "-", target = ""] = requestHead.firstLine.split(" ");
+    const { firstLine } = requestHead;
     return {
       kind: "exchange",
       number: row.number,
@@ -140,8 +148,8 @@ export class LogReader {
       startNs: row.startNs,
       responseNs: row.responseNs,
       endNs: row.endNs,
-      method: method || "-",
-      target,
+      method: firstLine.split(" ", 1)[0] || "-",
+      target: targetIn(firstLine),
       host: requestHead.get("host") || flow.sni,
       status: row.status,
       version: row.version,

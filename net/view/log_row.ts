@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** A row of the exchange log, whose columns and texts are read when they are asked for. @module */
-import { type Cut, type ExchangeRow, HeadText, type MessageRow, type Remark } from "./exchange.ts";
+import { type Cut, type ExchangeRow, HeadText, type MessageRow, type Remark, targetIn } from "./exchange.ts";
 import type { FlowFacts } from "./flow_facts.ts";
 import type { LogArena } from "./log_arena.ts";
 import { CUTS, FACT, type LogMemory, Mark, Protocol, protocolOf, REMARKS } from "./log_layout.ts";
@@ -84,11 +84,11 @@ export class LoggedExchange extends LoggedRow implements ExchangeRow {
   }
 
   get method(): string {
-    return firstWords(this.#requestText, 1)[0] || "-";
+    return firstLineOf(this.#requestText).split(" ", 1)[0] || "-";
   }
 
   get target(): string {
-    return firstWords(this.#requestText, 2)[1] ?? "";
+    return targetIn(firstLineOf(this.#requestText));
   }
 
   get host(): string {
@@ -148,10 +148,9 @@ export class LoggedMessage extends LoggedRow implements MessageRow {
   }
 }
 
-/** Words of the first line. */
-function firstWords(head: string, count: number): string[] {
+function firstLineOf(head: string): string {
   const end = head.indexOf("\n");
-  return (end < 0 ? head : head.slice(0, end).replace(/\r$/, "")).split(" ", count);
+  return end < 0 ? head : head.slice(0, end).replace(/\r$/, "");
 }
 
 /** What {@linkcode HeadText.get} answers, without taking the head to pieces. */

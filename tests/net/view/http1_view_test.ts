@@ -31,6 +31,21 @@ Deno.test("an exchange has method, target, host, status, type, sizes and times",
   assert.equal(exchange.flow.server.port, 443);
 });
 
+Deno.test("a target is all between method and version, whatever is in it", () => {
+  const harness = new ViewHarness();
+  harness.open(1);
+  for (const target of ["/a /../etc/passwd", "/ HTTP/1.1", "", " /b "]) {
+    harness.send(1, 0, `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    harness.send(1, 1, OK);
+  }
+  assert.deepEqual(harness.exchanges().map(({ method, target }) => `${method}:${target}`), [
+    "GET:/a /../etc/passwd",
+    "GET:/ HTTP/1.1",
+    "GET:",
+    "GET: /b ",
+  ]);
+});
+
 const CASES: Record<string, { toServer: string; toClient: string; lines: string[]; ends?: boolean }> = {
   "kept connections": {
     toServer: GET + GET,

@@ -53,6 +53,15 @@ test("exchanges of interleaved streams each have their own sizes and times", (co
   assert.equal(new TextDecoder().decode(two.responseBody.bytes), "hello");
 });
 
+test("a blank in a method or a path hides nothing of what was asked for", (codec) => {
+  const harness = opened(codec);
+  harness.send(1, 0, headers(1, request("GET /x HTTP/1.1", "/one"), END_STREAM));
+  harness.send(1, 1, headers(1, response(400), END_STREAM));
+  harness.send(1, 0, headers(3, request("GET", "/two /../etc/passwd"), END_STREAM));
+  harness.send(1, 1, headers(3, response(200), END_STREAM));
+  assert.deepEqual(harness.lines(), ["GET?/x?HTTP/1.1 /one 400 0", "GET /two /../etc/passwd 200 0"]);
+});
+
 test("the preface alone tells HTTP/2, in pieces too", (codec) => {
   const harness = new ViewHarness({}, [codec]);
   harness.open(1, { alpn: "" });
