@@ -50,6 +50,7 @@ export class AheadTellers {
 
   /** Whether what `teller` is about to tell waits for another of its flow, who may still tell what is missing before it. */
   isAhead(teller: Teller, direction: Direction, offset: number): boolean {
+    if (teller.isMute) return false;
     if (teller.ahead) return true;
     const { flow } = teller;
     return offset > flow.offsets[direction] && flow.tellers.length > 1 && isFollowed(teller);

@@ -163,11 +163,28 @@ export class Teller {
     const isServer = flow.told ? flow.told.claim.isServer : flow.info.isServer;
     this.isOtherEnd = open.isServer !== isServer;
     if (this.isOtherEnd) flow.hasBothEnds = true;
-    this.isMute = flow.info !== open && !open.inherited && (open.late || flow.info.late);
+    const isOrdered = open.inherited ||
+      (this.#isRelated ? open.late === flow.info.late : !open.late && !flow.info.late);
+    this.isMute = flow.info !== open && !isOrdered;
   }
 
-  /** Why bytes of it are left out that another told before: a reason of the counters. */
-  get repeats(): string {
+  /**
+   * Another process of the same end, as a child that was forked before anybody looked. What of a session one of them goes on with after the
+   * fork, sending or receiving, the other one cannot: where both joined late, each direction is told by one.
+   */
+  get #isRelated(): boolean {
+    return !this.isOtherEnd && this.program.pid !== this.flow.program.pid;
+  }
+
+  /** What it passes is told by nobody else, and nobody knows where it belongs. */
+  get isUnplaced(): boolean {
+    const isToldByOtherEnd = this.flow.tellers.some(({ isOtherEnd, isMute }) => isOtherEnd && !isMute);
+    return this.isMute && this.#isRelated && !isToldByOtherEnd;
+  }
+
+  /** Why bytes of it are left out: a reason of the counters. */
+  get leftOutFor(): string {
+    if (this.isUnplaced) return "place-unknown";
     return this.flow.hasBothEnds ? "other-end-mirrored" : "told-before";
   }
 

@@ -215,7 +215,7 @@ export class Pipeline implements CaptureTarget {
     const { flow } = teller;
     const fresh = this.#place(teller, direction, offset, bytes.length, timeNs);
     if (fresh < bytes.length) {
-      this.#books.of(teller.program).lose(teller.repeats, direction, bytes.length - fresh);
+      this.#books.of(teller.program).lose(teller.leftOutFor, direction, bytes.length - fresh);
     }
     if (fresh === 0) return;
     this.#deliver(
@@ -228,6 +228,7 @@ export class Pipeline implements CaptureTarget {
 
   #tellGap(teller: Teller, { direction, offset, length, reason }: CaptureGap, timeNs: number): void {
     const fresh = this.#place(teller, direction, offset, length, timeNs);
+    if (teller.isUnplaced) this.#books.of(teller.program).lose(reason, direction, length);
     if (fresh > 0) this.#deliverGap(teller.flow, direction, fresh, reason, timeNs);
   }
 

@@ -244,6 +244,35 @@ Deno.test("one that joined late cannot be laid beside the other: nothing of it i
   assert.equal(harness.total().imbalance(), 0);
 });
 
+Deno.test("a child that joined late as its parent did, after a fork that nobody saw, goes on with one direction", () => {
+  const harness = new PipelineHarness();
+  const { pipeline, program } = harness;
+  const child = makeProgram(2, { pid: program.pid + 1 });
+  pipeline.open(program, 1, makeOpen({ late: true }), 1e9);
+  harness.data(1, 0, 0, REQUEST);
+  pipeline.open(child, 1, makeOpen({ late: true }), 1e9);
+  pipeline.data(child, 1, 1, 0, new TextEncoder().encode(RESPONSE), 1e9);
+  assert.deepEqual(harness.connections().map(({ streams }) => streams.map(text)), [[REQUEST, RESPONSE]]);
+  assert.deepEqual([...harness.total().lost], []);
+});
+
+Deno.test("a child that joined late, as its parent did not, has lost what nobody can place", () => {
+  const harness = new PipelineHarness();
+  const { pipeline, program } = harness;
+  const child = makeProgram(2, { pid: program.pid + 1 });
+  pipeline.open(program, 1, makeOpen(), 1e9);
+  harness.data(1, 0, 0, REQUEST);
+  pipeline.open(child, 1, makeOpen({ late: true }), 1e9);
+  pipeline.data(child, 1, 1, 0, new TextEncoder().encode(RESPONSE), 1e9);
+  pipeline.gap(child, 1, { direction: 1, offset: RESPONSE.length, length: 7, reason: "ring-full" }, 1e9);
+  assert.deepEqual(harness.connections().map(({ streams }) => streams.map(text)), [[REQUEST, ""]]);
+  assert.deepEqual([...harness.total().lost], [["place-unknown", [0, RESPONSE.length]], ["ring-full", [
+    0,
+    7,
+  ]]]);
+  assert.equal(harness.total().imbalance(), 0);
+});
+
 Deno.test("nobody is waited for with more than 256 KiB, and what waited is told in order", () => {
   const harness = new PipelineHarness();
   const { pipeline, program } = harness;
