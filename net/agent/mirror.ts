@@ -82,7 +82,7 @@ export class Mirror {
       flows: () => this.pipeline.flows(),
     });
     this.pageLog = view && {
-      buffer: view.log.memory.buffer,
+      ...view.readable,
       timeBaseNs,
       showsSecrets: settings.showSecrets,
       portMap: settings.portMap,

@@ -67,12 +67,11 @@ export async function readCapture(
 }
 
 function subjectOf(
-  { log }: View,
+  { readable }: View,
   timeBaseNs: bigint,
   { bodyBytes, showSecrets: showsSecrets }: { readonly bodyBytes: number; readonly showSecrets: boolean },
 ): PageSubject {
-  const { buffer } = log.memory;
-  return { log: { buffer, timeBaseNs, showsSecrets, portMap: new Map() }, bodyBytes, version: VERSION };
+  return { log: { ...readable, timeBaseNs, showsSecrets, portMap: new Map() }, bodyBytes, version: VERSION };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

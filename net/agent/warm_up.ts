@@ -62,6 +62,7 @@ export function warmUp(codecs: readonly Codec[], warn: (message: string) => void
     }
   }
   pipeline.drain();
+  view?.update();
 }
 
 function warmUpPlain(pipeline: Pipeline, flow: number, records: number, record: Uint8Array): void {

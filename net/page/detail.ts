@@ -26,7 +26,7 @@ const NO_HEAD = new HeadText("");
 
 /** The row of this number with everything; undefined when it is not there any more. */
 export function detailOf(log: PageLog, number: number): Detail | undefined {
-  const entry = new LogReader(log.buffer).entry(number);
+  const entry = new LogReader(log).entry(number);
   const row = entry && rowOf(entry, log);
   if (entry === undefined || row === undefined) return undefined;
   const common = { row, flow: shownFlow(entry.flow), ...forgedOf(entry.flow, log) };
@@ -47,7 +47,7 @@ export function detailOf(log: PageLog, number: number): Detail | undefined {
 
 /** A body without its codings; undefined when it is not there any more. */
 export function bodyOf(log: PageLog, number: number, side: Side): PlainBody | undefined {
-  const entry = new LogReader(log.buffer).entry(number);
+  const entry = new LogReader(log).entry(number);
   if (entry?.kind === "message") return plainBody(NO_HEAD, entry.body);
   if (entry?.kind !== "exchange") return undefined;
   return side === "request"

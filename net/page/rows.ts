@@ -2,7 +2,7 @@
 /** Rows of the exchange log as the page lists them. @module */
 import type { Row } from "../view/exchange.ts";
 import type { Filter } from "../view/filter.ts";
-import { LogReader } from "../view/log_reader.ts";
+import { LogReader, type ReadableLog } from "../view/log_reader.ts";
 import { RowChoice } from "../view/row_choice.ts";
 import { withoutSecrets } from "../view/secrets.ts";
 import { visible } from "../wire/printable.ts";
@@ -16,8 +16,7 @@ const LIVE_ROWS_MAX = 125;
 const LETTERS_MAX = 300;
 
 /** The log that the page shows. */
-export interface PageLog {
-  readonly buffer: SharedArrayBuffer;
+export interface PageLog extends ReadableLog {
   /** Nanoseconds since 1970 of the log's time 0. */
   readonly timeBaseNs: bigint;
   readonly showsSecrets: boolean;
@@ -35,7 +34,7 @@ export class RowFeed {
 
   constructor(log: PageLog, filter?: Filter) {
     this.#log = log;
-    this.#reader = new LogReader(log.buffer);
+    this.#reader = new LogReader(log);
     this.#choice = new RowChoice(this.#reader, filter, {
       entriesBefore: ENTRIES_MAX,
       rowsBefore: ENTRIES_MAX,

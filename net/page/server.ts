@@ -171,12 +171,12 @@ const exchangesOf = (
   log: PageLog,
   flow: number,
 ): Exchange[] => [
-  ...new LogReader(log.buffer).ended().filter((entry) => entry.flow.id === flow).filter(isExchange),
+  ...new LogReader(log).ended().filter((entry) => entry.flow.id === flow).filter(isExchange),
 ];
 
 /** One exchange, or all of a connection. */
 function harOf(log: PageLog, version: string, row: number, flow: number): Response {
-  const found = row >= 0 ? [new LogReader(log.buffer).entry(row)].filter(isExchange) : exchangesOf(log, flow);
+  const found = row >= 0 ? [new LogReader(log).entry(row)].filter(isExchange) : exchangesOf(log, flow);
   if (found.length === 0) return refused(GONE);
   return answer(harText(found, { ...log, version }), "application/json");
 }

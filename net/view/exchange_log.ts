@@ -33,15 +33,14 @@ const PUBLISHED_BYTES = 64 * 1024;
 const PUBLISHED_SHARE = 64;
 /** A part of the arena is never taken whole by one text: heads beyond this are cut. */
 const TEXT_BYTES_MAX = 64 * 1024;
-/** Longer pieces are not held: heads of messages are shorter, mostly by far. */
-export const HELD_BYTES_MAX = 4 * 1024;
+
+/** Bytes, or memory in which a text begins at a multiple of 4. */
+export type LoggedText = Uint8Array | ScannedText;
 
 export class ExchangeLog {
   readonly memory: LogMemory;
   /** Bytes of each body that are kept. */
   readonly bodyBytesMax: number;
-  /** Where {@linkcode ExchangeLog.hold} puts bytes. */
-  readonly heldText: ScannedText;
   readonly #rows: number;
   readonly #arenaBytes: number;
   #nextRow = 0;
@@ -56,7 +55,6 @@ export class ExchangeLog {
   constructor(bytes: number = LOG_BYTES_DEFAULT, bodyBytesMax = 0) {
     this.memory = newLogMemory(bytes);
     this.bodyBytesMax = bodyBytesMax;
-    this.heldText = { bytes: this.memory.arena, words: this.memory.arenaWords };
     this.#rows = this.memory.rows;
     this.#arenaBytes = this.memory.arena.length;
   }
@@ -95,22 +93,12 @@ export class ExchangeLog {
     return this.has(row) && (this.memory.facts[this.#at(row)] & mark) !== 0;
   }
 
-  /**
-   * Copies bytes to where the next text goes, and answers where in the arena that is. They stay there if they are
-   * written as a head before anything else is. At most {@linkcode HELD_BYTES_MAX}.
-   */
-  hold(bytes: Uint8Array): number {
-    this.#makeRoom(bytes.length);
-    this.memory.arena.set(bytes, this.#arenaAt);
-    return this.#arenaAt;
-  }
-
-  /** The head of a request, as lines; borrowed. Without bytes what is held. */
-  requestHead(row: number, bytes: Uint8Array | undefined, start: number, end: number): void {
+  /** The head of a request, as lines; borrowed. */
+  requestHead(row: number, text: LoggedText, start: number, end: number): void {
     if (!this.has(row)) return;
     const at = this.#at(row);
     const length = Math.min(end - start, TEXT_BYTES_MAX);
-    this.memory.requestHeadAt[at] = this.#head(bytes, start, length);
+    this.memory.requestHeadAt[at] = this.text(text, start, start + length);
     this.memory.requestHeadBytes[at] = length;
   }
 
@@ -118,7 +106,7 @@ export class ExchangeLog {
   responseHead(
     row: number,
     status: number,
-    bytes: Uint8Array | undefined,
+    text: LoggedText,
     start: number,
     end: number,
     timeNs: number,
@@ -126,7 +114,7 @@ export class ExchangeLog {
     if (!this.has(row)) return;
     const at = this.#at(row);
     const length = Math.min(end - start, TEXT_BYTES_MAX);
-    this.memory.responseHeadAt[at] = this.#head(bytes, start, length);
+    this.memory.responseHeadAt[at] = this.text(text, start, start + length);
     this.memory.responseHeadBytes[at] = length;
     this.memory.status[at] = status;
     this.memory.responseNs[at] = timeNs;
@@ -224,9 +212,10 @@ export class ExchangeLog {
   }
 
   /** Keeps bytes; answers their place. */
-  text(bytes: Uint8Array, start: number, end: number): number {
+  text(text: LoggedText, start: number, end: number): number {
     this.#makeRoom(end - start);
-    copyBytes(bytes, start, end, this.memory.arena, this.#arenaAt);
+    if (text instanceof Uint8Array) copyBytes(text, start, end, this.memory.arena, this.#arenaAt);
+    else copyWords(text.words, start >> 2, end + 3 >> 2, this.memory.arenaWords, this.#arenaAt >> 2);
     return this.#take(end - start);
   }
 
@@ -248,10 +237,6 @@ export class ExchangeLog {
     copyBytes(bytes, start, start + length, memory.arena, index + PIECE_HEAD_BYTES);
     last[at] = this.#take(PIECE_HEAD_BYTES + length);
     kept[at] += length;
-  }
-
-  #head(bytes: Uint8Array | undefined, start: number, lengthBytes: number): number {
-    return bytes === undefined ? this.#take(lengthBytes) : this.text(bytes, start, start + lengthBytes);
   }
 
   /** Has room in one piece at the arena's end, of which readers are told before anything is written there. */
@@ -289,4 +274,9 @@ export class ExchangeLog {
   #at(row: number): number {
     return row & (this.#rows - 1);
   }
+}
+
+/** Of the lengths that heads have it takes no longer than `set`, which needs a view of what is copied. */
+function copyWords(source: Int32Array, start: number, end: number, target: Int32Array, at: number): void {
+  for (let word = start; word < end; word++) target[at++] = source[word];
 }

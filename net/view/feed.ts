@@ -112,8 +112,8 @@ class Watcher {
   constructor(options: FeedOptions, query: FeedQuery, left: () => void) {
     this.#options = options;
     this.#left = left;
-    const log = options.live.enter();
-    this.reader = new LogReader(log.memory.buffer);
+    const { log, readable } = options.live.enter();
+    this.reader = new LogReader(readable);
     const rowsBefore = Math.max(query.rows, ROWS_BEFORE);
     if (query.from === "now") this.reader.passOver(0);
     else if (query.filter === undefined) this.reader.passOver(rowsBefore);

@@ -8,6 +8,7 @@ import { detectHttp2 } from "../../codecs/http2to1/detect.ts";
 import { Http2To1Session } from "../../codecs/http2to1/session.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
 import type { FlowFacts } from "./flow_facts.ts";
+import { isShort, scannedCopy, type ScannedText } from "./head_scan.ts";
 import { Http1View } from "./http1_view.ts";
 import { Http2View } from "./http2_view.ts";
 import { Protocol, RowKind } from "./log_layout.ts";
@@ -60,14 +61,15 @@ export class FlowView implements FlowTap {
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
-    this.#count(direction, bytes.length);
-    if (this.#hasFailed) return;
-    try {
-      if (this.#view !== undefined) this.#view.data(direction, bytes, timeNs);
-      else this.#first(direction, bytes, timeNs);
-    } catch (error) {
-      this.#fail(error, timeNs);
-    }
+    const mayBeMessage = this.#view?.message !== undefined && isShort(bytes);
+    if (mayBeMessage && this.#message(direction, scannedCopy(bytes), 0, bytes.length, timeNs)) return;
+    this.#piece(direction, bytes, timeNs);
+  }
+
+  /** {@linkcode data} of bytes that begin at a multiple of 4 in their memory. */
+  record(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): void {
+    if (this.#message(direction, text, start, end, timeNs)) return;
+    this.#piece(direction, text.bytes.subarray(start, end), timeNs);
   }
 
   gap(direction: Direction, lengthBytes: number, timeNs: number): void {
@@ -95,6 +97,29 @@ export class FlowView implements FlowTap {
     const row = log.begin(RowKind.FLOW_END, protocol, this.#flowAt(), this.#openedNs);
     log.sizes(row, this.#toServerBytes, this.#toClientBytes);
     log.end(row, timeNs);
+  }
+
+  /** Whether that is just one message, and was taken. */
+  #message(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean {
+    if (this.#hasFailed) return false;
+    try {
+      if (!this.#view?.message?.(direction, text, start, end, timeNs)) return false;
+    } catch (error) {
+      this.#fail(error, timeNs);
+    }
+    this.#count(direction, end - start);
+    return true;
+  }
+
+  #piece(direction: Direction, bytes: Uint8Array, timeNs: number): void {
+    this.#count(direction, bytes.length);
+    if (this.#hasFailed) return;
+    try {
+      if (this.#view !== undefined) this.#view.data(direction, bytes, timeNs);
+      else this.#first(direction, bytes, timeNs);
+    } catch (error) {
+      this.#fail(error, timeNs);
+    }
   }
 
   #count(direction: Direction, lengthBytes: number): void {

@@ -37,11 +37,24 @@ export interface ScannedText {
   readonly words: Int32Array;
 }
 
-/** A copy that can be scanned. */
+/** Heads of messages are shorter, mostly by far. */
+const COPY_BYTES_MAX = 4 * 1024;
+const COPY = textOf(COPY_BYTES_MAX);
+
+/** Whether {@linkcode scannedCopy} makes no object for it. */
+export const isShort = (bytes: Uint8Array): boolean => bytes.length <= COPY_BYTES_MAX;
+
+/** Memory that can be scanned. */
+export function textOf(lengthBytes: number): ScannedText {
+  const memory = new ArrayBuffer(lengthBytes + 3 & ~3);
+  return { bytes: new Uint8Array(memory), words: new Int32Array(memory) };
+}
+
+/** A copy that can be scanned; good until the next one is made. */
 export function scannedCopy(bytes: Uint8Array): ScannedText {
-  const copy = new Uint8Array(bytes.length + 3 & ~3);
-  copy.set(bytes);
-  return { bytes: copy, words: new Int32Array(copy.buffer) };
+  const text = isShort(bytes) ? COPY : textOf(bytes.length);
+  text.bytes.set(bytes);
+  return text;
 }
 
 /** Its fields are those of the head that was read last. */

@@ -3,6 +3,7 @@
 import { Framing, type MessageParts, MessageReader } from "../../codecs/decode/message_reader.ts";
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import type { MemoryAccount, MemoryBudget } from "../../codecs/memory_budget.ts";
+import type { ScannedText } from "./head_scan.ts";
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -10,7 +11,7 @@ const CARRIAGE_RETURN = 13;
 /** What reads a connection asks of, and is told by, its directions. */
 export interface Http1Owner {
   /** A piece that should begin a message; true: it is just that message, whole, and was taken. */
-  message(direction: Direction, bytes: Uint8Array): boolean;
+  wholeMessage(direction: Direction, text: ScannedText, start: number, end: number): boolean;
   /** A head with its empty line; answers what follows, `undefined`: it is none. */
   head(direction: Direction, bytes: Uint8Array): Framing | undefined;
   body(direction: Direction, bytes: Uint8Array): void;
@@ -57,6 +58,15 @@ export class Http1Half implements MessageParts {
     return this.#state === "lost";
   }
 
+  /** A piece that may be just one message; true: it is, and was taken. */
+  message(text: ScannedText, start: number, end: number, timeNs: number): boolean {
+    if (this.#state !== "reading" || !this.#reader.isIdle) return false;
+    this.beganNs = timeNs;
+    if (!this.#owner.wholeMessage(this.direction, text, start, end)) return false;
+    this.isResynced = false;
+    return true;
+  }
+
   data(bytes: Uint8Array, timeNs: number): void {
     if (this.#state === "lost") {
       if (!beginsWithHead(this.direction, bytes)) return;
@@ -67,10 +77,6 @@ export class Http1Half implements MessageParts {
     }
     if (this.#reader.isIdle) {
       this.beganNs = timeNs;
-      if (this.#state === "reading" && this.#owner.message(this.direction, bytes)) {
-        this.isResynced = false;
-        return;
-      }
       if (this.#state === "reading" && !mayBeginHead(this.direction, bytes)) return this.#lose("malformed");
     }
     this.#reader.data(bytes);

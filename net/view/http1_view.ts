@@ -2,8 +2,7 @@
 /** A connection of HTTP/1.1 into the exchange log. @module */
 import { Framing } from "../../codecs/decode/message_reader.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
-import { HELD_BYTES_MAX } from "./exchange_log.ts";
-import { HeadScan, MethodKind, scannedCopy, type ScannedText } from "./head_scan.ts";
+import { HeadScan, MethodKind, scannedCopy, type ScannedText, textOf } from "./head_scan.ts";
 import { Http1Half, type Http1Owner } from "./http1_half.ts";
 import { Mark, Protocol, RowKind } from "./log_layout.ts";
 import type { ProtocolView, ViewContext } from "./protocol_view.ts";
@@ -19,6 +18,7 @@ const MAX_TRAILERS = 8192;
 /** Used by one call at a time. */
 const SCAN = new HeadScan();
 const NOTHING = new Uint8Array(0);
+const NO_TEXT = textOf(0);
 const encoder = new TextEncoder();
 
 /** What it has of each direction are fields, not pairs: most of what a request costs is memory that nothing has touched for long. */
@@ -37,20 +37,25 @@ export class Http1View implements ProtocolView, Http1Owner {
   #isTunnel = false;
   #webSocket: WebSocketView | undefined;
   #timeNs = 0;
-  /** Where the head at hand was scanned, and the place of its flow's description. */
-  #text: ScannedText;
-  #flowAt = -1;
+  /** The head at hand, which was scanned. */
+  #text = NO_TEXT;
+  #start = 0;
+  #end = 0;
 
   constructor(context: ViewContext, joinedLate: boolean) {
     this.#context = context;
-    const { memory, log } = context;
-    this.#text = log.heldText;
+    const { memory } = context;
     this.#toServer = new Http1Half(TO_SERVER, this, memory, joinedLate);
     this.#toClient = new Http1Half(TO_CLIENT, this, memory, joinedLate);
   }
 
   get protocol(): Protocol {
     return this.heads > 0 ? Protocol.HTTP_1_1 : Protocol.OTHER;
+  }
+
+  message(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean {
+    this.#timeNs = timeNs;
+    return this.#half(direction).message(text, start, end, timeNs);
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
@@ -79,30 +84,24 @@ export class Http1View implements ProtocolView, Http1Owner {
 
   // Http1Owner
 
-  message(direction: Direction, bytes: Uint8Array): boolean {
-    const start = unheld(bytes) === undefined ? bytes : bytes.subarray(0, HELD_BYTES_MAX);
-    const length = this.#scan(direction, start);
-    if (length <= 0 || length + this.#bodyLength(direction) !== bytes.length) return false;
+  wholeMessage(direction: Direction, text: ScannedText, start: number, end: number): boolean {
+    const headEnd = this.#scan(direction, text, start, end);
+    if (headEnd <= 0 || headEnd + this.#bodyLength(direction) !== end) return false;
     this.heads++;
-    if (direction === TO_SERVER) this.#request(start, length);
-    else this.#response(start, length);
-    if (length < bytes.length) {
-      this.#context.log.body(this.#row(direction), direction, bytes, length, bytes.length, this.#timeNs);
+    if (direction === TO_SERVER) this.#request();
+    else this.#response();
+    if (headEnd < end) {
+      this.#context.log.body(this.#row(direction), direction, text.bytes, headEnd, end, this.#timeNs);
     }
     this.messageEnd(direction);
     return true;
   }
 
-  /** Reads the head that `bytes` begin with, and answers its length; 0 or less: they begin with none. */
-  #scan(direction: Direction, bytes: Uint8Array): number {
-    const { log, flowAt } = this.#context;
-    // The description of the flow may be written: before anything is held.
-    this.#flowAt = flowAt();
-    const isHeld = unheld(bytes) === undefined;
-    this.#text = isHeld ? log.heldText : scannedCopy(bytes);
-    const start = isHeld ? log.hold(bytes) : 0;
-    const end = SCAN.read(direction, this.#text, start, start + bytes.length);
-    return end <= 0 ? end : end - start;
+  /** Reads the head that begins at `start`, and answers where it ends; 0 or less: none does. */
+  #scan(direction: Direction, text: ScannedText, start: number, end: number): number {
+    this.#text = text;
+    this.#start = start;
+    return this.#end = SCAN.read(direction, text, start, end);
   }
 
   /** Of the message whose head was scanned; -1 where its length is not told, or more than a message begins. */
@@ -116,9 +115,10 @@ export class Http1View implements ProtocolView, Http1Owner {
   }
 
   head(direction: Direction, bytes: Uint8Array): Framing | undefined {
-    if (this.#scan(direction, bytes) <= 0) return undefined;
+    if (this.#scan(direction, scannedCopy(bytes), 0, bytes.length) <= 0) return undefined;
+    this.#end = bytes.length;
     this.heads++;
-    return direction === TO_SERVER ? this.#request(bytes, bytes.length) : this.#response(bytes, bytes.length);
+    return direction === TO_SERVER ? this.#request() : this.#response();
   }
 
   body(direction: Direction, bytes: Uint8Array): void {
@@ -163,15 +163,14 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#webSocket?.data(direction, bytes, this.#timeNs);
   }
 
-  /** So many of `bytes` are its head, which was scanned. */
-  #request(bytes: Uint8Array, lengthBytes: number): Framing {
-    const { log } = this.#context;
+  #request(): Framing {
+    const { log, flowAt } = this.#context;
     const half = this.#toServer;
     if (this.#toClient.isLost) this.#giveUpWaiting("gap");
     else if (this.#waiting.count >= MAX_WAITING) this.#giveUpWaiting("bound");
     const protocol = SCAN.isHttp10 ? Protocol.HTTP_1_0 : Protocol.HTTP_1_1;
-    const row = log.begin(RowKind.EXCHANGE, protocol, this.#flowAt, half.beganNs);
-    log.requestHead(row, unheld(bytes), 0, lengthBytes);
+    const row = log.begin(RowKind.EXCHANGE, protocol, flowAt(), half.beganNs);
+    log.requestHead(row, this.#text, this.#start, this.#end);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
     this.#requestRow = row;
@@ -205,20 +204,20 @@ export class Http1View implements ProtocolView, Http1Owner {
     }
   }
 
-  #response(bytes: Uint8Array, lengthBytes: number): Framing {
+  #response(): Framing {
     const { status } = SCAN;
     if (status < 200 && status !== 101) return 0;
-    const { log } = this.#context;
+    const { log, flowAt } = this.#context;
     const half = this.#toClient;
     const method = this.#waiting.nextMethod;
     const row = this.#waiting.count > 0
       ? this.#waiting.take()
-      : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, this.#flowAt, half.beganNs);
+      : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, flowAt(), half.beganNs);
     if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#requestRow !== row) {
       log.mark(row, Mark.NO_REQUEST | Mark.REQUEST_ENDED);
       if (this.#toServer.isLostByGap) log.cut(row, "gap");
     }
-    log.responseHead(row, status, unheld(bytes), 0, lengthBytes, half.beganNs);
+    log.responseHead(row, status, this.#text, this.#start, this.#end, half.beganNs);
     if (half.isResynced) log.mark(row, Mark.RESYNCED);
     if (SCAN.isAmbiguous) log.mark(row, Mark.AMBIGUOUS);
     this.#responseRow = row;
@@ -243,7 +242,3 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#toClient.makeTunnel();
   }
 }
-
-/** A piece, unless the log holds it while its head is scanned. */
-const unheld = (bytes: Uint8Array): Uint8Array | undefined =>
-  bytes.length <= HELD_BYTES_MAX ? undefined : bytes;

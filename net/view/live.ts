@@ -2,7 +2,6 @@
 /** Has flows looked at while somebody wants to see them, and no longer. @module */
 import type { Flow } from "../mirror/flow.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
-import type { ExchangeLog } from "./exchange_log.ts";
 import type { View } from "./view.ts";
 
 /**
@@ -34,13 +33,13 @@ export class LiveView {
   }
 
   /** A watcher comes; each calls {@linkcode leave} once. */
-  enter(): ExchangeLog {
+  enter(): View {
     this.#watchers++;
     if (this.#view === undefined) {
       this.#made = this.#make();
       this.#changed();
     }
-    return this.#view!.log;
+    return this.#view!;
   }
 
   leave(): void {

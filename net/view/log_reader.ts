@@ -14,19 +14,29 @@ import { Head, kindOf, type LogMemory, logMemory, Protocol, protocolOf, RowKind 
 import { LoggedExchange, LoggedMessage } from "./log_row.ts";
 import type { RowCounts } from "./row_counts.ts";
 
+/** An exchange log, for whoever reads it. */
+export interface ReadableLog {
+  readonly buffer: SharedArrayBuffer;
+  /** Has written into it what came so far. Absent where that is done anyway, and in other threads. */
+  readonly update?: () => void;
+}
+
 export class LogReader {
   readonly #memory: LogMemory;
   readonly #arena: LogArena;
+  readonly #update: (() => void) | undefined;
   #next = 0;
   /** Entries that had left the log before they were read. */
   missed = 0;
 
-  constructor(buffer: SharedArrayBuffer) {
+  constructor({ buffer, update }: ReadableLog) {
     this.#memory = logMemory(buffer);
+    this.#update = update;
     this.#arena = new LogArena(this.#memory);
   }
 
   get #end(): number {
+    this.#update?.();
     Atomics.load(this.#memory.fence, 0);
     return this.#memory.head[Head.ENDED];
   }

@@ -4,6 +4,7 @@ import type { Direction } from "../../codecs/direction.ts";
 import type { DecoderPool } from "../../codecs/decode/budget.ts";
 import type { MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { ExchangeLog } from "./exchange_log.ts";
+import type { ScannedText } from "./head_scan.ts";
 import type { Protocol } from "./log_layout.ts";
 
 /** What a reader has around it. */
@@ -21,6 +22,8 @@ export interface ViewContext {
 export interface ProtocolView {
   /** What the flow was found to be so far. */
   readonly protocol: Protocol;
+  /** A piece that may be just one message, in memory where it begins at a multiple of 4; false: it is not, and was not taken. */
+  message?(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean;
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void;
   gap(direction: Direction, lengthBytes: number, timeNs: number): void;
   /** Nothing more comes; rows that are open end. */

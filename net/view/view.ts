@@ -5,12 +5,13 @@ import { newSharedByConnections } from "../../codecs/http2/connection.ts";
 import { MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { Flow } from "../mirror/flow.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
+import { DeferredRecords } from "./deferred_records.ts";
 import type { Entry } from "./exchange.ts";
 import type { Filter } from "./filter.ts";
 import { ExchangeLog } from "./exchange_log.ts";
 import { factsOf, type FlowFacts } from "./flow_facts.ts";
 import { FlowView, type SharedByViews } from "./flow_view.ts";
-import { LogReader } from "./log_reader.ts";
+import { LogReader, type ReadableLog } from "./log_reader.ts";
 
 /** What all flows may hold of heads and streams that are not whole: a third of what `http2to1` may. */
 const HELD_BYTES_MAX = 48 * 1024 * 1024;
@@ -47,6 +48,8 @@ export interface EntryReader {
 export class View {
   readonly log: ExchangeLog;
   readonly #shared: SharedByViews;
+  /** Undefined where readers get what comes at once. */
+  readonly #deferred: DeferredRecords | undefined;
   readonly #readers: readonly EntryReader[];
   readonly #reader: LogReader;
   readonly #filter: Filter;
@@ -56,7 +59,8 @@ export class View {
     this.log = new ExchangeLog(options.logBytes, options.bodyBytes);
     this.#readers = readers;
     this.#filter = options.filter ?? (() => true);
-    this.#reader = new LogReader(this.log.memory.buffer);
+    this.#reader = new LogReader(this.log.memory);
+    this.#deferred = readers.length === 0 ? new DeferredRecords() : undefined;
     const memory = new MemoryBudget(HELD_BYTES_MAX);
     this.#shared = {
       context: {
@@ -79,7 +83,18 @@ export class View {
 
   /** Looks at a flow of which this is known. */
   open(facts: FlowFacts, timeNs: number): FlowTap {
-    return new FlowView(facts, this.#shared, timeNs);
+    const open = () => new FlowView(facts, this.#shared, timeNs);
+    return this.#deferred?.tap(open) ?? open();
+  }
+
+  /** The log, for whoever reads it now and then. */
+  get readable(): ReadableLog {
+    return { buffer: this.log.memory.buffer, update: () => this.update() };
+  }
+
+  /** Has written into the log what came so far. */
+  update(): void {
+    this.#deferred?.flush();
   }
 
   /** Entries that readers have missed, and exchanges that were open when their place was needed. */

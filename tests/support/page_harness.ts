@@ -70,7 +70,7 @@ export class SeenExchanges {
   #flows = 0;
 
   constructor(logBytes = 1024 * 1024, bodyBytes = 64 * 1024) {
-    this.mirror = new ViewHarness({ logBytes, bodyBytes });
+    this.mirror = new ViewHarness({ logBytes, bodyBytes }, undefined, "later");
   }
 
   /** Opens another connection; exchanges go over the last. */
@@ -92,7 +92,7 @@ export class SeenExchanges {
     return {
       report: agentReport,
       log: {
-        buffer: this.mirror.view.log.memory.buffer,
+        ...this.mirror.view.readable,
         timeBaseNs: TIME_BASE_NS,
         showsSecrets,
         portMap: new Map([[443, 80]]),

@@ -5,6 +5,7 @@ import type { Direction } from "../../codecs/direction.ts";
 import { raw } from "../../codecs/raw.ts";
 import type { CaptureOpen } from "../../net/capture/target.ts";
 import type { Entry, Exchange } from "../../net/view/exchange.ts";
+import { LogReader } from "../../net/view/log_reader.ts";
 import { View, type ViewOptions } from "../../net/view/view.ts";
 import { makeOpen, PipelineHarness } from "./pipeline_harness.ts";
 
@@ -20,17 +21,24 @@ export class ViewHarness {
   /** Whether flows are looked at. */
   isLooking = true;
   #timeNs = 1e9;
+  readonly #later: LogReader | undefined;
   readonly #offsets = new Map<string, number>();
 
-  constructor(options: Partial<ViewOptions> = {}, codecs: readonly Codec[] = [raw]) {
+  /** `later`: nobody reads as it is written, but who asks for {@linkcode exchanges}. */
+  constructor(
+    options: Partial<ViewOptions> = {},
+    codecs: readonly Codec[] = [raw],
+    read: "at once" | "later" = "at once",
+  ) {
     const reader = {
       take: (entry: Entry) => void this.entries.push(entry),
       missed: (count: number) => void (this.missed += count),
     };
     this.view = new View(
       { logBytes: 1024 * 1024, failed: (error) => this.failures.push(error), ...options },
-      [reader],
+      read === "later" ? [] : [reader],
     );
+    if (read === "later") this.#later = new LogReader(this.view.readable);
     this.mirror = new PipelineHarness({
       codecs,
       tap: (flow) => this.isLooking ? this.view.tap(flow) : undefined,
@@ -80,8 +88,14 @@ export class ViewHarness {
 
   /** What has ended so far. */
   exchanges(): Exchange[] {
-    this.view.flush();
+    this.read();
     return this.entries.filter((entry) => entry.kind === "exchange");
+  }
+
+  /** Has readers read what has ended so far. */
+  read(): void {
+    this.view.flush();
+    if (this.#later !== undefined) this.entries.push(...this.#later.ended());
   }
 
   /** `GET /a 200 5 cut`: method, target, status, bytes of the response, why it is cut. */
