@@ -23,7 +23,6 @@ type Connection = Deno.TcpConn | Deno.UnixConn;
 type Listener = Deno.TcpListener | Deno.UnixListener;
 
 const encoder = new TextEncoder();
-const CHUNK_END = encoder.encode("\r\n");
 const LAST_CHUNK = encoder.encode("0\r\n\r\n");
 
 /** Listens until closed. */
@@ -134,10 +133,9 @@ export class HttpListener {
         const { value, done } = await reader.read();
         if (departure.hasCome) throw new Error("who asked has left");
         if (done) break;
-        if (value.length === 0) continue;
-        if (isChunked) await this.#write(connection, encoder.encode(`${value.length.toString(16)}\r\n`));
-        await this.#write(connection, value);
-        if (isChunked) await this.#write(connection, CHUNK_END);
+        for (const piece of piecesOf(value)) {
+          await this.#write(connection, isChunked ? chunkOf(piece) : piece);
+        }
       }
       if (isChunked) await this.#write(connection, LAST_CHUNK);
     } finally {
@@ -205,6 +203,23 @@ class Departure {
     this.#isIgnored = true;
     clearTimeout(this.#timer);
   }
+}
+
+/** So much is written at a time. */
+const PIECE_BYTES = 64 * 1024;
+
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+}
+
+/** In one piece, since each that is written is a turn of the event loop and a system call. */
+function chunkOf(bytes: Uint8Array): Uint8Array {
+  const head = encoder.encode(`${bytes.length.toString(16)}\r\n`);
+  const chunk = new Uint8Array(head.length + bytes.length + 2);
+  chunk.set(head);
+  chunk.set(bytes, head.length);
+  chunk.set([13, 10], head.length + bytes.length);
+  return chunk;
 }
 
 function headOf(response: Response, isChunked: boolean): Uint8Array {
