@@ -95,7 +95,10 @@ export class Agent {
       wire = observeWire(plan, timeBaseNs, recorder ?? pipeline);
       const context = {
         timeBaseNs,
-        look: () => wire?.look(),
+        look: () => {
+          wire?.look();
+          mirror.followers.look();
+        },
         flush: () => mirror.flush(),
         catchUp: () => mirror.catchUp(),
         isWanted: plan.mayBeWanted,
@@ -112,6 +115,7 @@ export class Agent {
       page?.begin({
         report: () => subject.report(),
         log: mirror.pageLog,
+        followers: mirror.followers,
         bodyBytes: plan.settings.bodyBytes,
         version: VERSION,
       });

@@ -13,6 +13,7 @@ import { log } from "../settings/log.ts";
 import { VERSION } from "../settings/version.ts";
 import type { CertificateReport } from "../status/report.ts";
 import type { PageLog } from "../page/rows.ts";
+import { Followers } from "../view/followers.ts";
 import { LiveView } from "../view/live.ts";
 import type { View } from "../view/view.ts";
 import type { MirrorBooks } from "./books.ts";
@@ -34,6 +35,9 @@ interface OpenSinks {
   readonly failed: Promise<void>;
 }
 
+/** Followers of exchanges look so often when no source does. */
+const FOLLOWERS_TIMER_MS = 1000;
+
 /** Sinks and pipeline at work. */
 export class Mirror {
   readonly pipeline: Pipeline;
@@ -46,6 +50,8 @@ export class Mirror {
   readonly stopped: ReadonlySet<Sink>;
   /** What a page shows of exchanges; undefined where nobody looks at them. */
   readonly pageLog: PageLog | undefined;
+  /** Who follows exchanges, and is to look when something may be new. */
+  readonly followers = new Followers(FOLLOWERS_TIMER_MS);
   readonly #plan: MirrorPlan;
   readonly #buffer: PacketBuffer;
   readonly #view: View | undefined;
@@ -77,6 +83,7 @@ export class Mirror {
     const live = new LiveView(view, () => openLiveView(settings), () => this.pipeline.tapAgain());
     this.feed = new LiveFeed({
       live,
+      followers: this.followers,
       timeBaseMs: Number(timeBaseNs / 1000n) / 1000,
       showsSecrets: settings.showSecrets,
       flows: () => this.pipeline.flows(),
@@ -151,6 +158,7 @@ export class Mirror {
   flush(): void {
     this.#buffer.flush();
     this.#view?.flush();
+    this.followers.look();
   }
 
   /** Waits until slow sinks have caught up: for sources that can wait. */

@@ -1,42 +1,53 @@
 // SPDX-License-Identifier: MIT
 /** Rows as lines of JSON, for as long as somebody reads them. @module */
+import { FOLLOW_MS, type Follower, type Followers } from "../view/followers.ts";
+import type { RowsMessage } from "./messages.ts";
 import type { RowFeed } from "./rows.ts";
 
-/** Before each look for rows that come. */
-const LOOK_MS = 250;
 /** An empty line after so long without rows finds out whether anybody reads still. */
 const ALIVE_MS = 10_000;
 
 const encoder = new TextEncoder();
 
 /** Reads no faster than its reader takes: what leaves the log meanwhile is told as missed. */
-export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
+export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>>, Follower {
   readonly #feed: RowFeed;
+  readonly #followers: Followers;
   readonly #released: () => void;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #wake = () => {};
+  /** The reader waits for what comes. */
+  #told: (() => void) | undefined;
+  #toldMs = -Infinity;
   #isOver = false;
 
   /** `released` is called once, when nothing more is read. */
-  constructor(feed: RowFeed, released: () => void) {
+  constructor(feed: RowFeed, followers: Followers, released: () => void) {
     this.#feed = feed;
+    this.#followers = followers;
     this.#released = released;
   }
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
+    this.#followers.add(this);
   }
 
-  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    for (let waitedMs = 0; !this.#isOver; waitedMs += LOOK_MS) {
-      if (this.#feed.isLive) await this.#pause();
-      if (this.#isOver) return;
+  async pull(): Promise<void> {
+    while (!this.#feed.isLive && !this.#isOver) {
       const message = this.#feed.next();
-      if (message !== undefined || waitedMs >= ALIVE_MS) {
-        const line = message === undefined ? "" : JSON.stringify(message);
-        return controller.enqueue(encoder.encode(`${line}\n`));
-      }
+      if (message !== undefined) return this.#tell(message, performance.now());
+      await othersTurn();
     }
+    if (this.#isOver) return;
+    await new Promise<void>((resolve) => this.#told = resolve);
+  }
+
+  look(nowMs: number): void {
+    const sinceMs = nowMs - this.#toldMs;
+    if (this.#told === undefined || sinceMs < FOLLOW_MS) return;
+    const message = this.#feed.next();
+    if (message === undefined && sinceMs < ALIVE_MS) return;
+    this.#tell(message, nowMs);
   }
 
   cancel(): void {
@@ -48,18 +59,19 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#wake();
+    this.#followers.delete(this);
+    this.#told?.();
     this.#controller?.close();
     this.#released();
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, LOOK_MS);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  #tell(message: RowsMessage | undefined, nowMs: number): void {
+    const line = message === undefined ? "" : JSON.stringify(message);
+    this.#toldMs = nowMs;
+    this.#controller?.enqueue(encoder.encode(`${line}\n`));
+    this.#told?.();
+    this.#told = undefined;
   }
 }
+
+const othersTurn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));

@@ -50,6 +50,7 @@ export class RowFeed {
   /** What is new; undefined when nothing is. */
   next(): RowsMessage | undefined {
     const wasLive = this.isLive;
+    if (wasLive && this.#reader.waiting === 0) return undefined;
     const rows = this.#choice.next().map((row) => rowOf(row, this.#log)!);
     const missed = this.#reader.missed - this.#missed;
     const skipped = this.#choice.skipped - this.#skipped;

@@ -18,6 +18,7 @@ import { BadFilter } from "../filter/expression.ts";
 import type { StatusReport } from "../status/report.ts";
 import { type Filter, parseFilterFor } from "../view/filter.ts";
 import { harText } from "../view/har.ts";
+import { Followers } from "../view/followers.ts";
 import { LogReader } from "../view/log_reader.ts";
 import type { Entry, Exchange } from "../view/exchange.ts";
 import { bodyOf, detailOf } from "./detail.ts";
@@ -34,6 +35,8 @@ export interface PageSubject {
   report?(): StatusReport;
   /** Absent where no requests are seen. */
   readonly log?: PageLog;
+  /** Who follows the log; absent where nobody says when there is something new. */
+  readonly followers?: Followers;
   /** Bytes of each body that are kept. */
   readonly bodyBytes: number;
   readonly version: string;
@@ -64,6 +67,7 @@ export class PageServer {
   readonly #history = new History();
   readonly #streams = new Set<RowStream>();
   #subject: PageSubject | undefined;
+  #followers = new Followers();
   #sampling: ReturnType<typeof setInterval> | undefined;
 
   constructor(guard: Guard, files: ReadonlyMap<string, PageFile>) {
@@ -74,6 +78,7 @@ export class PageServer {
   /** There is something to show now. */
   begin(subject: PageSubject): void {
     this.#subject = subject;
+    this.#followers = subject.followers ?? this.#followers;
     const sample = () => this.#history.add(subject.report!());
     if (subject.report === undefined) return;
     sample();
@@ -153,7 +158,11 @@ export class PageServer {
     if (this.#streams.size >= STREAMS_MAX) {
       return refused({ status: 429, text: `${STREAMS_MAX} lists are open already` });
     }
-    const stream = new RowStream(new RowFeed(log, filter), () => this.#streams.delete(stream));
+    const stream = new RowStream(
+      new RowFeed(log, filter),
+      this.#followers,
+      () => this.#streams.delete(stream),
+    );
     this.#streams.add(stream);
     return answer(new ReadableStream(stream, { highWaterMark: 0 }), "application/x-ndjson; charset=utf-8");
   }

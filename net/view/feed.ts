@@ -11,15 +11,14 @@ import {
 } from "./feed_lines.ts";
 import type { Filter } from "./filter.ts";
 import { type FlowLines, flowLines } from "./flow_lines.ts";
+import { FOLLOW_MS, type Follower, type Followers } from "./followers.ts";
 import { LogReader } from "./log_reader.ts";
 import { RowChoice } from "./row_choice.ts";
 import { RowCounts } from "./row_counts.ts";
 import type { LiveView } from "./live.ts";
 
-/** Rows are sent so often. */
-const TICK_MS = 250;
 /** A line is sent at least so often: that is how it is found out that nobody reads any more. */
-const IDLE_TICKS = 4;
+const IDLE_MS = 1000;
 /** What waits for a reader that is slow; what comes then stays in the log, until it is overtaken. */
 const WAITING_BYTES_MAX = 512 * 1024;
 /** At a time. */
@@ -44,6 +43,7 @@ export interface FeedQuery {
 
 export interface FeedOptions {
   readonly live: LiveView;
+  readonly followers: Followers;
   readonly timeBaseMs: number;
   readonly showsSecrets: boolean;
   /** Those that are open. */
@@ -98,7 +98,7 @@ export class ExchangeFeed {
 const encoder = new TextEncoder();
 
 /** One who looks. */
-class Watcher {
+class Watcher implements Follower {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly reader: LogReader;
   readonly #options: FeedOptions;
@@ -106,8 +106,8 @@ class Watcher {
   readonly #left: () => void;
   readonly #counts = new RowCounts();
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #idleTicks = 0;
+  #sentMs = -Infinity;
+  #hasLeft = false;
 
   constructor(options: FeedOptions, query: FeedQuery, left: () => void) {
     this.#options = options;
@@ -117,7 +117,7 @@ class Watcher {
     const rowsBefore = Math.max(query.rows, ROWS_BEFORE);
     if (query.from === "now") this.reader.passOver(0);
     else if (query.filter === undefined) this.reader.passOver(rowsBefore);
-    const rowsLive = Math.ceil(query.rows * TICK_MS / 1000);
+    const rowsLive = Math.ceil(query.rows * FOLLOW_MS / 1000);
     this.#choice = new RowChoice(this.reader, query.filter, {
       entriesBefore: ENTRIES_BEFORE,
       rowsBefore,
@@ -128,7 +128,7 @@ class Watcher {
         this.#controller = controller;
         const { timeBaseMs, showsSecrets } = options;
         this.#send([{ kind: "begin", timeBaseMs, bodyBytes: log.bodyBytesMax, showsSecrets }]);
-        this.#timer = setInterval(() => this.#tick(), TICK_MS);
+        options.followers.add(this);
       },
       cancel: () => this.#leave(),
     }, { highWaterMark: WAITING_BYTES_MAX, size: (chunk) => chunk!.byteLength });
@@ -139,25 +139,27 @@ class Watcher {
     this.#leave();
   }
 
-  #leave(): void {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#options.live.leave();
-    this.#left();
-  }
-
-  #tick(): void {
-    if (this.#controller.desiredSize! <= 0) return;
+  look(nowMs: number): void {
+    const sinceMs = nowMs - this.#sentMs;
+    if (sinceMs < FOLLOW_MS || this.#controller.desiredSize! <= 0) return;
+    if (this.reader.waiting === 0 && sinceMs < IDLE_MS) return;
     const rows = this.#choice.next(this.#counts);
     const lines: FeedLine[] = rows.map((row) => rowLine(row, this.#options.showsSecrets));
     const { waiting, missed } = this.reader;
     const { skipped } = this.#choice;
-    if (lines.length === 0 && ++this.#idleTicks < IDLE_TICKS) return;
-    this.#idleTicks = 0;
+    if (lines.length === 0 && sinceMs < IDLE_MS) return;
+    this.#sentMs = nowMs;
     const counts = this.#counts.copy();
     lines.push({ kind: "tick", nowMs: Date.now(), counts, skipped, missed, waiting });
     this.#send(lines);
+  }
+
+  #leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.#options.followers.delete(this);
+    this.#options.live.leave();
+    this.#left();
   }
 
   #send(lines: readonly FeedLine[]): void {

@@ -2,6 +2,7 @@
 /** Those who look at a running mirror see what ends from then on, bounded, without secrets; nobody looks when they have gone. */
 import assert from "node:assert/strict";
 import type { Flow } from "../../../net/mirror/flow.ts";
+import { Followers } from "../../../net/view/followers.ts";
 import { ExchangeFeed } from "../../../net/view/feed.ts";
 import { answerFeed } from "../../../net/view/feed_answer.ts";
 import type { ExchangeDetail, ExchangeLine, FeedBegin, FeedTick } from "../../../net/view/feed_lines.ts";
@@ -27,7 +28,13 @@ class Looked {
 
   constructor(showsSecrets = false) {
     const flows = () => this.mirror.pipeline.flows();
-    this.feed = new ExchangeFeed({ live: this.live, timeBaseMs: 1000, showsSecrets, flows });
+    this.feed = new ExchangeFeed({
+      live: this.live,
+      followers: new Followers(),
+      timeBaseMs: 1000,
+      showsSecrets,
+      flows,
+    });
     this.mirror.pipeline.open(this.mirror.program, 1, makeOpen(), this.#timeNs);
   }
 

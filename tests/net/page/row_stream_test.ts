@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/** Rows are told when the agent looks: the first of long at once, then no more often than people read. */
+import assert from "node:assert/strict";
+import type { RowsMessage } from "../../../net/page/messages.ts";
+import { RowStream } from "../../../net/page/row_stream.ts";
+import { RowFeed } from "../../../net/page/rows.ts";
+import { ExchangeLog } from "../../../net/view/exchange_log.ts";
+import { UNKNOWN_FLOW } from "../../../net/view/flow_facts.ts";
+import { FOLLOW_MS, Followers } from "../../../net/view/followers.ts";
+import { LOG_BYTES_MIN, Protocol, RowKind } from "../../../net/view/log_layout.ts";
+
+/** Followers look only when a test has them. */
+const NEVER_MS = 2 ** 30;
+
+/** A log, and one who reads its rows. */
+class Followed implements AsyncDisposable {
+  readonly followers = new Followers(NEVER_MS);
+  readonly #log = new ExchangeLog(LOG_BYTES_MIN, 0);
+  readonly #flowAt: number;
+  readonly stream: RowStream;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor() {
+    const flow = new TextEncoder().encode(`${JSON.stringify(UNKNOWN_FLOW)}\n`);
+    this.#flowAt = this.#log.text(flow, 0, flow.length);
+    const { buffer } = this.#log.memory;
+    const feed = new RowFeed({ buffer, timeBaseNs: 0n, showsSecrets: false, portMap: new Map() });
+    this.stream = new RowStream(feed, this.followers, () => {});
+    this.#reader = new ReadableStream(this.stream, { highWaterMark: 0 }).getReader();
+  }
+
+  /** Something is logged. */
+  add(): void {
+    const row = this.#log.begin(RowKind.MESSAGE, Protocol.WEBSOCKET, this.#flowAt, 0);
+    this.#log.setMessage(row, 0, 1);
+    this.#log.end(row, 1);
+  }
+
+  /** Numbers of the rows of the next message. */
+  async next(): Promise<number[]> {
+    const { value } = await this.#reader.read();
+    const { rows }: RowsMessage = JSON.parse(new TextDecoder().decode(value));
+    return rows.map(({ number }) => number);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.cancel();
+  }
+}
+
+/** Until the reader is known to wait. */
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+Deno.test("page: the first row of long is told as soon as the agent looks, what comes then together", async () => {
+  await using followed = new Followed();
+  assert.deepEqual(await followed.next(), [], "all that there was has been told");
+  const toldMs = performance.now();
+  const first = followed.next();
+  await turn();
+  followed.stream.look(toldMs + FOLLOW_MS);
+  followed.add();
+  followed.stream.look(toldMs + FOLLOW_MS + 1);
+  assert.deepEqual(await first, [0]);
+  const second = followed.next();
+  await turn();
+  followed.add();
+  followed.stream.look(toldMs + FOLLOW_MS + 2);
+  followed.add();
+  followed.stream.look(toldMs + 2 * FOLLOW_MS);
+  followed.add();
+  followed.stream.look(toldMs + 2 * FOLLOW_MS + 1);
+  assert.deepEqual(await second, [1, 2, 3]);
+});
+
+Deno.test("page: all who follow a log look when the agent does, and no timer is left by the last", () => {
+  const followers = new Followers(NEVER_MS);
+  const looks: string[] = [];
+  const [one, other] = ["one", "other"].map((name) => ({ look: () => void looks.push(name) }));
+  followers.look();
+  followers.add(one);
+  followers.add(other);
+  followers.look();
+  followers.delete(one);
+  followers.look();
+  followers.delete(other);
+  followers.look();
+  assert.deepEqual(looks, ["one", "other", "other"]);
+});
