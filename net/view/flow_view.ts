@@ -3,7 +3,7 @@
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import type { CodecSession } from "../../codecs/codec.ts";
 import type { SharedByConnections } from "../../codecs/http2/connection.ts";
-import { CONNECTION_PREFACE } from "../../codecs/http2/frame.ts";
+import { CONNECTION_PREFACE, FRAME_HEADER_BYTES, FrameType } from "../../codecs/http2/frame.ts";
 import { detectHttp2 } from "../../codecs/http2to1/detect.ts";
 import { Http2To1Session } from "../../codecs/http2to1/session.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
@@ -132,7 +132,10 @@ export class FlowView implements FlowTap {
     if (alpn === "h2") this.#view = this.#open(true, joinedLate);
     else if (joinedLate) this.#view = this.#open(this.#looksLikeHttp2(direction, bytes), true);
     else if (direction === TO_SERVER && this.#mayBePreface(bytes)) return;
-    else this.#view ??= this.#open(false, false);
+    else {this.#view ??= this.#open(
+        direction !== TO_SERVER && alpn === "" && beginsWithSettings(bytes),
+        false,
+      );}
     this.#release(timeNs);
     this.#view.data(direction, bytes, timeNs);
   }
@@ -195,4 +198,15 @@ export class FlowView implements FlowTap {
     }
     return this.#place;
   }
+}
+
+/** Of a setting: its number, and its value. */
+const SETTING_BYTES = 6;
+
+/** Whether a server that speaks first says its settings, as one of HTTP/2 may before it has read its client's preface. */
+function beginsWithSettings(bytes: Uint8Array): boolean {
+  if (bytes.length < FRAME_HEADER_BYTES || bytes[3] !== FrameType.SETTINGS) return false;
+  const isShort = bytes[0] === 0 && bytes[1] === 0 && bytes[2] % SETTING_BYTES === 0;
+  // Neither flags nor a stream.
+  return isShort && bytes.subarray(4, FRAME_HEADER_BYTES).every((byte) => byte === 0);
 }

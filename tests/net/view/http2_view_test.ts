@@ -71,6 +71,20 @@ test("the preface alone tells HTTP/2, in pieces too", (codec) => {
   assert.deepEqual(harness.lines(), ["GET / 200 0"]);
 });
 
+test("a server that says its settings before its client's preface is of HTTP/2, and another is not", (codec) => {
+  const harness = new ViewHarness({}, [codec]);
+  harness.open(1, { alpn: "" });
+  harness.send(1, 1, serverStart());
+  harness.send(1, 0, join(clientStart(), headers(1, request("GET", "/"), END_STREAM)));
+  harness.send(1, 1, headers(1, response(200), END_STREAM));
+  assert.deepEqual(harness.lines(), ["GET / 200 0"]);
+  harness.open(2, { alpn: "" });
+  harness.send(2, 1, "220 mail.example ESMTP\r\n");
+  harness.send(2, 0, "EHLO client.example\r\n");
+  harness.close(2);
+  assert.deepEqual(harness.lines(), ["GET / 200 0"]);
+});
+
 test("resets, refusals and the end of the connection are told", (codec) => {
   const harness = opened(codec);
   for (const id of [1, 3, 5]) harness.send(1, 0, headers(id, request("GET", `/${id}`), END_STREAM));
