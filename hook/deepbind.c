@@ -205,10 +205,12 @@ static void note(int mode)
     }
 #endif
     store_relaxed(&loading, 1);
+    /* What comes may lie where something was unloaded, and a constructor of it use it before anyone calls the loader again. */
+    library_sweep();
     nss_sweep();
     wolfssl_sweep();
     mbedtls_sweep();
-    gnutls_sweep(); /* a constructor of what comes may use it before anyone calls the loader again */
+    gnutls_sweep();
 }
 
 extern char dlopen_missing[] __attribute__((visibility("hidden")));

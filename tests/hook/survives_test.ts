@@ -111,6 +111,14 @@ Deno.test("TLS libraries that come and go, more than the hook knows at a time", 
   await survives(program, plugins, "120\n");
 });
 
+Deno.test("a TLS library in the place of one that was unloaded, which is used as it is loaded", async () => {
+  const program = await compile("replaced", ["replaced.c"], ["-ldl"]);
+  const shared = ["-shared", "-fPIC"];
+  const first = await compile("libreplaced.so", ["tiny_tls.c"], shared);
+  const second = await compile("libreplacing.so", ["tiny_tls.c"], [...shared, "-DASKS_ITSELF"]);
+  await survives(program, [first, second], "5\n5\n");
+});
+
 Deno.test("memory given back while a thread is held up within a ring that was given up", async () => {
   await compile("libfake.so", ["fake_tls.c"], ["-shared", "-fPIC"]);
   const linked = [`-L${WORK}`, "-lfake", `-Wl,-rpath,${WORK}`, "-lpthread"];

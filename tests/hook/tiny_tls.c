@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A TLS library and its user in one. */
+/* A TLS library and its user in one. With ASKS_ITSELF it does so as it is loaded, and its functions lie elsewhere. */
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct tiny_context {
@@ -9,6 +10,10 @@ struct tiny_context {
 
 static const int method;
 static struct tiny_context session, context = {&method};
+
+#ifdef ASKS_ITSELF
+__asm__(".text\n.fill 1024, 1, 0xcc\n"); /* whoever takes these functions for others comes here */
+#endif
 
 void *SSL_new(void *context);
 void *SSL_new(void *from)
@@ -45,3 +50,10 @@ long ask(void)
     SSL_free(ssl);
     return written;
 }
+
+#ifdef ASKS_ITSELF
+__attribute__((constructor)) static void ask_itself(void)
+{
+    printf("%ld\n", ask());
+}
+#endif
