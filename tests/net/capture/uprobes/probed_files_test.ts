@@ -109,7 +109,7 @@ Deno.test({
   ...skipIf(lacking),
   fn: () =>
     withTempDir(async (folder) => {
-      const command = 'ulimit -n 120 && exec "$@"';
+      const command = 'ulimit -n 160 && exec "$@"';
       const program = [Deno.execPath(), "run", "--quiet", "-A", "--no-check", CROWDED];
       const said = await runOk("sh", "-c", command, "sh", ...program, INSTALLED, "40", folder);
       const [first, known, again] = JSON.parse(said);

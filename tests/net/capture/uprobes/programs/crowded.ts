@@ -9,6 +9,9 @@ import { ProbedFiles } from "../../../../../net/capture/uprobes/probed_files.ts"
 import { buildProbes } from "../../../../../tools/probes.ts";
 
 const [library, count, folder] = Deno.args;
+// The runtime opens sockets of its own when it first listens for a signal, which else comes at any time.
+const ignore = () => {};
+Deno.addSignalListener("SIGUSR2", ignore);
 const probes = new LoadedProbes(await Deno.readFile(await buildProbes()), 1 << 20);
 const files = new ProbedFiles(probes);
 const paths = Array.from({ length: Number(count) }, (_, index) => `${folder}/${index}`);
@@ -27,4 +30,5 @@ await files.settled();
 const again = addAll();
 await files.close();
 probes.close();
+Deno.removeSignalListener("SIGUSR2", ignore);
 console.log(JSON.stringify([first, known, again]));
