@@ -4,9 +4,8 @@ import { descriptorLimit } from "../../ffi/descriptor_limit.ts";
 import { RING } from "../record/layout.ts";
 import type { Guest } from "./guest.ts";
 
-/** Regions at a time, where there are descriptors for them: each costs two, and some address space. One user other than root has half. */
+/** Regions at a time, where there are descriptors for them: each costs some address space. One user other than root has half of both. */
 const REGIONS_MAX = 16_384;
-const DESCRIPTORS_EACH = 2;
 /** Descriptors that regions leave to the rest of this process, which does not survive without; at most half of what it may have. */
 const LEFT_DESCRIPTORS = 256;
 
@@ -20,8 +19,8 @@ export class GuestList {
   /** Headers of all rings that may be claimed next, and their regions; undefined when some have changed since. */
   #spares: { readonly headers: readonly Int32Array[]; readonly guests: readonly Guest[] } | undefined;
 
-  /** Holds at most `most`, else as many as there are descriptors for. */
-  constructor(readonly most = affordableRegions(descriptorLimit())) {}
+  /** Holds at most `most`, where there are descriptors for so many. */
+  constructor(readonly most = REGIONS_MAX, readonly descriptorsMax = affordable(descriptorLimit())) {}
 
   get size(): number {
     return this.#guests.size;
@@ -60,12 +59,21 @@ export class GuestList {
 
   /** Whether there are more than may be, all together or of a user. */
   isCrowded(uid: number): boolean {
-    const mostOfUser = this.most / 2;
-    if (this.size > this.most) return true;
-    if (uid === 0 || this.size <= mostOfUser) return false;
-    let ofUser = 0;
-    for (const { identity } of this) if (identity.uid === uid) ofUser++;
-    return ofUser > mostOfUser;
+    if (this.#isTooMuch(this.size, this.#byPid.size, 1)) return true;
+    if (uid === 0 || !this.#isTooMuch(this.size, this.#byPid.size, 2)) return false;
+    let regions = 0;
+    let processes = 0;
+    for (const brought of this.#byPid.values()) {
+      const ofUser = brought.filter(({ identity }) => identity.uid === uid).length;
+      regions += ofUser;
+      if (ofUser > 0) processes++;
+    }
+    return this.#isTooMuch(regions, processes, 2);
+  }
+
+  /** For this part of what there is: each region has a descriptor, and each process that brought some. */
+  #isTooMuch(regions: number, processes: number, part: number): boolean {
+    return regions > this.most / part || regions + processes > this.descriptorsMax / part;
   }
 
   /** Those of which a spare ring was claimed. */
@@ -96,7 +104,4 @@ export class GuestList {
   }
 }
 
-function affordableRegions(descriptors: number): number {
-  const left = Math.min(LEFT_DESCRIPTORS, descriptors / 2);
-  return Math.min(REGIONS_MAX, Math.floor((descriptors - left) / DESCRIPTORS_EACH));
-}
+const affordable = (descriptors: number): number => descriptors - Math.min(LEFT_DESCRIPTORS, descriptors / 2);
