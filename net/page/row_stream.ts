@@ -18,6 +18,8 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
   /** The reader waits for what comes. */
   #told: (() => void) | undefined;
   #toldMs = -Infinity;
+  /** There was something new then, whether it was told or not. */
+  #newsMs = -Infinity;
   #isOver = false;
 
   /** `released` is called once, when nothing more is read. */
@@ -43,10 +45,10 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
   }
 
   look(nowMs: number): void {
-    const sinceMs = nowMs - this.#toldMs;
-    if (this.#told === undefined || sinceMs < FOLLOW_MS) return;
+    if (this.#told === undefined || nowMs - this.#newsMs < FOLLOW_MS) return;
+    if (this.#feed.hasNews) this.#newsMs = nowMs;
     const message = this.#feed.next();
-    if (message === undefined && sinceMs < ALIVE_MS) return;
+    if (message === undefined && nowMs - this.#toldMs < ALIVE_MS) return;
     this.#tell(message, nowMs);
   }
 
@@ -67,7 +69,7 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
 
   #tell(message: RowsMessage | undefined, nowMs: number): void {
     const line = message === undefined ? "" : JSON.stringify(message);
-    this.#toldMs = nowMs;
+    this.#toldMs = this.#newsMs = nowMs;
     this.#controller?.enqueue(encoder.encode(`${line}\n`));
     this.#told?.();
     this.#told = undefined;

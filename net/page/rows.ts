@@ -47,10 +47,15 @@ export class RowFeed {
     return this.#choice.isLive;
   }
 
+  /** Entries have ended that were not looked at yet. */
+  get hasNews(): boolean {
+    return this.#reader.waiting > 0;
+  }
+
   /** What is new; undefined when nothing is. */
   next(): RowsMessage | undefined {
     const wasLive = this.isLive;
-    if (wasLive && this.#reader.waiting === 0) return undefined;
+    if (wasLive && !this.hasNews) return undefined;
     const rows = this.#choice.next().map((row) => rowOf(row, this.#log)!);
     const missed = this.#reader.missed - this.#missed;
     const skipped = this.#choice.skipped - this.#skipped;

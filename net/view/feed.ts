@@ -107,6 +107,8 @@ class Watcher implements Follower {
   readonly #counts = new RowCounts();
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #sentMs = -Infinity;
+  /** There was something new then, whether it was sent or not. */
+  #newsMs = -Infinity;
   #hasLeft = false;
 
   constructor(options: FeedOptions, query: FeedQuery, left: () => void) {
@@ -140,14 +142,15 @@ class Watcher implements Follower {
   }
 
   look(nowMs: number): void {
-    const sinceMs = nowMs - this.#sentMs;
-    if (sinceMs < FOLLOW_MS || this.#controller.desiredSize! <= 0) return;
-    if (this.reader.waiting === 0 && sinceMs < IDLE_MS) return;
+    if (nowMs - this.#newsMs < FOLLOW_MS || this.#controller.desiredSize! <= 0) return;
+    const isIdle = nowMs - this.#sentMs >= IDLE_MS;
+    if (this.reader.waiting > 0) this.#newsMs = nowMs;
+    else if (!isIdle) return;
     const rows = this.#choice.next(this.#counts);
     const lines: FeedLine[] = rows.map((row) => rowLine(row, this.#options.showsSecrets));
     const { waiting, missed } = this.reader;
     const { skipped } = this.#choice;
-    if (lines.length === 0 && sinceMs < IDLE_MS) return;
+    if (lines.length === 0 && !isIdle) return;
     this.#sentMs = nowMs;
     const counts = this.#counts.copy();
     lines.push({ kind: "tick", nowMs: Date.now(), counts, skipped, missed, waiting });

@@ -5,7 +5,7 @@
 export const FOLLOW_MS = 250;
 
 export interface Follower {
-  /** Tells what is new, unless it has told something less than {@linkcode FOLLOW_MS} ago; `nowMs` is of `performance.now()`. */
+  /** Tells what is new, unless something was less than {@linkcode FOLLOW_MS} ago; `nowMs` is of `performance.now()`. */
   look(nowMs: number): void;
 }
 
