@@ -8,10 +8,10 @@ import { startNginx } from "./nginx.ts";
 import type { BenchRow } from "./row.ts";
 import { runWrk } from "./wrk.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 const SECONDS = 3;
-/** Each way, before anything is measured: some 60,000 requests, after which no more code is compiled. */
-const WARM_UP_SECONDS = 15;
+/** Each agent, before anything is measured: some 100,000 requests, after which little code is compiled any more. */
+const WARM_UP_SECONDS = 30;
 /** 4,000 small requests a second. */
 const LOAD = { connections: 40, pauseMs: 10 };
 const ASKED_UNWATCHED = 1.15;
@@ -23,6 +23,14 @@ interface Subject {
   readonly workerPid: number;
   readonly url: string;
   stop(): Promise<void>;
+}
+
+/** What is compared with an agent that nobody looks at. */
+interface Watched {
+  readonly name: string;
+  readonly subject: Subject;
+  /** The most that it may cost of that. */
+  readonly asked: number;
 }
 
 export async function benchFollow(): Promise<BenchRow[]> {
@@ -38,15 +46,13 @@ export async function benchFollow(): Promise<BenchRow[]> {
     const page = (signal: AbortSignal) => pageRows(shown.agent.page!, signal);
     const socket = `${followed.agent.environment.SSLCOLLECTOR_RUNTIME}/status/agent.sock`;
     const top = (signal: AbortSignal) => followExchanges(socket, "", signal);
+    const watched: Watched[] = [
+      { name: "with --ui and nobody looking / without", subject: logged, asked: ASKED_UNWATCHED },
+      { name: "with an open page / without", subject: shown, asked: ASKED_WATCHED },
+      { name: "followed by one top / by nobody", subject: followed, asked: ASKED_WATCHED },
+    ];
     try {
-      return [
-        ...await compare("with --ui and nobody looking / without", alone, logged, ASKED_UNWATCHED),
-        ...await whileRead(page, () => compare("with an open page / without", alone, shown, ASKED_WATCHED)),
-        ...await whileRead(
-          top,
-          () => compare("followed by one top / by nobody", alone, followed, ASKED_WATCHED),
-        ),
-      ];
+      return await whileRead(page, () => whileRead(top, () => compare(alone, watched)));
     } finally {
       for (const subject of [alone, logged, shown, followed]) await subject.stop();
     }
@@ -64,21 +70,24 @@ async function start(folder: string, ...options: string[]): Promise<Subject> {
   return { agent, workerPid: nginx.workerPid, url: `https://127.0.0.1:${nginx.port}/small`, stop };
 }
 
-async function compare(
-  name: string,
-  alone: Subject,
-  watched: Subject,
-  asked: number,
-): Promise<BenchRow[]> {
-  await costOf(alone, WARM_UP_SECONDS);
-  await costOf(watched, WARM_UP_SECONDS);
-  const ratios: Record<keyof Cost, number[]> = { agent: [], program: [] };
+/** All in turns, so that each is as warm as the one that it is compared with. */
+async function compare(alone: Subject, watched: readonly Watched[]): Promise<BenchRow[]> {
+  for (const subject of [alone, ...watched.map(({ subject }) => subject)]) {
+    await costOf(subject, WARM_UP_SECONDS);
+  }
+  const ratios = watched.map((): Record<keyof Cost, number[]> => ({ agent: [], program: [] }));
   for (let round = 0; round < ROUNDS; round++) {
     const unwatched = await costOf(alone, SECONDS);
-    const cost = await costOf(watched, SECONDS);
-    for (const who of ["agent", "program"] as const) ratios[who].push(cost[who] / unwatched[who]);
+    for (const [at, { subject }] of watched.entries()) {
+      const cost = await costOf(subject, SECONDS);
+      for (const who of ["agent", "program"] as const) ratios[at][who].push(cost[who] / unwatched[who]);
+    }
   }
-  const ratio = spread(ratios.agent);
+  return watched.flatMap((each, at) => rowsOf(each, ratios[at]));
+}
+
+function rowsOf({ name, asked }: Watched, { agent, program }: Record<keyof Cost, number[]>): BenchRow[] {
+  const ratio = spread(agent);
   return [
     {
       name: `the agent's CPU time a small request at 4,000 a second, ${name}`,
@@ -88,7 +97,7 @@ async function compare(
     },
     {
       name: "  the same of its nginx",
-      value: ratioText(spread(ratios.program)),
+      value: ratioText(spread(program)),
       target: "1: it does not change",
     },
   ];
