@@ -84,6 +84,7 @@ MAP(sessions, MAP_HASH, sizeof(struct probe_session_key), sizeof(struct probe_se
 MAP(over, MAP_LRU_HASH, sizeof(struct probe_session_key), sizeof(struct probe_session), 4096, 0);
 MAP(births, MAP_LRU_HASH, 4, sizeof(struct birth), 16384, 0);
 MAP(endings, MAP_HASH, 8, sizeof(struct probe_ending), 131072, MAP_NO_PREALLOC);
+MAP(untold, MAP_HASH, sizeof(struct probe_untold_key), sizeof(struct probe_untold), 16384, MAP_NO_PREALLOC);
 MAP(randoms, MAP_LRU_HASH, 8, sizeof(struct hello_key), 16384, 0);
 MAP(hellos, MAP_LRU_HASH, sizeof(struct hello_key), sizeof(struct probe_ends), 16384, 0);
 MAP(hello_bytes, MAP_LRU_HASH, 32, sizeof(struct probe_hello), 4096, 0);

@@ -63,18 +63,23 @@ enum probe_flags {
 /* Longer names are not told. */
 #define PROBE_ALPN_MAX 31
 
-/* PROBE_OPEN, and PROBE_ADDRESS when the ends become known later. */
-struct probe_open {
-  struct probe_head head;
-  u64 received;      /* bytes received before */
-  u64 started_ns;    /* start of the process: tells it from another one of its number */
+/* A process, as the kernel knows it. */
+struct probe_program {
+  u64 started_ns;    /* its start: tells it from another one of its number */
   u32 pid;           /* in the initial pid namespace */
   u32 parent;
   u32 uid;           /* effective */
   u32 net_namespace; /* inode number */
-  u32 tls_version;   /* 0x0303 for TLS 1.2; 0: not known */
-  u32 library;       /* number of the library in the map `libraries` */
   u8 comm[16];
+};
+
+/* PROBE_OPEN, and PROBE_ADDRESS when the ends become known later. */
+struct probe_open {
+  struct probe_head head;
+  u64 received; /* bytes received before */
+  struct probe_program program;
+  u32 tls_version; /* 0x0303 for TLS 1.2; 0: not known */
+  u32 library;     /* number of the library in the map `libraries` */
   u8 client_random[32];
   struct probe_ends ends;
   u8 alpn_length;
@@ -99,7 +104,8 @@ struct probe_books {
   u64 told;     /* bytes that are in the ring, or were */
   u64 lost;     /* bytes that found no room */
   u64 unread;   /* of those lost: bytes whose memory could not be read */
-  u64 unplaced; /* of those lost: bytes of sessions that no place was left for */
+  u64 untold;   /* of those lost: bytes of sessions that were not open, which the map `untold` has, or had no place for */
+  u64 unplaced; /* of these: bytes that it had no place for */
   u64 skipped;  /* bytes of programs that carry the hook */
   u64 untracked; /* calls that no place was left for: what they passed nobody knows */
   u64 endings;  /* closes that found no room */
@@ -175,6 +181,28 @@ struct probe_ending {
   u64 received;
   u64 orderly; /* 0 or 1 */
   u64 time_ns;
+};
+
+/* Why bytes are lost of a session that is not open. */
+enum probe_untold_reason {
+  PROBE_NO_ROOM = 0,   /* the ring was full from its beginning on */
+  PROBE_NO_PLACE = 1,  /* the map `sessions` was full */
+  PROBE_NO_ROLE = 2,   /* which side the program is, its ClientHello would say, which nobody saw */
+  PROBE_NO_TELLER = 3  /* nobody could see whether the hook tells it */
+};
+
+/* A key of the map `untold`. */
+struct probe_untold_key {
+  u64 started_ns;
+  u32 pid;
+  u32 reason; /* enum probe_untold_reason */
+};
+
+/* A value of it: what the program lost so far, of sessions whose side is not known as if it were their client. */
+struct probe_untold {
+  struct probe_program program;
+  u64 to_server;
+  u64 to_client;
 };
 
 /* A value of the map `hello_bytes`, by the client random: how the TCP payload begins that a ClientHello was seen in. */

@@ -5,6 +5,7 @@
 
 #include "layers.h"
 #include "pieces.h"
+#include "untold.h"
 
 /* Of the process that runs. */
 INLINE struct probe_session_key key_of(u64 session) {
@@ -126,7 +127,7 @@ CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct 
   if (!session) {
     count(&books->untracked, 1);
     count(&books->lost, length);
-    count(&books->unplaced, length);
+    lose_untold(&key, PROBE_NO_PLACE, frame->way == PROBE_RECEIVED, length);
     return 0;
   }
   if (session->teller == PROBE_BY_HOOK) {
@@ -139,8 +140,10 @@ CHECKED_ALONE int tell_call(const struct frame *frame, u64 length, const struct 
   struct telling telling = { session->flow, frame->buffer, length, offset, frame->time_ns, 0, 0, way, 0, { 0 } };
   if (way == PROBE_RECEIVED) telling.time_ns = bpf_ktime_get_ns();
   /* What is told twice is worse than what is lost. */
-  int is_layer = session->teller == PROBE_UNDECIDED && frame->layered;
-  if (!is_layer && open_flow(&key, session, books, telling.time_ns)) {
+  u32 is_layer = session->teller == PROBE_UNDECIDED && frame->layered;
+  if (is_layer || !open_flow(&key, session, books, telling.time_ns)) {
+    lose_unopened(&key, session, way | is_layer << 1, length);
+  } else {
     telling.flow = session->flow;
     u32 pieces = (u32)((length + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX);
     if (is_huge(frame) && (session->most | session->record) != 0) {

@@ -74,15 +74,29 @@ INLINE void read_alpn(struct probe_open *open, const struct probe_library *libra
   if (bpf_probe_read_user(open->alpn, (u32)length, (void *)name) == 0) open->alpn_length = (u8)length;
 }
 
+/* The process that runs. */
+INLINE void fill_program(struct probe_program *program, u32 pid) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  program->started_ns = FIELD(FIELD(task, group_leader), start_time);
+  program->pid = pid;
+  program->parent = FIELD(FIELD(task, real_parent), tgid);
+  program->uid = (u32)bpf_get_current_uid_gid();
+  program->net_namespace = FIELD(FIELD(FIELD(task, nsproxy), net_ns), ns.inum);
+  bpf_get_current_comm(program->comm, sizeof program->comm);
+}
+
+/* Which side it is nobody can say before its hello. */
+INLINE int has_no_role(const struct probe_library *library, const struct probe_session *session) {
+  return library->role < 0 && !hello_of(session->socket);
+}
+
 /* PROBE_OPEN or PROBE_ADDRESS; whether it found room. */
 CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_session *session, u64 time_ns, u32 is_update) {
   if (!key || !session) return 0;
   u32 number = session->library;
   struct probe_library *library = bpf_map_lookup_elem(&libraries, &number);
-  struct task_struct *task = bpf_get_current_task_btf();
-  if (!library) return 0;
-  /* Which side it is nobody can say before its hello: the next call asks again. */
-  if (library->role < 0 && !hello_of(session->socket)) return 0;
+  /* Of a session without a role the next call asks again. */
+  if (!library || has_no_role(library, session)) return 0;
   struct probe_open *open = bpf_ringbuf_reserve(&ring, sizeof *open, 0);
   if (!open) return 0;
   fill_head(&open->head, is_update ? PROBE_ADDRESS : PROBE_OPEN, session->flow, time_ns, session->sent);
@@ -90,14 +104,9 @@ CHECKED_ALONE int tell_open(const struct probe_session_key *key, struct probe_se
   if (session->late) flags |= PROBE_LATE;
   if (session->inherited) flags |= PROBE_INHERITED;
   open->received = session->received;
-  open->started_ns = FIELD(FIELD(task, group_leader), start_time);
-  open->pid = key->pid;
-  open->parent = FIELD(FIELD(task, real_parent), tgid);
-  open->uid = (u32)bpf_get_current_uid_gid();
-  open->net_namespace = FIELD(FIELD(FIELD(task, nsproxy), net_ns), ns.inum);
+  fill_program(&open->program, key->pid);
   open->tls_version = read_word(key->session, library->version, 0);
   open->library = number;
-  bpf_get_current_comm(open->comm, sizeof open->comm);
   if (read_random(open, library, key->session, session->socket)) flags |= PROBE_RANDOM_KNOWN;
   find_hello(session, open, flags);
   if (session->by_hello) flags |= PROBE_BY_HELLO;

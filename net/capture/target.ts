@@ -218,7 +218,7 @@ export interface CaptureTarget {
   ): void;
   /** Interfaces have something to tell. */
   wire(news: CaptureWire, timeNs: number): void;
-  /** Bytes are missing. */
+  /** Bytes are missing; flow 0 stands for sessions that the source could tell nothing of. */
   gap(program: CaptureProgram, flow: number, gap: CaptureGap, timeNs: number): void;
   /** A session has ended. */
   close(program: CaptureProgram, flow: number, end: CaptureEnd, timeNs: number): void;

@@ -13,6 +13,7 @@ import { ProcessWatch, type WatchedProcess } from "../preload/process_watch.ts";
 import type { ServerHello } from "../../wire/server_hello.ts";
 import type { CaptureAddress, CaptureEnd, CaptureProgram, CaptureTarget } from "../target.ts";
 import { isHookAt } from "./callers.ts";
+import type { UntoldLoss } from "./untold.ts";
 import {
   CLOSE,
   count,
@@ -21,6 +22,7 @@ import {
   KIND,
   OPEN,
   type Opener,
+  PROGRAM,
   readAlpn,
   readEnds,
   readOpener,
@@ -31,6 +33,10 @@ import {
 /** So many flows are remembered that the hook tells. */
 const HOOKED_MAX = 4096;
 
+/** The number of none. */
+const NO_FLOW = 0;
+const NO_FLOWS: ReadonlySet<number> = new Set();
+
 /** Why bytes are missing that passed: the ring had no room, or they were not in the program's memory any more. */
 const RING_FULL = "ring-full";
 const NOT_IN_MEMORY = "not-in-memory";
@@ -40,8 +46,6 @@ interface Program {
   readonly key: string;
   readonly process: WatchedProcess;
   readonly flows: Set<number>;
-  /** Bytes of its sessions that had passed when their beginning found room in the ring. */
-  unopened: number;
 }
 
 interface Flow {
@@ -134,6 +138,17 @@ export class ProbeFlows {
     if (flow) this.#tellMissing(flow, number, passed, timeNs);
   }
 
+  /** A program has lost bytes of sessions that are not open: no flow of the target has them. */
+  lose({ program, reason, amounts }: UntoldLoss, timeNs: number): void {
+    const { capture } = this.#programOf(program, timeNs);
+    for (const direction of [0, 1] as const) {
+      const length = amounts[direction];
+      if (length === 0) continue;
+      this.counters.missing += length;
+      this.#options.target.gap(capture, NO_FLOW, { direction, offset: 0, length, reason }, timeNs);
+    }
+  }
+
   /** A program of which it was heard, by its key. */
   has(key: string): boolean {
     return this.#programs.has(key);
@@ -155,9 +170,9 @@ export class ProbeFlows {
     return this.#programs.get(key)?.capture.pid;
   }
 
-  /** Whether a program has flows that have not ended. */
-  hasOpen(key: string): boolean {
-    return (this.#programs.get(key)?.flows.size ?? 0) > 0;
+  /** Flows of a program that have not ended, as long as it is not changed. */
+  openOf(key: string): ReadonlySet<number> {
+    return this.#programs.get(key)?.flows ?? NO_FLOWS;
   }
 
   /** Ends a program: nothing more of it is in the ring. */
@@ -167,9 +182,7 @@ export class ProbeFlows {
     for (const number of program.flows) this.#flows.delete(number);
     this.#programs.delete(key);
     this.#watch.forget(program.process);
-    const { capture, unopened } = program;
-    const losses = unopened === 0 ? [] : [{ reason: RING_FULL, unit: "bytes" as const, amount: unopened }];
-    this.#options.target.programEnd(capture, { losses, stopped: undefined }, timeNs);
+    this.#options.target.programEnd(program.capture, { losses: [], stopped: undefined }, timeNs);
   }
 
   /** Ends all programs. */
@@ -190,7 +203,7 @@ export class ProbeFlows {
   #isLeftOut(view: DataView, at: number, number: number): boolean {
     const caller = view.getBigUint64(at + OPEN.caller, true);
     if (caller === 0n) return false;
-    const isHook = isHookAt(view.getUint32(at + OPEN.pid, true), caller);
+    const isHook = isHookAt(view.getUint32(at + OPEN.program + PROGRAM.pid, true), caller);
     if (isHook === undefined) this.counters.undecided++;
     if (isHook === true) {
       if (this.#hooked.size >= HOOKED_MAX) this.#hooked.clear();
@@ -206,19 +219,12 @@ export class ProbeFlows {
       this.counters.roleless++;
       return;
     }
-    const program = this.#programOf(readOpener(view, at), timeNs);
+    const program = this.#programOf(readOpener(view, at + OPEN.program), timeNs);
     const passed: [number, number] = [count(view, at + HEAD.offset), count(view, at + OPEN.received)];
     const flow = { program, isServer: (flags & FLAG.server) !== 0, passed };
     program.flows.add(number);
     this.#flows.set(number, flow);
-    // What passed before the process was forked its parent tells.
-    if ((flags & FLAG.inherited) === 0) this.#bookUnopened(program, passed[0] + passed[1]);
     this.#tellOpen(flow, view, at, number, timeNs);
-  }
-
-  #bookUnopened(program: Program, length: number): void {
-    program.unopened += length;
-    this.counters.missing += length;
   }
 
   #tellOpen(flow: Flow, view: DataView, at: number, number: number, timeNs: number): void {
@@ -324,7 +330,7 @@ export class ProbeFlows {
       ancestors: [...new Set([parent, ...(process.dead ? [] : ancestorsOf(pid) ?? [])])],
       ...(process.dead ? undefined : placeOf(pid)),
     };
-    const program = { capture, key, process, flows: new Set<number>(), unopened: 0 };
+    const program = { capture, key, process, flows: new Set<number>() };
     this.#programs.set(key, program);
     this.counters.programs++;
     this.#options.target.programStart(capture, timeNs);

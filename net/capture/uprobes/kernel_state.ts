@@ -2,6 +2,8 @@
 /** What the probes keep in the kernel beside their ring: counters, sessions, closes that found no room, ClientHellos. @module */
 import { serverNameIn } from "../../wire/client_hello.ts";
 import { type ServerHello, serverHelloIn } from "../../wire/server_hello.ts";
+import { isAlive } from "./process_ids.ts";
+import { type UntoldLoss, UntoldLosses } from "./untold.ts";
 import { ANSWER, BOOKS, count, ENDING, GO_KEY, HELLO, SESSION, SESSION_KEY } from "./layout.ts";
 import type { LoadedProbes } from "./loader.ts";
 
@@ -32,11 +34,13 @@ const COUNTERS = Object.keys(BOOKS).filter((name) => name !== "size") as Counter
 export class KernelState {
   readonly #probes: LoadedProbes;
   readonly #books = new DataView(new ArrayBuffer(BOOKS.size));
+  readonly #untold: UntoldLosses;
   #endings = 0;
   #isClosed = false;
 
   constructor(probes: LoadedProbes) {
     this.#probes = probes;
+    this.#untold = new UntoldLosses(probes, isAlive);
   }
 
   /** As they are, or were at {@linkcode close}. */
@@ -66,15 +70,21 @@ export class KernelState {
     return value.subarray(layout.bytes, layout.bytes + length);
   }
 
-  /** Closes that found no room since the last call; they are forgotten. */
-  *takeLostCloses(): Generator<LostClose> {
+  /** What programs lost since the last call of sessions that are not open; of those that had ended by then, all of it. */
+  takeUntold(): Generator<UntoldLoss> {
+    this.#readBooks();
+    return this.#untold.take(this.#counter("untold"), this.#counter("unplaced"));
+  }
+
+  /** Closes that found no room since the last call, or those of `flows` alone; they are forgotten. */
+  *takeLostCloses(flows?: readonly number[]): Generator<LostClose> {
     this.#readBooks();
     const endings = this.#counter("endings");
     if (endings === this.#endings) return;
-    this.#endings = endings;
+    if (flows === undefined) this.#endings = endings;
     const map = this.#probes.map("endings");
     const value = new DataView(new ArrayBuffer(ENDING.size));
-    for (const key of map.keys()) {
+    for (const key of flows?.map(flowKey) ?? [...map.keys()]) {
       if (!map.get(key, new Uint8Array(value.buffer))) continue;
       map.delete(key);
       yield {
@@ -83,6 +93,13 @@ export class KernelState {
         end: count(value, ENDING.orderly) === 0 ? "abrupt" : "orderly",
         timeNs: count(value, ENDING.timeNs),
       };
+    }
+  }
+
+  /** Ids of processes that have sessions, with repeats. */
+  *processes(): Generator<number> {
+    for (const key of this.#probes.map("sessions").keys()) {
+      yield new DataView(key.buffer).getUint32(SESSION_KEY.pid, true);
     }
   }
 
@@ -133,4 +150,11 @@ export class KernelState {
   #counter(name: Counter): number {
     return count(this.#books, BOOKS[name]);
   }
+}
+
+/** A key of the map `endings`. */
+function flowKey(flow: number): Uint8Array<ArrayBuffer> {
+  const key = new DataView(new ArrayBuffer(8));
+  key.setBigUint64(0, BigInt(flow), true);
+  return new Uint8Array(key.buffer);
 }

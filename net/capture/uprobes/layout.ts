@@ -38,17 +38,23 @@ export const FLAG = {
 /** `struct probe_ends`. */
 export const ENDS = { family: 0, localPort: 2, remotePort: 4, local: 8, remote: 24, size: 40 } as const;
 
+/** `struct probe_program`. */
+export const PROGRAM = {
+  startedNs: 0,
+  pid: 8,
+  parent: 12,
+  uid: 16,
+  netNamespace: 20,
+  comm: 24,
+  size: 40,
+} as const;
+
 /** `struct probe_open`. */
 export const OPEN = {
   received: 32,
-  startedNs: 40,
-  pid: 48,
-  parent: 52,
-  uid: 56,
-  netNamespace: 60,
-  tlsVersion: 64,
-  library: 68,
-  comm: 72,
+  program: 40,
+  tlsVersion: 80,
+  library: 84,
   clientRandom: 88,
   ends: 120,
   alpnLength: 160,
@@ -67,12 +73,13 @@ export const BOOKS = {
   told: 16,
   lost: 24,
   unread: 32,
-  unplaced: 40,
-  skipped: 48,
-  untracked: 56,
-  endings: 64,
-  goCalls: 72,
-  size: 80,
+  untold: 40,
+  unplaced: 48,
+  skipped: 56,
+  untracked: 64,
+  endings: 72,
+  goCalls: 80,
+  size: 88,
 } as const;
 
 /** `struct probe_library`. */
@@ -107,6 +114,15 @@ export const SESSION = { flow: 0, sent: 8, received: 16, overNs: 24 } as const;
 
 /** `struct probe_ending`. */
 export const ENDING = { sent: 0, received: 8, orderly: 16, timeNs: 24, size: 32 } as const;
+
+/** `enum probe_untold_reason`. */
+export const UNTOLD_REASON = { noRoom: 0, noPlace: 1, noRole: 2, noTeller: 3 } as const;
+
+/** `struct probe_untold_key`. */
+export const UNTOLD_KEY = { startedNs: 0, pid: 8, reason: 12, size: 16 } as const;
+
+/** `struct probe_untold`. */
+export const UNTOLD = { program: 0, toServer: 40, toClient: 48, size: 56 } as const;
 
 /** `enum probe_function`: what a function does, and of one that passes bytes how. */
 export const FUNCTION = {
@@ -166,7 +182,7 @@ function readIp(view: DataView, at: number, family: number): Uint8Array {
   return MAPPED.every((byte, place) => bytes[place] === byte) ? bytes.slice(12) : bytes.slice();
 }
 
-/** Who opened a flow, as the kernel says. */
+/** Whose session it is, as the kernel says. */
 export interface Opener {
   readonly pid: number;
   /** Tells the process from another one of its number. */
@@ -177,16 +193,16 @@ export interface Opener {
   readonly comm: string;
 }
 
-/** Reads who opened a flow out of a record at `at`. */
+/** Reads whose session it is: {@linkcode PROGRAM} at `at`. */
 export function readOpener(view: DataView, at: number): Opener {
-  const comm = new Uint8Array(view.buffer, view.byteOffset + at + OPEN.comm, 16);
+  const comm = new Uint8Array(view.buffer, view.byteOffset + at + PROGRAM.comm, 16);
   const end = comm.indexOf(0);
   return {
-    pid: view.getUint32(at + OPEN.pid, true),
-    startedNs: view.getBigUint64(at + OPEN.startedNs, true),
-    parent: view.getUint32(at + OPEN.parent, true),
-    uid: view.getUint32(at + OPEN.uid, true),
-    networkNamespace: view.getUint32(at + OPEN.netNamespace, true),
+    pid: view.getUint32(at + PROGRAM.pid, true),
+    startedNs: view.getBigUint64(at + PROGRAM.startedNs, true),
+    parent: view.getUint32(at + PROGRAM.parent, true),
+    uid: view.getUint32(at + PROGRAM.uid, true),
+    networkNamespace: view.getUint32(at + PROGRAM.netNamespace, true),
     comm: printable(comm, 0, end < 0 ? 15 : end),
   };
 }

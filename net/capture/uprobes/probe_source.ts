@@ -6,7 +6,6 @@
  * @module
  */
 import { BpfRing } from "../../ffi/bpf_ring.ts";
-import { errno, ESRCH, libc } from "../../ffi/libc.ts";
 import { monotonicNs, realtimeOffset } from "../../ffi/clock.ts";
 import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
@@ -16,6 +15,7 @@ import { count, HEAD, KIND } from "./layout.ts";
 import { type FoundLibraries, HostLibraries } from "./libraries_found.ts";
 import { LoadedProbes } from "./loader.ts";
 import { ProbedFiles } from "./probed_files.ts";
+import { isAlive } from "./process_ids.ts";
 import { unbooked } from "./unbooked.ts";
 
 const RING_BYTES = 64 << 20;
@@ -71,6 +71,8 @@ export interface LibraryFinder {
 interface Over {
   readonly programs: ReadonlySet<string>;
   readonly closes: readonly LostClose[];
+  /** Ids of processes that have ended without freeing their sessions. */
+  readonly gone: ReadonlySet<number>;
   readonly produced: number;
 }
 
@@ -249,10 +251,6 @@ export class ProbeSource {
     this.#findLibraries();
     if (this.#libraries.lookedMs !== undefined) this.#files.detachForgotten(this.#libraries.lookedMs);
     this.#endWhatIsOver();
-    // What is in the ring would be told as missing.
-    if (nowMs - this.#sweptMs < SWEEP_MS || this.#ring.hasMore) return;
-    this.#sweptMs = nowMs;
-    this.#settle({ isProcess: (pid) => !isAlive(pid), overNs: monotonicNs() });
   }
 
   #lookAtBegun(): void {
@@ -293,13 +291,30 @@ export class ProbeSource {
     this.#over ??= {
       programs: this.#flows.ended(),
       closes: [...this.#kernel.takeLostCloses()],
+      gone: this.#gone(),
       produced: this.#ring.produced,
     };
-    const { closes, programs, produced } = this.#over;
+    const { closes, programs, gone, produced } = this.#over;
     if (this.#ring.position < produced) return;
     this.#over = undefined;
     this.#endLost(closes);
+    this.#tellUntold();
     if (programs.size > 0) this.#endPrograms(programs);
+    if (gone.size === 0) return;
+    // Another process may have the number of one that has ended.
+    this.#settle({ isProcess: (pid) => gone.has(pid) && !isAlive(pid), overNs: monotonicNs() });
+  }
+
+  /** Looked for now and then. */
+  #gone(): ReadonlySet<number> {
+    const nowMs = performance.now();
+    if (nowMs - this.#sweptMs < SWEEP_MS) return new Set();
+    this.#sweptMs = nowMs;
+    return new Set([...this.#kernel.processes()].filter((pid) => !isAlive(pid)));
+  }
+
+  #tellUntold(): void {
+    for (const loss of this.#kernel.takeUntold()) this.#flows.lose(loss, this.#nowNs());
   }
 
   #endLost(closes: Iterable<LostClose>): void {
@@ -310,13 +325,17 @@ export class ProbeSource {
   #endReplaced(pid: number, startedNs: number, timeNs: number): void {
     const key = programKey(pid, startedNs);
     if (!this.#flows.has(key)) return;
-    if (this.#flows.hasOpen(key)) {
+    const open = this.#flows.openOf(key);
+    if (open.size > 0) {
+      this.#endLost(this.#over?.closes.filter(({ flow }) => open.has(flow)) ?? []);
+      this.#endLost([...this.#kernel.takeLostCloses([...open])]);
       this.#settle({
         isProcess: (each) => each === pid,
         isFlow: (flow) => this.#flows.isOf(key, flow),
         overNs: timeNs,
       });
     }
+    this.#tellUntold();
     this.#kernel.forgetGoCalls(new Set([pid]));
     this.#flows.endProgram(key, this.#nowNs());
   }
@@ -325,7 +344,7 @@ export class ProbeSource {
   #endPrograms(ended: ReadonlySet<string>): void {
     const pids = new Set([...ended].map((key) => this.#flows.pidOf(key)));
     const telling = new Set(
-      [...ended].filter((key) => this.#flows.hasOpen(key)).map((key) => this.#flows.pidOf(key)),
+      [...ended].filter((key) => this.#flows.openOf(key).size > 0).map((key) => this.#flows.pidOf(key)),
     );
     if (telling.size > 0) this.#settle({ isProcess: (pid) => telling.has(pid), overNs: monotonicNs() });
     this.#kernel.forgetGoCalls(pids);
@@ -347,14 +366,10 @@ export class ProbeSource {
       await nextTurn();
     }
     this.#endLost([...this.#over?.closes ?? [], ...this.#kernel.takeLostCloses()]);
+    this.#tellUntold();
     this.#settle({ isProcess: () => true });
     this.#flows.close(this.#nowNs());
     for (const line of unbooked(this.#kernel.counters, this.#flows.counters)) this.#options.warn?.(line);
     await this.#options.onBatch?.();
   }
-}
-
-/** Whether there is a process of this number; one that may not be asked is. */
-function isAlive(pid: number): boolean {
-  return libc().kill(pid, 0) === 0 || errno() !== ESRCH;
 }

@@ -5,24 +5,17 @@ import type { KernelCounters } from "./kernel_state.ts";
 
 /** A line for each kind of it. */
 export function unbooked(
-  { lost, untracked, unplaced }: Pick<KernelCounters, "lost" | "untracked" | "unplaced">,
+  { lost, untracked }: Pick<KernelCounters, "lost" | "untracked">,
   { missing, ignored, roleless, undecided }: Pick<
     ProbeCounters,
     "missing" | "ignored" | "roleless" | "undecided"
   >,
 ): string[] {
   const lines: string[] = [];
-  const unopened = lost - missing - unplaced;
-  if (unopened > 0) {
-    lines.push(
-      `${unopened} bytes are in no flow: the ring was full from the beginning of their sessions on`,
-    );
-  }
+  const unbooked = lost - missing;
+  if (unbooked > 0) lines.push(`${unbooked} bytes that were lost are in no program's books`);
   if (untracked > 0) {
-    lines.push(
-      `${untracked} calls of TLS libraries, with ${unplaced} bytes that are known of, were not followed: ` +
-        "no place was left for their sessions",
-    );
+    lines.push(`${untracked} calls of TLS libraries were not followed: no place was left for them`);
   }
   if (undecided > 0) {
     lines.push(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /** Flows out of records of the probes that are made up. */
 import assert from "node:assert/strict";
-import type { CaptureOpen, CaptureProgramEnd } from "../../../../net/capture/target.ts";
-import { ProbeFlows, programKey } from "../../../../net/capture/uprobes/flows.ts";
-import { FLAG, HEAD, KIND, OPEN } from "../../../../net/capture/uprobes/layout.ts";
+import type { CaptureOpen, CaptureProgram } from "../../../../net/capture/target.ts";
+import { ProbeFlows } from "../../../../net/capture/uprobes/flows.ts";
+import { FLAG, HEAD, KIND, OPEN, PROGRAM, readOpener } from "../../../../net/capture/uprobes/layout.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
 
 const STARTED_NS = 7n;
@@ -16,12 +16,12 @@ function openRecord(flow: number, sent: number, received: number, flags = 0): Da
   view.setBigUint64(HEAD.flow, BigInt(flow), true);
   view.setBigUint64(HEAD.offset, BigInt(sent), true);
   view.setBigUint64(OPEN.received, BigInt(received), true);
-  view.setBigUint64(OPEN.startedNs, STARTED_NS, true);
-  view.setUint32(OPEN.pid, Deno.pid, true);
+  view.setBigUint64(OPEN.program + PROGRAM.startedNs, STARTED_NS, true);
+  view.setUint32(OPEN.program + PROGRAM.pid, Deno.pid, true);
   return view;
 }
 
-Deno.test("probes: what passed before the beginning of a session found room is lost by its program, but for what a parent told", () => {
+Deno.test("probes: a session whose beginning found room late is told from there, and what was lost before is its program's", () => {
   const log = new CaptureLog();
   const flows = new ProbeFlows({
     target: log,
@@ -37,9 +37,18 @@ Deno.test("probes: what passed before the beginning of a session found room is l
     5000,
     0,
   ]]);
+  const program = readOpener(openRecord(4, 0, 0), OPEN.program);
+  flows.lose({ program, reason: "ring-full", amounts: [300, 20] }, 0);
   assert.equal(flows.counters.missing, 320);
-  flows.endProgram(programKey(Deno.pid, Number(STARTED_NS)), 0);
+  assert.deepEqual(
+    log.of("gap").map(([, program, flow, gap]) => [(program as CaptureProgram).id, flow, gap]),
+    [[1, 0, { direction: 0, offset: 0, length: 300, reason: "ring-full" }], [1, 0, {
+      direction: 1,
+      offset: 0,
+      length: 20,
+      reason: "ring-full",
+    }]],
+  );
   flows.close(0);
-  const [[, , end]] = log.of("programEnd");
-  assert.deepEqual((end as CaptureProgramEnd).losses, [{ reason: "ring-full", unit: "bytes", amount: 320 }]);
+  assert.equal(log.of("programEnd").length, 1);
 });

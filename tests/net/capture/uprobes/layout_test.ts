@@ -3,11 +3,12 @@ import * as layout from "../../../../net/capture/uprobes/layout.ts";
 import { checkAgainstHeader, layoutExpressions } from "../../../support/c_layout.ts";
 
 Deno.test("offsets, sizes and constants of the probes are those of probes/record.h", async () => {
-  const { KIND, WAY, FLAG, FUNCTION } = layout;
+  const { KIND, WAY, FLAG, FUNCTION, UNTOLD_REASON } = layout;
   await checkAgainstHeader("hook/probes/record.h", [
     ...layoutExpressions({
       probe_head: layout.HEAD,
       probe_ends: layout.ENDS,
+      probe_program: layout.PROGRAM,
       probe_open: layout.OPEN,
       probe_close: layout.CLOSE,
       probe_books: layout.BOOKS,
@@ -18,6 +19,8 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
       probe_go_key: layout.GO_KEY,
       probe_session: layout.SESSION,
       probe_ending: layout.ENDING,
+      probe_untold_key: layout.UNTOLD_KEY,
+      probe_untold: layout.UNTOLD,
     }),
     ["PROBE_OPEN", KIND.open],
     ["PROBE_ADDRESS", KIND.address],
@@ -34,6 +37,10 @@ Deno.test("offsets, sizes and constants of the probes are those of probes/record
     ["PROBE_ORDERLY", FLAG.orderly],
     ["PROBE_RANDOM_KNOWN", FLAG.randomKnown],
     ["PROBE_BY_HELLO", FLAG.byHello],
+    ["PROBE_NO_ROOM", UNTOLD_REASON.noRoom],
+    ["PROBE_NO_PLACE", UNTOLD_REASON.noPlace],
+    ["PROBE_NO_ROLE", UNTOLD_REASON.noRole],
+    ["PROBE_NO_TELLER", UNTOLD_REASON.noTeller],
     ["PROBE_CALL", FUNCTION.call],
     ["PROBE_MADE", FUNCTION.made],
     ["PROBE_SHARED", FUNCTION.shared],
