@@ -13,7 +13,7 @@ export interface TlsLibrary {
   readonly functions: Readonly<Record<string, number>>;
   /** Pairs of calls of which the first may be a jump to the second: then that is the one to be probed, else the first alone. */
   readonly forwarded?: Readonly<Record<string, string>>;
-  /** Functions that say where a session's facts stand. */
+  /** Functions that say where a session's facts stand, and what else is called for it. */
   readonly accessors: readonly string[];
   facts(codeOf: CodeOf): SessionFacts;
 }
@@ -60,6 +60,7 @@ const TLS_LIBRARIES: readonly TlsLibrary[] = [
       "SSL_get_shutdown",
       "SSL_version",
       "SSL_get0_alpn_selected",
+      "BIO_f_ssl",
     ],
     facts: opensslFacts,
   },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What a file says of a library's probes. The file may be any user's, and made to be hard to look through. Pure. @module */
+import { bioCalls } from "./bio_calls.ts";
 import { Code } from "../../elf/code.ts";
 import { type ElfFile, openElf, type ReadAt, SectionType } from "../../elf/elf_file.ts";
 import { goFunctions } from "../../elf/go_functions.ts";
@@ -9,7 +10,7 @@ import { isForwarded as isForwardedArm64 } from "./arm64.ts";
 import type { TlsLibrary } from "./libraries.ts";
 import type { ProbePlaces } from "./loader.ts";
 import { type Machine, OWN_MACHINE } from "./machine.ts";
-import { placesIn } from "./places.ts";
+import { placesIn, withBioCalls } from "./places.ts";
 
 /** A file that has no such library in it. */
 export class OtherFile extends Error {}
@@ -81,7 +82,8 @@ export function lookThrough(
         : "that takes return probes, with which this kernel may end programs under a seccomp filter",
     );
   }
-  return { places, facts };
+  const bio = machine.isCodeRead ? bioCalls(elf, code, symbols) : undefined;
+  return { places: bio ? withBioCalls(places, code, bio, number, machine) : places, facts };
 }
 
 function withoutLargeTables(elf: ElfFile | undefined): ElfFile | undefined {

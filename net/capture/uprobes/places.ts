@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** Where in a library's file its probes go. Pure. @module */
 import { returnsIn } from "./arm64.ts";
+import type { BioCalls } from "./bio_calls.ts";
 import type { Code } from "../../elf/code.ts";
 import type { FunctionSymbol } from "../../elf/symbols.ts";
 import { cookieOf, FUNCTION } from "./layout.ts";
@@ -48,6 +49,27 @@ export function placesIn(
     if (MET_AT_RETURN.includes(kind)) add("returns", symbol.address, 0);
   }
   return places;
+}
+
+/** The same with the calls that OpenSSL's BIO makes. */
+export function withBioCalls(
+  places: ProbePlaces,
+  code: Code,
+  { reads, writes }: BioCalls,
+  number: number,
+  { callDepth }: Machine,
+): ProbePlaces {
+  const { call, countBehind } = FUNCTION;
+  const calls = [[reads, call | FUNCTION.reads | countBehind], [writes, call | countBehind]] as const;
+  const placeAt = (address: number, does: number, depth: number) => ({
+    offset: code.offsetOf(address)!,
+    cookie: cookieOf(number, does, depth + callDepth),
+  });
+  return {
+    ...places,
+    begins: [...places.begins, ...calls.map(([{ address, depth }, does]) => placeAt(address, does, depth))],
+    ends: [...places.ends, ...calls.map(([{ behind, depth }, does]) => placeAt(behind, does, depth))],
+  };
 }
 
 /** A call that passes bytes is met at both ends or not at all, at the cheapest places that are known to be passed by each. */
