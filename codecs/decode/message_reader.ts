@@ -125,12 +125,12 @@ export class MessageReader {
       case State.CHUNK: {
         const end = Math.min(at + this.#left, bytes.length);
         this.#left -= end - at;
-        this.parts.body(bytes.subarray(at, end));
+        this.parts.body(partOf(bytes, at, end));
         if (this.#left === 0) this.#bodyEnd();
         return end;
       }
       case State.UNTIL_END:
-        this.parts.body(bytes.subarray(at));
+        this.parts.body(partOf(bytes, at, bytes.length));
         return bytes.length;
       case State.OPAQUE:
         this.parts.opaque(bytes.subarray(at));
@@ -242,6 +242,11 @@ export class MessageReader {
       this.#state = this.#left > 0 ? State.CHUNK : State.TRAILERS;
     }
   }
+}
+
+/** `bytes[start, end)`; of all of them no view is made, which is what bodies mostly come in. */
+function partOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
 }
 
 function skipLineEnds(bytes: Uint8Array, at: number): number {

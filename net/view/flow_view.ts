@@ -61,7 +61,7 @@ export class FlowView implements FlowTap {
   }
 
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
-    const mayBeMessage = this.#view?.message !== undefined && isShort(bytes);
+    const mayBeMessage = isShort(bytes) && this.#view?.message !== undefined;
     if (mayBeMessage && this.#message(direction, scannedCopy(bytes), 0, bytes.length, timeNs)) return;
     this.#piece(direction, bytes, timeNs);
   }

@@ -74,6 +74,7 @@ function run(codec: Codec, alpn: string, connections: readonly Records[], isRead
     pipeline.close(program, flow, "orderly", timeNs);
   }
   buffer.flush();
+  view?.update();
   return performance.now() - startMs;
 }
 
