@@ -4,7 +4,7 @@
 #include "attach.h"
 #include "lock.h"
 
-#define ROWS 16u
+#define ROWS 4u
 #define ROW 16u /* places in which a session may be: all of few that come at the same time have one */
 #define PLACES (ROWS * ROW)
 #define KEPT_BYTES 512u /* the name comes early; a hello may have large keys before it, and is mirrored without it */
@@ -27,7 +27,7 @@ static uint32_t begun[ROWS];         /* that gave way to others */
 
 static inline uint32_t row_of(const void *session)
 {
-    return (uint32_t)(address_hash(session) >> 60) * ROW;
+    return (uint32_t)(address_hash(session) >> 62) * ROW;
 }
 
 /* Number of the session's place, or of one that is nobody's where `session` is NULL, in the row that begins at `row`; PLACES: none. */

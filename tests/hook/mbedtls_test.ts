@@ -10,8 +10,8 @@ const lacking = skipIf(missing("cc"), headerMissing("mbedtls/ssl.h", "libmbedtls
 /** As many sessions as surely have a place for their hellos. */
 const PAIRS = 8;
 /** Hellos that are kept, and pairs of sessions that are more. */
-const PLACES = 256;
-const MANY_PAIRS = 130;
+const PLACES = 64;
+const MANY_PAIRS = 40;
 
 async function pairs(args: string[], env: Record<string, string> = {}): Promise<Output> {
   const program = await compile("mbedtls_pairs", ["mbedtls_pairs.c"], [
