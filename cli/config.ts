@@ -15,6 +15,12 @@ const CONFIG_VARIABLE = "SSLCOLLECTOR_CONFIG";
 /** Where packets go: whoever says one of them says all. */
 const DESTINATIONS: readonly string[] = ["output", "target"];
 
+/** How destinations are used: where these stand beside destinations that do not count, they do not count either. */
+const OF_DESTINATIONS: readonly string[] = [
+  ...["rotate-size", "rotate-time", "keep"],
+  ...["queue", "compress", "spool", "spool-max"],
+];
+
 /** Where a setting was found, to name it in errors. */
 export interface FoundSetting {
   readonly name: string;
@@ -54,13 +60,16 @@ function inPlaces(
   isGiven: (option: string) => boolean,
 ): FoundSetting[] {
   const settings = new Map([...settingsOf(command)].filter(([name]) => allSettings().has(name)));
+  const destinations = DESTINATIONS.filter((name) => settings.has(name));
+  const has = (names: readonly string[]) => (place: Place) =>
+    names.some((name) => place.find(settings.get(name)!) !== undefined);
+  const destined = destinations.some(isGiven) ? undefined : places.find(has(destinations));
+  const ofDestinations = places.filter((place) => place === destined || !has(destinations)(place));
   const found: FoundSetting[] = [];
   for (const [name, setting] of settings) {
-    const together = DESTINATIONS.includes(name) ? DESTINATIONS.filter((name) => settings.has(name)) : [name];
+    const together = destinations.includes(name) ? destinations : [name];
     if (together.some(isGiven)) continue;
-    const place = places.find((place) =>
-      together.some((name) => place.find(settings.get(name)!) !== undefined)
-    );
+    const place = (OF_DESTINATIONS.includes(name) ? ofDestinations : places).find(has(together));
     const said = place?.find(setting);
     if (said) found.push({ name, ...said, words: wordsOf(setting, said.values, said.source) });
   }

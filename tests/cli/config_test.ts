@@ -67,6 +67,21 @@ Deno.test("config: whoever says where packets go says all of it", async () => {
   ]);
 });
 
+Deno.test("config: how destinations are used is left out with those that it stands beside", async () => {
+  const packaged = '[agent]\noutput = "a.pcapng"\nrotate-size = "1MiB"\nkeep = 2\n';
+  assert.deepEqual(await found({ toml: packaged, options: ["output"] }), []);
+  assert.deepEqual(await found({ toml: packaged, options: ["target"] }), []);
+  assert.deepEqual(await found({ toml: packaged, environment: { SSLCOLLECTOR_TARGET: "ids1" } }), [
+    ["SSLCOLLECTOR_TARGET (environment)", "--target ids1"],
+  ]);
+  const spooled = '[agent]\ntarget = "ids1"\nspool = "/s"\nvlan = 7\n';
+  assert.deepEqual(await found({ toml: spooled, options: ["output"] }), [["FILE: line 4: vlan", "--vlan 7"]]);
+  const alone = 'rotate-size = "1MiB"\n[agent]\noutput = "a.pcapng"\n';
+  assert.deepEqual(await found({ toml: alone, options: ["output"] }), [
+    ["FILE: line 1: rotate-size", "--rotate-size 1MiB"],
+  ]);
+});
+
 Deno.test("config: several values, by white space or as an array", async () => {
   assert.deepEqual(await found({ environment: { SSLCOLLECTOR_OUTPUT: "lo out.pcapng" } }), [
     ["SSLCOLLECTOR_OUTPUT (environment)", "--output lo --output out.pcapng"],
