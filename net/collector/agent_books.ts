@@ -26,10 +26,10 @@ export interface AgentState {
  * + lost there + elsewhere + still under way.
  */
 export class AgentBooks {
-  /** Where it is, or was last. */
+  /** Where it is, or was last: of several connections, that of the oldest, which is the agent's beside a visit of `doctor`. */
   address = "";
-  /** Connections at present. */
-  connections = 0;
+  /** Addresses of the connections at present, in the order in which they came. */
+  readonly #addresses: string[] = [];
   /** Milliseconds since 1970 when it came, or left. */
   turnedMs = Date.now();
   /** Packets and bytes of blocks given to the sinks. */
@@ -54,13 +54,22 @@ export class AgentBooks {
 
   constructor(readonly name: string) {}
 
-  connected(address: string): void {
-    this.address = address;
-    if (this.connections++ === 0) this.turnedMs = Date.now();
+  /** Connections at present. */
+  get connections(): number {
+    return this.#addresses.length;
   }
 
-  disconnected(): void {
-    if (--this.connections === 0) this.turnedMs = Date.now();
+  connected(address: string): void {
+    if (this.#addresses.push(address) > 1) return;
+    this.address = address;
+    this.turnedMs = Date.now();
+  }
+
+  /** The connection from `address`, which `connected` was told, is over. */
+  disconnected(address: string): void {
+    this.#addresses.splice(this.#addresses.indexOf(address), 1);
+    if (this.connections === 0) this.turnedMs = Date.now();
+    else this.address = this.#addresses[0];
   }
 
   /** The agent says that it has `packets` more, the oldest of which has waited for `waitedMs`. */

@@ -373,7 +373,7 @@ export class Intake implements IntakePort {
     this.#links.delete(link);
     this.#gate.forget(link);
     const { books, agent, session } = open;
-    books.disconnected();
+    books.disconnected(agent.address);
     this.#backlog.forget(link);
     if (this.#flushing) this.#left.add(session);
     else this.#forgetSession(session);

@@ -26,3 +26,16 @@ Deno.test("a collector says of an agent what another collector has, and what is 
     { labels: { agent: "web1", reason: "agent-share" }, value: 7 },
   ]);
 });
+
+Deno.test("an agent stays where it is while doctor visits by its name", () => {
+  const books = new AgentBooks("web1");
+  books.connected("10.0.0.11:40000");
+  books.connected("10.0.0.11:40001");
+  books.disconnected("10.0.0.11:40001");
+  assert.deepEqual([books.address, books.connections], ["10.0.0.11:40000", 1]);
+  books.connected("10.0.0.11:40002");
+  books.disconnected("10.0.0.11:40000");
+  assert.deepEqual([books.address, books.connections], ["10.0.0.11:40002", 1]);
+  books.disconnected("10.0.0.11:40002");
+  assert.deepEqual([books.address, books.connections], ["10.0.0.11:40002", 0]);
+});
