@@ -3,6 +3,15 @@
 import { type CodeOf, gnutlsFacts, goFacts, nssFacts, opensslFacts, type SessionFacts } from "./accessors.ts";
 import { FUNCTION } from "./layout.ts";
 
+/** Where loaders look for libraries. */
+export const LIBRARY_FOLDERS: readonly string[] = [
+  `/usr/lib/${Deno.build.arch}-linux-gnu`,
+  "/usr/lib64",
+  "/usr/lib",
+  "/lib",
+  "/usr/local/lib",
+];
+
 export interface TlsLibrary {
   readonly name: "OpenSSL" | "GnuTLS" | "NSS" | "NSPR" | "Go";
   /** File names of its shared library; undefined: it has none. */

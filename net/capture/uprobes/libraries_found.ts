@@ -6,7 +6,8 @@
  * @module
  */
 import { readMaps } from "../../ffi/process_maps.ts";
-import { BUILT_IN, libraryOf, type TlsLibrary } from "./libraries.ts";
+import { BUILT_IN, LIBRARY_FOLDERS, libraryOf, type TlsLibrary } from "./libraries.ts";
+import { OtherRoots } from "./roots.ts";
 
 /** A file to be probed. */
 export interface FoundLibraries {
@@ -19,13 +20,6 @@ export interface FoundLibraries {
   readonly isGuess: boolean;
 }
 
-const LIBRARY_FOLDERS = [
-  `/usr/lib/${Deno.build.arch}-linux-gnu`,
-  "/usr/lib64",
-  "/usr/lib",
-  "/lib",
-  "/usr/local/lib",
-];
 /** Of each look, this may pass with reading again what was read before: a program may load a library late. */
 const AGAIN_MS = 3;
 const PROGRAM_FOLDERS = ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin"];
@@ -38,6 +32,7 @@ const AHEAD_MS = 30;
 export class HostLibraries {
   /** When the maps of processes were read, the longest ago first; milliseconds of `performance.now()`. */
   readonly #seen = new Map<number, number>();
+  readonly #roots = new OtherRoots();
   /** Executables that nobody was seen to run, the smallest first; undefined before the first look. */
   #ahead: string[] | undefined;
 
@@ -59,31 +54,35 @@ export class HostLibraries {
     return oldestMs;
   }
 
-  /** What may be built into the program that a process runs now. */
-  begun(pid: number): FoundLibraries[] {
+  /** What may be built into the program that a process runs now, and what may be mapped by it and others in its root. */
+  *begun(pid: number): Generator<FoundLibraries> {
     const path = `/proc/${pid}/exe`;
-    return [builtInto(path, targetOf(path))];
+    yield builtInto(path, targetOf(path));
+    for (const name of this.#roots.ahead(pid)) {
+      const library = libraryOf(name.slice(name.lastIndexOf("/") + 1))!;
+      yield { path: `/proc/${pid}/root${name}`, name, libraries: [library], isGuess: true };
+    }
   }
 
-  #mapped(): FoundLibraries[] {
-    const found: FoundLibraries[] = [];
+  *#mapped(): Generator<FoundLibraries> {
     const present = new Set(processIds());
     present.delete(Deno.pid);
     const known = [...this.#seen.keys()];
     for (const pid of known) if (!present.has(pid)) this.#seen.delete(pid);
-    for (const pid of present) if (!this.#seen.has(pid)) this.#look(pid, found);
+    this.#roots.forget(present);
+    for (const pid of present) if (!this.#seen.has(pid)) yield* this.#look(pid);
     const startMs = performance.now();
     for (const pid of known) {
       if (performance.now() - startMs >= AGAIN_MS) break;
-      if (present.has(pid)) this.#look(pid, found);
+      if (present.has(pid)) yield* this.#look(pid);
     }
-    return found;
   }
 
-  #look(pid: number, found: FoundLibraries[]): void {
+  *#look(pid: number): Generator<FoundLibraries> {
     this.#seen.delete(pid);
     this.#seen.set(pid, performance.now());
-    found.push(...librariesIn(readMaps(pid) ?? "", pid), ...this.begun(pid));
+    yield* librariesIn(readMaps(pid) ?? "", pid);
+    yield* this.begun(pid);
   }
 }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
+/** What is found to be probed. */
 import assert from "node:assert/strict";
-import { librariesIn } from "../../../../net/capture/uprobes/libraries_found.ts";
+import { HostLibraries, librariesIn } from "../../../../net/capture/uprobes/libraries_found.ts";
+import { Child } from "../../../e2e/support/child.ts";
+import { missing, withTempDir } from "../../../support/run.ts";
+import { notRoot, skipIf } from "../../../support/skip.ts";
 
 const MAPS = `
 7f12b0000000-7f12b0021000 r--p 00000000 fd:00 1234                       /usr/lib/x86_64-linux-gnu/libssl.so.3
@@ -23,3 +27,43 @@ Deno.test("a process's libraries are found by the mappings of their code, also t
     ],
   ]);
 });
+
+const FOLDER = `/usr/lib/${Deno.build.arch}-linux-gnu`;
+const IN_ROOT = "import os, signal, sys; os.chroot(sys.argv[1]); print('in', flush=True); signal.pause()";
+
+Deno.test({
+  name:
+    "what programs in a root of their own may map is found when the first of them is met, and again when that has ended",
+  ...skipIf(notRoot("a program in another root") ?? missing("python3")),
+  fn: () =>
+    withTempDir(async (folder) => {
+      const library = `${folder}${FOLDER}/libssl.so.3`;
+      await Deno.mkdir(`${folder}${FOLDER}`, { recursive: true });
+      await Deno.writeTextFile(library, "");
+      const { ino } = Deno.statSync(library);
+      const host = new HostLibraries();
+      const meets = (pid: number) => host.begun(pid).some(({ path }) => inodeOf(path) === ino);
+      for (let round = 0; round < 2; round++) {
+        const program = () => new Child("python3", { args: ["-c", IN_ROOT, folder] });
+        await using one = program();
+        await using other = program();
+        for (const each of [one, other]) await each.found("stdout", /^in$/m);
+        assert.deepEqual([one, other].map(({ pid }) => meets(pid)), [true, false]);
+        assert.equal(meets(Deno.pid), false);
+        for (const each of [one, other]) {
+          each.kill("SIGKILL");
+          await each.ended;
+        }
+        for (const _ of host.find());
+      }
+    }),
+});
+
+/** 0: there is no such file. */
+function inodeOf(path: string): number {
+  try {
+    return Deno.statSync(path).ino!;
+  } catch {
+    return 0;
+  }
+}
