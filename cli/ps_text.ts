@@ -107,7 +107,7 @@ export function programTable(lines: readonly ProgramLine[]): string[] {
     ...lines.map((line) => [
       `${line.pid}`,
       printable(line.comm),
-      ...hasContainers ? [line.place === undefined ? "-" : containerText(line.place)] : [],
+      ...hasContainers ? [line.place === undefined ? "-" : placeText(line.place)] : [],
       [...line.libraries].map((library) => LIBRARY_NAMES[library]).join(", ") || "-",
       line.flows === 0 ? "-" : line.flows.toLocaleString("en-US"),
       line.captured === 0 ? "-" : formatBytes(line.captured),
@@ -116,8 +116,8 @@ export function programTable(lines: readonly ProgramLine[]): string[] {
   ]);
 }
 
-/** By names where they are known: the pod's with its namespace, the container's. */
-function containerText({ container, containerName, pod, podName }: ContainerPlace): string {
+/** By names where they are known: the pod's with its namespace, the container's; empty where there are none. */
+export function placeText({ container, containerName, pod, podName }: Partial<ContainerPlace>): string {
   const parts = [podName ?? pod, containerName ?? container].filter((part) => part !== undefined);
   return parts.map(printable).join("/");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** `sslcollector status`: asks the agent and the collectors of this host. @module */
-import type { StatusReport } from "../net/status/report.ts";
+import type { ProgramReport, StatusReport } from "../net/status/report.ts";
 import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import { print, printError } from "./output.ts";
 import type { StatusCommand } from "./status_options.ts";
@@ -27,16 +27,33 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: StatusCom
     printError(`sslcollector: ${sockets}`);
     return NOT_ALLOWED;
   }
-  const answers = await Promise.all(sockets.map((path) => ask<StatusReport>(path, "/status")));
+  const answers = await Promise.all(sockets.map((path) => askOne(path, !json)));
   const running = answers.filter((answer) => answer !== undefined);
   if (watch && Deno.stdout.isTerminal() && !json) console.clear();
   let status = running.length === 0 ? NOT_RUNNING : HEALTHY;
   if (running.length === 0) printError(`sslcollector: nothing is running below ${runtimeDir}`);
-  for (const answer of running) {
+  for (const { answer, programs } of running) {
     if (typeof answer === "string") printError(`sslcollector: ${answer}`);
     else if (json) print(JSON.stringify(answer));
-    else for (const line of statusLines(answer)) print(line);
+    else for (const line of statusLines(answer, programs)) print(line);
     if (typeof answer === "string" || answer.health.state !== "healthy") status = DEGRADED;
   }
   return status;
+}
+
+interface Answer {
+  /** A line where it does not answer. */
+  readonly answer: StatusReport | string;
+  /** Absent where they were not asked for, or are not told. */
+  readonly programs: readonly ProgramReport[] | undefined;
+}
+
+/** Undefined where nobody is. */
+async function askOne(path: string, hasPrograms: boolean): Promise<Answer | undefined> {
+  const [answer, programs] = await Promise.all([
+    ask<StatusReport>(path, "/status"),
+    hasPrograms ? ask<readonly ProgramReport[]>(path, "/programs") : undefined,
+  ]);
+  if (answer === undefined) return undefined;
+  return { answer, programs: typeof programs === "string" ? undefined : programs };
 }

@@ -5,6 +5,7 @@ import type {
   CollectorReport,
   LossReport,
   LossReports,
+  ProgramReport,
   RemoteAgentReport,
   SinkReport,
   StatusReport,
@@ -14,21 +15,22 @@ import { isRepeat, LEFT_OUT, repeatText } from "../net/status/left_out.ts";
 import { reasonText } from "../net/agent/unmirrored/reasons.ts";
 import { printable, printableLine } from "../net/wire/printable.ts";
 import { formatBytes, formatSpan } from "./format.ts";
+import { programRows } from "./status_programs.ts";
 import { table } from "./table.ts";
 
-/** Lines, the first with role and health. */
-export function statusLines(report: StatusReport): string[] {
+/** Lines, the first with role and health; of an agent with its programs where they were asked for. */
+export function statusLines(report: StatusReport, programs?: readonly ProgramReport[]): string[] {
   const { role, pid, startedMs, nowMs, version, place, health } = report;
   return [
     `${role}  pid ${pid}, up ${formatSpan(nowMs - startedMs)}, ${version}, ${place}  ${health.state}`,
     ...health.reasons.map((reason) => `  ! ${printableLine(reason)}`),
-    ...report.role === "agent" ? agentLines(report) : collectorLines(report),
+    ...report.role === "agent" ? agentLines(report, programs) : collectorLines(report),
     ...report.sinks.map((sink) => sinkLine(sink, nowMs)),
     ...certificateLines(report),
   ];
 }
 
-function agentLines(report: AgentReport): string[] {
+function agentLines(report: AgentReport, told: readonly ProgramReport[] | undefined): string[] {
   const { programs, captured, forged, packets, rates, lost, unforged, rings, nowMs } = report;
   const refused = Object.entries(programs.refused);
   const bytes = captured.toServer + captured.toClient;
@@ -46,6 +48,7 @@ function agentLines(report: AgentReport): string[] {
       }`,
     ),
     ...refused.map(([reason, amount]) => `  ${count(amount)} not mirrored: ${reasonText(reason)}`),
+    ...told === undefined ? [] : programRows(told),
     row("flows", flowsText(report, count)),
     row("captured", `${formatBytes(bytes)}${rate}`),
     row("forged", `${formatBytes(forged.toServer + forged.toClient)}, ${count(packets)} packets`),

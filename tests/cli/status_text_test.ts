@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { statusLines } from "../../cli/status_text.ts";
-import type { AgentReport, CollectorReport } from "../../net/status/report.ts";
+import type { AgentReport, CollectorReport, ProgramReport } from "../../net/status/report.ts";
 
 const NOW_MS = 1_800_000_000_000;
 const HOUR_MS = 3_600_000;
@@ -72,6 +72,31 @@ Deno.test("status of an agent: what is wrong, totals, losses, sinks", () => {
     "sink        ids2:3005  DOWN 42 s: ECONN_REFUSED, 1,204 packets (18 ms) behind, queue 1.1 MiB of 64 MiB, " +
     "spool 210 MiB of 1.0 GiB, 0 dropped",
     "certificate web1, 90 days left",
+  ]);
+});
+
+const PROGRAM: ProgramReport = {
+  ...{ pid: 40, uid: 33, comm: "nginx", container: "0f1e", containerName: "web", podName: "shop/front-1" },
+  ...{ flows: 1200, claimed: 0, captured: 3 << 20, dropped: {} },
+};
+
+Deno.test("status of an agent: programs that passed the most, where they are, and where the others are told", () => {
+  const { flows, claimed, dropped } = PROGRAM;
+  const programs: ProgramReport[] = [
+    { pid: 7, uid: 0, comm: "cu\trl", source: "probes", captured: 2 << 20, flows, claimed, dropped },
+    PROGRAM,
+    ...Array.from({ length: 16 }, (_, at) => ({ ...PROGRAM, pid: 100 + at, flows: 1, captured: 9 })),
+  ];
+  const lines = statusLines(AGENT, programs);
+  const first = lines.findIndex((line) => line.includes("nginx[40]"));
+  assert.deepEqual(lines.slice(first, first + 3), [
+    "  nginx[40]   shop/front-1/web  1,200 flows  3.0 MiB",
+    "  cu_rl[7]    -                 1,200 flows  2.0 MiB  by kernel probes",
+    "  nginx[100]  shop/front-1/web  1 flow       9 B",
+  ]);
+  assert.deepEqual(lines.slice(first + 16, first + 18), [
+    "  and 2 that passed less",
+    "  others with TLS, and why they are not mirrored: sslcollector ps",
   ]);
 });
 
