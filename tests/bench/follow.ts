@@ -10,8 +10,8 @@ import { runWrk } from "./wrk.ts";
 
 const ROUNDS = 7;
 const SECONDS = 3;
-/** Each agent, before anything is measured: some 100,000 requests, after which little code is compiled any more. */
-const WARM_UP_SECONDS = 30;
+/** Each agent, before anything is measured: some 200,000 requests, after which the log is full and hardly any code is compiled. */
+const WARM_UP_SECONDS = 60;
 /** 4,000 small requests a second. */
 const LOAD = { connections: 40, pauseMs: 10 };
 const ASKED_UNWATCHED = 1.15;
