@@ -134,6 +134,7 @@ export const EBUSY = 16;
 export const EMFILE = 24;
 export const ENFILE = 23;
 export const ENOPROTOOPT = 92;
+export const EAFNOSUPPORT = 97;
 
 const ERROR_NAMES: Record<number, string> = {
   1: "EPERM",
@@ -157,6 +158,7 @@ const ERROR_NAMES: Record<number, string> = {
   32: "EPIPE",
   36: "ENAMETOOLONG",
   95: "EOPNOTSUPP",
+  97: "EAFNOSUPPORT",
   98: "EADDRINUSE",
   100: "ENETDOWN",
   111: "ECONNREFUSED",

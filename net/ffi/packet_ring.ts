@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { cString, EPERM, errno, errnoName, libc } from "./libc.ts";
+import { cString, EAFNOSUPPORT, EPERM, errno, errnoName, libc } from "./libc.ts";
 import { SharedMapping } from "./mapping.ts";
 
 const AF_PACKET = 17;
@@ -67,8 +67,8 @@ export class PacketRing {
    * Packets of the interface `name` that `filter` lets through: `struct sock_filter`s, whose result is how many bytes are kept, at
    * most 384. `receivedOnly` leaves out what the host sends, which on the loopback interface comes back, at no cost to what is sent.
    *
-   * @throws {Deno.errors.PermissionDenied} without CAP_NET_RAW, {@linkcode Deno.errors.NotFound} where there is no such interface,
-   * an `Error` for any other failure; each one line.
+   * @throws {Deno.errors.PermissionDenied} without CAP_NET_RAW, {@linkcode Deno.errors.NotSupported} where there are no such sockets,
+   * {@linkcode Deno.errors.NotFound} where there is no such interface, an `Error` for any other failure; each one line.
    */
   static open(name: string, filter: Uint8Array<ArrayBuffer>, receivedOnly = false): PacketRing {
     const { socket, close, if_nametoindex } = libc();
@@ -78,8 +78,15 @@ export class PacketRing {
     const fd = socket(AF_PACKET, SOCK_RAW_CLOEXEC, 0);
     if (fd < 0) {
       const failure = errno();
-      if (failure !== EPERM) throw new Error(`cannot observe ${name}: socket: ${errnoName(failure)}`);
-      throw new Deno.errors.PermissionDenied(`cannot observe ${name} without the capability CAP_NET_RAW`);
+      if (failure === EPERM) {
+        throw new Deno.errors.PermissionDenied(`cannot observe ${name} without the capability CAP_NET_RAW`);
+      }
+      if (failure === EAFNOSUPPORT) {
+        throw new Deno.errors.NotSupported(
+          `cannot observe ${name}: the kernel has no AF_PACKET, or a sandbox forbids it`,
+        );
+      }
+      throw new Error(`cannot observe ${name}: socket: ${errnoName(failure)}`);
     }
     let mapping: SharedMapping | undefined;
     try {

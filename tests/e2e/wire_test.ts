@@ -313,7 +313,7 @@ Deno.test({
 Deno.test({
   name:
     "wire: an interface that goes away is waited for, and one that cannot be looked at is told by its addresses",
-  ...skipIf(...lacking, missing("setpriv")),
+  ...skipIf(...lacking, missing("setpriv", "cc")),
   fn: () =>
     withFixture(async (fixture) => {
       await using networks = new Networks();
@@ -330,18 +330,26 @@ Deno.test({
         checkBooks(await agent.stop(), 1);
         await check(fixture.path("out.pcapng"), [answer], "10.5.0.9:8443");
       }
-      const under = [
-        "ip",
-        ...networks.command("client", "setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"),
-      ];
-      const capture = fixture.path("second.pcapng");
-      await using agent = await Agent.startWith({ fixture, capture, under, options: ["-I", "eth0"] });
-      await agent.child.found("stderr", /cannot observe eth0 without the capability CAP_NET_RAW: /);
-      const answer = await ask(networks, "client", agent, "https://10.5.0.9:8443/");
-      await ask(networks, "server", agent, "https://127.0.0.1:8443/");
-      checkBooks(await agent.stop(), 1, 1);
-      const [{ name, comments }] = forgedConnections(await Deno.readFile(capture));
-      assert.equal(name, `${answer}>10.5.0.9:8443`);
-      assert.match(comments[0], /attribution=(socket|hello) /);
+      const packetless = fixture.path("packetless");
+      await runOk("cc", "-o", packetless, `${PROGRAMS}/packetless.c`);
+      const kept = [
+        [
+          ["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"],
+          /cannot observe eth0 without the capability CAP_NET_RAW: /,
+        ],
+        [[packetless], /cannot observe eth0: the kernel has no AF_PACKET, or a sandbox forbids it: /],
+      ] as const;
+      for (const [command, said] of kept) {
+        const under = ["ip", ...networks.command("client", ...command)];
+        const capture = fixture.path("kept.pcapng");
+        await using agent = await Agent.startWith({ fixture, capture, under, options: ["-I", "eth0"] });
+        await agent.child.found("stderr", said);
+        const answer = await ask(networks, "client", agent, "https://10.5.0.9:8443/");
+        await ask(networks, "server", agent, "https://127.0.0.1:8443/");
+        checkBooks(await agent.stop(), 1, 1);
+        const [{ name, comments }] = forgedConnections(await Deno.readFile(capture));
+        assert.equal(name, `${answer}>10.5.0.9:8443`);
+        assert.match(comments[0], /attribution=(socket|hello) /);
+      }
     }),
 });

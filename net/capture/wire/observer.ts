@@ -37,7 +37,7 @@ interface Observed {
    * host's clients. Empty: it cannot be looked at, now or ever.
    */
   rings: readonly PacketRing[];
-  /** Nobody may look at it: its addresses are all that is known. */
+  /** This process cannot look at any: its addresses are all that is known. */
   readonly isForbidden: boolean;
   dropped: number;
 }
@@ -53,7 +53,7 @@ export class WireObserver {
   #checkedMs = -Infinity;
 
   /**
-   * Begins to look, and tells which interfaces count. Without the permission it says so in one line, and their addresses decide.
+   * Begins to look, and tells which interfaces count. Without the permission or the means it says so in one line, and their addresses decide.
    *
    * @throws {Error} of one line for an interface that is not there or cannot be looked at for another reason.
    */
@@ -74,7 +74,8 @@ export class WireObserver {
     try {
       return { name, rings: this.#open(name), isForbidden: false, dropped: 0 };
     } catch (error) {
-      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+      const { PermissionDenied, NotSupported } = Deno.errors;
+      if (!(error instanceof PermissionDenied || error instanceof NotSupported)) throw error;
       this.#options.warn(
         `${error.message}: which flows cross it is told by this host's addresses, and their own are those that programs know`,
       );
