@@ -8,7 +8,7 @@ import { print, printError } from "./output.ts";
 import { programLines, programTable } from "./ps_text.ts";
 import { ask, NOT_ALLOWED, statusSockets } from "./status_client.ts";
 import type { PsCommand } from "./status_options.ts";
-import { agentSocket } from "./status_places.ts";
+import { agentSocket, whereRootIs } from "./status_places.ts";
 
 const WATCH_MS = 2000;
 
@@ -36,7 +36,7 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: PsCommand
     }
   } else {
     if (watch && Deno.stdout.isTerminal()) console.clear();
-    if (trouble === undefined) print(`no agent runs in ${runtimeDir}: nothing is mirrored now`);
+    if (trouble === undefined) print(`no agent runs in ${runtimeDir}${whereRootIs(runtimeDir)}`);
     for (const row of programTable(lines)) print(row);
     if (captures.length === 0 || captures.includes("hook")) tellOfHook();
     if (hidden > 0) print(`processes of others, at which this user may not look: ${hidden}`);

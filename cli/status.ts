@@ -5,6 +5,7 @@ import { defaultRuntimeDir } from "../net/agent/runtime_dir.ts";
 import { print, printError } from "./output.ts";
 import type { StatusCommand } from "./status_options.ts";
 import { ask, NOT_ALLOWED, statusSockets } from "./status_client.ts";
+import { whereRootIs } from "./status_places.ts";
 import { statusLines } from "./status_text.ts";
 
 const HEALTHY = 0;
@@ -31,7 +32,9 @@ async function look({ runtimeDir = defaultRuntimeDir(), json, watch }: StatusCom
   const running = answers.filter((answer) => answer !== undefined);
   if (watch && Deno.stdout.isTerminal() && !json) console.clear();
   let status = running.length === 0 ? NOT_RUNNING : HEALTHY;
-  if (running.length === 0) printError(`sslcollector: nothing is running below ${runtimeDir}`);
+  if (running.length === 0) {
+    printError(`sslcollector: nothing is running below ${runtimeDir}${whereRootIs(runtimeDir)}`);
+  }
   for (const { answer, programs } of running) {
     if (typeof answer === "string") printError(`sslcollector: ${answer}`);
     else if (json) print(JSON.stringify(answer));

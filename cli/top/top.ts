@@ -9,7 +9,7 @@ import { printError } from "../output.ts";
 import { type Paint, paintFor } from "../paint.ts";
 import { ask, NOT_ALLOWED, statusSockets } from "../status_client.ts";
 import type { TopCommand } from "../status_options.ts";
-import { agentSocket } from "../status_places.ts";
+import { agentSocket, whereRootIs } from "../status_places.ts";
 import { followExchanges } from "./feed_client.ts";
 import { handle, type Wish } from "./handle.ts";
 import { screenOf } from "./screen.ts";
@@ -45,7 +45,7 @@ export async function runTop({ runtimeDir = defaultRuntimeDir(), filter }: TopCo
     if (await ask<StatusReport>(socket, "/status") !== undefined) running.push(socket);
   }
   if (running.length === 0) {
-    printError(`sslcollector: nothing is running below ${runtimeDir}`);
+    printError(`sslcollector: nothing is running below ${runtimeDir}${whereRootIs(runtimeDir)}`);
     return NOT_RUNNING;
   }
   const state = new TopState(pagesOf(running, agent));

@@ -131,6 +131,7 @@ const LINK: Trials = {
       "sslcollector -I eth0 -t ids1.example -t ids2.example": TO_HOST,
       "sslcollector -I eth0 -t 10.0.0.5 --port-map clear": TO_HOST,
       "sslcollector -I eth0 -t 10.0.0.5 --vlan 100": TO_HOST,
+      'sslcollector -I eth0 -t 10.0.0.5 --skip \'role == "client" and server == "10.0.0.0/24"\'': TO_HOST,
     },
   },
   "sslcollector -C -L 10.0.0.5:3005 -o mirror0 --allow 'web*'": {
