@@ -82,7 +82,9 @@ function pairOf({ directory, role, name }: CredentialsPlace): string {
   const found = [...own, ...common];
   if (found.length === 1) return own.length === 1 ? `${role}-${own[0]}` : COMMON_PAIR;
   if (found.length > 1) {
-    throw new Error(`${directory} has keys of several ${role}s: name one of ${found.join(", ")}`);
+    throw new Error(
+      `${directory} has keys of several ${role}s: name one of ${found.join(", ")} with --identity`,
+    );
   }
   const [whose, more] = role === "collector" ? ["a collector", " --san ADDRESS"] : ["an agent", ""];
   throw new Error(

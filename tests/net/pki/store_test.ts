@@ -110,7 +110,7 @@ Deno.test("nothing is written over, and mistakes are told in one line", () =>
     await issueInto(folder, { ...request, name: "web2" });
     await assert.rejects(
       loadCredentials({ directory: folder, role: "agent" }),
-      /keys of several agents: name one of web1, web2/,
+      /keys of several agents: name one of web1, web2 with --identity/,
     );
     assert.equal((await loadCredentials({ directory: folder, role: "agent", name: "web2" })).name, "web2");
   }));
