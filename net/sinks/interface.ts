@@ -34,6 +34,8 @@ const REASONS: Readonly<Record<InterfaceState, string>> = {
 };
 /** How long after a frame was sent the kernel is asked whether it dropped it. */
 const ASK_MS = 1000;
+/** Who listens on an interface that was away takes up to a second to notice that it is back: so long what can wait is to wait. */
+const SETTLE_MS = 2000;
 
 /**
  * Injects each frame from where it lies in the batch: nothing is copied, nothing waits. While the interface is down, has no
@@ -52,6 +54,8 @@ export class InterfaceSink implements Sink {
   #injector: Injector | undefined;
   #drops: KernelDrops;
   #state: InterfaceState;
+  /** Until then, by `performance.now()`, nobody may listen yet. */
+  #settledMs = 0;
   #mtu: number;
   #memory: ArrayBuffer | undefined;
   #address = 0;
@@ -88,7 +92,7 @@ export class InterfaceSink implements Sink {
 
   get isDown(): boolean {
     if (!this.#isClosed) this.#look();
-    return this.#reason !== "";
+    return this.#reason !== "" || performance.now() < this.#settledMs;
   }
 
   write(batch: PacketBatch): void {
@@ -210,6 +214,7 @@ export class InterfaceSink implements Sink {
       const before = this.#state;
       this.#state = this.#injector === undefined ? "gone" : this.#watch!.state;
       if (this.#state !== before) this.#tellState();
+      if (this.#state !== before && this.#state === "ready") this.#settledMs = performance.now() + SETTLE_MS;
       this.#followMtu();
     });
   }

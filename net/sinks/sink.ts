@@ -47,7 +47,7 @@ export interface Sink {
   readonly mtu: number;
   /** What became of the packets. */
   readonly counters: SinkCounters;
-  /** Whether it would drop what it is given now, and may take it later; absent: never. */
+  /** Whether it would drop what it is given now, or nobody may be there yet to see it, and may take it later; absent: never. */
   readonly isDown?: boolean;
   /** How it stands with its collector; absent: it mirrors to none. */
   readonly remote?: RemoteState;
