@@ -182,7 +182,7 @@ export class AgentStatus implements StatusSubject {
       gauge("remote_queue_bytes", "Memory that they take.", ofRemotes(({ queuedBytes }) => queuedBytes)),
       gauge(
         "remote_spool_bytes",
-        "Disk space that they take.",
+        "Bytes of those on disk.",
         ofRemotes(({ spooledBytes }) => spooledBytes),
       ),
     ];

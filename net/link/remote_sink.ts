@@ -19,7 +19,7 @@ import { PeerWatch } from "./transport/peer.ts";
 import { DropLog } from "./session/drop_log.ts";
 import { COLLECTOR_ENDS, HEARTBEAT_MS, newSessionId } from "./blocks/link.ts";
 import { Packer } from "./blocks/packing.ts";
-import { Outbox } from "./session/outbox.ts";
+import { Outbox, type Waiting } from "./session/outbox.ts";
 import { Progress } from "./session/progress.ts";
 import { Sender, type SenderEnd } from "./transport/sender.ts";
 import { Spool, SpoolSession } from "./session/spool.ts";
@@ -145,8 +145,10 @@ export class RemoteSink implements Sink {
     this.#outboxes = [...recovered, this.#live];
     for (const outbox of recovered) this.counters.packets += outbox.countWaiting().onDisk;
     if (this.counters.packets > 0) {
+      const isExact = this.#spool!.recovered.every(({ isEndUnknown }) => !isEndUnknown);
+      const many = `${this.counters.packets} packets of an earlier run are in the spool and go first`;
       options.info?.(
-        `${this.name}: ${this.counters.packets} packets of an earlier run are in the spool and go first`,
+        `${this.name}: ${isExact ? many : `up to ${many}: those that the collector does not have yet`}`,
       );
     }
     this.#running = this.#run();
@@ -158,22 +160,29 @@ export class RemoteSink implements Sink {
   }
 
   get remote(): RemoteState {
-    let waitingPackets = 0;
-    for (const outbox of this.#outboxes) {
-      const { onDisk, inMemory } = outbox.countWaiting();
-      waitingPackets += onDisk + inMemory;
-    }
+    const waiting = this.#waiting();
     return {
       isConnected: this.#isConnected,
       forMs: this.#now() - this.#turnedMs,
       trouble: this.#isConnected ? "" : this.#lastTrouble,
-      waitingPackets,
+      waitingPackets: waiting.onDisk + waiting.inMemory,
       waitingMs: Math.max(0, ...this.#outboxes.map((outbox) => outbox.waitedMs)),
       queuedBytes: this.queuedBytes,
       queueMaxBytes: this.#options.queueBytes ?? QUEUE_BYTES,
-      spooledBytes: this.#spool?.usedBytes ?? 0,
+      spooledBytes: waiting.diskBytes,
       spoolMaxBytes: this.#spool?.options.maxBytes ?? 0,
     };
+  }
+
+  #waiting(): Waiting {
+    const sum = { onDisk: 0, diskBytes: 0, inMemory: 0 };
+    for (const outbox of this.#outboxes) {
+      const { onDisk, diskBytes, inMemory } = outbox.countWaiting();
+      sum.onDisk += onDisk;
+      sum.diskBytes += diskBytes;
+      sum.inMemory += inMemory;
+    }
+    return sum;
   }
 
   /** Bytes of memory that packets take. */
@@ -245,12 +254,8 @@ export class RemoteSink implements Sink {
   }
 
   #tellWaiting(longestMs: number): void {
-    let packets = 0;
-    for (const outbox of this.#outboxes) {
-      const { onDisk, inMemory } = outbox.countWaiting();
-      packets += onDisk + inMemory;
-    }
-    this.#options.waiting?.(packets, longestMs);
+    const { onDisk, inMemory } = this.#waiting();
+    this.#options.waiting?.(onDisk + inMemory, longestMs);
   }
 
   async #run(): Promise<void> {
@@ -302,7 +307,7 @@ export class RemoteSink implements Sink {
       application: this.#options.application,
       interfaceName: this.#options.interfaceName,
       name: this.#options.agentName,
-      waiting: () => ({ queuedBytes: this.queuedBytes, spooledBytes: this.#spool?.usedBytes ?? 0 }),
+      waiting: () => ({ queuedBytes: this.queuedBytes, spooledBytes: this.#waiting().diskBytes }),
       mtu: this.mtu,
       heartbeatMs: this.#options.heartbeatMs ?? HEARTBEAT_MS,
       now: this.#now,

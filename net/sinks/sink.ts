@@ -33,9 +33,9 @@ export interface RemoteState {
   readonly queuedBytes: number;
   /** Bytes of memory that they may take. */
   readonly queueMaxBytes: number;
-  /** Bytes that they take on disk, of `spoolMaxBytes`. */
+  /** Bytes of those on disk: files may take up to 8 MiB more until those in the same file are acknowledged. */
   readonly spooledBytes: number;
-  /** Bytes that they may take on disk; 0: there is no spool. */
+  /** Bytes that files may take; 0: there is no spool. */
   readonly spoolMaxBytes: number;
 }
 

@@ -29,6 +29,13 @@ export interface OutboxOptions {
   readonly recycles: boolean;
 }
 
+/** What an outbox has that is not acknowledged. */
+export interface Waiting {
+  readonly onDisk: number;
+  readonly diskBytes: number;
+  readonly inMemory: number;
+}
+
 /**
  * First in, first out, until acknowledged. Memory is bounded by `queueBytes`: beyond it, new packets stay on disk when
  * there is a spool, else they are refused and must be given to {@linkcode lose}.
@@ -279,17 +286,28 @@ export class Outbox {
     this.#spool?.acknowledge(this.first);
   }
 
-  /** Packets that were added and not acknowledged, lost ones left out: those on disk, and those only in memory. */
-  countWaiting(): { readonly onDisk: number; readonly inMemory: number } {
-    let [onDisk, inMemory] = [0, 0];
+  /** Notes on disk what is acknowledged; to be called now and then. */
+  settle(): void {
+    this.#spool?.settle(this.first);
+  }
+
+  /**
+   * Packets that were added and not acknowledged, lost ones left out: those on disk, with the bytes that they have there, and
+   * those only in memory.
+   */
+  countWaiting(): Waiting {
+    let [onDisk, diskBytes, inMemory] = [0, 0, 0];
     for (let at = this.#head; at < this.#entries.length; at++) {
       const entry = this.#entries[at];
       if (entry.reason !== "") continue;
       const waiting = entry.packets - Math.max(0, this.first - entry.first);
       if (entry.part === undefined) inMemory += waiting;
-      else onDisk += waiting;
+      else {
+        onDisk += waiting;
+        diskBytes += Math.ceil(entry.lengthBytes * waiting / entry.packets);
+      }
     }
-    return { onDisk, inMemory };
+    return { onDisk, diskBytes, inMemory };
   }
 
   /** Closes what is on disk, and deletes it when all is acknowledged. */

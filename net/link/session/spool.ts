@@ -113,8 +113,11 @@ export class SpoolSession {
   #losses: { next: number; reason: string }[] = [];
   /** Number of the packet behind the last on disk. */
   #written = 0;
-  /** Packets below were acknowledged when a segment was last deleted. */
+  /** Packets below were acknowledged when this was last noted. */
   #acknowledged = 0;
+  /** The session's agent is gone: nothing is appended. */
+  #isOver = false;
+  #isEndUnknown = false;
   /** What was read last: a part may be asked for in pieces. */
   #loaded: { readonly part: SpoolPart; readonly runs: readonly LoadedRun[] } | undefined;
 
@@ -130,6 +133,8 @@ export class SpoolSession {
     const recovered = new SpoolSession(spool, session);
     const note = readNote(recovered.#notePath, (message) => spool.warn(message));
     recovered.#acknowledged = note?.acknowledged ?? 0;
+    recovered.#isOver = true;
+    recovered.#isEndUnknown = note?.end === undefined;
     for (const path of paths) recovered.#recoverSegment(path);
     recovered.#written = Math.max(endOf(recovered.parts, recovered.first), note?.end ?? 0);
     const end = endOf(recovered.parts, recovered.first);
@@ -140,6 +145,11 @@ export class SpoolSession {
   /** Packets below are acknowledged, as far as this is known. */
   get first(): number {
     return this.#acknowledged;
+  }
+
+  /** Whether its agent ended without a note: what the collector acknowledged last is not known here. */
+  get isEndUnknown(): boolean {
+    return this.#isEndUnknown;
   }
 
   get #notePath(): string {
@@ -237,10 +247,25 @@ export class SpoolSession {
       // The last one goes on, unless the session is over or it has grown.
       if (isLast && this.#file !== undefined && this.#segments[0].bytes < SEGMENT_BYTES) return;
       // Before: what is missing in front of the first segment would be taken for lost.
-      this.#acknowledged = this.#segments[0].end;
-      writeNote(this.#notePath, { acknowledged: this.#acknowledged });
+      this.#note(this.#segments[0].end);
       this.#delete(this.#segments.shift()!);
     }
+  }
+
+  /**
+   * Notes that the packets below `have` are acknowledged, for the agent that comes after an unclean end, and deletes the segments
+   * when these are all. To be called now and then: it costs a file or two.
+   */
+  settle(have: number): void {
+    const last = this.#segments.at(-1);
+    if (last === undefined || have <= this.#acknowledged || !this.#note(have)) return;
+    if (last.end <= have) { for (const segment of this.#segments.splice(0)) this.#delete(segment); }
+  }
+
+  /** Answers whether it could. */
+  #note(acknowledged: number): boolean {
+    this.#acknowledged = acknowledged;
+    return writeNote(this.#notePath, { acknowledged, end: this.#isOver ? this.#written : undefined });
   }
 
   /** Closes the file. Keeps what is not acknowledged: the packets from `first` on; deletes everything when there are none. */

@@ -217,6 +217,7 @@ export class Sender {
       );
       this.#tellStatus();
     }
+    this.#outbox.settle();
   }
 
   #tellStatus(): void {

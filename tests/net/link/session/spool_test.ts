@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Outbox } from "../../../../net/link/session/outbox.ts";
-import { Spool, SpoolSession } from "../../../../net/link/session/spool.ts";
+import { hasSegments, Spool, SpoolSession } from "../../../../net/link/session/spool.ts";
 import { readSegment } from "../../../../net/link/session/segment.ts";
 import type { SpoolPart } from "../../../../net/link/session/spool_part.ts";
 import { FrameCursor } from "../../../../net/forge/packet_batch.ts";
@@ -104,6 +104,41 @@ Deno.test("a full spool is bounded, and what it lost is told in its place after 
     assert.ok(recovered.isEmpty);
     recovered.close();
     again.close();
+  }));
+
+Deno.test("what was acknowledged before an unclean end does not wait, and takes no room", () =>
+  withTempDir((directory) => {
+    const killed = new Spool(options(directory));
+    const box = outbox(killed, 0);
+    const { packets } = filler(box);
+    packets.make(1000);
+    box.acknowledge(1000);
+    assert.deepEqual(box.countWaiting(), { onDisk: 0, diskBytes: 0, inMemory: 0 });
+    box.settle();
+    assert.ok(!hasSegments(directory));
+    assert.equal(killed.usedBytes, 0);
+    packets.make(1000);
+    box.acknowledge(1934);
+    const { diskBytes } = box.countWaiting();
+    assert.ok(diskBytes > 66 * 1000 && diskBytes < 66 * 1200);
+    box.settle();
+    killed.close();
+    const again = new Spool(options(directory));
+    const [session] = again.recovered;
+    assert.ok(session.isEndUnknown);
+    const recovered = outbox(again, 0, session);
+    assert.equal(recovered.countWaiting().onDisk, 66);
+    assert.deepEqual(drain(recovered), {
+      numbers: Array.from({ length: 66 }, (_, number) => 1934 + number),
+      lost: new Map(),
+    });
+    recovered.acknowledge(2000);
+    recovered.settle();
+    again.close();
+    const last = new Spool(options(directory));
+    assert.equal(last.recovered.length, 0);
+    last.close();
+    assert.deepEqual([...Deno.readDirSync(directory)].map(({ name }) => name), ["lock"]);
   }));
 
 Deno.test("a segment that is torn anywhere gives the whole packets before", () =>
