@@ -101,6 +101,8 @@ function elsewhereLines({ name, elsewhere, dropped }: RemoteAgentReport): string
 function agentCells(agent: RemoteAgentReport): string[] {
   const { name, address, connections, forMs, packets, bytes, lagPackets, lagMs, lost } = agent;
   const losses = Object.entries(lost).map(([reason, { amount }]) => `${count(amount)} ${reason}`);
+  const said = (bytes: number | undefined) =>
+    bytes !== undefined ? formatBytes(bytes) : connections > 0 ? "?" : "–";
   return [
     printable(name),
     address,
@@ -109,8 +111,8 @@ function agentCells(agent: RemoteAgentReport): string[] {
     formatBytes(bytes),
     lagPackets > 0 ? `${count(lagPackets)} (${formatSpan(lagMs)})` : "0",
     losses.length > 0 ? losses.join(", ") : "0",
-    agent.queuedBytes === undefined ? "?" : formatBytes(agent.queuedBytes),
-    agent.spooledBytes === undefined ? "?" : formatBytes(agent.spooledBytes),
+    said(agent.queuedBytes),
+    said(agent.spooledBytes),
     agent.application === undefined ? "?" : printableLine(agent.application.replace(/^sslcollector /, "")),
   ];
 }

@@ -17,7 +17,7 @@ import {
 import type { CertificateReport, CollectorReport, RemoteAgentReport } from "../status/report.ts";
 import type { StatusSubject } from "../status/server.ts";
 import { Trend } from "../status/trend.ts";
-import type { AgentBooks } from "./agent_books.ts";
+import type { AgentBooks, AgentState } from "./agent_books.ts";
 
 /** An agent that is away for less may have been restarted. */
 const SILENT_MS = 10_000;
@@ -73,11 +73,7 @@ export class CollectorStatus implements StatusSubject {
       elsewhere,
       lagPackets: books.lagPackets,
       lagMs: books.lagMs,
-      ...(books.state === undefined ? {} : {
-        queuedBytes: books.state.queuedBytes,
-        spooledBytes: books.state.spooledBytes,
-        application: books.state.application,
-      }),
+      ...saidNow(books),
     };
   }
 
@@ -148,6 +144,13 @@ function concerns(agent: RemoteAgentReport, nowMs: number): string[] {
       : [],
     ...reasons.length > 0 ? [`agent ${shown(name)} loses packets: ${reasons.join(", ")}`] : [],
   ];
+}
+
+/** What the agent says of itself; of one that is away only what does not change by itself. */
+function saidNow({ state, connections }: AgentBooks): Partial<AgentState> {
+  if (state === undefined) return {};
+  const { queuedBytes, spooledBytes, application } = state;
+  return connections > 0 ? { queuedBytes, spooledBytes, application } : { application };
 }
 
 /** Values of the agents that say them. */

@@ -187,7 +187,7 @@ export interface RemoteAgentReport {
   readonly lagPackets: number;
   /** Milliseconds that the oldest of them had waited then. */
   readonly lagMs: number;
-  /** Bytes of memory that wait there; absent: it does not say. */
+  /** Bytes of memory that wait there; absent: it does not say, or is away. */
   readonly queuedBytes?: number;
   /** Bytes on disk that do. */
   readonly spooledBytes?: number;

@@ -157,7 +157,7 @@ Deno.test("status of a collector: a line for each agent", () => {
     "collector  pid 40, up 9 d, 0.1.0, [::]:3005  healthy",
     "AGENT  ADDRESS    SINCE      PACKETS    BYTES  LAG            LOST THERE      QUEUE    SPOOL  VERSION",
     "web1   10.0.0.11  3 h        8,211,004  0 B    1,204 (18 ms)  0               1.0 MiB  0 B    0.2.0_",
-    "we_b2  10.0.0.11  away 14 s  77,120     0 B    0              412 queue-full  ?        ?      ?",
+    "we_b2  10.0.0.11  away 14 s  77,120     0 B    0              412 queue-full  –        –      ?",
     "  we_b2: 40 packets are with another collector",
     "  we_b2: 1,000 packets in no file: agent-share",
   ]);

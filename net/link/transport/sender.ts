@@ -61,6 +61,8 @@ export class Sender {
   #gathered: Uint8Array | undefined;
   #gatheredBytes = 0;
   #takesStatus = false;
+  /** The collector was told last that something waits. */
+  #saidWaiting = false;
 
   constructor(socket: Socket, outbox: Outbox, options: SenderOptions) {
     const { promise, resolve } = Promise.withResolvers<SenderEnd>();
@@ -203,7 +205,9 @@ export class Sender {
   #acknowledge(have: number): void {
     const before = this.#outbox.first;
     this.#outbox.acknowledge(have);
-    if (this.#outbox.first > before) this.#options.progressed();
+    if (this.#outbox.first === before) return;
+    this.#options.progressed();
+    if (this.#saidWaiting && this.#outbox.isEmpty && !this.#endSent) this.#tellStatus();
   }
 
   #tick(): void {
@@ -223,7 +227,9 @@ export class Sender {
   #tellStatus(): void {
     if (!this.#takesStatus) return;
     const { application, waiting } = this.#options;
-    this.#socket.write(linkBlock({ kind: "status", ...waiting(), application }));
+    const { queuedBytes, spooledBytes } = waiting();
+    this.#saidWaiting = queuedBytes > 0 || spooledBytes > 0;
+    this.#socket.write(linkBlock({ kind: "status", queuedBytes, spooledBytes, application }));
   }
 
   /** Ends the connection, unless it has ended already: the first reason counts. */

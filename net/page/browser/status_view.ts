@@ -10,6 +10,7 @@ import type {
   AgentReport,
   CollectorReport,
   LossReports,
+  RemoteAgentReport,
   SinkReport,
   StatusReport,
 } from "../../status/report.ts";
@@ -206,7 +207,8 @@ function Agents({ report: { agents } }: { readonly report: CollectorReport }): V
     "Spool",
     "Version",
   ];
-  const size = (bytes: number | undefined) => bytes === undefined ? "?" : bytesText(bytes);
+  const size = ({ connections }: RemoteAgentReport, bytes: number | undefined) =>
+    bytes !== undefined ? bytesText(bytes) : connections > 0 ? "?" : "–";
   return html`
     <section aria-label="Agents">
       <h3>Agents</h3>
@@ -226,8 +228,8 @@ function Agents({ report: { agents } }: { readonly report: CollectorReport }): V
               <td>${lossText(agent.lost) || "0"}</td>
               <td>${lossText(agent.dropped) || "0"}</td>
               <td>${countText(agent.elsewhere)}</td>
-              <td>${size(agent.queuedBytes)}</td>
-              <td>${size(agent.spooledBytes)}</td>
+              <td>${size(agent, agent.queuedBytes)}</td>
+              <td>${size(agent, agent.spooledBytes)}</td>
               <td>${visible(agent.application ?? "?")}</td>
             </tr>
           `

@@ -27,6 +27,29 @@ Deno.test("a collector says of an agent what another collector has, and what is 
   ]);
 });
 
+Deno.test("what waits with an agent that is away is not known", () => {
+  const books = new AgentBooks("web1");
+  books.connected("10.0.0.11:40000");
+  books.state = { queuedBytes: 66_560, spooledBytes: 12, application: "sslcollector 0.2.0" };
+  const numbers = {
+    place: "",
+    sinks: [],
+    stopped: new Set<never>(),
+    certificate: undefined,
+    agents: [books],
+  };
+  const status = new CollectorStatus(() => numbers);
+  const said = () => {
+    const { agents: [{ queuedBytes, spooledBytes, application }] } = status.report();
+    return [queuedBytes, spooledBytes, application];
+  };
+  assert.deepEqual(said(), [66_560, 12, "sslcollector 0.2.0"]);
+  books.disconnected("10.0.0.11:40000");
+  assert.deepEqual(said(), [undefined, undefined, "sslcollector 0.2.0"]);
+  const queues = status.metrics().find(({ name }) => name === "agent_queue_bytes");
+  assert.deepEqual(queues?.values, []);
+});
+
 Deno.test("an agent stays where it is while doctor visits by its name", () => {
   const books = new AgentBooks("web1");
   books.connected("10.0.0.11:40000");

@@ -10,6 +10,7 @@ import { freePort } from "../../support/free_port.ts";
 import { remoteSink, startLinkServer, TestLog, withPki } from "../../support/link_harness.ts";
 import { assertEachOnce, NumberedPackets, numbersIn } from "../../support/link_packets.ts";
 import { withTempDir } from "../../support/run.ts";
+import { until } from "../../support/until.ts";
 
 function deadSink(log: TestLog, agent: Credentials | undefined, options: Parameters<typeof remoteSink>[3]) {
   return remoteSink(`tcp://127.0.0.1:${freePort()}`, agent, log, options);
@@ -228,3 +229,16 @@ Deno.test("the log has a line a minute for dropped packets, however often they b
   await sink.close();
   assertBalanced(sink);
 });
+
+Deno.test("a collector learns that nothing waits any more when that is so, not at the next heartbeat", () =>
+  withPki(async (pki) => {
+    const log = new TestLog();
+    const server = await startLinkServer(pki, `${pki.folder}/out.pcapng`, log, { heartbeatMs: 60_000 });
+    const sink = remoteSink(`127.0.0.1:${server.port}`, pki.agent, log, { heartbeatMs: 60_000 });
+    new NumberedPackets((batch) => sink.write(batch)).make(100);
+    assert.ok(sink.queuedBytes > 0);
+    await until("nothing waits", () => server.agents.get("web1")?.state?.queuedBytes === 0);
+    assert.equal(sink.counters.written, 100);
+    await sink.close();
+    await server.close();
+  }));
