@@ -8,7 +8,8 @@
 import type { ElfFile } from "../../elf/elf_file.ts";
 import { pointerAt } from "../../elf/relocations.ts";
 import type { FunctionSymbol } from "../../elf/symbols.ts";
-import { type CodeSource, type Flow, flowOf, type Step } from "./x86/flow.ts";
+import { DEPTH_MAX } from "./sites.ts";
+import { type CodeSource, type Flow, flowOf, reachable, type Step } from "./x86/flow.ts";
 import { decode } from "./x86/instruction.ts";
 import { Register, stackMove, writtenBy } from "./x86/registers.ts";
 
@@ -65,14 +66,15 @@ function callOf(
   const flow = method && flowOf(code, method, METHOD_BYTES);
   const [some, same] = beside.map((name) => flowOfSymbol(code, symbols.get(name)));
   if (!flow || !some || !same) return undefined;
-  const calls = callsOf(some);
-  const inner = [...callsOf(same)].filter(([target, step]) => calls.has(target) && isLikeCaller(same, step));
-  const found = [...flow.steps.values()].filter((step) =>
-    inner.some(([target]) => target === targetOf(step))
-  );
-  const [step] = found;
-  const depth = step && depthsOf(flow).get(step.address);
-  if (found.length !== 1 || depth === undefined) return undefined;
+  const targets = new Set(callsOf(some).map(({ target }) => target));
+  const inner = new Set(callsLike(same).filter((target) => targets.has(target)));
+  const found = callsOf(flow).filter(({ target }) => inner.has(target));
+  if (inner.size !== 1 || found.length !== 1) return undefined;
+  const { step } = found[0];
+  // A function that the BIO's goes on with as its last has its probes already.
+  if (some.steps.has(step.address) || same.steps.has(step.address)) return undefined;
+  const depth = depthsOf(flow).get(step.address);
+  if (depth === undefined || depth < 0 || depth > DEPTH_MAX) return undefined;
   return { address: step.address, behind: step.address + step.instruction.length, depth };
 }
 
@@ -105,21 +107,21 @@ function targetOf({ address, instruction: { map, opcode, isVector, length, immed
   return map === 0 && !isVector && opcode === CALL ? address + length + immediate : undefined;
 }
 
-/** Functions that a function calls, by one of the instructions that do. */
-function callsOf(flow: Flow | undefined): Map<number, Step> {
-  const calls = new Map<number, Step>();
-  for (const step of flow?.steps.values() ?? []) {
+/** The calls of a function, and where each goes. */
+function callsOf({ steps }: Flow): { readonly step: Step; readonly target: number }[] {
+  return [...steps.values()].flatMap((step) => {
     const target = targetOf(step);
-    if (target !== undefined) calls.set(target, step);
-  }
-  return calls;
+    return target === undefined ? [] : [{ step, target }];
+  });
 }
 
-/** Whether a call passes on the arguments that its function was called with. */
-function isLikeCaller({ steps }: Flow, call: Step): boolean {
-  return [...steps.values()].every(({ address, instruction }) =>
-    address >= call.address || (writtenBy(instruction) & ARGUMENTS) === 0
+/** What a function calls with the arguments that it was called with: on no way to there is one changed. */
+function callsLike(flow: Flow): number[] {
+  const changing = [...flow.steps.values()].filter(({ instruction }) =>
+    (writtenBy(instruction) & ARGUMENTS) !== 0
   );
+  const behind = reachable(flow, changing.flatMap(({ next }) => next));
+  return callsOf(flow).filter(({ step }) => !behind.has(step.address)).map(({ target }) => target);
 }
 
 /** How far the stack pointer is from the return address before each step that it is known of. A call leaves it where it was. */

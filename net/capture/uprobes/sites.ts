@@ -38,7 +38,7 @@ export interface FunctionPlace {
 /** What a hit costs, of which only the ratios count. The emulation of calls is at odds with shadow stacks in some kernels. */
 const COSTS: Readonly<Record<SiteKind, number>> = { nop5: 1, push: 1.5, jump: 1.5, call: 2, stepped: 8 };
 /** Where the stack pointer is farther from the return address, no site is looked for. */
-const DEPTH_MAX = 32 << 10;
+export const DEPTH_MAX = 32 << 10;
 /** The entry of a function is looked for in so many of its first instructions, and its exits where it has no more returns than these. */
 const LINE_MAX = 64;
 export const EXITS_MAX = 64;
