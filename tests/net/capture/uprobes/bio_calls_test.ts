@@ -64,13 +64,11 @@ const USUAL = {
 
 /** Libraries in which it is not known for certain. */
 const DOUBTFUL: Readonly<Record<string, Partial<typeof USUAL>>> = {
-  "SSL_write_ex gives what both call one argument more, and goes on with a function before it, as in OpenSSL 3.3":
-    {
-      SSL_write: `subq $24, %rsp; xorl %ecx, %ecx; leaq 8(%rsp), %r8; call write_inner; addq $24, %rsp; ret
+  "SSL_write_ex sets one argument more and goes on with what stands before it, as in OpenSSL 3.3": {
+    SSL_write: `subq $24, %rsp; xorl %ecx, %ecx; leaq 8(%rsp), %r8; call write_inner; addq $24, %rsp; ret
       more: subq $8, %rsp; call write_inner; addq $8, %rsp; ret`,
-      SSL_write_ex: "movq %rcx, %r8; xorl %ecx, %ecx; jmp more",
-      write_inner: "ret; more: subq $8, %rsp; call write_inner; addq $8, %rsp; ret",
-    },
+    SSL_write_ex: "movq %rcx, %r8; xorl %ecx, %ecx; jmp more",
+  },
   "SSL_read_ex changes an argument on one way": {
     SSL_read_ex: "testq %rdx, %rdx; jne 1f; movq %rdi, %rdx; 1: call read_inner; ret",
   },
