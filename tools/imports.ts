@@ -55,7 +55,11 @@ const RULES: readonly Rule[] = [
   },
   { folder: "net/sinks/", values: ["net/sinks/", "net/wire/", "net/ffi/", BATCH] },
   { folder: "net/filter/", values: ["net/filter/", "net/wire/", "codecs/units.ts"] },
-  { folder: "net/status/", values: ["net/status/"], types: ["net/sinks/sink.ts"] },
+  {
+    folder: "net/status/",
+    values: ["net/status/", "net/ffi/connection_descriptors.ts"],
+    types: ["net/sinks/sink.ts"],
+  },
   {
     folder: "net/page/browser/",
     values: [

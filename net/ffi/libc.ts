@@ -26,6 +26,8 @@ const SYMBOLS = {
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   /** `int getpeername(int fd, struct sockaddr *address, socklen_t *length)` */
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  /** `int shutdown(int fd, int how)` */
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
   /** `int listen(int fd, int backlog)` */
   listen: { parameters: ["i32", "i32"], result: "i32" },
   /** `int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)` */

@@ -5,9 +5,10 @@
  *
  * @module
  */
+import { shutDown } from "../ffi/connection_descriptors.ts";
 import { readQuestion } from "./http_question.ts";
 
-/** Connections at a time; one that has asked nothing yet gives way to a newcomer. */
+/** Connections at a time; the one whose other end has been waited for longest gives way to a newcomer. */
 const CONNECTIONS_MAX = 64;
 /** So long a question may take to come, and each piece of its answer to be taken. */
 const PATIENCE_MS = 10_000;
@@ -20,6 +21,8 @@ const GRACE_MS = 500;
 export type Answerer = (request: Request) => Response | Promise<Response>;
 
 type Connection = Deno.TcpConn | Deno.UnixConn;
+/** What the other end of a connection is waited for: that it asks, or takes what is written. */
+type Awaited = "question" | "reading";
 type Listener = Deno.TcpListener | Deno.UnixListener;
 
 const encoder = new TextEncoder();
@@ -30,10 +33,9 @@ export class HttpListener {
   readonly #listener: Listener;
   readonly #answer: Answerer;
   readonly #patienceMs: number;
-  /** The oldest first. */
   readonly #connections = new Set<Connection>();
-  /** Of these, who have not asked yet. */
-  readonly #silent = new Set<Connection>();
+  /** Of these, whose other end is waited for, the longest first. */
+  readonly #awaited = new Map<Connection, Awaited>();
   readonly #served = new Set<Promise<void>>();
   #isClosed = false;
 
@@ -54,7 +56,9 @@ export class HttpListener {
     this.#isClosed = true;
     this.#listener.close();
     removeSocket(this.address);
-    for (const connection of this.#silent) this.#end(connection);
+    for (const [connection, awaited] of this.#awaited) {
+      if (awaited === "question") this.#end(connection);
+    }
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, GRACE_MS);
     await Promise.race([late, Promise.all(this.#served)]);
@@ -75,12 +79,11 @@ export class HttpListener {
 
   #welcome(connection: Connection): void {
     if (this.#connections.size >= CONNECTIONS_MAX) {
-      const [oldest] = this.#silent;
+      const [oldest] = this.#awaited.keys();
       if (oldest === undefined) return connection.close();
       this.#end(oldest);
     }
     this.#connections.add(connection);
-    this.#silent.add(connection);
     const served = this.#serve(connection).catch(() => {}).finally(() => {
       this.#end(connection);
       this.#served.delete(served);
@@ -89,14 +92,16 @@ export class HttpListener {
   }
 
   #end(connection: Connection): void {
-    this.#silent.delete(connection);
-    if (this.#connections.delete(connection)) connection.close();
+    if (!this.#connections.delete(connection)) return;
+    const isStuck = this.#awaited.get(connection) === "reading";
+    this.#awaited.delete(connection);
+    if (isStuck) shutDown(connection);
+    connection.close();
   }
 
   /** Rejects when it takes too long, or the other end has gone. */
   async #serve(connection: Connection): Promise<void> {
-    const question = await this.#patiently(connection, readQuestion(connection));
-    this.#silent.delete(connection);
+    const question = await this.#patiently(connection, "question", readQuestion(connection));
     const { request } = question;
     const response = request === undefined
       ? new Response("bad request\n", { status: question.status })
@@ -146,17 +151,19 @@ export class HttpListener {
 
   async #write(connection: Connection, bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      at += await this.#patiently(connection, connection.write(bytes.subarray(at)));
+      at += await this.#patiently(connection, "reading", connection.write(bytes.subarray(at)));
     }
   }
 
   /** What is waited for, unless it takes too long: then the connection ends. */
-  async #patiently<T>(connection: Connection, work: Promise<T>): Promise<T> {
+  async #patiently<T>(connection: Connection, awaited: Awaited, work: Promise<T>): Promise<T> {
+    this.#awaited.set(connection, awaited);
     const timer = setTimeout(() => this.#end(connection), this.#patienceMs);
     try {
       return await work;
     } finally {
       clearTimeout(timer);
+      this.#awaited.delete(connection);
     }
   }
 }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** Questions as they come over a connection: heads of HTTP/1 without a body. @module */
+import { Buffer } from "node:buffer";
 
 /** Tokens, cookies that a browser has for other ports of this host, and a filter in the target. */
 const HEAD_BYTES_MAX = 64 * 1024;
 /** With a proxy's form of the target, in which the name is there once more. */
 const LINE = /^([A-Z]{1,20}) (?:http:\/\/[^\s/?#]+)?(\/\S*) HTTP\/1\.([01])$/;
+/** In place of one that is not said. */
+const HOST_DEFAULT = "localhost";
+const NO_HOST = /[\s/?#@\\]/;
 const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/;
 
 /** What was asked, or with which status it is refused. */
@@ -24,7 +28,7 @@ export async function readQuestion(
     const read = await connection.read(bytes.subarray(length));
     if (read === null) throw new Error("the connection ended before a question was whole");
     const end = endOfHead(bytes, Math.max(0, length - 3), length + read);
-    if (end >= 0) return parsed(new TextDecoder("latin1").decode(bytes.subarray(0, end)));
+    if (end >= 0) return parsed(Buffer.from(bytes.buffer, 0, end).toString("latin1"));
     length += read;
   }
   return { status: 431, isOld: false };
@@ -43,11 +47,10 @@ function parsed(head: string): Question {
   const [, method, target, minor] = LINE.exec(first) ?? [];
   const isOld = minor === "0";
   const headers = headersOf(lines);
-  const host = headers?.get("host") ?? (isOld ? "localhost" : undefined);
-  const url = `http://${host}${target}`;
-  if (method === undefined || headers === undefined || host === undefined || !URL.canParse(url)) {
-    return { status: 400, isOld };
-  }
+  const host = headers?.get("host") ?? (isOld ? HOST_DEFAULT : undefined);
+  const url = `http://${host || HOST_DEFAULT}${target}`;
+  if (method === undefined || headers === undefined || host === undefined) return { status: 400, isOld };
+  if (NO_HOST.test(host) || !URL.canParse(url)) return { status: 400, isOld };
   try {
     return { request: new Request(url, { method, headers }), status: 200, isOld };
   } catch {

@@ -58,6 +58,10 @@ Deno.test("http listener: a question is answered once, in chunks, and the connec
     assert.ok(heads.endsWith("x-answer: yes\r\nconnection: close\r\n\r\n"), heads);
     const proxied = await said(port, "GET http://other/b HTTP/1.1\r\nHost: h\r\n\r\n");
     assert.match(proxied, /GET http:\/\/h\/b null/);
+    const nameless = await said(port, "GET /b HTTP/1.1\r\nHost:\r\n\r\n");
+    assert.match(nameless, /GET http:\/\/localhost\/b null/);
+    const foreign = await said(port, "GET / HTTP/1.1\r\nHost: h\r\nX: \u00c0\u20ac\r\n\r\n");
+    assert.match(foreign, /^HTTP\/1\.1 200 /, "letters of any language");
   }));
 
 Deno.test("http listener: what readers may differ about is no question", () =>
@@ -71,6 +75,8 @@ Deno.test("http listener: what readers may differ about is no question", () =>
       "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\nb\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
       "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET x HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
@@ -100,13 +106,37 @@ Deno.test("http listener: a question that does not come whole ends", () =>
     assert.equal(await said(port, "GET / HTTP/1.1\r\nHost:"), "");
   }, 20));
 
+const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+
+/** Far more than a connection holds that nobody reads. */
+const LARGE = new Uint8Array(16 * 1024 * 1024);
+
+Deno.test("http listener: who asks and takes no answer keeps nobody from asking, and no descriptor", () => {
+  const large = ({ url }: Request) => new Response(url.endsWith("/large") ? LARGE : "small");
+  return listening(large, async (port) => {
+    const lazy: Deno.Conn[] = [];
+    const before = descriptors();
+    try {
+      for (let i = 0; i < 80; i++) {
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        lazy.push(connection);
+        await connection.write(encoder.encode("GET /large HTTP/1.1\r\nHost: h\r\n\r\n"));
+        await connection.read(new Uint8Array(1000));
+      }
+      assert.match(await said(port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), /^HTTP\/1\.1 200 /);
+      await until("no more than 64 to be held", () => descriptors() - before <= lazy.length + 64);
+    } finally {
+      for (const connection of lazy) connection.close();
+    }
+  });
+});
+
 Deno.test("http listener: an answer that nobody takes ends", () => {
-  const piece = new Uint8Array(16 * 1024 * 1024);
   let cancelled = false;
   const endless = () =>
     new Response(
       new ReadableStream({
-        pull: (controller) => controller.enqueue(piece),
+        pull: (controller) => controller.enqueue(LARGE),
         cancel: () => void (cancelled = true),
       }),
     );
