@@ -16,6 +16,7 @@
 
 #define BPF_NOEXIST 1
 #define BPF_RB_NO_WAKEUP 1
+#define BPF_RB_FORCE_WAKEUP 2
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 #define AF_INET 2
 #define AF_INET6 10

@@ -21,7 +21,8 @@ int program_begins(u64 *context) {
   struct probe_head *head = bpf_ringbuf_reserve(&ring, sizeof *head, 0);
   if (!head) return 0;
   fill_head(head, PROBE_EXEC, (u32)task->tgid, bpf_ktime_get_ns(), FIELD(FIELD(task, group_leader), start_time));
-  bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
+  /* What is built into it is to be looked at before it says something. */
+  bpf_ringbuf_submit(head, BPF_RB_FORCE_WAKEUP);
   return 0;
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { BpfRing } from "../../ffi/bpf_ring.ts";
+import { BpfRingBell } from "../../ffi/bpf_ring_bell.ts";
 import { monotonicNs, realtimeOffset } from "../../ffi/clock.ts";
 import { nextTurn, Pace } from "../pace.ts";
 import type { CaptureTarget } from "../target.ts";
@@ -25,6 +26,8 @@ const SLICE_MS = 4;
 /** How often the ring is looked at, when it fills and at rest: it holds what 12 Gbit/s bring in the latter. */
 const BUSY_MS = 4;
 const REST_MS = 40;
+/** At rest it is looked at earlier when a program begins; the next one in this time is met at the beat of a ring that fills. */
+const BEGUN_MS = 10;
 /** More than this waits for a ring that fills. */
 const BUSY_BYTES = 256 << 10;
 const TICK_MS = 250;
@@ -93,6 +96,7 @@ export class ProbeSource {
   readonly #probes: LoadedProbes;
   readonly #kernel: KernelState;
   readonly #ring: BpfRing;
+  readonly #bell: BpfRingBell;
   readonly #files: ProbedFiles;
   readonly #flows: ProbeFlows;
   readonly #pace = new Pace(() => this.#isDue());
@@ -105,6 +109,8 @@ export class ProbeSource {
   #tickedMs = -Infinity;
   #checkedMs = -Infinity;
   #sweptMs = performance.now();
+  #rungMs = -Infinity;
+  #isListening = false;
   #faults = 0;
   #refused = 0;
   #isPostponing = false;
@@ -118,7 +124,9 @@ export class ProbeSource {
     this.#options = options;
     this.#probes = new LoadedProbes(options.object, ringBytes);
     try {
-      this.#ring = new BpfRing(this.#probes.map("ring").fd, ringBytes);
+      const { fd } = this.#probes.map("ring");
+      this.#bell = new BpfRingBell(fd);
+      this.#ring = new BpfRing(fd, ringBytes);
     } catch (error) {
       this.#probes.close();
       throw error;
@@ -169,16 +177,31 @@ export class ProbeSource {
         await this.#turn();
         this.#tick();
         if (this.#ring.waiting > BUSY_BYTES) await nextTurn();
-        else await this.#pace.next(this.#ring.hasMore ? BUSY_MS : REST_MS);
+        else await this.#pace.next(this.#listens() ? REST_MS : BUSY_MS);
       }
       await this.#files.close();
       await this.#drain();
     } finally {
       this.#pace.close();
+      await this.#bell.close();
       this.#kernel.close();
       this.#ring.close();
       this.#probes.close();
     }
+  }
+
+  /** Whether it may rest: when a program begins meanwhile, it does not wait for the next beat. */
+  #listens(): boolean {
+    if (this.#ring.hasMore) return false;
+    if (this.#isListening) return true;
+    if (performance.now() - this.#rungMs < BEGUN_MS) return false;
+    this.#isListening = true;
+    this.#bell.rung().then(() => {
+      this.#isListening = false;
+      this.#rungMs = performance.now();
+      this.#pace.interrupt();
+    });
+    return true;
   }
 
   #isDue(): boolean {
