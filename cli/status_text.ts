@@ -6,6 +6,7 @@ import type {
   LossReport,
   LossReports,
   ProgramReport,
+  RefusedReport,
   RemoteAgentReport,
   SinkReport,
   StatusReport,
@@ -70,7 +71,19 @@ function agentLines(report: AgentReport, told: readonly ProgramReport[] | undefi
   ];
 }
 
-function collectorLines({ agents }: CollectorReport): string[] {
+function collectorLines({ agents, refused = [], nowMs }: CollectorReport): string[] {
+  return [...agentTable(agents), ...refused.map((agent) => refusedLine(agent, nowMs))];
+}
+
+function refusedLine({ name, address, reason, times, lastMs }: RefusedReport, nowMs: number): string {
+  const often = times > 1 ? `${count(times)} times, ` : "";
+  return row(
+    "refused",
+    `${printable(name)} (${address}), ${often}${ago(lastMs, nowMs)}: ${printableLine(reason)}`,
+  );
+}
+
+function agentTable(agents: readonly RemoteAgentReport[]): string[] {
   if (agents.length === 0) return [row("agents", "none so far")];
   const header = [
     "AGENT",

@@ -151,7 +151,7 @@ export class Collector {
   }
 
   #numbers(hostname: string): CollectorNumbers {
-    const { sinks, stopped, agents, port } = this.#server;
+    const { sinks, stopped, agents, refused, port } = this.#server;
     const current = this.#credentials?.current;
     return {
       place: formatHostPort(hostname, port),
@@ -159,6 +159,7 @@ export class Collector {
       stopped,
       certificate: current && { name: current.name, validToMs: current.validToMs },
       agents: agents.values(),
+      refused,
     };
   }
 }

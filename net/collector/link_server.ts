@@ -14,11 +14,17 @@ import { CollectorState } from "./collector_state.ts";
 import { cutToCommit, keepAside, resumeFile } from "./file_progress.ts";
 import { Intake } from "./intake.ts";
 import type { LinkPeer } from "../link/session/intake_port.ts";
-import { LINKS_PER_AGENT, Listener, type ListenerSettings } from "../link/transport/listener.ts";
+import {
+  LINKS_PER_AGENT,
+  Listener,
+  type ListenerSettings,
+  type Refused,
+} from "../link/transport/listener.ts";
 import { LimitedLog } from "./limited_log.ts";
 import { HEARTBEAT_MS } from "../link/blocks/link.ts";
 import { MTU_MAX } from "../settings/limits.ts";
 import { AgentRates, AgentShares } from "./quotas.ts";
+import { type RefusedAgent, RefusedAgents } from "./refused_agents.ts";
 import { Sessions } from "./sessions.ts";
 import { WorkerListener } from "../link/transport/worker_listener.ts";
 
@@ -72,6 +78,7 @@ export class LinkServer {
   #committedFiles: readonly NumberedFile[] = [];
   readonly #intake: Intake;
   readonly #refusals: LimitedLog;
+  readonly #refusedAgents = new RefusedAgents();
   readonly #agentLog: LimitedLog;
   #listeners: (Listener | WorkerListener)[] = [];
   #atWork: Sink[];
@@ -156,6 +163,14 @@ export class LinkServer {
     return Math.min(...this.sinks.map((sink) => sink.mtu));
   }
 
+  /** Agents of the CA that did not get in lately, and have not come since. */
+  get refused(): RefusedAgent[] {
+    return this.#refusedAgents.recent(Date.now()).filter(({ name, lastMs }) => {
+      const books = this.agents.get(name);
+      return books === undefined || books.connections === 0 || books.turnedMs <= lastMs;
+    });
+  }
+
   /** Used for connections from now on; those that are there go on. */
   setCredentials(credentials: Credentials): void {
     for (const listener of this.#listeners) listener.setCredentials(credentials);
@@ -216,8 +231,10 @@ export class LinkServer {
   async #listen(): Promise<void> {
     const { application, hostname, allow, credentials, workers, heartbeatMs = HEARTBEAT_MS } = this.#options;
     let { port } = this.#options;
-    const refused = (address: string, reason: string) =>
+    const refused: Refused = (address, reason, name) => {
       this.#refusals.add("", `refused ${address}: ${shownText(reason)}`);
+      if (name !== undefined) this.#refusedAgents.add(name, address, reason, Date.now());
+    };
     this.#intake.connect(this.#peer());
     for (let at = 0; at < Math.max(1, workers); at++) {
       const settings: ListenerSettings = {

@@ -18,6 +18,7 @@ import type { CertificateReport, CollectorReport, RemoteAgentReport } from "../s
 import type { StatusSubject } from "../status/server.ts";
 import { Trend } from "../status/trend.ts";
 import type { AgentBooks, AgentState } from "./agent_books.ts";
+import type { RefusedAgent } from "./refused_agents.ts";
 
 /** An agent that is away for less may have been restarted. */
 const SILENT_MS = 10_000;
@@ -29,6 +30,7 @@ export interface CollectorNumbers {
   readonly stopped: ReadonlySet<Sink>;
   readonly certificate: CertificateReport | undefined;
   readonly agents: Iterable<AgentBooks>;
+  readonly refused: readonly RefusedAgent[];
 }
 
 /** Makes reports out of numbers, and remembers how they grew. */
@@ -43,7 +45,7 @@ export class CollectorStatus implements StatusSubject {
 
   report(): CollectorReport {
     const nowMs = Date.now();
-    const { place, sinks, stopped, certificate, agents: books } = this.#numbers();
+    const { place, sinks, stopped, certificate, agents: books, refused } = this.#numbers();
     const head = { sinks: sinkReports(this.#trend, sinks, stopped, nowMs), certificate, nowMs };
     const agents = Array.from(books, (agent) => this.#agent(agent, nowMs));
     return {
@@ -55,6 +57,7 @@ export class CollectorStatus implements StatusSubject {
       place,
       health: healthOf(head, agents.flatMap((agent) => concerns(agent, nowMs))),
       agents,
+      refused,
     };
   }
 

@@ -21,6 +21,14 @@ export interface Peer {
   readonly validToMs: number;
 }
 
+/** Why a peer whose certificate is of the CA does not get in. */
+export class UnwantedPeer extends Error {
+  /** `peerName` is that in its certificate. */
+  constructor(readonly peerName: string, message: string) {
+    super(message);
+  }
+}
+
 /** Certificates of the CA, roots or issuing ones, ready to check others against. */
 export class Authorities {
   readonly #certificates: readonly x509.X509Certificate[];
@@ -46,7 +54,7 @@ export class Authorities {
   /**
    * Who the peer is when the first of `chain`, its own certificate in DER, leads to one of these by the others that it showed:
    * signed, valid at `nowMs`, not revoked, and the peer's for this role. The peer's possession of the key is TLS's to prove.
-   * Throws an `Error` that says what is wrong.
+   * Throws an `Error` that says what is wrong, an {@linkcode UnwantedPeer} where the certificate leads to one of these.
    */
   async verify(chain: readonly Uint8Array[], role: Role, nowMs: number): Promise<Peer> {
     let shown: x509.X509Certificate[];
@@ -60,6 +68,23 @@ export class Authorities {
     const called = JSON.stringify(facts.name.slice(0, NAME_LENGTH_MAX));
     const path = await this.#pathOf(own, between, nowMs);
     if (path === undefined) throw new Error(`certificate ${called} of another CA`);
+    try {
+      await this.#assertGood(path, facts, role, nowMs);
+    } catch (error) {
+      throw new UnwantedPeer(facts.name.slice(0, NAME_LENGTH_MAX), (error as Error).message);
+    }
+    return { name: facts.name, validToMs: Math.min(...path.map(({ notAfter }) => notAfter.getTime())) };
+  }
+
+  /** Throws an `Error` that says why a peer with this certificate and way to the CA is not one for `role`. */
+  async #assertGood(
+    path: readonly x509.X509Certificate[],
+    facts: CertificateFacts,
+    role: Role,
+    nowMs: number,
+  ): Promise<void> {
+    const [own] = path;
+    const called = JSON.stringify(facts.name.slice(0, NAME_LENGTH_MAX));
     for (const certificate of path) checkTime(certificate, certificate === own ? facts : undefined, nowMs);
     if (facts.isAuthority || !facts.roles.includes(role)) {
       throw new Error(`certificate ${called} ${rolesText(facts, role)}`);
@@ -72,7 +97,6 @@ export class Authorities {
     }
     if (facts.name === "") throw new Error("certificate without a name, common or alternative");
     if (facts.name.length > NAME_LENGTH_MAX) throw new Error(`certificate ${called} has too long a name`);
-    return { name: facts.name, validToMs: Math.min(...path.map(({ notAfter }) => notAfter.getTime())) };
   }
 
   /** From a certificate to one of these, that one included, by issuers that are valid if there are such; undefined: there is no way. */

@@ -195,12 +195,28 @@ export interface RemoteAgentReport {
   readonly application?: string;
 }
 
+/** An agent that did not get in, by the name in a certificate that is the CA's. */
+export interface RefusedReport {
+  /** Of its certificate. */
+  readonly name: string;
+  /** Where it was last. */
+  readonly address: string;
+  /** Why it did not get in then. */
+  readonly reason: string;
+  /** How often it tried. */
+  readonly times: number;
+  /** Milliseconds since 1970 of the last time. */
+  readonly lastMs: number;
+}
+
 /** A collector. */
 export interface CollectorReport extends ReportHead {
   /** Tells it from an agent. */
   readonly role: "collector";
   /** In the order in which they came. */
   readonly agents: readonly RemoteAgentReport[];
+  /** Those that did not get in during the last ten minutes, the last of them at the end; absent: it is of a version that does not say. */
+  readonly refused?: readonly RefusedReport[];
 }
 
 /** What the status socket answers. */

@@ -152,6 +152,15 @@ Deno.test("status of a collector: a line for each agent", () => {
         lagPackets: 0,
       },
     ],
+    refused: [
+      {
+        name: "web3",
+        address: "10.0.0.13:40000",
+        reason: 'certificate "web3" is revoked',
+        times: 1204,
+        lastMs: NOW_MS - 3000,
+      },
+    ],
   };
   assert.deepEqual(statusLines(report), [
     "collector  pid 40, up 9 d, 0.1.0, [::]:3005  healthy",
@@ -160,6 +169,7 @@ Deno.test("status of a collector: a line for each agent", () => {
     "we_b2  10.0.0.11  away 14 s  77,120     0 B    0              412 queue-full  –        –      ?",
     "  we_b2: 40 packets are with another collector",
     "  we_b2: 1,000 packets in no file: agent-share",
+    'refused     web3 (10.0.0.13:40000), 1,204 times, last 3 s ago: certificate "web3" is revoked',
   ]);
-  assert.equal(statusLines({ ...report, agents: [] }).at(-1), "agents      none so far");
+  assert.equal(statusLines({ ...report, agents: [], refused: [] }).at(-1), "agents      none so far");
 });

@@ -3,7 +3,7 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Credentials } from "../../pki/credentials.ts";
-import { Authorities, type Peer } from "../../pki/verify.ts";
+import { Authorities, type Peer, UnwantedPeer } from "../../pki/verify.ts";
 import { AcceptWatch } from "./accept_watch.ts";
 import { AgentLink } from "./agent_link.ts";
 import { assertReadingStops } from "./flow_control.ts";
@@ -45,6 +45,9 @@ export interface ListenerSettings {
   readonly firstLink: number;
 }
 
+/** Takes a connection that did not get in; `name` is that of the certificate where it is of the CA. */
+export type Refused = (address: string, reason: string, name?: string) => void;
+
 /** Whose connection it is, as far as it can change. */
 interface Admitted {
   readonly chain: readonly Uint8Array[];
@@ -57,7 +60,7 @@ interface Admitted {
 export class Listener implements LinkPeer {
   readonly #settings: ListenerSettings;
   readonly #port: IntakePort;
-  readonly #refused: (address: string, reason: string) => void;
+  readonly #refused: Refused;
   readonly #server: net.Server;
   readonly #links = new Map<number, AgentLink>();
   readonly #knocking: Knocking = new Knocking();
@@ -81,7 +84,7 @@ export class Listener implements LinkPeer {
     settings: ListenerSettings,
     credentials: Credentials | undefined,
     port: IntakePort,
-    refused: (address: string, reason: string) => void,
+    refused: Refused,
   ) {
     this.#settings = settings;
     this.#port = port;
@@ -147,7 +150,10 @@ export class Listener implements LinkPeer {
   async #verify(chain: readonly Uint8Array[]): Promise<Peer> {
     const peer = await this.#authorities!.verify(chain, "agent", Date.now());
     if (this.#allowed !== undefined && !isAllowed(peer.name, this.#allowed)) {
-      throw new Error(`agent ${JSON.stringify(peer.name)} is not on the list of those allowed`);
+      throw new UnwantedPeer(
+        peer.name,
+        `agent ${JSON.stringify(peer.name)} is not on the list of those allowed`,
+      );
     }
     return peer;
   }
@@ -241,13 +247,14 @@ export class Listener implements LinkPeer {
       this.#admitted.set(id, admitted);
       if (authorities !== this.#authorities) await this.#recheck(id);
     } catch (error) {
-      this.#turnAway(socket, address, (error as Error).message);
+      this.#turnAway(socket, address, error as Error);
     }
   }
 
   /** Says why, to the connection too: whoever has the wrong certificate should learn it where it is. */
-  #turnAway(socket: net.Socket, address: string, reason: string): void {
-    this.#refused(address, reason);
+  #turnAway(socket: net.Socket, address: string, error: Error): void {
+    const { message: reason } = error;
+    this.#refused(address, reason, error instanceof UnwantedPeer ? error.peerName : undefined);
     if (socket.destroyed) return;
     const cut = setTimeout(() => socket.destroy(), LAST_WORD_MS);
     socket.once("close", () => clearTimeout(cut));
@@ -273,7 +280,7 @@ export class Listener implements LinkPeer {
     try {
       this.#open(socket, { name, address, isPlaintext: true });
     } catch (error) {
-      this.#turnAway(socket, address, (error as Error).message);
+      this.#turnAway(socket, address, error as Error);
     }
   }
 
@@ -299,7 +306,7 @@ export class Listener implements LinkPeer {
           this.#links.delete(id);
           this.#admitted.delete(id);
           this.#memory.forget(id);
-          if (!wasOpened) this.#refused(agent.address, reason);
+          if (!wasOpened) this.#refused(agent.address, reason, agent.isPlaintext ? undefined : agent.name);
         },
       }),
     );

@@ -26,7 +26,7 @@ async function listen(message: Extract<ToWorker, { type: "listen" }>): Promise<v
       },
       message: (link, message) => send({ type: "message", link, message }),
       closed: (link, reason) => send({ type: "closed", link, reason }),
-    }, (address, reason) => send({ type: "refused", address, reason }));
+    }, (address, reason, name) => send({ type: "refused", address, reason, name }));
     send({ type: "listening", port: await listener.listen() });
   } catch (error) {
     const { message, code = "" } = error as Error & { code?: string };

@@ -2,7 +2,7 @@
 /** A {@linkcode Listener} on a thread of its own. @module */
 import type { Credentials } from "../../pki/credentials.ts";
 import type { IntakePort, LinkPeer } from "../session/intake_port.ts";
-import type { ListenerSettings } from "./listener.ts";
+import type { ListenerSettings, Refused } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./worker_messages.ts";
 
 /** Packets arrive by transfer of their buffers, are written by the intake, and the buffers go back. */
@@ -11,7 +11,7 @@ export class WorkerListener implements LinkPeer {
   readonly #settings: ListenerSettings;
   readonly #credentials: Credentials | undefined;
   readonly #port: IntakePort;
-  readonly #refused: (address: string, reason: string) => void;
+  readonly #refused: Refused;
   /** What the intake is done with once it says `done`, by connection, in order: buffers, and nothing for a message. */
   readonly #unanswered: Map<number, (Uint8Array<ArrayBuffer> | undefined)[]> = new Map();
   readonly #listening = Promise.withResolvers<number>();
@@ -21,7 +21,7 @@ export class WorkerListener implements LinkPeer {
     settings: ListenerSettings,
     credentials: Credentials | undefined,
     port: IntakePort,
-    refused: (address: string, reason: string) => void,
+    refused: Refused,
     failed: (error: Error) => void,
   ) {
     this.#settings = settings;
@@ -83,7 +83,7 @@ export class WorkerListener implements LinkPeer {
       case "failed":
         return this.#listening.reject(Object.assign(new Error(message.message), { code: message.code }));
       case "refused":
-        return this.#refused(message.address, message.reason);
+        return this.#refused(message.address, message.reason, message.name);
       case "opened":
         this.#unanswered.set(message.link, []);
         return this.#port.opened(message.link, message.agent, message.hello);

@@ -23,7 +23,12 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: "listening"; readonly port: number }
   | { readonly type: "failed"; readonly message: string; readonly code: string }
-  | { readonly type: "refused"; readonly address: string; readonly reason: string }
+  | {
+    readonly type: "refused";
+    readonly address: string;
+    readonly reason: string;
+    readonly name: string | undefined;
+  }
   | { readonly type: "opened"; readonly link: number; readonly agent: AgentIdentity; readonly hello: Hello }
   | {
     readonly type: "packets";

@@ -12,6 +12,7 @@ Deno.test("a collector says of an agent what another collector has, and what is 
     stopped: new Set<never>(),
     certificate: undefined,
     agents: [books],
+    refused: [],
   };
   const status = new CollectorStatus(() => numbers);
   status.report();
@@ -37,6 +38,7 @@ Deno.test("what waits with an agent that is away is not known", () => {
     stopped: new Set<never>(),
     certificate: undefined,
     agents: [books],
+    refused: [],
   };
   const status = new CollectorStatus(() => numbers);
   const said = () => {

@@ -51,6 +51,9 @@ async function cut(pki: TestPki, reason: RegExp, change: (living: Living) => unk
   const tookMs = performance.now() - startMs;
   await log.find(new RegExp(`: closed by the collector: ${reason.source}; trying again$`));
   await log.find(new RegExp(`^refused 127.*: ${reason.source}$`));
+  const [{ name, reason: told }] = server.refused;
+  assert.equal(name, "web1");
+  assert.match(told, reason);
   assert.ok(tookMs < CUT_MS, `after ${tookMs} ms`);
   packets.make(10);
   await sink.close();

@@ -82,7 +82,8 @@ async function withStrictServer(
   });
 }
 
-const others: [string, RegExp, (pki: TestPki) => Promise<Attempt> | Attempt][] = [
+/** With the name by which the status tells of it, where the certificate is of the CA. */
+const others: [string, RegExp, (pki: TestPki) => Promise<Attempt> | Attempt, name?: string][] = [
   ["no certificate", /^refused 127\.0\.0\.1:\d+: no certificate$/, () => ({})],
   ["another CA's certificate", /: certificate "web1" of another CA$/, async () => {
     const request = { role: "agent", name: "web1", names: [], validity: VALIDITY } as const;
@@ -96,7 +97,7 @@ const others: [string, RegExp, (pki: TestPki) => Promise<Attempt> | Attempt][] =
       names: [],
       validity,
     });
-  }],
+  }, "old"],
   ["a certificate that is not valid yet", /: certificate "new" is not valid before /, async (pki) => {
     const validity = {
       notBefore: new Date(Date.now() + DAY_MS / 2),
@@ -108,11 +109,12 @@ const others: [string, RegExp, (pki: TestPki) => Promise<Attempt> | Attempt][] =
       names: [],
       validity,
     });
-  }],
+  }, "new"],
   [
     "a collector's certificate",
     /: certificate "hub" is for collector, not for an agent$/,
     (pki) => pki.collector,
+    "hub",
   ],
   ["TLS 1.2", /: no TLS 1\.3$/, (pki) => ({
     ...pki.agent,
@@ -127,12 +129,13 @@ const others: [string, RegExp, (pki: TestPki) => Promise<Attempt> | Attempt][] =
     options: { ALPNProtocols: [] },
   })],
 ];
-for (const [name, line, make] of others) {
+for (const [name, line, make, told] of others) {
   Deno.test(`the collector refuses ${name}`, () =>
     withStrictServer(async (pki, server, log) => {
       await attempt(pki, server.port, await make(pki));
       await log.find(line);
       assert.equal(log.lines.length, 1, log.lines.join("\n"));
+      assert.deepEqual(server.refused.map(({ name }) => name), told === undefined ? [] : [told]);
     }));
 }
 
@@ -141,6 +144,12 @@ Deno.test("the collector refuses an agent that is not on its list", () =>
     await attempt(pki, server.port, pki.agent);
     await log.find(/: agent "web1" is not on the list of those allowed$/);
     assert.equal(log.lines.length, 1);
+    const [{ name, reason, times }] = server.refused;
+    assert.deepEqual([name, reason, times], [
+      "web1",
+      'agent "web1" is not on the list of those allowed',
+      1,
+    ]);
   }, ["web2", "web3"]));
 
 for (
