@@ -28,6 +28,9 @@ INLINE void count_left(struct probe_session *session, u64 taken) {
   }
 }
 
+/* So many pieces are looked at in one go: libraries send less at a time, and the thread of a program that sends more must not be busy for long. */
+#define LOOK_MAX 64
+
 /* Looks at what the socket may take next of a huge call. */
 CHECKED_ALONE int look_ahead(const struct frame *frame, const struct probe_session_key *key, struct probe_session *session) {
   if (!frame || !key || !session || !is_huge(frame)) return 0;
@@ -35,7 +38,8 @@ CHECKED_ALONE int look_ahead(const struct frame *frame, const struct probe_sessi
   if (session->looked < session->ahead) session->looked = session->ahead;
   if (to <= session->looked) return 0;
   struct looking looking = { { key->session, key->pid, session->looked }, frame->buffer, frame->size };
-  bpf_loop((u32)(to - session->looked + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX, look_at_next, &looking, 0);
+  u64 pieces = (to - session->looked + PROBE_PIECE_MAX - 1) / PROBE_PIECE_MAX;
+  bpf_loop(pieces < LOOK_MAX ? (u32)pieces : LOOK_MAX, look_at_next, &looking, 0);
   session->looked = looking.key.at;
   return 0;
 }
