@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /** Whether kernel probes can be used on a host. @module */
 import {
-  isSince,
   KERNEL_MULTI,
   missingForProbes,
   type ProbeHost,
   probeHost,
 } from "../../capture/uprobes/requirements.ts";
 import { machineOf } from "../../capture/uprobes/machine.ts";
+import { isSince } from "../../capture/uprobes/release.ts";
 import { probesHash } from "../probe_object.ts";
 import { type Finding, note, ok } from "./finding.ts";
 

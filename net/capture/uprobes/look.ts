@@ -82,7 +82,7 @@ export function lookThrough(
         : "that takes return probes, with which this kernel may end programs under a seccomp filter",
     );
   }
-  const bio = machine.isCodeRead ? bioCalls(elf, code, symbols) : undefined;
+  const bio = machine.isCodeRead && machine.hasCallProbes ? bioCalls(elf, code, symbols) : undefined;
   return { places: bio ? withBioCalls(places, code, bio, number, machine) : places, facts };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/** What the processors are like that programs are probed on. Pure. @module */
+/** What the processors are like that programs are probed on. @module */
 import { ARM64, X86_64 } from "../../elf/elf_file.ts";
+import { areCallsHarmless } from "./call_probes.ts";
 import { areReturnsHarmless } from "./return_probes.ts";
 
 export interface Machine {
@@ -12,20 +13,41 @@ export interface Machine {
   readonly isCodeRead: boolean;
   /** Functions may be probed where they return. */
   readonly hasReturnProbes: boolean;
+  /** Instructions that call may be probed. */
+  readonly hasCallProbes: boolean;
 }
 
 export const MACHINES: Readonly<Record<string, Machine>> = {
-  x86_64: { elf: X86_64, callDepth: 8, isCodeRead: true, hasReturnProbes: true },
+  x86_64: { elf: X86_64, callDepth: 8, isCodeRead: true, hasReturnProbes: true, hasCallProbes: true },
   // The return address is in a register.
-  aarch64: { elf: ARM64, callDepth: 0, isCodeRead: false, hasReturnProbes: true },
+  aarch64: { elf: ARM64, callDepth: 0, isCodeRead: false, hasReturnProbes: true, hasCallProbes: false },
 };
 
-/** One of these with a kernel of that release; undefined: none that is probed. */
-export function machineOf(architecture: string, release: string): Machine | undefined {
+/** One of these with a kernel of that release, and processors that `/proc/cpuinfo` begins so with; undefined: none that is probed. */
+export function machineOf(architecture: string, release: string, processors = ""): Machine | undefined {
   const machine = MACHINES[architecture];
-  const isSystemCall = machine === MACHINES.x86_64;
-  return machine && { ...machine, hasReturnProbes: !isSystemCall || areReturnsHarmless(release) };
+  if (machine !== MACHINES.x86_64) return machine;
+  return {
+    ...machine,
+    hasReturnProbes: areReturnsHarmless(release),
+    hasCallProbes: areCallsHarmless(release, processors),
+  };
+}
+
+/** How `/proc/cpuinfo` begins: with the first processor. */
+function firstProcessor(): string {
+  try {
+    using file = Deno.openSync("/proc/cpuinfo");
+    const bytes = new Uint8Array(8 << 10);
+    return new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
+  } catch {
+    return "";
+  }
 }
 
 /** That of this process. */
-export const OWN_MACHINE: Machine | undefined = machineOf(Deno.build.arch, Deno.osRelease());
+export const OWN_MACHINE: Machine | undefined = machineOf(
+  Deno.build.arch,
+  Deno.osRelease(),
+  firstProcessor(),
+);

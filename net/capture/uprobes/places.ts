@@ -77,11 +77,11 @@ function addCall(
   code: Code,
   symbol: FunctionSymbol,
   does: number,
-  { callDepth, hasReturnProbes }: Machine,
+  { callDepth, hasReturnProbes, hasCallProbes }: Machine,
   add: (kind: keyof ProbePlaces, address: number, depth: number) => void,
 ): void {
   const fourth = (does & (FUNCTION.countBehind | FUNCTION.peeks)) !== 0 ? Register.rcx : 0;
-  const { entry, exits } = sitesOf(code, symbol, ARGUMENTS | fourth);
+  const { entry, exits } = sitesOf(code, symbol, ARGUMENTS | fourth, hasCallProbes);
   if (exits === undefined && !hasReturnProbes) return;
   add("begins", entry.address, entry.depth + callDepth);
   if (exits === undefined) add("returns", symbol.address, 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What kernel probes need of a host. @module */
 import { MACHINES } from "./machine.ts";
+import { isSince, type Release } from "./release.ts";
 import { exists } from "../../ffi/stat.ts";
 
 /** What is looked at. */
@@ -16,9 +17,6 @@ export interface ProbeHost {
   /** Where `/proc/self/ns/pid` points. */
   readonly pidNamespace: string;
 }
-
-/** A release of Linux. */
-type Release = readonly [major: number, minor: number];
 
 /** The first one that tells which socket passed bytes (`sock_send_length`). */
 export const KERNEL_LEAST: Release = [6, 3];
@@ -45,12 +43,6 @@ export function probeHost(): ProbeHost {
     hasUprobes: exists("/sys/bus/event_source/devices/uprobe/type"),
     pidNamespace: Deno.readLinkSync("/proc/self/ns/pid"),
   };
-}
-
-/** Whether a kernel is of that release or a later one. */
-export function isSince(release: string, [leastMajor, leastMinor]: Release): boolean {
-  const [major = 0, minor = 0] = release.split(".").map(Number);
-  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
 
 /** What keeps probes from working, each in a few words; empty where nothing is known to. */

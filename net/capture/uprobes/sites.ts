@@ -35,7 +35,7 @@ export interface FunctionPlace {
   readonly size: number;
 }
 
-/** What a hit costs, of which only the ratios count. The emulation of calls is at odds with shadow stacks in some kernels. */
+/** What a hit costs, of which only the ratios count. */
 const COSTS: Readonly<Record<SiteKind, number>> = { nop5: 1, push: 1.5, jump: 1.5, call: 2, stepped: 8 };
 /** Where the stack pointer is farther from the return address, no site is looked for. */
 export const DEPTH_MAX = 32 << 10;
@@ -49,11 +49,12 @@ const RETURN_PROBE_COST = 2;
  * The sites of a function that answers in RAX.
  *
  * @param kept set of {@linkcode Register}: those with the arguments that a probe reads
+ * @param hasCalls an instruction that calls may be probed
  */
-export function sitesOf(code: CodeSource, place: FunctionPlace, kept: number): Sites {
+export function sitesOf(code: CodeSource, place: FunctionPlace, kept: number, hasCalls = true): Sites {
   const flow = flowOf(code, place.address, place.size);
   if (flow === undefined) return { entry: unread(place.address), exits: undefined };
-  const entry = entryOf(flow, kept);
+  const entry = entryOf(flow, kept, { hasCalls });
   const exits = exitsOf(flow);
   const first = siteAt(flow.steps.get(flow.start)!, 0);
   const dearest = Math.max(...(exits ?? []).map(({ kind }) => COSTS[kind]));
@@ -88,8 +89,9 @@ export function goSitesOf(code: CodeSource, place: FunctionPlace, kept: number):
   const returns = flow && returnsOf(code, flow);
   if (flow === undefined || returns === undefined) return undefined;
   if (returns.length === 0 || returns.length > EXITS_MAX) return undefined;
-  const once = entryOf(flow, kept);
-  const entry = once.kind === "stepped" ? entryOf(flow, kept, flow.start) : once;
+  const once = entryOf(flow, kept, { hasCalls: false });
+  const again = { hasCalls: false, restart: flow.start };
+  const entry = once.kind === "stepped" ? entryOf(flow, kept, again) : once;
   return { entry, exits: returns.map(unread) };
 }
 
@@ -118,14 +120,19 @@ function kindOf(instruction: Instruction): SiteKind {
  * The cheapest instruction that each call passes before it changes an argument, the first of several. It is passed once, but for
  * what comes to it again by way of `restart`.
  */
-function entryOf(flow: Flow, kept: number, restart?: number): Site {
+function entryOf(
+  flow: Flow,
+  kept: number,
+  { hasCalls, restart }: { readonly hasCalls: boolean; readonly restart?: number },
+): Site {
   let best = siteAt(flow.steps.get(flow.start)!, 0);
   // One way of a table may lead anywhere in the function.
   if (endsOf(flow, flow.steps.keys()).has("away")) return best;
   for (const { step, depth } of straightLine(flow)) {
     const site = siteAt(step, depth);
     const isRepeated = () => reachable(flow, step.next, restart).has(step.address);
-    if (COSTS[site.kind] < COSTS[best.kind] && !isRepeated()) best = site;
+    const isAllowed = hasCalls || site.kind !== "call";
+    if (isAllowed && COSTS[site.kind] < COSTS[best.kind] && !isRepeated()) best = site;
     if ((writtenBy(step.instruction) & kept) !== 0) break;
   }
   return best;

@@ -2,6 +2,7 @@
 /** Sessions of OpenSSL that a program uses through a BIO, as probes tell them. */
 import assert from "node:assert/strict";
 import { bioCalls } from "../../../../net/capture/uprobes/bio_calls.ts";
+import { OWN_MACHINE } from "../../../../net/capture/uprobes/machine.ts";
 import { Code } from "../../../../net/elf/code.ts";
 import { openElf } from "../../../../net/elf/elf_file.ts";
 import { readerOf } from "../../../../net/elf/reader.ts";
@@ -35,6 +36,7 @@ function notX86(): Reason {
 function callsMissing(): Reason {
   const lacking = copyMissing();
   if (lacking !== undefined) return lacking;
+  if (!OWN_MACHINE?.hasCallProbes) return "probes at calls may harm programs here";
   return callsWithout([]) ? undefined : "the BIO of this OpenSSL's sessions has no calls that are known";
 }
 

@@ -197,6 +197,22 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "sites: no instruction that calls, where probes at these may harm",
+  ...skipIf(notLinux("ELF files") ?? missing("cc")),
+  fn: () =>
+    withTempDir(async (folder) => {
+      const text = `subq $24, %rsp; entry: call work; ${CHECKED_END}`;
+      withCode(await assembled(folder, [text]), ["first_0", "entry_0"], (code, at) => {
+        const [call, first] = [true, false].map((hasCalls) =>
+          sitesOf(code, at("first_0"), ARGUMENTS, hasCalls).entry
+        );
+        assert.deepEqual(call, { address: at("entry_0").address, kind: "call", depth: 24 });
+        assert.deepEqual(first, { address: at("first_0").address, kind: "stepped", depth: 0 });
+      });
+    }),
+});
+
 const GO_BODY =
   `movq %rax, 8(%rsp); xorl %eax, %eax; call work; testq %rax, %rax; je other; last: ret; other: call work; end: ret`;
 /** What Go's functions end with: the stack is made larger, and the function begins anew. */
