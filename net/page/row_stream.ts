@@ -52,6 +52,11 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
     this.#tell(message, nowMs);
   }
 
+  fail(error: unknown): void {
+    this.#controller?.error(error);
+    this.cancel();
+  }
+
   cancel(): void {
     this.#controller = undefined;
     this.end();

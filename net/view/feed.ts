@@ -157,6 +157,11 @@ class Watcher implements Follower {
     this.#send(lines);
   }
 
+  fail(error: unknown): void {
+    this.#controller.error(error);
+    this.#leave();
+  }
+
   #leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;

@@ -7,6 +7,8 @@ export const FOLLOW_MS = 250;
 export interface Follower {
   /** Tells what is new, unless something was less than {@linkcode FOLLOW_MS} ago; `nowMs` is of `performance.now()`. */
   look(nowMs: number): void;
+  /** It could not tell, and looks no more. */
+  fail(error: unknown): void;
 }
 
 /**
@@ -39,6 +41,14 @@ export class Followers {
   look(): void {
     if (this.#followers.size === 0) return;
     const nowMs = performance.now();
-    for (const follower of this.#followers) follower.look(nowMs);
+    for (const follower of this.#followers) {
+      try {
+        follower.look(nowMs);
+      } catch (error) {
+        // Of whoever follows alone: the agent goes on.
+        this.delete(follower);
+        follower.fail(error);
+      }
+    }
   }
 }

@@ -96,10 +96,30 @@ Deno.test("page: a filter that holds for nothing has no log brought up to date m
   await next;
 });
 
+Deno.test("page: a list that cannot be told ends, and neither the agent nor another list with it", async () => {
+  const followed = new Followed(() => {
+    throw new Error("no row");
+  });
+  let looks = 0;
+  const other = { look: () => void looks++, fail() {} };
+  await followed.next();
+  followed.followers.add(other);
+  const next = followed.next();
+  await turn();
+  followed.add();
+  const look = followed.stream.look.bind(followed.stream);
+  followed.stream.look = () => look(Infinity);
+  followed.followers.look();
+  await assert.rejects(next, /no row/);
+  followed.followers.look();
+  assert.equal(looks, 2);
+  followed.followers.delete(other);
+});
+
 Deno.test("page: all who follow a log look when the agent does, and no timer is left by the last", () => {
   const followers = new Followers(NEVER_MS);
   const looks: string[] = [];
-  const [one, other] = ["one", "other"].map((name) => ({ look: () => void looks.push(name) }));
+  const [one, other] = ["one", "other"].map((name) => ({ look: () => void looks.push(name), fail() {} }));
   followers.look();
   followers.add(one);
   followers.add(other);
