@@ -36,5 +36,6 @@ export function longContainerIn(text: string): string | undefined {
 export function parametersIn(text: string): string | undefined {
   const [type, ...parameters] = text.split(";");
   if (parameters.length === 0) return undefined;
-  return `a media type is known without parameters: ${JSON.stringify(type.trim())}`;
+  const known = type.trim() && `: ${JSON.stringify(type.trim())}`;
+  return `a media type is known without parameters${known}`;
 }
