@@ -3,6 +3,7 @@
 import type { ReadAt } from "../../elf/elf_file.ts";
 import { readerOf } from "../../elf/reader.ts";
 import { cString, errno, errnoName, libc } from "../../ffi/libc.ts";
+import { openInRoot } from "../../ffi/open_in_root.ts";
 import { boundedReader, OtherFile } from "./look.ts";
 import { overlaidFile } from "../../ffi/overlaid_file.ts";
 
@@ -36,7 +37,7 @@ export class PinnedFile {
 
   /** Throws {@linkcode GoneFile} and {@linkcode OtherFile}. */
   static open(path: string): PinnedFile {
-    const fd = libc().open(cString(path), O_PATH_CLOEXEC, 0);
+    const fd = openPath(path);
     if (fd >= 0) {
       try {
         return new PinnedFile(fd);
@@ -91,4 +92,18 @@ export class PinnedFile {
     if (!isFile) throw new OtherFile("it is no file");
     return `${overlaidFile(this.fd) ?? dev}:${ino}:${mtime?.getTime()}:${size}`;
   }
+}
+
+/** A path in a process's root. */
+const IN_ROOT = /^(\/proc\/\d+\/root)(\/.+)$/;
+
+/** Links in a process's root lead within that: whoever made it has no say in what else of this host is opened. */
+function openPath(path: string): number {
+  const [, root, inside] = IN_ROOT.exec(path) ?? [];
+  const { open, close } = libc();
+  const fd = open(cString(root ?? path), O_PATH_CLOEXEC, 0);
+  if (root === undefined || fd < 0) return fd;
+  const file = openInRoot(fd, inside, O_PATH_CLOEXEC);
+  close(fd);
+  return file;
 }

@@ -2,8 +2,10 @@
 /** What is found to be probed. */
 import assert from "node:assert/strict";
 import { HostLibraries, librariesIn } from "../../../../net/capture/uprobes/libraries_found.ts";
+import { OtherFile } from "../../../../net/capture/uprobes/look.ts";
+import { GoneFile, PinnedFile } from "../../../../net/capture/uprobes/pinned_file.ts";
 import { Child } from "../../../e2e/support/child.ts";
-import { missing, withTempDir } from "../../../support/run.ts";
+import { missing, runOk, withTempDir } from "../../../support/run.ts";
 import { notRoot, skipIf } from "../../../support/skip.ts";
 
 const MAPS = `
@@ -56,6 +58,28 @@ Deno.test({
         }
         for (const _ of host.find());
       }
+    }),
+});
+
+Deno.test({
+  name: "a link in the root of a program leads within it, and nothing waits for who made that",
+  ...skipIf(notRoot("a program in another root") ?? missing("python3")),
+  fn: () =>
+    withTempDir(async (folder) => {
+      await Deno.mkdir(`${folder}/lib`);
+      await Deno.writeTextFile(`${folder}/real`, "");
+      for (const [name, to] of [["own", "/real"], ["outside", folder], ["magic", "/proc/self/exe"]]) {
+        await Deno.symlink(to, `${folder}/lib/${name}`);
+      }
+      await runOk("mkfifo", `${folder}/lib/pipe`);
+      await using program = new Child("python3", { args: ["-c", IN_ROOT, folder] });
+      await program.found("stdout", /^in$/m);
+      const inRoot = (name: string) => `/proc/${program.pid}/root/lib/${name}`;
+      const own = PinnedFile.open(inRoot("own"));
+      assert.equal(inodeOf(own.path), inodeOf(`${folder}/real`));
+      own.close();
+      for (const name of ["outside", "magic"]) assert.throws(() => PinnedFile.open(inRoot(name)), GoneFile);
+      assert.throws(() => PinnedFile.open(inRoot("pipe")), OtherFile);
     }),
 });
 
