@@ -76,6 +76,11 @@ export class KernelState {
     return this.#untold.take(this.#counter("untold"), this.#counter("unplaced"));
   }
 
+  /** The same of one process alone. */
+  takeUntoldOf(pid: number, startedNs: bigint): Generator<UntoldLoss> {
+    return this.#untold.takeOf(pid, startedNs);
+  }
+
   /** Closes that found no room since the last call, or those of `flows` alone; they are forgotten. */
   *takeLostCloses(flows?: readonly number[]): Generator<LostClose> {
     this.#readBooks();

@@ -235,7 +235,7 @@ export class ProbeSource {
     if (view.getUint16(at + HEAD.kind, true) === KIND.exec) {
       const pid = count(view, at + HEAD.flow);
       if (this.#begun.length < BEGUN_MAX) this.#begun.push(pid);
-      this.#endReplaced(pid, count(view, at + HEAD.offset), count(view, at + HEAD.timeNs));
+      this.#endReplaced(pid, view.getBigUint64(at + HEAD.offset, true), count(view, at + HEAD.timeNs));
       return;
     }
     try {
@@ -336,8 +336,8 @@ export class ProbeSource {
     return new Set([...this.#kernel.processes()].filter((pid) => !isAlive(pid)));
   }
 
-  #tellUntold(): void {
-    for (const loss of this.#kernel.takeUntold()) this.#flows.lose(loss, this.#nowNs());
+  #tellUntold(losses = this.#kernel.takeUntold()): void {
+    for (const loss of losses) this.#flows.lose(loss, this.#nowNs());
   }
 
   #endLost(closes: Iterable<LostClose>): void {
@@ -345,8 +345,8 @@ export class ProbeSource {
   }
 
   /** What a process told before another program took its place is over. */
-  #endReplaced(pid: number, startedNs: number, timeNs: number): void {
-    const key = programKey(pid, startedNs);
+  #endReplaced(pid: number, startedNs: bigint, timeNs: number): void {
+    const key = programKey(pid, Number(startedNs));
     if (!this.#flows.has(key)) return;
     const open = this.#flows.openOf(key);
     if (open.size > 0) {
@@ -358,7 +358,7 @@ export class ProbeSource {
         overNs: timeNs,
       });
     }
-    this.#tellUntold();
+    this.#tellUntold(this.#kernel.takeUntoldOf(pid, startedNs));
     this.#kernel.forgetGoCalls(new Set([pid]));
     this.#flows.endProgram(key, this.#nowNs());
   }

@@ -50,19 +50,32 @@ export class UntoldLosses {
       yield { program: OTHERS, reason: NO_PLACE, amounts: [unplaced - this.#unplaced, 0] };
       this.#unplaced = unplaced;
     }
-    const map = this.#probes.map("untold");
-    const value = new DataView(new ArrayBuffer(UNTOLD.size));
-    for (const key of [...map.keys()]) {
-      const fields = new DataView(key.buffer);
-      // Asked first: what a process that has ended lost is all there.
-      const isAlive = this.#isAlive(fields.getUint32(UNTOLD_KEY.pid, true));
-      if (!map.get(key, new Uint8Array(value.buffer))) continue;
-      const amounts = this.#growth(key.toHex(), value, isAlive);
-      if (!isAlive) map.delete(key);
-      if (amounts[0] + amounts[1] === 0) continue;
-      const reason = REASONS[fields.getUint32(UNTOLD_KEY.reason, true)];
-      yield { program: readOpener(value, UNTOLD.program), reason, amounts };
+    for (const key of [...this.#probes.map("untold").keys()]) yield* this.#takeOne(key);
+  }
+
+  /** The same of one process alone: of those of others, of which there may be many, nothing is asked. */
+  *takeOf(pid: number, startedNs: bigint): Generator<UntoldLoss> {
+    for (const reason of Object.values(UNTOLD_REASON)) {
+      const key = new DataView(new ArrayBuffer(UNTOLD_KEY.size));
+      key.setBigUint64(UNTOLD_KEY.startedNs, startedNs, true);
+      key.setUint32(UNTOLD_KEY.pid, pid, true);
+      key.setUint32(UNTOLD_KEY.reason, reason, true);
+      yield* this.#takeOne(new Uint8Array(key.buffer));
     }
+  }
+
+  *#takeOne(key: Uint8Array<ArrayBuffer>): Generator<UntoldLoss> {
+    const map = this.#probes.map("untold");
+    const fields = new DataView(key.buffer);
+    const value = new DataView(new ArrayBuffer(UNTOLD.size));
+    // Asked first: what a process that has ended lost is all there.
+    const isAlive = this.#isAlive(fields.getUint32(UNTOLD_KEY.pid, true));
+    if (!map.get(key, new Uint8Array(value.buffer))) return;
+    const amounts = this.#growth(key.toHex(), value, isAlive);
+    if (!isAlive) map.delete(key);
+    if (amounts[0] + amounts[1] === 0) return;
+    const reason = REASONS[fields.getUint32(UNTOLD_KEY.reason, true)];
+    yield { program: readOpener(value, UNTOLD.program), reason, amounts };
   }
 
   #growth(key: string, value: DataView, isKept: boolean): [number, number] {

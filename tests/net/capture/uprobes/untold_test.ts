@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-/** Sessions whose beginnings find no room in the probes' ring. */
+/** What is lost of sessions that are not open, as those whose beginnings find no room in the probes' ring. */
 import assert from "node:assert/strict";
+import { UNTOLD, UNTOLD_KEY, UNTOLD_REASON } from "../../../../net/capture/uprobes/layout.ts";
+import type { LoadedProbes } from "../../../../net/capture/uprobes/loader.ts";
+import { UntoldLosses } from "../../../../net/capture/uprobes/untold.ts";
 import type { CaptureGap, CaptureProgram } from "../../../../net/capture/target.ts";
 import { runChild } from "../../../e2e/support/child.ts";
 import { withFixture } from "../../../e2e/support/fixture.ts";
@@ -16,6 +19,28 @@ import { skipIf } from "../../../support/skip.ts";
 const FILLING_BYTES = 2 << 20;
 /** Sessions that fill that, at more than 600 bytes each. */
 const SMALL_SESSIONS = 40;
+
+Deno.test("probes: what one process lost is asked for by its own keys, however many others lost something", () => {
+  const STARTED_NS = 2n ** 60n + 1n;
+  const key = new DataView(new ArrayBuffer(UNTOLD_KEY.size));
+  key.setBigUint64(UNTOLD_KEY.startedNs, STARTED_NS, true);
+  key.setUint32(UNTOLD_KEY.pid, 7, true);
+  key.setUint32(UNTOLD_KEY.reason, UNTOLD_REASON.noRole, true);
+  const asked: string[] = [];
+  const map = {
+    keys: () => assert.fail("all were asked for"),
+    get: (each: Uint8Array, value: Uint8Array) => {
+      asked.push(each.toHex());
+      if (asked.at(-1) !== new Uint8Array(key.buffer).toHex()) return false;
+      new DataView(value.buffer).setUint32(UNTOLD.toClient, 5, true);
+      return true;
+    },
+  };
+  const losses = new UntoldLosses({ map: () => map } as unknown as LoadedProbes, () => true);
+  const taken = () => [...losses.takeOf(7, STARTED_NS)].map(({ reason, amounts }) => [reason, ...amounts]);
+  assert.deepEqual([taken(), taken()], [[["role-unknown", 0, 5]], []]);
+  assert.equal(asked.length, 2 * Object.keys(UNTOLD_REASON).length);
+});
 
 Deno.test({
   name:
