@@ -20,6 +20,7 @@ import type { StatusReport } from "../net/status/report.ts";
 import { printableLine } from "../net/wire/printable.ts";
 import { BadInput } from "./bad_input.ts";
 import { findSettings } from "./config.ts";
+import { mendOf } from "./doctor_health.ts";
 import { hookFindings } from "./doctor_hook.ts";
 import { surveyHost } from "./host_survey.ts";
 import { print } from "./output.ts";
@@ -77,11 +78,16 @@ function settingsInFile(): { values: Values; mistakes: Finding[] } {
   }
 }
 
+/** Where the collector of the package's unit is asked. */
+const COLLECTOR_UNIT_RUNTIME_DIR = "/run/sslcollector-collector/sslcollector";
+
 /** What the agents and collectors that run say, and a line of one that does not answer; only a line where they may not be asked. */
 async function askRunning(runtimeDir: string): Promise<(StatusReport | string)[] | string> {
   const sockets = statusSockets(runtimeDir);
   if (typeof sockets === "string") return sockets;
-  const answers = await Promise.all(sockets.map((path) => ask<StatusReport>(path, "/status")));
+  const more = runtimeDir === defaultRuntimeDir() ? statusSockets(COLLECTOR_UNIT_RUNTIME_DIR) : [];
+  const all = [...sockets, ...typeof more === "string" ? [] : more];
+  const answers = await Promise.all(all.map((path) => ask<StatusReport>(path, "/status")));
   return answers.filter((answer) => answer !== undefined);
 }
 
@@ -94,13 +100,23 @@ function capturesOf(running: Awaited<ReturnType<typeof askRunning>>): readonly s
     );
 }
 
-const UNIT = "sslcollector-agent";
+const AGENT_UNIT = "sslcollector-agent";
+const COLLECTOR_UNIT = "sslcollector-collector";
 
 function noneFinding(runtimeDir: string): Finding {
   const elsewhere = runtimeDir === defaultRuntimeDir() ? "" : ` --runtime-dir ${runtimeDir}`;
-  const start = `sslcollector${elsewhere} -o out.pcapng`;
-  const isUnit = elsewhere === "" && hasUnitFile("/", `${UNIT}.service`);
-  return warning("agent", `none runs in ${runtimeDir}`, isUnit ? `systemctl start ${UNIT}` : start);
+  const isUnit = (name: string) => elsewhere === "" && hasUnitFile("/", `${name}.service`);
+  const agent = isUnit(AGENT_UNIT)
+    ? `systemctl start ${AGENT_UNIT}`
+    : `sslcollector${elsewhere} -o out.pcapng`;
+  const collector = isUnit(COLLECTOR_UNIT)
+    ? `systemctl start ${COLLECTOR_UNIT}`
+    : `sslcollector${elsewhere} -C -o out.pcapng`;
+  return warning(
+    "agent",
+    `none runs in ${runtimeDir}, nor a collector`,
+    `${agent}; where agents of other hosts mirror to: ${collector}`,
+  );
 }
 
 function runningFindings(running: Awaited<ReturnType<typeof askRunning>>, runtimeDir: string): Finding[] {
@@ -113,7 +129,7 @@ function answerFindings(answer: StatusReport | string): Finding[] {
   const { role, pid, version, health } = answer;
   const text = `pid ${pid}, ${version}, ${health.state}`;
   if (health.reasons.length === 0) return [ok(role, text)];
-  return health.reasons.map((reason) => warning(role, `${text}: ${reason}`, "sslcollector status"));
+  return health.reasons.map((reason) => warning(role, `${text}: ${reason}`, mendOf(reason)));
 }
 
 function interfaceFindings(outputs: readonly string[], observed: readonly string[]): Finding[] {

@@ -25,7 +25,11 @@ Deno.test("doctor: what is broken in the configuration is found, with status 1; 
     assert.match(of(`collector 127.0.0.1:${port}`)!.text, /^nothing to show it: .*ca\.crt/);
     assert.match(of(`collector tcp://127.0.0.1:${port}`)!.text, /ECONNREFUSED/);
     assert.equal(of("agent")?.state, "warning");
-    assert.equal(of("agent")?.fix, `sslcollector --runtime-dir ${folder} -o out.pcapng`);
+    assert.equal(
+      of("agent")?.fix,
+      `sslcollector --runtime-dir ${folder} -o out.pcapng; where agents of other hosts mirror to: ` +
+        `sslcollector --runtime-dir ${folder} -C -o out.pcapng`,
+    );
     for (const { state, fix } of findings) {
       assert.equal(fix !== undefined, state === "warning" || state === "broken");
     }

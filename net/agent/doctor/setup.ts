@@ -36,15 +36,41 @@ export function interfaceFinding(name: string, facts: LinkFacts | undefined, isW
 
 /** Certificates that this host shows or signs with. */
 export function certificateFindings(certificates: readonly Listed[], nowMs: number): Finding[] {
-  return certificates.filter(({ hasKey, isAuthority }) => hasKey || isAuthority).map((certificate) => {
-    const { name, validToMs, isAuthority, isRevoked, path } = certificate;
-    const subject = isAuthority ? `CA ${name}` : `certificate ${name}`;
-    const fix = isAuthority ? "make a new CA and issue anew" : `sslcollector pki renew ${name}`;
-    const days = daysLeft(validToMs, nowMs);
-    if (isRevoked) return broken(subject, `${path} is revoked`, "issue another: sslcollector pki issue");
-    if (days < 0) return broken(subject, `${path} has expired`, fix);
-    const text = `valid for ${days} days`;
-    return days < SOON_DAYS ? warning(subject, text, fix) : ok(subject, text);
+  const misplaced = new Set(
+    certificates.map(({ path }) => path).filter((path) => isMisplaced(path, certificates)),
+  );
+  const there = certificates.filter(({ path, hasKey, isAuthority }) =>
+    (hasKey || isAuthority) && !misplaced.has(path)
+  );
+  return [
+    ...misplacedFindings(misplaced),
+    ...there.map((certificate) => certificateFinding(certificate, nowMs)),
+  ];
+}
+
+function certificateFinding(certificate: Listed, nowMs: number): Finding {
+  const { name, validToMs, isAuthority, isRevoked, path } = certificate;
+  const subject = isAuthority ? `CA ${name}` : `certificate ${name}`;
+  const fix = isAuthority ? "make a new CA and issue anew" : `sslcollector pki renew ${name}`;
+  const days = daysLeft(validToMs, nowMs);
+  if (isRevoked) return broken(subject, `${path} is revoked`, "issue another: sslcollector pki issue");
+  if (days < 0) return broken(subject, `${path} has expired`, fix);
+  const text = `valid for ${days} days`;
+  return days < SOON_DAYS ? warning(subject, text, fix) : ok(subject, text);
+}
+
+/** Whether the file of an agent or collector has nothing but certificates of CAs. */
+function isMisplaced(path: string, certificates: readonly Listed[]): boolean {
+  const inFile = certificates.filter((other) => other.path === path);
+  return /\/(?:(?:agent|collector)-[^/]+|tls)\.crt$/.test(path) &&
+    inFile.every(({ isAuthority }) => isAuthority);
+}
+
+function misplacedFindings(paths: ReadonlySet<string>): Finding[] {
+  return [...paths].map((path) => {
+    const stem = path.replace(/.*\//, "").replace(/\.crt$/, "");
+    const fix = `put the certificate there that was issued for ${stem}.key, and the CA's into ca.crt`;
+    return broken(`certificate ${stem}`, `${path} has the CA's in the place of this host's own`, fix);
   });
 }
 

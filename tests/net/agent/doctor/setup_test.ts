@@ -48,13 +48,24 @@ Deno.test("doctor: certificates by the days that they have left; those of others
     listed("web3", -1),
     listed("web4", 80, { isRevoked: true }),
     listed("other", -1, { hasKey: false }),
+    listed("issuing", 80, { path: "/pki/agent-web1.crt", isAuthority: true }),
+    listed("web1", 80, { path: "/pki/agent-web1.crt" }),
+    listed("company", -1, { path: "/pki/agent-web5.crt", isAuthority: true }),
+    listed("company", 80, { path: "/pki/agent-web5.crt", isAuthority: true }),
   ], nowMs);
   assert.deepEqual(findings.map(({ subject, state, fix }) => [subject, state, fix]), [
+    [
+      "certificate agent-web5",
+      "broken",
+      "put the certificate there that was issued for agent-web5.key, and the CA's into ca.crt",
+    ],
     ["CA ca", "ok", undefined],
     ["certificate web1", "ok", undefined],
     ["certificate web2", "warning", "sslcollector pki renew web2"],
     ["certificate web3", "broken", "sslcollector pki renew web3"],
     ["certificate web4", "broken", "issue another: sslcollector pki issue"],
+    ["CA issuing", "ok", undefined],
+    ["certificate web1", "ok", undefined],
   ]);
 });
 
