@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Mistakes on the command line, in one line that names the option, the value and what would be right. @module */
+import { BUILT_IN_NAMES } from "../codecs/names.ts";
 import { COMMANDS, isCommand, optionsKnownTo, ownersOf, subcommands } from "./command_options.ts";
 import { endOfOptions, isCollector } from "./options.ts";
 import { habitHint, nearest } from "./short_words.ts";
@@ -43,6 +44,10 @@ function findCommand(args: readonly string[]): { command: string; position: numb
 function unexpectedWord(word: string, command: string): string {
   const habit = habitHint(word);
   if (habit !== undefined) return `${word}: not an option of ${command}; ${habit}`;
+  const codec = BUILT_IN_NAMES.find((name) => word.replace(/=.*/, "") === `--${name}`);
+  if (codec !== undefined && ownersOf("--codec").includes(command)) {
+    return `${word}: not an option of ${command}; a codec is chosen with --codec ${codec}`;
+  }
   if (word.startsWith("-")) {
     const similar = similarTo(word.replace(/=.*/, ""), optionsKnownTo(command));
     return `${word}: not an option of ${command}${similar}; see sslcollector --help`;

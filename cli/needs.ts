@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Options of the command line that do nothing for want of another: whoever gives one expects something of it. @module */
+import { BadFilter, parseFilterFor } from "../net/view/filter.ts";
 import { BadInput } from "./bad_input.ts";
 import type { CommandLine, MirrorCommand, ReadCommand } from "./options.ts";
 import { readPrints, runPrints } from "./readers.ts";
@@ -17,6 +18,9 @@ const PLACES = "--print requests, --events PLACE or --har FILE";
 const OF_VIEWS: Readonly<Record<string, Lack<ViewingCommand>>> = {
   filter: (command) => {
     if (writesRequests(command)) return undefined;
+    // Whoever mends the one should not be told of the other only then.
+    const fault = faultIn(command);
+    if (fault !== undefined) return fault;
     return `needs ${PLACES}${command.ui === undefined ? "" : "; the page has a filter of its own"}`;
   },
   color: (command) => prints(command) ? undefined : "needs --print requests",
@@ -89,6 +93,16 @@ export function isGiven(command: CommandLine, option: string): boolean {
   const key = option.replace(/-./g, (pair) => pair[1].toUpperCase());
   const value = (command as unknown as Readonly<Record<string, unknown>>)[key];
   return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+}
+
+/** What is wrong in the expression, and where. */
+function faultIn({ filter, showSecrets: showsSecrets }: ViewingCommand): string | undefined {
+  try {
+    if (filter !== undefined) parseFilterFor(filter, { showsSecrets });
+  } catch (error) {
+    if (error instanceof BadFilter) return `${error.message}\n${error.caret}`;
+    throw error;
+  }
 }
 
 /** Whether requests are printed, also where nobody asked. */

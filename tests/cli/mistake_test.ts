@@ -93,6 +93,10 @@ mistake("what is missing or too much is named", [
     "--print requests --filter status=404",
     '--filter: unexpected "=" at character 6, did you mean ==\nstatus=404\n      ^',
   ],
+  [
+    "--filter status=404",
+    '--filter: unexpected "=" at character 6, did you mean ==\nstatus=404\n      ^',
+  ],
   ["--events - -o -", "--events: - is a sink already: packets and events would mix"],
   ["--har -", "--har: goes into a file, not to standard output; one that is called - is ./-"],
   [
@@ -106,6 +110,9 @@ mistake("what is missing or too much is named", [
   ["--har x.pcap -o x.pcap", '--har: "x.pcap" is a sink already, give another file'],
   ["--har x.har --events ./x.har -o x.pcap", '--har: "x.har" is --events already, give another file'],
   ["--ouput x", "--ouput: not an option of the agent; similar is --output; see sslcollector --help"],
+  ["--http2to1", "--http2to1: not an option of the agent; a codec is chosen with --codec http2to1"],
+  ["run --decode=x -- true", "--decode=x: not an option of run; a codec is chosen with --codec decode"],
+  ["read x --decode", "--decode: not an option of read; see sslcollector --help"],
   ["-x", "-x: not an option of the agent; see sslcollector --help"],
   ["help stauts", 'there is no command "stauts"; similar is status'],
   [
