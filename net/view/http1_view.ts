@@ -118,7 +118,10 @@ export class Http1View implements ProtocolView, Http1Owner {
     if (this.#scan(direction, scannedCopy(bytes), 0, bytes.length) <= 0) return undefined;
     this.#end = bytes.length;
     this.heads++;
-    return direction === TO_SERVER ? this.#request() : this.#response();
+    const framing = direction === TO_SERVER ? this.#request() : this.#response();
+    // A long one has memory of its own, which each of many flows would keep until its next head.
+    this.#text = NO_TEXT;
+    return framing;
   }
 
   body(direction: Direction, bytes: Uint8Array): void {

@@ -7,6 +7,7 @@ import { PacketBuffer } from "../../../net/forge/packet_batch.ts";
 import { Pipeline } from "../../../net/mirror/pipeline.ts";
 import { RowFeed } from "../../../net/page/rows.ts";
 import { EventWriter } from "../../../net/view/events.ts";
+import { UNKNOWN_FLOW } from "../../../net/view/flow_facts.ts";
 import { LOG_BYTES_MIN } from "../../../net/view/log_layout.ts";
 import { View } from "../../../net/view/view.ts";
 import { usedBytes } from "../../support/heap.ts";
@@ -100,4 +101,27 @@ Deno.test("hours of exchanges that are written and listed leave no more memory t
   const exchanges = 2 * HOURS * SESSIONS;
   assert.equal(agent.listed, exchanges);
   assert.ok(agent.told > exchanges);
+});
+
+Deno.test("flows that stay open hold none of the long heads that they had", () => {
+  const view = new View({
+    logBytes: LOG_BYTES_MIN,
+    bodyBytes: 0,
+    failed: (error) => assert.fail(String(error)),
+  }, []);
+  const request = encoder.encode("GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n");
+  const response = encoder.encode(`HTTP/1.1 204 No Content\r\nX: ${"x".repeat(30_000)}\r\n\r\n`);
+  const openFlow = (id: number) => {
+    const flow = view.open({ ...UNKNOWN_FLOW, id }, 0);
+    flow.data(0, request, 0);
+    flow.data(1, response, 0);
+    return flow;
+  };
+  const flows = [openFlow(0)];
+  view.update();
+  const before = usedBytes();
+  while (flows.length < 200) flows.push(openFlow(flows.length));
+  view.update();
+  const grown = usedBytes() - before;
+  assert.ok(grown < flows.length * 5000, `${grown} bytes of ${flows.length} flows`);
 });
