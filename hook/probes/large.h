@@ -102,9 +102,12 @@ INLINE void end_large(struct frame *frame, u64 length, const struct caller *call
   frame->at = known;
   frame->buffer += known;
   if (length > known) tell_call(frame, length - known, caller);
+  /* It may be over with that, or begun anew over another connection. */
+  session = bpf_map_lookup_elem(&sessions, &key);
   if (!session) return;
-  session->ahead -= (u32)known;
-  session->least = session->most = session->record = session->looked = 0;
+  u32 left = session->ahead > known ? session->ahead - (u32)known : 0;
+  forget_ahead(session);
+  session->ahead = left;
 }
 
 #endif
