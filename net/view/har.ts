@@ -95,10 +95,7 @@ export class HarWriter implements EntryReader {
   }
 
   #write(file: TextFile, entries: Uint8Array): void {
-    if (file.followPath()) {
-      file.cut(0);
-      this.#begin(file);
-    }
+    this.#follow(file);
     if (this.#hasEntries && file.isDue(entries.length)) {
       file.rotate();
       this.#begin(file);
@@ -124,8 +121,16 @@ export class HarWriter implements EntryReader {
     this.#end(file);
   }
 
+  /** Begins anew where others have moved or cut what was written; answers whether they have. */
+  #follow(file: TextFile): boolean {
+    if (!file.followPath()) return false;
+    file.cut(0);
+    this.#begin(file);
+    return true;
+  }
+
   #close(file: TextFile): void {
-    if (file.followPath()) return;
+    if (this.#follow(file)) return;
     file.cut(file.bytes - this.#tailBytes);
     this.#end(file);
   }

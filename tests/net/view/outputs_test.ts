@@ -338,8 +338,12 @@ Deno.test("an archive is begun anew where another program has moved or cut its f
     assert.equal(archive(`${folder}/old.har`).entries.length, 3);
     Deno.truncateSync(path, 1000);
     give(writer, harness());
-    writer.close();
     assert.equal(archive(path).entries.length, 3);
+    Deno.renameSync(path, `${folder}/older.har`);
+    writer.missed(2);
+    writer.close();
+    assert.equal(archive(`${folder}/older.har`).entries.length, 3);
+    assert.deepEqual(archive(path).entries, [], "a whole one, which has what was missed");
   }));
 
 Deno.test({
