@@ -33,6 +33,7 @@ export class HttpListener {
   readonly #listener: Listener;
   readonly #answer: Answerer;
   readonly #patienceMs: number;
+  readonly #connectionsMax: number;
   readonly #connections = new Set<Connection>();
   /** Of these, whose other end is waited for, the longest first. */
   readonly #awaited = new Map<Connection, Awaited>();
@@ -40,10 +41,16 @@ export class HttpListener {
   #isClosed = false;
 
   /** `listener` is its own from now on. */
-  constructor(listener: Listener, answer: Answerer, patienceMs: number = PATIENCE_MS) {
+  constructor(
+    listener: Listener,
+    answer: Answerer,
+    patienceMs: number = PATIENCE_MS,
+    connectionsMax: number = CONNECTIONS_MAX,
+  ) {
     this.#listener = listener;
     this.#answer = answer;
     this.#patienceMs = patienceMs;
+    this.#connectionsMax = connectionsMax;
     void this.#accept();
   }
 
@@ -78,7 +85,7 @@ export class HttpListener {
   }
 
   #welcome(connection: Connection): void {
-    if (this.#connections.size >= CONNECTIONS_MAX) {
+    if (this.#connections.size >= this.#connectionsMax) {
       const [oldest] = this.#awaited.keys();
       if (oldest === undefined) return connection.close();
       this.#end(oldest);
