@@ -175,6 +175,8 @@ async function rotate(file: Written, how: string, rotations: number): Promise<st
   }
   isOver = true;
   await writing;
+  // The last file has some, however soon after its rotation that was over.
+  file.packets.make(20);
   await file.close();
   return [...from(1, rotations).reverse().map((age) => `${file.path}.${age}`), file.path];
 }
