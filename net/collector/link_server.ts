@@ -8,6 +8,7 @@ import type { CaptureFile, SinkSpec } from "../sinks/kind.ts";
 import { splitName } from "../sinks/rotated_path.ts";
 import type { FileProgress, NumberedFile, SinkFiles } from "../sinks/sink_files.ts";
 import type { SinkOptions } from "../sinks/sink_options.ts";
+import type { RefusedReport } from "../status/report.ts";
 import { shown, shownText } from "../wire/printable.ts";
 import { AgentBooks } from "./agent_books.ts";
 import { CollectorState } from "./collector_state.ts";
@@ -24,7 +25,7 @@ import { LimitedLog } from "./limited_log.ts";
 import { HEARTBEAT_MS } from "../link/blocks/link.ts";
 import { MTU_MAX } from "../settings/limits.ts";
 import { AgentRates, AgentShares } from "./quotas.ts";
-import { type RefusedAgent, RefusedAgents } from "./refused_agents.ts";
+import { RefusedAgents } from "./refused_agents.ts";
 import { Sessions } from "./sessions.ts";
 import { WorkerListener } from "../link/transport/worker_listener.ts";
 
@@ -164,7 +165,7 @@ export class LinkServer {
   }
 
   /** Agents of the CA that did not get in lately, and have not come since. */
-  get refused(): RefusedAgent[] {
+  get refused(): RefusedReport[] {
     return this.#refusedAgents.recent(Date.now()).filter(({ name, lastMs }) => {
       const books = this.agents.get(name);
       return books === undefined || books.connections === 0 || books.turnedMs <= lastMs;

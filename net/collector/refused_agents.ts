@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: MIT
 /** Agents of the CA that did not get in lately. @module */
+import type { RefusedReport } from "../status/report.ts";
 
 /** Names that are kept; those refused longest ago are forgotten first. */
 const NAMES_MAX = 100;
 /** An agent tries again every ten seconds: one that has not for so long has given up. */
 const KEPT_MS = 600_000;
 
-/** An agent that did not get in, by the name in a certificate that is the CA's and whose key it has. */
-export interface RefusedAgent {
-  readonly name: string;
-  /** Where it was last. */
-  readonly address: string;
-  /** Why it did not get in then. */
-  readonly reason: string;
-  /** Attempts, none further from the next than it takes to be forgotten. */
-  readonly times: number;
-  /** Milliseconds since 1970 of the last of them. */
-  readonly lastMs: number;
-}
-
 /** One row for each name, so that whoever has a certificate fills no more than that, and who has none nothing. */
 export class RefusedAgents {
   /** The one refused last comes last. */
-  readonly #agents: Map<string, RefusedAgent> = new Map();
+  readonly #agents: Map<string, RefusedReport> = new Map();
 
   add(name: string, address: string, reason: string, nowMs: number): void {
     const times = (this.#recent(name, nowMs)?.times ?? 0) + 1;
@@ -34,11 +22,11 @@ export class RefusedAgents {
   }
 
   /** Those refused in the last ten minutes. */
-  recent(nowMs: number): RefusedAgent[] {
+  recent(nowMs: number): RefusedReport[] {
     return [...this.#agents.keys()].flatMap((name) => this.#recent(name, nowMs) ?? []);
   }
 
-  #recent(name: string, nowMs: number): RefusedAgent | undefined {
+  #recent(name: string, nowMs: number): RefusedReport | undefined {
     const agent = this.#agents.get(name);
     return agent !== undefined && nowMs - agent.lastMs < KEPT_MS ? agent : undefined;
   }

@@ -14,11 +14,15 @@ import {
   recentReasons,
   sinkReports,
 } from "../status/recent.ts";
-import type { CertificateReport, CollectorReport, RemoteAgentReport } from "../status/report.ts";
+import type {
+  CertificateReport,
+  CollectorReport,
+  RefusedReport,
+  RemoteAgentReport,
+} from "../status/report.ts";
 import type { StatusSubject } from "../status/server.ts";
 import { Trend } from "../status/trend.ts";
 import type { AgentBooks, AgentState } from "./agent_books.ts";
-import type { RefusedAgent } from "./refused_agents.ts";
 
 /** An agent that is away for less may have been restarted. */
 const SILENT_MS = 10_000;
@@ -30,7 +34,7 @@ export interface CollectorNumbers {
   readonly stopped: ReadonlySet<Sink>;
   readonly certificate: CertificateReport | undefined;
   readonly agents: Iterable<AgentBooks>;
-  readonly refused: readonly RefusedAgent[];
+  readonly refused: readonly RefusedReport[];
 }
 
 /** Makes reports out of numbers, and remembers how they grew. */

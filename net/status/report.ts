@@ -195,7 +195,7 @@ export interface RemoteAgentReport {
   readonly application?: string;
 }
 
-/** An agent that did not get in, by the name in a certificate that is the CA's. */
+/** An agent that did not get in, by the name in a certificate that is the CA's and whose key it has. */
 export interface RefusedReport {
   /** Of its certificate. */
   readonly name: string;
@@ -203,7 +203,7 @@ export interface RefusedReport {
   readonly address: string;
   /** Why it did not get in then. */
   readonly reason: string;
-  /** How often it tried. */
+  /** How often it tried, never ten minutes apart. */
   readonly times: number;
   /** Milliseconds since 1970 of the last time. */
   readonly lastMs: number;
