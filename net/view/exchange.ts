@@ -49,6 +49,11 @@ export class HeadText {
   }
 }
 
+/** The method in a request's first line; `-` where there is none. */
+export function methodIn(firstLine: string): string {
+  return firstLine.split(" ", 1)[0] || "-";
+}
+
 /** The target in a request's first line: all between its method and its version, which may have blanks. */
 export function targetIn(firstLine: string): string {
   const start = firstLine.indexOf(" ") + 1;

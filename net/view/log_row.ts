@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 /** A row of the exchange log, whose columns and texts are read when they are asked for. @module */
-import { type Cut, type ExchangeRow, HeadText, type MessageRow, type Remark, targetIn } from "./exchange.ts";
+import {
+  type Cut,
+  type ExchangeRow,
+  HeadText,
+  type MessageRow,
+  methodIn,
+  type Remark,
+  targetIn,
+} from "./exchange.ts";
 import type { FlowFacts } from "./flow_facts.ts";
 import type { LogArena } from "./log_arena.ts";
 import { CUTS, FACT, type LogMemory, Mark, Protocol, protocolOf, REMARKS } from "./log_layout.ts";
@@ -84,7 +92,7 @@ export class LoggedExchange extends LoggedRow implements ExchangeRow {
   }
 
   get method(): string {
-    return firstLineOf(this.#requestText).split(" ", 1)[0] || "-";
+    return methodIn(firstLineOf(this.#requestText));
   }
 
   get target(): string {
