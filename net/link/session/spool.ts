@@ -259,7 +259,7 @@ export class SpoolSession {
   settle(have: number): void {
     const last = this.#segments.at(-1);
     if (last === undefined || have <= this.#acknowledged || !this.#note(have)) return;
-    if (last.end <= have) { for (const segment of this.#segments.splice(0)) this.#delete(segment); }
+    if (last.end <= have) this.#deleteAll();
   }
 
   /** Answers whether it could. */
@@ -273,13 +273,17 @@ export class SpoolSession {
     this.#file?.close();
     this.#file = undefined;
     if (isDone) {
-      for (const segment of this.#segments.splice(0)) this.#delete(segment);
+      this.#deleteAll();
       deleteNote(this.#notePath);
     } else if (
       !writeNote(this.#notePath, { acknowledged: Math.min(first, this.#written), end: this.#written })
     ) {
       this.spool.warn(`${this.#notePath}: cannot write`);
     }
+  }
+
+  #deleteAll(): void {
+    for (const segment of this.#segments.splice(0)) this.#delete(segment);
   }
 
   #delete(segment: Segment): void {
