@@ -100,18 +100,14 @@ function capturesOf(running: Awaited<ReturnType<typeof askRunning>>): readonly s
     );
 }
 
-const AGENT_UNIT = "sslcollector-agent";
-const COLLECTOR_UNIT = "sslcollector-collector";
-
 function noneFinding(runtimeDir: string): Finding {
   const elsewhere = runtimeDir === defaultRuntimeDir() ? "" : ` --runtime-dir ${runtimeDir}`;
-  const isUnit = (name: string) => elsewhere === "" && hasUnitFile("/", `${name}.service`);
-  const agent = isUnit(AGENT_UNIT)
-    ? `systemctl start ${AGENT_UNIT}`
-    : `sslcollector${elsewhere} -o out.pcapng`;
-  const collector = isUnit(COLLECTOR_UNIT)
-    ? `systemctl start ${COLLECTOR_UNIT}`
-    : `sslcollector${elsewhere} -C -o out.pcapng`;
+  const startOf = (unit: string, options: string) =>
+    elsewhere === "" && hasUnitFile("/", `${unit}.service`)
+      ? `systemctl start ${unit}`
+      : `sslcollector${elsewhere} ${options}`;
+  const agent = startOf("sslcollector-agent", "-o out.pcapng");
+  const collector = startOf("sslcollector-collector", "-C -o out.pcapng");
   return warning(
     "agent",
     `none runs in ${runtimeDir}, nor a collector`,
