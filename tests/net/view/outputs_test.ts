@@ -193,16 +193,15 @@ function archive(path: string) {
   return v.parse(harSchema, JSON.parse(Deno.readTextFileSync(path))).log;
 }
 
+/** One that never rotates, nor has anything to warn of. */
+function harWriter(path: string): HarWriter {
+  return new HarWriter({ path, rotation: {}, version: "0", showsSecrets: false, warn: assert.fail });
+}
+
 Deno.test("an archive is whole and valid after every batch, with bodies decoded", () =>
   withTempDir((folder) => {
     const path = `${folder}/x.har`;
-    const writer = new HarWriter({
-      path,
-      rotation: {},
-      version: "0",
-      showsSecrets: false,
-      warn: assert.fail,
-    });
+    const writer = harWriter(path);
     assert.deepEqual(archive(path).entries, []);
     const { entries } = harness();
     writer.begin(TIME_BASE_NS);
@@ -248,13 +247,7 @@ Deno.test("an archive grows in proportion to what peers send, however small they
     const letters = { zeros: 0, quotes: 0x22 };
     for (const [name, letter] of Object.entries(letters)) {
       const path = `${folder}/${name}.har`;
-      const writer = new HarWriter({
-        path,
-        rotation: {},
-        version: "0",
-        showsSecrets: false,
-        warn: assert.fail,
-      });
+      const writer = harWriter(path);
       const view = answered(new Uint8Array(4 * 1024 * 1024).fill(letter));
       give(writer, view);
       writer.close();
@@ -267,13 +260,7 @@ Deno.test("an archive grows in proportion to what peers send, however small they
 Deno.test("what a batch brings is written as it comes, and not all at once in memory", () =>
   withTempDir((folder) => {
     const path = `${folder}/x.har`;
-    const writer = new HarWriter({
-      path,
-      rotation: {},
-      version: "0",
-      showsSecrets: false,
-      warn: assert.fail,
-    });
+    const writer = harWriter(path);
     const { entries } = answered(new Uint8Array(60_000).fill(0x61));
     writer.begin(TIME_BASE_NS);
     for (let turn = 0; turn < 40; turn++) for (const entry of entries) writer.take(entry);
@@ -323,13 +310,7 @@ Deno.test("events go on where another program has moved, removed or cut their fi
 Deno.test("an archive is begun anew where another program has moved or cut its file", () =>
   withTempDir((folder) => {
     const path = `${folder}/x.har`;
-    const writer = new HarWriter({
-      path,
-      rotation: {},
-      version: "0",
-      showsSecrets: false,
-      warn: assert.fail,
-    });
+    const writer = harWriter(path);
     give(writer, harness());
     assert.equal(archive(path).entries.length, 3);
     Deno.renameSync(path, `${folder}/old.har`);
