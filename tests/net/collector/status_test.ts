@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { AgentBooks } from "../../../net/collector/agent_books.ts";
 import { CollectorStatus } from "../../../net/collector/status.ts";
 
-Deno.test("a collector says of an agent what another collector has, and what is in no file", () => {
-  const books = new AgentBooks("web1");
-  books.connected("10.0.0.11:40000");
+/** Of a collector with this agent alone. */
+function statusOf(books: AgentBooks): CollectorStatus {
   const numbers = {
     place: "",
     sinks: [],
@@ -14,7 +13,13 @@ Deno.test("a collector says of an agent what another collector has, and what is 
     agents: [books],
     refused: [],
   };
-  const status = new CollectorStatus(() => numbers);
+  return new CollectorStatus(() => numbers);
+}
+
+Deno.test("a collector says of an agent what another collector has, and what is in no file", () => {
+  const books = new AgentBooks("web1");
+  books.connected("10.0.0.11:40000");
+  const status = statusOf(books);
   status.report();
   books.elsewhere = 40;
   books.drop("agent-share", 7);
@@ -32,15 +37,7 @@ Deno.test("what waits with an agent that is away is not known", () => {
   const books = new AgentBooks("web1");
   books.connected("10.0.0.11:40000");
   books.state = { queuedBytes: 66_560, spooledBytes: 12, application: "sslcollector 0.2.0" };
-  const numbers = {
-    place: "",
-    sinks: [],
-    stopped: new Set<never>(),
-    certificate: undefined,
-    agents: [books],
-    refused: [],
-  };
-  const status = new CollectorStatus(() => numbers);
+  const status = statusOf(books);
   const said = () => {
     const { agents: [{ queuedBytes, spooledBytes, application }] } = status.report();
     return [queuedBytes, spooledBytes, application];
