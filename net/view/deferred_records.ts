@@ -15,7 +15,7 @@ import type { Direction } from "../../codecs/direction.ts";
 import { Http2To1Session } from "../../codecs/http2to1/session.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
 import type { FlowView } from "./flow_view.ts";
-import type { ScannedText } from "./head_scan.ts";
+import { type ScannedText, textOf } from "./head_scan.ts";
 
 /** Some 900 small exchanges: more save no more, and a second-level cache has room for it. */
 const WAITING_BYTES_MAX = 512 * 1024;
@@ -39,9 +39,8 @@ export class DeferredRecords {
   #rounds = 0;
 
   constructor() {
-    const memory = new ArrayBuffer(WAITING_BYTES_MAX);
-    this.#text = { bytes: new Uint8Array(memory), words: new Int32Array(memory) };
-    this.#numbers = new Float64Array(memory);
+    this.#text = textOf(WAITING_BYTES_MAX);
+    this.#numbers = new Float64Array(this.#text.words.buffer);
   }
 
   /** The tap of a flow; `open` is called in its turn. */
