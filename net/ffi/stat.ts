@@ -10,6 +10,12 @@ export function statOf(path: string): Deno.FileInfo | undefined {
   }
 }
 
+/** Device and inode number of what is there, as one text. */
+export function fileKey(path: string): string | undefined {
+  const stat = statOf(path);
+  return stat && `${stat.dev}:${stat.ino}`;
+}
+
 export function exists(path: string): boolean {
   return statOf(path) !== undefined;
 }

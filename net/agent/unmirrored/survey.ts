@@ -4,6 +4,7 @@ import { AgentLock } from "../../capture/preload/agent_lock.ts";
 import { type Container, placeOf } from "../../capture/preload/container.ts";
 import type { ContainerNames } from "../../capture/preload/container_names.ts";
 import { readMaps } from "../../ffi/process_maps.ts";
+import { fileKey } from "../../ffi/stat.ts";
 import { LIBRARY_NAME } from "../hook_library.ts";
 import { reasonFor, type Served } from "./classify.ts";
 import { type Executable, readExecutable } from "./executable.ts";
@@ -108,14 +109,9 @@ function ownProcesses({ runtimeDir }: Served): (pid: number) => boolean {
   return (pid) => pid === agent || (program !== undefined && programFile(pid) === program);
 }
 
-/** Device and inode of a process's program; undefined when it has ended, or is hidden. */
+/** Tells a process's program from others; undefined when it has ended, or is hidden. */
 function programFile(process: number | "self"): string | undefined {
-  try {
-    const { dev, ino } = Deno.statSync(`/proc/${process}/exe`);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
+  return fileKey(`/proc/${process}/exe`);
 }
 
 function* otherProcesses(): Generator<number> {

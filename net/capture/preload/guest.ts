@@ -6,10 +6,11 @@
  */
 import { ancestorsOf, familyOf, processName, processStatus, processWithThread } from "./process_facts.ts";
 import { namespaceInode } from "../../ffi/sock_diag.ts";
+import { fileKey } from "../../ffi/stat.ts";
 import type { WatchedProcess } from "./process_watch.ts";
 import { placeOf } from "./container.ts";
 import type { ProgramRing } from "./program_ring.ts";
-import { fileKey, type Region } from "./region.ts";
+import type { Region } from "./region.ts";
 import type { MapRange, RegionMapping } from "./region_scan.ts";
 import { counterOf, MAGIC, OWNER_UNKNOWN, paddedText, PAGE, RETIRED, RING } from "../record/layout.ts";
 

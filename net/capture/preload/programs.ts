@@ -14,13 +14,14 @@ import { type Arrival, checkGreeting } from "./agent_socket.ts";
 import { Guest, identify, type Identity } from "./guest.ts";
 import { GuestList } from "./guest_list.ts";
 import { libc } from "../../ffi/libc.ts";
+import { fileKey } from "../../ffi/stat.ts";
 import { LossAllowance } from "./loss_allowance.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { ProcessWatch, type WatchedProcess } from "./process_watch.ts";
 import { ProgramRing } from "./program_ring.ts";
 import { RingList } from "./ring_list.ts";
 import { describeEarlierLoss, lossesOfRegion, lossesOfRing } from "./ring_losses.ts";
-import { fileKey, Region, RegionError } from "./region.ts";
+import { Region, RegionError } from "./region.ts";
 import type { RegionMapping } from "./region_scan.ts";
 import { Waiting } from "./waiting.ts";
 

@@ -7,6 +7,7 @@
  */
 import { cString, EAGAIN, EBUSY, errno, errnoName, libc } from "../../ffi/libc.ts";
 import { SharedMapping } from "../../ffi/mapping.ts";
+import { fileKey } from "../../ffi/stat.ts";
 import {
   ABI,
   counterOf,
@@ -305,15 +306,5 @@ function checkMemory(fd: number): void {
   // On huge pages a read may fault without memory to answer it.
   if (libc().fstatfs(fd, new Uint8Array(status.buffer)) !== 0 || status[0] !== TMPFS_MAGIC) {
     throw new RegionError("its descriptor is no memory file");
-  }
-}
-
-/** Device and inode number of a file, as one text; undefined when it is not there or not for this process to see. */
-export function fileKey(path: string): string | undefined {
-  try {
-    const { dev, ino } = Deno.statSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
   }
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { fileKey } from "../../ffi/stat.ts";
 import { LIBRARY_FOLDERS } from "./libraries.ts";
 
 /** What programs are linked with. */
@@ -42,10 +43,5 @@ export class OtherRoots {
 
 /** Tells roots of processes from each other; undefined: it has ended. */
 function rootOf(pid: number | "self"): string | undefined {
-  try {
-    const { dev, ino } = Deno.statSync(`/proc/${pid}/root/`);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
+  return fileKey(`/proc/${pid}/root/`);
 }
