@@ -9,7 +9,8 @@ import { type CodeOf, isForwarded as isForwardedX86, type SessionFacts } from ".
 import { isForwarded as isForwardedArm64 } from "./arm64.ts";
 import type { TlsLibrary } from "./libraries.ts";
 import type { ProbePlaces } from "./loader.ts";
-import { type Machine, OWN_MACHINE } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { OWN_MACHINE } from "./own_machine.ts";
 import { placesIn, withBioCalls } from "./places.ts";
 
 /** A file that has no such library in it. */

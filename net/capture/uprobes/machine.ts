@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What the processors are like that programs are probed on. @module */
+/** What the processors are like that programs are probed on. Pure. @module */
 import { ARM64, X86_64 } from "../../elf/elf_file.ts";
 import { areCallsHarmless } from "./call_probes.ts";
 import { areReturnsHarmless } from "./return_probes.ts";
@@ -33,21 +33,3 @@ export function machineOf(architecture: string, release: string, processors = ""
     hasCallProbes: areCallsHarmless(release, processors),
   };
 }
-
-/** How `/proc/cpuinfo` begins: with the first processor. */
-function firstProcessor(): string {
-  try {
-    using file = Deno.openSync("/proc/cpuinfo");
-    const bytes = new Uint8Array(8 << 10);
-    return new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
-  } catch {
-    return "";
-  }
-}
-
-/** That of this process. */
-export const OWN_MACHINE: Machine | undefined = machineOf(
-  Deno.build.arch,
-  Deno.osRelease(),
-  firstProcessor(),
-);

@@ -2,7 +2,7 @@
 /** Sessions of OpenSSL that a program uses through a BIO, as probes tell them. */
 import assert from "node:assert/strict";
 import { bioCalls } from "../../../../net/capture/uprobes/bio_calls.ts";
-import { OWN_MACHINE } from "../../../../net/capture/uprobes/machine.ts";
+import { OWN_MACHINE } from "../../../../net/capture/uprobes/own_machine.ts";
 import { Code } from "../../../../net/elf/code.ts";
 import { openElf } from "../../../../net/elf/elf_file.ts";
 import { readerOf } from "../../../../net/elf/reader.ts";
