@@ -10,9 +10,8 @@ import { definedFunctions } from "../../../../net/elf/symbols.ts";
 import { Child } from "../../../e2e/support/child.ts";
 import { withFixture } from "../../../e2e/support/fixture.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
-import { CaptureLog } from "../../../support/capture_log.ts";
 import { freePort } from "../../../support/free_port.ts";
-import { copyLibrary, copyMissing, INSTALLED, probesAt } from "../../../support/probed_copy.ts";
+import { copyLibrary, copyMissing, INSTALLED, toldWhile } from "../../../support/probed_copy.ts";
 import { missing, runOk, withTempDir } from "../../../support/run.ts";
 import { notLinux, type Reason, skipIf } from "../../../support/skip.ts";
 
@@ -115,24 +114,21 @@ Deno.test({
   ...skipIf(await probesMissing() ?? missing("openssl") ?? callsMissing()),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log);
-      const running = source.run();
-      const port = freePort();
-      const { certificate, key } = fixture;
-      const listen = ["-accept", `127.0.0.1:${port}`, "-naccept", "1", "-cert", certificate, "-key", key];
-      const env = await copyLibrary(fixture);
-      await using server = new Child("openssl", { args: ["s_server", ...listen, "-rev"], env });
-      await server.found("stdout", /ACCEPT/);
-      {
-        const caCerts = [await Deno.readTextFile(certificate)];
-        using client = await Deno.connectTls({ hostname: "localhost", port, caCerts });
-        await client.write(new TextEncoder().encode("hello\n"));
-        await client.read(new Uint8Array(16));
-      }
-      await server.ended;
-      await source.close();
-      await running;
+      const { log } = await toldWhile(fixture, async () => {
+        const port = freePort();
+        const { certificate, key } = fixture;
+        const listen = ["-accept", `127.0.0.1:${port}`, "-naccept", "1", "-cert", certificate, "-key", key];
+        const env = await copyLibrary(fixture);
+        await using server = new Child("openssl", { args: ["s_server", ...listen, "-rev"], env });
+        await server.found("stdout", /ACCEPT/);
+        {
+          const caCerts = [await Deno.readTextFile(certificate)];
+          using client = await Deno.connectTls({ hostname: "localhost", port, caCerts });
+          await client.write(new TextEncoder().encode("hello\n"));
+          await client.read(new Uint8Array(16));
+        }
+        await server.ended;
+      });
       const told = log.of("data").map(([, , , direction, offset, bytes]) => [
         direction,
         offset,

@@ -5,12 +5,12 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { CaptureGap, CaptureOpen } from "../../../../net/capture/target.ts";
-import { Child } from "../../../e2e/support/child.ts";
+import { Child, runChild } from "../../../e2e/support/child.ts";
 import { type Fixture, withFixture } from "../../../e2e/support/fixture.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
 import { python, pythonLacks } from "../../../e2e/support/python.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
-import { copyLibrary, copyMissing, probesAt } from "../../../support/probed_copy.ts";
+import { copyLibrary, copyMissing, probesAt, toldWhile } from "../../../support/probed_copy.ts";
 import { missing, runOk } from "../../../support/run.ts";
 import { headerMissing, skipIf } from "../../../support/skip.ts";
 
@@ -95,14 +95,11 @@ const PATTERN = 251;
 async function overwritten(fixture: Fixture, bytes: number, how: string) {
   const program = fixture.path("overwritten");
   await runOk("cc", "-O1", "-o", program, OVERWRITTEN, "-lssl", "-lcrypto", "-lpthread");
-  const log = new CaptureLog();
-  const source = await probesAt(fixture, log, { ringBytes: RING_BYTES });
-  const running = source.run();
-  await using child = new Child(program, { args: [`${bytes}`, how], env: await copyLibrary(fixture) });
-  const { code, stdout, stderr } = await child.ended;
-  assert.equal(code, 0, stderr);
-  await source.close();
-  await running;
+  let stdout = "";
+  const { log } = await toldWhile(fixture, async () => {
+    const ended = await runChild(program, { args: [`${bytes}`, how], env: await copyLibrary(fixture) });
+    stdout = new TextDecoder().decode(ended.stdout);
+  }, { ringBytes: RING_BYTES });
   const client = log.of("open").find(([, , , open]) => !(open as CaptureOpen).isServer)?.[2];
   const callsOf = (method: "data" | "gap") => log.of(method).filter(([, , flow]) => flow === client);
   let told = 0;
@@ -112,7 +109,7 @@ async function overwritten(fixture: Fixture, bytes: number, how: string) {
     told += piece.length;
   }
   const gaps = callsOf("gap").map(([, , , gap]) => gap as CaptureGap);
-  return { told, gaps, stdout: new TextDecoder().decode(stdout) };
+  return { told, gaps, stdout };
 }
 
 const unbuilt = await probesMissing() ?? copyMissing() ?? missing("cc") ??

@@ -11,7 +11,7 @@ import { Nginx, nginxMissing } from "../../../e2e/support/nginx.ts";
 import { PeerServer } from "../../../e2e/support/peer_server.ts";
 import { probesMissing } from "../../../e2e/support/probes.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
-import { copyLibrary, copyMissing, probesAt } from "../../../support/probed_copy.ts";
+import { copyLibrary, copyMissing, probesAt, toldWhile } from "../../../support/probed_copy.ts";
 import { missing } from "../../../support/run.ts";
 import { skipIf } from "../../../support/skip.ts";
 
@@ -102,27 +102,24 @@ Deno.test({
   ),
   fn: () =>
     withFixture(async (fixture) => {
-      const log = new CaptureLog();
-      const source = await probesAt(fixture, log);
-      const running = source.run();
       const [bulk, small] = [BULK_BYTES, 1].map((length) => fixture.body(length).name);
       const env = await copyLibrary(fixture);
-      await using nginx = await Nginx.start(fixture, env);
-      const url = (name: string) => `https://localhost:${nginx.port}/${name}`;
-      const script = [
-        ...Array(3).fill(`curl -sk -o /dev/null ${url(bulk)} -o /dev/null ${url(bulk)} &`),
-        `timeout -s KILL 0.1 curl -sk -o /dev/null ${url(bulk)} &`,
-        `for i in 1 2 3 4; do curl -sk -o /dev/null ${url(small)}; done`,
-        "wait",
-      ].join("\n");
-      const round = { args: ["-c", script], env };
-      // Nobody reads the ring meanwhile.
-      assert.ok(new Deno.Command("sh", round).outputSync().success);
-      for (let left = ROUNDS - 1; left > 0; left--) await runChild("sh", round);
-      await nginx.stop();
-      await source.close();
-      await running;
-      const { passed, told, lost, delivered, missing } = source.counters;
+      const { counters } = await toldWhile(fixture, async () => {
+        await using nginx = await Nginx.start(fixture, env);
+        const url = (name: string) => `https://localhost:${nginx.port}/${name}`;
+        const script = [
+          ...Array(3).fill(`curl -sk -o /dev/null ${url(bulk)} -o /dev/null ${url(bulk)} &`),
+          `timeout -s KILL 0.1 curl -sk -o /dev/null ${url(bulk)} &`,
+          `for i in 1 2 3 4; do curl -sk -o /dev/null ${url(small)}; done`,
+          "wait",
+        ].join("\n");
+        const round = { args: ["-c", script], env };
+        // Nobody reads the ring meanwhile.
+        assert.ok(new Deno.Command("sh", round).outputSync().success);
+        for (let left = ROUNDS - 1; left > 0; left--) await runChild("sh", round);
+        await nginx.stop();
+      });
+      const { passed, told, lost, delivered, missing } = counters;
       assert.deepEqual([told + lost, delivered, missing], [passed, told, lost]);
       assert.ok(lost > 0);
     }),
