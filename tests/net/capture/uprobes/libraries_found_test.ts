@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** What is found to be probed. */
 import assert from "node:assert/strict";
+import { statOf } from "../../../../net/ffi/stat.ts";
 import { HostLibraries, librariesIn } from "../../../../net/capture/uprobes/libraries_found.ts";
 import { OtherFile } from "../../../../net/capture/uprobes/look.ts";
 import { GoneFile, PinnedFile } from "../../../../net/capture/uprobes/pinned_file.ts";
@@ -85,9 +86,5 @@ Deno.test({
 
 /** 0: there is no such file. */
 function inodeOf(path: string): number {
-  try {
-    return Deno.statSync(path).ino!;
-  } catch {
-    return 0;
-  }
+  return statOf(path)?.ino ?? 0;
 }
