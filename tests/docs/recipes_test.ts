@@ -8,9 +8,9 @@ import { missing, runOk } from "../support/run.ts";
 import { type Reason, skipIf } from "../support/skip.ts";
 import { until } from "../support/until.ts";
 import { Child, runChild } from "../e2e/support/child.ts";
+import { serveAddresses } from "../e2e/support/echo_server.ts";
 import { type Fixture, withFixture } from "../e2e/support/fixture.ts";
 import { Networks } from "../e2e/support/networks.ts";
-import { PROGRAMS } from "../e2e/support/python.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = Deno.readTextFileSync(`${ROOT}docs/recipes.md`);
@@ -97,17 +97,7 @@ async function prepare(fixture: Fixture): Promise<Record<string, string>> {
 /** Runs a block until what it is good for is there; pages are fetched meanwhile, since a reader may not be ready for the first. */
 async function runBlock(fixture: Fixture, networks: Networks, script: string, check: Check): Promise<void> {
   const env = await prepare(fixture);
-  const server = [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--no-check",
-    `${PROGRAMS}/echo_address.ts`,
-    fixture.certificate,
-    fixture.key,
-  ];
-  await using _server = new Child("ip", { args: networks.command("host", ...server) });
-  await _server.found("stdout", /ready/);
+  await using _server = await serveAddresses(networks, "host", fixture);
   const library = await runOk(
     Deno.execPath(),
     "run",
