@@ -7,6 +7,7 @@ import type { CaptureSource } from "../../net/agent/source.ts";
 import { libraryOf } from "../../net/capture/uprobes/libraries.ts";
 import { ProbeSource } from "../../net/capture/uprobes/probe_source.ts";
 import { buildProbes } from "../../tools/probes.ts";
+import { concat } from "../support/bytes.ts";
 import { forgedConnections } from "../support/forged.ts";
 import { copyLibrary, copyMissing, LIBRARY } from "../support/probed_copy.ts";
 import { missing } from "../support/run.ts";
@@ -56,13 +57,7 @@ function downloadAlone(fixture: Fixture, port: number, names: readonly string[])
   assert.ok(success);
   const lines = new TextDecoder().decode(stdout).trim().split("\n").map((line) => line.split(" "));
   assert.equal(new Set(lines.map(([client]) => client)).size, 1);
-  const parts = outputs.map((path) => Deno.readFileSync(path));
-  const received = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    received.set(part, at);
-    at += part.length;
-  }
+  const received = concat(outputs.map((path) => Deno.readFileSync(path)));
   return { client: lines[0][0], sent: lines.reduce((sum, [, bytes]) => sum + Number(bytes), 0), received };
 }
 
