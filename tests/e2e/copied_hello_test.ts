@@ -34,8 +34,7 @@ async function lay(networks: Networks): Promise<void> {
 
 /** Runs a program in a namespace to its good end. */
 async function runIn(networks: Networks, name: string, command: readonly string[]): Promise<void> {
-  const { code, stderr } = await runChild("ip", { args: networks.command(name, ...command) });
-  assert.equal(code, 0, stderr);
+  await runChild("ip", { args: networks.command(name, ...command) });
 }
 
 /** A client whose hello is always the same. */
