@@ -26,21 +26,17 @@ const POD = /pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})/;
 /** systemd-nspawn, and LXC. */
 const MACHINE = /\/machine-([^/]+)\.scope|\/lxc\.payload[./]([^/]+)/;
 
-/** The whole id of the container that a `/proc/PID/cgroup` names; undefined: none, or one without. */
-function idIn(memberships: string): string | undefined {
-  // A runtime inside a container adds its own behind that: the innermost is the process's.
-  return memberships.split("\n").map((line) => [...pathOf(line).matchAll(ID)].at(-1)?.[1]).find((id) =>
-    id !== undefined
-  );
-}
+/** Paths of the control groups in a `/proc/PID/cgroup`. */
+const pathsIn = (memberships: string): string[] =>
+  memberships.split("\n").map((line) => line.split(":").slice(2).join(":"));
 
-const pathOf = (membership: string): string => membership.split(":").slice(2).join(":");
+/** The whole id of a container. A runtime inside one adds its own behind that: the innermost is the process's. */
+const idIn = (path: string): string | undefined => [...path.matchAll(ID)].at(-1)?.[1];
 
 /** What a `/proc/PID/cgroup` says; undefined where the process is in no container that is known by its name. */
 export function containerIn(memberships: string): Container | undefined {
-  for (const line of memberships.split("\n")) {
-    const path = pathOf(line);
-    const id = idIn(line);
+  for (const path of pathsIn(memberships)) {
+    const id = idIn(path);
     const pod = POD.exec(path)?.[1].replaceAll("_", "-");
     if (id !== undefined) return { container: id.slice(0, 12), ...(pod === undefined ? {} : { pod }) };
     const machine = MACHINE.exec(path);
@@ -54,7 +50,7 @@ export function placeOf(pid: number): Place {
   const executable = readable(() => Deno.readLinkSync(`/proc/${pid}/exe`));
   const memberships = readable(() => Deno.readTextFileSync(`/proc/${pid}/cgroup`)) ?? "";
   const cgroup = /^0::(.+)$/m.exec(memberships)?.[1];
-  const id = idIn(memberships);
+  const id = pathsIn(memberships).map(idIn).find((id) => id !== undefined);
   return {
     ...executable === undefined ? {} : { executable },
     ...cgroup === undefined ? {} : { cgroup },
