@@ -12,7 +12,7 @@ import { checkPeers, probedPeers } from "../e2e/support/pattern_peers.ts";
 import { PROGRAMS } from "../e2e/support/python.ts";
 import { WOLFSSL_NAMES } from "../e2e/support/wolfssl.ts";
 import { NOT_MET } from "./judge.ts";
-import { LIBRARIES, ROOTS, type Row } from "./rows.ts";
+import { LIBRARIES, librariesOf, ROOTS, type Row } from "./rows.ts";
 import type { Coverage, Outcome } from "./table.ts";
 
 /** Whole, as was checked; undefined: nothing is captured. */
@@ -45,7 +45,6 @@ function release(
   return { program: "the tests' peer", library, needs, folder, libraries, source: "openssl_peer.c", ...more };
 }
 
-const inRoot = (suite: string) => `${ROOTS}/${suite}${LIBRARIES}`;
 const openssl = (suffix: string) => [`libssl.so.${suffix}`, `libcrypto.so.${suffix}`];
 const mbedtls = (tls: number, x509: number, crypto: number) => [
   ...[`libmbedtls.so.${tls}`, `libmbedx509.so.${x509}`, `libmbedcrypto.so.${crypto}`],
@@ -54,14 +53,14 @@ const MBED = { source: "mbedtls_peer.c", headers: "/usr/include/mbedtls" };
 const TRIXIE = { loader: "ld-linux-x86-64.so.2" };
 
 export const RELEASES: readonly Release[] = [
-  release("OpenSSL 1.0.2", inRoot("stretch"), openssl("1.0.2")),
-  release("OpenSSL 1.1.1", inRoot("bullseye"), openssl("1.1")),
+  release("OpenSSL 1.0.2", librariesOf("stretch"), openssl("1.0.2")),
+  release("OpenSSL 1.1.1", librariesOf("bullseye"), openssl("1.1")),
   release("OpenSSL 3.0", LIBRARIES, openssl("3")),
-  release("OpenSSL 3.5", inRoot("trixie"), openssl("3"), TRIXIE),
+  release("OpenSSL 3.5", librariesOf("trixie"), openssl("3"), TRIXIE),
   release("BoringSSL", `${LIBRARIES}/android`, openssl("0")),
   release("wolfSSL", LIBRARIES, ["libwolfssl.so"], { names: WOLFSSL_NAMES }),
   release("mbed TLS 2.28", LIBRARIES, mbedtls(14, 1, 7), MBED),
-  release("mbed TLS 3.6", inRoot("trixie"), mbedtls(21, 7, 16), {
+  release("mbed TLS 3.6", librariesOf("trixie"), mbedtls(21, 7, 16), {
     ...MBED,
     ...TRIXIE,
     headers: `${ROOTS}/trixie/usr/include/mbedtls`,

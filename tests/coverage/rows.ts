@@ -51,9 +51,14 @@ export const ROOTS = Deno.env.get("COVERAGE_ROOTS") ?? "/nonexistent";
 /** Of this machine, and below a root of theirs of the others. */
 export const LIBRARIES = "/usr/lib/x86_64-linux-gnu";
 
+/** Of another Debian, by its name. */
+export function librariesOf(suite: string): string {
+  return `${ROOTS}/${suite}${LIBRARIES}`;
+}
+
 /** Another nodejs may be installed: that of bookworm is taken out of a root, and its /usr/share/nodejs has to be here. */
 export const NODEJS = `${ROOTS}/bookworm/usr/bin/node`;
-export const NODEJS_LIBRARIES = `${ROOTS}/bookworm${LIBRARIES}`;
+export const NODEJS_LIBRARIES = librariesOf("bookworm");
 
 /** How `openssl` of another release is run, in a root of its own: of a Debian whose C library is newer by that one's loader. */
 export interface OpensslRelease {
@@ -63,8 +68,8 @@ export interface OpensslRelease {
 }
 
 function opensslOf(library: string, suite: string, loader?: string): OpensslRelease {
-  const [root, libraries] = [`${ROOTS}/${suite}`, `${ROOTS}/${suite}${LIBRARIES}`];
-  const program = `${root}/usr/bin/openssl`;
+  const libraries = librariesOf(suite);
+  const program = `${ROOTS}/${suite}/usr/bin/openssl`;
   const command = loader === undefined
     ? `env LD_LIBRARY_PATH=${libraries} ${program}`
     : `${libraries}/${loader} --library-path ${libraries} ${program}`;
