@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { FLAG } from "../../net/capture/record/layout.ts";
 import { missing } from "../support/run.ts";
 import { headerMissing, skipIf } from "../support/skip.ts";
-import { certificateFiles, Collector, compile, hooked, type Output, run, WORK } from "./native.ts";
+import { certificateFiles, Collector, compile, type Flow, hooked, type Output, run, WORK } from "./native.ts";
 
 const lacking = skipIf(missing("cc"), headerMissing("mbedtls/ssl.h", "libmbedtls-dev"));
 /** As many sessions as surely have a place for their hellos. */
@@ -24,6 +24,14 @@ async function pairs(args: string[], env: Record<string, string> = {}): Promise<
 }
 
 const fine: Output = { code: 0, signal: null, stdout: "ok\n", stderr: "" };
+
+/** What is told of pairs that do as they do without the hook. */
+async function flowsOf(...args: string[]): Promise<Flow[]> {
+  const collector = await Collector.start();
+  assert.deepEqual(await pairs(args, await hooked(collector.runtime)), fine);
+  await collector.stop();
+  return collector.flows;
+}
 
 Deno.test(
   "mbed TLS: functions of the program's that send read nothing that the kernel would not",
@@ -47,10 +55,7 @@ Deno.test(
   "mbed TLS: handshakes at the same time have randoms, names and addresses of their own",
   lacking,
   async () => {
-    const collector = await Collector.start();
-    assert.deepEqual(await pairs(["together", `${PAIRS}`], await hooked(collector.runtime)), fine);
-    await collector.stop();
-    const opens = collector.flows.map(({ open }) => open);
+    const opens = (await flowsOf("together", `${PAIRS}`)).map(({ open }) => open);
     assert.equal(opens.length, 2 * PAIRS);
     for (const server of [0, 1]) {
       const told = opens.filter((open) => open.server === server);
@@ -68,10 +73,7 @@ Deno.test(
   "mbed TLS: of more handshakes at the same time than are kept, each that is not says so",
   lacking,
   async () => {
-    const collector = await Collector.start();
-    assert.deepEqual(await pairs(["together", `${MANY_PAIRS}`], await hooked(collector.runtime)), fine);
-    await collector.stop();
-    const opens = collector.flows.map(({ open }) => open);
+    const opens = (await flowsOf("together", `${MANY_PAIRS}`)).map(({ open }) => open);
     assert.equal(opens.length, 2 * MANY_PAIRS);
     const isGone = ({ flags }: { flags: number }) => (flags & FLAG.helloGone) !== 0;
     const isUnknown = ({ sni, random }: { sni: string; random: string }) => sni === "" && /^0*$/.test(random);
@@ -85,10 +87,8 @@ Deno.test(
   "mbed TLS: a server's configuration says so still when many others have come and gone",
   lacking,
   async () => {
-    const collector = await Collector.start();
-    assert.deepEqual(await pairs(["configured", "1000"], await hooked(collector.runtime)), fine);
-    await collector.stop();
-    assert.deepEqual(collector.flows.map(({ open, bytes }) => [open.server, bytes]), [[0, [22, 0]], [1, [
+    const flows = await flowsOf("configured", "1000");
+    assert.deepEqual(flows.map(({ open, bytes }) => [open.server, bytes]), [[0, [22, 0]], [1, [
       22,
       0,
     ]]]);
@@ -96,10 +96,7 @@ Deno.test(
 );
 
 Deno.test("mbed TLS: a session within another has its own random and name", lacking, async () => {
-  const collector = await Collector.start();
-  assert.deepEqual(await pairs(["carried"], await hooked(collector.runtime)), fine);
-  await collector.stop();
-  const inner = collector.flows.filter(({ bytes }) => bytes[0] === 22).map(({ open }) => open);
+  const inner = (await flowsOf("carried")).filter(({ bytes }) => bytes[0] === 22).map(({ open }) => open);
   assert.deepEqual(inner.map(({ server, sni }) => [server, sni]).sort(), [[0, "pair.example"], [
     1,
     "pair.example",
