@@ -8,7 +8,7 @@
 import { dirname } from "node:path";
 import { runOk } from "../support/run.ts";
 import { withFixture } from "../e2e/support/fixture.ts";
-import { checkPeers, probedPeers } from "../e2e/support/pattern_peers.ts";
+import { checkPeers, peerPath, probedPeers } from "../e2e/support/pattern_peers.ts";
 import { PROGRAMS } from "../e2e/support/python.ts";
 import { WOLFSSL_NAMES } from "../e2e/support/wolfssl.ts";
 import { NOT_MET } from "./judge.ts";
@@ -74,7 +74,7 @@ export async function measureRelease(
 ): Promise<Coverage[]> {
   const rows: Coverage[] = [];
   await withFixture(async (fixture) => {
-    const peer = fixture.path("openssl_peer");
+    const peer = peerPath(fixture);
     const linked = [
       `-L${folder}`,
       ...libraries.map((name) => `-l:${name}`),

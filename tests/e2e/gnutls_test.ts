@@ -6,7 +6,7 @@ import { missing, runOk } from "../support/run.ts";
 import { headerMissing, skipIf } from "../support/skip.ts";
 import { sha256 } from "../support/tshark.ts";
 import { type Fixture, MEDIUM_SIZE, withFixture } from "./support/fixture.ts";
-import { checkPeers, peerRuns, probedPeers } from "./support/pattern_peers.ts";
+import { checkPeers, peerPath, peerRuns, probedPeers } from "./support/pattern_peers.ts";
 import { probesMissing } from "./support/probes.ts";
 import { PROGRAMS } from "./support/python.ts";
 import { mirrorOptions, runSslcollector, summaryOf } from "./support/sslcollector.ts";
@@ -38,7 +38,7 @@ Deno.test({
   ),
   fn: () =>
     withFixture(async (fixture) => {
-      const program = fixture.path("gnutls_peer");
+      const program = peerPath(fixture);
       await runOk("cc", "-O1", "-o", program, `${PROGRAMS}/gnutls_peer.c`, "-lgnutls");
       const peers = { program, server: [fixture.certificate, fixture.key] };
       for (const how of PROBED_WAYS.split(",")) {
