@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /**
  * Loaded before every test file (`deno test --preload`): gives each test a limit, `timeout` where a test states its own,
- * refuses to skip one without a reason, which joins its name, and keeps settings of whoever runs the tests from them.
+ * refuses to skip one without a reason, which joins its name, keeps settings of whoever runs the tests from them, and has comparisons fail at
+ * once.
  *
  * @module
  */
 import { runInThisContext } from "node:vm";
 import { endProcessesSince, nowTicks } from "./descendants.ts";
+import { tellLongValuesShort } from "./long_comparisons.ts";
 import { giveUpWaiting, waitedFor } from "./until.ts";
 
 /** Ten times what the slowest tests take on a quiet machine with two cores, since it is to end hangs and nothing else. */
@@ -96,6 +98,7 @@ function standOnNeutralGround(): void {
 }
 
 standOnNeutralGround();
+tellLongValuesShort();
 const replaceable = Deno as { test: typeof Deno.test };
 replaceable.test = Object.assign(inTheTestsPlace(Deno.test, prepare), Deno.test);
 addEventListener("unload", endLeftProcesses);
