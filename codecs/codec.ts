@@ -104,7 +104,10 @@ export interface CodecRewriter {
 export interface CodecWarmUp {
   /** Empty when absent. */
   readonly alpn?: string;
-  /** What passes the TLS library, in its order; some MiB are enough, and more than 16 MiB are not asked for. */
+  /**
+   * What passes the TLS library, in its order; some MiB are enough, and more than 16 MiB are not asked for. Several flows get how it
+   * begins, and one of them all.
+   */
   readonly records: Iterable<readonly [direction: Direction, bytes: Uint8Array]>;
 }
 

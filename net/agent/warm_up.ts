@@ -6,7 +6,9 @@
  * @module
  */
 import type { Codec } from "../../codecs/codec.ts";
+import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import { raw } from "../../codecs/raw.ts";
+import { SETTLED_BY } from "../capture/settled_fields.ts";
 import type { CaptureOpen } from "../capture/target.ts";
 import { InitialSequenceNumbers } from "../forge/isn.ts";
 import { PacketBuffer } from "../forge/packet_batch.ts";
@@ -15,10 +17,16 @@ import { DEFAULT_MTU } from "../sinks/sink.ts";
 import type { View } from "../view/view.ts";
 import { printableLine } from "../wire/printable.ts";
 
+/** Flows of each kind, open at the same time: with fewer V8 may settle how it keeps their objects when there are none. */
+const FLOWS = SETTLED_BY;
 /** Some 4 MiB, as large and as small records: about 10 ms. */
 const LARGE_RECORDS = 256;
 const SMALL_RECORDS = 1024;
 const EXCHANGES = 1000;
+/** All of its flows get so much of a codec's sample, and the first one the rest. */
+const CODEC_BYTES_SHARED = 4 * 1024;
+/** When everything happens: V8 keeps it as most times are kept, not as a small integer. */
+const TIME_NS = 3_600_000_000_000;
 /** Bytes and records of a codec's sample that it is warmed up with, so that a sample without end holds nothing up. */
 const CODEC_BYTES_MAX = 16 * 1024 * 1024;
 const CODEC_RECORDS_MAX = 65_536;
@@ -50,13 +58,11 @@ export function warmUp(codecs: readonly Codec[], warn: (message: string) => void
     },
     { buffer, settings },
   );
-  const bytes = new Uint8Array(16 * 1024).fill(0x2e);
-  warmUpPlain(pipeline, 1, LARGE_RECORDS, bytes);
-  warmUpPlain(pipeline, 2, SMALL_RECORDS, bytes.subarray(0, 100));
-  if (view !== undefined) warmUpExchanges(pipeline, 3);
+  warmUpPlain(new MadeUpFlows(pipeline, 0, ""));
+  if (view !== undefined) warmUpExchanges(new MadeUpFlows(pipeline, 1, "http/1.1"));
   for (const [index, codec] of codecs.entries()) {
     try {
-      warmUpCodec(pipeline, 4 + index, codec);
+      warmUpCodec(pipeline, 2 + index, codec);
     } catch (error) {
       warn(`codec ${codec.name} begins cold, its warmUp failed: ${printableLine(String(error))}`);
     }
@@ -65,33 +71,61 @@ export function warmUp(codecs: readonly Codec[], warn: (message: string) => void
   view?.update();
 }
 
-function warmUpPlain(pipeline: Pipeline, flow: number, records: number, record: Uint8Array): void {
-  pipeline.open(PROGRAM, flow, madeUpOpen(flow, ""), 0);
-  for (let at = 0; at < records; at++) pipeline.data(PROGRAM, flow, 1, at * record.length, record, 0);
-}
+/** Flows of one kind, of which there may be several. */
+class MadeUpFlows {
+  readonly #pipeline: Pipeline;
+  /** Number of the first. */
+  readonly #first: number;
+  /** Bytes told so far, of each flow and direction. */
+  readonly #offsets = Array.from({ length: FLOWS }, () => [0, 0]);
 
-function warmUpExchanges(pipeline: Pipeline, flow: number): void {
-  pipeline.open(PROGRAM, flow, madeUpOpen(flow, "http/1.1"), 0);
-  for (let at = 0; at < EXCHANGES; at++) {
-    pipeline.data(PROGRAM, flow, 0, at * REQUEST.length, REQUEST, 0);
-    pipeline.data(PROGRAM, flow, 1, at * RESPONSE.length, RESPONSE, 0);
+  constructor(pipeline: Pipeline, kind: number, alpn: string) {
+    this.#pipeline = pipeline;
+    this.#first = 1 + kind * FLOWS;
+    for (let at = 0; at < FLOWS; at++) {
+      const flow = this.#first + at;
+      pipeline.open(PROGRAM, flow, madeUpOpen(flow, alpn), TIME_NS);
+    }
+  }
+
+  /** Bytes of one of them, which are counted round and round. */
+  data(number: number, direction: Direction, bytes: Uint8Array): void {
+    const at = number % FLOWS;
+    const offset = this.#offsets[at][direction];
+    this.#pipeline.data(PROGRAM, this.#first + at, direction, offset, bytes, TIME_NS);
+    this.#offsets[at][direction] += bytes.length;
   }
 }
 
-function warmUpCodec(pipeline: Pipeline, flow: number, codec: Codec): void {
+function warmUpPlain(flows: MadeUpFlows): void {
+  const large = new Uint8Array(16 * 1024).fill(0x2e);
+  const small = large.subarray(0, 100);
+  for (let at = 0; at < LARGE_RECORDS; at++) flows.data(at, TO_CLIENT, large);
+  for (let at = 0; at < SMALL_RECORDS; at++) flows.data(at, TO_CLIENT, small);
+}
+
+function warmUpExchanges(flows: MadeUpFlows): void {
+  for (let at = 0; at < EXCHANGES; at++) {
+    flows.data(at, TO_SERVER, REQUEST);
+    flows.data(at, TO_CLIENT, RESPONSE);
+  }
+}
+
+function warmUpCodec(pipeline: Pipeline, kind: number, codec: Codec): void {
   const sample = codec.warmUp?.();
   if (sample === undefined) return;
   const { alpn = "", records } = sample;
-  pipeline.open(PROGRAM, flow, madeUpOpen(flow, alpn), 0);
-  const offsets = [0, 0];
+  const flows = new MadeUpFlows(pipeline, kind, alpn);
+  let bytes = 0;
   let count = 0;
   for (const [direction, record] of records) {
     if (!((direction === 0 || direction === 1) && record instanceof Uint8Array)) {
       throw new TypeError("a record must be a direction, 0 or 1, and a Uint8Array");
     }
-    if (++count > CODEC_RECORDS_MAX || offsets[0] + offsets[1] + record.length > CODEC_BYTES_MAX) break;
-    pipeline.data(PROGRAM, flow, direction, offsets[direction], record, 0);
-    offsets[direction] += record.length;
+    bytes += record.length;
+    if (++count > CODEC_RECORDS_MAX || bytes > CODEC_BYTES_MAX) break;
+    const last = bytes <= CODEC_BYTES_SHARED ? FLOWS : 1;
+    for (let at = 0; at < last; at++) flows.data(at, direction, record);
   }
 }
 

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { settleFields } from "../settled_fields.ts";
 import type { CaptureProgram, CaptureTarget } from "../target.ts";
 import { deliver, RecordHead, type RecordMeaning, RING_MEANING } from "../record/deliver.ts";
 import {
@@ -393,3 +394,6 @@ export class RingReader {
     Atomics.store(this.#words64, TAIL_WORD64, wordOf(this.#sequence, this.#slot, this.#unit));
   }
 }
+
+// Programs that begin and end one after the other would have it settled for none.
+settleFields(() => new RingReader(new ArrayBuffer(PAGE), { slotCapacity: 1, timeBaseNs: 0n, dataBytes: 0 }));
