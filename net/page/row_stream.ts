@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Rows as lines of JSON, for as long as somebody reads them. @module */
-import { FOLLOW_MS, type Follower, type Followers } from "../view/followers.ts";
+import type { Follower, Followers } from "../view/followers.ts";
 import type { RowsMessage } from "./messages.ts";
 import type { RowFeed } from "./rows.ts";
 
@@ -45,7 +45,7 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
   }
 
   look(nowMs: number): void {
-    if (this.#told === undefined || nowMs - this.#newsMs < FOLLOW_MS) return;
+    if (this.#told === undefined || nowMs - this.#newsMs < this.#feed.pauseMs) return;
     if (this.#feed.hasNews) this.#newsMs = nowMs;
     const message = this.#feed.next();
     if (message === undefined && nowMs - this.#toldMs < ALIVE_MS) return;

@@ -10,7 +10,7 @@ import type { PageRow, RowsMessage } from "./messages.ts";
 
 /** Entries of before that are told in a message: some 5 ms of work. */
 const ENTRIES_MAX = 1000;
-/** Rows that are told of what comes in a look, four times a second: to tell all at 4,000 a second would take as much time as to mirror them. */
+/** Rows that are told of what comes in a quarter of a second: to tell all at 4,000 a second would take as much time as to mirror them. */
 const LIVE_ROWS_MAX = 125;
 /** Letters of a peer's text in the list; the detail has all. */
 const LETTERS_MAX = 300;
@@ -45,6 +45,11 @@ export class RowFeed {
   /** What was there before has been told. */
   get isLive(): boolean {
     return this.#choice.isLive;
+  }
+
+  /** So long after a look with something new the next one is due. */
+  get pauseMs(): number {
+    return this.#choice.pauseMs;
   }
 
   /** Entries have ended that were not looked at yet. */

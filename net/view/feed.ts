@@ -142,7 +142,7 @@ class Watcher implements Follower {
   }
 
   look(nowMs: number): void {
-    if (nowMs - this.#newsMs < FOLLOW_MS || this.#controller.desiredSize! <= 0) return;
+    if (nowMs - this.#newsMs < this.#choice.pauseMs || this.#controller.desiredSize! <= 0) return;
     const isIdle = nowMs - this.#sentMs >= IDLE_MS;
     if (this.reader.waiting > 0) this.#newsMs = nowMs;
     else if (!isIdle) return;

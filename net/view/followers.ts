@@ -3,9 +3,11 @@
 
 /** Nobody is told more often what is new: it is read by people. */
 export const FOLLOW_MS = 250;
+/** Nor so often where more comes than anybody reads, of which a sample is told. */
+export const FOLLOW_SAMPLED_MS = 2 * FOLLOW_MS;
 
 export interface Follower {
-  /** Tells what is new, unless something was less than {@linkcode FOLLOW_MS} ago; `nowMs` is of `performance.now()`. */
+  /** Tells what is new, unless something was a short time ago, see {@linkcode FOLLOW_MS}; `nowMs` is of `performance.now()`. */
   look(nowMs: number): void;
   /** It could not tell, and looks no more. */
   fail(error: unknown): void;

@@ -2,6 +2,7 @@
 /** The rows of the exchange log that somebody looks at: all that was there before, then of what comes the newest. @module */
 import type { Row } from "./exchange.ts";
 import type { Filter } from "./filter.ts";
+import { FOLLOW_MS, FOLLOW_SAMPLED_MS } from "./followers.ts";
 import type { LogReader } from "./log_reader.ts";
 import type { RowCounts } from "./row_counts.ts";
 
@@ -16,7 +17,7 @@ export interface ChoiceBounds {
   readonly entriesBefore: number;
   /** Rows that are chosen of these. */
   readonly rowsBefore: number;
-  /** Rows that are chosen of what comes; where more do, a share of it. */
+  /** Rows that are chosen of what comes within {@linkcode FOLLOW_MS}; where more do, a share of it. */
   readonly rowsLive: number;
 }
 
@@ -25,6 +26,8 @@ export class RowChoice {
   isLive = false;
   /** Rows that would have been chosen, but for the bounds. */
   skipped = 0;
+  /** So long after a look with something new the next one is due. */
+  pauseMs = FOLLOW_MS;
   readonly #reader: LogReader;
   readonly #filter: Filter | undefined;
   readonly #bounds: ChoiceBounds;
@@ -37,12 +40,12 @@ export class RowChoice {
 
   /** What is new, the newest where it is too much; good until others have their turn. All that is looked at is counted. */
   next(counts?: RowCounts): Row[] {
-    const entries = this.isLive ? LIVE_ENTRIES_MAX : this.#bounds.entriesBefore;
-    const chosen: number[] = [];
-    for (const number of this.#reader.take(entries, counts)) {
-      if (this.#isChosen(number)) chosen.push(number);
-    }
+    const most = this.isLive ? LIVE_ENTRIES_MAX : this.#bounds.entriesBefore;
+    const numbers = this.#reader.take(most, counts);
+    const chosen = numbers.filter((number) => this.#isChosen(number));
     const skipped = chosen.length - this.#mostOf(chosen.length);
+    const isBehind = numbers.length === most;
+    this.pauseMs = this.isLive && skipped > 0 && !isBehind ? FOLLOW_SAMPLED_MS : FOLLOW_MS;
     this.isLive ||= this.#reader.waiting === 0;
     this.skipped += skipped;
     return chosen.slice(skipped).map((number) => this.#reader.row(number)!);
@@ -56,6 +59,7 @@ export class RowChoice {
   #mostOf(chosen: number): number {
     const { rowsBefore, rowsLive } = this.#bounds;
     if (!this.isLive) return Math.min(chosen, rowsBefore);
-    return chosen <= rowsLive ? chosen : Math.ceil(rowsLive / SAMPLED_SHARE);
+    const isAll = chosen <= rowsLive * this.pauseMs / FOLLOW_MS;
+    return isAll ? chosen : Math.ceil(rowsLive / SAMPLED_SHARE);
   }
 }
