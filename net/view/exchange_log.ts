@@ -9,6 +9,7 @@ import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import { copyBytes } from "../../codecs/http/copy_bytes.ts";
 import type { Cut } from "./exchange.ts";
 import type { ScannedText } from "./head_scan.ts";
+import type { ReadableLog } from "./log_reader.ts";
 import {
   CUTS,
   FACT,
@@ -197,7 +198,7 @@ export class ExchangeLog {
     this.memory.stream[this.#at(row)] = streamId;
   }
 
-  /** Nothing more comes of the row. */
+  /** Nothing more comes of the row; readers have it with the next {@linkcode publish}. */
   end(row: number, timeNs: number): void {
     if (!this.has(row)) return;
     const { memory } = this;
@@ -207,8 +208,22 @@ export class ExchangeLog {
     memory.facts[at] |= Mark.ENDED;
     memory.ended[this.#ended & (this.#rows - 1)] = row;
     this.#ended++;
+  }
+
+  /**
+   * Lets readers have what has ended. Not for each row: the store that keeps the order waits for all stores before it, most of which are to
+   * memory that nothing has touched for long.
+   */
+  publish(): void {
+    const { head } = this.memory;
+    if (head[Head.ENDED] === this.#ended) return;
     this.#order();
-    memory.head[Head.ENDED] = this.#ended;
+    head[Head.ENDED] = this.#ended;
+  }
+
+  /** The log, for whoever reads it in this thread. */
+  get readable(): ReadableLog {
+    return { buffer: this.memory.buffer, update: () => this.publish() };
   }
 
   /** Keeps bytes; answers their place. */

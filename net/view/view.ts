@@ -59,7 +59,7 @@ export class View {
     this.log = new ExchangeLog(options.logBytes, options.bodyBytes);
     this.#readers = readers;
     this.#filter = options.filter ?? (() => true);
-    this.#reader = new LogReader(this.log.memory);
+    this.#reader = new LogReader(this.readable);
     this.#deferred = readers.length === 0 ? new DeferredRecords() : undefined;
     const memory = new MemoryBudget(HELD_BYTES_MAX);
     this.#shared = {
@@ -95,6 +95,7 @@ export class View {
   /** Has written into the log what came so far. */
   update(): void {
     this.#deferred?.flush();
+    this.log.publish();
   }
 
   /** Entries that readers have missed, and exchanges that were open when their place was needed. */

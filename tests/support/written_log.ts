@@ -43,10 +43,9 @@ class LogWriter {
 
   subject(timeBaseMs: number): PageSubject {
     const timeBaseNs = BigInt(timeBaseMs) * 1_000_000n;
-    const { buffer } = this.log.memory;
     return {
       report: agentReport,
-      log: { buffer, timeBaseNs, showsSecrets: false, portMap: new Map() },
+      log: { ...this.log.readable, timeBaseNs, showsSecrets: false, portMap: new Map() },
       bodyBytes: 64 * 1024,
       version: "1",
     };

@@ -27,9 +27,12 @@ class Followed implements AsyncDisposable {
   constructor(filter?: Filter) {
     const flow = new TextEncoder().encode(`${JSON.stringify(UNKNOWN_FLOW)}\n`);
     this.#flowAt = this.#log.text(flow, 0, flow.length);
-    const { buffer } = this.#log.memory;
-    const update = () => void this.updates++;
-    const log = { buffer, update, timeBaseNs: 0n, showsSecrets: false, portMap: new Map() };
+    const { buffer, update } = this.#log.readable;
+    const countedUpdate = () => {
+      this.updates++;
+      update?.();
+    };
+    const log = { buffer, update: countedUpdate, timeBaseNs: 0n, showsSecrets: false, portMap: new Map() };
     const feed = new RowFeed(log, filter);
     this.stream = new RowStream(feed, this.followers, () => {});
     this.#reader = new ReadableStream(this.stream, { highWaterMark: 0 }).getReader();

@@ -18,7 +18,7 @@ function exchange(log: ExchangeLog, flowAt: number, number: number): number {
 
 Deno.test("its memory is what was asked for, however much passes, and what falls out is counted", () => {
   const log = new ExchangeLog(LOG_BYTES_MIN, 100);
-  const reader = new LogReader(log.memory);
+  const reader = new LogReader(log.readable);
   assert.ok(log.memory.buffer.byteLength <= LOG_BYTES_MIN);
   const flowAt = log.text(FLOW, 0, FLOW.length);
   const total = 5 * log.memory.rows;
@@ -37,7 +37,7 @@ Deno.test("its memory is what was asked for, however much passes, and what falls
 
 Deno.test("an exchange that is open when its place is needed is counted as fallen out", () => {
   const log = new ExchangeLog(LOG_BYTES_MIN);
-  const reader = new LogReader(log.memory);
+  const reader = new LogReader(log.readable);
   const flowAt = log.text(FLOW, 0, FLOW.length);
   const open = exchange(log, flowAt, 0);
   for (let number = 0; number < log.memory.rows; number++) log.end(exchange(log, flowAt, number), 1);
@@ -52,7 +52,7 @@ Deno.test("an exchange that is open when its place is needed is counted as falle
 
 Deno.test("bytes that were overtaken are never shown as another's", () => {
   const log = new ExchangeLog(LOG_BYTES_MIN, 1 << 20);
-  const reader = new LogReader(log.memory);
+  const reader = new LogReader(log.readable);
   const flowAt = log.text(FLOW, 0, FLOW.length);
   const row = exchange(log, flowAt, 7);
   log.body(row, 1, encoder.encode("mine"), 0, 4, 1);
@@ -114,6 +114,7 @@ Deno.test("another thread reads rows whole while they are written", async () => 
     const row = exchange(log, flowAt, number);
     log.body(row, 0, body, 0, number, number);
     log.end(row, number);
+    log.publish();
   }
   const { data } = await answered;
   worker.terminate();
@@ -125,7 +126,7 @@ Deno.test("another thread reads rows whole while they are written", async () => 
 
 Deno.test("a row that is read where it lies says what its entry says, however its heads are written", () => {
   const log = new ExchangeLog(LOG_BYTES_MIN);
-  const reader = new LogReader(log.memory);
+  const reader = new LogReader(log.readable);
   const flowAt = log.text(FLOW, 0, FLOW.length);
   const heads = [
     "GET /a HTTP/1.1\r\nHost: one\r\nHost: two\r\nContent-Type: Text/HTML; charset=x\r\n\r\n",
@@ -152,7 +153,7 @@ Deno.test("a row that is read where it lies says what its entry says, however it
 
 Deno.test("no number finds a place that no row has had", () => {
   const log = new ExchangeLog(LOG_BYTES_MIN);
-  const reader = new LogReader(log.memory);
+  const reader = new LogReader(log.readable);
   for (const number of [-1, -log.memory.rows, 0, 1, NaN, Infinity]) {
     assert.equal(reader.entry(number), undefined, String(number));
   }
