@@ -3,8 +3,8 @@
 
 /** Nobody is told more often what is new: it is read by people. */
 export const FOLLOW_MS = 250;
-/** Nor so often where more comes than anybody reads, of which a sample is told. */
-export const FOLLOW_SAMPLED_MS = 2 * FOLLOW_MS;
+/** Nor so often where more comes than anybody reads, of which a sample is told: the more there is, up to this. */
+export const FOLLOW_MANY_MS = 4 * FOLLOW_MS;
 
 export interface Follower {
   /** Tells what is new, unless something was a short time ago, see {@linkcode FOLLOW_MS}; `nowMs` is of `performance.now()`. */

@@ -2,7 +2,7 @@
 /** The rows of the exchange log that somebody looks at: all that was there before, then of what comes the newest. @module */
 import type { Row } from "./exchange.ts";
 import type { Filter } from "./filter.ts";
-import { FOLLOW_MS, FOLLOW_SAMPLED_MS } from "./followers.ts";
+import { FOLLOW_MANY_MS, FOLLOW_MS } from "./followers.ts";
 import type { LogReader } from "./log_reader.ts";
 import type { RowCounts } from "./row_counts.ts";
 
@@ -44,8 +44,7 @@ export class RowChoice {
     const numbers = this.#reader.take(most, counts);
     const chosen = numbers.filter((number) => this.#isChosen(number));
     const skipped = chosen.length - this.#mostOf(chosen.length);
-    const isBehind = numbers.length === most;
-    this.pauseMs = this.isLive && skipped > 0 && !isBehind ? FOLLOW_SAMPLED_MS : FOLLOW_MS;
+    this.pauseMs = this.isLive && numbers.length < most ? this.#pauseAfter(chosen.length) : FOLLOW_MS;
     this.isLive ||= this.#reader.waiting === 0;
     this.skipped += skipped;
     return chosen.slice(skipped).map((number) => this.#reader.row(number)!);
@@ -59,7 +58,15 @@ export class RowChoice {
   #mostOf(chosen: number): number {
     const { rowsBefore, rowsLive } = this.#bounds;
     if (!this.isLive) return Math.min(chosen, rowsBefore);
-    const isAll = chosen <= rowsLive * this.pauseMs / FOLLOW_MS;
-    return isAll ? chosen : Math.ceil(rowsLive / SAMPLED_SHARE);
+    return this.#timesTooMany(chosen) <= 1 ? chosen : Math.ceil(rowsLive / SAMPLED_SHARE);
+  }
+
+  #pauseAfter(chosen: number): number {
+    return Math.min(FOLLOW_MANY_MS, FOLLOW_MS * Math.max(1, Math.ceil(this.#timesTooMany(chosen))));
+  }
+
+  /** How many times what is chosen of a pause the rows are that were. */
+  #timesTooMany(chosen: number): number {
+    return chosen / (this.#bounds.rowsLive * this.pauseMs / FOLLOW_MS);
   }
 }

@@ -7,7 +7,7 @@ import { RowFeed } from "../../../net/page/rows.ts";
 import { ExchangeLog } from "../../../net/view/exchange_log.ts";
 import { UNKNOWN_FLOW } from "../../../net/view/flow_facts.ts";
 import type { Filter } from "../../../net/view/filter.ts";
-import { FOLLOW_MS, FOLLOW_SAMPLED_MS, Followers } from "../../../net/view/followers.ts";
+import { FOLLOW_MANY_MS, FOLLOW_MS, Followers } from "../../../net/view/followers.ts";
 import { LOG_BYTES_MIN, Protocol, RowKind } from "../../../net/view/log_layout.ts";
 
 /** Followers look only when a test has them. */
@@ -81,27 +81,30 @@ Deno.test("page: the first row of long is told as soon as the agent looks, what 
   assert.deepEqual(await second, [1, 2, 3]);
 });
 
-Deno.test("page: of more than anybody reads a sample is told, half as often as all that is less", async () => {
+Deno.test("page: of more than anybody reads a sample is told, the less often the more it is", async () => {
   await using followed = new Followed();
   await followed.next();
   let nowMs = Math.ceil(performance.now()) + FOLLOW_MS;
-  const many = followed.next();
-  await turn();
-  for (let row = 0; row < 200; row++) followed.add();
-  followed.stream.look(nowMs);
-  assert.deepEqual(await many, Array.from({ length: 25 }, (_, at) => 175 + at));
-  const few = followed.next();
-  await turn();
-  followed.add();
-  followed.stream.look(nowMs + FOLLOW_SAMPLED_MS - 1);
-  followed.add();
-  followed.stream.look(nowMs += FOLLOW_SAMPLED_MS);
-  assert.deepEqual(await few, [200, 201]);
-  const next = followed.next();
-  await turn();
-  followed.add();
-  followed.stream.look(nowMs + FOLLOW_MS);
-  assert.deepEqual(await next, [202]);
+  let rows = 0;
+  const add = (count: number) => {
+    for (let row = 0; row < count; row++) followed.add();
+    rows += count;
+  };
+  for (const [many, pauseMs] of [[200, 2 * FOLLOW_MS], [900, FOLLOW_MANY_MS]] as const) {
+    const sample = followed.next();
+    await turn();
+    add(many);
+    followed.stream.look(nowMs);
+    assert.deepEqual(await sample, Array.from({ length: 25 }, (_, at) => rows - 25 + at));
+    const few = followed.next();
+    await turn();
+    add(1);
+    followed.stream.look(nowMs + pauseMs - 1);
+    add(1);
+    followed.stream.look(nowMs += pauseMs);
+    assert.deepEqual(await few, [rows - 2, rows - 1]);
+    nowMs += FOLLOW_MS;
+  }
 });
 
 Deno.test("page: a filter that holds for nothing has no log brought up to date more often than others", async () => {
