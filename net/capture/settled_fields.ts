@@ -4,7 +4,7 @@
  *
  * Room for how many of them an object of a class has in itself it settles when it makes the seventh, by those that are there. Where the
  * six before have been collected it finds none, and of a class with more than twelve private fields all later objects are dictionaries
- * then: twice as slow as others, for as long as the agent runs.
+ * then, and slow to use, for as long as the agent runs.
  *
  * @module
  */

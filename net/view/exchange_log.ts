@@ -280,6 +280,8 @@ export class ExchangeLog {
     this.#rowsEnd += this.#rows / PUBLISHED_SHARE;
     this.memory.head[Head.ROWS_END] = this.#rowsEnd;
     this.#order();
+    // What has ended is known of so many rows as there are.
+    this.publish();
   }
 
   #order(): void {

@@ -65,7 +65,7 @@ export class RowChoice {
     return Math.min(FOLLOW_MANY_MS, FOLLOW_MS * Math.max(1, Math.ceil(this.#timesTooMany(chosen))));
   }
 
-  /** How many times what is chosen of a pause the rows are that were. */
+  /** How many times what may be told of a pause these rows are. */
   #timesTooMany(chosen: number): number {
     return chosen / (this.#bounds.rowsLive * this.pauseMs / FOLLOW_MS);
   }
