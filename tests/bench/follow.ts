@@ -8,8 +8,10 @@ import { startNginx } from "./nginx.ts";
 import type { BenchRow } from "./row.ts";
 import { runWrk } from "./wrk.ts";
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 const SECONDS = 3;
+/** Of each kind so many: V8 compiles each in its own way, by which they differ by up to a tenth. */
+const AGENTS = 3;
 /** Each agent, before anything is measured: some 200,000 requests, after which the log is full and hardly any code is compiled. */
 const WARM_UP_SECONDS = 60;
 /** 4,000 small requests a second. */
@@ -25,10 +27,13 @@ interface Subject {
   stop(): Promise<void>;
 }
 
-/** What is compared with an agent that nobody looks at. */
+/** Agents of one kind, one for each number below {@linkcode AGENTS}. */
+type Kind = readonly Subject[];
+
+/** What is compared with agents that nobody looks at. */
 interface Watched {
   readonly name: string;
-  readonly subject: Subject;
+  readonly kind: Kind;
   /** The most that it may cost of that. */
   readonly asked: number;
 }
@@ -37,24 +42,29 @@ export async function benchFollow(): Promise<BenchRow[]> {
   const lacking = missing("nginx", "wrk");
   if (lacking !== undefined) return [{ name: "an agent that is looked at", value: `skipped: ${lacking}` }];
   return await withTempDir(async (folder) => {
-    const [alone, logged, shown, followed] = [
-      await start(`${folder}/alone`),
-      await start(`${folder}/logged`, "--ui", "0"),
-      await start(`${folder}/shown`, "--ui", "0"),
-      await start(`${folder}/followed`),
-    ];
-    const page = (signal: AbortSignal) => pageRows(shown.agent.page!, signal);
-    const socket = `${followed.agent.environment.SSLCOLLECTOR_RUNTIME}/status/agent.sock`;
-    const top = (signal: AbortSignal) => followExchanges(socket, "", signal);
-    const watched: Watched[] = [
-      { name: "with --ui and nobody looking / without", subject: logged, asked: ASKED_UNWATCHED },
-      { name: "with an open page / without", subject: shown, asked: ASKED_WATCHED },
-      { name: "followed by one top / by nobody", subject: followed, asked: ASKED_WATCHED },
-    ];
+    const started: Subject[] = [];
+    const startKind = async (name: string, ...options: string[]): Promise<Kind> => {
+      const kind: Subject[] = [];
+      for (let number = 0; number < AGENTS; number++) {
+        kind.push(await start(`${folder}/${name}${number}`, ...options));
+      }
+      started.push(...kind);
+      return kind;
+    };
     try {
-      return await whileRead(page, () => whileRead(top, () => compare(alone, watched)));
+      const alone = await startKind("alone");
+      const logged = await startKind("logged", "--ui", "0");
+      const shown = await startKind("shown", "--ui", "0");
+      const followed = await startKind("followed");
+      const watched: Watched[] = [
+        { name: "with --ui and nobody looking / without", kind: logged, asked: ASKED_UNWATCHED },
+        { name: "with an open page / without", kind: shown, asked: ASKED_WATCHED },
+        { name: "followed by one top / by nobody", kind: followed, asked: ASKED_WATCHED },
+      ];
+      const readers = [...shown.map(pageOf), ...followed.map(topOf)];
+      return await whileRead(readers, () => compare(alone, watched));
     } finally {
-      for (const subject of [alone, logged, shown, followed]) await subject.stop();
+      for (const subject of started) await subject.stop();
     }
   });
 }
@@ -71,15 +81,16 @@ async function start(folder: string, ...options: string[]): Promise<Subject> {
 }
 
 /** All in turns, so that each is as warm as the one that it is compared with. */
-async function compare(alone: Subject, watched: readonly Watched[]): Promise<BenchRow[]> {
-  for (const subject of [alone, ...watched.map(({ subject }) => subject)]) {
-    await costOf(subject, WARM_UP_SECONDS);
+async function compare(alone: Kind, watched: readonly Watched[]): Promise<BenchRow[]> {
+  for (const kind of [alone, ...watched.map(({ kind }) => kind)]) {
+    await Promise.all(kind.map((subject) => costOf(subject, WARM_UP_SECONDS)));
   }
   const ratios = watched.map((): Record<keyof Cost, number[]> => ({ agent: [], program: [] }));
-  for (let round = 0; round < ROUNDS; round++) {
-    const unwatched = await costOf(alone, SECONDS);
-    for (const [at, { subject }] of watched.entries()) {
-      const cost = await costOf(subject, SECONDS);
+  for (let turn = 0; turn < ROUNDS * AGENTS; turn++) {
+    const number = turn % AGENTS;
+    const unwatched = await costOf(alone[number], SECONDS);
+    for (const [at, { kind }] of watched.entries()) {
+      const cost = await costOf(kind[number], SECONDS);
       for (const who of ["agent", "program"] as const) ratios[at][who].push(cost[who] / unwatched[who]);
     }
   }
@@ -117,21 +128,28 @@ async function costOf({ agent, workerPid, url }: Subject, seconds: number): Prom
   return { agent: ofAgent, program: ofProgram };
 }
 
-async function whileRead<T>(
-  open: (signal: AbortSignal) => AsyncIterable<unknown>,
-  call: () => Promise<T>,
-): Promise<T> {
+type Reader = (signal: AbortSignal) => AsyncIterable<unknown>;
+
+/** Reads all of them meanwhile. */
+async function whileRead<T>(readers: readonly Reader[], call: () => Promise<T>): Promise<T> {
   const stop = new AbortController();
-  const reading = (async () => {
+  const reading = readers.map(async (open) => {
     for await (const _ of open(stop.signal));
-  })();
+  });
   try {
     return await call();
   } finally {
     stop.abort();
-    await reading.catch(() => {});
+    await Promise.allSettled(reading);
   }
 }
+
+const pageOf = ({ agent }: Subject): Reader => (signal) => pageRows(agent.page!, signal);
+
+const topOf = ({ agent }: Subject): Reader => (signal) => {
+  const socket = `${agent.environment.SSLCOLLECTOR_RUNTIME}/status/agent.sock`;
+  return followExchanges(socket, "", signal);
+};
 
 /** What a browser reads for the list. */
 async function* pageRows(address: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
