@@ -12,8 +12,8 @@ const ROUNDS = 5;
 const SECONDS = 3;
 /** Of each kind so many: V8 compiles each in its own way, by which they differ by up to a tenth. */
 const AGENTS = 3;
-/** Each agent, before anything is measured: some 200,000 requests, after which the log is full and hardly any code is compiled. */
-const WARM_UP_SECONDS = 60;
+/** Each agent, before anything is measured: some 280,000 requests, after which the log is full and hardly any code is compiled. */
+const WARM_UPS = 24;
 /** 4,000 small requests a second. */
 const LOAD = { connections: 40, pauseMs: 10 };
 const ASKED_UNWATCHED = 1.15;
@@ -83,18 +83,23 @@ async function start(folder: string, ...options: string[]): Promise<Subject> {
 /** All in turns, so that each is as warm as the one that it is compared with. */
 async function compare(alone: Kind, watched: readonly Watched[]): Promise<BenchRow[]> {
   for (const kind of [alone, ...watched.map(({ kind }) => kind)]) {
-    await Promise.all(kind.map((subject) => costOf(subject, WARM_UP_SECONDS)));
+    await Promise.all(kind.map(warmUp));
   }
   const ratios = watched.map((): Record<keyof Cost, number[]> => ({ agent: [], program: [] }));
   for (let turn = 0; turn < ROUNDS * AGENTS; turn++) {
     const number = turn % AGENTS;
-    const unwatched = await costOf(alone[number], SECONDS);
+    const unwatched = await costOf(alone[number]);
     for (const [at, { kind }] of watched.entries()) {
-      const cost = await costOf(kind[number], SECONDS);
+      const cost = await costOf(kind[number]);
       for (const who of ["agent", "program"] as const) ratios[at][who].push(cost[who] / unwatched[who]);
     }
   }
   return watched.flatMap((each, at) => rowsOf(each, ratios[at]));
+}
+
+/** As it is measured: what connections do when they begin and end is compiled too. */
+async function warmUp(subject: Subject): Promise<void> {
+  for (let run = 0; run < WARM_UPS; run++) await costOf(subject);
 }
 
 function rowsOf({ name, asked }: Watched, { agent, program }: Record<keyof Cost, number[]>): BenchRow[] {
@@ -120,10 +125,10 @@ interface Cost {
   readonly program: number;
 }
 
-async function costOf({ agent, workerPid, url }: Subject, seconds: number): Promise<Cost> {
+async function costOf({ agent, workerPid, url }: Subject): Promise<Cost> {
   const times = () => [cpuNs(agent.pid), cpuNs(workerPid)];
   const before = times();
-  const requests = await runWrk({ ...LOAD, url, seconds });
+  const requests = await runWrk({ ...LOAD, url, seconds: SECONDS });
   const [ofAgent, ofProgram] = times().map((ns, at) => (ns - before[at]) / requests);
   return { agent: ofAgent, program: ofProgram };
 }
