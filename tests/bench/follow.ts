@@ -8,10 +8,10 @@ import { startNginx } from "./nginx.ts";
 import type { BenchRow } from "./row.ts";
 import { runWrk } from "./wrk.ts";
 
+/** Agents of each kind: V8 compiles each in its own way, by which they differ by up to a tenth. */
+const PASSES = 3;
 const ROUNDS = 5;
 const SECONDS = 3;
-/** Of each kind so many: V8 compiles each in its own way, by which they differ by up to a tenth. */
-const AGENTS = 3;
 /** Each agent, before anything is measured: some 280,000 requests, after which the log is full and hardly any code is compiled. */
 const WARM_UPS = 24;
 /** 4,000 small requests a second. */
@@ -27,46 +27,52 @@ interface Subject {
   stop(): Promise<void>;
 }
 
-/** Agents of one kind, one for each number below {@linkcode AGENTS}. */
-type Kind = readonly Subject[];
-
-/** What is compared with agents that nobody looks at. */
-interface Watched {
+/** What is compared with an agent that nobody looks at. */
+interface Kind {
   readonly name: string;
-  readonly kind: Kind;
+  readonly options: readonly string[];
+  /** Who looks. */
+  readonly reader?: (subject: Subject) => Reader;
   /** The most that it may cost of that. */
   readonly asked: number;
 }
 
+const KINDS: readonly Kind[] = [
+  { name: "with --ui and nobody looking / without", options: ["--ui", "0"], asked: ASKED_UNWATCHED },
+  { name: "with an open page / without", options: ["--ui", "0"], reader: pageOf, asked: ASKED_WATCHED },
+  { name: "followed by one top / by nobody", options: [], reader: topOf, asked: ASKED_WATCHED },
+];
+
+/** What it costs of the agent that nobody looks at, in each round. */
+type Ratios = Record<keyof Cost, number[]>;
+
 export async function benchFollow(): Promise<BenchRow[]> {
   const lacking = missing("nginx", "wrk");
   if (lacking !== undefined) return [{ name: "an agent that is looked at", value: `skipped: ${lacking}` }];
-  return await withTempDir(async (folder) => {
-    const started: Subject[] = [];
-    const startKind = async (name: string, ...options: string[]): Promise<Kind> => {
-      const kind: Subject[] = [];
-      for (let number = 0; number < AGENTS; number++) {
-        kind.push(await start(`${folder}/${name}${number}`, ...options));
-      }
-      started.push(...kind);
-      return kind;
-    };
-    try {
-      const alone = await startKind("alone");
-      const logged = await startKind("logged", "--ui", "0");
-      const shown = await startKind("shown", "--ui", "0");
-      const followed = await startKind("followed");
-      const watched: Watched[] = [
-        { name: "with --ui and nobody looking / without", kind: logged, asked: ASKED_UNWATCHED },
-        { name: "with an open page / without", kind: shown, asked: ASKED_WATCHED },
-        { name: "followed by one top / by nobody", kind: followed, asked: ASKED_WATCHED },
-      ];
-      const readers = [...shown.map(pageOf), ...followed.map(topOf)];
-      return await whileRead(readers, () => compare(alone, watched));
-    } finally {
-      for (const subject of started) await subject.stop();
+  const ratios = KINDS.map((): Ratios => ({ agent: [], program: [] }));
+  await withTempDir(async (folder) => {
+    for (let pass = 0; pass < PASSES; pass++) {
+      Deno.mkdirSync(`${folder}/${pass}`);
+      await comparePass(`${folder}/${pass}`, ratios);
     }
   });
+  return KINDS.flatMap((kind, at) => rowsOf(kind, ratios[at]));
+}
+
+/** One agent of each kind: of more at a time each would rest for so long that it gives back memory and compiled code. */
+async function comparePass(folder: string, ratios: readonly Ratios[]): Promise<void> {
+  const subjects: Subject[] = [];
+  try {
+    subjects.push(await start(`${folder}/alone`));
+    for (const [at, { options }] of KINDS.entries()) {
+      subjects.push(await start(`${folder}/${at}`, ...options));
+    }
+    const [alone, ...watched] = subjects;
+    const readers = KINDS.flatMap(({ reader }, at) => reader === undefined ? [] : [reader(watched[at])]);
+    await whileRead(readers, () => compare(alone, watched, ratios));
+  } finally {
+    for (const subject of subjects) await subject.stop();
+  }
 }
 
 async function start(folder: string, ...options: string[]): Promise<Subject> {
@@ -81,20 +87,19 @@ async function start(folder: string, ...options: string[]): Promise<Subject> {
 }
 
 /** All in turns, so that each is as warm as the one that it is compared with. */
-async function compare(alone: Kind, watched: readonly Watched[]): Promise<BenchRow[]> {
-  for (const kind of [alone, ...watched.map(({ kind }) => kind)]) {
-    await Promise.all(kind.map(warmUp));
-  }
-  const ratios = watched.map((): Record<keyof Cost, number[]> => ({ agent: [], program: [] }));
-  for (let turn = 0; turn < ROUNDS * AGENTS; turn++) {
-    const number = turn % AGENTS;
-    const unwatched = await costOf(alone[number]);
-    for (const [at, { kind }] of watched.entries()) {
-      const cost = await costOf(kind[number]);
+async function compare(
+  alone: Subject,
+  watched: readonly Subject[],
+  ratios: readonly Ratios[],
+): Promise<void> {
+  await Promise.all([alone, ...watched].map(warmUp));
+  for (let round = 0; round < ROUNDS; round++) {
+    const unwatched = await costOf(alone);
+    for (const [at, subject] of watched.entries()) {
+      const cost = await costOf(subject);
       for (const who of ["agent", "program"] as const) ratios[at][who].push(cost[who] / unwatched[who]);
     }
   }
-  return watched.flatMap((each, at) => rowsOf(each, ratios[at]));
 }
 
 /** As it is measured: what connections do when they begin and end is compiled too. */
@@ -102,7 +107,7 @@ async function warmUp(subject: Subject): Promise<void> {
   for (let run = 0; run < WARM_UPS; run++) await costOf(subject);
 }
 
-function rowsOf({ name, asked }: Watched, { agent, program }: Record<keyof Cost, number[]>): BenchRow[] {
+function rowsOf({ name, asked }: Kind, { agent, program }: Ratios): BenchRow[] {
   const ratio = spread(agent);
   return [
     {
@@ -149,12 +154,14 @@ async function whileRead<T>(readers: readonly Reader[], call: () => Promise<T>):
   }
 }
 
-const pageOf = ({ agent }: Subject): Reader => (signal) => pageRows(agent.page!, signal);
+function pageOf({ agent }: Subject): Reader {
+  return (signal) => pageRows(agent.page!, signal);
+}
 
-const topOf = ({ agent }: Subject): Reader => (signal) => {
+function topOf({ agent }: Subject): Reader {
   const socket = `${agent.environment.SSLCOLLECTOR_RUNTIME}/status/agent.sock`;
-  return followExchanges(socket, "", signal);
-};
+  return (signal) => followExchanges(socket, "", signal);
+}
 
 /** What a browser reads for the list. */
 async function* pageRows(address: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
