@@ -22,7 +22,7 @@ import { LiveFeed } from "./live_feed.ts";
 import { makeObserver } from "./observer.ts";
 import { type MirrorPlan, warnOfMeeting, warnOfSmallPackets } from "./plan.ts";
 import { openTargets } from "./targets.ts";
-import { openLiveView, openView } from "./view.ts";
+import { type LogPage, openLiveView, openView } from "./view.ts";
 
 /** Flows mirrored at a time: at some 4 KB each, 400 MB. */
 const FLOWS_MAX = 100_000;
@@ -79,7 +79,7 @@ export class Mirror {
         interfaceName !== undefined && hasAddress(interfaceName)
       ),
     };
-    const view = this.#view = openView(settings, timeBaseNs, () => this.#stats(), settings.ui !== undefined);
+    const view = this.#view = openView(settings, timeBaseNs, () => this.#stats(), this.#page());
     const live = new LiveView(view, () => openLiveView(settings), () => this.pipeline.tapAgain());
     this.feed = new LiveFeed({
       live,
@@ -111,6 +111,14 @@ export class Mirror {
       },
       { buffer: this.#buffer, settings: forging },
     );
+  }
+
+  /** What programs say while nobody follows may be passed over; a recording is there to be looked at. */
+  #page(): LogPage | undefined {
+    const { settings, sources } = this.#plan;
+    if (settings.ui === undefined) return undefined;
+    const isRecorded = sources.some(({ timeBaseNs }) => timeBaseNs !== undefined);
+    return isRecorded ? {} : { isFollowed: () => !this.followers.isEmpty };
   }
 
   /** Opens the sinks; packets' time 0 is `timeBaseNs` since 1970. Throws {@linkcode BadSetting} when one cannot be opened. */

@@ -53,7 +53,7 @@ export async function readCapture(
   const page = await openPage(checked);
   try {
     const reading = new CaptureReading((timeBaseNs) => {
-      const view = openView(checked, timeBaseNs, () => ({}), page !== undefined);
+      const view = openView(checked, timeBaseNs, () => ({}), page && {});
       if (view !== undefined) page?.begin(subjectOf(view, timeBaseNs, checked));
       return view;
     });

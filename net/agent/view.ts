@@ -15,7 +15,7 @@ import { FileLines, type LineOutput, SocketLines, StreamLines } from "../view/li
 import { BadFilter } from "../filter/expression.ts";
 import { type Filter, parseFilterFor } from "../view/filter.ts";
 import { LOG_BYTES_DEFAULT, LOG_BYTES_MIN } from "../view/log_layout.ts";
-import { type EntryReader, View } from "../view/view.ts";
+import { type EntryReader, View, type ViewOptions } from "../view/view.ts";
 import { printableLine } from "../wire/printable.ts";
 
 /**
@@ -120,18 +120,22 @@ function filterOf({ filter, showSecrets: showsSecrets = false }: ViewSettings): 
 /** Failures that are told: each flow of a kind may fail in the same way. */
 const FAILURES_TOLD = 10;
 
+/** A page that shows the log. */
+export type LogPage = Pick<ViewOptions, "isFollowed">;
+
 /** Opens what is written; undefined where nobody looks, nor will by a page. Throws {@linkcode BadSetting}. */
 export function openView(
   settings: Checked,
   timeBaseNs: bigint,
   stats: EventStats,
-  hasPage = false,
+  page: LogPage | undefined,
 ): View | undefined {
   const readers = [...settings.readers, ...openOutputs(settings, stats)];
-  if (readers.length === 0 && !hasPage) return undefined;
+  if (readers.length === 0 && page === undefined) return undefined;
   for (const reader of readers) reader.begin?.(timeBaseNs);
   const { bodyBytes, logBytes } = settings;
-  return new View({ logBytes, bodyBytes, filter: filterOf(settings), failed: failureTeller() }, readers);
+  const filter = filterOf(settings);
+  return new View({ logBytes, bodyBytes, filter, ...page, failed: failureTeller() }, readers);
 }
 
 /** For who looks at a running agent, from when he does. */

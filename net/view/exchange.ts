@@ -12,15 +12,15 @@ export type Field = readonly [name: string, value: string];
 export type Cut = "" | "reset" | "gap" | "malformed" | "closed" | "bound" | "goaway";
 
 /**
- * What else is to be known of an exchange: its request was not seen; it was found behind lost bytes, where it may belong to another
- * message; readers may differ about where a message of it ends; the server promised it, unasked; fields of it were lost.
+ * What else is to be known of an exchange: its request was not seen; it was found behind bytes that were lost or left out, where it may belong
+ * to another message; readers may differ about where a message of it ends; the server promised it, unasked; fields of it were lost.
  */
 export type Remark = "request-unseen" | "resynced" | "ambiguous-framing" | "pushed" | "lost-fields";
 
 /** What people are told of each. */
 export const REMARK_TEXTS: Readonly<Record<Remark, string>> = {
   "request-unseen": "its request was not seen",
-  "resynced": "read on behind lost bytes: it may belong to another message",
+  "resynced": "read on behind bytes that were lost or left out: it may belong to another message",
   "ambiguous-framing": "readers may differ about where one of its messages ends",
   "pushed": "promised by the server",
   "lost-fields": "some fields stood in what was lost",

@@ -226,6 +226,11 @@ export class ExchangeLog {
     return { buffer: this.memory.buffer, update: () => this.publish() };
   }
 
+  /** A piece to a server will not be read. */
+  passOver(): void {
+    this.memory.head[Head.PASSED_OVER]++;
+  }
+
   /** Keeps bytes; answers their place. */
   text(text: LoggedText, start: number, end: number): number {
     this.#makeRoom(end - start);

@@ -23,6 +23,9 @@ export interface SharedByViews {
   failed(error: unknown): void;
 }
 
+/** Bytes of each direction that were passed over before anything of a flow was read. */
+export type PassedOver = readonly [toServer: number, toClient: number];
+
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
@@ -31,6 +34,8 @@ export class FlowView implements FlowTap {
   readonly #shared: SharedByViews;
   readonly #context: ViewContext;
   readonly #openedNs: number;
+  /** It is not read from its beginning on. */
+  readonly #isLate: boolean;
   /** Bytes of each direction, lost ones included. */
   #toServerBytes = 0;
   #toClientBytes = 0;
@@ -41,8 +46,17 @@ export class FlowView implements FlowTap {
   #held: Uint8Array = NOTHING;
   #hasFailed = false;
 
-  constructor(facts: FlowFacts, shared: SharedByViews, timeNs: number) {
+  /** A flow that begins, but for what was passed over before. */
+  constructor(
+    facts: FlowFacts,
+    shared: SharedByViews,
+    timeNs: number,
+    [toServer, toClient]: PassedOver = [0, 0],
+  ) {
     this.#facts = facts;
+    this.#toServerBytes = toServer;
+    this.#toClientBytes = toClient;
+    this.#isLate = facts.joinedLate || toServer + toClient > 0;
     this.#shared = shared;
     this.#context = { ...shared.context, flowAt: () => this.#flowAt() };
     this.#openedNs = timeNs;
@@ -84,6 +98,13 @@ export class FlowView implements FlowTap {
     }
   }
 
+  /** A piece that nobody reads: true; false where what follows could not be understood without it. */
+  passOver(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean {
+    if (!this.#hasFailed && !this.#isPassable(direction, text, start, timeNs)) return false;
+    this.#count(direction, end - start);
+    return true;
+  }
+
   end(timeNs: number): void {
     if (!this.#hasFailed) {
       try {
@@ -97,6 +118,15 @@ export class FlowView implements FlowTap {
     const row = log.begin(RowKind.FLOW_END, protocol, this.#flowAt(), this.#openedNs);
     log.sizes(row, this.#toServerBytes, this.#toClientBytes);
     log.end(row, timeNs);
+  }
+
+  #isPassable(direction: Direction, text: ScannedText, start: number, timeNs: number): boolean {
+    try {
+      return this.#view?.passOver?.(direction, text, start, timeNs) ?? false;
+    } catch (error) {
+      this.#fail(error, timeNs);
+      return true;
+    }
   }
 
   /** Whether that is just one message, and was taken. */
@@ -128,7 +158,8 @@ export class FlowView implements FlowTap {
   }
 
   #first(direction: Direction, bytes: Uint8Array, timeNs: number): void {
-    const { alpn, joinedLate } = this.#facts;
+    const { alpn } = this.#facts;
+    const joinedLate = this.#isLate;
     const isServersStart = direction !== TO_SERVER && alpn === "" && beginsWithSettings(bytes);
     if (alpn === "h2") this.#view = this.#open(true, joinedLate);
     else if (joinedLate) this.#view = this.#open(this.#looksLikeHttp2(direction, bytes), true);

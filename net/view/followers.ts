@@ -27,6 +27,10 @@ export class Followers {
     this.#timerMs = timerMs;
   }
 
+  get isEmpty(): boolean {
+    return this.#followers.size === 0;
+  }
+
   add(follower: Follower): void {
     this.#followers.add(follower);
     this.#timer ??= setInterval(() => this.look(), this.#timerMs);

@@ -93,6 +93,15 @@ export class Http1Half implements MessageParts {
     this.#isGap = false;
   }
 
+  /** Pieces come that nobody reads: it goes on at the next head. */
+  passOver(): void {
+    if (this.#state !== "reading") return;
+    this.#state = "lost";
+    this.isLostByGap = false;
+    this.#account?.close();
+    this.#account = undefined;
+  }
+
   end(): void {
     if (this.#state === "reading") this.#reader.end();
     this.#account?.close();
@@ -188,7 +197,7 @@ const STATUS_LINE = /^HTTP\/1\.[01] \d{3}(?: [^\r\n]*)?\r?$/;
 const LINE_BYTES_MAX = 16 * 1024;
 
 /** Whether a piece of which nobody knows what it belongs to begins with a head. */
-function beginsWithHead(direction: Direction, bytes: Uint8Array): boolean {
+export function beginsWithHead(direction: Direction, bytes: Uint8Array): boolean {
   // Most pieces are body: one look at the first byte passes over them.
   const isLetter = bytes[0] >= 0x41 && bytes[0] <= 0x5a;
   if (!isLetter) return false;
@@ -197,4 +206,15 @@ function beginsWithHead(direction: Direction, bytes: Uint8Array): boolean {
   let line = "";
   for (let at = 0; at < end; at++) line += String.fromCharCode(bytes[at]);
   return (direction === TO_SERVER ? REQUEST_LINE : STATUS_LINE).test(line);
+}
+
+const CONNECT = [0x43, 0x4f, 0x4e, 0x4e];
+const SWITCHING_PROTOCOLS = [0x31, 0x30, 0x31];
+const STATUS_AT = "HTTP/1.1 ".length;
+
+/** Whether a piece begins as the request, or the response, does behind which there may be a tunnel. */
+export function beginsTunnel(direction: Direction, { bytes }: ScannedText, start: number): boolean {
+  return direction === TO_SERVER
+    ? CONNECT.every((letter, at) => bytes[start + at] === letter)
+    : SWITCHING_PROTOCOLS.every((letter, at) => bytes[start + STATUS_AT + at] === letter);
 }

@@ -3,7 +3,8 @@
 import { Framing } from "../../codecs/decode/message_reader.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
 import { HeadScan, MethodKind, scannedCopy, type ScannedText, textOf } from "./head_scan.ts";
-import { Http1Half, type Http1Owner } from "./http1_half.ts";
+import type { Cut } from "./exchange.ts";
+import { beginsTunnel, Http1Half, type Http1Owner } from "./http1_half.ts";
 import { Mark, Protocol, RowKind } from "./log_layout.ts";
 import type { ProtocolView, ViewContext } from "./protocol_view.ts";
 import { agreedDeflate } from "../../codecs/decode/websocket.ts";
@@ -69,17 +70,24 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#half(direction).gapOf(lengthBytes);
   }
 
+  passOver(direction: Direction, text: ScannedText, start: number, timeNs: number): boolean {
+    const isAnswerOfConnect = this.#waiting.nextMethod === MethodKind.CONNECT;
+    if (this.#isTunnel || isAnswerOfConnect || beginsTunnel(direction, text, start)) return false;
+    if (this.#toServer.isLost && this.#toClient.isLost) return true;
+    this.#timeNs = timeNs;
+    this.#toServer.passOver();
+    this.#toClient.passOver();
+    this.#giveUp("bound");
+    this.#requestTrailers = this.#responseTrailers = "";
+    return true;
+  }
+
   end(timeNs: number): void {
     this.#timeNs = timeNs;
     this.#toServer.end();
     this.#toClient.end();
     this.#webSocket?.end();
-    const { log } = this.#context;
-    const why = this.#toClient.isLostByGap ? "gap" : "closed";
-    for (const row of new Set([this.#requestRow, this.#responseRow, ...this.#waiting.takeAll()])) {
-      if (!this.#isTunnel) log.cut(row, why);
-      log.end(row, timeNs);
-    }
+    this.#giveUp(this.#isTunnel ? "" : this.#toClient.isLostByGap ? "gap" : "closed");
   }
 
   // Http1Owner
@@ -196,6 +204,16 @@ export class Http1View implements ProtocolView, Http1Owner {
   #setTrailers(direction: Direction, trailers: string): void {
     if (direction === TO_SERVER) this.#requestTrailers = trailers;
     else this.#responseTrailers = trailers;
+  }
+
+  /** Nothing more comes of the exchanges that are open. */
+  #giveUp(why: Cut): void {
+    const { log } = this.#context;
+    for (const row of new Set([this.#requestRow, this.#responseRow, ...this.#waiting.takeAll()])) {
+      if (why !== "") log.cut(row, why);
+      log.end(row, this.#timeNs);
+    }
+    this.#requestRow = this.#responseRow = -1;
   }
 
   /** Their responses are not to be told from later ones. */

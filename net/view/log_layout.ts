@@ -100,6 +100,8 @@ export const Head = {
   ARENA_END: 4,
   FELL_OUT: 5,
   ROWS_END: 6,
+  /** Pieces to servers that nobody has read: a request each, mostly. */
+  PASSED_OVER: 7,
 } as const;
 
 /** Columns of 64 bits; times are nanoseconds since the log's time base, sizes and places bytes. */

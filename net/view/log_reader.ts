@@ -27,7 +27,9 @@ export class LogReader {
   readonly #arena: LogArena;
   readonly #update: (() => void) | undefined;
   #next = 0;
-  /** Entries that had left the log before they were read. */
+  /** Of {@linkcode Head.PASSED_OVER} what it has counted as missed, or leaves out. */
+  #passedOver = 0;
+  /** Entries that had left the log before they were read, as far as that is known. */
   missed = 0;
 
   constructor({ buffer, update }: ReadableLog) {
@@ -50,6 +52,7 @@ export class LogReader {
   /** Leaves out what has ended so far, but for the last `keep`. */
   passOver(keep: number): void {
     this.#next = Math.max(this.#next, this.#end - keep);
+    this.#passedOver = this.#memory.head[Head.PASSED_OVER];
   }
 
   /** How many have ended since the last call of {@linkcode ended} or {@linkcode take}. */
@@ -140,6 +143,9 @@ export class LogReader {
 
   /** Of what has ended, only so much as there are rows is known. */
   #passOverOvertaken(end: number): void {
+    const passedOver = this.#memory.head[Head.PASSED_OVER];
+    this.missed += passedOver - this.#passedOver;
+    this.#passedOver = passedOver;
     const behind = end - this.#next - this.#memory.rows;
     if (behind <= 0) return;
     this.#next += behind;

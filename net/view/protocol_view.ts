@@ -26,6 +26,8 @@ export interface ProtocolView {
   message?(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean;
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void;
   gap(direction: Direction, lengthBytes: number, timeNs: number): void;
+  /** A piece that nobody reads, nor those that may follow: true; false where it cannot go on without it. Without this: never. */
+  passOver?(direction: Direction, text: ScannedText, start: number, timeNs: number): boolean;
   /** Nothing more comes; rows that are open end. */
   end(timeNs: number): void;
 }

@@ -5,18 +5,23 @@ import { newSharedByConnections } from "../../codecs/http2/connection.ts";
 import { MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { Flow } from "../mirror/flow.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
-import { DeferredRecords } from "./deferred_records.ts";
+import { DeferredRecords, WAITING_BYTES_MAX } from "./deferred_records.ts";
+import { DeferredTap } from "./deferred_tap.ts";
 import type { Entry } from "./exchange.ts";
 import type { Filter } from "./filter.ts";
 import { ExchangeLog } from "./exchange_log.ts";
 import { factsOf, type FlowFacts } from "./flow_facts.ts";
-import { FlowView, type SharedByViews } from "./flow_view.ts";
+import { FlowView, type PassedOver, type SharedByViews } from "./flow_view.ts";
+import { LOG_BYTES_DEFAULT } from "./log_layout.ts";
 import { LogReader, type ReadableLog } from "./log_reader.ts";
 
 /** What all flows may hold of heads and streams that are not whole: a third of what `http2to1` may. */
 const HELD_BYTES_MAX = 48 * 1024 * 1024;
 /** Decompressors of WebSockets, at some 40 KiB each. */
 const DECODERS_MAX = 256;
+/** Of the log's memory, for what nobody has read; in a small log all is read at once. */
+const WAITING_SHARE = 8;
+const WAITING_LOG_MIN = 4 * 1024 * 1024;
 
 export interface ViewOptions {
   /** Bytes of the log. */
@@ -25,6 +30,11 @@ export interface ViewOptions {
   readonly bodyBytes?: number;
   /** Which entries readers get. Default: all. */
   readonly filter?: Filter;
+  /**
+   * Whether anybody reads the log as it goes on. What comes fast while nobody does is kept only as far as an eighth of the log, 8 MiB
+   * at most, has room for it. Default: somebody does.
+   */
+  readonly isFollowed?: () => boolean;
   /** A reader of a flow threw. */
   readonly failed: (error: unknown) => void;
 }
@@ -56,11 +66,20 @@ export class View {
   #missed = 0;
 
   constructor(options: ViewOptions, readers: readonly EntryReader[]) {
-    this.log = new ExchangeLog(options.logBytes, options.bodyBytes);
+    const { logBytes = LOG_BYTES_DEFAULT, isFollowed } = options;
+    const mayWait = readers.length === 0 && isFollowed !== undefined && logBytes >= WAITING_LOG_MIN;
+    const waitingBytes = mayWait ? Math.min(WAITING_BYTES_MAX, logBytes / WAITING_SHARE) : 0;
+    this.log = new ExchangeLog(logBytes - waitingBytes, options.bodyBytes);
     this.#readers = readers;
     this.#filter = options.filter ?? (() => true);
     this.#reader = new LogReader(this.readable);
-    this.#deferred = readers.length === 0 ? new DeferredRecords() : undefined;
+    if (readers.length === 0) {
+      this.#deferred = new DeferredRecords({
+        waitingBytes,
+        isFollowed: mayWait ? isFollowed : () => true,
+        passedOver: () => this.log.passOver(),
+      });
+    }
     const memory = new MemoryBudget(HELD_BYTES_MAX);
     this.#shared = {
       context: {
@@ -83,8 +102,9 @@ export class View {
 
   /** Looks at a flow of which this is known. */
   open(facts: FlowFacts, timeNs: number): FlowTap {
-    const open = () => new FlowView(facts, this.#shared, timeNs);
-    return this.#deferred?.tap(open) ?? open();
+    const open = (passedOver?: PassedOver) => new FlowView(facts, this.#shared, timeNs, passedOver);
+    if (this.#deferred === undefined) return open();
+    return new DeferredTap(this.#deferred, { openedNs: timeNs, open, isHttp2: facts.alpn === "h2" });
   }
 
   /** The log, for whoever reads it now and then. */

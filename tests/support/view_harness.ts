@@ -86,6 +86,11 @@ export class ViewHarness {
     this.mirror.pipeline.close(this.mirror.program, flow, "orderly", this.#timeNs += 1e6);
   }
 
+  /** Nothing happens for so long. */
+  wait(ms: number): void {
+    this.#timeNs += ms * 1e6;
+  }
+
   /** What has ended so far. */
   exchanges(): Exchange[] {
     this.read();

@@ -5,14 +5,21 @@ import { startAgent } from "../../../net/agent/agent.ts";
 import { booksJson, totalOf } from "../../../net/agent/books.ts";
 import { type CaptureSource, hookSource, openRecording } from "../../../net/agent/source.ts";
 import { FrameCursor, type PacketBatch } from "../../../net/forge/packet_batch.ts";
+import type { RowsMessage } from "../../../net/page/messages.ts";
 import { BadSetting } from "../../../net/settings/bad_setting.ts";
 import { newSinkCounters, type Sink } from "../../../net/sinks/sink.ts";
 import { parseSegment } from "../../../net/wire/segment.ts";
+import { TextLineStream } from "../../support/lines.ts";
 import { withTempDir } from "../../support/run.ts";
 import { scriptedSource, TIME_BASE_NS } from "../../support/scripted_source.ts";
 
 const REQUESTS = ["GET /a HTTP/1.1\r\n\r\n", "GET /b HTTP/1.1\r\n\r\n"];
 const RESPONSE = "HTTP/1.1 204 No Content\r\n\r\n";
+/** More than may wait unread. */
+const MANY_REQUESTS = Array.from(
+  { length: 3000 },
+  (_, n) => `GET /${n} HTTP/1.1\r\nX: ${"x".repeat(3900)}\r\n\r\n`,
+);
 const BYTES = REQUESTS.join("").length + 2 * RESPONSE.length;
 const decoder = new TextDecoder();
 
@@ -130,6 +137,40 @@ Deno.test("a recording gives the same packets again", () =>
     assert(first.frames.length > 0);
     assert.deepEqual(second.frames, first.frames);
   }));
+
+Deno.test("a page has all of a recording, and of what programs said fast while nobody followed the newest", async () => {
+  const told = async (source: CaptureSource) => {
+    const sinks = [new KeptFrames()];
+    await using agent = await startAgent({
+      sources: [source],
+      sinks,
+      ui: { hostname: "localhost", port: 0 },
+    });
+    await agent.ended;
+    return await rowsOf(agent.pageUrl!);
+  };
+  const recorded = scriptedSource(MANY_REQUESTS, RESPONSE);
+  const all = await told(recorded);
+  assert.deepEqual([all.rows, all.missed], [MANY_REQUESTS.length, 0]);
+  const some = await told({ ...recorded, timeBaseNs: undefined });
+  assert.ok(some.rows > 0 && some.missed > 0, JSON.stringify(some));
+  assert.equal(some.rows + some.missed, MANY_REQUESTS.length);
+});
+
+/** What a page is told of before its list goes on with what comes. */
+async function rowsOf(url: string): Promise<{ rows: number; missed: number }> {
+  const { origin, hash } = new URL(url);
+  const headers = { authorization: `Bearer ${hash.slice("#token=".length)}` };
+  const { body } = await fetch(`${origin}/api/rows`, { headers });
+  const told = { rows: 0, missed: 0 };
+  for await (const line of body!.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
+    const message: RowsMessage = JSON.parse(line);
+    told.rows += message.rows.length;
+    told.missed += message.missed;
+    if (message.isLive) break;
+  }
+  return told;
+}
 
 Deno.test({
   name: "a source that cannot be opened leaves none, and no sink, open",

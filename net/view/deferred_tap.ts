@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/** A flow whose clear text is read into the exchange log later. @module */
+import type { CodecSession } from "../../codecs/codec.ts";
+import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
+import { Http2To1Session } from "../../codecs/http2to1/session.ts";
+import type { FlowTap } from "../mirror/flow_tap.ts";
+import type { DeferredRecords, WaitingTap } from "./deferred_records.ts";
+import type { FlowView, PassedOver } from "./flow_view.ts";
+import type { ScannedText } from "./head_scan.ts";
+import { beginsTunnel, beginsWithHead } from "./http1_half.ts";
+
+/** Longer records are read at once: a copy would cost more than it saves. */
+const RECORD_BYTES_MAX = 4 * 1024;
+
+export interface DeferredFlow {
+  readonly openedNs: number;
+  /** What reads it, when it is known what was not. */
+  readonly open: (passedOver: PassedOver) => FlowView;
+  /** Both sides have agreed on HTTP/2, of which all must be read. */
+  readonly isHttp2: boolean;
+}
+
+export class DeferredTap implements FlowTap, WaitingTap {
+  number = 0;
+  round = -1;
+  first = -1;
+  last = -1;
+  readonly #records: DeferredRecords;
+  readonly #flow: DeferredFlow;
+  #view: FlowView | undefined;
+  /** A codec tells what it reads, at once. */
+  #isTold = false;
+  #toServerBytes = 0;
+  #toClientBytes = 0;
+
+  constructor(records: DeferredRecords, flow: DeferredFlow) {
+    this.#records = records;
+    this.#flow = flow;
+    records.open(this, flow.openedNs);
+  }
+
+  get isOpen(): boolean {
+    return this.#view !== undefined;
+  }
+
+  get view(): FlowView {
+    return this.#view ??= this.#flow.open([this.#toServerBytes, this.#toClientBytes]);
+  }
+
+  passOver(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean {
+    if (this.#view !== undefined) return this.#view.passOver(direction, text, start, end, timeNs);
+    if (!this.#isHttp1(direction, text, start, end) || beginsTunnel(direction, text, start)) return false;
+    if (direction === TO_SERVER) this.#toServerBytes += end - start;
+    else this.#toClientBytes += end - start;
+    return true;
+  }
+
+  reads(session: CodecSession): void {
+    const isTold = session instanceof Http2To1Session;
+    if (!isTold && !this.#isTold) return;
+    this.#records.drain(this);
+    this.#isTold = isTold;
+    this.view.reads(session);
+  }
+
+  data(direction: Direction, bytes: Uint8Array, timeNs: number): void {
+    if (!this.#isTold && bytes.length <= RECORD_BYTES_MAX) {
+      return this.#records.data(this, direction, bytes, timeNs);
+    }
+    if (!this.#isTold) this.#records.drain(this);
+    this.view.data(direction, bytes, timeNs);
+  }
+
+  gap(direction: Direction, lengthBytes: number, timeNs: number): void {
+    if (this.#isTold) this.view.gap(direction, lengthBytes, timeNs);
+    else this.#records.gap(this, direction, lengthBytes, timeNs);
+  }
+
+  end(timeNs: number): void {
+    if (this.#isTold) this.view.end(timeNs);
+    else this.#records.end(this, timeNs);
+  }
+
+  /** Of a flow that nobody has read: what its first piece to the server tells. */
+  #isHttp1(direction: Direction, text: ScannedText, start: number, end: number): boolean {
+    if (this.#toServerBytes > 0) return true;
+    if (direction !== TO_SERVER || this.#flow.isHttp2) return false;
+    return beginsWithHead(TO_SERVER, text.bytes.subarray(start, end));
+  }
+}
