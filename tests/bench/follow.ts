@@ -3,14 +3,14 @@
 import { followExchanges } from "../../cli/top/feed_client.ts";
 import { missing, withTempDir } from "../support/run.ts";
 import { type Agent, startAgent } from "./agent.ts";
-import { cpuNs, ratioText, spread } from "./measure.ts";
+import { cpuNs, median, ratioText, spread } from "./measure.ts";
 import { startNginx } from "./nginx.ts";
 import type { BenchRow } from "./row.ts";
 import { runWrk } from "./wrk.ts";
 
 /** Agents of each kind: V8 compiles each in its own way, by which they differ by up to a tenth. */
 const PASSES = 3;
-const ROUNDS = 5;
+const ROUNDS = 7;
 const SECONDS = 3;
 /** Each agent, before anything is measured: some 280,000 requests, after which the log is full and hardly any code is compiled. */
 const WARM_UPS = 24;
@@ -43,7 +43,7 @@ const KINDS: readonly Kind[] = [
   { name: "followed by one top / by nobody", options: [], reader: topOf, asked: ASKED_WATCHED },
 ];
 
-/** What it costs of the agent that nobody looks at, in each round. */
+/** What it costs of the agent that nobody looks at, in each pass. */
 type Ratios = Record<keyof Cost, number[]>;
 
 export async function benchFollow(): Promise<BenchRow[]> {
@@ -92,13 +92,15 @@ async function compare(
   watched: readonly Subject[],
   ratios: readonly Ratios[],
 ): Promise<void> {
-  await Promise.all([alone, ...watched].map(warmUp));
+  const subjects = [alone, ...watched];
+  await Promise.all(subjects.map(warmUp));
+  const costs = subjects.map((): Cost[] => []);
   for (let round = 0; round < ROUNDS; round++) {
-    const unwatched = await costOf(alone);
-    for (const [at, subject] of watched.entries()) {
-      const cost = await costOf(subject);
-      for (const who of ["agent", "program"] as const) ratios[at][who].push(cost[who] / unwatched[who]);
-    }
+    for (const [at, subject] of subjects.entries()) costs[at].push(await costOf(subject));
+  }
+  for (const who of ["agent", "program"] as const) {
+    const [unwatched, ...medians] = costs.map((rounds) => median(rounds.map((cost) => cost[who])));
+    for (const [at, each] of medians.entries()) ratios[at][who].push(each / unwatched);
   }
 }
 
