@@ -10,9 +10,9 @@ import { runWrk } from "./wrk.ts";
 
 /** Agents of each kind: V8 compiles each in its own way, by which they differ by up to a tenth. */
 const PASSES = 3;
-const ROUNDS = 7;
+const ROUNDS = 9;
 const SECONDS = 3;
-/** Each agent, before anything is measured: some 280,000 requests, after which the log is full and hardly any code is compiled. */
+/** Rounds before those that count: some 280,000 requests of each agent, after which the log is full and hardly any code is compiled. */
 const WARM_UPS = 24;
 /** 4,000 small requests a second. */
 const LOAD = { connections: 40, pauseMs: 10 };
@@ -59,7 +59,7 @@ export async function benchFollow(): Promise<BenchRow[]> {
   return KINDS.flatMap((kind, at) => rowsOf(kind, ratios[at]));
 }
 
-/** One agent of each kind: of more at a time each would rest for so long that it gives back memory and compiled code. */
+/** One agent of each kind. */
 async function comparePass(folder: string, ratios: readonly Ratios[]): Promise<void> {
   const subjects: Subject[] = [];
   try {
@@ -86,27 +86,20 @@ async function start(folder: string, ...options: string[]): Promise<Subject> {
   return { agent, workerPid: nginx.workerPid, url: `https://127.0.0.1:${nginx.port}/small`, stop };
 }
 
-/** All in turns, so that each is as warm as the one that it is compared with. */
+/** All at the same time: one that rests, if only for ten seconds, gives back memory and compiled code, and makes both again. */
 async function compare(
   alone: Subject,
   watched: readonly Subject[],
   ratios: readonly Ratios[],
 ): Promise<void> {
   const subjects = [alone, ...watched];
-  await Promise.all(subjects.map(warmUp));
-  const costs = subjects.map((): Cost[] => []);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [at, subject] of subjects.entries()) costs[at].push(await costOf(subject));
-  }
+  const costs: Cost[][] = [];
+  for (let round = 0; round < WARM_UPS + ROUNDS; round++) costs.push(await Promise.all(subjects.map(costOf)));
+  const counted = costs.slice(WARM_UPS);
   for (const who of ["agent", "program"] as const) {
-    const [unwatched, ...medians] = costs.map((rounds) => median(rounds.map((cost) => cost[who])));
+    const [unwatched, ...medians] = subjects.map((_, at) => median(counted.map((costs) => costs[at][who])));
     for (const [at, each] of medians.entries()) ratios[at][who].push(each / unwatched);
   }
-}
-
-/** As it is measured: what connections do when they begin and end is compiled too. */
-async function warmUp(subject: Subject): Promise<void> {
-  for (let run = 0; run < WARM_UPS; run++) await costOf(subject);
 }
 
 function rowsOf({ name, asked }: Kind, { agent, program }: Ratios): BenchRow[] {
