@@ -113,14 +113,6 @@ export class Mirror {
     );
   }
 
-  /** What programs say while nobody follows may be passed over; a recording is there to be looked at. */
-  #page(): LogPage | undefined {
-    const { settings, sources } = this.#plan;
-    if (settings.ui === undefined) return undefined;
-    const isRecorded = sources.some(({ timeBaseNs }) => timeBaseNs !== undefined);
-    return isRecorded ? {} : { isFollowed: () => !this.followers.isEmpty };
-  }
-
   /** Opens the sinks; packets' time 0 is `timeBaseNs` since 1970. Throws {@linkcode BadSetting} when one cannot be opened. */
   static async start(plan: MirrorPlan, timeBaseNs: bigint): Promise<Mirror> {
     const { settings, sources, targets } = plan;
@@ -180,6 +172,14 @@ export class Mirror {
   books(): Omit<MirrorBooks, "refused"> {
     const sinks = this.sinks.flatMap((sink) => sink.sinks ?? sink);
     return { programs: this.pipeline.rows(), sinks };
+  }
+
+  /** What programs say while nobody follows may be passed over; a recording is there to be looked at. */
+  #page(): LogPage | undefined {
+    const { settings, sources } = this.#plan;
+    if (settings.ui === undefined) return undefined;
+    const isRecorded = sources.some(({ timeBaseNs }) => timeBaseNs !== undefined);
+    return isRecorded ? {} : { isFollowed: () => !this.followers.isEmpty };
   }
 
   /** What events tell of the run. */

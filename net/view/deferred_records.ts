@@ -20,6 +20,8 @@ import { type ScannedText, textOf } from "./head_scan.ts";
 
 /** Some 900 small exchanges: more that are read in one go save no more, and a second-level cache has room for it. */
 const BLOCK_BYTES = 512 * 1024;
+/** Longer ones are not taken: a copy would cost more than it saves. */
+export const RECORD_BYTES_MAX = 4 * 1024;
 /** As far as links reach. */
 export const WAITING_BYTES_MAX = 16 * BLOCK_BYTES;
 /** Flows of a block: each is some objects, however little it says. */
@@ -64,7 +66,7 @@ interface Block {
 }
 
 export interface DeferredOptions {
-  /** How much may wait while nobody follows: blocks, as many as that is, and one at least. */
+  /** How much may wait while nobody follows, up to {@linkcode WAITING_BYTES_MAX}: blocks, as many as that is, and one at least. */
   readonly waitingBytes: number;
   /** Whether anybody reads the log as it goes on. */
   readonly isFollowed: () => boolean;

@@ -4,13 +4,10 @@ import type { CodecSession } from "../../codecs/codec.ts";
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import { Http2To1Session } from "../../codecs/http2to1/session.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
-import type { DeferredRecords, WaitingTap } from "./deferred_records.ts";
+import { type DeferredRecords, RECORD_BYTES_MAX, type WaitingTap } from "./deferred_records.ts";
 import type { FlowView, PassedOver } from "./flow_view.ts";
-import type { ScannedText } from "./head_scan.ts";
-import { beginsTunnel, beginsWithHead } from "./http1_half.ts";
-
-/** Longer records are read at once: a copy would cost more than it saves. */
-const RECORD_BYTES_MAX = 4 * 1024;
+import { beginsTunnel, type ScannedText } from "./head_scan.ts";
+import { beginsWithHead } from "./http1_half.ts";
 
 export interface DeferredFlow {
   readonly openedNs: number;

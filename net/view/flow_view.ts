@@ -159,10 +159,9 @@ export class FlowView implements FlowTap {
 
   #first(direction: Direction, bytes: Uint8Array, timeNs: number): void {
     const { alpn } = this.#facts;
-    const joinedLate = this.#isLate;
     const isServersStart = direction !== TO_SERVER && alpn === "" && beginsWithSettings(bytes);
-    if (alpn === "h2") this.#view = this.#open(true, joinedLate);
-    else if (joinedLate) this.#view = this.#open(this.#looksLikeHttp2(direction, bytes), true);
+    if (alpn === "h2") this.#view = this.#open(true, this.#isLate);
+    else if (this.#isLate) this.#view = this.#open(this.#looksLikeHttp2(direction, bytes), true);
     else if (direction === TO_SERVER && this.#mayBePreface(bytes)) return;
     else this.#view ??= this.#open(isServersStart, false);
     this.#release(timeNs);

@@ -23,6 +23,7 @@ const CHUNKED = ascii("chunked");
 const WEBSOCKET = ascii("websocket");
 const HEAD = ascii("head");
 const CONNECT = ascii("connect");
+const SWITCHING_PROTOCOLS = ascii("101");
 
 /** Methods that decide what follows a response. */
 export const MethodKind = { OTHER: 0, HEAD: 1, CONNECT: 2 } as const;
@@ -196,6 +197,13 @@ function lineEndFrom(words: Int32Array, at: number, end: number): number {
     before = -1;
   }
   return end;
+}
+
+/** Whether a piece begins as the request, or the response, does behind which there may be a tunnel. */
+export function beginsTunnel(direction: Direction, { bytes }: ScannedText, start: number): boolean {
+  return direction === TO_SERVER
+    ? isAt(bytes, start, CONNECT)
+    : isAt(bytes, start + VERSION.length + 2, SWITCHING_PROTOCOLS);
 }
 
 /** Whether `bytes[at…]` is `name`, letters in either case; `name` is in lower case. */

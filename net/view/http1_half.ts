@@ -98,14 +98,12 @@ export class Http1Half implements MessageParts {
     if (this.#state !== "reading") return;
     this.#state = "lost";
     this.isLostByGap = false;
-    this.#account?.close();
-    this.#account = undefined;
+    this.#closeAccount();
   }
 
   end(): void {
     if (this.#state === "reading") this.#reader.end();
-    this.#account?.close();
-    this.#account = undefined;
+    this.#closeAccount();
   }
 
   makeTunnel(): void {
@@ -160,17 +158,18 @@ export class Http1Half implements MessageParts {
   /** What is held of a head counts against the bound of all flows; the one that holds most gives way. */
   #settle(): void {
     const held = this.#reader.heldBytes;
-    if (held === 0) {
-      this.#account?.close();
-      this.#account = undefined;
-      return;
-    }
+    if (held === 0) return this.#closeAccount();
     this.#account ??= this.#memory.open(() => {
       this.#reader = new MessageReader(this.direction, this);
       this.#lose("malformed");
       return 0;
     });
     this.#account.settle(held);
+  }
+
+  #closeAccount(): void {
+    this.#account?.close();
+    this.#account = undefined;
   }
 }
 
@@ -206,15 +205,4 @@ export function beginsWithHead(direction: Direction, bytes: Uint8Array): boolean
   let line = "";
   for (let at = 0; at < end; at++) line += String.fromCharCode(bytes[at]);
   return (direction === TO_SERVER ? REQUEST_LINE : STATUS_LINE).test(line);
-}
-
-const CONNECT = [0x43, 0x4f, 0x4e, 0x4e];
-const SWITCHING_PROTOCOLS = [0x31, 0x30, 0x31];
-const STATUS_AT = "HTTP/1.1 ".length;
-
-/** Whether a piece begins as the request, or the response, does behind which there may be a tunnel. */
-export function beginsTunnel(direction: Direction, { bytes }: ScannedText, start: number): boolean {
-  return direction === TO_SERVER
-    ? CONNECT.every((letter, at) => bytes[start + at] === letter)
-    : SWITCHING_PROTOCOLS.every((letter, at) => bytes[start + STATUS_AT + at] === letter);
 }

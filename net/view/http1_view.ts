@@ -2,9 +2,9 @@
 /** A connection of HTTP/1.1 into the exchange log. @module */
 import { Framing } from "../../codecs/decode/message_reader.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
-import { HeadScan, MethodKind, scannedCopy, type ScannedText, textOf } from "./head_scan.ts";
+import { beginsTunnel, HeadScan, MethodKind, scannedCopy, type ScannedText, textOf } from "./head_scan.ts";
 import type { Cut } from "./exchange.ts";
-import { beginsTunnel, Http1Half, type Http1Owner } from "./http1_half.ts";
+import { Http1Half, type Http1Owner } from "./http1_half.ts";
 import { Mark, Protocol, RowKind } from "./log_layout.ts";
 import type { ProtocolView, ViewContext } from "./protocol_view.ts";
 import { agreedDeflate } from "../../codecs/decode/websocket.ts";
@@ -208,19 +208,19 @@ export class Http1View implements ProtocolView, Http1Owner {
 
   /** Nothing more comes of the exchanges that are open. */
   #giveUp(why: Cut): void {
-    const { log } = this.#context;
-    for (const row of new Set([this.#requestRow, this.#responseRow, ...this.#waiting.takeAll()])) {
-      if (why !== "") log.cut(row, why);
-      log.end(row, this.#timeNs);
-    }
+    this.#endRows(new Set([this.#requestRow, this.#responseRow, ...this.#waiting.takeAll()]), why);
     this.#requestRow = this.#responseRow = -1;
   }
 
   /** Their responses are not to be told from later ones. */
   #giveUpWaiting(why: "gap" | "bound"): void {
+    this.#endRows(this.#waiting.takeAll(), why);
+  }
+
+  #endRows(rows: Iterable<number>, why: Cut): void {
     const { log } = this.#context;
-    for (const row of this.#waiting.takeAll()) {
-      log.cut(row, why);
+    for (const row of rows) {
+      if (why !== "") log.cut(row, why);
       log.end(row, this.#timeNs);
     }
   }
