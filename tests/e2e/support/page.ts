@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The page of a program that was started with `--ui`. @module */
-import type { PageRow, RowsMessage, StatusMessage } from "../../../net/page/messages.ts";
+import type { PageRow, StatusMessage } from "../../../net/page/messages.ts";
+import { rowMessages } from "../../support/row_messages.ts";
 import { until } from "../../support/until.ts";
 import type { Child } from "./child.ts";
 
@@ -42,13 +43,9 @@ export class PageOfProgram {
 /** What there was when it was asked for. */
 async function rowsSoFar(response: Response): Promise<PageRow[]> {
   const rows: PageRow[] = [];
-  let rest = "";
-  for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    const messages: RowsMessage[] = lines.filter((line) => line !== "").map((line) => JSON.parse(line));
-    for (const message of messages) rows.push(...message.rows);
-    if (messages.at(-1)?.isLive) break;
+  for await (const message of rowMessages(response)) {
+    rows.push(...message.rows);
+    if (message.isLive) break;
   }
   return rows;
 }

@@ -5,11 +5,10 @@ import { startAgent } from "../../../net/agent/agent.ts";
 import { booksJson, totalOf } from "../../../net/agent/books.ts";
 import { type CaptureSource, hookSource, openRecording } from "../../../net/agent/source.ts";
 import { FrameCursor, type PacketBatch } from "../../../net/forge/packet_batch.ts";
-import type { RowsMessage } from "../../../net/page/messages.ts";
 import { BadSetting } from "../../../net/settings/bad_setting.ts";
 import { newSinkCounters, type Sink } from "../../../net/sinks/sink.ts";
 import { parseSegment } from "../../../net/wire/segment.ts";
-import { TextLineStream } from "../../support/lines.ts";
+import { rowMessages } from "../../support/row_messages.ts";
 import { withTempDir } from "../../support/run.ts";
 import { scriptedSource, TIME_BASE_NS } from "../../support/scripted_source.ts";
 
@@ -161,10 +160,8 @@ Deno.test("a page has all of a recording, and of what programs said fast while n
 async function rowsOf(url: string): Promise<{ rows: number; missed: number }> {
   const { origin, hash } = new URL(url);
   const headers = { authorization: `Bearer ${hash.slice("#token=".length)}` };
-  const { body } = await fetch(`${origin}/api/rows`, { headers });
   const told = { rows: 0, missed: 0 };
-  for await (const line of body!.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
-    const message: RowsMessage = JSON.parse(line);
+  for await (const message of rowMessages(await fetch(`${origin}/api/rows`, { headers }))) {
     told.rows += message.rows.length;
     told.missed += message.missed;
     if (message.isLive) break;
