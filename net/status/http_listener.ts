@@ -23,6 +23,12 @@ export type Answerer = (request: Request) => Response | Promise<Response>;
 type Connection = Deno.TcpConn | Deno.UnixConn;
 /** What the other end of a connection is waited for: that it asks, or takes what is written. */
 type Awaited = "question" | "reading";
+
+interface Wait {
+  readonly awaited: Awaited;
+  readonly sinceMs: number;
+}
+
 type Listener = Deno.TcpListener | Deno.UnixListener;
 
 const encoder = new TextEncoder();
@@ -36,7 +42,9 @@ export class HttpListener {
   readonly #connectionsMax: number;
   readonly #connections = new Set<Connection>();
   /** Of these, whose other end is waited for, the longest first. */
-  readonly #awaited = new Map<Connection, Awaited>();
+  readonly #awaited = new Map<Connection, Wait>();
+  /** Looks after them; one for all, since most wait for an instant. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #served = new Set<Promise<void>>();
   #isClosed = false;
 
@@ -63,7 +71,7 @@ export class HttpListener {
     this.#isClosed = true;
     this.#listener.close();
     removeSocket(this.address);
-    for (const [connection, awaited] of this.#awaited) {
+    for (const [connection, { awaited }] of this.#awaited) {
       if (awaited === "question") this.#end(connection);
     }
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -71,6 +79,7 @@ export class HttpListener {
     await Promise.race([late, Promise.all(this.#served)]);
     clearTimeout(timer);
     for (const connection of this.#connections) this.#end(connection);
+    clearTimeout(this.#timer);
   }
 
   async #accept(): Promise<void> {
@@ -100,7 +109,7 @@ export class HttpListener {
 
   #end(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
-    const isStuck = this.#awaited.get(connection) === "reading";
+    const isStuck = this.#awaited.get(connection)?.awaited === "reading";
     this.#awaited.delete(connection);
     if (isStuck) shutDown(connection);
     connection.close();
@@ -164,15 +173,28 @@ export class HttpListener {
 
   /** What is waited for, unless it takes too long: then the connection ends. */
   async #patiently<T>(connection: Connection, awaited: Awaited, work: Promise<T>): Promise<T> {
-    this.#awaited.set(connection, awaited);
-    const timer = setTimeout(() => this.#end(connection), this.#patienceMs);
+    if (this.#connections.has(connection)) {
+      this.#awaited.set(connection, { awaited, sinceMs: performance.now() });
+      this.#timer ??= setTimeout(this.#lookAfter, this.#patienceMs);
+    }
     try {
       return await work;
     } finally {
-      clearTimeout(timer);
       this.#awaited.delete(connection);
     }
   }
+
+  readonly #lookAfter = (): void => {
+    this.#timer = undefined;
+    for (const [connection, { sinceMs }] of this.#awaited) {
+      const leftMs = sinceMs + this.#patienceMs - performance.now();
+      if (leftMs > 0) {
+        this.#timer = setTimeout(this.#lookAfter, leftMs);
+        return;
+      }
+      this.#end(connection);
+    }
+  };
 }
 
 /** The file of a Unix socket stays when nobody listens any more. */

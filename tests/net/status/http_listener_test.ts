@@ -107,6 +107,24 @@ Deno.test("http listener: a question that does not come whole ends", () =>
     assert.equal(await said(port, "GET / HTTP/1.1\r\nHost:"), "");
   }, 20));
 
+Deno.test(
+  "http listener: an answer that comes after its end leaves nothing behind",
+  { sanitizeOps: true },
+  async () => {
+    const patienceMs = 300;
+    const socket = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const answer = Promise.withResolvers<Response>();
+    const listener = new HttpListener(socket, () => answer.promise, patienceMs);
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: socket.addr.port });
+    await connection.write(encoder.encode("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    // Behind that nothing looks after those that are waited for.
+    await new Promise((resolve) => setTimeout(resolve, 1.5 * patienceMs));
+    await listener.close();
+    answer.resolve(new Response("late"));
+    await new Promise((resolve) => setTimeout(resolve, patienceMs / 5));
+  },
+);
+
 const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
 
 /** Far more than a connection holds that nobody reads. */
