@@ -79,8 +79,14 @@ export class Mirror {
         interfaceName !== undefined && hasAddress(interfaceName)
       ),
     };
-    const view = this.#view = openView(settings, timeBaseNs, () => this.#stats(), this.#page());
-    const live = new LiveView(view, () => openLiveView(settings), () => this.pipeline.tapAgain());
+    const page = this.#page();
+    const view = this.#view = openView(
+      settings,
+      timeBaseNs,
+      () => this.#stats(),
+      settings.ui === undefined ? undefined : page,
+    );
+    const live = new LiveView(view, () => openLiveView(settings, page), () => this.pipeline.tapAgain());
     this.feed = new LiveFeed({
       live,
       followers: this.followers,
@@ -174,12 +180,11 @@ export class Mirror {
     return { programs: this.pipeline.rows(), sinks };
   }
 
-  /** What programs say while nobody follows may be passed over; a recording is there to be looked at. */
-  #page(): LogPage | undefined {
-    const { settings, sources } = this.#plan;
-    if (settings.ui === undefined) return undefined;
+  /** What programs say may be passed over where nobody reads it all; a recording is there to be looked at. */
+  #page(): LogPage {
+    const { sources } = this.#plan;
     const isRecorded = sources.some(({ timeBaseNs }) => timeBaseNs !== undefined);
-    return isRecorded ? {} : { isFollowed: () => !this.followers.isEmpty };
+    return isRecorded ? {} : { followers: this.followers };
   }
 
   /** What events tell of the run. */

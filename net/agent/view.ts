@@ -121,7 +121,7 @@ function filterOf({ filter, showSecrets: showsSecrets = false }: ViewSettings): 
 const FAILURES_TOLD = 10;
 
 /** A page that shows the log. */
-export type LogPage = Pick<ViewOptions, "isFollowed">;
+export type LogPage = Pick<ViewOptions, "followers">;
 
 /** Opens what is written; undefined where nobody looks, nor will by a page. Throws {@linkcode BadSetting}. */
 export function openView(
@@ -139,8 +139,9 @@ export function openView(
 }
 
 /** For who looks at a running agent, from when he does. */
-export function openLiveView({ bodyBytes, logBytes }: Checked): View {
-  return new View({ logBytes, bodyBytes: bodyBytes || LIVE_BODY_BYTES, failed: failureTeller() }, []);
+export function openLiveView({ bodyBytes, logBytes }: Checked, { followers }: LogPage): View {
+  const options = { logBytes, bodyBytes: bodyBytes || LIVE_BODY_BYTES, followers, failed: failureTeller() };
+  return new View(options, []);
 }
 
 function failureTeller(): (error: unknown) => void {

@@ -32,7 +32,7 @@ export interface RowsMessage {
   readonly rows: readonly PageRow[];
   /** Entries that had left the log before this reader came to them, since its last message. */
   readonly missed: number;
-  /** Rows that are in the log and were left out here, since too many came at once. */
+  /** Rows that were left out here, since too many came at once; below 0 where some are told now that had been left out. */
   readonly skipped: number;
   /** Everything that was in the log before has been told. */
   readonly isLive: boolean;

@@ -44,10 +44,18 @@ export class RowStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer
     await new Promise<void>((resolve) => this.#told = resolve);
   }
 
+  get readsAll(): boolean {
+    return this.#feed.readsAll;
+  }
+
+  get dueMs(): number {
+    return this.#newsMs + this.#feed.pauseMs;
+  }
+
   look(nowMs: number): void {
-    if (this.#told === undefined || nowMs - this.#newsMs < this.#feed.pauseMs) return;
-    if (this.#feed.hasNews) this.#newsMs = nowMs;
+    if (this.#told === undefined || nowMs < this.dueMs) return;
     const message = this.#feed.next();
+    if (this.#feed.hadNews) this.#newsMs = nowMs;
     if (message === undefined && nowMs - this.#toldMs < ALIVE_MS) return;
     this.#tell(message, nowMs);
   }

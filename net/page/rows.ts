@@ -52,15 +52,19 @@ export class RowFeed {
     return this.#choice.pauseMs;
   }
 
-  /** Entries have ended that were not looked at yet. */
-  get hasNews(): boolean {
-    return this.#reader.waiting > 0;
+  /** The last look found something that had come. */
+  get hadNews(): boolean {
+    return this.#choice.hadNews;
+  }
+
+  /** Nothing may be left unread. */
+  get readsAll(): boolean {
+    return this.#choice.readsAll;
   }
 
   /** What is new; undefined when nothing is. */
   next(): RowsMessage | undefined {
     const wasLive = this.isLive;
-    if (wasLive && !this.hasNews) return undefined;
     const rows = this.#choice.next().map((row) => rowOf(row, this.#log)!);
     const missed = this.#reader.missed - this.#missed;
     const skipped = this.#choice.skipped - this.#skipped;

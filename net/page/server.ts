@@ -175,13 +175,14 @@ const GONE: Refusal = {
 
 const isExchange = (entry: Entry | undefined): entry is Exchange => entry?.kind === "exchange";
 
-/** All of a connection that are in the log. */
+/** All of a connection that are in the log, by when they began: who reads a sample has some read before others. */
 const exchangesOf = (
   log: PageLog,
   flow: number,
-): Exchange[] => [
-  ...new LogReader(log).ended().filter((entry) => entry.flow.id === flow).filter(isExchange),
-];
+): Exchange[] =>
+  [
+    ...new LogReader(log).ended().filter((entry) => entry.flow.id === flow).filter(isExchange),
+  ].sort((one, other) => one.startNs - other.startNs);
 
 /** One exchange, or all of a connection. */
 function harOf(log: PageLog, version: string, row: number, flow: number): Response {

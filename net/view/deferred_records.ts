@@ -3,187 +3,321 @@
  * Clear text that is read into the exchange log later, many records in one go. Where a record is read as it comes, a look of the
  * agent every 40 ms, most of what that costs is memory and code that nothing has touched since the last one.
  *
- * It waits in blocks, of which the oldest makes room when all are full. While somebody follows the log, all is read when one is full.
- *
- * ```
- * record  4 bytes: number of its tap in the block, whether it has been read, direction, kind
- *         4: where the tap's next one begins, in steps of 16 bytes; how many bytes of its own follow
- *         8: its time
- *         its bytes, or how long a gap is, to a multiple of 16
- * ```
+ * When all blocks are full the oldest makes room. While somebody reads all that is logged, all is read when one is full; who looks at
+ * a part of what comes has a part of it read.
  *
  * @module
  */
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import type { FlowView } from "./flow_view.ts";
-import { type ScannedText, textOf } from "./head_scan.ts";
+import type { Followers } from "./followers.ts";
+import { beginsTunnel, HeadScan, MethodKind, type ScannedText } from "./head_scan.ts";
+import { RowCounts } from "./row_counts.ts";
+import { RecordKind, RecordMark, type Waiter, WaitingRecords } from "./waiting_records.ts";
 
-/** Some 900 small exchanges: more that are read in one go save no more, and a second-level cache has room for it. */
-const BLOCK_BYTES = 512 * 1024;
-/** Longer ones are not taken: a copy would cost more than it saves. */
-export const RECORD_BYTES_MAX = 4 * 1024;
-/** As far as links reach. */
-export const WAITING_BYTES_MAX = 16 * BLOCK_BYTES;
-/** Flows of a block: each is some objects, however little it says. */
-const TAPS_MAX = 1024;
+/** Records that are looked through in one go: some 100 KB of them. */
+const SORTED_AT_ONCE = 512;
 /** What has waited so long is read, since it comes so slowly that reading it costs next to nothing. */
 const LEISURE_NS = 60e9;
 
-const RecordKind = { OPEN: 0, DATA: 1, GAP: 2, END: 3 } as const;
-
-const HEAD_BYTES = 16;
-const KIND = 0b11;
-const DIRECTION_SHIFT = 2;
-const IS_READ = 1 << 3;
-const TAP_SHIFT = 4;
-const LENGTH = (1 << 13) - 1;
-const LINK_SHIFT = 13;
+/** Of a flow that begins, while nothing has come of it. */
+export const SILENT = -2;
 
 /** A flow of which records wait; its numbers are for {@linkcode DeferredRecords} alone. */
-export interface WaitingTap {
-  /** Its number among the taps of a block, in the round that is said here; at first -1. */
-  number: number;
-  round: number;
-  /** Where its records that wait begin, -1: none does; and where the last of them is. */
-  first: number;
-  last: number;
+export interface WaitingTap extends Waiter {
+  /** Requests of whole exchanges that wait for their responses; {@linkcode SILENT}, or -1: what comes must be read. */
+  unanswered: number;
+  /** The last of these requests, while it waits to be read; else -1. */
+  request: number;
+  /** Bytes of its body: with others it has none. And of one that was read. */
+  requestBytes: number;
+  requestBytesRead: number;
+  /** Requests that were read while nothing else was under way, whose responses wait or are to come. */
+  owed: number;
+  /** Responses of whole exchanges that wait to be read. */
+  responses: number;
+  /** Of these so many answer requests that were left out. */
+  leftOut: number;
+  /** It is among those that are to be read at the next look. */
+  isUrgent: boolean;
+  /** Requests that were read and wait for their responses, while nothing of a message is under way; else -1. And their bodies. */
+  readonly unansweredRead: number;
+  readonly unansweredReadBytes: number;
   /** Some of it was read. */
   readonly isOpen: boolean;
   /** What reads it; asked for when everything that came before has been disposed of. */
   readonly view: FlowView;
   /** A piece is not read: true; false where what follows could not be understood without it. */
   passOver(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean;
-}
-
-/** What waits in it, from `start` to `end`. */
-interface Block {
-  readonly start: number;
-  end: number;
-  /** Another one each time it is filled anew. */
-  round: number;
-  /** Whose records wait there, by number. */
-  taps: WaitingTap[];
+  /** A message of a whole exchange is not read. */
+  leaveOut(direction: Direction, lengthBytes: number): void;
 }
 
 export interface DeferredOptions {
-  /** How much may wait while nobody follows, up to {@linkcode WAITING_BYTES_MAX}: blocks, as many as that is, and one at least. */
-  readonly waitingBytes: number;
-  /** Whether anybody reads the log as it goes on. */
-  readonly isFollowed: () => boolean;
+  /** How many blocks may wait while nobody follows. */
+  readonly blocks: number;
+  /** Who reads the log as it goes on. */
+  readonly followers: Pick<Followers, "isEmpty" | "readAll">;
   /** A piece to a server was passed over. */
   readonly passedOver: () => void;
 }
 
+/** Used by one call at a time. */
+const SCAN = new HeadScan();
+
 /** What waits of all flows, in its order: whoever reads the log has it read before. */
 export class DeferredRecords {
+  /** Of exchanges that were whole when they came, and of flows that ended then: those that nobody has read, whether they wait or not. */
+  readonly unread = new RowCounts();
+  /** All of these exchanges that ever came. */
+  came = 0;
   readonly #options: DeferredOptions;
-  readonly #text: ScannedText;
-  readonly #numbers: Float64Array;
-  readonly #blocks: readonly Block[];
-  /** Which of them is being filled; the oldest is the next one that holds anything. */
-  #at = 0;
-  #rounds = 0;
+  readonly #records: WaitingRecords<WaitingTap>;
+  /** Somebody looks at a part: what comes is looked through for whole exchanges, of which one of so many is read; 0: nobody does. */
+  #share = 0;
+  /** Records that have come since they were last looked through. */
+  #unsorted = 0;
+  /** So many are still left out before the next that is read. */
+  #untilNext = 0;
+  /** Records that are read at the next look, in this order. */
+  readonly #picks: { readonly tap: WaitingTap; readonly record: number }[] = [];
+  /** Flows of which something has to be read then. */
+  readonly #urgent: WaitingTap[] = [];
 
   constructor(options: DeferredOptions) {
-    const count = Math.max(1, Math.floor(Math.min(options.waitingBytes, WAITING_BYTES_MAX) / BLOCK_BYTES));
     this.#options = options;
-    this.#text = textOf(count * BLOCK_BYTES);
-    this.#numbers = new Float64Array(this.#text.words.buffer);
-    this.#blocks = Array.from({ length: count }, (_, number) => {
-      const start = number * BLOCK_BYTES;
-      return { start, end: start, round: this.#rounds++, taps: [] };
-    });
+    this.#records = new WaitingRecords(options.blocks);
   }
 
   open(tap: WaitingTap, timeNs: number): void {
-    this.#add(tap, RecordKind.OPEN, 0, timeNs);
+    this.#add(tap, RecordKind.OPEN, TO_SERVER, 0, timeNs);
   }
 
-  /** Takes a copy, of at most {@linkcode RECORD_BYTES_MAX}. */
+  /** Takes a copy of at most `RECORD_BYTES_MAX`. */
   data(tap: WaitingTap, direction: Direction, bytes: Uint8Array, timeNs: number): void {
-    const at = this.#add(tap, RecordKind.DATA | direction << DIRECTION_SHIFT, bytes.length, timeNs);
-    this.#text.bytes.set(bytes, at);
+    const record = this.#add(tap, RecordKind.DATA, direction, bytes.length, timeNs);
+    const { text } = this.#records;
+    const start = this.#records.startOf(record);
+    text.bytes.set(bytes, start);
+    // Where somebody samples what begins one is read.
+    if (this.#share === 0 && beginsTunnel(direction, text, start)) {
+      this.#records.mark(record, RecordMark.BEGINS_TUNNEL);
+    }
   }
 
   gap(tap: WaitingTap, direction: Direction, lengthBytes: number, timeNs: number): void {
-    const at = this.#add(tap, RecordKind.GAP | direction << DIRECTION_SHIFT, 8, timeNs);
-    this.#numbers[at >> 3] = lengthBytes;
+    const record = this.#add(tap, RecordKind.GAP, direction, 8, timeNs);
+    this.#records.setNumber(record, lengthBytes);
   }
 
   end(tap: WaitingTap, timeNs: number): void {
-    this.#add(tap, RecordKind.END, 0, timeNs);
+    this.#add(tap, RecordKind.END, TO_SERVER, 0, timeNs);
   }
 
-  /** Has all that waits read. */
+  /** Has all that waits read, but for responses whose requests were left out. */
   flush(): void {
-    const blocks = this.#blocks;
-    for (let step = 1; step <= blocks.length; step++) {
-      this.#empty(blocks[(this.#at + step) % blocks.length], false);
-    }
-    this.#at = 0;
+    this.#readUrgent();
+    this.#records.takeAll(this.#readOne);
   }
 
-  /** Has all read that waits of one flow. */
+  /**
+   * Has one of `share` exchanges of HTTP/1.1 read that come from now on, and leaves the others to wait; all that waits else is read now.
+   * With 1, and at the first time, all.
+   */
+  sample(share: number): void {
+    if (this.#share <= 1 || share === 1 || this.#options.followers.readAll) this.flush();
+    else this.#readUrgent();
+    this.#share = share;
+    this.#untilNext = Math.min(this.#untilNext, share);
+  }
+
+  /** Has all read that waits of one flow, of which then comes what is not kept here. */
   drain(tap: WaitingTap): void {
-    const { words } = this.#text;
-    while (tap.first >= 0) {
-      const at = tap.first;
-      this.#unlink(tap, at);
-      words[at >> 2] |= IS_READ;
-      this.#read(tap, at);
+    this.#sort();
+    this.#readPicks();
+    this.#drain(tap);
+    tap.unanswered = -1;
+  }
+
+  #readUrgent(): void {
+    this.#sort();
+    this.#readPicks();
+    for (const tap of this.#urgent) {
+      tap.isUrgent = false;
+      this.#drain(tap);
     }
+    this.#urgent.length = 0;
   }
 
-  /** Has read what waits in it, or passes over what can be. */
-  #empty(block: Block, passesOver: boolean): void {
-    const { start, end, taps } = block;
-    if (end === start) return;
-    block.end = start;
-    block.round = this.#rounds++;
-    block.taps = [];
-    const { words } = this.#text;
-    for (let at = start; at < end; at = nextAt(at, words[(at >> 2) + 1] & LENGTH)) {
-      const what = words[at >> 2];
-      if ((what & IS_READ) !== 0) continue;
-      const tap = taps[what >> TAP_SHIFT];
-      this.#unlink(tap, at);
-      if (!passesOver || !this.#passOver(tap, at)) this.#read(tap, at);
+  #mustRead(tap: WaitingTap): void {
+    tap.unanswered = -1;
+    if (tap.isUrgent || this.#share === 0) return;
+    tap.isUrgent = true;
+    this.#urgent.push(tap);
+  }
+
+  /** Looks through what has come since the last call, if somebody samples. */
+  #sort(): void {
+    this.#unsorted = 0;
+    if (this.#share > 0) this.#records.takeNew(this.#sortOne);
+  }
+
+  /** Whether a record that has come is a message of a whole exchange, or ends a flow of such; else its flow has to be read. */
+  readonly #sortOne = (tap: WaitingTap, record: number): void => {
+    switch (this.#records.kindOf(record)) {
+      case RecordKind.DATA:
+        return this.#sortData(tap, record);
+      case RecordKind.GAP:
+        return this.#mustRead(tap);
+      case RecordKind.END:
+        if (tap.unanswered !== 0) return this.#mustRead(tap);
+        this.#records.mark(record, RecordMark.IS_WHOLE);
+        this.unread.flows++;
     }
+  };
+
+  #sortData(tap: WaitingTap, record: number): void {
+    const isToServer = this.#records.directionOf(record) === TO_SERVER;
+    if (tap.unanswered === SILENT) tap.unanswered = 0;
+    if (tap.unanswered < 0 && tap.first === record) {
+      tap.unanswered = tap.owed = tap.unansweredRead;
+      tap.requestBytes = tap.requestBytesRead = tap.unansweredReadBytes;
+    }
+    const isExpected = isToServer ? tap.unanswered >= 0 : tap.unanswered > 0;
+    const bodyBytes = isExpected ? this.#wholeBody(record) : -1;
+    const isMixed = isToServer && tap.unanswered > 0 && bodyBytes + tap.requestBytes > 0;
+    if (bodyBytes < 0 || isMixed) return this.#mustRead(tap);
+    this.#records.mark(record, RecordMark.IS_WHOLE);
+    if (isToServer) {
+      tap.unanswered++;
+      tap.request = record;
+      tap.requestBytes = bodyBytes;
+      return;
+    }
+    this.#count(tap.requestBytes + bodyBytes, 1);
+    tap.requestBytes = 0;
+    tap.unanswered--;
+    tap.responses++;
+    this.came++;
+    if (this.#share > 1 && --this.#untilNext <= 0) this.#pick(tap, record);
   }
 
-  /** The first record of a tap does not wait any more. */
-  #unlink(tap: WaitingTap, at: number): void {
-    tap.first = at === tap.last ? -1 : this.#text.words[(at >> 2) + 1] >>> LINK_SHIFT << 4;
+  /** How long its body is, where the record is one message of HTTP/1.1 and nothing else, behind which there is no tunnel; else -1. */
+  #wholeBody(record: number): number {
+    const records = this.#records;
+    const direction = records.directionOf(record);
+    const end = records.startOf(record) + records.lengthOf(record);
+    const headEnd = SCAN.read(direction, records.text, records.startOf(record), end);
+    if (headEnd <= 0 || SCAN.isAmbiguous || SCAN.method !== MethodKind.OTHER) return -1;
+    const bodyBytes = SCAN.bodyLength(direction, MethodKind.OTHER);
+    return headEnd + bodyBytes === end ? bodyBytes : -1;
   }
 
-  #read(tap: WaitingTap, at: number): void {
-    const { words } = this.#text;
-    const what = words[at >> 2];
-    const start = at + HEAD_BYTES;
-    const direction = (what >> DIRECTION_SHIFT & 1) as Direction;
-    const timeNs = this.#timeNs(at);
-    switch (what & KIND) {
+  /** An exchange whose response was scanned; `bytes` are of both bodies. */
+  #count(bytes: number, by: 1 | -1): void {
+    this.unread.bytes(by * bytes);
+    this.unread.exchange(SCAN.status, by);
+  }
+
+  /** The exchange that this response ends will be read, unless others of its connection are under way. */
+  #pick(tap: WaitingTap, response: number): void {
+    if (tap.unanswered > 0 || tap.request < 0 || tap.owed > 0) return;
+    this.#untilNext = this.#share;
+    for (const record of [tap.request, response]) {
+      this.#records.mark(record, RecordMark.IS_PICKED);
+      this.#picks.push({ tap, record });
+    }
+    tap.responses--;
+  }
+
+  #readPicks(): void {
+    for (const { tap, record } of this.#picks) this.#read(tap, record);
+    this.#picks.length = 0;
+  }
+
+  #drain(tap: WaitingTap): void {
+    while (tap.first >= 0) this.#readOne(tap, this.#records.takeFirst(tap));
+  }
+
+  readonly #readOne = (tap: WaitingTap, record: number) => this.#dispose(tap, record, false);
+  readonly #passOverOne = (tap: WaitingTap, record: number) => this.#dispose(tap, record, true);
+
+  /** What waits no more is read, or passed over if it may be. */
+  #dispose(tap: WaitingTap, record: number, passesOver: boolean): void {
+    const records = this.#records;
+    if (record === tap.request) tap.request = -1;
+    if (records.has(record, RecordMark.IS_PICKED)) return;
+    const isWholeMessage = records.kindOf(record) === RecordKind.DATA &&
+      records.has(record, RecordMark.IS_WHOLE);
+    const isLeft = isWholeMessage
+      ? this.#leaveOut(tap, record, passesOver)
+      : passesOver && this.#passOver(tap, record);
+    if (!isLeft) this.#read(tap, record);
+  }
+
+  /** A message of a whole exchange: whether it need not be read, or must not, since its request was not. */
+  #leaveOut(tap: WaitingTap, record: number, passesOver: boolean): boolean {
+    const direction = this.#records.directionOf(record);
+    if (direction === TO_SERVER) {
+      // Its response has come, and none is owed to a request that was read.
+      const mayBeLeft = passesOver && tap.owed === 0 && tap.responses > tap.leftOut;
+      if (!mayBeLeft) {
+        tap.owed++;
+        return false;
+      }
+      tap.leftOut++;
+      this.#options.passedOver();
+    } else {
+      tap.responses--;
+      if (tap.leftOut === 0) {
+        tap.owed--;
+        return false;
+      }
+      tap.leftOut--;
+    }
+    tap.leaveOut(direction, this.#records.lengthOf(record));
+    return true;
+  }
+
+  #read(tap: WaitingTap, record: number): void {
+    const records = this.#records;
+    const timeNs = records.timeNsOf(record);
+    const direction = records.directionOf(record);
+    const isWhole = records.has(record, RecordMark.IS_WHOLE);
+    switch (records.kindOf(record)) {
       case RecordKind.OPEN:
         void tap.view;
         break;
       case RecordKind.DATA: {
-        const end = start + (words[(at >> 2) + 1] & LENGTH);
-        tap.view.record(direction, this.#text, start, end, timeNs);
+        const start = records.startOf(record);
+        const end = start + records.lengthOf(record);
+        if (isWhole) this.#uncount(tap, record);
+        tap.view.record(direction, records.text, start, end, timeNs);
         break;
       }
       case RecordKind.GAP:
-        tap.view.gap(direction, this.#numbers[start >> 3], timeNs);
+        tap.view.gap(direction, records.numberOf(record), timeNs);
         break;
       case RecordKind.END:
+        if (isWhole) this.unread.flows--;
         tap.view.end(timeNs);
     }
   }
 
+  /** A message of a whole exchange is read. */
+  #uncount(tap: WaitingTap, record: number): void {
+    const bodyBytes = this.#wholeBody(record);
+    if (this.#records.directionOf(record) === TO_SERVER) tap.requestBytesRead = bodyBytes;
+    else {
+      this.#count(tap.requestBytesRead + bodyBytes, -1);
+      tap.requestBytesRead = 0;
+    }
+  }
+
   /** Whether it need not be read: what comes of its flow can be understood without it. */
-  #passOver(tap: WaitingTap, at: number): boolean {
-    const { words } = this.#text;
-    const what = words[at >> 2];
-    switch (what & KIND) {
+  #passOver(tap: WaitingTap, record: number): boolean {
+    const records = this.#records;
+    switch (records.kindOf(record)) {
       case RecordKind.OPEN:
         return true;
       case RecordKind.END:
@@ -191,48 +325,28 @@ export class DeferredRecords {
       case RecordKind.GAP:
         return false;
     }
-    const start = at + HEAD_BYTES;
-    const end = start + (words[(at >> 2) + 1] & LENGTH);
-    const direction = (what >> DIRECTION_SHIFT & 1) as Direction;
-    if (!tap.passOver(direction, this.#text, start, end, this.#timeNs(at))) return false;
+    if (records.has(record, RecordMark.BEGINS_TUNNEL)) return false;
+    const start = records.startOf(record);
+    const end = start + records.lengthOf(record);
+    const direction = records.directionOf(record);
+    if (!tap.passOver(direction, records.text, start, end, records.timeNsOf(record))) return false;
     if (direction === TO_SERVER) this.#options.passedOver();
     return true;
   }
 
-  #timeNs(at: number): number {
-    return this.#numbers[(at >> 3) + 1];
+  #add(tap: WaitingTap, kind: RecordKind, direction: Direction, lengthBytes: number, timeNs: number): number {
+    if (!this.#records.hasRoom(tap, lengthBytes)) this.#makeRoom(timeNs);
+    if (this.#share === 0) tap.unanswered = -1;
+    else if (++this.#unsorted > SORTED_AT_ONCE) this.#sort();
+    return this.#records.add(tap, kind, direction, lengthBytes, timeNs);
   }
 
-  /** Makes room, and answers where the record's own bytes go. */
-  #add(tap: WaitingTap, what: number, lengthBytes: number, timeNs: number): number {
-    let block = this.#blocks[this.#at];
-    if (block.end + HEAD_BYTES + lengthBytes > block.start + BLOCK_BYTES) block = this.#nextBlock(timeNs);
-    if (tap.round !== block.round) {
-      if (block.taps.length === TAPS_MAX) block = this.#nextBlock(timeNs);
-      tap.round = block.round;
-      tap.number = block.taps.push(tap) - 1;
-    }
-    const at = block.end;
-    const { words } = this.#text;
-    words[at >> 2] = what | tap.number << TAP_SHIFT;
-    words[(at >> 2) + 1] = lengthBytes;
-    this.#numbers[(at >> 3) + 1] = timeNs;
-    block.end = nextAt(at, lengthBytes);
-    if (tap.first < 0) tap.first = at;
-    else words[(tap.last >> 2) + 1] |= at >> 4 << LINK_SHIFT;
-    tap.last = at;
-    return at + HEAD_BYTES;
-  }
-
-  #nextBlock(timeNs: number): Block {
-    if (this.#options.isFollowed()) this.flush();
-    else {
-      this.#at = (this.#at + 1) % this.#blocks.length;
-      const oldest = this.#blocks[this.#at];
-      this.#empty(oldest, timeNs - this.#timeNs(oldest.start) < LEISURE_NS);
-    }
-    return this.#blocks[this.#at];
+  #makeRoom(timeNs: number): void {
+    const { followers } = this.#options;
+    if (followers.readAll) return this.flush();
+    this.#readUrgent();
+    if (followers.isEmpty) this.#share = 0;
+    const isFast = timeNs - this.#records.oldestNs < LEISURE_NS;
+    this.#records.turn(isFast ? this.#passOverOne : this.#readOne);
   }
 }
-
-const nextAt = (at: number, lengthBytes: number): number => at + HEAD_BYTES + lengthBytes + 15 & ~15;

@@ -4,10 +4,11 @@ import type { CodecSession } from "../../codecs/codec.ts";
 import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 import { Http2To1Session } from "../../codecs/http2to1/session.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
-import { type DeferredRecords, RECORD_BYTES_MAX, type WaitingTap } from "./deferred_records.ts";
+import { type DeferredRecords, SILENT, type WaitingTap } from "./deferred_records.ts";
 import type { FlowView, PassedOver } from "./flow_view.ts";
-import { beginsTunnel, type ScannedText } from "./head_scan.ts";
+import type { ScannedText } from "./head_scan.ts";
 import { beginsWithHead } from "./http1_half.ts";
+import { RECORD_BYTES_MAX } from "./waiting_records.ts";
 
 export interface DeferredFlow {
   readonly openedNs: number;
@@ -15,6 +16,8 @@ export interface DeferredFlow {
   readonly open: (passedOver: PassedOver) => FlowView;
   /** Both sides have agreed on HTTP/2, of which all must be read. */
   readonly isHttp2: boolean;
+  /** It is not seen from its beginning on. */
+  readonly isLate: boolean;
 }
 
 export class DeferredTap implements FlowTap, WaitingTap {
@@ -22,17 +25,28 @@ export class DeferredTap implements FlowTap, WaitingTap {
   round = -1;
   first = -1;
   last = -1;
+  unanswered: number;
+  owed = 0;
+  responses = 0;
+  leftOut = 0;
+  request = -1;
+  requestBytes = 0;
+  requestBytesRead = 0;
+  isUrgent = false;
   readonly #records: DeferredRecords;
   readonly #flow: DeferredFlow;
   #view: FlowView | undefined;
   /** A codec tells what it reads, at once. */
   #isTold = false;
+  /** What was passed over before anything was read. */
   #toServerBytes = 0;
   #toClientBytes = 0;
+  #isWhole = true;
 
   constructor(records: DeferredRecords, flow: DeferredFlow) {
     this.#records = records;
     this.#flow = flow;
+    this.unanswered = flow.isHttp2 || flow.isLate ? -1 : SILENT;
     records.open(this, flow.openedNs);
   }
 
@@ -41,14 +55,31 @@ export class DeferredTap implements FlowTap, WaitingTap {
   }
 
   get view(): FlowView {
-    return this.#view ??= this.#flow.open([this.#toServerBytes, this.#toClientBytes]);
+    return this.#view ??= this.#flow.open({
+      toServer: this.#toServerBytes,
+      toClient: this.#toClientBytes,
+      isWhole: this.#isWhole,
+    });
+  }
+
+  get unansweredRead(): number {
+    return this.#view?.unanswered ?? -1;
+  }
+
+  get unansweredReadBytes(): number {
+    return this.#view?.unansweredBytes ?? 0;
+  }
+
+  leaveOut(direction: Direction, lengthBytes: number): void {
+    if (this.#view !== undefined) this.#view.leaveOut(direction, lengthBytes);
+    else this.#pass(direction, lengthBytes);
   }
 
   passOver(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean {
-    if (this.#view !== undefined) return this.#view.passOver(direction, text, start, end, timeNs);
-    if (!this.#isHttp1(direction, text, start, end) || beginsTunnel(direction, text, start)) return false;
-    if (direction === TO_SERVER) this.#toServerBytes += end - start;
-    else this.#toClientBytes += end - start;
+    if (this.#view !== undefined) return this.#view.passOver(direction, end - start, timeNs);
+    if (!this.#isHttp1(direction, text, start, end)) return false;
+    this.#isWhole = false;
+    this.#pass(direction, end - start);
     return true;
   }
 
@@ -76,6 +107,11 @@ export class DeferredTap implements FlowTap, WaitingTap {
   end(timeNs: number): void {
     if (this.#isTold) this.view.end(timeNs);
     else this.#records.end(this, timeNs);
+  }
+
+  #pass(direction: Direction, lengthBytes: number): void {
+    if (direction === TO_SERVER) this.#toServerBytes += lengthBytes;
+    else this.#toClientBytes += lengthBytes;
   }
 
   /** Of a flow that nobody has read: what its first piece to the server tells. */

@@ -157,6 +157,11 @@ export class ExchangeLog {
     if (this.bodyBytesMax > 0) this.#keep(at, isRequest, bytes, start, end);
   }
 
+  /** Bytes of the request's body so far. */
+  requestBytes(row: number): number {
+    return this.has(row) ? this.memory.requestBytes[this.#at(row)] : 0;
+  }
+
   /** Bytes of a body are lost. */
   bodyGap(row: number, direction: Direction, lengthBytes: number): void {
     if (!this.has(row)) return;

@@ -14,10 +14,9 @@ import { type FlowLines, flowLines } from "./flow_lines.ts";
 import { FOLLOW_MS, type Follower, type Followers } from "./followers.ts";
 import { LogReader } from "./log_reader.ts";
 import { RowChoice } from "./row_choice.ts";
-import { RowCounts } from "./row_counts.ts";
 import type { LiveView } from "./live.ts";
 
-/** A line is sent at least so often: that is how it is found out that nobody reads any more. */
+/** A line is sent at least so often, or at each look: that is how it is found out that nobody reads any more. */
 const IDLE_MS = 1000;
 /** What waits for a reader that is slow; what comes then stays in the log, until it is overtaken. */
 const WAITING_BYTES_MAX = 512 * 1024;
@@ -104,7 +103,6 @@ class Watcher implements Follower {
   readonly #options: FeedOptions;
   readonly #choice: RowChoice;
   readonly #left: () => void;
-  readonly #counts = new RowCounts();
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #sentMs = -Infinity;
   /** There was something new then, whether it was sent or not. */
@@ -136,23 +134,29 @@ class Watcher implements Follower {
     }, { highWaterMark: WAITING_BYTES_MAX, size: (chunk) => chunk!.byteLength });
   }
 
+  get readsAll(): boolean {
+    return this.#choice.readsAll;
+  }
+
   end(): void {
     this.#controller.close();
     this.#leave();
   }
 
+  get dueMs(): number {
+    return this.#newsMs + this.#choice.pauseMs;
+  }
+
   look(nowMs: number): void {
-    if (nowMs - this.#newsMs < this.#choice.pauseMs || this.#controller.desiredSize! <= 0) return;
-    const isIdle = nowMs - this.#sentMs >= IDLE_MS;
-    if (this.reader.waiting > 0) this.#newsMs = nowMs;
-    else if (!isIdle) return;
-    const rows = this.#choice.next(this.#counts);
+    if (nowMs < this.dueMs || this.#controller.desiredSize! <= 0) return;
+    const choice = this.#choice;
+    const rows = choice.next();
+    if (choice.hadNews) this.#newsMs = nowMs;
+    if (rows.length === 0 && nowMs - this.#sentMs < IDLE_MS) return;
+    this.#sentMs = nowMs;
     const lines: FeedLine[] = rows.map((row) => rowLine(row, this.#options.showsSecrets));
     const { waiting, missed } = this.reader;
-    const { skipped } = this.#choice;
-    if (lines.length === 0 && !isIdle) return;
-    this.#sentMs = nowMs;
-    const counts = this.#counts.copy();
+    const { counts, skipped } = choice;
     lines.push({ kind: "tick", nowMs: Date.now(), counts, skipped, missed, waiting });
     this.#send(lines);
   }

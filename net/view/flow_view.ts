@@ -23,11 +23,18 @@ export interface SharedByViews {
   failed(error: unknown): void;
 }
 
-/** Bytes of each direction that were passed over before anything of a flow was read. */
-export type PassedOver = readonly [toServer: number, toClient: number];
+/** What was passed over before anything of a flow was read: HTTP/1.1. */
+export interface PassedOver {
+  /** Bytes of each direction. */
+  readonly toServer: number;
+  readonly toClient: number;
+  /** Whole exchanges and nothing else: what follows is in step. */
+  readonly isWhole: boolean;
+}
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
+const NOT_PASSED_OVER: PassedOver = { toServer: 0, toClient: 0, isWhole: true };
 
 export class FlowView implements FlowTap {
   readonly #facts: FlowFacts;
@@ -36,6 +43,8 @@ export class FlowView implements FlowTap {
   readonly #openedNs: number;
   /** It is not read from its beginning on. */
   readonly #isLate: boolean;
+  /** Since that was passed over. */
+  readonly #isPassedOver: boolean;
   /** Bytes of each direction, lost ones included. */
   #toServerBytes = 0;
   #toClientBytes = 0;
@@ -51,15 +60,17 @@ export class FlowView implements FlowTap {
     facts: FlowFacts,
     shared: SharedByViews,
     timeNs: number,
-    [toServer, toClient]: PassedOver = [0, 0],
+    { toServer, toClient, isWhole }: PassedOver = NOT_PASSED_OVER,
   ) {
     this.#facts = facts;
     this.#toServerBytes = toServer;
     this.#toClientBytes = toClient;
-    this.#isLate = facts.joinedLate || toServer + toClient > 0;
+    this.#isPassedOver = !isWhole;
+    this.#isLate = facts.joinedLate || this.#isPassedOver;
     this.#shared = shared;
     this.#context = { ...shared.context, flowAt: () => this.#flowAt() };
     this.#openedNs = timeNs;
+    if (toServer > 0) this.#view = this.#passedOver();
     const { log } = shared.context;
     log.end(log.begin(RowKind.FLOW_BEGIN, Protocol.OTHER, this.#flowAt(), timeNs), timeNs);
   }
@@ -98,10 +109,29 @@ export class FlowView implements FlowTap {
     }
   }
 
+  /** Requests that wait for their responses, while nothing of a message is under way; -1 else, and where that is not known. */
+  get unanswered(): number {
+    if (this.#hasFailed) return -1;
+    if (this.#view !== undefined) return this.#view.unanswered ?? -1;
+    const isNew = !this.#isLate && this.#held.length === 0;
+    return isNew && this.#facts.alpn !== "h2" ? 0 : -1;
+  }
+
+  /** Bytes of the bodies of these. */
+  get unansweredBytes(): number {
+    return this.#view?.unansweredBytes ?? 0;
+  }
+
+  /** A message that nobody reads, of an exchange of which nobody reads the other. */
+  leaveOut(direction: Direction, lengthBytes: number): void {
+    this.#view ??= this.#passedOver();
+    this.#count(direction, lengthBytes);
+  }
+
   /** A piece that nobody reads: true; false where what follows could not be understood without it. */
-  passOver(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean {
-    if (!this.#hasFailed && !this.#isPassable(direction, text, start, timeNs)) return false;
-    this.#count(direction, end - start);
+  passOver(direction: Direction, lengthBytes: number, timeNs: number): boolean {
+    if (!this.#hasFailed && !this.#isPassable(timeNs)) return false;
+    this.#count(direction, lengthBytes);
     return true;
   }
 
@@ -120,9 +150,9 @@ export class FlowView implements FlowTap {
     log.end(row, timeNs);
   }
 
-  #isPassable(direction: Direction, text: ScannedText, start: number, timeNs: number): boolean {
+  #isPassable(timeNs: number): boolean {
     try {
-      return this.#view?.passOver?.(direction, text, start, timeNs) ?? false;
+      return this.#view?.passOver?.(timeNs) ?? false;
     } catch (error) {
       this.#fail(error, timeNs);
       return true;
@@ -198,6 +228,13 @@ export class FlowView implements FlowTap {
     return isHttp2
       ? new Http2View(this.#context, this.#shared.connections, joinedLate)
       : new Http1View(this.#context, joinedLate);
+  }
+
+  /** What reads on behind exchanges of HTTP/1.1 that nobody has read. */
+  #passedOver(): Http1View {
+    const view = new Http1View(this.#context, this.#isLate, this.#isPassedOver);
+    view.heads = 1;
+    return view;
   }
 
   /** Passes on what was held. */

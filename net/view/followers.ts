@@ -4,10 +4,14 @@
 /** Nobody is told more often what is new: it is read by people. */
 export const FOLLOW_MS = 250;
 /** Nor so often where more comes than anybody reads, of which a sample is told: the more there is, up to this. */
-export const FOLLOW_MANY_MS = 4 * FOLLOW_MS;
+export const FOLLOW_MANY_MS = 8 * FOLLOW_MS;
 
 export interface Follower {
-  /** Tells what is new, unless something was a short time ago, see {@linkcode FOLLOW_MS}; `nowMs` is of `performance.now()`. */
+  /** Nothing may be left out of what it looks at. */
+  readonly readsAll: boolean;
+  /** Before that it has nothing to tell, since something was a short time ago, see {@linkcode FOLLOW_MS}. */
+  readonly dueMs: number;
+  /** Tells what is new, if it is due; `nowMs` is of `performance.now()`. */
   look(nowMs: number): void;
   /** It could not tell, and looks no more. */
   fail(error: unknown): void;
@@ -21,8 +25,11 @@ export class Followers {
   readonly #followers = new Set<Follower>();
   readonly #timerMs: number;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** When they were asked to last, and when the first of them is due. */
+  #askedMs = -Infinity;
+  #dueMs = -Infinity;
 
-  /** `timerMs`: so often they look whoever calls {@linkcode look} or not. */
+  /** `timerMs`: so often they look still where nobody calls {@linkcode look}. */
   constructor(timerMs: number = FOLLOW_MS) {
     this.#timerMs = timerMs;
   }
@@ -31,9 +38,18 @@ export class Followers {
     return this.#followers.size === 0;
   }
 
+  /** Nothing may be left unread. */
+  get readAll(): boolean {
+    for (const follower of this.#followers) if (follower.readsAll) return true;
+    return false;
+  }
+
   add(follower: Follower): void {
     this.#followers.add(follower);
-    this.#timer ??= setInterval(() => this.look(), this.#timerMs);
+    this.#dueMs = -Infinity;
+    this.#timer ??= setInterval(() => {
+      if (performance.now() - this.#askedMs >= this.#timerMs / 2) this.look();
+    }, this.#timerMs);
   }
 
   delete(follower: Follower): void {
@@ -43,13 +59,15 @@ export class Followers {
     this.#timer = undefined;
   }
 
-  /** Something may be new, or time has passed; may be called as often as that is. */
-  look(): void {
-    if (this.#followers.size === 0) return;
-    const nowMs = performance.now();
+  /** Something may be new, or time has passed; may be called as often as that is. `nowMs` is of `performance.now()`. */
+  look(nowMs: number = performance.now()): void {
+    this.#askedMs = nowMs;
+    if (nowMs < this.#dueMs || this.#followers.size === 0) return;
+    this.#dueMs = Infinity;
     for (const follower of this.#followers) {
       try {
         follower.look(nowMs);
+        this.#dueMs = Math.min(this.#dueMs, follower.dueMs);
       } catch (error) {
         // Of whoever follows alone: the agent goes on.
         this.delete(follower);

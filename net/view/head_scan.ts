@@ -14,7 +14,7 @@ const LOW_BITS = 0x7f7f7f7f;
 const LINE_FEEDS = 0x0a0a0a0a;
 
 const ascii = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-const VERSION = ascii("http/1.");
+const VERSION = ascii("HTTP/1.");
 const CONTENT_LENGTH = ascii("content-length");
 const TRANSFER_ENCODING = ascii("transfer-encoding");
 const UPGRADE = ascii("upgrade");
@@ -98,6 +98,18 @@ export class HeadScan {
     return isHead ? this.#fields(text, lineEnd + 1, end) : -1;
   }
 
+  /**
+   * Of the message that was read, where its request had `method`; -1 where its length is not told, or more than a message begins.
+   * RFC 9112, section 6.3.
+   */
+  bodyLength(direction: Direction, method: MethodKind): number {
+    if (this.isChunked) return -1;
+    if (direction === TO_SERVER) return Math.max(0, this.contentLength);
+    const { status, contentLength } = this;
+    if (status < 200 || method === MethodKind.CONNECT) return -1;
+    return method === MethodKind.HEAD || status === 204 || status === 304 ? 0 : contentLength;
+  }
+
   #requestLine(bytes: Uint8Array, start: number, lineEnd: number): boolean {
     const end = bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
     const version = end - VERSION.length - 1;
@@ -123,7 +135,7 @@ export class HeadScan {
   #version(bytes: Uint8Array, at: number): boolean {
     const minor = bytes[at + VERSION.length] - ZERO;
     this.isHttp10 = minor === 0;
-    return (minor === 0 || minor === 1) && isAt(bytes, at, VERSION);
+    return (minor === 0 || minor === 1) && isExactlyAt(bytes, at, VERSION);
   }
 
   /** Answers where the empty line behind them ends, 0 where there is none before `end`. */
@@ -213,6 +225,11 @@ function isAt(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
     const letter = bytes[at + i];
     if (letter !== name[i] && (letter | LOWER) !== name[i]) return false;
   }
+  return true;
+}
+
+function isExactlyAt(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) if (bytes[at + i] !== name[i]) return false;
   return true;
 }
 

@@ -39,6 +39,8 @@ export class Http1Half implements MessageParts {
   isResynced = false;
   /** While it is lost since bytes were: messages may be among them. */
   isLostByGap = false;
+  /** While it is lost since nobody read what came. */
+  isPassedOver = false;
   #state: State;
   #reader: MessageReader;
   readonly #owner: Http1Owner;
@@ -58,9 +60,14 @@ export class Http1Half implements MessageParts {
     return this.#state === "lost";
   }
 
+  /** The next piece should begin a message. */
+  get isBetweenMessages(): boolean {
+    return this.#state === "reading" && this.#reader.isIdle;
+  }
+
   /** A piece that may be just one message; true: it is, and was taken. */
   message(text: ScannedText, start: number, end: number, timeNs: number): boolean {
-    if (this.#state !== "reading" || !this.#reader.isIdle) return false;
+    if (!this.isBetweenMessages) return false;
     this.beganNs = timeNs;
     if (!this.#owner.wholeMessage(this.direction, text, start, end)) return false;
     this.isResynced = false;
@@ -72,7 +79,7 @@ export class Http1Half implements MessageParts {
       if (!beginsWithHead(this.direction, bytes)) return;
       this.#state = "reading";
       this.isResynced = true;
-      this.isLostByGap = false;
+      this.isLostByGap = this.isPassedOver = false;
       this.#reader = new MessageReader(this.direction, this);
     }
     if (this.#reader.isIdle) {
@@ -98,6 +105,7 @@ export class Http1Half implements MessageParts {
     if (this.#state !== "reading") return;
     this.#state = "lost";
     this.isLostByGap = false;
+    this.isPassedOver = true;
     this.#closeAccount();
   }
 

@@ -2,7 +2,7 @@
 /** A connection of HTTP/1.1 into the exchange log. @module */
 import { Framing } from "../../codecs/decode/message_reader.ts";
 import { type Direction, TO_CLIENT, TO_SERVER } from "../../codecs/direction.ts";
-import { beginsTunnel, HeadScan, MethodKind, scannedCopy, type ScannedText, textOf } from "./head_scan.ts";
+import { HeadScan, MethodKind, scannedCopy, type ScannedText, textOf } from "./head_scan.ts";
 import type { Cut } from "./exchange.ts";
 import { Http1Half, type Http1Owner } from "./http1_half.ts";
 import { Mark, Protocol, RowKind } from "./log_layout.ts";
@@ -24,7 +24,7 @@ const encoder = new TextEncoder();
 
 /** What it has of each direction are fields, not pairs: most of what a request costs is memory that nothing has touched for long. */
 export class Http1View implements ProtocolView, Http1Owner {
-  /** Heads that were read. */
+  /** Heads that came. */
   heads = 0;
   readonly #context: ViewContext;
   readonly #toServer: Http1Half;
@@ -43,15 +43,28 @@ export class Http1View implements ProtocolView, Http1Owner {
   #start = 0;
   #end = 0;
 
-  constructor(context: ViewContext, joinedLate: boolean) {
+  /** `joinedLate`: it is not read from its beginning on; what came before may have been passed over. */
+  constructor(context: ViewContext, joinedLate: boolean, isPassedOver = false) {
     this.#context = context;
     const { memory } = context;
     this.#toServer = new Http1Half(TO_SERVER, this, memory, joinedLate);
     this.#toClient = new Http1Half(TO_CLIENT, this, memory, joinedLate);
+    this.#toServer.isPassedOver = isPassedOver;
   }
 
   get protocol(): Protocol {
     return this.heads > 0 ? Protocol.HTTP_1_1 : Protocol.OTHER;
+  }
+
+  /** Of the methods that change what a response means at most the next is known: where one may be among them it is -1, too. */
+  get unanswered(): number {
+    const isIdle = this.#toServer.isBetweenMessages && this.#toClient.isBetweenMessages;
+    const { count, nextMethod } = this.#waiting;
+    return isIdle && count <= 1 && nextMethod === MethodKind.OTHER ? count : -1;
+  }
+
+  get unansweredBytes(): number {
+    return this.#context.log.requestBytes(this.#waiting.nextRow);
   }
 
   message(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean {
@@ -70,9 +83,8 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#half(direction).gapOf(lengthBytes);
   }
 
-  passOver(direction: Direction, text: ScannedText, start: number, timeNs: number): boolean {
-    const isAnswerOfConnect = this.#waiting.nextMethod === MethodKind.CONNECT;
-    if (this.#isTunnel || isAnswerOfConnect || beginsTunnel(direction, text, start)) return false;
+  passOver(timeNs: number): boolean {
+    if (this.#isTunnel || this.#waiting.nextMethod === MethodKind.CONNECT) return false;
     if (this.#toServer.isLost && this.#toClient.isLost) return true;
     this.#timeNs = timeNs;
     this.#toServer.passOver();
@@ -94,7 +106,7 @@ export class Http1View implements ProtocolView, Http1Owner {
 
   wholeMessage(direction: Direction, text: ScannedText, start: number, end: number): boolean {
     const headEnd = this.#scan(direction, text, start, end);
-    if (headEnd <= 0 || headEnd + this.#bodyLength(direction) !== end) return false;
+    if (headEnd <= 0 || headEnd + SCAN.bodyLength(direction, this.#waiting.nextMethod) !== end) return false;
     this.heads++;
     if (direction === TO_SERVER) this.#request();
     else this.#response();
@@ -110,16 +122,6 @@ export class Http1View implements ProtocolView, Http1Owner {
     this.#text = text;
     this.#start = start;
     return this.#end = SCAN.read(direction, text, start, end);
-  }
-
-  /** Of the message whose head was scanned; -1 where its length is not told, or more than a message begins. */
-  #bodyLength(direction: Direction): number {
-    if (SCAN.isChunked) return -1;
-    if (direction === TO_SERVER) return Math.max(0, SCAN.contentLength);
-    const { status, contentLength } = SCAN;
-    const method = this.#waiting.nextMethod;
-    if (status < 200 || method === MethodKind.CONNECT) return -1;
-    return method === MethodKind.HEAD || status === 204 || status === 304 ? 0 : contentLength;
   }
 
   head(direction: Direction, bytes: Uint8Array): Framing | undefined {
@@ -228,12 +230,10 @@ export class Http1View implements ProtocolView, Http1Owner {
   #response(): Framing {
     const { status } = SCAN;
     if (status < 200 && status !== 101) return 0;
-    const { log, flowAt } = this.#context;
+    const { log } = this.#context;
     const half = this.#toClient;
     const method = this.#waiting.nextMethod;
-    const row = this.#waiting.count > 0
-      ? this.#waiting.take()
-      : log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, flowAt(), half.beganNs);
+    const row = this.#waiting.count > 0 ? this.#waiting.take() : this.#beginUnasked(status);
     if (!log.hasMark(row, Mark.REQUEST_ENDED) && this.#requestRow !== row) {
       log.mark(row, Mark.NO_REQUEST | Mark.REQUEST_ENDED);
       if (this.#toServer.isLostByGap) log.cut(row, "gap");
@@ -249,6 +249,13 @@ export class Http1View implements ProtocolView, Http1Owner {
     if (method === MethodKind.HEAD || status === 204 || status === 304) return 0;
     if (SCAN.isChunked) return Framing.CHUNKED;
     return SCAN.contentLength >= 0 ? SCAN.contentLength : Framing.UNTIL_END;
+  }
+
+  /** A response whose request was not read; -1 where that was passed over, and counted so, but of a tunnel all is told. */
+  #beginUnasked(status: number): number {
+    if (this.#toServer.isPassedOver && status !== 101) return -1;
+    const { log, flowAt } = this.#context;
+    return log.begin(RowKind.EXCHANGE, Protocol.HTTP_1_1, flowAt(), this.#toClient.beganNs);
   }
 
   #beginTunnel(): void {

@@ -20,28 +20,47 @@ export interface ReadableLog {
   readonly buffer: SharedArrayBuffer;
   /** Has written into it what came so far. Absent where that is done anyway, and in other threads. */
   readonly update?: () => void;
+  /** Absent where all is read. */
+  readonly unread?: UnreadExchanges;
+}
+
+/** Exchanges that wait to be read, for who is content with some of many. */
+export interface UnreadExchanges {
+  /** Has one of `share` read that come from now on, as it comes; of what waits all that is none of them. With 1, and at first, all waits no more. */
+  sample(share: number): void;
+  /** How many ever came since somebody samples. */
+  came(): number;
+  /** Sums over those that nobody has read; they wait, or have been passed over. */
+  readonly counts: RowCounts;
 }
 
 export class LogReader {
   readonly #memory: LogMemory;
   readonly #arena: LogArena;
   readonly #update: (() => void) | undefined;
+  /** Where not all is read for it. */
+  readonly unread: UnreadExchanges | undefined;
   #next = 0;
   /** Of {@linkcode Head.PASSED_OVER} what it has counted as missed, or leaves out. */
   #passedOver = 0;
   /** Entries that had left the log before they were read, as far as that is known. */
   missed = 0;
 
-  constructor({ buffer, update }: ReadableLog) {
+  constructor({ buffer, update, unread }: ReadableLog) {
     this.#memory = logMemory(buffer);
     this.#update = update;
+    this.unread = unread;
     this.#arena = new LogArena(this.#memory);
   }
 
   get #end(): number {
-    this.#update?.();
     Atomics.load(this.#memory.fence, 0);
     return this.#memory.head[Head.ENDED];
+  }
+
+  /** Has what came so far written into the log. */
+  update(): void {
+    this.#update?.();
   }
 
   /** What was open when its place was needed for something newer. */
@@ -49,13 +68,20 @@ export class LogReader {
     return this.#memory.head[Head.FELL_OUT];
   }
 
+  /** Has a share of exchanges written into it, see {@linkcode UnreadExchanges}; what is passed over then is not missed, but unread. */
+  sample(unread: UnreadExchanges, share: number): void {
+    unread.sample(share);
+    this.#passedOver = this.#memory.head[Head.PASSED_OVER];
+  }
+
   /** Leaves out what has ended so far, but for the last `keep`. */
   passOver(keep: number): void {
+    this.update();
     this.#next = Math.max(this.#next, this.#end - keep);
     this.#passedOver = this.#memory.head[Head.PASSED_OVER];
   }
 
-  /** How many have ended since the last call of {@linkcode ended} or {@linkcode take}. */
+  /** How many are in the log since the last call of {@linkcode ended} or {@linkcode take}. */
   get waiting(): number {
     return this.#end - this.#next;
   }
@@ -69,7 +95,7 @@ export class LogReader {
     }
   }
 
-  /** The numbers of up to so many of them, which are counted. For the thread that writes the log: they are there until others have their turn. */
+  /** The numbers of up to so many that are in the log, which are counted. For the thread that writes the log: they are there until others have their turn. */
   take(most: number, counts?: RowCounts): number[] {
     const memory = this.#memory;
     const { ended, rows, head } = memory;
@@ -87,6 +113,12 @@ export class LogReader {
       numbers.push(number);
     }
     return numbers;
+  }
+
+  /** By when they ended. */
+  sort(numbers: number[]): number[] {
+    const { endNs } = this.#memory;
+    return numbers.sort((one, other) => endNs[this.#at(one)] - endNs[this.#at(other)]);
   }
 
   /** Whether lists have it: the beginning of a flow is no row, nor is the end of one whose exchanges are listed. It must be there. */
@@ -134,6 +166,7 @@ export class LogReader {
   }
 
   *#numbers(): Generator<number> {
+    this.update();
     const { ended, rows } = this.#memory;
     for (let end = this.#end; this.#next < end; end = this.#end) {
       this.#passOverOvertaken(end);

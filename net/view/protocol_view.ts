@@ -22,12 +22,19 @@ export interface ViewContext {
 export interface ProtocolView {
   /** What the flow was found to be so far. */
   readonly protocol: Protocol;
+  /** Requests that wait for their responses, while nothing of a message is under way; else, and without this, -1. */
+  readonly unanswered?: number;
+  /** Bytes of the bodies of these. */
+  readonly unansweredBytes?: number;
   /** A piece that may be just one message, in memory where it begins at a multiple of 4; false: it is not, and was not taken. */
   message?(direction: Direction, text: ScannedText, start: number, end: number, timeNs: number): boolean;
   data(direction: Direction, bytes: Uint8Array, timeNs: number): void;
   gap(direction: Direction, lengthBytes: number, timeNs: number): void;
-  /** A piece that nobody reads, nor those that may follow: true; false where it cannot go on without it. Without this: never. */
-  passOver?(direction: Direction, text: ScannedText, start: number, timeNs: number): boolean;
+  /**
+   * A piece that begins no tunnel is not read, nor are those that may follow: true; false where it cannot go on without it. Without
+   * this: never.
+   */
+  passOver?(timeNs: number): boolean;
   /** Nothing more comes; rows that are open end. */
   end(timeNs: number): void;
 }

@@ -5,7 +5,7 @@ import { newSharedByConnections } from "../../codecs/http2/connection.ts";
 import { MemoryBudget } from "../../codecs/memory_budget.ts";
 import type { Flow } from "../mirror/flow.ts";
 import type { FlowTap } from "../mirror/flow_tap.ts";
-import { DeferredRecords, WAITING_BYTES_MAX } from "./deferred_records.ts";
+import { DeferredRecords } from "./deferred_records.ts";
 import { DeferredTap } from "./deferred_tap.ts";
 import type { Entry } from "./exchange.ts";
 import type { Filter } from "./filter.ts";
@@ -13,7 +13,9 @@ import { ExchangeLog } from "./exchange_log.ts";
 import { factsOf, type FlowFacts } from "./flow_facts.ts";
 import { FlowView, type PassedOver, type SharedByViews } from "./flow_view.ts";
 import { LOG_BYTES_DEFAULT } from "./log_layout.ts";
-import { LogReader, type ReadableLog } from "./log_reader.ts";
+import type { Followers } from "./followers.ts";
+import { LogReader, type ReadableLog, type UnreadExchanges } from "./log_reader.ts";
+import { BLOCK_BYTES, BLOCK_MEMORY_BYTES } from "./waiting_records.ts";
 
 /** What all flows may hold of heads and streams that are not whole: a third of what `http2to1` may. */
 const HELD_BYTES_MAX = 48 * 1024 * 1024;
@@ -21,7 +23,9 @@ const HELD_BYTES_MAX = 48 * 1024 * 1024;
 const DECODERS_MAX = 256;
 /** Of the log's memory, for what nobody has read; in a small log all is read at once. */
 const WAITING_SHARE = 8;
+const BLOCKS_MAX = 16;
 const WAITING_LOG_MIN = 4 * 1024 * 1024;
+const READ_ALL = { isEmpty: false, readAll: true };
 
 export interface ViewOptions {
   /** Bytes of the log. */
@@ -31,10 +35,10 @@ export interface ViewOptions {
   /** Which entries readers get. Default: all. */
   readonly filter?: Filter;
   /**
-   * Whether anybody reads the log as it goes on. What comes fast while nobody does is kept only as far as an eighth of the log, 8 MiB
-   * at most, has room for it. Default: somebody does.
+   * Who reads the log as it goes on. What comes fast while nobody reads all of it is kept only as far as an eighth of the log, 8 MiB
+   * at most, has room for it. Default: somebody reads all.
    */
-  readonly isFollowed?: () => boolean;
+  readonly followers?: Pick<Followers, "isEmpty" | "readAll">;
   /** A reader of a flow threw. */
   readonly failed: (error: unknown) => void;
 }
@@ -66,17 +70,17 @@ export class View {
   #missed = 0;
 
   constructor(options: ViewOptions, readers: readonly EntryReader[]) {
-    const { logBytes = LOG_BYTES_DEFAULT, isFollowed } = options;
-    const mayWait = readers.length === 0 && isFollowed !== undefined && logBytes >= WAITING_LOG_MIN;
-    const waitingBytes = mayWait ? Math.min(WAITING_BYTES_MAX, logBytes / WAITING_SHARE) : 0;
-    this.log = new ExchangeLog(logBytes - waitingBytes, options.bodyBytes);
+    const { logBytes = LOG_BYTES_DEFAULT, followers } = options;
+    const mayWait = readers.length === 0 && followers !== undefined && logBytes >= WAITING_LOG_MIN;
+    const blocks = mayWait ? Math.min(BLOCKS_MAX, Math.floor(logBytes / WAITING_SHARE / BLOCK_BYTES)) : 0;
+    this.log = new ExchangeLog(logBytes - blocks * BLOCK_MEMORY_BYTES, options.bodyBytes);
     this.#readers = readers;
     this.#filter = options.filter ?? (() => true);
     this.#reader = new LogReader(this.readable);
     if (readers.length === 0) {
       this.#deferred = new DeferredRecords({
-        waitingBytes,
-        isFollowed: mayWait ? isFollowed : () => true,
+        blocks: Math.max(1, blocks),
+        followers: mayWait ? followers : READ_ALL,
         passedOver: () => this.log.passOver(),
       });
     }
@@ -104,12 +108,23 @@ export class View {
   open(facts: FlowFacts, timeNs: number): FlowTap {
     const open = (passedOver?: PassedOver) => new FlowView(facts, this.#shared, timeNs, passedOver);
     if (this.#deferred === undefined) return open();
-    return new DeferredTap(this.#deferred, { openedNs: timeNs, open, isHttp2: facts.alpn === "h2" });
+    const { joinedLate: isLate, alpn } = facts;
+    return new DeferredTap(this.#deferred, { openedNs: timeNs, open, isHttp2: alpn === "h2", isLate });
   }
 
   /** The log, for whoever reads it now and then. */
   get readable(): ReadableLog {
-    return { buffer: this.log.memory.buffer, update: () => this.update() };
+    const update = () => this.update();
+    const deferred = this.#deferred;
+    return { buffer: this.log.memory.buffer, update, ...deferred && { unread: this.#unread(deferred) } };
+  }
+
+  #unread(deferred: DeferredRecords): UnreadExchanges {
+    const sample = (share: number) => {
+      deferred.sample(share);
+      this.log.publish();
+    };
+    return { sample, counts: deferred.unread, came: () => deferred.came };
   }
 
   /** Has written into the log what came so far. */

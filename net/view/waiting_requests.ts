@@ -24,7 +24,12 @@ export class WaitingRequests {
     return this.#more === undefined ? 1 : 1 + this.#more.length - this.#next;
   }
 
-  /** Of the request whose response comes next. */
+  /** Of the request whose response comes next; -1: there is none. */
+  get nextRow(): number {
+    return this.#row;
+  }
+
+  /** Of that, too. */
   get nextMethod(): MethodKind {
     return this.#row < 0 ? MethodKind.OTHER : this.#method;
   }

@@ -16,7 +16,7 @@ const NEVER_MS = 2 ** 30;
 /** A log, and one who reads its rows. */
 class Followed implements AsyncDisposable {
   readonly followers = new Followers(NEVER_MS);
-  readonly #log = new ExchangeLog(LOG_BYTES_MIN, 0);
+  readonly #log = new ExchangeLog(4 * LOG_BYTES_MIN, 0);
   readonly #flowAt: number;
   readonly stream: RowStream;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -95,7 +95,7 @@ Deno.test("page: of more than anybody reads a sample is told, the less often the
     await turn();
     add(many);
     followed.stream.look(nowMs);
-    assert.deepEqual(await sample, Array.from({ length: 25 }, (_, at) => rows - 25 + at));
+    assert.deepEqual(await sample, Array.from({ length: 10 }, (_, at) => rows - 10 + at));
     const few = followed.next();
     await turn();
     add(1);
@@ -130,7 +130,7 @@ Deno.test("page: a list that cannot be told ends, and neither the agent nor anot
     throw new Error("no row");
   });
   let looks = 0;
-  const other = { look: () => void looks++, fail() {} };
+  const other = { look: () => void looks++, readsAll: false, dueMs: 0, fail() {} };
   await followed.next();
   followed.followers.add(other);
   const next = followed.next();
@@ -148,7 +148,12 @@ Deno.test("page: a list that cannot be told ends, and neither the agent nor anot
 Deno.test("page: all who follow a log look when the agent does, and no timer is left by the last", () => {
   const followers = new Followers(NEVER_MS);
   const looks: string[] = [];
-  const [one, other] = ["one", "other"].map((name) => ({ look: () => void looks.push(name), fail() {} }));
+  const [one, other] = ["one", "other"].map((name) => ({
+    look: () => void looks.push(name),
+    readsAll: false,
+    dueMs: 0,
+    fail() {},
+  }));
   followers.look();
   followers.add(one);
   followers.add(other);
@@ -158,4 +163,22 @@ Deno.test("page: all who follow a log look when the agent does, and no timer is 
   followers.delete(other);
   followers.look();
   assert.deepEqual(looks, ["one", "other", "other"]);
+});
+
+Deno.test("page: nobody looks before the first of all who follow is due", () => {
+  const followers = new Followers(NEVER_MS);
+  const looks: string[] = [];
+  const follower = (name: string, dueMs: number) => ({
+    ...{ look: () => void looks.push(name), readsAll: false, dueMs, fail() {} },
+  });
+  const one = follower("one", 200);
+  const other = follower("other", 100);
+  for (const each of [one, other]) followers.add(each);
+  for (const nowMs of [0, 99, 100, 150]) followers.look(nowMs);
+  assert.deepEqual(looks, ["one", "other", "one", "other", "one", "other"]);
+  looks.length = 0;
+  other.dueMs = 300;
+  for (const nowMs of [160, 199, 200]) followers.look(nowMs);
+  assert.deepEqual(looks, ["one", "other", "one", "other"]);
+  for (const each of [one, other]) followers.delete(each);
 });

@@ -5,28 +5,18 @@ import type { Codec } from "../../../codecs/codec.ts";
 import type { Direction } from "../../../codecs/direction.ts";
 import { http2to1 } from "../../../codecs/http2to1/codec.ts";
 import { raw } from "../../../codecs/raw.ts";
-import {
-  clientStart,
-  data,
-  END_STREAM,
-  headers,
-  join,
-  request,
-  response,
-  serverStart,
-} from "../../support/http2_frames.ts";
+import { clientStart, serverStart } from "../../support/http2_frames.ts";
 import { LogReader } from "../../../net/view/log_reader.ts";
 import type { Entry } from "../../../net/view/exchange.ts";
-import { type Random, withSeed } from "../../support/random.ts";
+import { withSeed } from "../../support/random.ts";
+import { byFlow, http2Piece, viewScript } from "../../support/view_script.ts";
 import { ViewHarness } from "../../support/view_harness.ts";
 
-const encoder = new TextEncoder();
-const FLOWS = 6;
 const STEPS = 400;
 /** Some 2 MiB, which is more than may wait. */
 const MANY = 6000;
 /** As much that nobody reads may wait twice as long. */
-const UNFOLLOWED = { logBytes: 8 * 1024 * 1024, isFollowed: () => false };
+const UNFOLLOWED = { logBytes: 8 * 1024 * 1024, followers: { isEmpty: true, readAll: false } };
 /** Of two blocks. */
 const WAITING_FLOWS_MAX = 2 * 1024;
 /** More than may wait, and less than the log has room for. */
@@ -38,91 +28,13 @@ const PASSED_STEPS = 8000;
 /** What has waited for so long is read. */
 const LEISURE_MS = 60_000;
 
-/** Something that happens to a flow, of either of two mirrors alike. */
-type Step = (harness: ViewHarness) => void;
-
-const HTTP1: readonly (readonly [Direction, string])[] = [
-  [0, "GET /small HTTP/1.1\r\nHost: shop.test\r\n\r\n"],
-  [1, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"],
-  [
-    0,
-    "POST /chunked HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n",
-  ],
-  [1, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"],
-  [0, "HEAD /two HTTP/1.1\r\n\r\nGET /pipelined HTTP/1.1\r\n\r\n"],
-  [
-    1,
-    `HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n${
-      "x".repeat(9000)
-    }`,
-  ],
-  [0, `GET /${"long".repeat(1200)} HTTP/1.1\r\n\r\n`],
-  [1, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"],
-];
-
-/** Exchanges of a connection of HTTP/2, a piece each. */
-function http2Piece(number: number): readonly (readonly [Direction, Uint8Array])[] {
-  const stream = 2 * number + 1;
-  return [
-    [0, headers(stream, request("GET", `/${number}`), END_STREAM)],
-    [1, join(headers(stream, response(200), 0), data(stream, `body ${number}`, END_STREAM))],
-  ];
-}
-
-/** Pieces, some cut in two, some lost, of flows that open and close meanwhile; odd flows speak HTTP/2. */
-function* script(random: Random, steps = STEPS): Generator<Step> {
-  const sent = new Map<number, number>();
-  let flows = 0;
-  const open = function* (): Generator<Step> {
-    const flow = ++flows;
-    sent.set(flow, 0);
-    yield (harness) => harness.open(flow, { alpn: flow % 2 === 1 ? "h2" : "", offsets: [0, 0] });
-    if (flow % 2 === 0) return;
-    yield (harness) => harness.send(flow, 0, clientStart());
-    yield (harness) => harness.send(flow, 1, serverStart());
-  };
-  while (flows < FLOWS) yield* open();
-  for (let step = 0; step < steps; step++) {
-    const flow = [...sent.keys()][random.below(sent.size)];
-    const number = sent.get(flow)!;
-    sent.set(flow, number + 1);
-    const pieces = flow % 2 === 1 ? http2Piece(number) : [HTTP1[number % HTTP1.length]];
-    if (random.oneIn(40)) {
-      const direction = random.below(2) as Direction;
-      yield (harness) => harness.gap(flow, direction, 10);
-    }
-    for (const [direction, piece] of pieces) {
-      const bytes = typeof piece === "string" ? encoder.encode(piece) : piece;
-      const cut = random.oneIn(4) ? random.below(bytes.length) : 0;
-      if (cut > 0) yield (harness) => harness.send(flow, direction, bytes.slice(0, cut));
-      yield (harness) => harness.send(flow, direction, bytes.slice(cut));
-    }
-    if (random.oneIn(50)) {
-      sent.delete(flow);
-      yield (harness) => harness.close(flow);
-      yield* open();
-    }
-  }
-  for (const flow of sent.keys()) yield (harness) => harness.close(flow);
-}
-
-/** All that is known of what each flow had, in its order. */
-function byFlow({ entries }: ViewHarness): Map<number, unknown[]> {
-  const flows = new Map<number, unknown[]>();
-  for (const { number: _, ...entry } of entries) {
-    const { flow } = entry;
-    flows.set(flow.id, [...flows.get(flow.id) ?? [], entry]);
-  }
-  return flows;
-}
-
 for (const codecs of [[raw], [http2to1(), raw]] as readonly Codec[][]) {
   Deno.test(`what is read later is what would have been read at once (${codecs[0].name})`, () =>
     withSeed((random) => {
       const options = { logBytes: 4 * 1024 * 1024, bodyBytes: 100 };
       const atOnce = new ViewHarness(options, codecs);
       const later = new ViewHarness(options, codecs, "later");
-      for (const step of script(random)) {
+      for (const step of viewScript(random, STEPS)) {
         step(atOnce);
         step(later);
         if (random.oneIn(100)) later.read();
@@ -179,6 +91,7 @@ Deno.test("of what comes fast while nobody follows the newest is there, and the 
   assert.ok(oldest > 0 && lines.length > MANY / 4, `${lines.length}`);
   assert.deepEqual(lines, lines.map((_, at) => `GET /${oldest + at} 204 0`));
   assert.deepEqual(harness.exchanges().slice(0, 2).map(({ remarks }) => remarks), [["resynced"], []]);
+  page.update();
   page.take(MANY);
   assert.equal(page.missed, oldest);
   harness.close(1);
@@ -200,11 +113,12 @@ Deno.test("what comes slowly is read though nobody follows", () => {
 });
 
 Deno.test("from the look of one who follows on everything is read", () => {
-  let isFollowed = false;
-  const harness = new ViewHarness({ ...UNFOLLOWED, isFollowed: () => isFollowed }, [raw], "later");
+  const followers = { isEmpty: true, readAll: false };
+  const harness = new ViewHarness({ ...UNFOLLOWED, followers }, [raw], "later");
   harness.open(1);
   exchange(harness, 1, 0, MANY);
-  isFollowed = true;
+  followers.isEmpty = false;
+  followers.readAll = true;
   harness.read();
   harness.entries.length = 0;
   for (let from = MANY; from < 3 * MANY; from += MANY / 2) {
@@ -294,13 +208,13 @@ Deno.test("what could not be understood later is not passed over: HTTP/2, tunnel
 
 Deno.test("nothing is told of flows that are passed over in parts but what they had", () =>
   withSeed((random) => {
-    let isFollowed = false;
+    const followers = { isEmpty: true, readAll: false };
     const atOnce = new ViewHarness({ logBytes: 16 * 1024 * 1024 });
-    const later = new ViewHarness({ ...UNFOLLOWED, isFollowed: () => isFollowed }, [raw], "later");
-    for (const step of script(random, PASSED_STEPS)) {
+    const later = new ViewHarness({ ...UNFOLLOWED, followers }, [raw], "later");
+    for (const step of viewScript(random, PASSED_STEPS)) {
       step(atOnce);
       step(later);
-      if (random.oneIn(1000)) isFollowed = !isFollowed;
+      if (random.oneIn(1000)) followers.readAll = !(followers.isEmpty = !followers.isEmpty);
       if (random.oneIn(500)) later.read();
     }
     atOnce.read();

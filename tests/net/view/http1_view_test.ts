@@ -172,6 +172,18 @@ Deno.test("a connection that was there before is read from its next heads on", (
   assert.deepEqual(harness.exchanges()[0].remarks, ["request-unseen", "resynced"]);
 });
 
+Deno.test("a version in lower case is none, in whichever request", () => {
+  const harness = new ViewHarness();
+  harness.open(1);
+  harness.send(1, 0, "GET /first http/1.1\r\n\r\n");
+  harness.open(2);
+  harness.send(2, 0, "GET /a HTTP/1.1\r\n\r\n");
+  harness.send(2, 1, "HTTP/1.1 204 No Content\r\n\r\n");
+  harness.send(2, 0, "GET /second http/1.1\r\n\r\n");
+  for (const flow of [1, 2]) harness.close(flow);
+  assert.deepEqual(harness.lines(), ["GET /a 204 0"]);
+});
+
 Deno.test("what is no HTTP is a flow with its bytes, and nothing of it is kept", () => {
   const harness = new ViewHarness();
   harness.open(1, { alpn: "" });
