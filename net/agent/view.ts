@@ -120,7 +120,7 @@ function filterOf({ filter, showSecrets: showsSecrets = false }: ViewSettings): 
 /** Failures that are told: each flow of a kind may fail in the same way. */
 const FAILURES_TOLD = 10;
 
-/** A page that shows the log. */
+/** Who looks at the log of a running agent. */
 export type LogPage = Pick<ViewOptions, "followers">;
 
 /** Opens what is written; undefined where nobody looks, nor will by a page. Throws {@linkcode BadSetting}. */

@@ -151,7 +151,7 @@ export class DeferredRecords {
 
   #mustRead(tap: WaitingTap): void {
     tap.unanswered = -1;
-    if (tap.isUrgent || this.#share === 0) return;
+    if (tap.isUrgent) return;
     tap.isUrgent = true;
     this.#urgent.push(tap);
   }

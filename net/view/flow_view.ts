@@ -43,8 +43,6 @@ export class FlowView implements FlowTap {
   readonly #openedNs: number;
   /** It is not read from its beginning on. */
   readonly #isLate: boolean;
-  /** Since that was passed over. */
-  readonly #isPassedOver: boolean;
   /** Bytes of each direction, lost ones included. */
   #toServerBytes = 0;
   #toClientBytes = 0;
@@ -65,12 +63,11 @@ export class FlowView implements FlowTap {
     this.#facts = facts;
     this.#toServerBytes = toServer;
     this.#toClientBytes = toClient;
-    this.#isPassedOver = !isWhole;
-    this.#isLate = facts.joinedLate || this.#isPassedOver;
+    this.#isLate = facts.joinedLate || !isWhole;
     this.#shared = shared;
     this.#context = { ...shared.context, flowAt: () => this.#flowAt() };
     this.#openedNs = timeNs;
-    if (toServer > 0) this.#view = this.#passedOver();
+    if (toServer > 0) this.#view = this.#behindPassedOver(isWhole);
     const { log } = shared.context;
     log.end(log.begin(RowKind.FLOW_BEGIN, Protocol.OTHER, this.#flowAt(), timeNs), timeNs);
   }
@@ -124,7 +121,7 @@ export class FlowView implements FlowTap {
 
   /** A message that nobody reads, of an exchange of which nobody reads the other. */
   leaveOut(direction: Direction, lengthBytes: number): void {
-    this.#view ??= this.#passedOver();
+    this.#view ??= this.#behindPassedOver(true);
     this.#count(direction, lengthBytes);
   }
 
@@ -231,8 +228,8 @@ export class FlowView implements FlowTap {
   }
 
   /** What reads on behind exchanges of HTTP/1.1 that nobody has read. */
-  #passedOver(): Http1View {
-    const view = new Http1View(this.#context, this.#isLate, this.#isPassedOver);
+  #behindPassedOver(isWhole: boolean): Http1View {
+    const view = new Http1View(this.#context, this.#isLate, !isWhole);
     view.heads = 1;
     return view;
   }

@@ -69,8 +69,8 @@ export class LogReader {
   }
 
   /** Has a share of exchanges written into it, see {@linkcode UnreadExchanges}; what is passed over then is not missed, but unread. */
-  sample(unread: UnreadExchanges, share: number): void {
-    unread.sample(share);
+  sample(share: number): void {
+    this.unread?.sample(share);
     this.#passedOver = this.#memory.head[Head.PASSED_OVER];
   }
 

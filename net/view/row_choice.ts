@@ -94,7 +94,7 @@ export class RowChoice {
     this.isLive = true;
     const { unread } = this.#reader;
     if (unread !== undefined && this.#filter === undefined) {
-      this.#reader.sample(unread, 1);
+      this.#reader.sample(1);
       this.#came = unread.came();
     }
     this.#unreadBefore = this.#unread.copy();
@@ -108,7 +108,7 @@ export class RowChoice {
     const came = unread.came() - this.#came;
     this.#came += came;
     const isMuch = this.#timesTooMany(came) > 1;
-    this.#reader.sample(unread, isMuch ? Math.ceil(came / this.#sampleRows) : 1);
+    this.#reader.sample(isMuch ? Math.ceil(came / this.#sampleRows) : 1);
   }
 
   #isChosen(number: number): boolean {

@@ -175,8 +175,8 @@ export class WaitingRecords<Tap extends Waiter> {
 
   /** Has those looked at that have come since the last call, and still wait. */
   takeNew(look: (tap: Tap, record: number) => void): void {
-    const { first, end, taps } = this.#blocks[this.#at];
-    for (let record = Math.max(first, this.#new); record < end; record++) {
+    const { end, taps } = this.#blocks[this.#at];
+    for (let record = this.#new; record < end; record++) {
       const what = this.#what[record];
       if ((what & RecordMark.IS_READ) === 0) look(taps[what >> TAP_SHIFT & TAP], record);
     }
