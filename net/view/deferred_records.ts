@@ -75,7 +75,7 @@ export class DeferredRecords {
   readonly #records: WaitingRecords<WaitingTap>;
   /** Somebody looks at a part: what comes is looked through for whole exchanges, of which one of so many is read; 0: nobody does. */
   #share = 0;
-  /** Records that have come since they were last looked through. */
+  /** Records that have come since they were last looked through, while somebody samples. */
   #unsorted = 0;
   /** So many are still left out before the next that is read. */
   #untilNext = 0;
@@ -156,10 +156,11 @@ export class DeferredRecords {
     this.#urgent.push(tap);
   }
 
-  /** Looks through what has come since the last call, if somebody samples. */
+  /** Looks through what has come since the last call. */
   #sort(): void {
+    if (this.#unsorted === 0) return;
     this.#unsorted = 0;
-    if (this.#share > 0) this.#records.takeNew(this.#sortOne);
+    this.#records.takeNew(this.#sortOne);
   }
 
   /** Whether a record that has come is a message of a whole exchange, or ends a flow of such; else its flow has to be read. */
@@ -231,6 +232,7 @@ export class DeferredRecords {
   }
 
   #readPicks(): void {
+    if (this.#picks.length === 0) return;
     for (const { tap, record } of this.#picks) this.#read(tap, record);
     this.#picks.length = 0;
   }
@@ -337,7 +339,10 @@ export class DeferredRecords {
   #add(tap: WaitingTap, kind: RecordKind, direction: Direction, lengthBytes: number, timeNs: number): number {
     if (!this.#records.hasRoom(tap, lengthBytes)) this.#makeRoom(timeNs);
     if (this.#share === 0) tap.unanswered = -1;
-    else if (++this.#unsorted > SORTED_AT_ONCE) this.#sort();
+    else {
+      if (this.#unsorted === SORTED_AT_ONCE) this.#sort();
+      this.#unsorted++;
+    }
     return this.#records.add(tap, kind, direction, lengthBytes, timeNs);
   }
 

@@ -10,10 +10,13 @@ import { PacketBuffer } from "../../net/forge/packet_batch.ts";
 import { Pipeline } from "../../net/mirror/pipeline.ts";
 import { View } from "../../net/view/view.ts";
 import { makeOpen, makeProgram } from "../support/pipeline_harness.ts";
+import { median } from "./measure.ts";
 import type { BenchRow } from "./row.ts";
 
-/** With and without in turns; the best of so many counts. */
-const ROUNDS = 4;
+/** With and without in turns, after one that compiles the code; the median counts. */
+const ROUNDS = 5;
+/** Bulk takes 50 ms, of which a few hundredths are to be told from noise. */
+const ROUNDS_OF_BULK = 25;
 /** Bulk bodies: with the log they may take so much more. */
 const ASKED_BULK = 1.05;
 
@@ -83,13 +86,14 @@ interface Times {
   readonly on: number;
 }
 
-function compare(codec: Codec, alpn: string, connections: () => Records[]): Times {
-  const times = { off: Infinity, on: Infinity };
-  for (let round = 0; round < ROUNDS; round++) {
-    times.off = Math.min(times.off, run(codec, alpn, connections(), false));
-    times.on = Math.min(times.on, run(codec, alpn, connections(), true));
+function compare(codec: Codec, alpn: string, connections: () => Records[], rounds = ROUNDS): Times {
+  const off: number[] = [];
+  const on: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    off.push(run(codec, alpn, connections(), false));
+    on.push(run(codec, alpn, connections(), true));
   }
-  return times;
+  return { off: median(off.slice(1)), on: median(on.slice(1)) };
 }
 
 const added = ({ off, on }: Times, exchanges: number): string =>
@@ -99,7 +103,7 @@ const added = ({ off, on }: Times, exchanges: number): string =>
 export function benchView(): Promise<BenchRow[]> {
   const http2 = () => Array.from({ length: HTTP2_CONNECTIONS }, () => HTTP2);
   const exchanges = HTTP2_CONNECTIONS * HTTP2_RECORDS / 3;
-  const large = compare(raw, "http/1.1", () => [bulk()]);
+  const large = compare(raw, "http/1.1", () => [bulk()], ROUNDS_OF_BULK);
   const ratio = large.on / large.off;
   return Promise.resolve([
     {
