@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /**
  * A program of its own with a region for the agent in the directory given. With `broken` it joins, writes an open flow with
- * `finished` bytes, one record begun and not finished, one after it, and waits to be killed. With `commanded` it does what it is
- * told, one line at a time, and answers each with a line:
+ * `finished` bytes, one record begun and not finished, one after it, and waits to be killed. With `refused` it hands a region over that
+ * may be cut off, has another one that says what cannot be, and waits likewise. With `commanded` it does what it is told, one line at a
+ * time, and answers each with a line:
  *
  *     join            hands its region over
  *     write N SIZE    N pieces of SIZE bytes on one flow, each byte the low byte of its offset; bytes so far
@@ -13,7 +14,7 @@
  * @module
  */
 import { TextLineStream } from "./lines.ts";
-import { KIND } from "../../net/capture/record/layout.ts";
+import { KIND, REGION } from "../../net/capture/record/layout.ts";
 import { encodeOpen } from "../../net/capture/recording/record_writer.ts";
 import { OPEN_EXAMPLE } from "./capture_examples.ts";
 import { FlowWriter, handOver, joinAgent, RegionWriter, USUAL } from "./ring_writer.ts";
@@ -29,6 +30,21 @@ async function broken(directory: string): Promise<void> {
   ring.reserve(10);
   ring.write({ kind: KIND.data, flow: 6, payload });
   ring.drop(100);
+  await waitToBeKilled();
+}
+
+async function refused(directory: string): Promise<void> {
+  const unsealed = new RegionWriter(USUAL, directory, 0);
+  handOver(unsealed, directory);
+  const mistaken = new RegionWriter(USUAL, directory);
+  mistaken.begin();
+  mistaken.page.setUint32(REGION.ringCount, 0, true);
+  await waitToBeKilled();
+  unsealed.close();
+  mistaken.close();
+}
+
+async function waitToBeKilled(): Promise<void> {
   console.log("ready");
   await new Promise(() => setInterval(() => {}, 1e6));
 }
@@ -68,5 +84,6 @@ async function commanded(directory: string): Promise<void> {
 
 if (import.meta.main) {
   const [mode, directory] = Deno.args;
-  await (mode === "broken" ? broken : commanded)(directory);
+  const modes: Record<string, (directory: string) => Promise<void>> = { broken, refused, commanded };
+  await modes[mode](directory);
 }

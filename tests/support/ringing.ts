@@ -52,5 +52,7 @@ export class Answering implements AsyncDisposable {
 
 /** A program with rings. */
 export const startProgram = (directory: string) => Answering.start("ring_program.ts", "commanded", directory);
+/** A program with two regions that no agent takes. */
+export const startRefused = (directory: string) => Answering.start("ring_program.ts", "refused", directory);
 /** An agent that keeps books. */
 export const startAgent = (directory: string) => Answering.start("ring_agent.ts", directory);

@@ -21,7 +21,8 @@ import { ProcessWatch, type WatchedProcess } from "./process_watch.ts";
 import { ProgramRing } from "./program_ring.ts";
 import { RingList } from "./ring_list.ts";
 import { describeEarlierLoss, lossesOfRegion, lossesOfRing } from "./ring_losses.ts";
-import { Region, RegionError } from "./region.ts";
+import { RefusedRegions } from "./refused_regions.ts";
+import { memoryKey, Region, RegionError } from "./region.ts";
 import type { RegionMapping } from "./region_scan.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -38,9 +39,9 @@ const UNKNOWN_MS = 60_000;
 export interface ProgramCounters {
   /** Processes mirrored so far. */
   programs: number;
-  /** Regions that were found, and not handed over. */
+  /** Regions that were begun, and had been found, not handed over. */
   adopted: number;
-  /** Processes that were not mirrored, by reason, kebab-case. */
+  /** Processes that were not mirrored, by reason, kebab-case; one whose region is looked at again counts once. */
   readonly refused: Map<string, number>;
   /** Rings given up because of what was in them. */
   retired: number;
@@ -78,6 +79,7 @@ export class Programs {
   readonly #watch = new ProcessWatch();
   readonly #guests: GuestList;
   readonly #waiting = new Waiting((guest) => guest.region.isBegun);
+  readonly #refused = new RefusedRegions();
   /** Regions whose descriptors another thread still uses. */
   readonly #closing = new Set<Promise<void>>();
   /** Where each ring that is read lies. */
@@ -117,7 +119,7 @@ export class Programs {
       checkGreeting(greeting, this.#options.rendezvous);
       region = Region.of(fd);
     } catch (error) {
-      this.#refuseRegion(pid, uid, error);
+      this.#refuseRegion({ pid, uid, key: memoryKey(fd) }, error);
     } finally {
       libc().close(fd);
     }
@@ -154,10 +156,9 @@ export class Programs {
     try {
       region = Region.at(path);
     } catch (error) {
-      this.#refuseRegion(pid, identity.uid, error);
+      this.#refuseRegion({ pid, uid: identity.uid, key }, error);
     }
     if (region === undefined) return;
-    this.counters.adopted++;
     this.#add(
       new Guest({ region, identity, process: this.#watch.watch(pid), isAdopted: true, range, nowMs }),
     );
@@ -168,7 +169,8 @@ export class Programs {
     this.#guests.add(guest);
     if (this.#guests.isCrowded(uid)) {
       const regions = `there are ${this.regions} regions`;
-      this.#refuse("too-many-regions", `Cannot mirror ${name(guest.identity)}: ${regions}`, uid);
+      const { key } = guest.region;
+      this.#refuse("too-many-regions", `Cannot mirror ${name(guest.identity)}: ${regions}`, uid, key);
       this.#forget(guest);
     } else {
       this.#waiting.add(guest);
@@ -226,8 +228,10 @@ export class Programs {
     this.#guests.sparesChanged();
     try {
       guest.begin();
+      if (guest.isAdopted) this.counters.adopted++;
     } catch (error) {
-      this.#refuseRegion(guest.identity.pid, guest.identity.uid, error);
+      const { pid, uid } = guest.identity;
+      this.#refuseRegion({ pid, uid, key: guest.region.key }, error);
       this.#forget(guest);
     }
   }
@@ -389,12 +393,14 @@ export class Programs {
     this.#closing.add(closed);
   }
 
-  #refuseRegion(pid: number, uid: number, error: unknown): void {
+  #refuseRegion({ pid, uid, key }: { pid: number; uid: number; key?: string }, error: unknown): void {
     if (!(error instanceof RegionError)) throw error;
-    this.#refuse("bad-region", `Cannot mirror process ${pid} of uid ${uid}: ${error.message}`, uid);
+    this.#refuse("bad-region", `Cannot mirror process ${pid} of uid ${uid}: ${error.message}`, uid, key);
   }
 
-  #refuse(reason: string, message: string, uid: number): void {
+  /** With the `key` of a region: unless that was refused for the same before. */
+  #refuse(reason: string, message: string, uid: number, key?: string): void {
+    if (key !== undefined && !this.#refused.note(key, reason)) return;
     this.#count(reason, 1);
     this.#options.warn(message, uid);
   }

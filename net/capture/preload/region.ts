@@ -290,6 +290,11 @@ export class Region {
   }
 }
 
+/** The key of the memory file that a descriptor is open on. Undefined for any other file, which is not asked: it may never answer. */
+export function memoryKey(fd: number): string | undefined {
+  return libc().fcntl(fd, F_GET_SEALS, 0) < 0 ? undefined : fileKey(`/proc/self/fd/${fd}`);
+}
+
 function openFile(path: string, flags: number): number {
   const fd = libc().open(cString(path), flags | O_CLOEXEC, 0);
   if (fd < 0) throw new RegionError(`its memory cannot be opened: ${errnoName(errno())}`);

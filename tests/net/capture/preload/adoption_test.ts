@@ -4,11 +4,12 @@
  * environment sets for how long an agent is stopped.
  */
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { HookSource } from "../../../../net/capture/preload/hook_source.ts";
 import type { CaptureProgram } from "../../../../net/capture/target.ts";
 import { CaptureLog } from "../../../support/capture_log.ts";
 import type { RingBooks } from "../../../support/ring_agent.ts";
-import { type Answering, startAgent, startProgram } from "../../../support/ringing.ts";
+import { type Answering, startAgent, startProgram, startRefused } from "../../../support/ringing.ts";
 import { notRoot, skipIf } from "../../../support/skip.ts";
 import { until } from "../../../support/until.ts";
 
@@ -116,6 +117,24 @@ Deno.test({
       const written = Number(await program.do("write", 5, 1000));
       const books = await toldUpTo(second, written);
       assert.deepEqual([books.from, books.data], [10_000, 10_000]);
+    }),
+});
+
+Deno.test({
+  name: "what is handed over or found and cannot be mirrored is looked at again, and counted once",
+  ...adopting,
+  fn: () =>
+    withDirectory(async (directory) => {
+      await using agent = await startAgent(directory);
+      await using _program = await startRefused(directory);
+      await until(
+        "both regions to be refused",
+        async () => (await booksOf(agent)).refused["bad-region"] === 2,
+      );
+      // Time for three more looks.
+      await delay(3500);
+      const { programs, adopted, refused } = await booksOf(agent);
+      assert.deepEqual([programs, adopted, refused], [0, 0, { "bad-region": 2 }]);
     }),
 });
 
