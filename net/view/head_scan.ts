@@ -170,6 +170,7 @@ export class HeadScan {
           }
           break;
         case SPACE:
+        case TAB | LOWER:
           // A folded line, or in the place of an empty one something else.
           if (bytes[at] === SPACE || bytes[at] === TAB) this.isAmbiguous = true;
       }
