@@ -5,6 +5,7 @@ import { type Direction, TO_SERVER } from "../../codecs/direction.ts";
 const CR = 13;
 const TAB = 9;
 const SPACE = 32;
+const COMMA = 44;
 const ZERO = 48;
 const COLON = 58;
 /** Set in lower-case letters. */
@@ -129,7 +130,7 @@ export class HeadScan {
       if (!(digit >= 0 && digit <= 9)) return false;
       this.status = 10 * this.status + digit;
     }
-    return bytes[at - 1] === SPACE;
+    return bytes[at - 1] === SPACE && !(bytes[at + 3] > SPACE);
   }
 
   #version(bytes: Uint8Array, at: number): boolean {
@@ -146,15 +147,13 @@ export class HeadScan {
       if (lineEnd === at || lineEnd === at + 1 && bytes[at] === CR) return lineEnd + 1;
       switch (bytes[at] | LOWER) {
         case 0x63: // c
-          if (isField(bytes, at, CONTENT_LENGTH)) {
+          if (this.#frames(bytes, at, CONTENT_LENGTH)) {
             this.#length(bytes, at + CONTENT_LENGTH.length + 1, lineEnd);
           }
           break;
         case 0x74: // t
-          if (isField(bytes, at, TRANSFER_ENCODING)) {
-            const end = valueEnd(bytes, lineEnd);
-            this.isChunked = isAt(bytes, end - CHUNKED.length, CHUNKED);
-            if (!this.isChunked || this.contentLength >= 0) this.isAmbiguous = true;
+          if (this.#frames(bytes, at, TRANSFER_ENCODING)) {
+            this.#codings(bytes, at + TRANSFER_ENCODING.length + 1, lineEnd);
           }
           break;
         case 0x75: // u
@@ -177,6 +176,27 @@ export class HeadScan {
       at = lineEnd + 1;
     }
     return 0;
+  }
+
+  /** Whether a field that frames the message is here; whitespace before the colon is part of the name to some, and nothing to others. */
+  #frames(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
+    const behind = bytes[at + name.length];
+    if (behind !== COLON && behind > SPACE || !isAt(bytes, at, name)) return false;
+    if (behind !== COLON) this.isAmbiguous = true;
+    return behind === COLON;
+  }
+
+  /** Of all transfer codings the last one decides. RFC 9112, section 6.1. */
+  #codings(bytes: Uint8Array, from: number, lineEnd: number): void {
+    const start = valueStart(bytes, from);
+    const end = valueEnd(bytes, lineEnd);
+    const last = end - CHUNKED.length;
+    const isWord = last === start || last > start && isBetweenWords(bytes[last - 1]);
+    if (this.isChunked || this.isHttp10 || this.contentLength >= 0) this.isAmbiguous = true;
+    this.isChunked = isWord && isAt(bytes, last, CHUNKED);
+    if (!this.isChunked) this.isAmbiguous = true;
+    // Nor may it be among the others.
+    for (let at = start; at < last; at++) if (isAt(bytes, at, CHUNKED)) this.isAmbiguous = true;
   }
 
   #length(bytes: Uint8Array, start: number, lineEnd: number): void {
@@ -233,6 +253,8 @@ function isExactlyAt(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) if (bytes[at + i] !== name[i]) return false;
   return true;
 }
+
+const isBetweenWords = (byte: number): boolean => byte === COMMA || byte === SPACE || byte === TAB;
 
 const isField = (bytes: Uint8Array, at: number, name: Uint8Array): boolean =>
   bytes[at + name.length] === COLON && isAt(bytes, at, name);

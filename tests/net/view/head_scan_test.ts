@@ -33,6 +33,30 @@ Deno.test("what a head says of the body behind it", () => {
   assert.partialDeepStrictEqual(scan(TO_CLIENT, "HTTP/1.0 204 No\r\n\r\n"), { status: 204, isHttp10: true });
 });
 
+Deno.test("what frames a message to some readers, and not to others", () => {
+  const isAmbiguous = (...lines: string[]) => request(...lines).isAmbiguous;
+  for (const name of ["Content-Length", "transfer-encoding"]) {
+    for (const blank of [" ", "\t", "\0", "\r"]) {
+      assert.ok(isAmbiguous(`${name}${blank}: 0`), JSON.stringify(name + blank));
+    }
+    assert.ok(!isAmbiguous(`X-${name}: 0`) && !isAmbiguous(`${name}-X: 0`));
+  }
+  for (const value of ["xchunked", "chunked, chunked", "chunked,", "chunked;q=1", "chunked\0", "", "x"]) {
+    assert.ok(isAmbiguous(`Transfer-Encoding: ${value}`), value);
+  }
+  for (const value of ["chunked", "Chunked \t", "gzip,chunked", "gzip ,\tchunked"]) {
+    assert.partialDeepStrictEqual(request(`Transfer-Encoding:${value}`), {
+      isChunked: true,
+      isAmbiguous: false,
+    });
+  }
+  assert.ok(isAmbiguous("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"));
+  assert.ok(isAmbiguous("Transfer-Encoding: gzip", "Transfer-Encoding: chunked"));
+  assert.ok(isAmbiguous("Transfer-Encoding: chunked", "Content-Length: 5"));
+  assert.ok(isAmbiguous("Content-Length: 5", "Transfer-Encoding: chunked"));
+  assert.ok(scan(TO_CLIENT, "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").isAmbiguous);
+});
+
 Deno.test("a line that begins with a blank of either kind is folded: readers may differ about it", () => {
   assert.equal(request("Content-Length: 17", " 18").isAmbiguous, true);
   assert.equal(request("Content-Length: 17", "\t18").isAmbiguous, true);
@@ -46,4 +70,6 @@ Deno.test("a head without its end is none, nor one whose first line is of someth
   assert.equal(scan(TO_SERVER, "GET / HTTP/1.1\r\nHost: a\r\n\r").headEnd, 0);
   assert.equal(scan(TO_SERVER, "GET / HTTP/1.1\r\n").headEnd, 0);
   assert.equal(scan(TO_SERVER, "EHLO mail.example\r\n\r\n").headEnd, -1);
+  assert.equal(scan(TO_CLIENT, "HTTP/1.1 2000 OK\r\n\r\n").headEnd, -1);
+  assert.equal(scan(TO_CLIENT, "HTTP/1.1 200\n\n").headEnd, 14);
 });
