@@ -34,14 +34,11 @@ async function broken(directory: string): Promise<void> {
 }
 
 async function refused(directory: string): Promise<void> {
-  const unsealed = new RegionWriter(USUAL, directory, 0);
-  handOver(unsealed, directory);
+  handOver(new RegionWriter(USUAL, directory, 0), directory);
   const mistaken = new RegionWriter(USUAL, directory);
   mistaken.begin();
   mistaken.page.setUint32(REGION.ringCount, 0, true);
   await waitToBeKilled();
-  unsealed.close();
-  mistaken.close();
 }
 
 async function waitToBeKilled(): Promise<void> {

@@ -107,7 +107,7 @@ export class Region {
   private constructor(fd: number, lengthBytes: number) {
     this.#fd = fd;
     this.lengthBytes = lengthBytes;
-    this.key = fileKey(`/proc/self/fd/${fd}`) ?? "";
+    this.key = keyOf(fd) ?? "";
   }
 
   /**
@@ -292,8 +292,13 @@ export class Region {
 
 /** The key of the memory file that a descriptor is open on. Undefined for any other file, which is not asked: it may never answer. */
 export function memoryKey(fd: number): string | undefined {
-  return libc().fcntl(fd, F_GET_SEALS, 0) < 0 ? undefined : fileKey(`/proc/self/fd/${fd}`);
+  return sealsOf(fd) < 0 ? undefined : keyOf(fd);
 }
+
+const keyOf = (fd: number): string | undefined => fileKey(`/proc/self/fd/${fd}`);
+
+/** Below 0 for what is no memory file. */
+const sealsOf = (fd: number): number => libc().fcntl(fd, F_GET_SEALS, 0);
 
 function openFile(path: string, flags: number): number {
   const fd = libc().open(cString(path), flags | O_CLOEXEC, 0);
@@ -303,7 +308,7 @@ function openFile(path: string, flags: number): number {
 
 /** @throws {RegionError} unless a descriptor is open on memory that nobody can shrink or grow. */
 function checkMemory(fd: number): void {
-  const seals = libc().fcntl(fd, F_GET_SEALS, 0);
+  const seals = sealsOf(fd);
   if (seals < 0) throw new RegionError("its descriptor is no memory file");
   const wanted = SEALS.shrink | SEALS.grow;
   if ((seals & wanted) !== wanted) throw new RegionError("its memory is not sealed");
